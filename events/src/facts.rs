@@ -1,0 +1,78 @@
+//! The order as it travels with the saga: priced once by the order service, then never changed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Currency, OrderId, PaymentMethodId, ProductId, UserId};
+
+/// What was ordered, by whom, at what price. In `data.order` of every event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Order {
+    pub order_id: OrderId,
+    pub user_id: UserId,
+    pub payment_method_id: PaymentMethodId,
+    pub currency: Currency,
+    /// Whole minor units of `currency`.
+    pub total: i64,
+    /// One item per product.
+    pub items: Vec<Item>,
+    /// Where goods travel to; absent where nothing travels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_to: Option<String>,
+}
+
+/// So many pieces of one product.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Item {
+    pub product_id: ProductId,
+    pub quantity: i64,
+    /// Whole minor units of the order's currency, for one piece.
+    pub unit_price: i64,
+    pub kind: Kind,
+}
+
+/// Who fulfils an item: shipping or entitlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Physical,
+    Digital,
+}
+
+impl Kind {
+    /// The word in the `products.kind` column and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Physical => "physical",
+            Kind::Digital => "digital",
+        }
+    }
+}
+
+impl std::str::FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "physical" => Ok(Kind::Physical),
+            "digital" => Ok(Kind::Digital),
+            other => Err(format!("kind is `physical` or `digital`, not `{other}`")),
+        }
+    }
+}
+
+impl Order {
+    /// The items that one kind of fulfilment is responsible for.
+    pub fn items_of(&self, kind: Kind) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(move |item| item.kind == kind)
+    }
+
+    /// Whether this kind of fulfilment has anything to do for the order.
+    pub fn has(&self, kind: Kind) -> bool {
+        self.items_of(kind).next().is_some()
+    }
+
+    /// Whether both shipping and entitlement fulfil it.
+    pub fn is_mixed(&self) -> bool {
+        self.has(Kind::Physical) && self.has(Kind::Digital)
+    }
+}

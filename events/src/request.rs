@@ -1,0 +1,45 @@
+//! What anyone may publish on `order.requests`, with nothing but a console producer.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{OrderId, PaymentMethodId, ProductId, UserId, ids::Coordinates};
+
+/// The wire name of a request.
+pub const ORDER_REQUESTED: &str = "OrderRequested";
+
+/// A wish to buy. Read leniently: numbers that make no sense are refused later, by the order service, with a reason.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OrderRequested {
+    pub user_id: UserId,
+    pub payment_method_id: PaymentMethodId,
+    pub items: Vec<RequestedItem>,
+    /// Chosen by the client; publishing the same id again changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<OrderId>,
+    /// Names the order together with `user_id`, where the client has no UUID to give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// Needed where goods travel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_to: Option<String>,
+}
+
+/// One line of the wish.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RequestedItem {
+    pub product_id: ProductId,
+    pub quantity: i64,
+}
+
+impl OrderRequested {
+    /// Which order this request means: the id that it names, else the one of its idempotency key.
+    pub fn named_order(&self) -> Option<OrderId> {
+        self.order_id
+            .or_else(|| self.idempotency_key.as_deref().map(|key| OrderId::from_idempotency_key(self.user_id, key)))
+    }
+
+    /// Which order this request means when it was read from Kafka: without a name of its own, the record's place is its name.
+    pub fn order_id_at(&self, at: Coordinates<'_>) -> OrderId {
+        self.named_order().unwrap_or_else(|| OrderId::from_coordinates(at))
+    }
+}

@@ -1,0 +1,96 @@
+//! What is read, and what is a dead letter.
+
+use events::{
+    EventId, OrderId,
+    envelope::{Envelope, MAX_VALUE_BYTES, RawRecord, Unreadable, read, read_data},
+    ids::Coordinates,
+    request::OrderRequested,
+};
+
+const REQUESTS: Coordinates<'static> = Coordinates { topic: "order.requests", partition: 0, offset: 7 };
+const EVENTS: Coordinates<'static> = Coordinates { topic: "order.events", partition: 0, offset: 7 };
+
+fn record<'a>(at: Coordinates<'a>, headers: &'a [(&'a str, &'a [u8])], value: Option<&'a [u8]>) -> RawRecord<'a> {
+    RawRecord { at, timestamp_ms: 1_700_000_000_000, headers, value }
+}
+
+#[test]
+fn a_bare_request_is_enough() {
+    let value = br#"{"user_id":1,"payment_method_id":1,"items":[{"product_id":1,"quantity":1}]}"#;
+    let (envelope, data) = read(&record(REQUESTS, &[], Some(value))).expect("readable");
+    assert_eq!(envelope.event_type, "OrderRequested");
+    assert_eq!(envelope.id, EventId::from_record(REQUESTS, 1_700_000_000_000));
+    let request: OrderRequested = read_data(&envelope.event_type, &data).expect("a request");
+    assert_eq!(request.order_id_at(REQUESTS), OrderId::from_coordinates(REQUESTS));
+}
+
+#[test]
+fn binary_mode_reads_back_what_it_wrote() {
+    let written = Envelope {
+        id: EventId::new(),
+        event_type: "OrderCreated".into(),
+        source: "/services/order".into(),
+        subject: Some("0192f0c1-0000-7000-8000-000000000001".into()),
+        time: Some("2026-01-02T03:04:05.678Z".parse().expect("a time")),
+        causation_id: Some(EventId::new()),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+    };
+    let headers = written.to_headers();
+    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    let (back, data) = read(&record(EVENTS, &headers, Some(b"{}"))).expect("readable");
+    assert_eq!(back, written);
+    assert_eq!(&*data, b"{}");
+}
+
+#[test]
+fn structured_mode_is_accepted() {
+    let value = br#"{"specversion":"1.0","id":"a-1","type":"OrderRequested","source":"/shop","data":{"user_id":1,"payment_method_id":1,"items":[]}}"#;
+    let headers: [(&str, &[u8]); 1] = [("content-type", b"application/cloudevents+json; charset=utf-8")];
+    let (envelope, data) = read(&record(REQUESTS, &headers, Some(value))).expect("readable");
+    assert_eq!(envelope.id, EventId::from_foreign("/shop", "a-1"));
+    assert!(read_data::<OrderRequested>("OrderRequested", &data).is_ok());
+}
+
+#[test]
+fn what_cannot_be_read_says_why() {
+    let big = vec![b' '; MAX_VALUE_BYTES + 1];
+    let no_headers: &[(&str, &[u8])] = &[];
+    let cases: Vec<(RawRecord<'_>, Unreadable)> = vec![
+        (record(REQUESTS, no_headers, None), Unreadable::Null),
+        (record(REQUESTS, no_headers, Some(&big)), Unreadable::TooLarge(big.len())),
+        (record(EVENTS, no_headers, Some(b"{}")), Unreadable::MissingAttribute("ce_specversion")),
+        (
+            record(EVENTS, &[("ce_specversion", b"1.0"), ("ce_source", b"/x"), ("ce_type", b"T")], Some(b"{}")),
+            Unreadable::MissingAttribute("ce_id"),
+        ),
+        (record(REQUESTS, &[("ce_specversion", b"0.3")], Some(b"{}")), Unreadable::UnknownVersion("0.3".into())),
+        (record(REQUESTS, &[("ce_type", b"\xff")], Some(b"{}")), Unreadable::NotText("ce_type")),
+        (record(REQUESTS, &[("ce_id", b"")], Some(b"{}")), Unreadable::Malformed("ce_id", "it is empty".into())),
+        (record(REQUESTS, &[("content-type", b"text/xml")], Some(b"{}")), Unreadable::ContentType("text/xml".into())),
+    ];
+    for (record, expected) in cases {
+        assert_eq!(read(&record).expect_err("unreadable"), expected);
+    }
+}
+
+#[test]
+fn data_of_the_wrong_shape_is_no_request() {
+    let wrong: &[&[u8]] = &[
+        b"",
+        b"not json",
+        b"null",
+        b"[]",
+        b"{}",
+        b"\"text\"",
+        br#"{"user_id":"1","payment_method_id":1,"items":[]}"#,
+        br#"{"user_id":1,"payment_method_id":1,"items":{}}"#,
+        br#"{"user_id":1,"payment_method_id":1,"items":[{"product_id":1,"quantity":1.5}]}"#,
+        br#"{"user_id":1,"payment_method_id":1,"items":[{"product_id":1,"quantity":99999999999999999999}]}"#,
+        br#"{"user_id":1,"user_id":2,"payment_method_id":1,"items":[]}"#,
+        br#"{"user_id":1,"payment_method_id":1,"items":[],"order_id":"no uuid"}"#,
+        b"{\"user_id\":1,\"payment_method_id\":1,\"items\":[],\"ship_to\":\"\xff\"}",
+    ];
+    for data in wrong {
+        assert!(read_data::<OrderRequested>("OrderRequested", data).is_err(), "{}", String::from_utf8_lossy(data));
+    }
+}
