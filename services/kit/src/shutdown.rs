@@ -1,0 +1,63 @@
+//! Stopping cleanly: SIGTERM or SIGINT asks, everyone finishes what is begun.
+
+use anyhow::Context;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+/// Asked by everyone who loops; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Shutdown(watch::Receiver<bool>);
+
+/// Asks everyone who holds a [`Shutdown`] to stop.
+#[derive(Debug)]
+pub struct Stop(watch::Sender<bool>);
+
+impl Stop {
+    pub fn now(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Shutdown {
+    /// A shutdown that somebody else requests.
+    pub fn by_hand() -> (Stop, Shutdown) {
+        let (sender, receiver) = watch::channel(false);
+        (Stop(sender), Shutdown(receiver))
+    }
+
+    /// A shutdown that SIGTERM or SIGINT requests.
+    pub fn on_signals() -> anyhow::Result<Shutdown> {
+        let (stop, shutdown) = Self::by_hand();
+        let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+        tokio::spawn(async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            tracing::info!("stopping: finishing what is begun");
+            stop.now();
+            // Keep the channel open: whoever asks later must still hear it.
+            std::future::pending::<()>().await;
+        });
+        Ok(shutdown)
+    }
+
+    pub fn is_requested(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Returns when a shutdown has been requested.
+    pub async fn requested(&self) {
+        let mut receiver = self.0.clone();
+        // An error means that whoever could ask is gone: that is a shutdown too.
+        let _ = receiver.wait_for(|stop| *stop).await;
+    }
+
+    /// Sleeps unless a shutdown is requested first; says whether to go on.
+    pub async fn sleep(&self, time: std::time::Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(time) => true,
+            () = self.requested() => false,
+        }
+    }
+}
