@@ -1,0 +1,74 @@
+//! The ledger's file: one JSON line for every request that was answered, only ever appended to.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+
+use crate::{ledger::Ledger, request::Record};
+
+/// Held by one program at a time.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// Opens or creates the file and reads the ledger from it. A last line without its end was never answered: it is cut
+    /// off. Any other line that is no record is an error.
+    pub fn open(path: &Path) -> anyhow::Result<(Journal, Ledger)> {
+        let shown = path.display();
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .with_context(|| format!("opening the ledger file {shown}"))?;
+        file.try_lock().with_context(|| format!("locking the ledger file {shown}; does another gateway use it?"))?;
+
+        let mut ledger = Ledger::default();
+        let mut lines = BufReader::new(&file);
+        let mut line = String::new();
+        let mut whole: u64 = 0;
+        for number in 1.. {
+            line.clear();
+            let read = lines.read_line(&mut line).with_context(|| format!("reading line {number} of {shown}"))?;
+            if !line.ends_with('\n') {
+                break;
+            }
+            let record: Record =
+                serde_json::from_str(&line).with_context(|| format!("line {number} of {shown} is no record"))?;
+            ledger.record(record);
+            whole += read as u64;
+        }
+        if file.metadata()?.len() > whole {
+            tracing::warn!(file = %shown, "the last line is incomplete: cut off, it was never answered");
+            file.set_len(whole).with_context(|| format!("cutting {shown} to {whole} bytes"))?;
+        }
+        Ok((Journal { file, path: path.to_owned() }, ledger))
+    }
+
+    /// Appends a record; it is safe after the next [`sync`](Self::sync). After an error the file is as before.
+    pub fn append(&self, record: &Record) -> anyhow::Result<()> {
+        let before = self.file.metadata()?.len();
+        let mut line = serde_json::to_vec(record)?;
+        line.push(b'\n');
+        let mut file = &self.file;
+        file.write_all(&line)
+            .or_else(|error| file.set_len(before).and(Err(error)))
+            .with_context(|| self.doing("writing"))
+    }
+
+    /// Returns when everything that was appended before is on disk.
+    pub fn sync(&self) -> anyhow::Result<()> {
+        self.file.sync_data().with_context(|| self.doing("syncing"))
+    }
+
+    fn doing(&self, what: &str) -> String {
+        format!("{what} the ledger file {}", self.path.display())
+    }
+}

@@ -1,0 +1,174 @@
+//! The books: what was asked, what was answered, what stands where. No file, no clock, no wire.
+
+use std::collections::{BTreeMap, HashMap, hash_map};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    payment::{self, Card, Operation, State, Verdict},
+    request::{Charge, Command, Record, Request},
+    settings::Settings,
+};
+
+/// The amount, in any currency, at which the provider breaks down.
+pub const BOMB: i64 = 9999;
+
+/// What the books say to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// To be recorded, then answered.
+    New(Verdict),
+    /// Answered before.
+    Saved(Verdict),
+    /// Another request came under this key.
+    KeyReused,
+    /// The provider breaks down over it.
+    Breakdown,
+}
+
+/// A change of a payment's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Booking {
+    /// Place in the ledger, from 1.
+    pub seq: usize,
+    pub at: DateTime<Utc>,
+    pub payment_id: Uuid,
+    pub operation: Operation,
+    /// The state that the operation led to.
+    pub state: State,
+    /// Absent where nothing had been authorized.
+    #[serde(flatten)]
+    pub sum: Option<Sum>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sum {
+    /// Minor units of `currency`.
+    pub amount: i64,
+    pub currency: String,
+}
+
+/// A payment as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Payment {
+    pub payment_id: Uuid,
+    pub state: State,
+    /// Absent where the payment was voided before it was authorized.
+    #[serde(flatten)]
+    pub sum: Option<Sum>,
+}
+
+/// What has to be known of a payment to judge the next request.
+#[derive(Debug)]
+struct Page {
+    state: State,
+    sum: Option<Sum>,
+    token: Option<String>,
+}
+
+/// All that was ever authorized, captured, voided and refunded in one currency, in its minor units.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    pub authorized: i128,
+    pub captured: i128,
+    /// Authorizations that were let go of.
+    pub voided: i128,
+    pub refunded: i128,
+}
+
+/// The bookings asked for, with their totals by currency.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Statement {
+    pub entries: Vec<Booking>,
+    pub totals: BTreeMap<String, Totals>,
+}
+
+#[derive(Debug, Default)]
+pub struct Ledger {
+    answered: HashMap<String, (Request, Verdict)>,
+    pages: HashMap<Uuid, Page>,
+    bookings: Vec<Booking>,
+}
+
+impl Ledger {
+    /// What is to be answered; changes nothing.
+    pub fn judge(&self, request: &Request, settings: &Settings) -> Judgement {
+        match self.answered.get(&request.idempotency_key) {
+            Some((first, verdict)) if first == request => return Judgement::Saved(*verdict),
+            Some(_) => return Judgement::KeyReused,
+            None => {}
+        }
+        let page = self.pages.get(&request.payment_id);
+        let token = match &request.command {
+            Command::Authorize(charge) if charge.amount == BOMB => return Judgement::Breakdown,
+            Command::Authorize(charge) => Some(charge.token.as_str()),
+            Command::Capture | Command::Void | Command::Refund => page.and_then(|page| page.token.as_deref()),
+        };
+        let card = token.map_or(Card::Good, |token| settings.card(token));
+        Judgement::New(payment::decide(page.map(|page| page.state), request.command.operation(), card))
+    }
+
+    /// Writes down what was judged.
+    pub fn record(&mut self, Record { at, request, verdict }: Record) {
+        if let Verdict::Becomes(state) = verdict {
+            self.book(at, &request, state);
+        }
+        self.answered.insert(request.idempotency_key.clone(), (request, verdict));
+    }
+
+    fn book(&mut self, at: DateTime<Utc>, request: &Request, state: State) {
+        let page = match self.pages.entry(request.payment_id) {
+            hash_map::Entry::Occupied(known) => known.into_mut(),
+            hash_map::Entry::Vacant(unknown) => {
+                let (sum, token) = match request.command.clone() {
+                    Command::Authorize(Charge { amount, currency, token }) => {
+                        (Some(Sum { amount, currency }), Some(token))
+                    }
+                    Command::Capture | Command::Void | Command::Refund => (None, None),
+                };
+                unknown.insert(Page { state, sum, token })
+            }
+        };
+        page.state = state;
+        self.bookings.push(Booking {
+            seq: self.bookings.len() + 1,
+            at,
+            payment_id: request.payment_id,
+            operation: request.command.operation(),
+            state,
+            sum: page.sum.clone(),
+        });
+    }
+
+    /// The payment as it stands.
+    pub fn payment(&self, payment_id: Uuid) -> Option<Payment> {
+        self.pages.get(&payment_id).map(|page| Payment { payment_id, state: page.state, sum: page.sum.clone() })
+    }
+
+    /// The payment as it was when it was in this state: what it is about never changes.
+    pub fn payment_as_of(&self, payment_id: Uuid, state: State) -> Payment {
+        Payment { payment_id, state, sum: self.pages.get(&payment_id).and_then(|page| page.sum.clone()) }
+    }
+
+    /// Every booking, or those of one payment.
+    pub fn statement(&self, payment_id: Option<Uuid>) -> Statement {
+        let wanted = |booking: &&Booking| payment_id.is_none_or(|id| booking.payment_id == id);
+        let entries: Vec<Booking> = self.bookings.iter().filter(wanted).cloned().collect();
+        let mut totals: BTreeMap<String, Totals> = BTreeMap::new();
+        for booking in &entries {
+            let Some(Sum { amount, currency }) = &booking.sum else { continue };
+            let totals = totals.entry(currency.clone()).or_default();
+            let total = match booking.state {
+                State::Authorized => &mut totals.authorized,
+                State::Captured => &mut totals.captured,
+                State::Voided => &mut totals.voided,
+                State::Refunded => &mut totals.refunded,
+                State::Declined => continue,
+            };
+            *total += i128::from(*amount);
+        }
+        Statement { entries, totals }
+    }
+}

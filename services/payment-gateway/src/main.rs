@@ -1,0 +1,40 @@
+//! The payment gateway's stand-in as a program.
+
+use std::{path::PathBuf, sync::Arc};
+
+use clap::Parser;
+use kit::{config::Http, ops, shutdown::Shutdown, telemetry};
+use payment_gateway::{
+    books::Books,
+    http::{self, Gateway},
+    settings::Settings,
+};
+
+/// A stand-in for an outside payment provider.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    #[command(flatten)]
+    http: Http,
+    #[command(flatten)]
+    settings: Settings,
+    /// Where the books are kept; without it they end with the program.
+    #[arg(long, env = "LEDGER_FILE")]
+    ledger_file: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let metrics = telemetry::init()?;
+    let shutdown = Shutdown::on_signals()?;
+
+    let books = match &args.ledger_file {
+        Some(path) => Books::in_file(path)?,
+        None => Books::in_memory(),
+    };
+    let readiness = ops::Readiness::default();
+    readiness.set(true);
+    let routes = ops::routes(readiness, metrics).merge(http::routes(Arc::new(Gateway::new(books, args.settings))));
+    ops::serve(&args.http, routes, shutdown).await
+}

@@ -1,0 +1,121 @@
+//! The life of one payment: every state, every operation, every outcome.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a payment stands. A payment that nobody has asked for has no state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// The amount is held on the card.
+    Authorized,
+    /// The card refused the charge.
+    Declined,
+    /// The money has been collected.
+    Captured,
+    /// Nothing is held and nothing ever will be.
+    Voided,
+    /// What was collected has been given back.
+    Refunded,
+}
+
+/// What a client may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    Authorize,
+    Capture,
+    Void,
+    Refund,
+}
+
+/// How the card behind the token behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Card {
+    Good,
+    /// Refuses to be charged.
+    Declined,
+    /// Can be charged, but the money cannot be collected.
+    CaptureDeclined,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The payment changes to this state: a booking.
+    Becomes(State),
+    /// What is asked for is the case already.
+    Stays(State),
+    Refused(Refusal),
+}
+
+/// Why a request is refused without changing anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    UnknownPayment,
+    /// The id stands for a payment that has been authorized once.
+    PaymentExists,
+    /// Voided, perhaps before it was ever authorized.
+    PaymentVoided,
+    PaymentDeclined,
+    PaymentRefunded,
+    /// There is nothing to give back: void instead.
+    NotCaptured,
+    /// There is nothing held any more: refund instead.
+    AlreadyCaptured,
+    /// The card refuses to be charged, or to pay what it had promised.
+    CardDeclined,
+}
+
+/// The outcome of an operation on a payment in a state; `None` is a payment that is not known yet.
+pub fn decide(state: Option<State>, operation: Operation, card: Card) -> Verdict {
+    use Operation::{Authorize, Capture, Refund, Void};
+    use Refusal::{
+        AlreadyCaptured, CardDeclined, NotCaptured, PaymentDeclined, PaymentExists, PaymentRefunded, PaymentVoided,
+        UnknownPayment,
+    };
+    use State::{Authorized, Captured, Declined, Refunded, Voided};
+    use Verdict::{Becomes, Refused, Stays};
+
+    match (state, operation) {
+        (None, Authorize) => match card {
+            Card::Good | Card::CaptureDeclined => Becomes(Authorized),
+            Card::Declined => Becomes(Declined),
+        },
+        (None, Capture) => Refused(UnknownPayment),
+        // The void overtook the authorization, or it never came: remembered, so that it is refused if it still comes.
+        (None, Void) => Becomes(Voided),
+        (None, Refund) => Refused(UnknownPayment),
+
+        (Some(Authorized), Authorize) => Refused(PaymentExists),
+        (Some(Authorized), Capture) => match card {
+            Card::Good | Card::Declined => Becomes(Captured),
+            Card::CaptureDeclined => Refused(CardDeclined),
+        },
+        (Some(Authorized), Void) => Becomes(Voided),
+        (Some(Authorized), Refund) => Refused(NotCaptured),
+
+        (Some(Declined), Authorize) => Refused(CardDeclined),
+        (Some(Declined), Capture) => Refused(PaymentDeclined),
+        // Nothing is held, which is all that a void wants.
+        (Some(Declined), Void) => Stays(Declined),
+        (Some(Declined), Refund) => Refused(NotCaptured),
+
+        (Some(Captured), Authorize) => Refused(PaymentExists),
+        (Some(Captured), Capture) => Stays(Captured),
+        (Some(Captured), Void) => Refused(AlreadyCaptured),
+        (Some(Captured), Refund) => Becomes(Refunded),
+
+        (Some(Voided), Authorize) => Refused(PaymentVoided),
+        (Some(Voided), Capture) => Refused(PaymentVoided),
+        (Some(Voided), Void) => Stays(Voided),
+        (Some(Voided), Refund) => Refused(NotCaptured),
+
+        (Some(Refunded), Authorize) => Refused(PaymentExists),
+        (Some(Refunded), Capture) => Refused(PaymentRefunded),
+        // Nothing is held and the money is back, which is more than a void wants.
+        (Some(Refunded), Void) => Stays(Refunded),
+        (Some(Refunded), Refund) => Stays(Refunded),
+    }
+}

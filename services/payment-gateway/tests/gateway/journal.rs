@@ -1,0 +1,89 @@
+//! Books in a file outlive the program.
+
+use std::{fs, io::Write};
+
+use axum::http::StatusCode;
+use payment_gateway::books::Books;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::client::Client;
+
+#[tokio::test]
+async fn a_restarted_gateway_keeps_its_books_and_its_answers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ledger.jsonl");
+    let (paid, voided) = (Uuid::now_v7(), Uuid::now_v7());
+
+    let before = Client::new(Books::in_file(&file).expect("a new file"));
+    let first = before.authorize(paid, "a", 100, "tok_visa").await;
+    before.post(paid, "capture", "c", "").await;
+    before.post(voided, "void", "v", "").await;
+    before.authorize(Uuid::now_v7(), "d", 100, "tok_declined").await;
+    let ledger = before.get("/v1/ledger").await;
+    drop(before);
+
+    let after = Client::new(Books::in_file(&file).expect("the same file"));
+    assert_eq!(after.get("/v1/ledger").await, ledger);
+    assert_eq!(after.authorize(paid, "a", 100, "tok_visa").await, first);
+    assert_eq!(after.authorize(paid, "a", 200, "tok_visa").await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(after.authorize(voided, "late", 100, "tok_visa").await.0, StatusCode::CONFLICT);
+    assert_eq!(after.post(paid, "refund", "r", "").await.1["state"], "refunded");
+}
+
+#[tokio::test]
+async fn a_line_that_was_not_finished_is_cut_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ledger.jsonl");
+    let client = Client::new(Books::in_file(&file).expect("a new file"));
+    client.authorize(Uuid::now_v7(), "a", 100, "tok_visa").await;
+    drop(client);
+    let whole = fs::read_to_string(&file).expect("readable");
+    let mut torn = fs::OpenOptions::new().append(true).open(&file).expect("writable");
+    torn.write_all(&whole.as_bytes()[..whole.len() / 2]).expect("written");
+
+    let client = Client::new(Books::in_file(&file).expect("the torn file"));
+    assert_eq!(client.get("/v1/ledger").await.1["totals"]["JPY"]["authorized"], 100);
+    assert_eq!(fs::read_to_string(&file).expect("readable"), whole);
+    client.authorize(Uuid::now_v7(), "b", 50, "tok_visa").await;
+    assert_eq!(fs::read_to_string(&file).expect("readable").lines().count(), 2);
+}
+
+#[test]
+fn a_file_that_is_no_ledger_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ledger.jsonl");
+    fs::write(&file, "a letter to a friend\n").expect("written");
+    let error = format!("{:#}", Books::in_file(&file).expect_err("no ledger"));
+    assert!(error.contains("line 1 of") && error.contains("is no record"), "{error}");
+    assert_eq!(fs::read_to_string(&file).expect("readable"), "a letter to a friend\n");
+}
+
+#[test]
+fn a_file_belongs_to_one_gateway() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ledger.jsonl");
+    let _first = Books::in_file(&file).expect("a new file");
+    let error = format!("{:#}", Books::in_file(&file).expect_err("taken"));
+    assert!(error.contains("does another gateway use it?"), "{error}");
+}
+
+#[test]
+fn the_lines_of_the_file_stay_readable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ledger.jsonl");
+    let id = Uuid::now_v7();
+    let line = json!({
+        "at": "2025-01-01T00:00:00Z",
+        "request": {
+            "idempotency_key": "k",
+            "payment_id": id,
+            "command": {"operation": "authorize", "amount": 7, "currency": "JPY", "token": "tok_visa"},
+        },
+        "verdict": {"becomes": "authorized"},
+    });
+    fs::write(&file, format!("{line}\n")).expect("written");
+    let books = Books::in_file(&file).expect("readable");
+    assert_eq!(books.statement(None).totals["JPY"].authorized, 7);
+    assert!(books.payment(id).is_some());
+}
