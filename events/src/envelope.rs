@@ -197,7 +197,5 @@ fn header<'a>(record: &RawRecord<'a>, name: &str) -> Option<&'a [u8]> {
 }
 
 fn text<'a>(record: &RawRecord<'a>, name: &'static str) -> Result<Option<&'a str>, Unreadable> {
-    header(record, name)
-        .map(|value| std::str::from_utf8(value).map_err(|_| Unreadable::NotText(name)))
-        .transpose()
+    header(record, name).map(|value| std::str::from_utf8(value).map_err(|_| Unreadable::NotText(name))).transpose()
 }

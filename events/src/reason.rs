@@ -54,7 +54,11 @@ impl FromStr for Reason {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Reason::ALL.iter().copied().find(|reason| reason.as_str() == text).ok_or_else(|| format!("`{text}` is no reason"))
+        Reason::ALL
+            .iter()
+            .copied()
+            .find(|reason| reason.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is no reason"))
     }
 }
 

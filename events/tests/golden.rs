@@ -25,7 +25,8 @@ fn order() -> Value {
 fn pin<E: Event + PartialEq + std::fmt::Debug>(topic: &str, name: &str, own: Value) {
     let mut data = json!({ "order": order() });
     data.as_object_mut().expect("an object").extend(own.as_object().expect("an object").clone());
-    let event: E = serde_json::from_value(data.clone()).unwrap_or_else(|error| panic!("{name} reads its golden JSON: {error}"));
+    let event: E =
+        serde_json::from_value(data.clone()).unwrap_or_else(|error| panic!("{name} reads its golden JSON: {error}"));
     assert_eq!(serde_json::to_value(&event).expect("serializes"), data, "{name} writes its golden JSON");
     assert_eq!((E::PUBLISHER.topic(), E::TYPE), (topic, name));
 }
@@ -88,8 +89,18 @@ fn reasons_have_their_words() {
     assert_eq!(
         words,
         [
-            "insufficient_balance", "unknown_user", "invalid_payment_method", "card_declined", "gateway_unavailable", "out_of_stock",
-            "unknown_product", "unshippable_address", "discontinued", "invalid_request", "cancelled_by_user", "timed_out",
+            "insufficient_balance",
+            "unknown_user",
+            "invalid_payment_method",
+            "card_declined",
+            "gateway_unavailable",
+            "out_of_stock",
+            "unknown_product",
+            "unshippable_address",
+            "discontinued",
+            "invalid_request",
+            "cancelled_by_user",
+            "timed_out",
         ]
     );
 }

@@ -1,1 +1,67 @@
+//! The account service: holds, takes and gives back the buyer's balance.
+//!
+//! | on | decision | says |
+//! |---|---|---|
+//! | `OrderCreated` | reserve | `BalanceReserved`, `BalanceRejected` |
+//! | `StockReserved` | debit | `BalanceDebited` |
+//! | `PaymentDeclined` | give back | `BalanceReleased`, `BalanceRefunded` |
+//! | `PaymentVoided` | give back | `BalanceReleased`, `BalanceRefunded` |
+//! | `PaymentRefunded` | give back | `BalanceReleased`, `BalanceRefunded` |
 
+mod domain;
+mod store;
+
+use chrono::{DateTime, Utc};
+use events::{
+    OrderId, Publisher,
+    account::{BalanceDebited, BalanceRefunded, BalanceRejected, BalanceReleased, BalanceReserved},
+    inventory::StockReserved,
+    order::OrderCreated,
+    payment::{PaymentDeclined, PaymentRefunded, PaymentVoided},
+};
+use kit::{Says, Service, StoreError, Table, says};
+use sqlx::{PgConnection, migrate::Migrator};
+
+pub use domain::{Ask, Balance, Books, Command, Reservation};
+
+/// The service's own tables.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Keeps the buyers' balances.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Account;
+
+impl Service for Account {
+    type Command = Command;
+    type Rows = Books;
+
+    const NAME: &'static str = "account";
+
+    fn table() -> Table<Command> {
+        let given_back = says![BalanceReleased, BalanceRefunded];
+        Table::of(Publisher::Account)
+            .on("reserve", says![BalanceReserved, BalanceRejected], |e: OrderCreated| {
+                Command::new(e.order, Ask::Reserve)
+            })
+            .on("debit", says![BalanceDebited], |e: StockReserved| Command::new(e.order, Ask::Debit))
+            .on("give back", given_back, |e: PaymentDeclined| Command::new(e.order, Ask::GiveBack(e.reason)))
+            .on("give back", given_back, |e: PaymentVoided| Command::new(e.order, Ask::GiveBack(e.reason)))
+            .on("give back", given_back, |e: PaymentRefunded| Command::new(e.order, Ask::GiveBack(e.reason)))
+    }
+
+    fn order_of(command: &Command) -> OrderId {
+        command.order.order_id
+    }
+
+    async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Books, StoreError> {
+        store::load(db, commands).await
+    }
+
+    fn decide(&self, books: &mut Books, command: &Command, _now: DateTime<Utc>) -> Says {
+        domain::decide(books, command)
+    }
+
+    async fn save(&self, db: &mut PgConnection, books: &Books) -> Result<(), StoreError> {
+        store::save(db, books).await
+    }
+}

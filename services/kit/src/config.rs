@@ -63,6 +63,9 @@ pub struct Kafka {
     /// Copies of a topic that has to be created.
     #[arg(long, env = "KAFKA_REPLICATION", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=32_000))]
     pub kafka_replication: i32,
+    /// A name that stays the same over restarts and is this process's alone: it then gets its partitions back at once.
+    #[arg(long, env = "KAFKA_INSTANCE_ID")]
+    pub kafka_instance_id: Option<String>,
 }
 
 impl Kafka {

@@ -1,7 +1,46 @@
-//! Everything that a service of a choreographed saga needs and that knows no service: the consumer loop, the unit of
-//! work, inbox and outbox, durable attempts, start and stop.
+//! Everything that a service of a choreographed saga needs and that knows no service and no event by name.
+//!
+//! A service is a [`Service`]: a [`Table`] of what it consumes and says, rows that it loads and saves, and a pure decision.
+//! The kit reads Kafka ([the consumer loop](Program::run)), keeps duplicates out ([`inbox`]), folds a batch through the
+//! decisions in one transaction ([`unit_of_work`]), writes what was said ([`outbox`]), makes calls to the outside durable
+//! ([`attempts`]) and starts and stops the [`Program`].
+//!
+//! # A service in forty lines
+//! See `services/account`: `lib.rs` has its table, `domain.rs` its decisions, `store.rs` its SQL, `main.rs` its wiring.
 
+pub mod attempts;
+pub mod barrier;
 pub mod config;
+pub mod inbox;
+pub mod keeping;
 pub mod ops;
+pub mod outbox;
+pub mod record;
+pub mod rows;
+pub mod says;
+pub mod service;
 pub mod shutdown;
+pub mod store;
+pub mod table;
 pub mod telemetry;
+pub mod timer;
+pub mod topics;
+pub mod unit_of_work;
+pub mod wake;
+
+mod backoff;
+mod carry;
+mod consumer;
+mod dead_letter;
+mod journal;
+mod parked;
+mod program;
+mod trace_context;
+
+pub use backoff::Backoff;
+pub use program::{Program, migrate};
+pub use rows::Rows;
+pub use says::{NewAttempt, Says};
+pub use service::Service;
+pub use store::StoreError;
+pub use table::Table;

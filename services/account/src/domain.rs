@@ -1,0 +1,134 @@
+//! Decisions about balances: plain Rust.
+
+use std::collections::BTreeSet;
+
+use events::{
+    Currency, Order, OrderId, Reason, UserId,
+    account::{BalanceDebited, BalanceRefunded, BalanceRejected, BalanceReleased, BalanceReserved},
+};
+use kit::{
+    Rows, Says,
+    barrier::{Move, Status, Step, pass},
+};
+
+/// What is asked of the service about one order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Command {
+    pub order: Order,
+    pub ask: Ask,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ask {
+    /// Hold the total.
+    Reserve,
+    /// Take what is held.
+    Debit,
+    /// Undo it, however far it has come.
+    GiveBack(Reason),
+}
+
+impl Command {
+    pub fn new(order: Order, ask: Ask) -> Self {
+        Command { order, ask }
+    }
+}
+
+/// What a buyer owns in one currency, and the part of it that is held. `0 <= reserved <= balance`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Balance {
+    pub balance: i64,
+    pub reserved: i64,
+}
+
+/// What has become of one order's share of a balance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reservation {
+    pub user_id: UserId,
+    pub currency: Currency,
+    pub amount: i64,
+    pub status: Status,
+    pub reason: Option<Reason>,
+}
+
+/// The rows that a batch works on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Books {
+    pub users: BTreeSet<UserId>,
+    pub balances: Rows<(UserId, Currency), Balance>,
+    pub reservations: Rows<OrderId, Reservation>,
+}
+
+pub(crate) fn decide(books: &mut Books, command: &Command) -> Says {
+    let order = &command.order;
+    let (step, reason) = match command.ask {
+        Ask::Reserve => (Step::Try, None),
+        Ask::Debit => (Step::Confirm, None),
+        Ask::GiveBack(reason) => (Step::Cancel, Some(reason)),
+    };
+    let held = books.reservations.get(&order.order_id).copied();
+    // Only a Cancel undoes, and every Cancel has a reason.
+    let why = reason.unwrap_or(Reason::CancelledByUser);
+    match pass(held.map(|held| held.status), step) {
+        Move::Reserve => reserve(books, order),
+        Move::Confirm => {
+            books.change(order, |balance, amount| {
+                balance.balance -= amount;
+                balance.reserved -= amount;
+            });
+            books.note(order, Status::Confirmed, None);
+            Says::event(BalanceDebited { order: order.clone() })
+        }
+        Move::Release => {
+            books.change(order, |balance, amount| balance.reserved -= amount);
+            books.note(order, Status::Cancelled, reason);
+            Says::event(BalanceReleased { order: order.clone(), reason: why })
+        }
+        Move::Forbid => {
+            books.note(order, Status::Cancelled, reason);
+            Says::event(BalanceReleased { order: order.clone(), reason: why })
+        }
+        Move::GiveBack => {
+            books.change(order, |balance, amount| balance.balance += amount);
+            books.note(order, Status::Refunded, reason);
+            Says::event(BalanceRefunded {
+                order: order.clone(),
+                reason: why,
+                amount: held.map_or(0, |held| held.amount),
+            })
+        }
+        Move::Nothing(why) => Says::ignored(why),
+    }
+}
+
+fn reserve(books: &mut Books, order: &Order) -> Says {
+    let reject = |books: &mut Books, reason| {
+        books.note(order, Status::Rejected, Some(reason));
+        Says::event(BalanceRejected { order: order.clone(), reason })
+    };
+    if !books.users.contains(&order.user_id) {
+        return reject(books, Reason::UnknownUser);
+    }
+    match books.balances.get_mut(&(order.user_id, order.currency)) {
+        Some(balance) if balance.balance - balance.reserved >= order.total => balance.reserved += order.total,
+        Some(_) | None => return reject(books, Reason::InsufficientBalance),
+    }
+    books.note(order, Status::Reserved, None);
+    Says::event(BalanceReserved { order: order.clone() })
+}
+
+impl Books {
+    /// Changes the buyer's balance by what is reserved for the order.
+    fn change(&mut self, order: &Order, change: impl FnOnce(&mut Balance, i64)) {
+        let Some(held) = self.reservations.get(&order.order_id) else { return };
+        if let Some(balance) = self.balances.get_mut(&(held.user_id, held.currency)) {
+            change(balance, held.amount);
+        }
+    }
+
+    fn note(&mut self, order: &Order, status: Status, reason: Option<Reason>) {
+        let amount = self.reservations.get(&order.order_id).map_or(order.total, |held| held.amount);
+        let row = Reservation { user_id: order.user_id, currency: order.currency, amount, status, reason };
+        self.reservations.put(order.order_id, row);
+    }
+}

@@ -1,0 +1,173 @@
+//! The worker: claims what is due, calls, and hands the answers to the service.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::Utc;
+use tokio::task::JoinSet;
+
+use super::{Answer, Attempt, Next, Outside, RetryPolicy, store};
+use crate::{
+    backoff::Backoff,
+    carry::{NoRefusals, carry},
+    service::Service,
+    shutdown::Shutdown,
+    unit_of_work::{Incoming, Origin, UnitOfWork},
+};
+
+/// Calls under way at once.
+const CALLS: usize = 64;
+/// How long a claim holds: longer than any call takes.
+const LEASE: Duration = Duration::from_secs(30);
+/// At least this often the worker looks by itself: for attempts of instances that died.
+const LOOK: Duration = Duration::from_secs(1);
+
+type Calls<C> = JoinSet<(Attempt, Answer<C>)>;
+
+/// Makes calls until shutdown; what is under way then is finished first.
+pub async fn run<S: Service, O: Outside<S::Command>>(
+    work: UnitOfWork<S>,
+    outside: Arc<O>,
+    policy: RetryPolicy,
+    shutdown: Shutdown,
+) {
+    let mut calls: Calls<S::Command> = JoinSet::new();
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+    loop {
+        let wait = match claim(&work, &outside, &mut calls).await {
+            Ok(wait) => {
+                backoff.reset();
+                wait
+            }
+            Err(error) => {
+                tracing::warn!(%error, "attempts cannot be claimed; trying again");
+                backoff.next()
+            }
+        };
+        tokio::select! {
+            Some(first) = calls.join_next() => conclude(&work, &outside, &policy, first, &mut calls, &shutdown).await,
+            () = work.wake().attempts_called() => {}
+            () = tokio::time::sleep(wait) => {}
+            () = shutdown.requested() => break,
+        }
+    }
+    while let Some(first) = calls.join_next().await {
+        conclude(&work, &outside, &policy, first, &mut calls, &shutdown).await;
+    }
+}
+
+/// Starts calls for what is due, and says how long to wait for the next.
+async fn claim<S: Service, O: Outside<S::Command>>(
+    work: &UnitOfWork<S>,
+    outside: &Arc<O>,
+    calls: &mut Calls<S::Command>,
+) -> sqlx::Result<Duration> {
+    let free = CALLS.saturating_sub(calls.len());
+    if free == 0 {
+        return Ok(LOOK);
+    }
+    let mut db = work.pool().acquire().await?;
+    let claimed = store::claim(&mut db, free as i64, LEASE).await?;
+    for attempt in claimed {
+        let outside = outside.clone();
+        calls.spawn(async move {
+            let answer = outside.call(&attempt).await;
+            (attempt, answer)
+        });
+    }
+    if calls.len() >= CALLS {
+        return Ok(LOOK);
+    }
+    let due = store::next_due(&mut db).await?;
+    metrics::gauge!("attempts_parked", "service" => S::NAME).set(store::parked_count(&mut db).await? as f64);
+    Ok(due.map_or(LOOK, |due| (due - Utc::now()).to_std().unwrap_or_default()).clamp(Duration::from_millis(5), LOOK))
+}
+
+/// Ends or postpones the attempts whose calls have returned: the answers of all of them in one transaction.
+async fn conclude<S: Service, O: Outside<S::Command>>(
+    work: &UnitOfWork<S>,
+    outside: &Arc<O>,
+    policy: &RetryPolicy,
+    first: Result<(Attempt, Answer<S::Command>), tokio::task::JoinError>,
+    calls: &mut Calls<S::Command>,
+    shutdown: &Shutdown,
+) {
+    let mut answered = Vec::new();
+    let mut next = Some(first);
+    while let Some(returned) = next {
+        match returned {
+            Ok((attempt, answer)) => match policy.next(&attempt, &answer) {
+                None | Some(Next::GiveUp) => {
+                    let command = match answer {
+                        Answer::Done(command) => command,
+                        Answer::Transient(why) | Answer::NotCalled(why) | Answer::NeedsPerson(why) => {
+                            tracing::warn!(order_id = %attempt.order_id, kind = attempt.kind, tries = attempt.tries, error = why, "gave up");
+                            outside.gave_up(&attempt)
+                        }
+                    };
+                    answered.push(incoming(attempt, command));
+                }
+                Some(next) => put_off(work, &attempt, &answer, next).await,
+            },
+            // The claim runs out by itself and the call is made again.
+            Err(error) => tracing::error!(%error, "a call panicked; it will be made again"),
+        }
+        next = calls.try_join_next();
+    }
+    if answered.is_empty() {
+        return;
+    }
+    let Some(results) = carry(work, &answered, &NoRefusals, shutdown).await else { return };
+    for (incoming, result) in answered.iter().zip(results) {
+        if let (Err(error), Origin::Attempt { id, .. }) = (result, incoming.origin) {
+            tracing::error!(%error, kind = incoming.what, "the answer cannot be processed: parked");
+            if let Err(error) = park(work, id, &error.to_string()).await {
+                tracing::error!(%error, "the attempt cannot be parked; it will be made again");
+            }
+        }
+    }
+}
+
+fn incoming<C>(attempt: Attempt, command: C) -> Incoming<C> {
+    Incoming {
+        origin: Origin::Attempt { id: attempt.id, cause: attempt.causation_id },
+        what: attempt.kind,
+        traceparent: attempt.traceparent,
+        command,
+    }
+}
+
+async fn put_off<S: Service, C>(work: &UnitOfWork<S>, attempt: &Attempt, answer: &Answer<C>, next: Next) {
+    let why = match answer {
+        Answer::Done(_) => "answered",
+        Answer::Transient(why) | Answer::NotCalled(why) | Answer::NeedsPerson(why) => why,
+    };
+    let (order_id, kind, tries) = (attempt.order_id, &attempt.kind, attempt.tries);
+    let put_off = match next {
+        Next::Retry { after, counts } => {
+            tracing::warn!(%order_id, kind, tries, error = why, retry_in_ms = after.as_millis() as u64, "call failed");
+            // Up to a tenth more, so that what failed together does not come back together.
+            postpone(work, attempt.id, after.mul_f64(rand::random_range(1.0..1.1)), counts, why).await
+        }
+        Next::GiveUp | Next::Park => {
+            tracing::error!(%order_id, kind, tries, error = why, "parked: a person is needed");
+            park(work, attempt.id, why).await
+        }
+    };
+    if let Err(error) = put_off {
+        tracing::warn!(%order_id, kind, %error, "cannot be written down; the call is made again when its claim ends");
+    }
+}
+
+async fn postpone<S: Service>(
+    work: &UnitOfWork<S>,
+    id: uuid::Uuid,
+    delay: Duration,
+    counts: bool,
+    why: &str,
+) -> sqlx::Result<()> {
+    store::postpone(&mut *work.pool().acquire().await?, id, delay, counts, why).await
+}
+
+async fn park<S: Service>(work: &UnitOfWork<S>, id: uuid::Uuid, why: &str) -> sqlx::Result<()> {
+    store::park(&mut *work.pool().acquire().await?, id, why).await
+}

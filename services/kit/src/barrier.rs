@@ -1,0 +1,181 @@
+//! The barrier: what a Try, a Confirm or a Cancel does to a step, whatever came before it.
+//!
+//! Messages repeat, overtake each other and arrive for things that never happened. DTM's and Seata's "sub-transaction
+//! barrier" answers that for calls; this is the same for events. All of it is one table, [`pass`], with an outcome for
+//! every pair of status and step: null compensation (a Cancel for nothing succeeds and is remembered), hanging (a Try after
+//! its Cancel does nothing), late confirm (a Confirm after a Cancel does nothing), and a Cancel after a Confirm that gives
+//! back. Duplicates do not get here: the inbox stops them.
+
+use std::{fmt, str::FromStr};
+
+/// What has become of one service's step for one order. The word in every `status` column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// Held.
+    Reserved,
+    /// Taken for good, or done.
+    Confirmed,
+    /// Released, or never taken.
+    Cancelled,
+    /// Given back after it had been taken.
+    Refunded,
+    /// Refused.
+    Rejected,
+}
+
+impl Status {
+    pub const ALL: [Status; 5] =
+        [Status::Reserved, Status::Confirmed, Status::Cancelled, Status::Refunded, Status::Rejected];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Reserved => "RESERVED",
+            Status::Confirmed => "CONFIRMED",
+            Status::Cancelled => "CANCELLED",
+            Status::Refunded => "REFUNDED",
+            Status::Rejected => "REJECTED",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Status {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Status::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| format!("`{text}` is no status"))
+    }
+}
+
+/// What an event asks of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Hold it, or refuse.
+    Try,
+    /// Take what is held.
+    Confirm,
+    /// Undo it, however far it has come.
+    Cancel,
+    /// Undo it, unless it has been confirmed: then it is too late.
+    Withdraw,
+}
+
+impl Step {
+    pub const ALL: [Step; 4] = [Step::Try, Step::Confirm, Step::Cancel, Step::Withdraw];
+}
+
+/// What the barrier lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// Hold it now, if the domain allows it.
+    Reserve,
+    /// Take what is held.
+    Confirm,
+    /// Let go what is held.
+    Release,
+    /// Give back what was taken.
+    GiveBack,
+    /// There is nothing to undo: remember that it must not happen any more, and say that it is undone.
+    Forbid,
+    /// Nothing is done and nothing is said; here is why.
+    Nothing(&'static str),
+}
+
+/// The table. `None` is a step that was never heard of.
+pub const fn pass(status: Option<Status>, step: Step) -> Move {
+    use Move::{Confirm, Forbid, GiveBack, Nothing, Release, Reserve};
+    use Status::{Cancelled, Confirmed, Refunded, Rejected, Reserved};
+
+    match (status, step) {
+        (None, Step::Try) => Reserve,
+        (None, Step::Confirm) => Nothing("a confirm of something never tried"),
+        (None, Step::Cancel | Step::Withdraw) => Forbid,
+
+        (Some(Reserved), Step::Try) => Nothing("already reserved"),
+        (Some(Reserved), Step::Confirm) => Confirm,
+        (Some(Reserved), Step::Cancel | Step::Withdraw) => Release,
+
+        (Some(Confirmed), Step::Try | Step::Confirm) => Nothing("already confirmed"),
+        (Some(Confirmed), Step::Cancel) => GiveBack,
+        (Some(Confirmed), Step::Withdraw) => Nothing("too late: already confirmed"),
+
+        (Some(Cancelled), Step::Try) => Nothing("hanging: its cancel came first"),
+        (Some(Cancelled), Step::Confirm) => Nothing("late confirm: already cancelled"),
+        (Some(Cancelled), Step::Cancel | Step::Withdraw) => Nothing("already cancelled"),
+
+        (Some(Refunded), Step::Try | Step::Confirm) => Nothing("late: already given back"),
+        (Some(Refunded), Step::Cancel | Step::Withdraw) => Nothing("already given back"),
+
+        (Some(Rejected), Step::Try | Step::Confirm) => Nothing("already rejected"),
+        (Some(Rejected), Step::Cancel | Step::Withdraw) => Nothing("rejected: there is nothing to undo"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(status: Option<Status>, step: Step) -> Option<Status> {
+        match pass(status, step) {
+            Move::Reserve => Some(Status::Reserved),
+            Move::Confirm => Some(Status::Confirmed),
+            Move::Release | Move::Forbid => Some(Status::Cancelled),
+            Move::GiveBack => Some(Status::Refunded),
+            Move::Nothing(_) => status,
+        }
+    }
+
+    fn statuses() -> impl Iterator<Item = Option<Status>> {
+        std::iter::once(None).chain(Status::ALL.into_iter().map(Some))
+    }
+
+    /// Repeating a step, under another event id, changes nothing more.
+    #[test]
+    fn every_step_is_idempotent() {
+        for status in statuses() {
+            for step in Step::ALL {
+                let once = after(status, step);
+                assert_eq!(after(once, step), once, "{step:?} twice on {status:?}");
+            }
+        }
+    }
+
+    /// Once ended, a step stays as it is.
+    #[test]
+    fn an_end_is_an_end() {
+        for status in [Status::Cancelled, Status::Refunded, Status::Rejected] {
+            for step in Step::ALL {
+                assert!(matches!(pass(Some(status), step), Move::Nothing(_)), "{step:?} on {status:?}");
+            }
+        }
+    }
+
+    /// Whatever order Try, Confirm and Cancel arrive in, nothing stays held and nothing stays taken.
+    #[test]
+    fn a_cancel_wins_in_every_order() {
+        use Step::{Cancel, Confirm, Try};
+        for order in [
+            [Try, Confirm, Cancel],
+            [Try, Cancel, Confirm],
+            [Cancel, Try, Confirm],
+            [Cancel, Confirm, Try],
+            [Confirm, Try, Cancel],
+            [Confirm, Cancel, Try],
+        ] {
+            let end = order.into_iter().fold(None, after);
+            assert!(matches!(end, Some(Status::Cancelled | Status::Refunded)), "{order:?} ends {end:?}");
+        }
+    }
+
+    #[test]
+    fn a_withdrawal_comes_too_late_only_after_the_confirm() {
+        assert_eq!(after(Some(Status::Confirmed), Step::Withdraw), Some(Status::Confirmed));
+        assert_eq!(after(Some(Status::Reserved), Step::Withdraw), Some(Status::Cancelled));
+        assert_eq!(after(None, Step::Withdraw), Some(Status::Cancelled));
+    }
+}

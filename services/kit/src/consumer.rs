@@ -1,0 +1,272 @@
+//! The one consumer loop: poll a batch, carry it through, store the offsets.
+//!
+//! It runs on a thread of its own: while a batch is being carried through, librdkafka goes on fetching, so the next poll
+//! returns all that has come meanwhile. An offset is stored after the commit of everything before it; after a crash the
+//! rest comes again and the inbox knows it.
+
+use std::{collections::HashMap, time::Duration};
+
+use anyhow::Context;
+use events::envelope::{self, Unreadable};
+use rdkafka::{
+    ClientContext, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
+    message::{BorrowedMessage, Headers},
+};
+use tokio::runtime::Handle;
+
+use crate::{
+    backoff::Backoff,
+    carry::{Refusals, carry},
+    config::Kafka,
+    dead_letter::DeadLetters,
+    ops::Readiness,
+    parked,
+    record::Record,
+    service::Service,
+    shutdown::Shutdown,
+    table::Table,
+    unit_of_work::{Incoming, Origin, Outcome, UnitOfWork},
+};
+
+/// How long a poll waits for a first record.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Hears of assignments: a consumer that has one is ready.
+struct Assignments {
+    readiness: Readiness,
+}
+
+impl ClientContext for Assignments {}
+
+impl ConsumerContext for Assignments {
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(partitions) => {
+                tracing::info!(partitions = partitions.count(), "assigned");
+                self.readiness.set(true);
+            }
+            Rebalance::Revoke(partitions) => tracing::info!(partitions = partitions.count(), "revoked"),
+            Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
+        }
+    }
+}
+
+/// Offsets up to which everything is done, by topic and partition.
+type Positions = HashMap<(&'static str, i32), i64>;
+
+/// What one poll brought.
+struct Batch<C> {
+    incoming: Vec<Incoming<C>>,
+    /// In step with `incoming`.
+    records: Vec<Record>,
+    unreadable: Vec<(Record, Unreadable)>,
+    positions: Positions,
+}
+
+impl<C> Default for Batch<C> {
+    fn default() -> Self {
+        Batch { incoming: Vec::new(), records: Vec::new(), unreadable: Vec::new(), positions: HashMap::new() }
+    }
+}
+
+/// Reads the topics of a service's table for it.
+pub(crate) struct Consumer<S: Service> {
+    kafka: BaseConsumer<Assignments>,
+    table: Table<S::Command>,
+    topics: Vec<&'static str>,
+    work: UnitOfWork<S>,
+    dead_letters: DeadLetters,
+    batch_max: usize,
+    shutdown: Shutdown,
+}
+
+impl<S: Service> Consumer<S> {
+    pub(crate) fn new(
+        kafka: &Kafka,
+        work: UnitOfWork<S>,
+        batch_max: usize,
+        readiness: Readiness,
+        shutdown: Shutdown,
+    ) -> anyhow::Result<Self> {
+        let table = S::table();
+        let topics = table.topics();
+        let mut client = kafka.client(S::NAME);
+        client
+            .set("group.id", S::NAME)
+            .set("enable.auto.commit", "true")
+            .set("auto.commit.interval.ms", "500")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", "10000")
+            .set("heartbeat.interval.ms", "1000")
+            .set("fetch.wait.max.ms", "200")
+            .set("fetch.queue.backoff.ms", "10")
+            .set("enable.partition.eof", "false");
+        if let Some(instance) = &kafka.kafka_instance_id {
+            // Static membership: a restarted process takes its partitions back at once.
+            client.set("group.instance.id", instance);
+        }
+        let consumer: BaseConsumer<Assignments> =
+            client.create_with_context(Assignments { readiness }).context("creating the Kafka consumer")?;
+        consumer.subscribe(&topics).context("subscribing")?;
+        let dead_letters = DeadLetters::new(&kafka.producer(S::NAME), S::NAME, shutdown.clone())
+            .context("creating the producer of dead letters")?;
+        Ok(Consumer { kafka: consumer, table, topics, work, dead_letters, batch_max, shutdown })
+    }
+
+    /// Consumes until shutdown. Blocks: for a thread of its own.
+    pub(crate) fn run(self, runtime: &Handle) {
+        while !self.shutdown.is_requested() {
+            let batch = self.poll();
+            if !batch.positions.is_empty() && runtime.block_on(self.process(&batch)) {
+                self.store(&batch.positions);
+            }
+        }
+    }
+
+    /// Everything that is there, up to `batch_max`; waits only for the first.
+    fn poll(&self) -> Batch<S::Command> {
+        let mut batch = Batch::default();
+        let mut wait = POLL;
+        while batch.incoming.len() + batch.unreadable.len() < self.batch_max {
+            match self.kafka.poll(wait) {
+                Some(Ok(message)) => self.take(&message, &mut batch),
+                Some(Err(error)) => tracing::warn!(%error, "Kafka"),
+                None => break,
+            }
+            wait = Duration::ZERO;
+        }
+        batch
+    }
+
+    fn take(&self, message: &BorrowedMessage<'_>, batch: &mut Batch<S::Command>) {
+        if let Some(topic) = self.topics.iter().copied().find(|topic| *topic == message.topic()) {
+            batch.positions.insert((topic, message.partition()), message.offset() + 1);
+        }
+        // Before anything is copied: most of what a topic carries may be none of our business.
+        if !self.concerns_us(message) {
+            metrics::counter!("events_skipped_total", "topic" => message.topic().to_owned()).increment(1);
+            return;
+        }
+        let record = Record::from(message);
+        match self.read(&record) {
+            Some(Ok(incoming)) => {
+                batch.incoming.push(incoming);
+                batch.records.push(record);
+            }
+            Some(Err(unreadable)) => batch.unreadable.push((record, unreadable)),
+            None => metrics::counter!("events_skipped_total", "topic" => record.topic.clone()).increment(1),
+        }
+    }
+
+    /// False only if the headers alone show that the table has no line for it.
+    fn concerns_us(&self, message: &BorrowedMessage<'_>) -> bool {
+        let event_type = message
+            .headers()
+            .and_then(|headers| headers.iter().find(|header| header.key == "ce_type"))
+            .and_then(|header| header.value)
+            .and_then(|value| std::str::from_utf8(value).ok());
+        event_type.is_none_or(|event_type| self.table.line(event_type, message.topic()).is_some())
+    }
+
+    fn read(&self, record: &Record) -> Option<Result<Incoming<S::Command>, Unreadable>> {
+        let read = record.with_raw(|raw| {
+            let (envelope, data) = envelope::read(raw)?;
+            Ok(self.table.read(&envelope, record, &data).map(|command| command.map(|command| (envelope, command))))
+        });
+        match read {
+            Err(unreadable) => Some(Err(unreadable)),
+            Ok(None) => None,
+            Ok(Some(Err(unreadable))) => Some(Err(unreadable)),
+            Ok(Some(Ok((envelope, command)))) => Some(Ok(Incoming {
+                origin: Origin::Event(envelope.id),
+                what: envelope.event_type,
+                traceparent: envelope.traceparent,
+                command,
+            })),
+        }
+    }
+
+    /// Whether everything of the batch is done, so that its offsets may be stored.
+    async fn process(&self, batch: &Batch<S::Command>) -> bool {
+        for (record, unreadable) in &batch.unreadable {
+            if !self.dead_letters.publish(record, "Unreadable", &unreadable.to_string()).await {
+                return false;
+            }
+        }
+        if batch.incoming.is_empty() {
+            return true;
+        }
+        metrics::histogram!("batch_events", "service" => S::NAME).record(batch.incoming.len() as f64);
+        let started = std::time::Instant::now();
+        let refusals = ToDeadLetters { dead_letters: &self.dead_letters, records: &batch.records };
+        let Some(results) = carry(&self.work, &batch.incoming, &refusals, &self.shutdown).await else { return false };
+        metrics::histogram!("batch_seconds", "service" => S::NAME).record(started.elapsed().as_secs_f64());
+        for ((incoming, record), result) in batch.incoming.iter().zip(&batch.records).zip(results) {
+            if let Err(error) = result
+                && !self.park(incoming, record, &error.to_string()).await
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn park(&self, incoming: &Incoming<S::Command>, record: &Record, why: &str) -> bool {
+        let Origin::Event(id) = incoming.origin else { return true };
+        let order_id = S::order_of(&incoming.command);
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        loop {
+            match parked::park(self.work.pool(), id, record, why).await {
+                Ok(()) => {
+                    tracing::error!(%order_id, event_id = %id, on = incoming.what, error = why, "parked: this event cannot be processed");
+                    metrics::counter!("events_parked_total", "service" => S::NAME).increment(1);
+                    return true;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the event cannot be parked; trying again");
+                    if !self.shutdown.sleep(backoff.next()).await {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    fn store(&self, positions: &Positions) {
+        let mut offsets = TopicPartitionList::new();
+        for ((topic, partition), offset) in positions {
+            // Only a malformed offset could be refused here, and these come from Kafka.
+            if let Err(error) = offsets.add_partition_offset(topic, *partition, Offset::Offset(*offset)) {
+                tracing::warn!(%error, topic, partition, "offset not stored");
+            }
+        }
+        if let Err(error) = self.kafka.store_offsets(&offsets) {
+            // A partition that was revoked meanwhile: its new owner reads from the last committed offset, and the inbox knows the rest.
+            tracing::debug!(%error, "offsets not stored");
+        }
+    }
+}
+
+/// Refused events of a batch go to the dead letters before the batch is committed: a crash in between makes a second letter,
+/// never none.
+struct ToDeadLetters<'a> {
+    dead_letters: &'a DeadLetters,
+    records: &'a [Record],
+}
+
+impl Refusals for ToDeadLetters<'_> {
+    async fn deliver(&self, start: usize, outcomes: &[Outcome]) -> bool {
+        for (record, outcome) in self.records[start..].iter().zip(outcomes) {
+            if let Outcome::Decided(says) = outcome
+                && let Some(why) = &says.refused
+                && !self.dead_letters.publish(record, "Refused", why).await
+            {
+                return false;
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,74 @@
+//! One line in the log, and one count, for every decision that has been committed: what came, and what was said.
+
+use events::OrderId;
+
+use crate::{
+    service::Service,
+    unit_of_work::{Incoming, Origin, Outcome},
+};
+
+struct Entry {
+    service: &'static str,
+    order_id: OrderId,
+    what: String,
+    origin: Origin,
+}
+
+/// What a batch was about, kept until its commit.
+pub(crate) struct Journal(Vec<Entry>);
+
+impl Journal {
+    pub(crate) fn of<S: Service>(batch: &[Incoming<S::Command>]) -> Self {
+        Journal(
+            batch
+                .iter()
+                .map(|incoming| Entry {
+                    service: S::NAME,
+                    order_id: S::order_of(&incoming.command),
+                    what: incoming.what.clone(),
+                    origin: incoming.origin,
+                })
+                .collect(),
+        )
+    }
+
+    /// To be called after the commit: a line in the log is a fact.
+    pub(crate) fn write(&self, outcomes: &[Outcome]) {
+        for (entry, outcome) in self.0.iter().zip(outcomes) {
+            entry.write(outcome);
+        }
+    }
+}
+
+impl Entry {
+    fn write(&self, outcome: &Outcome) {
+        let Entry { service, order_id, what, origin } = self;
+        let event_id = match origin {
+            Origin::Event(id) => Some(tracing::field::display(*id)),
+            Origin::Attempt { .. } | Origin::Direct => None,
+        };
+        let count = |outcome: &'static str| {
+            metrics::counter!("saga_decisions_total", "service" => *service, "on" => what.clone(), "outcome" => outcome).increment(1);
+        };
+        match outcome {
+            Outcome::Duplicate => {
+                tracing::info!(%order_id, event_id, on = what, "duplicate: nothing done");
+                count("duplicate");
+            }
+            Outcome::Decided(says) => {
+                if let Some(why) = says.ignored {
+                    tracing::info!(%order_id, event_id, on = what, why, "ignored");
+                    count("ignored");
+                } else if let Some(why) = &says.refused {
+                    tracing::warn!(%order_id, event_id, on = what, why, "refused: to the dead letters");
+                    count("refused");
+                } else {
+                    let said: Vec<&str> = says.events.iter().map(|said| said.event_type).collect();
+                    let calls: Vec<&str> = says.attempts.iter().map(|attempt| attempt.kind).collect();
+                    tracing::info!(%order_id, event_id, on = what, says = said.join(" "), calls = calls.join(" "), "committed");
+                    count("decided");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A service as a program: everything from its start to its end.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sqlx::{PgPool, migrate::Migrator};
+use tokio::task::JoinSet;
+
+use crate::{
+    attempts::{self, Outside, RetryPolicy},
+    backoff::Backoff,
+    config::Config,
+    consumer::Consumer,
+    keeping::{self, Retention},
+    ops::{self, Readiness},
+    service::Service,
+    shutdown::Shutdown,
+    telemetry,
+    timer::{self, Deadlines},
+    topics,
+    unit_of_work::UnitOfWork,
+    wake::{self, Wake},
+};
+
+/// A service being put together in its `main`.
+pub struct Program<S: Service> {
+    config: Config,
+    work: UnitOfWork<S>,
+    wake: Wake,
+    migrations: &'static Migrator,
+    routes: Router,
+    tasks: Vec<Task>,
+    shutdown: Shutdown,
+    metrics: PrometheusHandle,
+}
+
+type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl<S: Service> Program<S> {
+    /// Starts logging and prepares the pool; nothing is connected yet.
+    pub fn new(service: S, config: Config, migrations: &'static Migrator) -> anyhow::Result<Self> {
+        let metrics = telemetry::init()?;
+        let shutdown = Shutdown::on_signals()?;
+        let wake = Wake::default();
+        let pool = config.database.pool(S::NAME)?;
+        Ok(Program {
+            work: UnitOfWork::new(Arc::new(service), pool, wake.clone()),
+            config,
+            wake,
+            migrations,
+            routes: Router::new(),
+            tasks: Vec::new(),
+            shutdown,
+            metrics,
+        })
+    }
+
+    /// For routes and workers of the service's own.
+    pub fn work(&self) -> UnitOfWork<S> {
+        self.work.clone()
+    }
+
+    /// Serves these routes beside the operator's.
+    #[must_use]
+    pub fn routes(mut self, routes: Router) -> Self {
+        self.routes = self.routes.merge(routes);
+        self
+    }
+
+    /// Makes the calls that decisions ask for.
+    #[must_use]
+    pub fn outside(mut self, outside: impl Outside<S::Command>, policy: RetryPolicy) -> Self {
+        let (work, shutdown) = (self.work.clone(), self.shutdown.clone());
+        self.tasks.push(Box::pin(attempts::run(work, Arc::new(outside), policy, shutdown)));
+        self
+    }
+
+    /// Looks for what is due, every `period`.
+    #[must_use]
+    pub fn deadlines(mut self, deadlines: impl Deadlines<S::Command>, period: Duration) -> Self {
+        let (work, shutdown) = (self.work.clone(), self.shutdown.clone());
+        self.tasks.push(Box::pin(timer::run(work, deadlines, period, shutdown)));
+        self
+    }
+
+    /// Runs until SIGTERM or SIGINT. Waits for a database or a broker that is not there yet.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let Program { config, work, wake, migrations, routes, tasks, shutdown, metrics } = self;
+        let readiness = Readiness::default();
+        let server = tokio::spawn({
+            let (http, shutdown) = (config.http.clone(), shutdown.clone());
+            let routes = ops::routes(readiness.clone(), metrics).merge(routes);
+            async move { ops::serve(&http, routes, shutdown).await }
+        });
+
+        let pool = work.pool().clone();
+        let ready = prepare::<S>(&config, &pool, migrations);
+        if until_done(ready, &shutdown).await.is_none() {
+            return server.await?;
+        }
+        let mut background = JoinSet::new();
+        background.spawn(keeping::run(pool.clone(), Retention::from(&config), shutdown.clone()));
+        background.spawn(wake::notify_relay(wake, pool.clone(), shutdown.clone()));
+        for task in tasks {
+            background.spawn(task);
+        }
+
+        let consumer =
+            Consumer::new(&config.kafka, work, config.batch_max as usize, readiness.clone(), shutdown.clone())?;
+        tracing::info!(service = S::NAME, "consuming");
+        let runtime = tokio::runtime::Handle::current();
+        let (ended, consuming) = tokio::sync::oneshot::channel();
+        std::thread::Builder::new()
+            .name("consumer".into())
+            .spawn(move || {
+                consumer.run(&runtime);
+                // Nobody listens any more only if the program is ending.
+                let _ = ended.send(());
+            })
+            .context("starting the consumer's thread")?;
+
+        // The consumer ends by itself only on shutdown; without a message it has panicked.
+        let consumed = consuming.await;
+        readiness.set(false);
+        anyhow::ensure!(consumed.is_ok(), "the consumer's thread has died");
+        while background.join_next().await.is_some() {}
+        pool.close().await;
+        tracing::info!(service = S::NAME, "stopped");
+        server.await?
+    }
+}
+
+/// Everything that must be there before the first event: tables, partitions, topics.
+async fn prepare<S: Service>(config: &Config, pool: &PgPool, migrations: &Migrator) -> anyhow::Result<()> {
+    let topics = topics::needed_by(&S::table());
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
+    loop {
+        match prepare_once(config, pool, migrations, S::NAME, &topics).await {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                tracing::warn!(error = %format!("{error:#}"), "not ready yet; trying again");
+                tokio::time::sleep(backoff.next()).await;
+            }
+        }
+    }
+}
+
+async fn prepare_once(
+    config: &Config,
+    pool: &PgPool,
+    migrations: &Migrator,
+    program: &str,
+    topics: &[String],
+) -> anyhow::Result<()> {
+    migrate(pool, migrations).await?;
+    keeping::keep(pool, Retention::from(config)).await.context("making partitions")?;
+    topics::ensure(&config.kafka, program, topics).await
+}
+
+/// Brings a service's database up to date: the kit's tables first (versions below 1000), then its own.
+pub async fn migrate(pool: &PgPool, migrations: &Migrator) -> anyhow::Result<()> {
+    // Both keep their versions in one table, so each finds versions there that are not its own.
+    sqlx::migrate!("./migrations").set_ignore_missing(true).run(pool).await.context("migrating the kit's tables")?;
+    let mut own = Migrator { migrations: migrations.migrations.clone(), ..Migrator::DEFAULT };
+    own.set_ignore_missing(true).run(pool).await.context("migrating the service's tables")
+}
+
+async fn until_done<T>(work: impl Future<Output = T>, shutdown: &Shutdown) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        () = shutdown.requested() => None,
+    }
+}

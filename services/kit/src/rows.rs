@@ -1,0 +1,100 @@
+//! The rows that a batch works on, and what has become of each: so that however many events touch a row, it is written once.
+
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Mark {
+    /// As in the database.
+    Loaded,
+    /// In the database, with other values.
+    Changed,
+    /// Not in the database yet.
+    New,
+}
+
+/// Rows of one table by key, in key order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rows<K, V>(BTreeMap<K, (Mark, V)>);
+
+impl<K: Ord, V> Default for Rows<K, V> {
+    fn default() -> Self {
+        Rows(BTreeMap::new())
+    }
+}
+
+impl<K: Ord, V> Rows<K, V> {
+    /// Rows as they were read and locked.
+    pub fn loaded(rows: impl IntoIterator<Item = (K, V)>) -> Self {
+        Rows(rows.into_iter().map(|(key, row)| (key, (Mark::Loaded, row))).collect())
+    }
+
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.0.get(key).map(|(_, row)| row)
+    }
+
+    /// Puts a row in place of the one with this key, or beside the others.
+    pub fn put(&mut self, key: K, row: V) {
+        match self.0.entry(key) {
+            std::collections::btree_map::Entry::Vacant(free) => {
+                free.insert((Mark::New, row));
+            }
+            std::collections::btree_map::Entry::Occupied(mut taken) => {
+                let (mark, old) = taken.get_mut();
+                *mark = if *mark == Mark::New { Mark::New } else { Mark::Changed };
+                *old = row;
+            }
+        }
+    }
+
+    /// A row to be changed in place.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.0.get_mut(key).map(|(mark, row)| {
+            if *mark == Mark::Loaded {
+                *mark = Mark::Changed;
+            }
+            row
+        })
+    }
+
+    /// All rows, in key order.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.0.iter().map(|(key, (_, row))| (key, row))
+    }
+
+    /// What has to be inserted, in key order.
+    pub fn new_rows(&self) -> Vec<(&K, &V)> {
+        self.marked(Mark::New)
+    }
+
+    /// What has to be updated, in key order.
+    pub fn changed_rows(&self) -> Vec<(&K, &V)> {
+        self.marked(Mark::Changed)
+    }
+
+    fn marked(&self, wanted: Mark) -> Vec<(&K, &V)> {
+        self.0.iter().filter(|(_, (mark, _))| *mark == wanted).map(|(key, (_, row))| (key, row)).collect()
+    }
+
+    /// The rows as if they had been written and read again.
+    #[must_use]
+    pub fn saved(self) -> Self {
+        Rows(self.0.into_iter().map(|(key, (_, row))| (key, (Mark::Loaded, row))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_is_written_once_and_only_if_it_changed() {
+        let mut rows = Rows::loaded([(1, "a"), (2, "b")]);
+        rows.put(2, "B");
+        rows.put(3, "c");
+        rows.put(3, "C");
+        assert_eq!(rows.changed_rows(), [(&2, &"B")]);
+        assert_eq!(rows.new_rows(), [(&3, &"C")]);
+        *rows.get_mut(&1).expect("there") = "A";
+        assert_eq!(rows.changed_rows(), [(&1, &"A"), (&2, &"B")]);
+    }
+}

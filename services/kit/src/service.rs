@@ -1,0 +1,42 @@
+//! What a service is to the kit: rows to load, a decision to make, rows to save.
+
+use std::future::Future;
+
+use chrono::{DateTime, Utc};
+use events::OrderId;
+use sqlx::PgConnection;
+
+use crate::{says::Says, store::StoreError, table::Table};
+
+/// A participant of a choreographed saga.
+///
+/// The kit does the rest: it reads Kafka, keeps duplicates out, folds a whole batch through [`decide`](Service::decide)
+/// in one transaction and says what has to be said. A service cannot commit, publish, or look at the clock.
+pub trait Service: Send + Sync + 'static {
+    /// What an event, an answer from outside or a person asks the service to do.
+    type Command: Send + Sync + 'static;
+    /// The service's name: its consumer group and the source of its events.
+    const NAME: &'static str;
+
+    /// The rows that some commands need, and what has become of them.
+    type Rows: Send;
+
+    /// What the service consumes, decides and says.
+    fn table() -> Table<Self::Command>;
+
+    /// The order that a command is about.
+    fn order_of(command: &Self::Command) -> OrderId;
+
+    /// The rows that `commands` need, locked in key order: one statement per table.
+    fn load(
+        &self,
+        db: &mut PgConnection,
+        commands: &[&Self::Command],
+    ) -> impl Future<Output = Result<Self::Rows, StoreError>> + Send;
+
+    /// Plain Rust: no await, no SQL, no randomness, and no clock but `now`.
+    fn decide(&self, rows: &mut Self::Rows, command: &Self::Command, now: DateTime<Utc>) -> Says;
+
+    /// Writes what has changed: one or two statements per table.
+    fn save(&self, db: &mut PgConnection, rows: &Self::Rows) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

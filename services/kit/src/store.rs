@@ -1,0 +1,110 @@
+//! What can go wrong between us and the database, and what is to be done about it.
+
+use std::{fmt::Display, str::FromStr};
+
+use sqlx::postgres::PgDatabaseError;
+
+/// Why a batch was not stored. Nothing of it has happened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    /// Somebody else inserted a row that we took for absent. Loading again shows it.
+    #[error("another transaction inserted the same {0} first")]
+    Raced(&'static str),
+    /// A row says something that this program does not understand.
+    #[error("{table} {key}: {error}")]
+    Corrupt { table: &'static str, key: String, error: String },
+    /// A decision panicked: a bug in the service.
+    #[error("the decision panicked: {0}")]
+    Panicked(String),
+    /// An event too large for the broker. Refused here, where it is made, so that it never blocks the relay.
+    #[error("the event {event_type} of order {order_id} has {bytes} bytes; Kafka takes {limit}")]
+    TooLarge { event_type: &'static str, order_id: events::OrderId, bytes: usize, limit: usize },
+}
+
+/// What to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The same again, at once: the world was only a little different from what we thought.
+    Again,
+    /// The same again, when the database is better.
+    Later,
+    /// Never: the event that causes it has to be put aside.
+    Park,
+}
+
+impl StoreError {
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            StoreError::Raced(_) => Remedy::Again,
+            StoreError::Corrupt { .. } | StoreError::Panicked(_) | StoreError::TooLarge { .. } => Remedy::Park,
+            StoreError::Sql(error) => remedy_of_sql(error),
+        }
+    }
+}
+
+fn remedy_of_sql(error: &sqlx::Error) -> Remedy {
+    match error {
+        sqlx::Error::Database(error) => match error.try_downcast_ref::<PgDatabaseError>() {
+            Some(error) => remedy_of_sqlstate(error.code()),
+            None => Remedy::Later,
+        },
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => Remedy::Park,
+        sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::TypeNotFound { .. } => Remedy::Park,
+        // Everything else is between us and the server: connections, pools, protocol, TLS.
+        _ => Remedy::Later,
+    }
+}
+
+/// By the two-digit class of PostgreSQL's error codes (its appendix A).
+fn remedy_of_sqlstate(code: &str) -> Remedy {
+    match code {
+        // serialization failure, deadlock, lock not available
+        "40001" | "40P01" | "55P03" => Remedy::Again,
+        _ => match code.get(..2) {
+            // data exception, integrity constraint violation, plpgsql raise, program limit exceeded (row too big)
+            Some("22" | "23" | "P0" | "54") => Remedy::Park,
+            // 08 connection, 53 resources, 57 operator intervention, 58 system, 25 read-only standby, 28 password being
+            // rotated, 3D/42 schema not migrated yet: somebody will mend it, and then the batch goes through unchanged.
+            _ => Remedy::Later,
+        },
+    }
+}
+
+/// Reads a text column as one of our words; `key` names the row in the error.
+pub fn parse<T: FromStr<Err: Display>>(table: &'static str, key: impl Display, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|error: T::Err| StoreError::Corrupt { table, key: key.to_string(), error: error.to_string() })
+}
+
+/// How an insert of rows that we took for absent ended: fewer inserted than asked means that somebody was faster.
+pub fn all_inserted(table: &'static str, asked: usize, inserted: u64) -> Result<(), StoreError> {
+    if inserted == asked as u64 { Ok(()) } else { Err(StoreError::Raced(table)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_event_are_parked_and_errors_of_the_world_are_waited_out() {
+        for (code, remedy) in [
+            ("40P01", Remedy::Again),
+            ("40001", Remedy::Again),
+            ("23514", Remedy::Park),
+            ("22003", Remedy::Park),
+            ("22P05", Remedy::Park),
+            ("57P01", Remedy::Later),
+            ("53300", Remedy::Later),
+            ("08006", Remedy::Later),
+            ("25006", Remedy::Later),
+            ("42P01", Remedy::Later),
+        ] {
+            assert_eq!(remedy_of_sqlstate(code), remedy, "{code}");
+        }
+        assert_eq!(StoreError::Sql(sqlx::Error::PoolTimedOut).remedy(), Remedy::Later);
+        assert_eq!(StoreError::Raced("orders").remedy(), Remedy::Again);
+    }
+}

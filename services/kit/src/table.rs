@@ -1,0 +1,120 @@
+//! A service's table: event → decision → events. Subscriptions, decoding and dispatch are made from it; so are the
+//! README's table, the picture of the choreography and a trace's "what should come next".
+
+use events::{
+    Event, Publisher,
+    envelope::{Envelope, Unreadable, read_data},
+};
+use serde::de::DeserializeOwned;
+
+use crate::record::Record;
+
+/// The wire names of some events: `says![StockReserved, StockRejected]`.
+#[macro_export]
+macro_rules! says {
+    ($($event:ty),* $(,)?) => { &[$(<$event as ::events::Event>::TYPE),*] };
+}
+
+/// What sets a decision going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// An event of this type, from this publisher's topic.
+    Event { event_type: &'static str, publisher: Publisher },
+    /// Something else: a person, a deadline, an answer from outside.
+    Other(&'static str),
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub trigger: Trigger,
+    pub decision: &'static str,
+    /// The events that the decision may say.
+    pub says: &'static [&'static str],
+}
+
+type Read<C> = Box<dyn Fn(&Envelope, &Record, &[u8]) -> Result<C, Unreadable> + Send + Sync>;
+
+/// What one service consumes, decides and says.
+pub struct Table<C> {
+    service: Publisher,
+    lines: Vec<(Line, Option<Read<C>>)>,
+}
+
+impl<C> Table<C> {
+    pub fn of(service: Publisher) -> Self {
+        Table { service, lines: Vec::new() }
+    }
+
+    /// On this event, this decision.
+    pub fn on<E: Event>(
+        self,
+        decision: &'static str,
+        says: &'static [&'static str],
+        command: impl Fn(E) -> C + Send + Sync + 'static,
+    ) -> Self {
+        self.on_data(E::TYPE, E::PUBLISHER, decision, says, move |event, _, _| command(event))
+    }
+
+    /// On data that is no event of ours, such as a client's request, this decision. Envelope and record help to name it.
+    pub fn on_data<T: DeserializeOwned>(
+        mut self,
+        event_type: &'static str,
+        publisher: Publisher,
+        decision: &'static str,
+        says: &'static [&'static str],
+        command: impl Fn(T, &Envelope, &Record) -> C + Send + Sync + 'static,
+    ) -> Self {
+        let line = Line { trigger: Trigger::Event { event_type, publisher }, decision, says };
+        let read: Read<C> =
+            Box::new(move |envelope, record, data| Ok(command(read_data(event_type, data)?, envelope, record)));
+        self.lines.push((line, Some(read)));
+        self
+    }
+
+    /// Without an event: on this occasion, this decision.
+    pub fn when(mut self, occasion: &'static str, decision: &'static str, says: &'static [&'static str]) -> Self {
+        self.lines.push((Line { trigger: Trigger::Other(occasion), decision, says }, None));
+        self
+    }
+
+    pub fn service(&self) -> Publisher {
+        self.service
+    }
+
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().map(|(line, _)| line)
+    }
+
+    /// The topics that the service subscribes to.
+    pub fn topics(&self) -> Vec<&'static str> {
+        let mut topics: Vec<_> = self
+            .lines()
+            .filter_map(|line| match line.trigger {
+                Trigger::Event { publisher, .. } => Some(publisher.topic()),
+                Trigger::Other(_) => None,
+            })
+            .collect();
+        topics.sort_unstable();
+        topics.dedup();
+        topics
+    }
+
+    /// The line for an event, by its type and the topic that it came on; none if it is of no concern.
+    pub fn line(&self, wanted: &str, topic: &str) -> Option<&Line> {
+        self.find(wanted, topic).map(|(line, _)| line)
+    }
+
+    /// Reads an event as the command that its line says; none if it is of no concern.
+    pub fn read(&self, envelope: &Envelope, record: &Record, data: &[u8]) -> Option<Result<C, Unreadable>> {
+        let (_, read) = self.find(&envelope.event_type, &record.topic)?;
+        read.as_ref().map(|read| read(envelope, record, data))
+    }
+
+    fn find(&self, wanted: &str, topic: &str) -> Option<&(Line, Option<Read<C>>)> {
+        self.lines.iter().find(|(line, _)| match line.trigger {
+            Trigger::Event { event_type, publisher } => event_type == wanted && publisher.topic() == topic,
+            Trigger::Other(_) => false,
+        })
+    }
+}

@@ -1,0 +1,258 @@
+//! One batch, one transaction: admit → load → decide → save → say.
+//!
+//! Who wants to change anything goes through here: events from Kafka by the inbox, answers from outside by their attempts,
+//! people and deadlines directly. All of them meet the same decisions.
+
+use std::{
+    collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use chrono::Utc;
+use events::EventId;
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use uuid::Uuid;
+
+use crate::{
+    attempts, inbox,
+    journal::Journal,
+    outbox::{self, Outgoing},
+    says::Says,
+    service::Service,
+    store::{Remedy, StoreError},
+    trace_context,
+    wake::Wake,
+};
+
+/// A command and where it came from.
+#[derive(Debug)]
+pub struct Incoming<C> {
+    pub origin: Origin,
+    /// The event's type, the call's kind, or what a person or a deadline wants: for logs and metrics.
+    pub what: String,
+    pub traceparent: Option<String>,
+    pub command: C,
+}
+
+/// What makes a command count once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// An event: the inbox remembers its id.
+    Event(EventId),
+    /// The answer to an attempt: the attempt ends once. Caused by the event that asked for it.
+    Attempt { id: Uuid, cause: Option<EventId> },
+    /// A person or a deadline: the state alone decides.
+    Direct,
+}
+
+impl Origin {
+    fn cause(self) -> Option<EventId> {
+        match self {
+            Origin::Event(id) => Some(id),
+            Origin::Attempt { cause, .. } => cause,
+            Origin::Direct => None,
+        }
+    }
+}
+
+/// What has become of one command of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Seen before: nothing was decided.
+    Duplicate,
+    Decided(Says),
+}
+
+/// A batch that has been written and not committed.
+#[must_use = "without a commit nothing has happened"]
+pub struct Staged {
+    transaction: Transaction<'static, Postgres>,
+    outcomes: Vec<Outcome>,
+    journal: Journal,
+    wake: Wake,
+}
+
+impl Staged {
+    /// In the order of the commands.
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// Makes it happen, and wakes the relay and the attempts' worker.
+    pub async fn commit(self) -> Result<Vec<Outcome>, StoreError> {
+        self.transaction.commit().await?;
+        self.journal.write(&self.outcomes);
+        let decided = || {
+            self.outcomes.iter().filter_map(|outcome| match outcome {
+                Outcome::Decided(says) => Some(says),
+                Outcome::Duplicate => None,
+            })
+        };
+        if decided().any(|says| !says.events.is_empty()) {
+            self.wake.relay();
+        }
+        if decided().any(|says| !says.attempts.is_empty()) {
+            self.wake.attempts();
+        }
+        Ok(self.outcomes)
+    }
+}
+
+/// The way to change something in a service's database.
+pub struct UnitOfWork<S> {
+    service: Arc<S>,
+    pool: PgPool,
+    wake: Wake,
+}
+
+impl<S> Clone for UnitOfWork<S> {
+    fn clone(&self) -> Self {
+        UnitOfWork { service: self.service.clone(), pool: self.pool.clone(), wake: self.wake.clone() }
+    }
+}
+
+impl<S: Service> UnitOfWork<S> {
+    pub fn new(service: Arc<S>, pool: PgPool, wake: Wake) -> Self {
+        UnitOfWork { service, pool, wake }
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    pub(crate) fn wake(&self) -> &Wake {
+        &self.wake
+    }
+
+    /// Decides upon a batch and writes all that follows, but does not commit.
+    pub async fn stage(&self, batch: &[Incoming<S::Command>]) -> Result<Staged, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let outcomes = self.work(&mut transaction, batch).await?;
+        Ok(Staged { transaction, outcomes, journal: Journal::of::<S>(batch), wake: self.wake.clone() })
+    }
+
+    /// Carries out a command of a person or a deadline, and says what was decided.
+    pub async fn submit(
+        &self,
+        what: &str,
+        command: S::Command,
+        traceparent: Option<String>,
+    ) -> Result<Says, StoreError> {
+        let batch = [Incoming { origin: Origin::Direct, what: what.to_owned(), traceparent, command }];
+        let mut tries = 0;
+        loop {
+            let done = match self.stage(&batch).await {
+                Ok(staged) => staged.commit().await,
+                Err(error) => Err(error),
+            };
+            tries += 1;
+            match done {
+                Ok(outcomes) => {
+                    let says = outcomes.into_iter().find_map(|outcome| match outcome {
+                        Outcome::Decided(says) => Some(says),
+                        Outcome::Duplicate => None,
+                    });
+                    return Ok(says.unwrap_or_default());
+                }
+                Err(error) if error.remedy() == Remedy::Again && tries < 10 => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn work(&self, db: &mut PgConnection, batch: &[Incoming<S::Command>]) -> Result<Vec<Outcome>, StoreError> {
+        let mut new = admit(db, batch).await?;
+        let commands: Vec<&S::Command> =
+            batch.iter().zip(&new).filter(|(_, new)| **new).map(|(incoming, _)| &incoming.command).collect();
+        if commands.is_empty() {
+            return Ok(vec![Outcome::Duplicate; batch.len()]);
+        }
+        let mut rows = self.service.load(db, &commands).await?;
+        // After the load: domain rows are locked before attempts, here as everywhere.
+        settle(db, batch, &mut new).await?;
+
+        let now = Utc::now();
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for (incoming, new) in batch.iter().zip(new) {
+            outcomes.push(if new {
+                Outcome::Decided(self.decide(&mut rows, &incoming.command, now)?)
+            } else {
+                Outcome::Duplicate
+            });
+        }
+        self.service.save(db, &rows).await?;
+        say(db, batch, &outcomes).await?;
+        Ok(outcomes)
+    }
+
+    fn decide(&self, rows: &mut S::Rows, command: &S::Command, now: chrono::DateTime<Utc>) -> Result<Says, StoreError> {
+        // A panic concerns one event; the rest of the batch shall go on without it. The rows are dropped with the batch.
+        catch_unwind(AssertUnwindSafe(|| self.service.decide(rows, command, now))).map_err(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            StoreError::Panicked(
+                text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned(),
+            )
+        })
+    }
+}
+
+/// Which of the batch are not known yet: events by the inbox; everything else is, so far.
+async fn admit<C>(db: &mut PgConnection, batch: &[Incoming<C>]) -> Result<Vec<bool>, StoreError> {
+    let ids: Vec<EventId> = batch
+        .iter()
+        .filter_map(|incoming| match incoming.origin {
+            Origin::Event(id) => Some(id),
+            Origin::Attempt { .. } | Origin::Direct => None,
+        })
+        .collect();
+    let mut new_ids = if ids.is_empty() { HashSet::new() } else { inbox::admit(db, &ids).await? };
+    Ok(batch
+        .iter()
+        .map(|incoming| match incoming.origin {
+            // Removed, so that the second of two equal ones in a batch is a duplicate too.
+            Origin::Event(id) => new_ids.remove(&id),
+            Origin::Attempt { .. } | Origin::Direct => true,
+        })
+        .collect())
+}
+
+/// Ends the attempts whose answers are in the batch; an answer to one that has ended already is a duplicate.
+async fn settle<C>(db: &mut PgConnection, batch: &[Incoming<C>], new: &mut [bool]) -> Result<(), StoreError> {
+    let ids: Vec<Uuid> = batch
+        .iter()
+        .filter_map(|incoming| match incoming.origin {
+            Origin::Attempt { id, .. } => Some(id),
+            Origin::Event(_) | Origin::Direct => None,
+        })
+        .collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut settled = attempts::settle(db, &ids).await?;
+    for (incoming, new) in batch.iter().zip(new) {
+        if let Origin::Attempt { id, .. } = incoming.origin {
+            *new = settled.remove(&id);
+        }
+    }
+    Ok(())
+}
+
+/// Writes down all that was said, in order.
+async fn say<C>(db: &mut PgConnection, batch: &[Incoming<C>], outcomes: &[Outcome]) -> Result<(), StoreError> {
+    let mut outgoing = Vec::new();
+    let mut attempts = Vec::new();
+    for (incoming, outcome) in batch.iter().zip(outcomes) {
+        let Outcome::Decided(says) = outcome else { continue };
+        let cause = incoming.origin.cause();
+        let parent = incoming.traceparent.as_deref();
+        outgoing.extend(says.events.iter().map(|said| Outgoing {
+            said,
+            causation_id: cause,
+            traceparent: trace_context::child_of(parent),
+        }));
+        attempts.extend(says.attempts.iter().map(|new| (new, cause, trace_context::child_of(parent))));
+    }
+    attempts::write(db, &attempts).await?;
+    outbox::write(db, &outgoing).await
+}
