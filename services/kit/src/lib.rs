@@ -23,6 +23,8 @@ pub mod shutdown;
 pub mod store;
 pub mod table;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod timer;
 pub mod topics;
 pub mod unit_of_work;
