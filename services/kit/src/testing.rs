@@ -6,11 +6,11 @@
 //! ```ignore
 //! let db = TestDatabase::create(&MIGRATIONS).await;
 //! let work = db.work(Account);
-//! let outcomes = work.stage(&[event("OrderCreated", command)]).await?.commit().await?;
+//! let outcomes = commit(&work, &[event("OrderCreated", command)]).await;
 //! assert_eq!(db.said(order_id).await, ["BalanceReserved"]);
 //! ```
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use events::{Currency, EventId, Item, Kind, Order, OrderId, PaymentMethodId, ProductId, UserId};
 use sqlx::{
@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     service::Service,
-    unit_of_work::{Incoming, Origin, UnitOfWork},
+    unit_of_work::{Incoming, Origin, Outcome, UnitOfWork},
     wake::Wake,
 };
 
@@ -91,6 +91,27 @@ impl TestDatabase {
             .await
             .expect("the outbox can be read")
     }
+
+    /// Waits until some statement in this database waits for the lock of another.
+    ///
+    /// # Panics
+    /// After 10 seconds.
+    pub async fn until_blocked(&self) {
+        let blocked = async {
+            let count = "select count(*) from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock'";
+            loop {
+                let blocked: i64 =
+                    sqlx::query_scalar(count).fetch_one(&self.pool).await.expect("pg_stat_activity can be read");
+                if blocked > 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(10), blocked).await;
+        waited.expect("within 10 s a statement waits for a lock");
+    }
 }
 
 impl Drop for TestDatabase {
@@ -112,6 +133,15 @@ async fn on_server(server: &PgConnectOptions, sql: String) -> sqlx::Result<()> {
     let mut connection: PgConnection = server.connect().await?;
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
     connection.close().await
+}
+
+/// Decides upon a batch and commits it.
+///
+/// # Panics
+/// If the database does not take it.
+pub async fn commit<S: Service>(work: &UnitOfWork<S>, batch: &[Incoming<S::Command>]) -> Vec<Outcome> {
+    let staged = work.stage(batch).await.expect("the batch is decided and written");
+    staged.commit().await.expect("the batch is committed")
 }
 
 /// A command as an event with a new id brings it.
