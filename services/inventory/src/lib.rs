@@ -1,1 +1,76 @@
+//! The inventory service: holds, commits and takes back stock.
+//!
+//! Whether a buyer's cancellation or a deadline came in time is decided here: once stock is committed, the saga completes.
+//!
+//! | on | decision | says |
+//! |---|---|---|
+//! | `PaymentAuthorized` | reserve | `StockReserved`, `StockRejected` |
+//! | `PaymentCaptured` | commit | `StockCommitted` |
+//! | `PaymentCaptureFailed` | take back | `StockReleased` |
+//! | `ShipmentRejected` | take back | `StockReleased` |
+//! | `EntitlementRejected` | take back | `StockReleased` |
+//! | `OrderCancelRequested` | withdraw | `StockReleased` |
+//! | `OrderTimedOut` | withdraw | `StockReleased` |
 
+mod domain;
+mod store;
+
+use chrono::{DateTime, Utc};
+use events::{
+    OrderId, Publisher, Reason,
+    entitlement::EntitlementRejected,
+    inventory::{StockCommitted, StockRejected, StockReleased, StockReserved},
+    order::{OrderCancelRequested, OrderTimedOut},
+    payment::{PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured},
+    shipping::ShipmentRejected,
+};
+use kit::{Says, Service, StoreError, Table, says};
+use sqlx::{PgConnection, migrate::Migrator};
+
+pub use domain::{Ask, Command, Reservation, Stock, Warehouse};
+
+/// The service's own tables.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Keeps the stock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Inventory;
+
+impl Service for Inventory {
+    type Command = Command;
+    type Rows = Warehouse;
+
+    const NAME: &'static str = "inventory";
+
+    fn table() -> Table<Command> {
+        let released = says![StockReleased];
+        Table::of(Publisher::Inventory)
+            .on("reserve", says![StockReserved, StockRejected], |e: PaymentAuthorized| {
+                Command::new(e.order, Ask::Reserve)
+            })
+            .on("commit", says![StockCommitted], |e: PaymentCaptured| Command::new(e.order, Ask::Commit))
+            .on("take back", released, |e: PaymentCaptureFailed| Command::new(e.order, Ask::TakeBack(e.reason)))
+            .on("take back", released, |e: ShipmentRejected| Command::new(e.order, Ask::TakeBack(e.reason)))
+            .on("take back", released, |e: EntitlementRejected| Command::new(e.order, Ask::TakeBack(e.reason)))
+            .on("withdraw", released, |e: OrderCancelRequested| {
+                Command::new(e.order, Ask::Withdraw(Reason::CancelledByUser))
+            })
+            .on("withdraw", released, |e: OrderTimedOut| Command::new(e.order, Ask::Withdraw(Reason::TimedOut)))
+    }
+
+    fn order_of(command: &Command) -> OrderId {
+        command.order.order_id
+    }
+
+    async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Warehouse, StoreError> {
+        store::load(db, commands).await
+    }
+
+    fn decide(&self, warehouse: &mut Warehouse, command: &Command, _now: DateTime<Utc>) -> Says {
+        domain::decide(warehouse, command)
+    }
+
+    async fn save(&self, db: &mut PgConnection, warehouse: &Warehouse) -> Result<(), StoreError> {
+        store::save(db, warehouse).await
+    }
+}

@@ -1,0 +1,157 @@
+//! Decisions about stock: plain Rust.
+
+use std::collections::BTreeMap;
+
+use events::{
+    Order, OrderId, ProductId, Reason,
+    inventory::{StockCommitted, StockRejected, StockReleased, StockReserved},
+};
+use kit::{
+    Rows, Says,
+    barrier::{Move, Status, Step, pass},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// What is asked of the service about one order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Command {
+    pub order: Order,
+    pub ask: Ask,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ask {
+    /// Hold every item, or none.
+    Reserve,
+    /// Take what is held out of the stock, for good.
+    Commit,
+    /// Undo it, however far it has come.
+    TakeBack(Reason),
+    /// Undo it, unless it has been committed.
+    Withdraw(Reason),
+}
+
+impl Command {
+    pub fn new(order: Order, ask: Ask) -> Self {
+        Command { order, ask }
+    }
+}
+
+/// What there is of one product, and the part of it that is held. `0 <= reserved <= quantity`, in pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stock {
+    pub quantity: i64,
+    pub reserved: i64,
+}
+
+/// What has become of one order's items: of all of them the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reservation {
+    /// Pieces of each product, never empty.
+    pub items: BTreeMap<ProductId, i64>,
+    pub status: Status,
+    pub reason: Option<Reason>,
+}
+
+/// The rows that a batch works on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Warehouse {
+    pub stock: Rows<ProductId, Stock>,
+    pub reservations: Rows<OrderId, Reservation>,
+}
+
+pub(crate) fn decide(warehouse: &mut Warehouse, command: &Command) -> Says {
+    let order = &command.order;
+    if let Some(why) = nonsense(order) {
+        return Says::refused(why);
+    }
+    let (step, reason) = match command.ask {
+        Ask::Reserve => (Step::Try, None),
+        Ask::Commit => (Step::Confirm, None),
+        Ask::TakeBack(reason) => (Step::Cancel, Some(reason)),
+        Ask::Withdraw(reason) => (Step::Withdraw, Some(reason)),
+    };
+    let status = warehouse.reservations.get(&order.order_id).map(|held| held.status);
+    // Only a Cancel or a Withdraw undoes, and each of them has a reason.
+    let released =
+        || Says::event(StockReleased { order: order.clone(), reason: reason.unwrap_or(Reason::CancelledByUser) });
+    match pass(status, step) {
+        Move::Reserve => reserve(warehouse, order),
+        Move::Confirm => {
+            warehouse.change(order, |stock, quantity| {
+                stock.quantity -= quantity;
+                stock.reserved -= quantity;
+            });
+            warehouse.note(order, Status::Confirmed, None);
+            Says::event(StockCommitted { order: order.clone() })
+        }
+        Move::Release => {
+            warehouse.change(order, |stock, quantity| stock.reserved -= quantity);
+            warehouse.note(order, Status::Cancelled, reason);
+            released()
+        }
+        Move::Forbid => {
+            warehouse.note(order, Status::Cancelled, reason);
+            released()
+        }
+        Move::GiveBack => {
+            warehouse.change(order, |stock, quantity| stock.quantity += quantity);
+            warehouse.note(order, Status::Refunded, reason);
+            released()
+        }
+        Move::Nothing(why) => Says::ignored(why),
+    }
+}
+
+/// Why an order cannot be one of ours: the order service lets none of these through.
+fn nonsense(order: &Order) -> Option<&'static str> {
+    if order.items.is_empty() {
+        return Some("an order without items");
+    }
+    if order.items.iter().any(|item| item.quantity < 1) {
+        return Some("an item with a quantity below one");
+    }
+    (quantities(order).len() < order.items.len()).then_some("two items of one product")
+}
+
+fn quantities(order: &Order) -> BTreeMap<ProductId, i64> {
+    order.items.iter().map(|item| (item.product_id, item.quantity)).collect()
+}
+
+fn reserve(warehouse: &mut Warehouse, order: &Order) -> Says {
+    let refusal = order.items.iter().find_map(|item| {
+        let reason = match warehouse.stock.get(&item.product_id) {
+            Some(stock) if stock.quantity - stock.reserved >= item.quantity => return None,
+            Some(_) => Reason::OutOfStock,
+            None => Reason::UnknownProduct,
+        };
+        Some((reason, item.product_id))
+    });
+    if let Some((reason, product_id)) = refusal {
+        warehouse.note(order, Status::Rejected, Some(reason));
+        return Says::event(StockRejected { order: order.clone(), reason, product_id });
+    }
+    warehouse.note(order, Status::Reserved, None);
+    warehouse.change(order, |stock, quantity| stock.reserved += quantity);
+    Says::event(StockReserved { order: order.clone() })
+}
+
+impl Warehouse {
+    /// Changes the stock of each product by what is written down for the order.
+    fn change(&mut self, order: &Order, change: impl Fn(&mut Stock, i64)) {
+        let Some(held) = self.reservations.get(&order.order_id) else { return };
+        for (product, quantity) in &held.items {
+            if let Some(stock) = self.stock.get_mut(product) {
+                change(stock, *quantity);
+            }
+        }
+    }
+
+    fn note(&mut self, order: &Order, status: Status, reason: Option<Reason>) {
+        let held = self.reservations.get(&order.order_id);
+        let items = held.map_or_else(|| quantities(order), |held| held.items.clone());
+        self.reservations.put(order.order_id, Reservation { items, status, reason });
+    }
+}
