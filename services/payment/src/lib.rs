@@ -1,1 +1,93 @@
+//! The payment service: holds, collects and gives back what an order costs; cards through the payment gateway, wallet and
+//! points within.
+//!
+//! | on | decision | says |
+//! |---|---|---|
+//! | `BalanceReserved` | authorize | `PaymentAuthorized`, `PaymentDeclined` |
+//! | `BalanceDebited` | capture | `PaymentCaptured`, `PaymentCaptureFailed` |
+//! | `StockRejected` | cancel | `PaymentVoided`, `PaymentRefunded` |
+//! | `StockReleased` | cancel | `PaymentVoided`, `PaymentRefunded` |
+//! | the gateway answers | settle | `PaymentAuthorized`, `PaymentDeclined`, `PaymentCaptured`, `PaymentCaptureFailed`, `PaymentVoided`, `PaymentRefunded` |
+//!
+//! A card is asked for through a durable attempt ([`calls`], [`gateway`]); what the gateway's answer means comes back as a
+//! decision like any other. Every phase and every step has its outcome in [`lifecycle`].
 
+pub mod breaker;
+pub mod calls;
+pub mod gateway;
+pub mod lifecycle;
+pub mod method;
+pub mod phase;
+pub mod reply;
+pub mod sealed_details;
+
+mod domain;
+mod store;
+
+use chrono::{DateTime, Utc};
+use events::{
+    OrderId, Publisher,
+    account::{BalanceDebited, BalanceReserved},
+    inventory::{StockRejected, StockReleased},
+    payment::{
+        PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided,
+    },
+};
+use kit::{Says, Service, StoreError, Table, says};
+use sqlx::{PgConnection, migrate::Migrator};
+
+use lifecycle::Step;
+
+pub use domain::{About, Books, Command, Transaction};
+
+/// The service's own tables.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Keeps the payments.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Payment;
+
+impl Service for Payment {
+    type Command = Command;
+    type Rows = Books;
+
+    const NAME: &'static str = "payment";
+
+    fn table() -> Table<Command> {
+        let undone = says![PaymentVoided, PaymentRefunded];
+        let settled = says![
+            PaymentAuthorized,
+            PaymentDeclined,
+            PaymentCaptured,
+            PaymentCaptureFailed,
+            PaymentVoided,
+            PaymentRefunded
+        ];
+        Table::of(Publisher::Payment)
+            .on("authorize", says![PaymentAuthorized, PaymentDeclined], |e: BalanceReserved| {
+                Command::asked(e.order, Step::Authorize)
+            })
+            .on("capture", says![PaymentCaptured, PaymentCaptureFailed], |e: BalanceDebited| {
+                Command::asked(e.order, Step::Capture)
+            })
+            .on("cancel", undone, |e: StockRejected| Command::asked(e.order, Step::Cancel(e.reason)))
+            .on("cancel", undone, |e: StockReleased| Command::asked(e.order, Step::Cancel(e.reason)))
+            .when("the gateway answers", "settle", settled)
+    }
+
+    fn order_of(command: &Command) -> OrderId {
+        command.order_id()
+    }
+
+    async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Books, StoreError> {
+        store::load(db, commands).await
+    }
+
+    fn decide(&self, books: &mut Books, command: &Command, _now: DateTime<Utc>) -> Says {
+        domain::decide(books, command)
+    }
+
+    async fn save(&self, db: &mut PgConnection, books: &Books) -> Result<(), StoreError> {
+        store::save(db, books).await
+    }
+}

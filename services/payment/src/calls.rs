@@ -1,0 +1,80 @@
+//! What the gateway can be asked for: written down by a decision, made later by the [client](crate::gateway).
+
+use std::{fmt, str::FromStr};
+
+use events::{Currency, Order, OrderId, PaymentMethodId};
+use kit::NewAttempt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The four calls. The word is the attempt's kind and the last part of the gateway's path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Call {
+    Authorize,
+    Capture,
+    Void,
+    Refund,
+}
+
+impl Call {
+    pub const ALL: [Call; 4] = [Call::Authorize, Call::Capture, Call::Void, Call::Refund];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Call::Authorize => "authorize",
+            Call::Capture => "capture",
+            Call::Void => "void",
+            Call::Refund => "refund",
+        }
+    }
+
+    /// The call as a durable attempt, for all but [`authorize`]: the gateway knows the rest.
+    pub(crate) fn attempt(self, order_id: OrderId) -> NewAttempt {
+        NewAttempt { kind: self.as_str(), order_id, request: json!({}), gives_up: false }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Call {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Call::ALL
+            .into_iter()
+            .find(|call| call.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is no call to the gateway"))
+    }
+}
+
+/// What an authorization needs. The details stay sealed until the call is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    pub payment_method_id: PaymentMethodId,
+    pub sealed_details: String,
+    /// Minor units of `currency`.
+    pub amount: i64,
+    pub currency: Currency,
+}
+
+impl Charge {
+    /// A charge from an attempt's request.
+    pub fn read(request: &Value) -> Result<Charge, serde_json::Error> {
+        Charge::deserialize(request)
+    }
+}
+
+/// The one call that gives up after its retries: it is a Try.
+pub(crate) fn authorize(order: &Order, sealed_details: &str) -> NewAttempt {
+    let request = json!(Charge {
+        payment_method_id: order.payment_method_id,
+        sealed_details: sealed_details.to_owned(),
+        amount: order.total,
+        currency: order.currency,
+    });
+    NewAttempt { kind: Call::Authorize.as_str(), order_id: order.order_id, request, gives_up: true }
+}

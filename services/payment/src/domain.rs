@@ -1,0 +1,145 @@
+//! What the payment service decides: which moves it makes, and what it says about them.
+
+use std::collections::BTreeMap;
+
+use events::{
+    Order, OrderId, PaymentMethodId, Reason,
+    payment::{
+        PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided,
+    },
+};
+use kit::{Rows, Says};
+
+use crate::{
+    calls::{self, Call},
+    lifecycle::{Move, Step, pass},
+    method::{Means, Method, MethodType},
+    phase::Phase,
+};
+
+/// What one order asks of its payment, or what the gateway has answered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Command {
+    pub about: About,
+    pub step: Step,
+}
+
+/// Events carry the order's facts; the gateway's answers only name it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum About {
+    Facts(Order),
+    Known(OrderId),
+}
+
+impl Command {
+    /// What an event asks for.
+    pub fn asked(order: Order, step: Step) -> Self {
+        Command { about: About::Facts(order), step }
+    }
+
+    /// What the gateway has answered.
+    pub fn answered(order_id: OrderId, step: Step) -> Self {
+        Command { about: About::Known(order_id), step }
+    }
+
+    pub fn order_id(&self) -> OrderId {
+        match &self.about {
+            About::Facts(order) => order.order_id,
+            About::Known(order_id) => *order_id,
+        }
+    }
+
+    pub(crate) fn facts(&self) -> Option<&Order> {
+        match &self.about {
+            About::Facts(order) => Some(order),
+            About::Known(_) => None,
+        }
+    }
+}
+
+/// What has become of one order's payment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Transaction {
+    /// The order as it was when it was first heard of.
+    pub order: Order,
+    /// How it is paid; none where it never came to that.
+    pub method_type: Option<MethodType>,
+    pub phase: Phase,
+}
+
+/// The rows that a batch works on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Books {
+    pub methods: BTreeMap<PaymentMethodId, Method>,
+    pub transactions: Rows<OrderId, Transaction>,
+}
+
+/// Makes the move that the command leads to.
+pub(crate) fn decide(books: &mut Books, command: &Command) -> Says {
+    let known = books.transactions.get(&command.order_id());
+    let Some(order) = known.map(|known| &known.order).or(command.facts()).cloned() else {
+        return Says::ignored("an answer about an order that nobody knows");
+    };
+    let method_type = known.and_then(|known| known.method_type);
+    let card = method_type == Some(MethodType::Card);
+    let next = pass(known.map(|known| known.phase), command.step);
+    let phase = match next {
+        Move::Nothing(why) => return Says::ignored(why),
+        Move::Hold => return hold(books, order),
+        Move::Forbid(reason) => Phase::Cancelled(reason),
+        Move::Held => Phase::Authorized,
+        Move::Decline(reason) | Move::GiveUp(reason) => Phase::Declined(reason),
+        Move::Collect if card => Phase::Capturing { cancel: None },
+        Move::Collect | Move::Collected => Phase::Captured,
+        Move::NoteCancel(reason) => Phase::Capturing { cancel: Some(reason) },
+        Move::CollectFailed(reason) => Phase::CaptureFailed(reason),
+        Move::Release(reason) if card => Phase::Voiding(reason),
+        Move::Release(reason) | Move::Released(reason) => Phase::Voided(reason),
+        Move::GiveBack(reason) if card => Phase::Refunding(reason),
+        Move::GiveBack(reason) | Move::GivenBack(reason) => Phase::Refunded(reason),
+    };
+    let says = match next {
+        // The authorization may have been carried out although its answer was lost.
+        Move::GiveUp(_) => entering(phase, &order).and_attempt(Call::Void.attempt(order.order_id)),
+        _ => entering(phase, &order),
+    };
+    books.transactions.put(order.order_id, Transaction { order, method_type, phase });
+    says
+}
+
+fn hold(books: &mut Books, order: Order) -> Says {
+    let means = books.methods.get(&order.payment_method_id).and_then(|method| method.means(&order));
+    let (method_type, phase, says) = match means {
+        Some(Means::Card(sealed_details)) => {
+            let call = calls::authorize(&order, sealed_details);
+            (Some(MethodType::Card), Phase::Authorizing, Says::attempt(call))
+        }
+        Some(Means::Within(method_type)) => (Some(method_type), Phase::Authorized, entering(Phase::Authorized, &order)),
+        None => {
+            let declined = Phase::Declined(Reason::InvalidPaymentMethod);
+            (None, declined, entering(declined, &order))
+        }
+    };
+    books.transactions.put(order.order_id, Transaction { order, method_type, phase });
+    says
+}
+
+/// What is said, or asked of the gateway, on entering a phase.
+fn entering(phase: Phase, order: &Order) -> Says {
+    let (order_id, order) = (order.order_id, order.clone());
+    match phase {
+        // Asked for by `hold`, which has the details of the card.
+        Phase::Authorizing => Says::silence(),
+        Phase::Authorized => Says::event(PaymentAuthorized { order }),
+        Phase::Declined(reason) => Says::event(PaymentDeclined { order, reason }),
+        Phase::Capturing { cancel: None } => Says::attempt(Call::Capture.attempt(order_id)),
+        // Asked for already.
+        Phase::Capturing { cancel: Some(_) } => Says::silence(),
+        Phase::Captured => Says::event(PaymentCaptured { order }),
+        Phase::CaptureFailed(reason) => Says::event(PaymentCaptureFailed { order, reason }),
+        Phase::Voiding(_) => Says::attempt(Call::Void.attempt(order_id)),
+        Phase::Voided(reason) | Phase::Cancelled(reason) => Says::event(PaymentVoided { order, reason }),
+        Phase::Refunding(_) => Says::attempt(Call::Refund.attempt(order_id)),
+        Phase::Refunded(reason) => Says::event(PaymentRefunded { order, reason }),
+    }
+}

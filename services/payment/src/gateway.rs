@@ -1,0 +1,154 @@
+//! The client of the payment gateway: makes the calls that decisions have asked for.
+
+use std::{
+    error::Error,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use kit::attempts::{Answer, Attempt, Outside};
+use reqwest::{Client, Url, redirect::Policy};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::{
+    breaker::{Breaker, Circuit, Limits, Permit},
+    calls::{Call, Charge},
+    domain::Command,
+    lifecycle::Step,
+    reply::{self, Reply},
+    sealed_details::{self, DetailsKey},
+};
+
+/// Where the gateway is, and what it takes to use it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Config {
+    /// http://host:port
+    #[arg(long, env = "GATEWAY_URL")]
+    pub gateway_url: Url,
+    /// Milliseconds that a call may take.
+    #[arg(long, env = "GATEWAY_TIMEOUT_MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=20_000))]
+    pub gateway_timeout_ms: u64,
+    /// Base64 of the 32 bytes under which the details of payment methods are sealed.
+    #[arg(long, env = "PAYMENT_DETAILS_KEY", hide_env_values = true)]
+    pub payment_details_key: SecretString,
+}
+
+/// The gateway as the service sees it, behind a circuit breaker.
+#[derive(Debug)]
+pub struct Gateway {
+    client: Client,
+    url: Url,
+    key: DetailsKey,
+    breaker: Mutex<Breaker>,
+}
+
+impl Gateway {
+    pub fn new(config: &Config) -> anyhow::Result<Gateway> {
+        anyhow::ensure!(config.gateway_url.scheme() == "http", "GATEWAY_URL does not begin with http://");
+        let key = config.payment_details_key.expose_secret().parse();
+        let client = Client::builder()
+            .timeout(Duration::from_millis(config.gateway_timeout_ms))
+            .redirect(Policy::none())
+            .build()
+            .context("preparing the client of the payment gateway")?;
+        Ok(Gateway {
+            client,
+            url: config.gateway_url.clone(),
+            key: key.map_err(anyhow::Error::msg).context("PAYMENT_DETAILS_KEY")?,
+            breaker: Mutex::new(Breaker::new(Limits::default())),
+        })
+    }
+
+    /// The body of a call; an error is for a person to look at.
+    fn body(&self, call: Call, request: &Value) -> Result<Value, String> {
+        match call {
+            Call::Authorize => {
+                let charge = Charge::read(request).map_err(|error| format!("the attempt is no charge: {error}"))?;
+                let Charge { payment_method_id, sealed_details, amount, currency } = charge;
+                let token = sealed_details::open_token(&self.key, payment_method_id, &sealed_details)
+                    .map_err(|error| format!("the details of payment method {payment_method_id}: {error}"))?;
+                Ok(json!({"amount": amount, "currency": currency, "token": token.expose_secret()}))
+            }
+            Call::Capture | Call::Void | Call::Refund => Ok(json!({})),
+        }
+    }
+
+    async fn post(&self, call: Call, attempt: &Attempt, body: &Value) -> reqwest::Result<Reply> {
+        let mut url = self.url.clone();
+        url.set_path(&format!("/v1/payments/{}/{call}", attempt.order_id));
+        let mut request = self.client.post(url).header("idempotency-key", &attempt.idempotency_key).json(body);
+        if let Some(traceparent) = &attempt.traceparent {
+            request = request.header("traceparent", traceparent);
+        }
+        let response = request.send().await?;
+        let status = response.status();
+        let body = response.bytes().await?;
+        // A proxy's page is no problem of the gateway's: then the status alone has to do.
+        Ok(Reply { status, problem: serde_json::from_slice(&body).unwrap_or_default() })
+    }
+
+    fn admit(&self) -> Option<Permit> {
+        self.with_breaker(|breaker| breaker.admit(Instant::now()))
+    }
+
+    fn record(&self, permit: Permit, failed: bool) {
+        self.with_breaker(|breaker| breaker.record(permit, Instant::now(), failed));
+    }
+
+    fn with_breaker<T>(&self, act: impl FnOnce(&mut Breaker) -> T) -> T {
+        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = breaker.circuit();
+        let result = act(&mut breaker);
+        let after = breaker.circuit();
+        if before != after {
+            tracing::warn!(?before, ?after, "the circuit to the payment gateway has changed");
+        }
+        metrics::gauge!("payment_gateway_circuit").set(match after {
+            Circuit::Closed => 0.0,
+            Circuit::HalfOpen => 1.0,
+            Circuit::Open => 2.0,
+        });
+        result
+    }
+}
+
+impl Outside<Command> for Gateway {
+    async fn call(&self, attempt: &Attempt) -> Answer<Command> {
+        let prepared = attempt.kind.parse().and_then(|call| Ok((call, self.body(call, &attempt.request)?)));
+        let (call, body) = match prepared {
+            Ok(prepared) => prepared,
+            Err(why) => return Answer::NeedsPerson(why),
+        };
+        let Some(permit) = self.admit() else {
+            return Answer::NotCalled("the circuit to the payment gateway is open".to_owned());
+        };
+        let begun = Instant::now();
+        let answer = match self.post(call, attempt, &body).await {
+            Ok(reply) => reply::meaning(call, &reply),
+            Err(error) => Answer::Transient(chain(&error.without_url())),
+        };
+        let failed = matches!(answer, Answer::Transient(_));
+        self.record(permit, failed);
+        let outcome = if failed { "failed" } else { "answered" };
+        metrics::histogram!("payment_gateway_call_seconds", "call" => call.as_str(), "outcome" => outcome)
+            .record(begun.elapsed().as_secs_f64());
+        match answer {
+            Answer::Done(step) => Answer::Done(Command::answered(attempt.order_id, step)),
+            Answer::Transient(why) => Answer::Transient(why),
+            Answer::NotCalled(why) => Answer::NotCalled(why),
+            Answer::NeedsPerson(why) => Answer::NeedsPerson(why),
+        }
+    }
+
+    fn gave_up(&self, attempt: &Attempt) -> Command {
+        Command::answered(attempt.order_id, Step::AuthorizeGaveUp)
+    }
+}
+
+/// An error with all its causes: "error sending request: connection refused".
+fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

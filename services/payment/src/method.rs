@@ -1,0 +1,85 @@
+//! How a user can pay.
+
+use std::{fmt, str::FromStr};
+
+use events::{Currency, Order, UserId};
+
+/// The kinds of payment methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MethodType {
+    /// Through the payment gateway, in money.
+    Card,
+    /// The balance itself, in anything: the account service has reserved it already.
+    Wallet,
+    /// The same for points alone.
+    Points,
+}
+
+impl MethodType {
+    pub const ALL: [MethodType; 3] = [MethodType::Card, MethodType::Wallet, MethodType::Points];
+
+    /// The word in the `method_type` columns.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MethodType::Card => "card",
+            MethodType::Wallet => "wallet",
+            MethodType::Points => "points",
+        }
+    }
+
+    fn fits(self, currency: Currency) -> bool {
+        match self {
+            MethodType::Card => currency != Currency::PTS,
+            MethodType::Wallet => true,
+            MethodType::Points => currency == Currency::PTS,
+        }
+    }
+}
+
+impl fmt::Display for MethodType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for MethodType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        MethodType::ALL
+            .into_iter()
+            .find(|method_type| method_type.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is no type of payment method"))
+    }
+}
+
+/// A user's way to pay.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Method {
+    pub user_id: UserId,
+    pub method_type: MethodType,
+    /// Sealed; opened only for the call to the gateway.
+    pub details: Option<String>,
+}
+
+/// A method that can pay an order, with what is needed to do so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means<'a> {
+    /// Through the gateway, with these sealed details.
+    Card(&'a str),
+    /// Without anybody outside.
+    Within(MethodType),
+}
+
+impl Method {
+    /// How this method pays `order`; none if it is another user's, does not fit the currency or lacks its details.
+    pub fn means(&self, order: &Order) -> Option<Means<'_>> {
+        if self.user_id != order.user_id || !self.method_type.fits(order.currency) {
+            return None;
+        }
+        match self.method_type {
+            MethodType::Card => self.details.as_deref().map(Means::Card),
+            MethodType::Wallet | MethodType::Points => Some(Means::Within(self.method_type)),
+        }
+    }
+}

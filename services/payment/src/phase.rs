@@ -1,0 +1,129 @@
+//! How far a payment has come.
+
+use events::Reason;
+use kit::barrier::Status;
+
+/// What the service goes by. The public `status` follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// The gateway has been asked to hold the total.
+    Authorizing,
+    /// The total is held.
+    Authorized,
+    /// It will not be paid.
+    Declined(Reason),
+    /// The gateway has been asked to collect. A cancel that comes meanwhile is noted.
+    Capturing { cancel: Option<Reason> },
+    /// Collected.
+    Captured,
+    /// Held, but it cannot be collected.
+    CaptureFailed(Reason),
+    /// The gateway has been asked to let go.
+    Voiding(Reason),
+    /// Nothing is held any more.
+    Voided(Reason),
+    /// The gateway has been asked to give back.
+    Refunding(Reason),
+    /// Given back.
+    Refunded(Reason),
+    /// Cancelled before it was asked for, and remembered.
+    Cancelled(Reason),
+}
+
+/// A phase as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Columns<'a> {
+    pub(crate) phase: &'a str,
+    /// Why it was declined or undone.
+    pub(crate) reason: Option<Reason>,
+    /// A cancel that has not been answered yet.
+    pub(crate) cancel_reason: Option<Reason>,
+}
+
+impl Phase {
+    /// The word in the `status` column, for operators and auditors.
+    pub fn status(self) -> &'static str {
+        match self {
+            Phase::Authorizing => "PENDING",
+            // Until the gateway has confirmed that it let go, the money counts as held.
+            Phase::Authorized | Phase::Capturing { .. } | Phase::CaptureFailed(_) | Phase::Voiding(_) => {
+                Status::Reserved.as_str()
+            }
+            Phase::Captured | Phase::Refunding(_) => Status::Confirmed.as_str(),
+            Phase::Voided(_) | Phase::Cancelled(_) => Status::Cancelled.as_str(),
+            Phase::Refunded(_) => Status::Refunded.as_str(),
+            Phase::Declined(_) => Status::Rejected.as_str(),
+        }
+    }
+
+    pub(crate) fn columns(self) -> Columns<'static> {
+        let columns = |phase, reason, cancel_reason| Columns { phase, reason, cancel_reason };
+        match self {
+            Phase::Authorizing => columns("authorizing", None, None),
+            Phase::Authorized => columns("authorized", None, None),
+            Phase::Declined(reason) => columns("declined", Some(reason), None),
+            Phase::Capturing { cancel } => columns("capturing", None, cancel),
+            Phase::Captured => columns("captured", None, None),
+            Phase::CaptureFailed(reason) => columns("capture_failed", Some(reason), None),
+            Phase::Voiding(reason) => columns("voiding", None, Some(reason)),
+            Phase::Voided(reason) => columns("voided", Some(reason), None),
+            Phase::Refunding(reason) => columns("refunding", None, Some(reason)),
+            Phase::Refunded(reason) => columns("refunded", Some(reason), None),
+            Phase::Cancelled(reason) => columns("cancelled", Some(reason), None),
+        }
+    }
+
+    pub(crate) fn from_columns(columns: Columns<'_>) -> Result<Phase, String> {
+        let Columns { phase, reason, cancel_reason } = columns;
+        let reason = reason.ok_or_else(|| format!("{phase} without a reason"));
+        let cancel = cancel_reason.ok_or_else(|| format!("{phase} without a cancel_reason"));
+        match phase {
+            "authorizing" => Ok(Phase::Authorizing),
+            "authorized" => Ok(Phase::Authorized),
+            "declined" => reason.map(Phase::Declined),
+            "capturing" => Ok(Phase::Capturing { cancel: cancel_reason }),
+            "captured" => Ok(Phase::Captured),
+            "capture_failed" => reason.map(Phase::CaptureFailed),
+            "voiding" => cancel.map(Phase::Voiding),
+            "voided" => reason.map(Phase::Voided),
+            "refunding" => cancel.map(Phase::Refunding),
+            "refunded" => reason.map(Phase::Refunded),
+            "cancelled" => reason.map(Phase::Cancelled),
+            other => Err(format!("`{other}` is no phase")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_is_read_as_it_is_written() {
+        let reason = Reason::TimedOut;
+        for phase in [
+            Phase::Authorizing,
+            Phase::Authorized,
+            Phase::Declined(reason),
+            Phase::Capturing { cancel: None },
+            Phase::Capturing { cancel: Some(reason) },
+            Phase::Captured,
+            Phase::CaptureFailed(reason),
+            Phase::Voiding(reason),
+            Phase::Voided(reason),
+            Phase::Refunding(reason),
+            Phase::Refunded(reason),
+            Phase::Cancelled(reason),
+        ] {
+            assert_eq!(Phase::from_columns(phase.columns()), Ok(phase));
+        }
+    }
+
+    #[test]
+    fn an_undoing_without_a_reason_is_no_phase() {
+        for phase in ["declined", "capture_failed", "voiding", "voided", "refunding", "refunded", "cancelled", "lost"] {
+            let columns = Columns { phase, reason: None, cancel_reason: None };
+            assert!(Phase::from_columns(columns).is_err(), "{phase}");
+        }
+    }
+}

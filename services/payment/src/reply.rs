@@ -1,0 +1,121 @@
+//! What the gateway's replies mean.
+
+use events::Reason;
+use kit::attempts::Answer;
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+use crate::{calls::Call, lifecycle::Step};
+
+/// A reply as far as it matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub problem: Problem,
+}
+
+/// RFC 9457, where the gateway refuses.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub reason: Option<String>,
+}
+
+/// A business "no" is an answer like any other; what is neither yes nor no is worth another try, unless it is our fault.
+pub fn meaning(call: Call, reply: &Reply) -> Answer<Step> {
+    let Reply { status, problem } = reply;
+    match *status {
+        status if status.is_success() => Answer::Done(done(call)),
+        StatusCode::PAYMENT_REQUIRED => refused(call, reply),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Answer::Transient(status.to_string()),
+        status if status.is_server_error() => Answer::Transient(status.to_string()),
+        // Our own void overtook the authorization, and sees to the rest.
+        StatusCode::CONFLICT if call == Call::Authorize && problem.kind == "payment-voided" => {
+            Answer::Done(Step::AuthorizeDeclined(Reason::CardDeclined))
+        }
+        _ => unexpected(reply),
+    }
+}
+
+fn done(call: Call) -> Step {
+    match call {
+        Call::Authorize => Step::Authorized,
+        Call::Capture => Step::Captured,
+        Call::Void => Step::Voided,
+        Call::Refund => Step::Refunded,
+    }
+}
+
+fn refused(call: Call, reply: &Reply) -> Answer<Step> {
+    let reason = reply.problem.reason.as_deref().and_then(|reason| reason.parse().ok());
+    let reason = reason.unwrap_or(Reason::CardDeclined);
+    match call {
+        Call::Authorize => Answer::Done(Step::AuthorizeDeclined(reason)),
+        Call::Capture => Answer::Done(Step::CaptureRefused(reason)),
+        // Nothing is charged here that a card could refuse.
+        Call::Void | Call::Refund => unexpected(reply),
+    }
+}
+
+fn unexpected(Reply { status, problem }: &Reply) -> Answer<Step> {
+    Answer::NeedsPerson(format!("{status}: {} {}", problem.kind, problem.title).trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meaning_of(call: Call, status: u16, problem: &str) -> Answer<Step> {
+        let problem = serde_json::from_str(problem).expect("a problem");
+        meaning(call, &Reply { status: StatusCode::from_u16(status).expect("a status"), problem })
+    }
+
+    #[test]
+    fn a_yes_is_a_yes_to_what_was_asked() {
+        let yes = Call::ALL.map(|call| meaning_of(call, 200, "{}"));
+        let steps = [Step::Authorized, Step::Captured, Step::Voided, Step::Refunded];
+        assert_eq!(yes, steps.map(Answer::Done));
+    }
+
+    #[test]
+    fn a_business_no_has_a_reason() {
+        let declined = Step::AuthorizeDeclined(Reason::CardDeclined);
+        assert_eq!(meaning_of(Call::Authorize, 402, r#"{"reason":"card_declined"}"#), Answer::Done(declined));
+        assert_eq!(meaning_of(Call::Authorize, 402, r#"{"reason":"full_moon"}"#), Answer::Done(declined));
+        let refused = Step::CaptureRefused(Reason::CardDeclined);
+        assert_eq!(meaning_of(Call::Capture, 402, "{}"), Answer::Done(refused));
+    }
+
+    #[test]
+    fn a_failing_gateway_is_tried_again() {
+        for call in Call::ALL {
+            for status in [408, 429, 500, 502, 503, 504] {
+                assert!(matches!(meaning_of(call, status, "{}"), Answer::Transient(_)), "{call} {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_authorization_after_its_void_is_declined() {
+        let voided = r#"{"type":"payment-voided"}"#;
+        assert!(matches!(meaning_of(Call::Authorize, 409, voided), Answer::Done(Step::AuthorizeDeclined(_))));
+        for call in [Call::Capture, Call::Void, Call::Refund] {
+            assert!(matches!(meaning_of(call, 409, voided), Answer::NeedsPerson(_)), "{call}");
+        }
+    }
+
+    #[test]
+    fn what_retrying_cannot_mend_is_for_a_person() {
+        for call in Call::ALL {
+            for status in [301, 400, 401, 403, 404, 409, 413, 422] {
+                assert!(matches!(meaning_of(call, status, "{}"), Answer::NeedsPerson(_)), "{call} {status}");
+            }
+        }
+        assert!(matches!(meaning_of(Call::Refund, 402, "{}"), Answer::NeedsPerson(_)));
+        let told = meaning_of(Call::Void, 409, r#"{"type":"payment-captured","title":"Refund it instead"}"#);
+        assert_eq!(told, Answer::NeedsPerson("409 Conflict: payment-captured Refund it instead".into()));
+    }
+}
