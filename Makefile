@@ -1,0 +1,28 @@
+# What carries the events in the demo: embedded (no JVM needed) or kafka (a real Apache Kafka).
+BROKER ?= embedded
+# A cargo that rustup has put into the home directory may not be on the PATH yet.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
+.PHONY: help demo test fmt lint
+
+help:
+	@echo 'make demo                 build, start everything, run every scenario, judge'
+	@echo 'make demo BROKER=kafka    the same on a real Apache Kafka'
+	@echo 'make test                 every test, against real PostgreSQL and Apache Kafka'
+	@echo 'make fmt, make lint       format the code, let clippy look at it'
+
+demo:
+	@scenarios/setup.sh $(BROKER)
+	cargo build --release --workspace
+	target/release/scenarios run all --broker $(BROKER)
+
+test:
+	@scenarios/setup.sh kafka
+	cargo build --workspace
+	target/debug/scenarios exec --broker kafka -- cargo test --workspace
+
+fmt:
+	cargo fmt
+
+lint:
+	cargo clippy --workspace --all-targets -- -D warnings

@@ -1,0 +1,67 @@
+//! `scenarios up`: the whole system, for as long as somebody wants it.
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use kit::shutdown::Shutdown;
+
+use crate::stack::{
+    self, Broker, Environment, Options, PARTITIONS, Reporter, Stack,
+    env_file::{self, EnvFile},
+};
+
+/// Starts the whole system and stays up until SIGTERM or Ctrl-C.
+///
+/// Each service, the payment gateway and the relay is a process of its own and is started again when it dies. When all
+/// are ready, prints where everything is, as NAME=value lines.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// What carries the events.
+    #[arg(long, value_enum, default_value_t = Broker::Embedded)]
+    broker: Broker,
+    /// Writes the lines into this file too, anew whenever a program has been started again. It is there only while the
+    /// system is ready.
+    #[arg(long, value_name = "F")]
+    env_file: Option<PathBuf>,
+    /// Partitions of each topic.
+    #[arg(long, env = "KAFKA_PARTITIONS", default_value_t = PARTITIONS, value_parser = clap::value_parser!(i32).range(1..=1000))]
+    partitions: i32,
+}
+
+impl Up {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        anyhow::ensure!(
+            Environment::from_process()?.is_none(),
+            "KAFKA_BROKERS and DATABASE_URL_… name a system that runs; unset them to have one started"
+        );
+        let shutdown = Shutdown::on_signals()?;
+        let reporter = Reporter::on_stderr();
+        let file = self.env_file.as_deref().map(EnvFile::at).transpose()?;
+        let options = Options { partitions: self.partitions, ..Options::new(self.broker) };
+        stack::with(options, &reporter, &shutdown, async |stack| {
+            std::io::stdout().write_all(env_file::render(&stack.variables()).as_bytes())?;
+            stay(stack, file.as_ref(), &reporter).await
+        })
+        .await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Keeps the file up to date. Returns only when the system can't go on.
+async fn stay(stack: &mut Stack, file: Option<&EnvFile>, reporter: &Reporter) -> anyhow::Result<()> {
+    let Some(mut pids) = stack.pids() else { return Ok(()) };
+    pids.mark_unchanged();
+    if let Some(file) = file {
+        file.write(&stack.variables())?;
+    }
+    reporter.note("ready; stop with Ctrl-C");
+    loop {
+        tokio::select! {
+            changed = pids.changed() => changed?,
+            failure = stack.failed() => return Err(failure),
+        }
+        if let Some(file) = file {
+            file.write(&stack.variables())?;
+        }
+    }
+}

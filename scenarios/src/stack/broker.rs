@@ -1,0 +1,95 @@
+//! The choice of brokers.
+
+use std::{convert::Infallible, path::Path};
+
+use clap::ValueEnum;
+
+use super::{embedded::Embedded, kafka::Kafka, reporter::Reporter, state::StateDir};
+
+/// What carries the events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Broker {
+    /// librdkafka's broker inside the runner, kept in memory.
+    Embedded,
+    /// A local Apache Kafka, fetched once.
+    Kafka,
+    /// Whatever the environment names; not started by us.
+    #[value(skip)]
+    External,
+}
+
+/// A broker that we have started.
+#[derive(Debug)]
+pub enum Started {
+    Embedded(Embedded),
+    Kafka(Box<Kafka>),
+}
+
+impl Started {
+    /// Starts a broker and waits until it answers.
+    pub async fn start(broker: Broker, partitions: i32, state: &StateDir, reporter: &Reporter) -> anyhow::Result<Self> {
+        match broker {
+            Broker::Embedded => {
+                let step = reporter.step("starting the embedded broker");
+                let embedded = Embedded::start(partitions).await?;
+                step.done(format!("the embedded broker, in this process's memory, at {}", embedded.brokers()));
+                Ok(Self::Embedded(embedded))
+            }
+            Broker::Kafka => {
+                let step = reporter.step("starting Apache Kafka");
+                let kafka = Kafka::start(state, partitions, &step).await?;
+                step.done(format!("{} at {}", kafka_version(), kafka.brokers()));
+                Ok(Self::Kafka(Box::new(kafka)))
+            }
+            Broker::External => anyhow::bail!("an external broker is not ours to start"),
+        }
+    }
+
+    /// host:port.
+    pub fn brokers(&self) -> &str {
+        match self {
+            Self::Embedded(embedded) => embedded.brokers(),
+            Self::Kafka(kafka) => kafka.brokers(),
+        }
+    }
+
+    /// What it is, such as `Apache Kafka 4.1.0`.
+    pub fn version(&self) -> String {
+        match self {
+            Self::Embedded(_) => "librdkafka's embedded broker".to_owned(),
+            Self::Kafka(_) => kafka_version(),
+        }
+    }
+
+    /// The jars of Kafka's own tools, if it is Kafka.
+    pub fn jars(&self) -> Option<&Path> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Kafka(kafka) => Some(kafka.jars()),
+        }
+    }
+
+    /// Returns, with the reason, when the broker has ended by itself.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match self {
+            // It ends with us.
+            Self::Embedded(_) => match std::future::pending::<Infallible>().await {},
+            Self::Kafka(kafka) => kafka.failed().await,
+        }
+    }
+
+    /// Stops it; what it held is gone.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        match self {
+            Self::Embedded(embedded) => {
+                drop(embedded);
+                Ok(())
+            }
+            Self::Kafka(kafka) => kafka.stop().await,
+        }
+    }
+}
+
+fn kafka_version() -> String {
+    format!("Apache Kafka {}", super::kafka::VERSION)
+}

@@ -1,0 +1,75 @@
+//! librdkafka's broker inside this process: no JVM, kept in memory, at most 5 MiB or 100,000 records a partition.
+
+use std::{
+    sync::mpsc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use anyhow::Context;
+use events::{Publisher, publisher::dead_letter_topic};
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer},
+    mocking::MockCluster,
+    producer::DefaultProducerContext,
+};
+use tokio::sync::oneshot;
+
+/// A running broker with all topics of the saga. Gone when dropped.
+#[derive(Debug)]
+pub struct Embedded {
+    brokers: String,
+    stop: Option<mpsc::Sender<()>>,
+    keeper: Option<JoinHandle<()>>,
+}
+
+impl Embedded {
+    /// Starts one, each topic with `partitions`. It can't make topics later, when a client asks for them.
+    pub async fn start(partitions: i32) -> anyhow::Result<Self> {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let (tell, told) = oneshot::channel();
+        // The broker must not leave the thread that made it.
+        let keeper = thread::Builder::new().name("embedded-broker".to_owned()).spawn(move || {
+            let cluster = create(partitions);
+            let brokers =
+                cluster.as_ref().map(MockCluster::bootstrap_servers).map_err(|error| anyhow::anyhow!("{error:#}"));
+            if tell.send(brokers).is_ok() {
+                // Returns when the sender is dropped; nothing is ever sent.
+                let _ = stopped.recv();
+            }
+        })?;
+        let brokers = told.await.context("the embedded broker's thread ended")??;
+        Ok(Self { brokers, stop: Some(stop), keeper: Some(keeper) })
+    }
+
+    /// host:port.
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+}
+
+fn create(partitions: i32) -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
+    let cluster = MockCluster::new(1).context("starting the embedded broker")?;
+    let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).create()?;
+    for publisher in Publisher::all() {
+        for topic in [publisher.topic().to_owned(), dead_letter_topic(publisher.topic())] {
+            let made = cluster.create_topic(&topic, partitions, 1);
+            made.with_context(|| format!("making the topic {topic} on the embedded broker"))?;
+            // Two orders in quick succession can cross in its wake-up, and then the second waits for a second. Once it
+            // has answered a question, it is ready for the next one.
+            let answer = client.fetch_metadata(Some(&topic), Duration::from_secs(10));
+            answer.with_context(|| format!("asking the embedded broker for the topic {topic}"))?;
+        }
+    }
+    Ok(cluster)
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(keeper) = self.keeper.take() {
+            let _ = keeper.join();
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What the programs stand on: a private Postgres and a broker.
+
+use super::{
+    broker::{Broker, Started},
+    postgres::Postgres,
+    reporter::Reporter,
+    state::StateDir,
+};
+
+/// Postgres and a broker, both ours.
+#[derive(Debug)]
+pub struct Foundation {
+    pub postgres: Postgres,
+    pub broker: Started,
+}
+
+impl Foundation {
+    /// Starts both at once and waits until both answer.
+    pub async fn start(broker: Broker, partitions: i32, state: &StateDir, reporter: &Reporter) -> anyhow::Result<Self> {
+        let postgres = async {
+            let step = reporter.step("starting PostgreSQL");
+            let postgres = Postgres::start(state).await?;
+            step.done(format!("PostgreSQL {}, private, one database for each service", postgres.version()));
+            Ok(postgres)
+        };
+        let (postgres, broker) = tokio::try_join!(postgres, Started::start(broker, partitions, state, reporter))?;
+        Ok(Self { postgres, broker })
+    }
+
+    /// What they are, such as `PostgreSQL 15.13 and Apache Kafka 4.1.0`.
+    pub fn versions(&self) -> String {
+        format!("PostgreSQL {} and {}", self.postgres.version(), self.broker.version())
+    }
+
+    /// Returns, with the reason, when one of them has ended by itself.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        tokio::select! {
+            failure = self.postgres.failed() => failure,
+            failure = self.broker.failed() => failure,
+        }
+    }
+
+    /// Stops both; their data is gone.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let (postgres, broker) = tokio::join!(self.postgres.stop(), self.broker.stop());
+        postgres.and(broker)
+    }
+}

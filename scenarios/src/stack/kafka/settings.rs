@@ -1,0 +1,47 @@
+//! The broker's settings: one node of KRaft, broker and controller at once.
+
+use std::path::Path;
+
+/// What `server.properties` holds.
+pub(super) fn server(broker_port: u16, controller_port: u16, partitions: i32, data: &Path) -> String {
+    format!(
+        "\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+
+# Topics are made by whoever owns them, with the partitions he wants.
+auto.create.topics.enable=false
+num.partitions={partitions}
+# A dead letter is the original record and more: it has to fit where the original did.
+message.max.bytes=2000000
+
+# One broker keeps the only copy.
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=10
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=10
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+# A group begins with its first member instead of waiting for more.
+group.initial.rebalance.delay.ms=0
+",
+        data = data.display()
+    )
+}
+
+/// Log4j's configuration: warnings and errors, to standard output.
+pub(super) const LOG4J: &str = "\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{ISO8601} %p %m (%c)%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+";

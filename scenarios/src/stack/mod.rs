@@ -1,0 +1,211 @@
+//! The whole system on this machine: a private Postgres, a broker, and every program as a process of its own.
+//!
+//! [`with`] starts it, lets somebody work with it and stops it, however the work ends. Whoever works knows only the
+//! [`Environment`], so it is all the same to him whether we started the system or found one.
+//!
+//! The kernel ends a child when the *thread* that spawned it is gone ([`process::command`]): so nothing here is started
+//! on a thread that does not last, such as `spawn_blocking`'s.
+
+mod broker;
+mod database;
+mod embedded;
+pub mod env_file;
+mod environment;
+mod foundation;
+mod kafka;
+mod ports;
+mod postgres;
+pub(crate) mod process;
+mod programs;
+mod reporter;
+mod state;
+mod wait;
+
+use std::path::Path;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use kit::shutdown::Shutdown;
+use tokio::sync::watch;
+
+pub use broker::{Broker, Started};
+pub use database::Database;
+pub use embedded::Embedded;
+pub use environment::Environment;
+pub use foundation::Foundation;
+pub use kafka::Kafka;
+pub use postgres::Postgres;
+pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Setting, Supervisor};
+pub use reporter::{Reporter, Step};
+pub use state::StateDir;
+pub use wait::until;
+
+/// Partitions of each topic unless somebody says otherwise.
+pub const PARTITIONS: i32 = 6;
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub broker: Broker,
+    pub partitions: i32,
+    pub settings: Vec<Setting>,
+}
+
+impl Options {
+    pub fn new(broker: Broker) -> Self {
+        Self { broker, partitions: PARTITIONS, settings: Vec::new() }
+    }
+
+    /// Tells one program something more by its environment.
+    pub fn setting(mut self, program: Program, name: &str, value: impl Into<String>) -> Self {
+        self.settings.push(Setting { program, name: name.to_owned(), value: value.into() });
+        self
+    }
+}
+
+/// A running system, ours or somebody else's.
+#[derive(Debug)]
+pub struct Stack {
+    environment: Environment,
+    broker: Broker,
+    own: Option<Own>,
+}
+
+/// What has to be stopped.
+#[derive(Debug)]
+struct Own {
+    programs: Programs,
+    foundation: Foundation,
+    state: StateDir,
+}
+
+/// Runs `work` with the system that the process's environment names, or else with a new one. What has been started is
+/// stopped again, whether the work succeeds, fails or panics, or `shutdown` is requested meanwhile; then there is no
+/// answer.
+pub async fn with<T>(
+    options: Options,
+    reporter: &Reporter,
+    shutdown: &Shutdown,
+    work: impl AsyncFnOnce(&mut Stack) -> anyhow::Result<T>,
+) -> anyhow::Result<Option<T>> {
+    let opened = tokio::select! {
+        opened = Stack::open(options, reporter) => opened,
+        () = shutdown.requested() => return Ok(None),
+    };
+    let mut stack = opened?;
+    let answer = tokio::select! {
+        answer = work(&mut stack) => answer.map(Some),
+        () = shutdown.requested() => Ok(None),
+    };
+    let stopped = stack.stop(reporter).await;
+    let answer = answer?;
+    stopped?;
+    Ok(answer)
+}
+
+impl Stack {
+    /// Uses the system that the process's environment names, or else starts one.
+    pub async fn open(options: Options, reporter: &Reporter) -> anyhow::Result<Self> {
+        match Environment::from_process()? {
+            Some(environment) => {
+                reporter.note("using the system that KAFKA_BROKERS and DATABASE_URL_… name; starting nothing");
+                Ok(Self::external(environment))
+            }
+            None => Self::start(options, reporter).await,
+        }
+    }
+
+    /// Somebody else's system.
+    pub fn external(environment: Environment) -> Self {
+        Self { environment, broker: Broker::External, own: None }
+    }
+
+    /// Starts everything and waits until all of it is ready.
+    ///
+    /// # Errors
+    /// If anything does not come up; what had been started is stopped again.
+    pub async fn start(options: Options, reporter: &Reporter) -> anyhow::Result<Self> {
+        let state = StateDir::create()?;
+        reporter.note(format!("logs are in {}", state.logs().display()));
+        // Better to hear now than after a minute that something has not been built.
+        Program::ALL.into_iter().try_for_each(|program| program.binary().map(drop))?;
+        let foundation = Foundation::start(options.broker, options.partitions, &state, reporter).await?;
+        let ports = Ports::choose()?;
+        let environment = Environment {
+            brokers: foundation.broker.brokers().to_owned(),
+            databases: foundation.postgres.databases().clone(),
+            order_api: Some(ports.url(Program::Order)),
+            gateway: Some(ports.url(Program::PaymentGateway)),
+            payment_details_key: Some(BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()),
+            mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
+        };
+        let step = reporter.step("starting the services, the payment gateway and the relay");
+        let programs =
+            Programs::start(&environment, ports, options.partitions, &options.settings, &state, reporter).await?;
+        step.done("the services, the payment gateway and the relay, each a process of its own");
+        Ok(Self { environment, broker: options.broker, own: Some(Own { programs, foundation, state }) })
+    }
+
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// What carries the events.
+    pub fn broker(&self) -> Broker {
+        self.broker
+    }
+
+    /// The jars of Kafka's own tools, if we started Kafka.
+    pub fn kafka_jars(&self) -> Option<&Path> {
+        self.own.as_ref()?.foundation.broker.jars()
+    }
+
+    /// Where the logs of what we started are.
+    pub fn state(&self) -> Option<&StateDir> {
+        self.own.as_ref().map(|own| &own.state)
+    }
+
+    /// The programs, if we started them.
+    pub fn programs(&self) -> Option<&Programs> {
+        self.own.as_ref().map(|own| &own.programs)
+    }
+
+    /// The process ids of the programs that we started; changes whenever one is started again.
+    pub fn pids(&self) -> Option<watch::Receiver<Pids>> {
+        self.programs().map(Programs::pids)
+    }
+
+    /// Returns, with the reason, when Postgres or the broker has ended by itself.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match &mut self.own {
+            Some(own) => own.foundation.failed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What other programs need to know: the environment, and of each program that we started its process id and where
+    /// it answers HTTP.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let mut variables = self.environment.variables();
+        if let Some(jars) = self.kafka_jars() {
+            variables.push(("KAFKA_JARS".to_owned(), jars.display().to_string()));
+        }
+        if let Some(own) = &self.own {
+            let pids = own.programs.pids().borrow().clone();
+            variables.extend(pids.iter().map(|(program, pid)| (program.variable("PID"), pid.to_string())));
+            let url = |program: Program| (program.variable("HTTP_URL"), own.programs.ports().url(program));
+            variables.extend(Program::ALL.map(url));
+        }
+        variables
+    }
+
+    /// Stops what we started, programs first.
+    pub async fn stop(self, reporter: &Reporter) -> anyhow::Result<()> {
+        let Some(own) = self.own else { return Ok(()) };
+        let step = reporter.step("stopping everything");
+        let programs = own.programs.stop().await;
+        let foundation = own.foundation.stop().await;
+        programs.and(foundation)?;
+        step.done("everything stopped");
+        Ok(())
+    }
+}

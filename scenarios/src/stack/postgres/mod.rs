@@ -1,0 +1,166 @@
+//! A private PostgreSQL server: its own directory, port and passwords, gone when it is stopped.
+
+mod installation;
+mod owner;
+mod settings;
+mod tenants;
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use anyhow::Context;
+use nix::sys::signal::Signal;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{Connection, PgConnection};
+use tempfile::TempDir;
+
+use self::{installation::Installation, owner::Owner};
+use super::{
+    database::Database,
+    ports,
+    process::{self, Process},
+    state::StateDir,
+    wait,
+};
+
+const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+
+/// A running server with one database and role for each service, and a superuser.
+#[derive(Debug)]
+pub struct Postgres {
+    // Dropped before its directory.
+    server: Process,
+    _directory: TempDir,
+    version: String,
+    admin: SecretString,
+    databases: BTreeMap<Database, SecretString>,
+}
+
+impl Postgres {
+    /// Makes a new server and waits until it answers.
+    ///
+    /// # Errors
+    /// If PostgreSQL is not installed or does not come up; the error ends with what it said last.
+    pub async fn start(state: &StateDir) -> anyhow::Result<Self> {
+        let installation = Installation::find()?;
+        let version = installation.version()?;
+        let owner = Owner::choose()?;
+        let log = state.log_of("postgres");
+        let directory = owner.private_directory()?;
+        let password = password();
+        initialize(&installation, &owner, directory.path(), &password, &log).await?;
+
+        // The port was free a moment ago; if somebody was quicker, the next one will do.
+        let mut attempts_left = 3;
+        let (server, admin) = loop {
+            let port = ports::free()?;
+            let admin = url("postgres", &password, port, "postgres");
+            match launch(&installation, &owner, directory.path(), port, &admin, &log).await {
+                Ok(server) => break (server, admin),
+                Err(error) if attempts_left > 1 && format!("{error:#}").contains("in use") => attempts_left -= 1,
+                Err(error) => return Err(error),
+            }
+        };
+        let databases = tenants::create(&admin).await?;
+        Ok(Self { server, _directory: directory, version, admin, databases })
+    }
+
+    /// The server's version, such as `15.13`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Where the superuser logs in.
+    pub fn admin_url(&self) -> &SecretString {
+        &self.admin
+    }
+
+    /// Where the owner of each database logs in.
+    pub fn databases(&self) -> &BTreeMap<Database, SecretString> {
+        &self.databases
+    }
+
+    /// The server's process id, as long as it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.pid()
+    }
+
+    /// Returns, with the reason, when the server has ended by itself.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        failure(&mut self.server).await
+    }
+
+    /// Stops the server and removes its data.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let fast = (Signal::SIGINT, Duration::from_secs(20));
+        let immediate = (Signal::SIGQUIT, Duration::from_secs(10));
+        self.server.stop(&[fast, immediate]).await?;
+        Ok(())
+    }
+}
+
+async fn initialize(
+    installation: &Installation,
+    owner: &Owner,
+    directory: &Path,
+    password: &SecretString,
+    log: &Path,
+) -> anyhow::Result<()> {
+    let password_file = directory.join("password");
+    std::fs::write(&password_file, password.expose_secret()).context("writing the superuser's password for initdb")?;
+    owner.give(&password_file)?;
+    let mut command = process::command(installation.program("initdb"), Signal::SIGTERM);
+    command.arg("--pgdata").arg(directory.join("data")).arg("--pwfile").arg(&password_file);
+    command.args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
+    // Not our current directory: the owner may not be allowed to be there.
+    command.current_dir(directory);
+    owner.runs(&mut command);
+    let mut initdb = Process::spawn("initdb", command, log, Signal::SIGKILL)?;
+    let status = initdb.ended().await?;
+    anyhow::ensure!(status.success(), "initdb failed with {status}; {}", initdb.last_words());
+    std::fs::remove_file(&password_file).context("removing initdb's password file")
+}
+
+async fn launch(
+    installation: &Installation,
+    owner: &Owner,
+    directory: &Path,
+    port: u16,
+    admin: &SecretString,
+    log: &Path,
+) -> anyhow::Result<Process> {
+    let data = directory.join("data");
+    // Read after postgresql.conf, and already its owner's.
+    let settings = std::fs::write(data.join("postgresql.auto.conf"), settings::settings(port));
+    settings.context("writing PostgreSQL's settings")?;
+    // SIGINT asks for the fast shutdown; SIGTERM would wait for all clients to leave.
+    let mut command = process::command(installation.program("postgres"), Signal::SIGINT);
+    command.arg("-D").arg(&data).current_dir(directory);
+    owner.runs(&mut command);
+    // SIGQUIT ends the server and its workers at once, SIGKILL would leave shared memory behind.
+    let mut server = Process::spawn("PostgreSQL", command, log, Signal::SIGQUIT)?;
+    let answers = wait::until("PostgreSQL answers", ANSWERS_WITHIN, async || {
+        let mut connection = PgConnection::connect(admin.expose_secret()).await.ok()?;
+        sqlx::query("select 1").execute(&mut connection).await.ok()
+    });
+    tokio::select! {
+        answered = answers => { answered.map_err(|error| process::explained(&error, log))?; }
+        failure = failure(&mut server) => return Err(failure),
+    }
+    Ok(server)
+}
+
+async fn failure(server: &mut Process) -> anyhow::Error {
+    match server.ended().await {
+        Ok(status) => anyhow::anyhow!("PostgreSQL ended with {status}; {}", server.last_words()),
+        Err(error) => error,
+    }
+}
+
+/// 122 random bits that need no quoting anywhere.
+fn password() -> SecretString {
+    uuid::Uuid::new_v4().simple().to_string().into()
+}
+
+fn url(role: &str, password: &SecretString, port: u16, database: &str) -> SecretString {
+    format!("postgres://{role}:{}@127.0.0.1:{port}/{database}", password.expose_secret()).into()
+}

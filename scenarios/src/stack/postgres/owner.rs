@@ -1,0 +1,70 @@
+//! The user that PostgreSQL runs as. It refuses root, so root lends it an ordinary user.
+
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use nix::unistd::{User, chown, geteuid};
+use tempfile::TempDir;
+
+/// Whom the server's programs run as.
+#[derive(Debug, Clone)]
+pub(super) enum Owner {
+    /// Whoever runs us.
+    Ourselves,
+    /// We are root, and this one is not.
+    Other(User),
+}
+
+impl Owner {
+    /// Ourselves, or as root `postgres` if there is such a user, else `nobody`.
+    pub(super) fn choose() -> anyhow::Result<Self> {
+        if !geteuid().is_root() {
+            return Ok(Self::Ourselves);
+        }
+        let known = ["postgres", "nobody"].into_iter().find_map(|name| User::from_name(name).ok().flatten());
+        known.map(Self::Other).context("PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody`")
+    }
+
+    /// A new directory that this user alone can read.
+    pub(super) fn private_directory(&self) -> anyhow::Result<TempDir> {
+        let parent = match self {
+            Self::Ourselves => std::env::temp_dir(),
+            Self::Other(user) => reachable_temporary_directory()
+                .with_context(|| format!("neither TMPDIR nor /var/tmp nor /tmp can be entered by {}", user.name))?,
+        };
+        let directory = tempfile::Builder::new().prefix("purchase-saga-postgres-").tempdir_in(&parent);
+        let directory = directory.with_context(|| format!("making a directory in {}", parent.display()))?;
+        self.give(directory.path())?;
+        Ok(directory)
+    }
+
+    /// Makes `path` this user's.
+    pub(super) fn give(&self, path: &Path) -> anyhow::Result<()> {
+        match self {
+            Self::Ourselves => Ok(()),
+            Self::Other(user) => chown(path, Some(user.uid), Some(user.gid))
+                .with_context(|| format!("giving {} to {}", path.display(), user.name)),
+        }
+    }
+
+    /// Makes `command` run as this user.
+    pub(super) fn runs(&self, command: &mut tokio::process::Command) {
+        if let Self::Other(user) = self {
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw()).env("HOME", "/");
+        }
+    }
+}
+
+/// A temporary directory that other users can enter, which root's own may not be.
+fn reachable_temporary_directory() -> Option<PathBuf> {
+    let enterable = |directory: &Path| {
+        std::fs::metadata(directory)
+            .is_ok_and(|metadata| metadata.is_dir() && metadata.permissions().mode() & 0o001 != 0)
+    };
+    [std::env::temp_dir(), "/var/tmp".into(), "/tmp".into()]
+        .into_iter()
+        .find(|directory| directory.is_absolute() && directory.ancestors().all(enterable))
+}

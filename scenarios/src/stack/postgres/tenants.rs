@@ -1,0 +1,34 @@
+//! One role and one database for each service, closed to the others.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+
+use super::{super::database::Database, password, url};
+
+/// Creates them all; returns where each role logs in.
+pub(super) async fn create(admin: &SecretString) -> anyhow::Result<BTreeMap<Database, SecretString>> {
+    let options: PgConnectOptions = admin.expose_secret().parse().context("reading the superuser's URL")?;
+    let mut connection = PgConnection::connect_with(&options).await.context("logging in as superuser")?;
+    connection.execute("revoke connect on database postgres from public").await?;
+    connection.execute("revoke connect on database template1 from public").await?;
+    let mut urls = BTreeMap::new();
+    for database in Database::ALL {
+        let password = password();
+        let statements = [
+            // The name and the password are ours: nothing in them needs quoting.
+            format!("create role {database} login password '{}'", password.expose_secret()),
+            format!("create database {database} owner {database}"),
+            format!("revoke all on database {database} from public"),
+        ];
+        for statement in statements {
+            let done = connection.execute(AssertSqlSafe(statement)).await;
+            done.with_context(|| format!("creating the database {database} and its role"))?;
+        }
+        urls.insert(database, url(database.name(), &password, options.get_port(), database.name()));
+    }
+    connection.close().await?;
+    Ok(urls)
+}

@@ -1,0 +1,117 @@
+//! The services, the gateway and the relay, each a process of its own.
+
+mod program;
+mod supervisor;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures::future::{join_all, try_join_all};
+use tokio::sync::watch;
+
+use super::{environment::Environment, reporter::Reporter, state::StateDir};
+
+pub use program::Program;
+pub use supervisor::{Launch, Life, Supervisor};
+
+const READY_WITHIN: Duration = Duration::from_secs(90);
+
+/// The process id of each program that runs.
+pub type Pids = BTreeMap<Program, u32>;
+
+/// A variable for one program, beyond what it is told anyway.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    pub program: Program,
+    pub name: String,
+    pub value: String,
+}
+
+/// All programs, kept running.
+#[derive(Debug)]
+pub struct Programs {
+    running: Vec<Supervisor>,
+    ports: Ports,
+    pids: watch::Receiver<Pids>,
+}
+
+/// Where each program answers HTTP; the same after a restart.
+#[derive(Debug, Clone)]
+pub struct Ports(BTreeMap<Program, u16>);
+
+impl Ports {
+    pub(super) fn choose() -> anyhow::Result<Self> {
+        let port = |program| Ok((program, super::ports::free()?));
+        Program::ALL.into_iter().map(port).collect::<anyhow::Result<_>>().map(Self)
+    }
+
+    fn address(&self, program: Program) -> String {
+        // Every program has a port: that is how this was made.
+        format!("127.0.0.1:{}", self.0.get(&program).copied().unwrap_or_default())
+    }
+
+    /// The base URL.
+    pub fn url(&self, program: Program) -> String {
+        format!("http://{}", self.address(program))
+    }
+}
+
+impl Programs {
+    /// Starts all of them against `environment` and waits until all are ready. `settings` come on top of what each is
+    /// told anyway.
+    ///
+    /// # Errors
+    /// If one has not been built or does not become ready.
+    pub(super) async fn start(
+        environment: &Environment,
+        ports: Ports,
+        partitions: i32,
+        settings: &[Setting],
+        state: &StateDir,
+        reporter: &Reporter,
+    ) -> anyhow::Result<Self> {
+        let (tell, pids) = watch::channel(Pids::new());
+        let launch = |program: Program| {
+            let mut variables = program.wiring(environment, partitions)?;
+            variables.push(("HTTP_ADDR".to_owned(), ports.address(program)));
+            let own = settings.iter().filter(|setting| setting.program == program);
+            variables.extend(own.map(|setting| (setting.name.clone(), setting.value.clone())));
+            Ok(Launch {
+                name: program.name().to_owned(),
+                binary: program.binary()?,
+                arguments: Vec::new(),
+                variables,
+                log: state.log_of(program.name()),
+            })
+        };
+        // All are looked for before any is started.
+        let launches: Vec<Launch> = Program::ALL.into_iter().map(launch).collect::<anyhow::Result<_>>()?;
+        let supervise = |(program, launch): (Program, Launch)| {
+            let tell = tell.clone();
+            let started = move |pid| tell.send_modify(|pids| _ = pids.insert(program, pid));
+            Supervisor::start(launch, reporter.clone(), started)
+        };
+        let running: Vec<Supervisor> =
+            Program::ALL.into_iter().zip(launches).map(supervise).collect::<anyhow::Result<_>>()?;
+        let programs = Self { running, ports, pids };
+        let all_ready = Program::ALL.into_iter().zip(&programs.running).map(|(program, supervisor)| {
+            let url = programs.ports.url(program);
+            async move { supervisor.ready(&url, READY_WITHIN).await }
+        });
+        try_join_all(all_ready).await?;
+        Ok(programs)
+    }
+
+    /// The process ids; changes whenever a program is started again.
+    pub fn pids(&self) -> watch::Receiver<Pids> {
+        self.pids.clone()
+    }
+
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// Stops all of them at once, each after finishing what it has begun.
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        join_all(self.running.into_iter().map(Supervisor::stop)).await.into_iter().collect()
+    }
+}

@@ -1,0 +1,151 @@
+//! Keeps one program running: started again when it dies, stopped when asked.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use anyhow::Context;
+use kit::shutdown::{Shutdown, Stop};
+use nix::sys::signal::Signal;
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
+
+use super::super::{
+    process::{self, Process},
+    reporter::Reporter,
+    wait,
+};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Who has run this long has got over what killed it.
+const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+/// Time to finish what is begun.
+const STOPS_WITHIN: Duration = Duration::from_secs(15);
+
+/// How to start a program.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    pub name: String,
+    pub binary: PathBuf,
+    pub arguments: Vec<OsString>,
+    pub variables: Vec<(String, String)>,
+    pub log: PathBuf,
+}
+
+/// How it goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Life {
+    /// The process id of the latest one.
+    pub pid: Option<u32>,
+    /// How often it has ended without being asked to.
+    pub deaths: u32,
+}
+
+/// A program that is kept running. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Supervisor {
+    launch: Launch,
+    life: watch::Receiver<Life>,
+    stop: Stop,
+    keeper: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Supervisor {
+    /// Starts the program and keeps it running. `changed` is called after every start.
+    ///
+    /// # Errors
+    /// If it can't be started the first time.
+    pub fn start(launch: Launch, reporter: Reporter, changed: impl Fn(u32) + Send + 'static) -> anyhow::Result<Self> {
+        let process = launch.spawn()?;
+        let (tell, life) = watch::channel(Life::default());
+        let (stop, shutdown) = Shutdown::by_hand();
+        let keeper = Keeper { launch: launch.clone(), reporter, shutdown, tell, changed: Box::new(changed) };
+        Ok(Self { launch, life, stop, keeper: tokio::spawn(keeper.keep(process)) })
+    }
+
+    /// How it goes.
+    pub fn life(&self) -> Life {
+        *self.life.borrow()
+    }
+
+    /// Waits until the program answers `GET /readyz` at `url` with 200.
+    ///
+    /// # Errors
+    /// If it does not within `bound`, or dies again and again; the error ends with what it said last.
+    pub async fn ready(&self, url: &str, bound: Duration) -> anyhow::Result<()> {
+        let client = reqwest::Client::new();
+        let what = format!("{} is ready", self.launch.name);
+        let ready = wait::until(&what, bound, async || {
+            let deaths = self.life().deaths;
+            let answer = client.get(format!("{url}/readyz")).timeout(Duration::from_secs(2)).send().await;
+            match answer {
+                Ok(answer) if answer.status().is_success() => Some(Ok(())),
+                _ if deaths > 3 => Some(Err(anyhow::anyhow!("{} died {deaths} times", self.launch.name))),
+                _ => None,
+            }
+        });
+        ready.await.and_then(|answer| answer).map_err(|error| process::explained(&error, &self.launch.log))
+    }
+
+    /// Asks the program to stop and waits until it has.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop.now();
+        (&mut self.keeper).await.with_context(|| format!("stopping {}", self.launch.name))?
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        // The process goes with the task that holds it.
+        self.keeper.abort();
+    }
+}
+
+impl Launch {
+    fn spawn(&self) -> anyhow::Result<Process> {
+        let mut command = process::command(&self.binary, Signal::SIGTERM);
+        command.args(&self.arguments).envs(self.variables.iter().map(|(name, value)| (name, value)));
+        Process::spawn(&self.name, command, &self.log, Signal::SIGKILL)
+    }
+}
+
+struct Keeper {
+    launch: Launch,
+    reporter: Reporter,
+    shutdown: Shutdown,
+    tell: watch::Sender<Life>,
+    changed: Box<dyn Fn(u32) + Send>,
+}
+
+impl Keeper {
+    async fn keep(self, mut process: Process) -> anyhow::Result<()> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let begun = Instant::now();
+            if let Some(pid) = process.pid() {
+                self.tell.send_modify(|life| life.pid = Some(pid));
+                (self.changed)(pid);
+            }
+            let status = tokio::select! {
+                status = process.ended() => status?,
+                () = self.shutdown.requested() => {
+                    process.stop(&[(Signal::SIGTERM, STOPS_WITHIN)]).await?;
+                    return Ok(());
+                }
+            };
+            self.tell.send_modify(|life| life.deaths += 1);
+            if begun.elapsed() >= HEALTHY_AFTER {
+                pause = FIRST_PAUSE;
+            }
+            self.reporter.note(format!("{} ended with {status}: starting it again", self.launch.name));
+            process = loop {
+                if !self.shutdown.sleep(pause).await {
+                    return Ok(());
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                match self.launch.spawn() {
+                    Ok(process) => break process,
+                    Err(error) => self.reporter.note(format!("{} can't be started: {error:#}", self.launch.name)),
+                }
+            };
+        }
+    }
+}

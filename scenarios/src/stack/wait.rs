@@ -1,0 +1,40 @@
+//! Waiting for a condition, never for time alone, and never for ever.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+/// How often a condition is looked at.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Asks until there is an answer.
+///
+/// # Errors
+/// When `bound` has passed without one; the error says `what` was waited for.
+pub async fn until<T>(what: &str, bound: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> anyhow::Result<T> {
+    let last = Instant::now() + bound;
+    loop {
+        if let Ok(Some(answer)) = tokio::time::timeout_at(last, ask()).await {
+            return Ok(answer);
+        }
+        anyhow::ensure!(Instant::now() < last, "waited {} s in vain until {what}", bound.as_secs());
+        sleep(PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn says_what_it_waited_for() {
+        let error = until("the cows come home", Duration::ZERO, async || None::<()>).await.unwrap_err();
+        assert_eq!(error.to_string(), "waited 0 s in vain until the cows come home");
+    }
+
+    #[tokio::test]
+    async fn a_question_that_never_returns_is_bounded_too() {
+        let never = until("it answers", Duration::from_millis(50), async || std::future::pending::<Option<()>>().await);
+        assert!(never.await.is_err());
+    }
+}

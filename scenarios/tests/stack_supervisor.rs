@@ -1,0 +1,90 @@
+//! A supervised program: ready when it says so, started again when it dies, stopped when asked.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
+
+use std::{path::Path, time::Duration};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use scenarios::stack::{Launch, Life, Reporter, Supervisor, until};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const BOUND: Duration = Duration::from_secs(20);
+
+fn launch(directory: &TempDir, script: &str) -> Launch {
+    Launch {
+        name: "program".to_owned(),
+        binary: "/bin/sh".into(),
+        arguments: vec!["-c".into(), script.into()],
+        variables: vec![("GREETING".to_owned(), "good morning".to_owned())],
+        log: directory.path().join("program.log"),
+    }
+}
+
+fn supervise(launch: Launch) -> Supervisor {
+    Supervisor::start(launch, Reporter::silent(), |_| {}).unwrap()
+}
+
+async fn alive(supervisor: &Supervisor, condition: impl Fn(Life) -> bool) -> Life {
+    until("the program lives", BOUND, async || Some(supervisor.life()).filter(|&life| condition(life))).await.unwrap()
+}
+
+#[tokio::test]
+async fn is_started_again_when_it_is_killed_and_stopped_when_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let supervisor = supervise(launch(&directory, "echo \"$GREETING\"; exec sleep 1000"));
+    let first = alive(&supervisor, |life| life.pid.is_some()).await.pid.unwrap();
+    kill(Pid::from_raw(first.try_into().unwrap()), Signal::SIGKILL).unwrap();
+    let second = alive(&supervisor, |life| life.pid.is_some_and(|pid| pid != first)).await;
+    assert_eq!(second.deaths, 1);
+
+    supervisor.stop().await.unwrap();
+    assert!(!Path::new(&format!("/proc/{}", second.pid.unwrap())).exists());
+    let log = std::fs::read_to_string(directory.path().join("program.log")).unwrap();
+    assert!(log.starts_with("good morning\n"), "{log}");
+}
+
+#[tokio::test]
+async fn is_killed_with_its_supervisor() {
+    let directory = tempfile::tempdir().unwrap();
+    let supervisor = supervise(launch(&directory, "exec sleep 1000"));
+    let pid = alive(&supervisor, |life| life.pid.is_some()).await.pid.unwrap();
+    drop(supervisor);
+    let process = format!("/proc/{pid}");
+    until("the program is gone", BOUND, async || (!Path::new(&process).exists()).then_some(())).await.unwrap();
+}
+
+#[tokio::test]
+async fn is_ready_when_it_answers_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let supervisor = supervise(launch(&directory, "exec sleep 1000"));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // The test answers in the program's place: first that it is not ready, then that it is.
+    let server = tokio::spawn(async move {
+        for status in ["503 Service Unavailable", "200 OK"] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).await.unwrap();
+            assert!(request[..length].starts_with(b"GET /readyz "));
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    supervisor.ready(&url, BOUND).await.unwrap();
+    server.await.unwrap();
+    supervisor.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_that_dies_again_and_again_is_given_up_with_its_last_words() {
+    let directory = tempfile::tempdir().unwrap();
+    let supervisor = supervise(launch(&directory, "echo no database; exit 3"));
+    let error = format!("{:#}", supervisor.ready("http://127.0.0.1:1", BOUND).await.unwrap_err());
+    assert!(error.contains("program died"), "{error}");
+    assert!(error.contains("no database"), "{error}");
+    supervisor.stop().await.unwrap();
+}
