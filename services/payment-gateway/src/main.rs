@@ -38,3 +38,15 @@ async fn main() -> anyhow::Result<()> {
     let routes = ops::routes(readiness, metrics).merge(http::routes(Arc::new(Gateway::new(books, args.settings))));
     ops::serve(&args.http, routes, shutdown).await
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Args::command().debug_assert();
+    }
+}

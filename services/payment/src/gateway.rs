@@ -23,7 +23,7 @@ use crate::{
 
 /// Where the gateway is, and what it takes to use it.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Config {
+pub struct Access {
     /// http://host:port
     #[arg(long, env = "GATEWAY_URL")]
     pub gateway_url: Url,
@@ -45,17 +45,17 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub fn new(config: &Config) -> anyhow::Result<Gateway> {
-        anyhow::ensure!(config.gateway_url.scheme() == "http", "GATEWAY_URL does not begin with http://");
-        let key = config.payment_details_key.expose_secret().parse();
+    pub fn new(access: &Access) -> anyhow::Result<Gateway> {
+        anyhow::ensure!(access.gateway_url.scheme() == "http", "GATEWAY_URL does not begin with http://");
+        let key = access.payment_details_key.expose_secret().parse();
         let client = Client::builder()
-            .timeout(Duration::from_millis(config.gateway_timeout_ms))
+            .timeout(Duration::from_millis(access.gateway_timeout_ms))
             .redirect(Policy::none())
             .build()
             .context("preparing the client of the payment gateway")?;
         Ok(Gateway {
             client,
-            url: config.gateway_url.clone(),
+            url: access.gateway_url.clone(),
             key: key.map_err(anyhow::Error::msg).context("PAYMENT_DETAILS_KEY")?,
             breaker: Mutex::new(Breaker::new(Limits::default())),
         })

@@ -12,7 +12,7 @@ struct Args {
     #[command(flatten)]
     kit: kit::config::Config,
     #[command(flatten)]
-    gateway: gateway::Config,
+    gateway: gateway::Access,
     #[command(flatten)]
     retries: RetryPolicy,
 }
@@ -22,4 +22,16 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let gateway = Gateway::new(&args.gateway)?;
     kit::Program::new(Payment, args.kit, &MIGRATIONS)?.outside(gateway, args.retries).run().await
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Args::command().debug_assert();
+    }
 }

@@ -110,7 +110,7 @@ async fn insert(db: &mut PgConnection, rows: &[(&OrderId, &Transaction)]) -> Res
     .bind(orders.iter().map(|order| order.payment_method_id.0).collect::<Vec<_>>())
     .bind(orders.iter().map(|order| order.total).collect::<Vec<_>>())
     .bind(orders.iter().map(|order| order.currency.as_str()).collect::<Vec<_>>())
-    .bind(orders.iter().map(|order| Json(order)).collect::<Vec<_>>())
+    .bind(orders.iter().map(Json).collect::<Vec<_>>())
     .bind(rows.iter().map(|(_, row)| row.method_type.map(MethodType::as_str)).collect::<Vec<_>>())
     .bind(phases)
     .bind(statuses)

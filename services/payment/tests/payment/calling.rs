@@ -7,7 +7,7 @@ use kit::attempts::{Answer, Attempt, Outside};
 use payment::{
     Command,
     calls::{Call, Charge},
-    gateway::{Config, Gateway},
+    gateway::{Access, Gateway},
     lifecycle::Step,
 };
 use payment_gateway::{books::Books, http, settings::Settings};
@@ -28,8 +28,8 @@ pub(crate) async fn serve(settings: Value) -> SocketAddr {
 
 pub(crate) fn client(address: SocketAddr, timeout_ms: u64) -> Gateway {
     let gateway_url = format!("http://{address}").parse().expect("a URL");
-    let config = Config { gateway_url, gateway_timeout_ms: timeout_ms, payment_details_key: KEY.into() };
-    Gateway::new(&config).expect("a client")
+    let access = Access { gateway_url, gateway_timeout_ms: timeout_ms, payment_details_key: KEY.into() };
+    Gateway::new(&access).expect("a client")
 }
 
 fn attempt(order_id: OrderId, call: Call, request: Value) -> Attempt {
@@ -148,13 +148,13 @@ async fn a_gateway_that_only_fails_is_left_alone() {
 
 #[test]
 fn nonsense_is_refused_at_the_start() {
-    let config = |url: &str, key: &str| Config {
+    let access = |url: &str, key: &str| Access {
         gateway_url: url.parse().expect("a URL"),
         gateway_timeout_ms: 1,
         payment_details_key: key.into(),
     };
-    let error = Gateway::new(&config("https://gateway", KEY)).expect_err("no TLS");
+    let error = Gateway::new(&access("https://gateway", KEY)).expect_err("no TLS");
     assert_eq!(error.to_string(), "GATEWAY_URL does not begin with http://");
-    let error = Gateway::new(&config("http://gateway", "c2VjcmV0")).expect_err("too short");
+    let error = Gateway::new(&access("http://gateway", "c2VjcmV0")).expect_err("too short");
     assert_eq!(format!("{error:#}"), "PAYMENT_DETAILS_KEY: the key has 6 bytes instead of 32");
 }
