@@ -1,1 +1,91 @@
+//! The notification service: tells the buyer by mail how the order ended, once.
+//!
+//! | on | decision | says |
+//! |---|---|---|
+//! | `OrderCompleted` | write the letter | `NotificationSent` |
+//! | `OrderCancelled` | write the letter | `NotificationSent` |
+//! | `OrderRejected` | write the letter | `NotificationSent` |
+//! | the mail system took the mail | note sent | `NotificationSent` |
 
+mod amount;
+mod domain;
+mod mail;
+mod store;
+
+pub mod letter;
+pub mod post;
+
+use chrono::{DateTime, Utc};
+use events::{
+    OrderId, Publisher,
+    notification::NotificationSent,
+    order::{OrderCancelled, OrderCompleted, OrderRejected},
+};
+use kit::{Says, Service, StoreError, Table, says};
+use sqlx::{PgConnection, migrate::Migrator};
+
+pub use domain::{Command, Correspondence, Notice};
+pub use letter::{Ending, LetterKind};
+pub use mail::Mail;
+
+/// The service's own tables.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Where mail comes from, and goes to where a buyer has given no address, unless it is told otherwise.
+pub const MAIL_DOMAIN: &str = "example.test";
+
+/// Writes to the buyers.
+#[derive(Debug, Clone)]
+pub struct Notification {
+    mail_domain: String,
+}
+
+impl Notification {
+    /// `mail_domain`: buyers without an address of their own are `user-<id>` there.
+    pub fn new(mail_domain: impl Into<String>) -> Self {
+        Notification { mail_domain: mail_domain.into() }
+    }
+}
+
+impl Default for Notification {
+    fn default() -> Self {
+        Notification::new(MAIL_DOMAIN)
+    }
+}
+
+impl Service for Notification {
+    type Command = Command;
+    type Rows = Correspondence;
+
+    const NAME: &'static str = "notification";
+
+    fn table() -> Table<Command> {
+        Table::of(Publisher::Notification)
+            .on("write the letter", says![NotificationSent], |e: OrderCompleted| {
+                Command::tell(e.order, Ending::Completed)
+            })
+            .on("write the letter", says![NotificationSent], |e: OrderCancelled| {
+                Command::tell(e.order, Ending::Cancelled { reason: e.reason, refunded: e.refunded })
+            })
+            .on("write the letter", says![NotificationSent], |e: OrderRejected| {
+                Command::tell(e.order, Ending::Rejected { reason: e.reason })
+            })
+            .when("the mail system took the mail", "note sent", says![NotificationSent])
+    }
+
+    fn order_of(command: &Command) -> OrderId {
+        command.order_id()
+    }
+
+    async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Correspondence, StoreError> {
+        store::load(db, commands).await
+    }
+
+    fn decide(&self, rows: &mut Correspondence, command: &Command, now: DateTime<Utc>) -> Says {
+        domain::decide(rows, command, &self.mail_domain, now)
+    }
+
+    async fn save(&self, db: &mut PgConnection, rows: &Correspondence) -> Result<(), StoreError> {
+        store::save(db, rows).await
+    }
+}

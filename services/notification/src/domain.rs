@@ -1,0 +1,88 @@
+//! Decisions about letters: plain Rust.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use events::{Order, OrderId, UserId, notification::NotificationSent};
+use kit::{NewAttempt, Rows, Says};
+use serde_json::json;
+
+use crate::{
+    letter::{self, Ending, Letter, LetterKind},
+    mail::Mail,
+};
+
+/// What is asked of the service about one order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// The order has come to its end: tell the buyer.
+    Tell { order: Order, ending: Ending },
+    /// The mail system took the mail.
+    NoteSent { order: Order },
+    /// The mail was given up.
+    GiveUp { order_id: OrderId },
+}
+
+impl Command {
+    pub fn tell(order: Order, ending: Ending) -> Self {
+        Command::Tell { order, ending }
+    }
+
+    pub fn order_id(&self) -> OrderId {
+        match self {
+            Command::Tell { order, .. } | Command::NoteSent { order } => order.order_id,
+            Command::GiveUp { order_id } => *order_id,
+        }
+    }
+}
+
+/// One order's letter and whom it is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Notice {
+    pub kind: LetterKind,
+    pub recipient: String,
+    pub subject: String,
+    pub body: String,
+    /// When the mail system took it.
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+/// The rows that a batch works on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Correspondence {
+    /// Addresses of buyers who have given one.
+    pub contacts: BTreeMap<UserId, String>,
+    pub notices: Rows<OrderId, Notice>,
+}
+
+pub(crate) fn decide(rows: &mut Correspondence, command: &Command, mail_domain: &str, now: DateTime<Utc>) -> Says {
+    let known = rows.notices.get(&command.order_id()).map(|notice| (notice.kind, notice.sent_at));
+    match (command, known) {
+        (Command::Tell { order, ending }, None) => tell(rows, order, *ending, mail_domain, now),
+        (Command::Tell { .. }, Some(_)) => Says::ignored("the order has its letter already"),
+
+        (Command::NoteSent { order }, Some((kind, None))) => {
+            if let Some(notice) = rows.notices.get_mut(&order.order_id) {
+                notice.sent_at = Some(now);
+            }
+            Says::event(NotificationSent { order: order.clone(), kind: kind.to_string() })
+        }
+        (Command::NoteSent { .. }, Some((_, Some(_)))) => Says::ignored("already noted"),
+        (Command::NoteSent { .. }, None) => Says::ignored("no such letter was written"),
+
+        (Command::GiveUp { .. }, None | Some(_)) => Says::ignored("no mail is given up: it waits for a person"),
+    }
+}
+
+fn tell(rows: &mut Correspondence, order: &Order, ending: Ending, mail_domain: &str, now: DateTime<Utc>) -> Says {
+    let Letter { kind, subject, body } = letter::write(order, ending);
+    let recipient = match rows.contacts.get(&order.user_id) {
+        Some(address) => address.clone(),
+        None => format!("user-{}@{mail_domain}", order.user_id),
+    };
+    let mail = Mail { order: order.clone(), kind, recipient, subject, body, written_at: now };
+    let attempt = NewAttempt { kind: "mail", order_id: order.order_id, request: json!(mail), gives_up: false };
+    let Mail { recipient, subject, body, .. } = mail;
+    rows.notices.put(order.order_id, Notice { kind, recipient, subject, body, sent_at: None });
+    Says::attempt(attempt)
+}

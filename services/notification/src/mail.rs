@@ -1,0 +1,55 @@
+//! A mail, written down before it is sent: everything that a delivery needs, so that every try sends the same bytes.
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use events::Order;
+use lettre::{
+    Message,
+    message::{
+        Mailbox,
+        header::{ContentType, HeaderName, HeaderValue},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use crate::letter::LetterKind;
+
+/// The request of the attempt `mail`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Mail {
+    pub order: Order,
+    pub kind: LetterKind,
+    /// `someone@example.org` or `Some One <someone@example.org>`.
+    pub recipient: String,
+    pub subject: String,
+    pub body: String,
+    pub written_at: DateTime<Utc>,
+}
+
+impl Mail {
+    /// What it is called: `<order id>-<kind>`.
+    pub fn name(&self) -> String {
+        format!("{}-{}", self.order.order_id, self.kind)
+    }
+
+    /// The mail in the form in which it travels. Its Message-ID is made from its name, so that whoever gets it twice can
+    /// see that it is one.
+    ///
+    /// # Errors
+    /// The recipient is no address.
+    pub fn message(&self, sender: &Mailbox) -> anyhow::Result<Message> {
+        let recipient: Mailbox =
+            self.recipient.parse().with_context(|| format!("the recipient `{}` is no address", self.recipient))?;
+        Message::builder()
+            .from(sender.clone())
+            .to(recipient)
+            .subject(&self.subject)
+            .message_id(Some(format!("<{}@{}>", self.name(), sender.email.domain())))
+            .date(self.written_at.into())
+            // RFC 3834: no out-of-office replies, please.
+            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
+            .header(ContentType::TEXT_PLAIN)
+            .body(self.body.clone())
+            .context("putting the mail together")
+    }
+}

@@ -1,0 +1,26 @@
+use clap::Parser;
+use kit::attempts::RetryPolicy;
+use notification::{
+    MIGRATIONS, Notification,
+    post::{Post, PostConfig},
+};
+
+/// The notification service: tells the buyer by mail how the order ended.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    #[command(flatten)]
+    kit: kit::config::Config,
+    #[command(flatten)]
+    post: PostConfig,
+    #[command(flatten)]
+    retry: RetryPolicy,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let service = Notification::new(&args.post.mail_domain);
+    let program = kit::Program::new(service, args.kit, &MIGRATIONS)?;
+    program.outside(Post::new(args.post)?, args.retry).run().await
+}

@@ -1,0 +1,98 @@
+//! The way out for mail: to a mail system, or into files where there is none.
+
+mod files;
+mod server;
+mod smtp;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use kit::attempts::{Answer, Attempt, Outside};
+use lettre::{Address, message::Mailbox};
+use serde::Deserialize;
+
+use crate::{Command, MAIL_DOMAIN, Mail};
+use files::Files;
+use smtp::Smtp;
+
+pub use server::Server;
+
+/// Where mail goes and where it comes from.
+#[derive(Debug, Clone, Args)]
+pub struct PostConfig {
+    /// The mail system that takes our mail, smtp://host:port. Without it, mail goes into files.
+    #[arg(long, env = "SMTP_URL")]
+    pub smtp_url: Option<Server>,
+    /// Where mail goes while there is no mail system: one file each.
+    #[arg(long, env = "MAIL_DIR", default_value = "./mail")]
+    pub mail_dir: PathBuf,
+    /// The domain that mail comes from. A buyer who has given no address is user-<id> there.
+    #[arg(long, env = "MAIL_DOMAIN", default_value = MAIL_DOMAIN)]
+    pub mail_domain: String,
+}
+
+/// Sends what the service has written.
+pub struct Post {
+    sender: Mailbox,
+    way: Way,
+}
+
+enum Way {
+    Smtp(Smtp),
+    Files(Files),
+}
+
+/// Why a mail was not taken.
+enum NotTaken {
+    /// It may be taken another time.
+    Yet(String),
+    /// It will never be taken as it is.
+    Ever(String),
+}
+
+impl Post {
+    /// # Errors
+    /// The domain is none, or mail goes into files and their directory cannot be made.
+    pub fn new(config: PostConfig) -> anyhow::Result<Self> {
+        let sender = Address::new("orders", &config.mail_domain)
+            .with_context(|| format!("MAIL_DOMAIN `{}` is no domain that mail can come from", config.mail_domain))?;
+        let way = match config.smtp_url {
+            Some(server) => {
+                tracing::info!(%server, "mail goes to the mail system");
+                Way::Smtp(Smtp::new(server))
+            }
+            None => {
+                tracing::info!(directory = %config.mail_dir.display(), "mail goes into files: SMTP_URL is not set");
+                Way::Files(Files::new(config.mail_dir)?)
+            }
+        };
+        Ok(Post { sender: Mailbox::new(None, sender), way })
+    }
+
+    async fn send(&self, mail: &Mail) -> Result<(), NotTaken> {
+        let message = mail.message(&self.sender).map_err(|error| NotTaken::Ever(format!("{error:#}")))?;
+        match &self.way {
+            Way::Smtp(smtp) => smtp.send(&message).await,
+            Way::Files(files) => files.put(&mail.name(), &message.formatted()).await,
+        }
+    }
+}
+
+impl Outside<Command> for Post {
+    async fn call(&self, attempt: &Attempt) -> Answer<Command> {
+        let mail = match Mail::deserialize(&attempt.request) {
+            Ok(mail) => mail,
+            Err(error) => return Answer::NeedsPerson(format!("the request is no mail: {error}")),
+        };
+        match self.send(&mail).await {
+            Ok(()) => Answer::Done(Command::NoteSent { order: mail.order }),
+            Err(NotTaken::Yet(why)) => Answer::Transient(why),
+            Err(NotTaken::Ever(why)) => Answer::NeedsPerson(why),
+        }
+    }
+
+    fn gave_up(&self, attempt: &Attempt) -> Command {
+        Command::GiveUp { order_id: attempt.order_id }
+    }
+}

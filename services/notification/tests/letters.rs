@@ -1,0 +1,121 @@
+//! The letters, to the letter: `letters/*.txt` is what buyers read. `UPDATE_LETTERS=1` writes them anew.
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use events::{Currency, Item, Kind, Order, OrderId, PaymentMethodId, ProductId, Reason, UserId};
+use notification::letter::{Ending, Letter, LetterKind, write};
+
+fn order(currency: &str, items: &[(i64, i64, i64)]) -> Order {
+    Order {
+        order_id: OrderId(uuid::uuid!("0192f0c1-1111-7222-8333-444455556666")),
+        user_id: UserId(1),
+        payment_method_id: PaymentMethodId(2),
+        currency: currency.parse().expect("a currency"),
+        total: items.iter().map(|(_, quantity, unit_price)| quantity * unit_price).sum(),
+        items: items
+            .iter()
+            .map(|&(product, quantity, unit_price)| Item {
+                product_id: ProductId(product),
+                quantity,
+                unit_price,
+                kind: Kind::Digital,
+            })
+            .collect(),
+        ship_to: None,
+    }
+}
+
+/// Two characters at 25 points.
+fn characters() -> Order {
+    order("PTS", &[(500, 2, 25)])
+}
+
+fn judge(name: &str, letters: &[Letter]) {
+    let mut text = String::new();
+    for Letter { kind, subject, body } in letters {
+        let rule = "-".repeat(72);
+        writeln!(text, "{kind}: {subject}\n{rule}\n{body}{rule}\n").expect("a String takes everything");
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/letters").join(name);
+    if std::env::var_os("UPDATE_LETTERS").is_some() {
+        fs::write(&path, &text).expect("the golden file can be written");
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(text, golden, "{} is what buyers read; is it meant to change?", path.display());
+}
+
+#[test]
+fn receipts() {
+    let one = order("JPY", &[(1, 1, 100)]);
+    let mixed =
+        Order { ship_to: Some("Alice\n1-1 Chiyoda\nTokyo".to_owned()), ..order("EUR", &[(1, 2, 1999), (7, 1, 50)]) };
+    judge("receipts.txt", &[write(&one, Ending::Completed), write(&mixed, Ending::Completed)]);
+}
+
+#[test]
+fn welcomes() {
+    judge("welcomes.txt", &[write(&characters(), Ending::Completed)]);
+}
+
+#[test]
+fn cancellations_for_every_reason() {
+    let cancelled = |reason, refunded| write(&characters(), Ending::Cancelled { reason, refunded });
+    let mut letters: Vec<Letter> = Reason::ALL.iter().map(|&reason| cancelled(reason, 50)).collect();
+    letters.push(cancelled(Reason::OutOfStock, 0));
+    judge("cancellations.txt", &letters);
+}
+
+#[test]
+fn rejections_for_every_reason() {
+    let letters: Vec<Letter> =
+        Reason::ALL.iter().map(|&reason| write(&characters(), Ending::Rejected { reason })).collect();
+    judge("rejections.txt", &letters);
+}
+
+/// What was refused before it had a price, or was hardly an order at all.
+#[test]
+fn rejections_of_odd_orders() {
+    let ending = |reason| Ending::Rejected { reason };
+    let unpriced = order(Currency::NONE.as_str(), &[(404, 1, 0), (1, -3, 0)]);
+    let empty = order(Currency::NONE.as_str(), &[]);
+    let endless = order("JPY", &(1..=100).map(|product| (product, 1, 1)).collect::<Vec<_>>());
+    judge(
+        "odd-orders.txt",
+        &[
+            write(&unpriced, ending(Reason::UnknownProduct)),
+            write(&empty, ending(Reason::InvalidRequest)),
+            write(&endless, ending(Reason::InvalidRequest)),
+        ],
+    );
+}
+
+#[test]
+fn every_letter_gives_the_reason_in_its_own_word() {
+    for &reason in Reason::ALL {
+        for ending in [Ending::Cancelled { reason, refunded: 50 }, Ending::Rejected { reason }] {
+            let body = write(&characters(), ending).body;
+            assert!(body.contains(&format!("({reason})")), "{body}");
+        }
+    }
+}
+
+/// Raw mail is read by people too: no line needs folding, no character encoding.
+#[test]
+fn letters_are_plain_ascii_in_short_lines() {
+    for &reason in Reason::ALL {
+        for ending in [Ending::Completed, Ending::Cancelled { reason, refunded: 50 }, Ending::Rejected { reason }] {
+            let Letter { subject, body, .. } = write(&characters(), ending);
+            assert!(subject.is_ascii() && body.is_ascii(), "{body}");
+            assert!(body.lines().all(|line| line.len() <= 78), "{body}");
+        }
+    }
+}
+
+#[test]
+fn the_words_of_kinds_are_read_as_they_are_written() {
+    for kind in LetterKind::ALL {
+        assert_eq!(kind.as_str().parse(), Ok(kind));
+        assert_eq!(serde_json::to_value(kind).expect("serializes"), kind.as_str());
+    }
+    assert!("postcard".parse::<LetterKind>().is_err());
+}
