@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, os::unix::fs::PermissionsExt, path::Path};
 
 use scenarios::stack::{Database, Postgres, StateDir};
 use secrecy::ExposeSecret;
@@ -81,7 +81,8 @@ async fn leaves_neither_process_nor_data() {
         let process = format!("/proc/{}", postgres.pid().unwrap());
         let mut admin = connect(postgres.admin_url().expose_secret()).await.unwrap();
         let data = setting(&mut admin, "data_directory").await;
-        assert!(Path::new(&data).exists());
+        let own = Path::new(&data).parent().unwrap().metadata().unwrap();
+        assert_eq!(own.permissions().mode() & 0o777, 0o700, "others can't look in");
         // A client that stays connected must not keep the server alive.
         if orderly {
             postgres.stop().await.unwrap();

@@ -114,7 +114,8 @@ async fn initialize(
     // Not our current directory: the owner may not be allowed to be there.
     command.current_dir(directory);
     owner.runs(&mut command);
-    let mut initdb = Process::spawn("initdb", command, log, Signal::SIGKILL)?;
+    // Asked to stop, it takes its own child along; killed, it would leave it writing into the directory.
+    let mut initdb = Process::spawn("initdb", command, log, Signal::SIGTERM)?;
     let status = initdb.ended().await?;
     anyhow::ensure!(status.success(), "initdb failed with {status}; {}", initdb.last_words());
     std::fs::remove_file(&password_file).context("removing initdb's password file")

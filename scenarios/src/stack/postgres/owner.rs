@@ -1,6 +1,7 @@
 //! The user that PostgreSQL runs as. It refuses root, so root lends it an ordinary user.
 
 use std::{
+    fs::Permissions,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -35,7 +36,9 @@ impl Owner {
             Self::Other(user) => reachable_temporary_directory()
                 .with_context(|| format!("neither TMPDIR nor /var/tmp nor /tmp can be entered by {}", user.name))?,
         };
-        let directory = tempfile::Builder::new().prefix("purchase-saga-postgres-").tempdir_in(&parent);
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix("purchase-saga-postgres-").permissions(Permissions::from_mode(0o700));
+        let directory = builder.tempdir_in(&parent);
         let directory = directory.with_context(|| format!("making a directory in {}", parent.display()))?;
         self.give(directory.path())?;
         Ok(directory)
