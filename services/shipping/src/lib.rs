@@ -1,1 +1,61 @@
+//! The shipping service: books parcels for physical items, and cancels them.
+//!
+//! | on | decision | says |
+//! |---|---|---|
+//! | `StockCommitted` | arrange | `ShipmentArranged`, `ShipmentRejected` |
+//! | `EntitlementRejected` | cancel | `ShipmentCancelled` |
 
+mod domain;
+mod store;
+
+use chrono::{DateTime, Utc};
+use events::{
+    OrderId, Publisher,
+    entitlement::EntitlementRejected,
+    inventory::StockCommitted,
+    shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
+};
+use kit::{Says, Service, StoreError, Table, says};
+use sqlx::{PgConnection, migrate::Migrator};
+
+pub use domain::{Ask, Command, Depot, Shipment, tracking_no};
+
+/// The service's own tables.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Keeps the parcels.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shipping;
+
+impl Service for Shipping {
+    type Command = Command;
+    type Rows = Depot;
+
+    const NAME: &'static str = "shipping";
+
+    fn table() -> Table<Command> {
+        Table::of(Publisher::Shipping)
+            .on("arrange", says![ShipmentArranged, ShipmentRejected], |e: StockCommitted| {
+                Command::new(e.order, Ask::Arrange)
+            })
+            .on("cancel", says![ShipmentCancelled], |e: EntitlementRejected| {
+                Command::new(e.order, Ask::Cancel(e.reason))
+            })
+    }
+
+    fn order_of(command: &Command) -> OrderId {
+        command.order.order_id
+    }
+
+    async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Depot, StoreError> {
+        store::load(db, commands).await
+    }
+
+    fn decide(&self, depot: &mut Depot, command: &Command, _now: DateTime<Utc>) -> Says {
+        domain::decide(depot, command)
+    }
+
+    async fn save(&self, db: &mut PgConnection, depot: &Depot) -> Result<(), StoreError> {
+        store::save(db, depot).await
+    }
+}

@@ -1,0 +1,104 @@
+//! Decisions about parcels: plain Rust.
+
+use events::{
+    Kind, Order, OrderId, Reason,
+    shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
+};
+use kit::{
+    Rows, Says,
+    barrier::{Move, Status, Step, pass},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// What is asked of the service about one order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Command {
+    pub order: Order,
+    pub ask: Ask,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ask {
+    /// Book a parcel with the physical items.
+    Arrange,
+    /// The digital items of the order are refused: the parcel stays.
+    Cancel(Reason),
+}
+
+impl Command {
+    pub fn new(order: Order, ask: Ask) -> Self {
+        Command { order, ask }
+    }
+}
+
+/// What has become of one order's parcel.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shipment {
+    pub ship_to: Option<String>,
+    /// Never `Reserved` and never `Refunded`: a parcel is booked at once, and one that is cancelled stays where it is.
+    pub status: Status,
+    pub tracking_no: Option<String>,
+    pub reason: Option<Reason>,
+}
+
+/// The rows that a batch works on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Depot {
+    pub shipments: Rows<OrderId, Shipment>,
+    /// Places, in lower case, that nothing is delivered to.
+    pub no_service: Vec<String>,
+}
+
+pub(crate) fn decide(depot: &mut Depot, command: &Command) -> Says {
+    let order = &command.order;
+    let (step, reason) = match command.ask {
+        Ask::Arrange if !order.has(Kind::Physical) => return Says::ignored("nothing in the order travels"),
+        Ask::Cancel(_) if !order.is_mixed() => return Says::ignored("no mixed order: no parcel to cancel"),
+        Ask::Arrange => (Step::Try, None),
+        Ask::Cancel(reason) => (Step::Cancel, Some(reason)),
+    };
+    let status = depot.shipments.get(&order.order_id).map(|shipment| shipment.status);
+    match pass(status, step) {
+        Move::Reserve => arrange(depot, order),
+        Move::Forbid | Move::GiveBack | Move::Release => {
+            depot.note(order, Status::Cancelled, reason);
+            // Only a Cancel undoes, and every Cancel has a reason.
+            Says::event(ShipmentCancelled { order: order.clone(), reason: reason.unwrap_or(Reason::CancelledByUser) })
+        }
+        Move::Confirm => Says::ignored("a parcel is booked at once: there is nothing to confirm"),
+        Move::Nothing(why) => Says::ignored(why),
+    }
+}
+
+fn arrange(depot: &mut Depot, order: &Order) -> Says {
+    if !order.ship_to.as_deref().is_some_and(|address| depot.delivers_to(address)) {
+        let reason = Reason::UnshippableAddress;
+        depot.note(order, Status::Rejected, Some(reason));
+        return Says::event(ShipmentRejected { order: order.clone(), reason });
+    }
+    depot.note(order, Status::Confirmed, None);
+    Says::event(ShipmentArranged { order: order.clone(), tracking_no: tracking_no(order.order_id) })
+}
+
+/// The carrier's number for an order's parcel, always the same: `PP-9C57-1C0F-D1A5`. Made from the end of the id, since
+/// the ids of orders of one moment begin alike.
+pub fn tracking_no(order: OrderId) -> String {
+    let id = order.0.simple().to_string().to_uppercase();
+    format!("PP-{}-{}-{}", &id[20..24], &id[24..28], &id[28..32])
+}
+
+impl Depot {
+    fn delivers_to(&self, address: &str) -> bool {
+        let address = address.trim().to_lowercase();
+        !address.is_empty() && !self.no_service.iter().any(|place| address.contains(place))
+    }
+
+    fn note(&mut self, order: &Order, status: Status, reason: Option<Reason>) {
+        let booked = self.shipments.get(&order.order_id).and_then(|shipment| shipment.tracking_no.clone());
+        let tracking_no = if status == Status::Confirmed { Some(tracking_no(order.order_id)) } else { booked };
+        let row = Shipment { ship_to: order.ship_to.clone(), status, tracking_no, reason };
+        self.shipments.put(order.order_id, row);
+    }
+}

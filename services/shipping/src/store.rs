@@ -1,0 +1,85 @@
+//! The shipping's SQL.
+
+use events::{OrderId, Reason};
+use kit::{
+    Rows, StoreError,
+    store::{all_inserted, parse},
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::domain::{Command, Depot, Shipment};
+
+pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result<Depot, StoreError> {
+    let orders: Vec<Uuid> = commands.iter().map(|command| command.order.order_id.0).collect();
+    Ok(Depot { shipments: shipments(db, &orders).await?, no_service: no_service(db).await? })
+}
+
+async fn no_service(db: &mut PgConnection) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar("select place from no_service order by place").fetch_all(db).await?)
+}
+
+/// Order, address, status, tracking number and reason.
+type Row = (Uuid, Option<String>, String, Option<String>, Option<String>);
+
+async fn shipments(db: &mut PgConnection, orders: &[Uuid]) -> Result<Rows<OrderId, Shipment>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select order_id, ship_to, status, tracking_no, reason from shipments
+         where order_id = any($1) order by order_id for update",
+    )
+    .bind(orders)
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|(order, ship_to, status, tracking_no, reason)| {
+            let row = Shipment {
+                ship_to,
+                status: parse("shipments", order, &status)?,
+                tracking_no,
+                reason: reason.map(|reason| parse("shipments", order, &reason)).transpose()?,
+            };
+            Ok((OrderId(order), row))
+        })
+        .collect::<Result<Vec<_>, StoreError>>()
+        .map(Rows::loaded)
+}
+
+pub(crate) async fn save(db: &mut PgConnection, depot: &Depot) -> Result<(), StoreError> {
+    insert_shipments(db, &depot.shipments.new_rows()).await?;
+    update_shipments(db, &depot.shipments.changed_rows()).await
+}
+
+async fn insert_shipments(db: &mut PgConnection, rows: &[(&OrderId, &Shipment)]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let inserted = sqlx::query(
+        "insert into shipments (order_id, ship_to, status, tracking_no, reason)
+         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+         on conflict do nothing",
+    )
+    .bind(rows.iter().map(|(order, _)| order.0).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, row)| row.ship_to.as_deref()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, row)| row.status.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, row)| row.tracking_no.as_deref()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, row)| row.reason.map(Reason::as_str)).collect::<Vec<_>>())
+    .execute(db)
+    .await?;
+    all_inserted("shipments", rows.len(), inserted.rows_affected())
+}
+
+async fn update_shipments(db: &mut PgConnection, rows: &[(&OrderId, &Shipment)]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update shipments s set status = n.status, reason = n.reason, updated_at = now()
+         from unnest($1::uuid[], $2::text[], $3::text[]) n (order_id, status, reason) where s.order_id = n.order_id",
+    )
+    .bind(rows.iter().map(|(order, _)| order.0).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, row)| row.status.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, row)| row.reason.map(Reason::as_str)).collect::<Vec<_>>())
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! The shipping service against a real Postgres.
+
+use events::{EventId, Order, Reason};
+use kit::{
+    StoreError,
+    testing::{TestDatabase, commit, digital, event, event_with_id, order, physical},
+    unit_of_work::{Incoming, Outcome},
+};
+use shipping::{Ask, Command, MIGRATIONS, Shipping, tracking_no};
+
+const CANCEL: Ask = Ask::Cancel(Reason::Discontinued);
+
+fn mixed(ship_to: &str) -> Order {
+    Order { ship_to: Some(ship_to.to_owned()), ..order([physical(1, 1), digital(2, 1)]) }
+}
+
+fn ask(order: &Order, ask: Ask) -> Incoming<Command> {
+    event("test", Command::new(order.clone(), ask))
+}
+
+/// Address, status, tracking number and reason.
+async fn shipment(
+    db: &TestDatabase,
+    order: &Order,
+) -> Option<(Option<String>, String, Option<String>, Option<String>)> {
+    sqlx::query_as("select ship_to, status, tracking_no, reason from shipments where order_id = $1")
+        .bind(order.order_id.0)
+        .fetch_optional(db.pool())
+        .await
+        .expect("shipments can be read")
+}
+
+#[tokio::test]
+async fn a_parcel_is_booked_and_then_cancelled() {
+    let (db, order) = (TestDatabase::create(&MIGRATIONS).await, mixed("Kyoto"));
+    let work = db.work(Shipping);
+    let address = Some("Kyoto".to_owned());
+    let number = Some(tracking_no(order.order_id));
+    commit(&work, &[ask(&order, Ask::Arrange)]).await;
+    assert_eq!(shipment(&db, &order).await, Some((address.clone(), "CONFIRMED".into(), number.clone(), None)));
+    commit(&work, &[ask(&order, CANCEL)]).await;
+    assert_eq!(shipment(&db, &order).await, Some((address, "CANCELLED".into(), number, Some("discontinued".into()))));
+    assert_eq!(db.said(order.order_id).await, ["ShipmentArranged", "ShipmentCancelled"]);
+}
+
+/// Many orders in one transaction, each with an outcome of its own; the places without service are those of the migration.
+#[tokio::test]
+async fn a_batch_of_mixed_fate() {
+    let db = TestDatabase::create(&MIGRATIONS).await;
+    let orders: Vec<Order> =
+        (0..200).map(|n| mixed(["Kyoto", "Nowhere 1", "The Streets of ATLANTIS", " "][n % 4])).collect();
+    let digital = order([digital(1, 1)]);
+    let mut batch: Vec<_> = orders.iter().map(|order| ask(order, Ask::Arrange)).collect();
+    batch.push(ask(&digital, Ask::Arrange));
+    commit(&db.work(Shipping), &batch).await;
+    for order in &orders {
+        let (status, said) = match order.ship_to.as_deref() {
+            Some("Kyoto") => ("CONFIRMED", "ShipmentArranged"),
+            _ => ("REJECTED", "ShipmentRejected"),
+        };
+        assert_eq!(shipment(&db, order).await.map(|row| row.1).as_deref(), Some(status), "{:?}", order.ship_to);
+        assert_eq!(db.said(order.order_id).await, [said], "{:?}", order.ship_to);
+    }
+    assert_eq!(shipment(&db, &digital).await, None);
+}
+
+#[tokio::test]
+async fn an_event_id_counts_once() {
+    let (db, order) = (TestDatabase::create(&MIGRATIONS).await, mixed("Kyoto"));
+    let work = db.work(Shipping);
+    let id = EventId::new();
+    let arrange = || event_with_id(id, "test", Command::new(order.clone(), Ask::Arrange));
+    let outcomes = commit(&work, &[arrange(), arrange()]).await;
+    assert!(matches!(outcomes[..], [Outcome::Decided(_), Outcome::Duplicate]), "{outcomes:?}");
+    assert_eq!(commit(&work, &[arrange()]).await, [Outcome::Duplicate]);
+    assert_eq!(db.said(order.order_id).await, ["ShipmentArranged"]);
+}
+
+/// Try and Cancel of one order that nobody knows, in two transactions at once. The later one finds out, is done again, and
+/// then knows what the first has done.
+#[tokio::test]
+async fn of_two_at_once_the_second_looks_again() {
+    for (first, second, said) in [
+        (Ask::Arrange, CANCEL, &["ShipmentArranged", "ShipmentCancelled"][..]),
+        (CANCEL, Ask::Arrange, &["ShipmentCancelled"]),
+    ] {
+        let (db, order) = (TestDatabase::create(&MIGRATIONS).await, mixed("Kyoto"));
+        let (work, other) = (db.work(Shipping), db.work(Shipping));
+        let staged = work.stage(&[ask(&order, first)]).await.expect("the first is decided");
+        let batch = [ask(&order, second)];
+        let (raced, _) = tokio::join!(other.stage(&batch), async {
+            db.until_blocked().await;
+            staged.commit().await.expect("the first is committed")
+        });
+        let error = raced.err().expect("the second took the order for unknown");
+        assert!(matches!(error, StoreError::Raced("shipments")), "{error}");
+        commit(&other, &batch).await;
+        assert_eq!(shipment(&db, &order).await.map(|row| row.1).as_deref(), Some("CANCELLED"));
+        assert_eq!(db.said(order.order_id).await, said);
+    }
+}
+
+#[tokio::test]
+async fn the_tables_take_no_nonsense() {
+    let db = TestDatabase::create(&MIGRATIONS).await;
+    for sql in [
+        "insert into shipments (order_id, status) values (gen_random_uuid(), 'RESERVED')",
+        "insert into shipments (order_id, status) values (gen_random_uuid(), 'CONFIRMED')",
+        "insert into no_service values ('')",
+        "insert into no_service values ('Elsewhere')",
+    ] {
+        let error = sqlx::query(sql).execute(db.pool()).await.expect_err(sql);
+        let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+        assert_eq!(code.as_deref(), Some("23514"), "{sql}: {error}");
+    }
+}
