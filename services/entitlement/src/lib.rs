@@ -1,1 +1,59 @@
+//! The entitlement service: unlocks digital items, and takes the unlock back.
+//!
+//! | on | decision | says |
+//! |---|---|---|
+//! | `StockCommitted` | grant | `EntitlementGranted`, `EntitlementRejected` |
+//! | `ShipmentRejected` | revoke | `EntitlementRevoked` |
 
+mod domain;
+mod store;
+
+use chrono::{DateTime, Utc};
+use events::{
+    OrderId, Publisher,
+    entitlement::{EntitlementGranted, EntitlementRejected, EntitlementRevoked},
+    inventory::StockCommitted,
+    shipping::ShipmentRejected,
+};
+use kit::{Says, Service, StoreError, Table, says};
+use sqlx::{PgConnection, migrate::Migrator};
+
+pub use domain::{Ask, Command, Shelf, Unlock};
+
+/// The service's own tables.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Keeps what the buyers may use.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Entitlement;
+
+impl Service for Entitlement {
+    type Command = Command;
+    type Rows = Shelf;
+
+    const NAME: &'static str = "entitlement";
+
+    fn table() -> Table<Command> {
+        Table::of(Publisher::Entitlement)
+            .on("grant", says![EntitlementGranted, EntitlementRejected], |e: StockCommitted| {
+                Command::new(e.order, Ask::Grant)
+            })
+            .on("revoke", says![EntitlementRevoked], |e: ShipmentRejected| Command::new(e.order, Ask::Revoke(e.reason)))
+    }
+
+    fn order_of(command: &Command) -> OrderId {
+        command.order.order_id
+    }
+
+    async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Shelf, StoreError> {
+        store::load(db, commands).await
+    }
+
+    fn decide(&self, shelf: &mut Shelf, command: &Command, _now: DateTime<Utc>) -> Says {
+        domain::decide(shelf, command)
+    }
+
+    async fn save(&self, db: &mut PgConnection, shelf: &Shelf) -> Result<(), StoreError> {
+        store::save(db, shelf).await
+    }
+}

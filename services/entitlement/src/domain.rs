@@ -1,0 +1,98 @@
+//! Decisions about unlocks: plain Rust.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use events::{
+    Kind, Order, OrderId, ProductId, Reason, UserId,
+    entitlement::{EntitlementGranted, EntitlementRejected, EntitlementRevoked},
+};
+use kit::{
+    Rows, Says,
+    barrier::{Move, Status, Step, pass},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// What is asked of the service about one order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Command {
+    pub order: Order,
+    pub ask: Ask,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ask {
+    /// Unlock every digital item, or none.
+    Grant,
+    /// The parcel with the physical items of the order is refused: take the unlock back.
+    Revoke(Reason),
+}
+
+impl Command {
+    pub fn new(order: Order, ask: Ask) -> Self {
+        Command { order, ask }
+    }
+}
+
+/// What has become of one order's digital items: of all of them the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Unlock {
+    pub user_id: UserId,
+    /// Never empty.
+    pub products: BTreeSet<ProductId>,
+    /// Never `Reserved` and never `Refunded`: an item is unlocked at once, and what is taken back counts as never given.
+    pub status: Status,
+    pub reason: Option<Reason>,
+}
+
+/// The rows that a batch works on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shelf {
+    /// Whether a product is still handed out.
+    pub catalogue: BTreeMap<ProductId, bool>,
+    pub unlocks: Rows<OrderId, Unlock>,
+}
+
+pub(crate) fn decide(shelf: &mut Shelf, command: &Command) -> Says {
+    let order = &command.order;
+    let (step, reason) = match command.ask {
+        Ask::Grant if !order.has(Kind::Digital) => return Says::ignored("nothing in the order is digital"),
+        Ask::Revoke(_) if !order.is_mixed() => return Says::ignored("no mixed order: no unlock to take back"),
+        Ask::Grant => (Step::Try, None),
+        Ask::Revoke(reason) => (Step::Cancel, Some(reason)),
+    };
+    let status = shelf.unlocks.get(&order.order_id).map(|unlock| unlock.status);
+    match pass(status, step) {
+        Move::Reserve => grant(shelf, order),
+        Move::Forbid | Move::GiveBack | Move::Release => {
+            shelf.note(order, Status::Cancelled, reason);
+            // Only a Cancel undoes, and every Cancel has a reason.
+            Says::event(EntitlementRevoked { order: order.clone(), reason: reason.unwrap_or(Reason::CancelledByUser) })
+        }
+        Move::Confirm => Says::ignored("an item is unlocked at once: there is nothing to confirm"),
+        Move::Nothing(why) => Says::ignored(why),
+    }
+}
+
+fn grant(shelf: &mut Shelf, order: &Order) -> Says {
+    let refusal = order.items_of(Kind::Digital).find_map(|item| match shelf.catalogue.get(&item.product_id) {
+        Some(true) => None,
+        Some(false) => Some(Reason::Discontinued),
+        None => Some(Reason::UnknownProduct),
+    });
+    if let Some(reason) = refusal {
+        shelf.note(order, Status::Rejected, Some(reason));
+        return Says::event(EntitlementRejected { order: order.clone(), reason });
+    }
+    shelf.note(order, Status::Confirmed, None);
+    Says::event(EntitlementGranted { order: order.clone() })
+}
+
+impl Shelf {
+    fn note(&mut self, order: &Order, status: Status, reason: Option<Reason>) {
+        let unlocked = self.unlocks.get(&order.order_id).map(|unlock| unlock.products.clone());
+        let products = unlocked.unwrap_or_else(|| order.items_of(Kind::Digital).map(|item| item.product_id).collect());
+        self.unlocks.put(order.order_id, Unlock { user_id: order.user_id, products, status, reason });
+    }
+}

@@ -1,0 +1,120 @@
+//! The entitlement service against a real Postgres.
+
+use entitlement::{Ask, Command, Entitlement, MIGRATIONS};
+use events::{EventId, Order, Reason};
+use kit::{
+    StoreError,
+    testing::{TestDatabase, commit, digital, event, event_with_id, order, physical},
+    unit_of_work::{Incoming, Outcome},
+};
+
+const REVOKE: Ask = Ask::Revoke(Reason::UnshippableAddress);
+
+/// The products 1 and 2 are handed out, 3 no longer.
+async fn database() -> TestDatabase {
+    let db = TestDatabase::create(&MIGRATIONS).await;
+    db.run("insert into catalogue values (1, true), (2, true), (3, false)").await;
+    db
+}
+
+fn mixed() -> Order {
+    order([digital(1, 1), digital(2, 3), physical(9, 1)])
+}
+
+fn ask(order: &Order, ask: Ask) -> Incoming<Command> {
+    event("test", Command::new(order.clone(), ask))
+}
+
+/// User, product, status and reason.
+async fn unlocks(db: &TestDatabase, order: &Order) -> Vec<(i64, i64, String, Option<String>)> {
+    sqlx::query_as(
+        "select user_id, product_id, status, reason from entitlements where order_id = $1 order by product_id",
+    )
+    .bind(order.order_id.0)
+    .fetch_all(db.pool())
+    .await
+    .expect("entitlements can be read")
+}
+
+#[tokio::test]
+async fn items_are_unlocked_and_then_taken_back() {
+    let (db, order) = (database().await, mixed());
+    let work = db.work(Entitlement);
+    let row = |product, status: &str, reason: Option<&str>| (1, product, status.to_owned(), reason.map(str::to_owned));
+    commit(&work, &[ask(&order, Ask::Grant)]).await;
+    assert_eq!(unlocks(&db, &order).await, [row(1, "CONFIRMED", None), row(2, "CONFIRMED", None)]);
+    commit(&work, &[ask(&order, REVOKE)]).await;
+    let why = Some("unshippable_address");
+    assert_eq!(unlocks(&db, &order).await, [row(1, "CANCELLED", why), row(2, "CANCELLED", why)]);
+    assert_eq!(db.said(order.order_id).await, ["EntitlementGranted", "EntitlementRevoked"]);
+}
+
+/// Many orders in one transaction, each with an outcome of its own: all its items or none.
+#[tokio::test]
+async fn a_batch_of_mixed_fate() {
+    let db = database().await;
+    let fates = [
+        (vec![digital(1, 1)], "CONFIRMED", None, "EntitlementGranted"),
+        (vec![digital(1, 1), digital(3, 1)], "REJECTED", Some("discontinued"), "EntitlementRejected"),
+        (vec![digital(77, 1), digital(1, 1)], "REJECTED", Some("unknown_product"), "EntitlementRejected"),
+    ];
+    let orders: Vec<Order> = (0..201).map(|n| order(fates[n % 3].0.clone())).collect();
+    let physical = order([physical(1, 1)]);
+    let mut batch: Vec<_> = orders.iter().map(|order| ask(order, Ask::Grant)).collect();
+    batch.push(ask(&physical, Ask::Grant));
+    commit(&db.work(Entitlement), &batch).await;
+    for (order, (items, status, reason, said)) in orders.iter().zip(fates.iter().cycle()) {
+        let rows = unlocks(&db, order).await;
+        assert_eq!(rows.len(), items.len());
+        for (_, _, in_row, why) in rows {
+            assert_eq!((in_row.as_str(), why.as_deref()), (*status, *reason));
+        }
+        assert_eq!(db.said(order.order_id).await, [*said]);
+    }
+    assert_eq!(unlocks(&db, &physical).await, []);
+}
+
+#[tokio::test]
+async fn an_event_id_counts_once() {
+    let (db, order) = (database().await, mixed());
+    let work = db.work(Entitlement);
+    let id = EventId::new();
+    let grant = || event_with_id(id, "test", Command::new(order.clone(), Ask::Grant));
+    let outcomes = commit(&work, &[grant(), grant()]).await;
+    assert!(matches!(outcomes[..], [Outcome::Decided(_), Outcome::Duplicate]), "{outcomes:?}");
+    assert_eq!(commit(&work, &[grant()]).await, [Outcome::Duplicate]);
+    assert_eq!(db.said(order.order_id).await, ["EntitlementGranted"]);
+}
+
+/// Try and Cancel of one order that nobody knows, in two transactions at once. The later one finds out, is done again, and
+/// then knows what the first has done.
+#[tokio::test]
+async fn of_two_at_once_the_second_looks_again() {
+    for (first, second, said) in [
+        (Ask::Grant, REVOKE, &["EntitlementGranted", "EntitlementRevoked"][..]),
+        (REVOKE, Ask::Grant, &["EntitlementRevoked"]),
+    ] {
+        let (db, order) = (database().await, mixed());
+        let (work, other) = (db.work(Entitlement), db.work(Entitlement));
+        let staged = work.stage(&[ask(&order, first)]).await.expect("the first is decided");
+        let batch = [ask(&order, second)];
+        let (raced, _) = tokio::join!(other.stage(&batch), async {
+            db.until_blocked().await;
+            staged.commit().await.expect("the first is committed")
+        });
+        let error = raced.err().expect("the second took the order for unknown");
+        assert!(matches!(error, StoreError::Raced("entitlements")), "{error}");
+        commit(&other, &batch).await;
+        assert!(unlocks(&db, &order).await.iter().all(|row| row.2 == "CANCELLED"));
+        assert_eq!(db.said(order.order_id).await, said);
+    }
+}
+
+#[tokio::test]
+async fn a_status_is_one_of_three() {
+    let db = database().await;
+    let sql = "insert into entitlements values (gen_random_uuid(), 1, 1, 'RESERVED')";
+    let error = sqlx::query(sql).execute(db.pool()).await.expect_err(sql);
+    let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+    assert_eq!(code.as_deref(), Some("23514"), "{error}");
+}
