@@ -11,6 +11,9 @@ use kit::{
     barrier::{Move, Status, Step, pass},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// What is asked of the service about one order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Command {
