@@ -52,7 +52,8 @@ fn assert_balanced(warehouse: &Warehouse) {
 #[test]
 fn every_status_and_every_ask_have_an_outcome() {
     use Status::{Cancelled, Confirmed, Refunded, Rejected, Reserved};
-    let outcomes: [(Option<Status>, Ask, Option<Status>, &[&str]); 24] = [
+    type Line = (Option<Status>, Ask, Option<Status>, &'static [&'static str]);
+    let table: [Line; 24] = [
         (None, RESERVE, Some(Reserved), &["StockReserved"]),
         (None, COMMIT, None, &[]),
         (None, TAKE_BACK, Some(Cancelled), &["StockReleased"]),
@@ -78,7 +79,7 @@ fn every_status_and_every_ask_have_an_outcome() {
         (Some(Rejected), TAKE_BACK, Some(Rejected), &[]),
         (Some(Rejected), WITHDRAW, Some(Rejected), &[]),
     ];
-    for (before, asked, after, says) in outcomes {
+    for (before, asked, after, says) in table {
         let order = order([physical(1, 2), digital(2, 3)]);
         let mut warehouse = warehouse_with(&order, before);
         let untouched = warehouse.clone();
