@@ -1,0 +1,111 @@
+//! One relay leads a database; the others stand by.
+//!
+//! The leader of epoch E holds the session lock `(RELAY, E)` and the lease in `relay_cursor`. Lock free: its session is gone.
+//! Lease over: it is frozen, and still has the lock of its epoch, so the successor takes the lock of the next one.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{Connection, PgConnection, Row};
+
+/// Our corner of the advisory locks: "obox" in ASCII.
+const RELAY: i32 = 0x6f62_6f78;
+
+/// What a new leader starts from.
+pub(crate) struct Mandate {
+    pub(crate) epoch: i64,
+    /// The last number that is known to be published.
+    pub(crate) last_seq: i64,
+    /// Before the lease was asked for.
+    pub(crate) asked_at: Instant,
+}
+
+/// Leads if nobody else does.
+pub(crate) async fn take_over(
+    session: &mut PgConnection,
+    lease: Duration,
+    holder: &str,
+) -> sqlx::Result<Option<Mandate>> {
+    let row = sqlx::query(
+        "select epoch, pg_try_advisory_lock($1, (epoch % 2147483647)::int),
+                coalesce(lease_until < clock_timestamp(), true)
+         from relay_cursor",
+    )
+    .bind(RELAY)
+    .fetch_one(&mut *session)
+    .await?;
+    let (epoch, holder_gone, lease_over): (i64, bool, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    if !(holder_gone || lease_over) {
+        return Ok(None);
+    }
+    let mandate = succeed(session, epoch, lease, holder).await?;
+    if mandate.is_none() {
+        // Another one was faster.
+        sqlx::query("select pg_advisory_unlock_all()").execute(session).await?;
+    } else if holder_gone {
+        sqlx::query("select pg_advisory_unlock($1, ($2 % 2147483647)::int)")
+            .bind(RELAY)
+            .bind(epoch)
+            .execute(session)
+            .await?;
+    }
+    Ok(mandate)
+}
+
+/// Lock first, then epoch: of those who try, the lock lets one through, and the row has to be as that one saw it.
+async fn succeed(
+    session: &mut PgConnection,
+    epoch: i64,
+    lease: Duration,
+    holder: &str,
+) -> sqlx::Result<Option<Mandate>> {
+    let mine = epoch + 1;
+    let locked: bool = sqlx::query_scalar("select pg_try_advisory_lock($1, ($2 % 2147483647)::int)")
+        .bind(RELAY)
+        .bind(mine)
+        .fetch_one(&mut *session)
+        .await?;
+    if !locked {
+        return Ok(None);
+    }
+    let asked_at = Instant::now();
+    let last_seq: Option<i64> = sqlx::query_scalar(
+        "update relay_cursor set epoch = $2, holder = $3, updated_at = clock_timestamp(),
+                lease_until = clock_timestamp() + make_interval(secs => $4)
+         where epoch = $1 returning last_seq",
+    )
+    .bind(epoch)
+    .bind(mine)
+    .bind(holder)
+    .bind(lease.as_secs_f64())
+    .fetch_optional(session)
+    .await?;
+    Ok(last_seq.map(|last_seq| Mandate { epoch: mine, last_seq, asked_at }))
+}
+
+/// Writes the cursor and renews the lease. False: another epoch is in the row, we have been replaced.
+pub(crate) async fn save(session: &mut PgConnection, epoch: i64, last_seq: i64, lease: Duration) -> sqlx::Result<bool> {
+    let saved = sqlx::query(
+        "update relay_cursor set last_seq = $2, updated_at = clock_timestamp(),
+                lease_until = clock_timestamp() + make_interval(secs => $3)
+         where epoch = $1",
+    )
+    .bind(epoch)
+    .bind(last_seq)
+    .bind(lease.as_secs_f64())
+    .execute(session)
+    .await?;
+    Ok(saved.rows_affected() == 1)
+}
+
+/// Writes the cursor, gives the lease back and leaves: the successor need not wait.
+pub(crate) async fn release(mut session: PgConnection, epoch: i64, last_seq: i64) -> sqlx::Result<()> {
+    sqlx::query(
+        "update relay_cursor set last_seq = $2, updated_at = clock_timestamp(), lease_until = null, holder = null
+         where epoch = $1",
+    )
+    .bind(epoch)
+    .bind(last_seq)
+    .execute(&mut session)
+    .await?;
+    session.close().await
+}

@@ -1,0 +1,153 @@
+//! Handing rows to Kafka in order, and knowing up to which one they have arrived.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use kit::config::Kafka;
+use rdkafka::{
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::{BaseRecord, ThreadedProducer},
+};
+
+use crate::{
+    in_flight::{Acknowledgements, BATCHES, InFlight, Refusal},
+    outbox::OutboxRow,
+    record::Routes,
+    relay::PROGRAM,
+    timing::Timing,
+};
+
+/// A producer for one database. After a refusal it is of no use any more: everything in it is discarded with it.
+pub(crate) struct Publisher {
+    producer: ThreadedProducer<Acknowledgements>,
+    in_flight: Arc<InFlight>,
+    batches: VecDeque<Batch>,
+    next_slot: usize,
+    routes: Routes,
+    acknowledged_within: Duration,
+}
+
+struct Batch {
+    slot: usize,
+    rows: usize,
+    last_seq: i64,
+    handed_over_at: Instant,
+}
+
+/// Why a row was not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    /// The client has enough to do; later.
+    Full,
+    /// The client refuses it; noted as a [`Refusal`].
+    Refused,
+}
+
+/// Rows that have arrived.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Arrived {
+    pub(crate) rows: usize,
+    pub(crate) last_seq: Option<i64>,
+}
+
+impl Publisher {
+    pub(crate) fn new(kafka: &Kafka, timing: Timing) -> Result<Self, KafkaError> {
+        let in_flight = Arc::new(InFlight::default());
+        let producer = kafka
+            .producer(PROGRAM)
+            .set("message.timeout.ms", timing.message_timeout().as_millis().to_string())
+            // A record that fails takes all that follow it along.
+            .set("enable.gapless.guarantee", "true")
+            // Bounds the memory of a relay whose broker is away.
+            .set("queue.buffering.max.kbytes", "65536")
+            .create_with_context(Acknowledgements(Arc::clone(&in_flight)))?;
+        Ok(Publisher {
+            producer,
+            in_flight,
+            batches: VecDeque::with_capacity(BATCHES),
+            next_slot: 0,
+            routes: Routes::default(),
+            acknowledged_within: timing.acknowledged_within(),
+        })
+    }
+
+    /// Batches that wait for acknowledgements; at most [`BATCHES`].
+    pub(crate) fn batches(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// Opens a batch. The rows that follow belong to it until it is sealed.
+    pub(crate) fn open(&mut self) {
+        self.in_flight.add(self.next_slot);
+    }
+
+    /// Hands a row to the client; returns at once.
+    pub(crate) fn send(&mut self, row: &OutboxRow<'_>) -> Result<(), NotTaken> {
+        let slot = self.next_slot;
+        let (topic, headers) = self.routes.topic_and_headers(row);
+        let record = BaseRecord::with_opaque_to(topic, slot).key(row.aggregateid).payload(row.payload).headers(headers);
+        self.in_flight.add(slot);
+        match self.producer.send(record) {
+            Ok(()) => Ok(()),
+            Err((error, record)) => {
+                let topic = record.topic.to_owned();
+                self.in_flight.remove(slot);
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) {
+                    return Err(NotTaken::Full);
+                }
+                self.in_flight.refuse(Refusal { topic, event_id: Some(row.id.to_string()), error: error.to_string() });
+                Err(NotTaken::Refused)
+            }
+        }
+    }
+
+    /// Closes the batch, which ends with `last_seq`.
+    pub(crate) fn seal(&mut self, rows: usize, last_seq: i64) {
+        let slot = self.next_slot;
+        self.in_flight.remove(slot);
+        if rows > 0 {
+            self.batches.push_back(Batch { slot, rows, last_seq, handed_over_at: Instant::now() });
+            self.next_slot = (slot + 1) % BATCHES;
+        }
+    }
+
+    /// Takes off the batches that have arrived whole, oldest first. An error is the end of this publisher.
+    pub(crate) fn arrived(&mut self, now: Instant) -> (Arrived, Result<(), Refusal>) {
+        let mut arrived = Arrived::default();
+        while let Some(batch) = self.batches.pop_front_if(|batch| self.in_flight.is_empty(batch.slot)) {
+            arrived.rows += batch.rows;
+            arrived.last_seq = Some(batch.last_seq);
+        }
+        let refusal = self.in_flight.refusal().or_else(|| {
+            let overdue = self.overdue_at().is_some_and(|at| at <= now);
+            overdue.then(|| Refusal {
+                topic: self.routes.topics(),
+                event_id: None,
+                error: format!(
+                    "no acknowledgement within {:?}: is the broker there, and the topic?",
+                    self.acknowledged_within
+                ),
+            })
+        });
+        (arrived, refusal.map_or(Ok(()), Err))
+    }
+
+    /// When the oldest batch will have waited too long.
+    pub(crate) fn overdue_at(&self) -> Option<Instant> {
+        self.batches.front().map(|batch| batch.handed_over_at + self.acknowledged_within)
+    }
+
+    /// Returns when [`arrived`](Self::arrived) may have something to say.
+    pub(crate) async fn changed(&self) {
+        self.in_flight.changed().await;
+    }
+
+    /// Discards everything that has not arrived. Returns when none of it can be sent any more.
+    pub(crate) async fn discard(self) {
+        // Dropping purges queue and requests and waits for the client's threads. A panic in there has been reported.
+        let _ = tokio::task::spawn_blocking(move || drop(self.producer)).await;
+    }
+}

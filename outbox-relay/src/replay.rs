@@ -1,0 +1,76 @@
+//! Publishing again what has been published.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
+use kit::config::Kafka;
+use sqlx::{ConnectOptions, FromRow, postgres::PgConnectOptions};
+
+use crate::{
+    Timing,
+    in_flight::BATCHES,
+    outbox::{self, OutboxRow, session_options},
+    publisher::{NotTaken, Publisher},
+};
+
+/// A broker that takes longer to acknowledge ends the replay.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// From when to when events were written; `until` is not part of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    pub since: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+}
+
+/// Publishes the retained rows of a span again, in their order, and returns how many. Moves no cursor, and leaves out
+/// what has not been published yet, so that nothing overtakes it. Needs no leadership: a repetition does no harm.
+pub async fn replay(database: &PgConnectOptions, kafka: &Kafka, span: Span) -> anyhow::Result<usize> {
+    let mut session = session_options(database).connect().await.context("connecting to the database")?;
+    let published_through = outbox::cursor(&mut session).await.context("reading the relay's cursor")?;
+    let timing = Timing { lease: PATIENCE, ..Timing::default() };
+    let mut publisher = Publisher::new(kafka, timing).context("making the Kafka client")?;
+    let (mut last_seq, mut published) = (0, 0);
+    loop {
+        let mut rows = outbox::read_again(&mut session, last_seq, published_through, span);
+        let mut taken = 0;
+        publisher.open();
+        while let Some(row) = rows.try_next().await.context("reading the outbox")? {
+            let row = OutboxRow::from_row(&row).context("reading the outbox")?;
+            match publisher.send(&row) {
+                Ok(()) => (taken, last_seq) = (taken + 1, row.seq),
+                // What is refused, `settle` will tell.
+                Err(NotTaken::Full | NotTaken::Refused) => break,
+            }
+        }
+        drop(rows);
+        publisher.seal(taken, last_seq);
+        published += taken;
+        let at_most = if taken == 0 { 0 } else { BATCHES - 1 };
+        let waited = publisher.batches() > at_most;
+        settle(&mut publisher, at_most).await?;
+        if taken == 0 && !waited {
+            publisher.discard().await;
+            return Ok(published);
+        }
+    }
+}
+
+/// Waits until no more than `at_most` batches are without acknowledgement.
+async fn settle(publisher: &mut Publisher, at_most: usize) -> anyhow::Result<()> {
+    loop {
+        let (_, outcome) = publisher.arrived(Instant::now());
+        if let Err(refusal) = outcome {
+            bail!("the broker has not taken all of it, {}: {}", refusal.topic, refusal.error);
+        }
+        let Some(overdue_at) = publisher.overdue_at().filter(|_| publisher.batches() > at_most) else {
+            return Ok(());
+        };
+        tokio::select! {
+            () = publisher.changed() => {}
+            () = tokio::time::sleep_until(overdue_at.into()) => {}
+        }
+    }
+}

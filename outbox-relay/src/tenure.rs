@@ -1,0 +1,159 @@
+//! Leading one database: read, publish, move the cursor.
+
+mod reading;
+mod serving;
+mod tending;
+
+use std::{
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
+
+use kit::Backoff;
+use sqlx::PgConnection;
+
+use crate::{
+    Lost, Relay,
+    gap::Gaps,
+    in_flight::BATCHES,
+    leadership::{self, Mandate},
+    lease::Lease,
+    lost::answered,
+    meters::Meters,
+    publisher::Publisher,
+    stall::StallReport,
+};
+
+/// Rows read at once, at most.
+const BATCH_ROWS: i64 = 2000;
+
+/// One relay's time as the leader of a database. Dropped, it leaves as a crash does; [`resign`](Self::resign) leaves cleanly.
+pub struct Tenure {
+    relay: Relay,
+    session: PgConnection,
+    epoch: i64,
+    lease: Lease,
+    publisher: Publisher,
+    gaps: Gaps,
+    stall: StallReport,
+    meters: Meters,
+    /// The last number handed to the client.
+    handed: i64,
+    /// Every row up to here has been acknowledged.
+    acknowledged: i64,
+    /// Where the cursor is in the database, and since when.
+    saved: i64,
+    saved_at: Instant,
+    /// Rows to read at once. After a refusal one, so that nothing passes the record that is refused; then doubling.
+    batch_rows: i64,
+    backoff: Backoff,
+    resting_until: Option<Instant>,
+}
+
+/// What one step found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// So many rows were handed to the broker's client; `more` if as many were found as were asked for.
+    Published { rows: usize, more: bool },
+    /// Rows wait behind these numbers, which may still appear.
+    Gap(RangeInclusive<i64>),
+    /// The broker has to acknowledge before it is handed more.
+    Busy,
+    /// A record was refused; it is tried again after a rest.
+    Resting,
+    /// There is nothing to publish.
+    Empty,
+}
+
+/// Why there is nothing more to publish at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drained {
+    /// Every visible row has been published and the cursor says so.
+    Empty,
+    /// As before, up to these numbers, which may still appear.
+    Gap(RangeInclusive<i64>),
+    /// The broker does not take the next row.
+    Refused,
+}
+
+impl Tenure {
+    pub(crate) fn begin(relay: &Relay, session: PgConnection, mandate: Mandate) -> Result<Self, Lost> {
+        let publisher = Publisher::new(relay.kafka(), relay.timing())?;
+        let meters = Meters::new(relay.database());
+        meters.is_active.set(1.0);
+        let Mandate { epoch, last_seq, asked_at } = mandate;
+        tracing::info!(database = relay.database(), epoch, last_seq, "leading: publishing this database's outbox");
+        Ok(Tenure {
+            relay: relay.clone(),
+            session,
+            epoch,
+            lease: Lease::new(relay.timing(), asked_at),
+            publisher,
+            gaps: Gaps::default(),
+            stall: StallReport::default(),
+            meters,
+            handed: last_seq,
+            acknowledged: last_seq,
+            saved: last_seq,
+            saved_at: asked_at,
+            batch_rows: BATCH_ROWS,
+            backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
+            resting_until: None,
+        })
+    }
+
+    /// The number that fences this tenure off from those before and after.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// Looks after acknowledgements, cursor and lease, then reads and publishes once. Does not wait for the broker.
+    pub async fn step(&mut self) -> Result<Step, Lost> {
+        self.tend().await?;
+        if let Some(until) = self.resting_until {
+            if Instant::now() < until {
+                return Ok(Step::Resting);
+            }
+            self.resting_until = None;
+        }
+        // While a refused record is looked for, nothing may be on its way beside it.
+        let batches = if self.batch_rows < BATCH_ROWS { 1 } else { BATCHES };
+        if self.publisher.batches() >= batches {
+            return Ok(Step::Busy);
+        }
+        self.look_into_gap().await?;
+        let step = answered(self.relay.timing().lease, self.read_and_publish()).await?;
+        self.stall.look(&mut self.session, self.gaps.waiting(), self.relay.database(), &self.meters).await?;
+        Ok(step)
+    }
+
+    /// Steps until all that is visible has been published, acknowledged and noted in the cursor.
+    pub async fn drain(&mut self) -> Result<Drained, Lost> {
+        loop {
+            let drained = match self.step().await? {
+                Step::Published { .. } => continue,
+                Step::Busy => None,
+                Step::Resting => return Ok(Drained::Refused),
+                Step::Gap(missing) => Some(Drained::Gap(missing)),
+                Step::Empty => Some(Drained::Empty),
+            };
+            match drained {
+                Some(drained) if self.publisher.batches() == 0 => return self.save().await.map(|()| drained),
+                _ => self.something_arrives().await,
+            }
+        }
+    }
+
+    /// Finishes what is in flight, as far as the broker takes it, writes the cursor and makes room for a successor.
+    pub async fn resign(mut self) -> Result<(), Lost> {
+        while self.publisher.batches() > 0 {
+            self.something_arrives().await;
+            self.tend().await?;
+        }
+        self.publisher.discard().await;
+        let release = leadership::release(self.session, self.epoch, self.acknowledged);
+        answered(self.relay.timing().lease, release).await?;
+        tracing::info!(database = self.relay.database(), epoch = self.epoch, "leads no longer: left to a successor");
+        Ok(())
+    }
+}

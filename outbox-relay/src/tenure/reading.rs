@@ -1,0 +1,71 @@
+//! One look into the outbox: what may be published goes to the client, row by row as the server sends it.
+
+use std::time::Instant;
+
+use futures::TryStreamExt;
+use sqlx::FromRow;
+
+use super::{Step, Tenure};
+use crate::{
+    Lost,
+    gap::{Inquiry, Place},
+    lost::answered,
+    outbox::{self, OutboxRow},
+    writers,
+};
+
+impl Tenure {
+    /// Has to end before the read begins: only a read that begins after a writer has ended shows all that it wrote.
+    pub(super) async fn look_into_gap(&mut self) -> Result<(), Lost> {
+        let lease = self.relay.timing().lease;
+        match self.gaps.inquiry(Instant::now()) {
+            None => {}
+            Some(Inquiry::WhoWrites) => {
+                let (highest, writers) = answered(lease, writers::open(&mut self.session)).await?;
+                self.gaps.who_writes(highest, writers);
+            }
+            Some(Inquiry::WhoIsLeft(writers)) => {
+                let left = answered(lease, writers::left(&mut self.session, writers)).await?;
+                self.gaps.who_is_left(left);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn read_and_publish(&mut self) -> sqlx::Result<Step> {
+        // At a gap only its far edge is of interest.
+        let limit = if self.gaps.waiting().is_some() { 1 } else { self.batch_rows };
+        let mut rows = outbox::read(&mut self.session, self.handed, limit);
+        let (mut taken, mut gap, mut interrupted) = (0, None, false);
+        self.publisher.open();
+        while let Some(row) = rows.try_next().await? {
+            let row = OutboxRow::from_row(&row)?;
+            match self.gaps.place(self.handed, row.seq) {
+                Place::Next => {}
+                Place::BehindLost(lost) => {
+                    tracing::debug!(database = self.relay.database(), ?lost, "these numbers were rolled back");
+                    self.meters.lost_numbers.increment((row.seq - lost.start()).unsigned_abs());
+                }
+                Place::BehindGap(missing) => {
+                    gap = Some(missing);
+                    break;
+                }
+            }
+            if !self.lease.covers_a_send(Instant::now()) || self.publisher.send(&row).is_err() {
+                interrupted = true;
+                break;
+            }
+            self.handed = row.seq;
+            taken += 1;
+        }
+        drop(rows);
+        self.publisher.seal(taken, self.handed);
+        self.gaps.read_ended(gap.clone(), Instant::now());
+        Ok(match (taken, gap) {
+            (0, Some(missing)) => Step::Gap(missing),
+            (0, None) if interrupted => Step::Busy,
+            (0, None) => Step::Empty,
+            (rows, _) => Step::Published { rows, more: rows as i64 == limit },
+        })
+    }
+}

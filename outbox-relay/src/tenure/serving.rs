@@ -1,0 +1,65 @@
+//! The leader's loop: when to step.
+
+use std::time::Instant;
+
+use kit::shutdown::Shutdown;
+
+use super::{Step, Tenure};
+use crate::{
+    Lost,
+    pace::{Found, Pace, Pause},
+    wake::Wake,
+};
+
+impl Tenure {
+    /// Leads until shutdown, then resigns; or until leadership is lost.
+    pub(crate) async fn serve(mut self, shutdown: &Shutdown) -> Result<(), Lost> {
+        match self.step_until(shutdown).await {
+            Ok(()) => self.resign().await,
+            Err(lost) => {
+                self.publisher.discard().await;
+                Err(lost)
+            }
+        }
+    }
+
+    async fn step_until(&mut self, shutdown: &Shutdown) -> Result<(), Lost> {
+        let wake = Wake::listen(self.relay.options());
+        let mut pace = Pace::new(self.relay.timing().max_poll);
+        while !shutdown.is_requested() {
+            // A look sees every commit that was announced before it.
+            wake.forget();
+            let looked_at = Instant::now();
+            let found = match self.step().await? {
+                Step::Published { more: true, .. } => Found::Full,
+                Step::Published { more: false, .. } => Found::Some,
+                Step::Gap(_) => Found::Gap,
+                Step::Empty => Found::Nothing,
+                Step::Busy | Step::Resting => {
+                    tokio::select! {
+                        () = self.something_arrives() => {}
+                        () = shutdown.requested() => {}
+                    }
+                    continue;
+                }
+            };
+            let pause = pace.after(found, looked_at.elapsed());
+            self.rest(pause, &wake, shutdown).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the time of the next look; meanwhile tends to what is in flight.
+    async fn rest(&mut self, pause: Pause, wake: &Wake, shutdown: &Shutdown) -> Result<(), Lost> {
+        let until = Instant::now() + pause.length;
+        while Instant::now() < until {
+            tokio::select! {
+                () = wake.called(), if pause.wakeable => break,
+                () = shutdown.requested() => break,
+                () = tokio::time::sleep_until(until.into()) => break,
+                () = self.something_arrives() => self.tend().await?,
+            }
+        }
+        Ok(())
+    }
+}

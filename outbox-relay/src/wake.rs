@@ -1,0 +1,64 @@
+//! Being told of a commit.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use kit::Backoff;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use tokio::{sync::Notify, task::JoinHandle};
+
+/// The channel on which a service says, after a commit, that its outbox has rows.
+const CHANNEL: &str = "outbox";
+
+/// Hears notifications on a connection of its own, from which nothing else is read. Several before the first
+/// has been heard are one. While the connection is away, polling alone has to do.
+pub(crate) struct Wake {
+    called: Arc<Notify>,
+    listener: JoinHandle<()>,
+}
+
+impl Wake {
+    pub(crate) fn listen(options: &PgConnectOptions) -> Self {
+        let called = Arc::new(Notify::new());
+        let listener = tokio::spawn(pass_on(options.clone(), Arc::clone(&called)));
+        Wake { called, listener }
+    }
+
+    /// Returns when there was a call since the last one heard or forgotten.
+    pub(crate) async fn called(&self) {
+        self.called.notified().await;
+    }
+
+    /// Forgets a call that has not been heard.
+    pub(crate) fn forget(&self) {
+        let _ = self.called.notified().now_or_never();
+    }
+}
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+async fn pass_on(options: PgConnectOptions, called: Arc<Notify>) {
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    loop {
+        if let Err(error) = listen(&options, &called, &mut backoff).await {
+            tracing::debug!(%error, "not listening for commits; polling");
+        }
+        tokio::time::sleep(backoff.next()).await;
+    }
+}
+
+async fn listen(options: &PgConnectOptions, called: &Notify, backoff: &mut Backoff) -> sqlx::Result<()> {
+    let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+    let mut listener = PgListener::connect_with(&pool.connect_lazy_with(options.clone())).await?;
+    listener.listen(CHANNEL).await?;
+    backoff.reset();
+    loop {
+        // None: the connection was lost and there is a new one; something may have been missed.
+        listener.try_recv().await?;
+        called.notify_one();
+    }
+}

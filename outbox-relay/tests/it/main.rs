@@ -1,0 +1,12 @@
+//! The relay against a real Postgres and a real Kafka. `make test` starts both and sets TEST_DATABASE_URL and
+//! TEST_KAFKA_BROKERS.
+
+mod support;
+
+mod content;
+mod crash;
+mod gaps;
+mod handover;
+mod refusal;
+mod replay;
+mod running;

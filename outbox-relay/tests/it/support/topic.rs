@@ -1,0 +1,92 @@
+//! Topics that come and go, and what is on them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use kit::config::Kafka;
+use rdkafka::{
+    Message, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer},
+    message::Headers,
+};
+
+use super::{World, until};
+
+const PARTITIONS: i32 = 3;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A record as it lies on Kafka.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) partition: i32,
+    pub(crate) key: String,
+    pub(crate) value: String,
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+impl Record {
+    pub(crate) fn event_type(&self) -> &str {
+        &self.headers["ce_type"]
+    }
+}
+
+impl World {
+    pub(crate) fn topic(&self) -> String {
+        format!("{}.events", self.aggregatetype)
+    }
+
+    pub(super) async fn create_topic(&self) {
+        create_topic(&self.kafka, &self.topic()).await;
+    }
+
+    /// Everything that is on the topic now; of each partition in its order.
+    pub(crate) async fn records(&self) -> Vec<Record> {
+        let (kafka, topic) = (self.kafka.clone(), self.topic());
+        tokio::task::spawn_blocking(move || read_all(&kafka, &topic)).await.unwrap()
+    }
+
+    /// The types of the events on the topic.
+    pub(crate) async fn published(&self) -> Vec<String> {
+        self.records().await.iter().map(|record| record.event_type().to_owned()).collect()
+    }
+}
+
+/// Creates a topic and waits until the broker knows its partitions.
+pub(crate) async fn create_topic(kafka: &Kafka, topic: &str) {
+    let admin: AdminClient<DefaultClientContext> = kafka.client("test").create().unwrap();
+    let wanted = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1));
+    admin.create_topics([&wanted], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+    until("the topic has its partitions", || async {
+        let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE).unwrap();
+        let partitions = metadata.topics()[0].partitions();
+        (partitions.len() == PARTITIONS as usize && partitions.iter().all(|partition| partition.leader() >= 0))
+            .then_some(())
+    })
+    .await;
+}
+
+fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
+    let consumer: BaseConsumer = kafka.client("test").set("group.id", topic).create().unwrap();
+    let mut assignment = TopicPartitionList::new();
+    let mut missing = 0;
+    for partition in 0..PARTITIONS {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap();
+        assignment.add_partition_offset(topic, partition, Offset::Offset(low)).unwrap();
+        missing += high - low;
+    }
+    consumer.assign(&assignment).unwrap();
+    let mut records = Vec::new();
+    while (records.len() as i64) < missing {
+        let record = consumer.poll(PATIENCE).expect("a record below the high watermark within 20 s").unwrap();
+        let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap_or_default().to_vec()).unwrap();
+        let headers = record.headers().into_iter().flat_map(|headers| headers.iter());
+        records.push(Record {
+            partition: record.partition(),
+            key: text(record.key()),
+            value: text(record.payload()),
+            headers: headers.map(|header| (header.key.to_owned(), text(header.value))).collect(),
+        });
+    }
+    records
+}
