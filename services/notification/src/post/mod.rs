@@ -27,7 +27,7 @@ pub struct PostConfig {
     /// Where mail goes while there is no mail system: one file each.
     #[arg(long, env = "MAIL_DIR", default_value = "./mail")]
     pub mail_dir: PathBuf,
-    /// The domain that mail comes from. A buyer who has given no address is user-<id> there.
+    /// The domain that mail comes from. A buyer who has given no address is `user-<id>` there.
     #[arg(long, env = "MAIL_DOMAIN", default_value = MAIL_DOMAIN)]
     pub mail_domain: String,
 }
