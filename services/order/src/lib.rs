@@ -1,1 +1,138 @@
+//! The order service: prices and places orders, and ends them.
+//!
+//! | on | decision | says |
+//! |---|---|---|
+//! | `OrderRequested` | place | `OrderCreated`, `OrderRejected` |
+//! | POST /orders | place | `OrderCreated`, `OrderRejected` |
+//! | POST /orders/{id}/cancel | request cancel | `OrderCancelRequested` |
+//! | deadline passed | time out | `OrderTimedOut` |
+//! | `BalanceRejected` | settle the money | `OrderCancelled` |
+//! | `BalanceReleased` | settle the money | `OrderCancelled` |
+//! | `BalanceRefunded` | settle the money | `OrderCancelled` |
+//! | `ShipmentArranged` | fulfil | `OrderCompleted` |
+//! | `EntitlementGranted` | fulfil | `OrderCompleted` |
+//! | `ShipmentRejected` | give up fulfilment | `OrderCancelled` |
+//! | `EntitlementRejected` | give up fulfilment | `OrderCancelled` |
+//! | `ShipmentCancelled` | give up fulfilment | `OrderCancelled` |
+//! | `EntitlementRevoked` | give up fulfilment | `OrderCancelled` |
 
+pub mod api;
+
+mod command;
+mod deadline;
+mod domain;
+mod fingerprint;
+mod fulfilment;
+mod history;
+mod purchase;
+mod quote;
+mod status;
+mod store;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use events::{
+    Kind, OrderId, Publisher,
+    account::{BalanceRefunded, BalanceRejected, BalanceReleased},
+    entitlement::{EntitlementGranted, EntitlementRejected, EntitlementRevoked},
+    order::{OrderCancelRequested, OrderCancelled, OrderCompleted, OrderCreated, OrderRejected, OrderTimedOut},
+    request::{ORDER_REQUESTED, OrderRequested},
+    shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
+};
+use kit::{Says, Service, StoreError, Table, says};
+use sqlx::{PgConnection, migrate::Migrator};
+
+pub use command::{Command, Door, Placement, Settlement, Turn};
+pub use deadline::Overdue;
+pub use domain::Register;
+pub use fingerprint::Fingerprint;
+pub use fulfilment::{Branch, Fulfilment};
+pub use history::Entry;
+pub use purchase::{Money, Purchase};
+pub use quote::{Catalogue, Product};
+pub use status::Status;
+
+/// The service's own tables.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Occasions without an event, as the table and the logs name them.
+pub(crate) const POST_ORDERS: &str = "POST /orders";
+pub(crate) const POST_CANCEL: &str = "POST /orders/{id}/cancel";
+pub(crate) const DEADLINE_PASSED: &str = "deadline passed";
+
+/// Keeps the orders.
+#[derive(Debug, Clone, Copy)]
+pub struct Orders {
+    /// How long a saga may run forward.
+    pub timeout: Duration,
+}
+
+impl Default for Orders {
+    fn default() -> Self {
+        Orders { timeout: Duration::from_secs(60) }
+    }
+}
+
+impl Service for Orders {
+    type Command = Command;
+    type Rows = Register;
+
+    const NAME: &'static str = "order";
+
+    fn table() -> Table<Command> {
+        use Kind::{Digital, Physical};
+        use Turn::{Done, Refused, Undone};
+
+        let placed = says![OrderCreated, OrderRejected];
+        let cancelled = says![OrderCancelled];
+        let completed = says![OrderCompleted];
+        Table::of(Publisher::Order)
+            .on_data(ORDER_REQUESTED, Publisher::Client, "place", placed, |request: OrderRequested, _, record| {
+                let order_id = request.order_id_at(record.at());
+                Command::Place(Placement { order_id, request, door: Door::Topic })
+            })
+            .when(POST_ORDERS, "place", placed)
+            .when(POST_CANCEL, "request cancel", says![OrderCancelRequested])
+            .when(DEADLINE_PASSED, "time out", says![OrderTimedOut])
+            .on("settle the money", cancelled, |e: BalanceRejected| {
+                Command::Settle(e.order, Settlement::Rejected { reason: e.reason })
+            })
+            .on("settle the money", cancelled, |e: BalanceReleased| {
+                Command::Settle(e.order, Settlement::Released { reason: e.reason })
+            })
+            .on("settle the money", cancelled, |e: BalanceRefunded| {
+                Command::Settle(e.order, Settlement::Refunded { reason: e.reason, amount: e.amount })
+            })
+            .on("fulfil", completed, |e: ShipmentArranged| Command::Fulfil(e.order.order_id, Physical, Done))
+            .on("fulfil", completed, |e: EntitlementGranted| Command::Fulfil(e.order.order_id, Digital, Done))
+            .on("give up fulfilment", cancelled, |e: ShipmentRejected| {
+                Command::Fulfil(e.order.order_id, Physical, Refused(e.reason))
+            })
+            .on("give up fulfilment", cancelled, |e: EntitlementRejected| {
+                Command::Fulfil(e.order.order_id, Digital, Refused(e.reason))
+            })
+            .on("give up fulfilment", cancelled, |e: ShipmentCancelled| {
+                Command::Fulfil(e.order.order_id, Physical, Undone(e.reason))
+            })
+            .on("give up fulfilment", cancelled, |e: EntitlementRevoked| {
+                Command::Fulfil(e.order.order_id, Digital, Undone(e.reason))
+            })
+    }
+
+    fn order_of(command: &Command) -> OrderId {
+        command.order_id()
+    }
+
+    async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Register, StoreError> {
+        store::load(db, commands).await
+    }
+
+    fn decide(&self, register: &mut Register, command: &Command, now: DateTime<Utc>) -> Says {
+        domain::decide(register, command, now, self.timeout)
+    }
+
+    async fn save(&self, db: &mut PgConnection, register: &Register) -> Result<(), StoreError> {
+        store::save(db, register).await
+    }
+}

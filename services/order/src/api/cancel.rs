@@ -1,0 +1,46 @@
+//! `POST /orders/{order_id}/cancel`
+
+use axum::{extract::State, http::HeaderMap};
+use kit::unit_of_work::UnitOfWork;
+
+use super::{
+    Accepted, Receipt, accepted,
+    extract::{Named, traceparent},
+    problem::Problem,
+};
+use crate::{Orders, POST_CANCEL, Status, command::Command, store};
+
+/// Asks for an order to be cancelled. Whether that came in time, inventory decides: an order that is CANCELLING may still
+/// be COMPLETED.
+#[utoipa::path(
+    post,
+    path = "/orders/{order_id}/cancel",
+    params(
+        ("order_id" = uuid::Uuid, Path),
+        ("traceparent" = Option<String>, Header, description = "W3C trace context that the cancellation continues"),
+    ),
+    responses(
+        (status = 202, description = "being cancelled, or cancelled already", body = Receipt),
+        (status = 400, description = "no UUID", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "nobody has placed it here", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "COMPLETED or REJECTED", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "the database is away", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn cancel(
+    State(work): State<UnitOfWork<Orders>>,
+    Named(order_id): Named,
+    headers: HeaderMap,
+) -> Result<Accepted, Problem> {
+    let says = work.submit(POST_CANCEL, Command::RequestCancel(order_id), traceparent(&headers)).await?;
+    if says.ignored.is_none() {
+        return Ok(accepted(order_id, Status::Cancelling));
+    }
+    let status = store::status(&mut *work.pool().acquire().await?, order_id).await?;
+    match status {
+        Some(status @ (Status::Cancelling | Status::Cancelled)) => Ok(accepted(order_id, status)),
+        Some(status @ (Status::Completed | Status::Rejected)) => Err(Problem::ended(order_id, status)),
+        // PENDING: placed after we had asked for it.
+        None | Some(Status::Pending) => Err(Problem::unknown(order_id)),
+    }
+}

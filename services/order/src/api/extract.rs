@@ -1,0 +1,51 @@
+//! What handlers take out of a request; what cannot be taken is a problem.
+
+use axum::{
+    Json,
+    extract::{FromRequest, FromRequestParts, Path, Request},
+    http::{HeaderMap, request::Parts},
+};
+use events::OrderId;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::problem::Problem;
+
+/// The order that the path names.
+pub(super) struct Named(pub(super) OrderId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(id) = Path::<Uuid>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| Problem::malformed(rejection.body_text()))?;
+        Ok(Named(OrderId(id)))
+    }
+}
+
+/// A JSON body.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let Json(body) = Json::<T>::from_request(request, state).await?;
+        Ok(Body(body))
+    }
+}
+
+/// A header's text; none if it is not there.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+    headers
+        .get(name)
+        .map(|value| value.to_str().map_err(|_| Problem::malformed(format!("the header {name} is not plain ASCII"))))
+        .transpose()
+}
+
+/// The caller's trace context. One that cannot be read is none: nobody's order fails for it.
+pub(super) fn traceparent(headers: &HeaderMap) -> Option<String> {
+    header(headers, "traceparent").ok().flatten().map(str::to_owned)
+}

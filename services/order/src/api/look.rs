@@ -1,0 +1,112 @@
+//! `GET /orders/{order_id}`
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use events::Item;
+use kit::unit_of_work::UnitOfWork;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{extract::Named, problem::Problem};
+use crate::{Money, Orders, store};
+
+/// An order as the order service knows it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct View {
+    order_id: Uuid,
+    user_id: i64,
+    /// PENDING, CANCELLING, COMPLETED, CANCELLED or REJECTED.
+    status: &'static str,
+    /// Why it was rejected or cancelled, or is being cancelled.
+    reason: Option<&'static str>,
+    /// XXX where it could not be priced.
+    currency: String,
+    /// Whole minor units of the currency, like all amounts.
+    total: i64,
+    /// What went back to the buyer.
+    refunded: i64,
+    items: Vec<ViewedItem>,
+    ship_to: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    /// Until when it may be PENDING.
+    deadline: Option<DateTime<Utc>>,
+    /// What came and what was said, in order.
+    timeline: Vec<Moment>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ViewedItem {
+    product_id: i64,
+    quantity: i64,
+    unit_price: i64,
+    /// physical or digital.
+    kind: &'static str,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Moment {
+    time: DateTime<Utc>,
+    event: String,
+    /// Who said it.
+    service: String,
+}
+
+/// What has become of an order.
+#[utoipa::path(
+    get,
+    path = "/orders/{order_id}",
+    params(("order_id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "the order", body = View),
+        (status = 400, description = "no UUID", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "nobody has placed it here", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "the database is away", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn look(
+    State(work): State<UnitOfWork<Orders>>,
+    Named(order_id): Named,
+) -> Result<Json<View>, Problem> {
+    let mut db = work.pool().acquire().await?;
+    let dated = store::find(&mut db, order_id).await?.ok_or_else(|| Problem::unknown(order_id))?;
+    // Read second, so it may be ahead of the status but never lacks what led to it.
+    let timeline = store::timeline(&mut db, order_id).await?;
+    Ok(Json(View::new(dated, timeline)))
+}
+
+impl View {
+    fn new(dated: store::Dated, timeline: Vec<(DateTime<Utc>, String, String)>) -> Self {
+        let store::Dated { purchase, created_at, updated_at } = dated;
+        View {
+            order_id: purchase.facts.order_id.0,
+            user_id: purchase.facts.user_id.0,
+            status: purchase.status.as_str(),
+            reason: purchase.reason.map(events::Reason::as_str),
+            currency: purchase.facts.currency.to_string(),
+            total: purchase.facts.total,
+            refunded: match purchase.money {
+                Money::Open => 0,
+                Money::Settled { refunded, .. } => refunded,
+            },
+            items: purchase.facts.items.iter().map(ViewedItem::from).collect(),
+            ship_to: purchase.facts.ship_to,
+            created_at,
+            updated_at,
+            deadline: purchase.deadline,
+            timeline: timeline.into_iter().map(|(time, event, service)| Moment { time, event, service }).collect(),
+        }
+    }
+}
+
+impl From<&Item> for ViewedItem {
+    fn from(item: &Item) -> Self {
+        ViewedItem {
+            product_id: item.product_id.0,
+            quantity: item.quantity,
+            unit_price: item.unit_price,
+            kind: item.kind.as_str(),
+        }
+    }
+}

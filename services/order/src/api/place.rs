@@ -1,0 +1,113 @@
+//! `POST /orders`
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, header::LOCATION},
+    response::{AppendHeaders, IntoResponse},
+};
+use events::{
+    OrderId, PaymentMethodId, ProductId, UserId,
+    request::{OrderRequested, RequestedItem},
+};
+use kit::unit_of_work::UnitOfWork;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    Receipt, accepted,
+    extract::{Body, header, traceparent},
+    problem::Problem,
+};
+use crate::{
+    Orders, POST_ORDERS,
+    command::{Command, Door, Placement},
+    store,
+};
+
+/// A wish to buy, as on the topic order.requests.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct NewOrder {
+    user_id: i64,
+    payment_method_id: i64,
+    /// 1 to 100 lines; lines of the same product are added up.
+    items: Vec<NewItem>,
+    /// Chosen by the client: the same request under the same id is the same order.
+    order_id: Option<Uuid>,
+    /// Names the order together with user_id, where no order_id is given. May also come as a header.
+    idempotency_key: Option<String>,
+    /// Needed where goods travel.
+    ship_to: Option<String>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct NewItem {
+    product_id: i64,
+    /// At least 1.
+    quantity: i64,
+}
+
+/// Places an order. The saga begins with the answer; where it has led to is at `Location`.
+#[utoipa::path(
+    post,
+    path = "/orders",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "the same as idempotency_key in the body"),
+        ("traceparent" = Option<String>, Header, description = "W3C trace context that the saga continues"),
+    ),
+    request_body = NewOrder,
+    responses(
+        (status = 202, description = "placed, or placed before, or rejected for an unknown product", body = Receipt,
+            headers(("Location" = String, description = "where to look at the order"))),
+        (status = 400, description = "not JSON, or of wrong types", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "over 256 KiB", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "not declared as JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "makes no sense, or the order was requested with other content before", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 503, description = "the database is away", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn place(
+    State(work): State<UnitOfWork<Orders>>,
+    headers: HeaderMap,
+    Body(order): Body<NewOrder>,
+) -> Result<impl IntoResponse, Problem> {
+    let mut request = OrderRequested::from(order);
+    request.idempotency_key = one_key(header(&headers, "idempotency-key")?, request.idempotency_key)?;
+    let order_id = request.named_order().unwrap_or_else(|| OrderId(Uuid::now_v7()));
+    let command = Command::Place(Placement { order_id, request, door: Door::Api });
+    let says = work.submit(POST_ORDERS, command, traceparent(&headers)).await?;
+    if let Some(why) = says.refused {
+        return Err(Problem::refused(why));
+    }
+    // Read rather than concluded from what was said: a request that came before has gone further since.
+    let status = store::status(&mut *work.pool().acquire().await?, order_id).await?;
+    let status = status.ok_or_else(|| Problem::unknown(order_id))?;
+    Ok((AppendHeaders([(LOCATION, format!("/orders/{order_id}"))]), accepted(order_id, status)))
+}
+
+/// The key may come twice, but not as two.
+fn one_key(header: Option<&str>, body: Option<String>) -> Result<Option<String>, Problem> {
+    match (header, body) {
+        (Some(header), Some(body)) if header != body => {
+            Err(Problem::refused("the header Idempotency-Key and idempotency_key in the body are not the same"))
+        }
+        (Some(header), _) => Ok(Some(header.to_owned())),
+        (None, body) => Ok(body),
+    }
+}
+
+impl From<NewOrder> for OrderRequested {
+    fn from(order: NewOrder) -> Self {
+        let NewOrder { user_id, payment_method_id, items, order_id, idempotency_key, ship_to } = order;
+        let item = |item: NewItem| RequestedItem { product_id: ProductId(item.product_id), quantity: item.quantity };
+        OrderRequested {
+            user_id: UserId(user_id),
+            payment_method_id: PaymentMethodId(payment_method_id),
+            items: items.into_iter().map(item).collect(),
+            order_id: order_id.map(OrderId),
+            idempotency_key,
+            ship_to,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Orders whose deadline has passed.
+
+use chrono::Utc;
+use events::OrderId;
+use kit::timer::Deadlines;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::{DEADLINE_PASSED, command::Command};
+
+/// Proposes orders that were still PENDING at their deadline to be timed out.
+#[derive(Debug, Clone, Copy)]
+pub struct Overdue;
+
+impl Deadlines<Command> for Overdue {
+    const WHAT: &'static str = DEADLINE_PASSED;
+
+    async fn due(&self, pool: &PgPool) -> sqlx::Result<Vec<Command>> {
+        // By our clock, which has set the deadlines and will decide about them.
+        let overdue: Vec<Uuid> = sqlx::query_scalar(
+            "select id from orders where status = 'PENDING' and deadline <= $1 order by deadline limit 500",
+        )
+        .bind(Utc::now())
+        .fetch_all(pool)
+        .await?;
+        Ok(overdue.into_iter().map(|id| Command::TimeOut(OrderId(id))).collect())
+    }
+}

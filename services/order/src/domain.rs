@@ -1,0 +1,96 @@
+//! Decisions about orders: plain Rust.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use events::{
+    Currency, Order, OrderId, Reason,
+    order::{OrderCancelled, OrderCreated, OrderRejected},
+};
+use kit::{Rows, Says};
+
+use crate::{
+    command::{Command, Door, Placement, Settlement},
+    fingerprint::Fingerprint,
+    history::{self, Entry},
+    purchase::Purchase,
+    quote::{Catalogue, Refusal, quote},
+};
+
+/// The rows that a batch works on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Register {
+    pub catalogue: Catalogue,
+    pub purchases: Rows<OrderId, Purchase>,
+    /// What this batch adds to the timelines, in order.
+    pub history: Vec<Entry>,
+}
+
+pub(crate) fn decide(register: &mut Register, command: &Command, now: DateTime<Utc>, timeout: Duration) -> Says {
+    let says = match command {
+        Command::Place(placement) => register.place(placement, now + timeout),
+        Command::Settle(order, settlement) if register.purchases.get(&order.order_id).is_none() => {
+            register.forbid(order, *settlement)
+        }
+        Command::Settle(order, settlement) => register.change(order.order_id, |known| known.settle(*settlement)),
+        Command::RequestCancel(order_id) => register.change(*order_id, Purchase::request_cancel),
+        Command::TimeOut(order_id) => register.change(*order_id, |known| known.time_out(now)),
+        Command::Fulfil(order_id, kind, turn) => register.change(*order_id, |known| known.fulfil(*kind, *turn)),
+    };
+    register.history.extend(history::entries(command, &says, now));
+    says
+}
+
+impl Register {
+    fn place(&mut self, placement: &Placement, deadline: DateTime<Utc>) -> Says {
+        let Placement { order_id, request, door } = placement;
+        let fingerprint = Fingerprint::of(request);
+        if let Some(known) = self.purchases.get(order_id) {
+            return known.request_again(fingerprint);
+        }
+        let reason = match (quote(*order_id, request, &self.catalogue), door) {
+            (Ok(order), _) => {
+                self.purchases.put(*order_id, Purchase::placed(order.clone(), fingerprint, deadline));
+                return Says::event(OrderCreated { order });
+            }
+            (Err(Refusal::Invalid(why)), Door::Api) => return Says::refused(why),
+            (Err(Refusal::Invalid(_)), Door::Topic) => Reason::InvalidRequest,
+            (Err(Refusal::UnknownProduct(_)), _) => Reason::UnknownProduct,
+        };
+        let order = unpriced(placement);
+        self.purchases.put(*order_id, Purchase::rejected(order.clone(), fingerprint, reason));
+        Says::event(OrderRejected { order, reason })
+    }
+
+    /// A compensation was faster than the request: the order ends before it begins.
+    fn forbid(&mut self, order: &Order, settlement: Settlement) -> Says {
+        self.purchases.put(order.order_id, Purchase::forbidden(order.clone(), settlement));
+        let (reason, refunded) = (settlement.reason(), settlement.refunded());
+        Says::event(OrderCancelled { order: order.clone(), reason, refunded })
+    }
+
+    fn change(&mut self, order_id: OrderId, change: impl FnOnce(&mut Purchase) -> Says) -> Says {
+        let Some(known) = self.purchases.get(&order_id) else {
+            return Says::ignored("nobody has placed this order here");
+        };
+        let mut purchase = known.clone();
+        let says = change(&mut purchase);
+        if says.ignored.is_none() {
+            self.purchases.put(order_id, purchase);
+        }
+        says
+    }
+}
+
+/// The facts of an order without a price: nothing of what was asked for, which need not make sense.
+fn unpriced(placement: &Placement) -> Order {
+    Order {
+        order_id: placement.order_id,
+        user_id: placement.request.user_id,
+        payment_method_id: placement.request.payment_method_id,
+        currency: Currency::NONE,
+        total: 0,
+        items: Vec::new(),
+        ship_to: None,
+    }
+}

@@ -1,0 +1,27 @@
+use std::time::Duration;
+
+use clap::Parser;
+use order::{MIGRATIONS, Orders, Overdue, api};
+
+/// The order service: prices and places orders, and ends them.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    #[command(flatten)]
+    kit: kit::config::Config,
+    /// How long an order may be PENDING before it is cancelled.
+    #[arg(long, env = "ORDER_TIMEOUT_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    order_timeout_seconds: u64,
+    /// How often to look for orders past their deadline.
+    #[arg(long, env = "ORDER_DEADLINE_CHECK_MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    order_deadline_check_ms: u64,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let orders = Orders { timeout: Duration::from_secs(args.order_timeout_seconds) };
+    let program = kit::Program::new(orders, args.kit, &MIGRATIONS)?;
+    let routes = api::routes(program.work());
+    program.routes(routes).deadlines(Overdue, Duration::from_millis(args.order_deadline_check_ms)).run().await
+}

@@ -1,0 +1,46 @@
+//! The status of an order, as everybody can read it.
+
+use std::{fmt, str::FromStr};
+
+/// Begins PENDING or REJECTED; ends COMPLETED, CANCELLED or REJECTED.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// The saga runs.
+    Pending,
+    /// It may be running backwards: inventory decides whether the cancel came in time.
+    Cancelling,
+    Completed,
+    Cancelled,
+    /// Not even begun.
+    Rejected,
+}
+
+impl Status {
+    pub const ALL: [Status; 5] =
+        [Status::Pending, Status::Cancelling, Status::Completed, Status::Cancelled, Status::Rejected];
+
+    /// The word in the `status` column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Pending => "PENDING",
+            Status::Cancelling => "CANCELLING",
+            Status::Completed => "COMPLETED",
+            Status::Cancelled => "CANCELLED",
+            Status::Rejected => "REJECTED",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Status {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Status::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| format!("`{text}` is no status"))
+    }
+}

@@ -1,0 +1,30 @@
+//! The order service's SQL: a file per table.
+
+mod catalogue;
+mod history;
+mod items;
+mod purchases;
+
+use kit::StoreError;
+use sqlx::PgConnection;
+
+use crate::{command::Command, domain::Register};
+
+pub(crate) use history::timeline;
+pub(crate) use purchases::{Dated, find, status};
+
+pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result<Register, StoreError> {
+    Ok(Register {
+        purchases: purchases::load(db, commands).await?,
+        catalogue: catalogue::load(db, commands).await?,
+        history: Vec::new(),
+    })
+}
+
+pub(crate) async fn save(db: &mut PgConnection, register: &Register) -> Result<(), StoreError> {
+    let new = register.purchases.new_rows();
+    purchases::insert(db, &new).await?;
+    items::insert(db, &new).await?;
+    purchases::update(db, &register.purchases.changed_rows()).await?;
+    history::insert(db, &register.history).await
+}

@@ -1,0 +1,6 @@
+//! The decisions alone: no database, no broker.
+
+mod desk;
+mod endings;
+mod pairs;
+mod placing;

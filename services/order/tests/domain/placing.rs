@@ -1,0 +1,145 @@
+//! From request to order: what is priced, what is rejected, what is the same again.
+
+use events::{Currency, OrderId, PaymentMethodId, Reason, UserId, request::OrderRequested};
+use order::{Command, Door, Money, Placement, Status};
+use uuid::Uuid;
+
+use crate::desk::{DIGITAL, Desk, FOR_POINTS, PHYSICAL, PRICELESS, TIMEOUT, order_id, place, released, request, types};
+
+#[test]
+fn an_order_is_priced_merged_and_stored_pending() {
+    let mut desk = Desk::new();
+    let id = order_id();
+    let says = desk.decide(&place(id, request(&[(PHYSICAL, 1), (DIGITAL, 2), (PHYSICAL, 3)])));
+    assert_eq!(types(&says), ["OrderCreated"]);
+    let purchase = desk.purchase(id);
+    let items: Vec<_> =
+        purchase.facts.items.iter().map(|item| (item.product_id.0, item.quantity, item.unit_price)).collect();
+    assert_eq!(items, [(DIGITAL, 2, 100), (PHYSICAL, 4, 250)]);
+    assert_eq!((purchase.facts.currency, purchase.facts.total), (Currency::JPY, 1200));
+    assert_eq!(purchase.facts.ship_to.as_deref(), Some("1 Main Street"));
+    assert_eq!((purchase.status, purchase.reason, purchase.money), (Status::Pending, None, Money::Open));
+    assert_eq!(purchase.deadline, Some(desk.now + TIMEOUT));
+}
+
+#[test]
+fn an_address_travels_only_with_goods() {
+    let (_, order) = Desk::with_order(&[DIGITAL]);
+    assert_eq!(order.ship_to, None);
+}
+
+/// What makes no sense, and a word of what the answer says about it.
+fn nonsense() -> Vec<(OrderRequested, &'static str)> {
+    let text = |ship_to: &str| OrderRequested { ship_to: Some(ship_to.into()), ..request(&[(DIGITAL, 1)]) };
+    let key = |key: &str| OrderRequested { idempotency_key: Some(key.into()), ..request(&[(DIGITAL, 1)]) };
+    vec![
+        (request(&[]), "items is empty"),
+        (request(&[(DIGITAL, 1); 101]), "101 lines"),
+        (request(&[(DIGITAL, 0)]), "at least 1"),
+        (request(&[(DIGITAL, 1), (PHYSICAL, -1)]), "at least 1"),
+        (request(&[(DIGITAL, i64::MIN)]), "at least 1"),
+        (request(&[(DIGITAL, i64::MAX), (DIGITAL, 1)]), "quantity of product 1 is too large"),
+        (request(&[(DIGITAL, i64::MAX)]), "total"),
+        (request(&[(PRICELESS, 1), (DIGITAL, 1)]), "total"),
+        (request(&[(DIGITAL, 1), (FOR_POINTS, 1)]), "JPY and in PTS"),
+        (text("1 Main Street\nSpringfield"), "control"),
+        (text("nul\0"), "control"),
+        (text(&"é".repeat(501)), "501 characters"),
+        (key("nul\0"), "control"),
+        (key(&"k".repeat(501)), "501 characters"),
+    ]
+}
+
+#[test]
+fn what_makes_no_sense_is_stored_as_rejected_without_any_of_it() {
+    for (request, _) in nonsense() {
+        let mut desk = Desk::new();
+        let id = order_id();
+        let says = desk.decide(&place(id, request.clone()));
+        assert_eq!(types(&says), ["OrderRejected"], "{request:?}");
+        let purchase = desk.purchase(id);
+        assert_eq!((purchase.status, purchase.reason), (Status::Rejected, Some(Reason::InvalidRequest)));
+        assert_eq!((purchase.facts.currency, purchase.facts.total), (Currency::NONE, 0));
+        assert_eq!((purchase.facts.items.len(), &purchase.facts.ship_to, purchase.deadline), (0, &None, None));
+    }
+}
+
+#[test]
+fn at_the_api_it_is_refused_with_the_reason_and_leaves_nothing() {
+    for (request, word) in nonsense() {
+        let mut desk = Desk::new();
+        let id = order_id();
+        let says = desk.decide(&Command::Place(Placement { order_id: id, request, door: Door::Api }));
+        let why = says.refused.expect("refused");
+        assert!(why.contains(word), "{why:?} tells of {word:?}");
+        assert!(desk.said.is_empty() && desk.register.purchases.get(&id).is_none() && desk.register.history.is_empty());
+    }
+}
+
+#[test]
+fn the_bounds_themselves_are_fine() {
+    for fine in [
+        request(&[(DIGITAL, 1); 100]),
+        request(&[(PRICELESS, 1)]),
+        OrderRequested { ship_to: Some("é".repeat(500)), ..request(&[(PHYSICAL, 1)]) },
+    ] {
+        assert_eq!(types(&Desk::new().decide(&place(order_id(), fine))), ["OrderCreated"]);
+    }
+}
+
+#[test]
+fn an_unknown_product_is_rejected_at_every_door() {
+    for door in [Door::Topic, Door::Api] {
+        let mut desk = Desk::new();
+        let id = order_id();
+        let request = request(&[(DIGITAL, 1), (4711, 1)]);
+        let says = desk.decide(&Command::Place(Placement { order_id: id, request, door }));
+        assert_eq!(types(&says), ["OrderRejected"]);
+        assert_eq!(desk.purchase(id).reason, Some(Reason::UnknownProduct));
+    }
+}
+
+#[test]
+fn the_same_request_again_changes_nothing_and_another_one_is_refused() {
+    let first = request(&[(DIGITAL, 1), (PHYSICAL, 2)]);
+    for lines in [vec![(DIGITAL, 1), (PHYSICAL, 2)], vec![]] {
+        let mut desk = Desk::new();
+        let id = order_id();
+        let _ = desk.decide(&place(id, request(&lines)));
+        let before = desk.register.clone();
+        let again = OrderRequested { idempotency_key: Some("renamed".into()), ..request(&lines) };
+        assert!(desk.decide(&place(id, again)).ignored.is_some());
+        for other in [
+            OrderRequested { user_id: UserId(2), ..first.clone() },
+            OrderRequested { payment_method_id: PaymentMethodId(2), ..first.clone() },
+            OrderRequested { ship_to: None, ..first.clone() },
+            request(&[(DIGITAL, 2), (PHYSICAL, 2)]),
+        ] {
+            assert!(desk.decide(&place(id, other)).refused.is_some());
+        }
+        assert_eq!(desk.register, before);
+    }
+}
+
+#[test]
+fn a_request_after_its_compensation_is_hanging() {
+    let (_, order) = Desk::with_order(&[DIGITAL, PHYSICAL]);
+    let mut desk = Desk::new();
+    let _ = desk.decide(&released(Reason::OutOfStock).of(&order));
+    assert_eq!(desk.said, ["OrderCancelled"]);
+    assert_eq!(desk.status(order.order_id), Status::Cancelled);
+
+    let says = desk.decide(&place(order.order_id, request(&[(DIGITAL, 1)])));
+    assert!(says.ignored.is_some_and(|why| why.starts_with("hanging")));
+    assert_eq!(desk.said, ["OrderCancelled"]);
+}
+
+#[test]
+fn the_history_tells_what_came_and_what_was_said() {
+    let mut desk = Desk::new();
+    let id = OrderId(Uuid::now_v7());
+    let _ = desk.decide(&place(id, request(&[(DIGITAL, 1)])));
+    let _ = desk.decide(&place(id, request(&[(DIGITAL, 1)])));
+    let history: Vec<_> = desk.register.history.iter().map(|entry| (entry.event, entry.publisher.name())).collect();
+    assert_eq!(history, [("OrderRequested", "client"), ("OrderCreated", "order")]);
+}
