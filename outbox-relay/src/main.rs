@@ -31,7 +31,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    serve: Option<Serve>,
+    serve: Serve,
 }
 
 #[derive(Subcommand)]
@@ -76,10 +76,9 @@ struct Replay {
 async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let metrics = telemetry::init()?;
-    match (cli.command, cli.serve) {
-        (Some(Command::Replay(options)), _) => replay(options).await,
-        (None, Some(options)) => serve(options, metrics).await,
-        (None, None) => anyhow::bail!("nothing to do; see --help"),
+    match cli.command {
+        Some(Command::Replay(options)) => replay(options).await,
+        None => serve(cli.serve, metrics).await,
     }
 }
 

@@ -163,7 +163,7 @@ async fn writers_in_parallel_lose_nothing_and_keep_the_order_of_each_key() {
 /// As a service does: lock the row, count it up, say so; every fifth transaction fails.
 async fn write_and_sometimes_roll_back(pool: &sqlx::PgPool, aggregatetype: &str, writer: usize) {
     for round in 0..60 {
-        let key = if (writer + round) % 2 == 0 { "a" } else { "b" };
+        let key = ["a", "b"][(writer + round) % 2];
         let mut transaction = pool.begin().await.unwrap();
         let n: i32 = sqlx::query_scalar("update held set n = n + 1 where key = $1 returning n")
             .bind(key)

@@ -1,6 +1,8 @@
 //! The relay against a real Postgres and a real Kafka. `make test` starts both and sets TEST_DATABASE_URL and
 //! TEST_KAFKA_BROKERS.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod support;
 
 mod content;
