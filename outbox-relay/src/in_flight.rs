@@ -7,6 +7,7 @@ use std::sync::{
 
 use rdkafka::{
     ClientContext, Message,
+    config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
     message::Headers,
     producer::{DeliveryResult, ProducerContext},
@@ -69,8 +70,12 @@ pub(crate) struct Acknowledgements(pub(crate) std::sync::Arc<InFlight>);
 
 impl ClientContext for Acknowledgements {
     fn error(&self, error: KafkaError, reason: &str) {
-        // The client reconnects by itself; records that suffer from it are refused, and that is reported.
         tracing::debug!(%error, reason, "trouble with the broker");
+    }
+
+    // The client reconnects by itself; records that suffer from its troubles are refused, and that is reported.
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(facility, message, "the Kafka client says");
     }
 }
 

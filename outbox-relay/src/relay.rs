@@ -67,7 +67,7 @@ impl Relay {
         while !shutdown.is_requested() {
             if let Err(lost) = self.lead_or_stand_by(shutdown, &mut backoff).await {
                 self.report(&lost, &mut reported);
-                shutdown.sleep(backoff.next()).await;
+                shutdown.sleep(backoff.delay()).await;
             }
             self.0.standing.send_replace(Standing::Away);
         }

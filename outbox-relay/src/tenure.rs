@@ -41,6 +41,8 @@ pub struct Tenure {
     handed: i64,
     /// Every row up to here has been acknowledged.
     acknowledged: i64,
+    /// The highest number that was visible when the lease was last renewed.
+    highest: i64,
     /// Where the cursor is in the database, and since when.
     saved: i64,
     saved_at: Instant,
@@ -94,6 +96,7 @@ impl Tenure {
             meters,
             handed: last_seq,
             acknowledged: last_seq,
+            highest: last_seq,
             saved: last_seq,
             saved_at: asked_at,
             batch_rows: BATCH_ROWS,

@@ -47,7 +47,7 @@ async fn pass_on(options: PgConnectOptions, called: Arc<Notify>) {
         if let Err(error) = listen(&options, &called, &mut backoff).await {
             tracing::debug!(%error, "not listening for commits; polling");
         }
-        tokio::time::sleep(backoff.next()).await;
+        tokio::time::sleep(backoff.delay()).await;
     }
 }
 

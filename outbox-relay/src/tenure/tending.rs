@@ -22,9 +22,8 @@ impl Tenure {
         }
         let now = Instant::now();
         if now >= self.lease.renew_at() {
+            self.highest = answered(self.relay.timing().lease, outbox::highest(&mut self.session)).await?;
             self.save().await?;
-            let highest = answered(self.relay.timing().lease, outbox::highest(&mut self.session)).await?;
-            self.meters.lag_rows.set((highest - self.acknowledged).max(0) as f64);
         } else if self.acknowledged > self.saved && now >= self.saved_at + CURSOR_EVERY {
             self.save().await?;
         }
@@ -56,12 +55,13 @@ impl Tenure {
         }
         self.lease.renewed(asked_at);
         (self.saved, self.saved_at) = (self.acknowledged, asked_at);
+        self.meters.lag_rows.set((self.highest - self.acknowledged).max(0) as f64);
         Ok(())
     }
 
     /// Nothing may overtake a record that failed: takes back all that has not arrived, to read again from there.
     async fn begin_again(&mut self, refusal: &Refusal) -> Result<(), Lost> {
-        let rest = self.backoff.next();
+        let rest = self.backoff.delay();
         self.meters.refused.increment(1);
         tracing::error!(
             database = self.relay.database(),
