@@ -82,7 +82,7 @@ impl Envelope {
         ];
         let optional = [
             ("ce_subject", self.subject.clone()),
-            ("ce_time", self.time.map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true))),
+            ("ce_time", self.time.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, true))),
             ("ce_causationid", self.causation_id.map(|id| id.to_string())),
             ("traceparent", self.traceparent.clone()),
         ];

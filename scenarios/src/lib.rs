@@ -1,4 +1,20 @@
 //! The scenario runner: starts the whole system, drives it and judges what it did.
 
+pub mod archive;
+pub mod audit;
+pub mod cast;
+pub mod catalogue;
+pub mod choreography;
 pub mod command;
+pub mod databases;
+pub mod ending;
+pub mod heard;
+pub mod judge;
+pub mod listener;
+pub mod play;
+pub mod report;
+pub mod requests;
+pub mod seed;
 pub mod stack;
+pub mod stage;
+pub mod timeline;

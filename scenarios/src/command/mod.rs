@@ -1,7 +1,13 @@
 //! What the runner can be asked for, one module for each subcommand.
 
 mod exec;
+mod list;
+mod publish;
+mod run;
+mod seed;
+mod trace;
 mod up;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -10,7 +16,13 @@ use clap::Subcommand;
 /// A subcommand with its arguments.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    List(list::List),
+    Run(run::Run),
     Up(up::Up),
+    Seed(seed::Seed),
+    Publish(publish::Publish),
+    Trace(trace::Trace),
+    Verify(verify::Verify),
     Exec(exec::Exec),
 }
 
@@ -21,7 +33,13 @@ impl Command {
     /// What the user has to know; a verdict that is not the hoped-for one is an exit code instead.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::List(list) => Ok(list.run()),
+            Self::Run(run) => run.run().await,
             Self::Up(up) => up.run().await,
+            Self::Seed(seed) => seed.run().await,
+            Self::Publish(publish) => publish.run().await,
+            Self::Trace(trace) => trace.run().await,
+            Self::Verify(verify) => verify.run().await,
             Self::Exec(exec) => exec.run().await,
         }
     }

@@ -5,9 +5,12 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use clap::Args;
 use kit::shutdown::Shutdown;
 
-use crate::stack::{
-    self, Broker, Environment, Options, PARTITIONS, Reporter, Stack,
-    env_file::{self, EnvFile},
+use crate::{
+    seed,
+    stack::{
+        self, Broker, Environment, Options, PARTITIONS, Reporter, Stack,
+        env_file::{self, EnvFile},
+    },
 };
 
 /// Starts the whole system and stays up until SIGTERM or Ctrl-C.
@@ -39,6 +42,7 @@ impl Up {
         let file = self.env_file.as_deref().map(EnvFile::at).transpose()?;
         let options = Options { partitions: self.partitions, ..Options::new(self.broker) };
         stack::with(options, &reporter, &shutdown, async |stack| {
+            seed::well_known(stack.environment()).await?;
             std::io::stdout().write_all(env_file::render(&stack.variables()).as_bytes())?;
             stay(stack, file.as_ref(), &reporter).await
         })

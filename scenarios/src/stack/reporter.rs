@@ -60,6 +60,14 @@ impl Reporter {
             Voice::Silent => {}
         }
     }
+
+    /// Lets somebody else write to the terminal without tearing a spinner.
+    pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Voice::Terminal(screen) => screen.suspend(write),
+            Voice::Lines | Voice::Silent => write(),
+        }
+    }
 }
 
 /// Something that is being done. Dropped before it is [`done`](Step::done), it just disappears: whoever gives up says why.

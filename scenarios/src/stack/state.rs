@@ -35,6 +35,11 @@ impl StateDir {
         self.logs().join(format!("{program}.log"))
     }
 
+    /// The payment gateway's books.
+    pub fn ledger(&self) -> PathBuf {
+        self.0.join("gateway-ledger.jsonl")
+    }
+
     /// Where mails are put if nobody named a mail server.
     pub fn mail(&self) -> PathBuf {
         self.0.join("mail")

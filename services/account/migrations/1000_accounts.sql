@@ -24,9 +24,9 @@ create trigger balances_opening before insert on balances for each row execute f
 
 -- The one way to put money in (or, with a negative amount, to take it out) beside the saga.
 create function deposit(to_user bigint, in_currency text, amount bigint) returns void language sql as $$
-    insert into balances as b (user_id, currency, balance) values (to_user, in_currency, amount)
-    on conflict (user_id, currency) do update
-        set balance = b.balance + excluded.balance, deposited = b.deposited + excluded.balance;
+    insert into balances (user_id, currency, balance) values (to_user, in_currency, 0) on conflict do nothing;
+    update balances set balance = balance + amount, deposited = deposited + amount
+    where user_id = to_user and currency = in_currency;
 $$;
 
 create table balance_reservations (

@@ -129,9 +129,11 @@ impl Books {
         }
     }
 
+    /// Whose and how much is settled by the first event; later ones only change what has become of it.
     fn note(&mut self, order: &Order, status: Status, reason: Option<Reason>) {
-        let amount = self.reservations.get(&order.order_id).map_or(order.total, |held| held.amount);
-        let row = Reservation { user_id: order.user_id, currency: order.currency, amount, status, reason };
+        let (user_id, currency, amount) = (order.user_id, order.currency, order.total);
+        let asked = Reservation { user_id, currency, amount, status, reason };
+        let row = self.reservations.get(&order.order_id).map_or(asked, |held| Reservation { status, reason, ..*held });
         self.reservations.put(order.order_id, row);
     }
 }

@@ -14,12 +14,17 @@ use crate::domain::{Balance, Books, Command, Reservation};
 
 pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result<Books, StoreError> {
     let orders: Vec<Uuid> = commands.iter().map(|command| command.order.order_id.0).collect();
-    let users: Vec<i64> = commands.iter().map(|command| command.order.user_id.0).collect();
-    let currencies: Vec<&str> = commands.iter().map(|command| command.order.currency.as_str()).collect();
+    let reservations = reservations(db, &orders).await?;
+    // What is held beside what is asked for: an event that names another buyer than the reservation undoes the reservation.
+    let asked = commands.iter().map(|command| (command.order.user_id, command.order.currency));
+    let held = reservations.iter().map(|(_, row)| (row.user_id, row.currency));
+    let owners: BTreeSet<(UserId, Currency)> = asked.chain(held).collect();
+    let users: Vec<i64> = owners.iter().map(|(user, _)| user.0).collect();
+    let currencies: Vec<&str> = owners.iter().map(|(_, currency)| currency.as_str()).collect();
     Ok(Books {
-        reservations: reservations(db, &orders).await?,
         balances: balances(db, &users, &currencies).await?,
         users: known_users(db, &users).await?,
+        reservations,
     })
 }
 

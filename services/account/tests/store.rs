@@ -160,7 +160,6 @@ async fn what_was_put_in_is_remembered() {
 }
 
 #[tokio::test]
-#[ignore = "deposit() lets no negative amount through: the check looks at the proposed row before its conflict is found"]
 async fn what_was_taken_out_is_remembered() {
     let db = database().await;
     db.run("select deposit(1, 'JPY', -400)").await;

@@ -31,7 +31,7 @@ impl Backoff {
     }
 
     /// How long to wait now: between half and the whole of the delay that has been reached.
-    pub fn next(&mut self) -> Duration {
+    pub fn delay(&mut self) -> Duration {
         let delay = self.first.saturating_mul(1 << self.tries.min(20)).min(self.longest);
         self.count();
         delay.mul_f64(rand::random_range(0.5..=1.0))
@@ -46,13 +46,13 @@ mod tests {
     fn delays_double_up_to_the_longest_and_start_anew_after_a_success() {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
         for whole in [100, 200, 400, 800, 1000, 1000] {
-            let delay = backoff.next();
+            let delay = backoff.delay();
             assert!(
                 delay >= Duration::from_millis(whole / 2) && delay <= Duration::from_millis(whole),
                 "{delay:?} of {whole} ms"
             );
         }
         backoff.reset();
-        assert!(backoff.next() <= Duration::from_millis(100));
+        assert!(backoff.delay() <= Duration::from_millis(100));
     }
 }

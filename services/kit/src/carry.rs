@@ -36,7 +36,8 @@ pub(crate) async fn carry<S: Service>(
     shutdown: &Shutdown,
 ) -> Option<Vec<Result<Outcome, StoreError>>> {
     let mut results = Vec::with_capacity(batch.len());
-    let mut todo: VecDeque<Range<usize>> = VecDeque::from([0..batch.len()]);
+    let mut todo: VecDeque<Range<usize>> = VecDeque::new();
+    todo.push_back(0..batch.len());
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
     while let Some(part) = todo.pop_front() {
         match once(work, &batch[part.clone()], part.start, refusals).await {
@@ -53,7 +54,7 @@ pub(crate) async fn carry<S: Service>(
                 }
                 Remedy::Again | Remedy::Later => {
                     tracing::warn!(error = %error, events = part.len(), "the database does not take the batch; trying again");
-                    if !shutdown.sleep(backoff.next()).await {
+                    if !shutdown.sleep(backoff.delay()).await {
                         return None;
                     }
                     todo.push_front(part);

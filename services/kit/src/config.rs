@@ -19,10 +19,13 @@ pub struct Config {
     /// At most this many events share one transaction.
     #[arg(long, env = "BATCH_MAX", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub batch_max: u32,
-    /// How long an event that has been seen is remembered, e.g. 14days; longer than the topics keep events.
+    /// For drills: the service does not react to this event type, as if its compensation had been forgotten.
+    #[arg(long, env = "WITHOUT_REACTION_TO", value_name = "EVENT", hide = true)]
+    pub without_reaction_to: Option<String>,
+    /// Hours for which an event that has been seen is remembered: longer than the topics keep events.
     #[arg(long, env = "INBOX_RETENTION_HOURS", default_value_t = 24 * 14)]
     pub inbox_retention_hours: u32,
-    /// How long published events stay in the outbox, to be replayed.
+    /// Hours for which published events stay in the outbox, to be replayed.
     #[arg(long, env = "OUTBOX_RETENTION_HOURS", default_value_t = 24 * 7)]
     pub outbox_retention_hours: u32,
 }

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use crate::{
     backoff::Backoff,
     carry::{Refusals, carry},
-    config::Kafka,
+    config::Config,
     dead_letter::DeadLetters,
     ops::Readiness,
     parked,
@@ -83,13 +83,17 @@ pub(crate) struct Consumer<S: Service> {
 
 impl<S: Service> Consumer<S> {
     pub(crate) fn new(
-        kafka: &Kafka,
+        config: &Config,
         work: UnitOfWork<S>,
-        batch_max: usize,
         readiness: Readiness,
         shutdown: Shutdown,
     ) -> anyhow::Result<Self> {
-        let table = S::table();
+        let kafka = &config.kafka;
+        let mut table = S::table();
+        if let Some(event_type) = &config.without_reaction_to {
+            tracing::warn!(event_type, "a drill: this service does not react to it");
+            table = table.without(event_type).map_err(anyhow::Error::msg)?;
+        }
         let topics = table.topics();
         let mut client = kafka.client(S::NAME);
         client
@@ -113,7 +117,7 @@ impl<S: Service> Consumer<S> {
         consumer.subscribe(&topics).context("subscribing")?;
         let dead_letters = DeadLetters::new(&kafka.producer(S::NAME), S::NAME, shutdown.clone())
             .context("creating the producer of dead letters")?;
-        Ok(Consumer { kafka: consumer, table, topics, work, dead_letters, batch_max, shutdown })
+        Ok(Consumer { kafka: consumer, table, topics, work, dead_letters, batch_max: config.batch_max as usize, shutdown })
     }
 
     /// Consumes until shutdown. Blocks: for a thread of its own.
@@ -227,7 +231,7 @@ impl<S: Service> Consumer<S> {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the event cannot be parked; trying again");
-                    if !self.shutdown.sleep(backoff.next()).await {
+                    if !self.shutdown.sleep(backoff.delay()).await {
                         return false;
                     }
                 }

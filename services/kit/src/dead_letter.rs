@@ -46,7 +46,7 @@ impl DeadLetters {
                 }
                 Err((error, _)) => {
                     tracing::warn!(%error, topic, "the dead letter cannot be published; trying again");
-                    if !self.shutdown.sleep(backoff.next()).await {
+                    if !self.shutdown.sleep(backoff.delay()).await {
                         return false;
                     }
                 }

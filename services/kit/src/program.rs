@@ -108,7 +108,7 @@ impl<S: Service> Program<S> {
         }
 
         let consumer =
-            Consumer::new(&config.kafka, work, config.batch_max as usize, readiness.clone(), shutdown.clone())?;
+            Consumer::new(&config, work, readiness.clone(), shutdown.clone())?;
         tracing::info!(service = S::NAME, "consuming");
         let runtime = tokio::runtime::Handle::current();
         let (ended, consuming) = tokio::sync::oneshot::channel();
@@ -141,7 +141,7 @@ async fn prepare<S: Service>(config: &Config, pool: &PgPool, migrations: &Migrat
             Ok(()) => return Ok(()),
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), "not ready yet; trying again");
-                tokio::time::sleep(backoff.next()).await;
+                tokio::time::sleep(backoff.delay()).await;
             }
         }
     }

@@ -78,6 +78,16 @@ impl<C> Table<C> {
         self
     }
 
+    /// The same table without its reactions to an event: a drill, to see what a forgotten compensation does.
+    ///
+    /// # Errors
+    /// If the table has no such line.
+    pub fn without(mut self, unwanted: &str) -> Result<Self, String> {
+        let before = self.lines.len();
+        self.lines.retain(|(line, _)| !matches!(line.trigger, Trigger::Event { event_type, .. } if event_type == unwanted));
+        if self.lines.len() < before { Ok(self) } else { Err(format!("{} does not react to `{unwanted}` anyway", self.service)) }
+    }
+
     pub fn service(&self) -> Publisher {
         self.service
     }

@@ -72,6 +72,9 @@ async fn operate(
         Request { idempotency_key: idempotency_key(&headers)?, payment_id, command: command(operation, &body)? };
 
     let settings = gateway.settings();
+    if let Command::Authorize(charge) = &request.command {
+        tokio::time::sleep(settings.bank_takes(&charge.token)).await;
+    }
     let trouble = settings.failure_rate.draw();
     if trouble == Some(Trouble::BeforeBooking) {
         tokio::time::sleep(Duration::from_millis(settings.delay_ms)).await;

@@ -1,6 +1,6 @@
 //! How troublesome the provider is; can be changed while it runs.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use clap::Args;
 use rand::RngExt;
@@ -24,6 +24,12 @@ pub struct Settings {
     /// Tokens of cards that can be charged but refuse to pay.
     #[arg(long, env = "CAPTURE_DECLINED_TOKENS", value_delimiter = ',', default_value = "tok_capture_declined")]
     pub capture_declined_tokens: Vec<String>,
+    /// Tokens of cards whose bank takes its time before it answers a charge.
+    #[arg(long, env = "SLOW_TOKENS", value_delimiter = ',', default_value = "tok_slow")]
+    pub slow_tokens: Vec<String>,
+    /// Milliseconds that such a bank takes before anything is booked.
+    #[arg(long, env = "SLOW_MS", default_value_t = 4000)]
+    pub slow_ms: u64,
 }
 
 impl Default for Settings {
@@ -33,11 +39,18 @@ impl Default for Settings {
             failure_rate: Rate(0.0),
             declined_tokens: vec!["tok_declined".to_owned()],
             capture_declined_tokens: vec!["tok_capture_declined".to_owned()],
+            slow_tokens: vec!["tok_slow".to_owned()],
+            slow_ms: 4000,
         }
     }
 }
 
 impl Settings {
+    /// How long the bank of the card behind `token` takes before it says anything.
+    pub fn bank_takes(&self, token: &str) -> Duration {
+        if self.slow_tokens.iter().any(|slow| slow == token) { Duration::from_millis(self.slow_ms) } else { Duration::ZERO }
+    }
+
     /// How the card behind `token` behaves.
     pub fn card(&self, token: &str) -> Card {
         if self.declined_tokens.iter().any(|declined| declined == token) {
@@ -136,5 +149,7 @@ mod tests {
         assert_eq!(settings.card("tok_visa"), Card::Good);
         assert_eq!(settings.card("tok_declined"), Card::Declined);
         assert_eq!(settings.card("tok_capture_declined"), Card::CaptureDeclined);
+        assert_eq!(settings.bank_takes("tok_visa"), Duration::ZERO);
+        assert_eq!(settings.bank_takes("tok_slow"), Duration::from_secs(4));
     }
 }

@@ -71,7 +71,7 @@ impl Programs {
     ) -> anyhow::Result<Self> {
         let (tell, pids) = watch::channel(Pids::new());
         let launch = |program: Program| {
-            let mut variables = program.wiring(environment, partitions)?;
+            let mut variables = program.wiring(environment, state, partitions)?;
             variables.push(("HTTP_ADDR".to_owned(), ports.address(program)));
             let own = settings.iter().filter(|setting| setting.program == program);
             variables.extend(own.map(|setting| (setting.name.clone(), setting.value.clone())));

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use anyhow::Context;
 use secrecy::ExposeSecret;
 
-use super::super::{database::Database, environment::Environment};
+use super::super::{database::Database, environment::Environment, state::StateDir};
 
 /// A program that runs as a process of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,10 +82,18 @@ impl Program {
     }
 
     /// What it has to know about the system.
-    pub(super) fn wiring(self, environment: &Environment, partitions: i32) -> anyhow::Result<Vec<(String, String)>> {
+    pub(super) fn wiring(
+        self,
+        environment: &Environment,
+        state: &StateDir,
+        partitions: i32,
+    ) -> anyhow::Result<Vec<(String, String)>> {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let mut variables = vec![pair("KAFKA_PARTITIONS", &partitions.to_string())];
-        if self != Program::PaymentGateway {
+        if self == Program::PaymentGateway {
+            // Its books outlive it, as a real provider's do.
+            variables.push(pair("LEDGER_FILE", &state.ledger().display().to_string()));
+        } else {
             variables.push(pair("KAFKA_BROKERS", &environment.brokers));
         }
         if let Some(database) = self.database() {

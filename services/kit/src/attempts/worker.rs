@@ -40,7 +40,7 @@ pub async fn run<S: Service, O: Outside<S::Command>>(
             }
             Err(error) => {
                 tracing::warn!(%error, "attempts cannot be claimed; trying again");
-                backoff.next()
+                backoff.delay()
             }
         };
         tokio::select! {

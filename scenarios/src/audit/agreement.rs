@@ -1,0 +1,158 @@
+//! Whether all steps of an order agree with how it ended.
+
+use std::collections::HashSet;
+
+use chrono::{TimeDelta, Utc};
+use events::OrderId;
+
+use super::{Finding, Invariant, OrderRow, Steps};
+
+/// How long after its deadline an order may take for its way back.
+const GRACE: TimeDelta = TimeDelta::seconds(30);
+
+/// No order is pending long after its deadline.
+pub(super) fn every_order_ends(steps: &Steps) -> Invariant {
+    let open: Vec<&OrderRow> = steps.orders.values().filter(|order| !order.is_finished()).collect();
+    let findings = open
+        .iter()
+        .filter(|order| order.deadline + GRACE < Utc::now())
+        .map(|order| {
+            let late = (Utc::now() - order.deadline).num_seconds();
+            Finding::of(OrderId(order.id), format!("is {} {late} s after its deadline", order.status))
+        })
+        .collect();
+    Invariant {
+        what: "every order ends",
+        looked_at: format!("{} orders, {} of them under way", steps.orders.len(), open.len()),
+        findings,
+    }
+}
+
+/// What each service did for a finished order is what its end asks for.
+pub(super) fn steps_agree(steps: &Steps) -> Invariant {
+    let finished: Vec<&OrderRow> = steps.orders.values().filter(|order| order.is_finished()).collect();
+    let findings = finished.iter().flat_map(|order| disagreements(steps, order)).collect();
+    Invariant {
+        what: "every step agrees with its order's end",
+        looked_at: format!("{} finished orders in seven databases", finished.len()),
+        findings,
+    }
+}
+
+fn disagreements(steps: &Steps, order: &OrderRow) -> Vec<Finding> {
+    let id = OrderId(order.id);
+    let one = |status: Option<&String>| status.cloned().into_iter().collect::<Vec<_>>();
+    let came: [(&str, Vec<String>); 5] = [
+        ("balance", one(steps.reservations.get(&id).map(|row| &row.status))),
+        ("payment", one(steps.payments.get(&id).map(|row| &row.status))),
+        ("stock", steps.stock.get(&id).cloned().unwrap_or_default()),
+        ("shipment", steps.shipments.get(&id).cloned().unwrap_or_default()),
+        ("entitlement", steps.entitlements.get(&id).cloned().unwrap_or_default()),
+    ];
+    came.into_iter()
+        .filter(|(step, statuses)| !fits(order, step, statuses))
+        .map(|(step, statuses)| {
+            let statuses = if statuses.is_empty() { "absent".to_owned() } else { statuses.join(" and ") };
+            Finding::of(id, format!("is {}, but its {step} is {statuses}", order.status))
+        })
+        .collect()
+}
+
+/// Whether a step's statuses fit the order's end. A step in two minds never fits.
+fn fits(order: &OrderRow, step: &str, statuses: &[String]) -> bool {
+    let status = match statuses {
+        [] => None,
+        [one] => Some(one.as_str()),
+        _ => return false,
+    };
+    match order.status.as_str() {
+        "COMPLETED" => {
+            let needed = match step {
+                "shipment" => order.physical,
+                "entitlement" => order.digital,
+                _ => true,
+            };
+            status == needed.then_some("CONFIRMED")
+        }
+        "CANCELLED" => matches!(status, None | Some("CANCELLED" | "REFUNDED" | "REJECTED")),
+        // Rejected before anybody else heard of it.
+        _ => matches!(status, None | Some("CANCELLED")),
+    }
+}
+
+/// No service did anything for an order that the order service does not know.
+pub(super) fn nothing_without_an_order(steps: &Steps) -> Invariant {
+    let by_step: [(&str, Vec<&OrderId>); 6] = [
+        ("a balance reservation", steps.reservations.keys().collect()),
+        ("a payment", steps.payments.keys().collect()),
+        ("a stock reservation", steps.stock.keys().collect()),
+        ("a shipment", steps.shipments.keys().collect()),
+        ("an entitlement", steps.entitlements.keys().collect()),
+        ("a mail", steps.mails.keys().collect()),
+    ];
+    let looked_at: HashSet<&OrderId> = by_step.iter().flat_map(|(_, orders)| orders.iter().copied()).collect();
+    let findings = by_step
+        .iter()
+        .flat_map(|(step, orders)| orders.iter().map(move |order| (step, **order)))
+        .filter(|(_, order)| !steps.orders.contains_key(order))
+        .map(|(step, order)| Finding::of(order, format!("has {step}, but there is no such order")))
+        .collect();
+    Invariant { what: "nothing is there without an order", looked_at: format!("{} orders that left a trace", looked_at.len()), findings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(status: &str, physical: bool, digital: bool) -> OrderRow {
+        OrderRow {
+            id: uuid::Uuid::nil(),
+            status: status.into(),
+            reason: None,
+            currency: "JPY".into(),
+            total_amount: 100,
+            deadline: Utc::now(),
+            physical,
+            digital,
+        }
+    }
+
+    fn statuses(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_completed_order_needs_every_step_confirmed_and_only_its_own_fulfilment() {
+        let digital = order("COMPLETED", false, true);
+        assert!(fits(&digital, "payment", &statuses(&["CONFIRMED"])));
+        assert!(fits(&digital, "entitlement", &statuses(&["CONFIRMED"])));
+        assert!(fits(&digital, "shipment", &[]));
+        assert!(!fits(&digital, "shipment", &statuses(&["CONFIRMED"])));
+        assert!(!fits(&digital, "entitlement", &[]));
+        for wrong in ["RESERVED", "CANCELLED", "REFUNDED", "REJECTED", "PENDING"] {
+            assert!(!fits(&digital, "stock", &statuses(&[wrong])), "{wrong}");
+        }
+        assert!(!fits(&digital, "stock", &statuses(&["CANCELLED", "CONFIRMED"])));
+    }
+
+    #[test]
+    fn a_cancelled_order_leaves_nothing_held_or_taken() {
+        let cancelled = order("CANCELLED", true, true);
+        for step in ["balance", "payment", "stock", "shipment", "entitlement"] {
+            assert!(fits(&cancelled, step, &[]));
+            for undone in ["CANCELLED", "REFUNDED", "REJECTED"] {
+                assert!(fits(&cancelled, step, &statuses(&[undone])));
+            }
+            for left in ["RESERVED", "CONFIRMED", "PENDING"] {
+                assert!(!fits(&cancelled, step, &statuses(&[left])), "{step} {left}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rejected_order_was_never_begun() {
+        assert!(fits(&order("REJECTED", false, true), "balance", &[]));
+        assert!(!fits(&order("REJECTED", false, true), "balance", &statuses(&["RESERVED"])));
+        assert!(!fits(&order("REJECTED", false, true), "payment", &statuses(&["REFUNDED"])));
+    }
+}

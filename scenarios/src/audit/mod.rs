@@ -1,0 +1,94 @@
+//! The audit: whether all databases, the gateway and Kafka agree, in every order and in sum.
+//!
+//! It reads everything and changes nothing. First it waits, within a bound, for the system to come to rest: what is under
+//! way cannot be judged.
+
+mod agreement;
+mod events_said;
+mod gateway;
+mod ledgers;
+mod mails;
+mod money;
+mod rest;
+mod steps;
+mod stock;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use events::OrderId;
+
+use crate::{databases::Databases, stack::Environment};
+
+pub use steps::{OrderRow, Steps};
+
+/// Something that should not be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The order that it is about, if it is about one.
+    pub order: Option<OrderId>,
+    pub what: String,
+}
+
+impl Finding {
+    fn of(order: OrderId, what: impl Into<String>) -> Self {
+        Finding { order: Some(order), what: what.into() }
+    }
+
+    fn general(what: impl Into<String>) -> Self {
+        Finding { order: None, what: what.into() }
+    }
+}
+
+/// One invariant, and where it does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invariant {
+    pub what: &'static str,
+    /// What was looked at, in words: an audit of nothing proves nothing.
+    pub looked_at: String,
+    pub findings: Vec<Finding>,
+}
+
+/// What the audit has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub invariants: Vec<Invariant>,
+}
+
+impl Report {
+    /// Whether every invariant holds.
+    pub fn holds(&self) -> bool {
+        self.invariants.iter().all(|invariant| invariant.findings.is_empty())
+    }
+
+    /// What was found about these orders.
+    pub fn about(&self, orders: &[OrderId]) -> Vec<&Finding> {
+        let findings = self.invariants.iter().flat_map(|invariant| &invariant.findings);
+        findings.filter(|finding| finding.order.is_some_and(|order| orders.contains(&order))).collect()
+    }
+}
+
+/// Audits everything, after waiting for rest for `patience` at most.
+///
+/// # Errors
+/// If something cannot be read. What is read and wrong is a finding.
+pub async fn run(environment: &Environment, patience: Duration) -> anyhow::Result<Report> {
+    let databases = Databases::of(environment)?;
+    let at_rest = rest::wait(&databases, patience).await?;
+    let steps = Steps::load(&databases).await.context("reading what each service did for each order")?;
+    let ledgers = ledgers::Ledgers::load(&databases).await.context("reading balances and stock")?;
+    let mut invariants = vec![
+        at_rest,
+        agreement::every_order_ends(&steps),
+        agreement::steps_agree(&steps),
+        agreement::nothing_without_an_order(&steps),
+        money::nothing_held(&steps, &ledgers),
+        money::conserved(&steps, &ledgers),
+        stock::nothing_held(&ledgers),
+        stock::conserved(&ledgers),
+        mails::one_each(&steps),
+    ];
+    invariants.push(gateway::agrees(environment, &steps).await?);
+    invariants.extend(events_said::all_on_kafka(environment, &databases, &steps).await?);
+    Ok(Report { invariants })
+}

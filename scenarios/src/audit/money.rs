@@ -1,0 +1,89 @@
+//! Whether money is conserved.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, Invariant, Steps, ledgers::Ledgers};
+
+/// What is held of a balance is held for orders that are under way.
+pub(super) fn nothing_held(steps: &Steps, ledgers: &Ledgers) -> Invariant {
+    let finished_holders = steps
+        .reservations
+        .iter()
+        .filter(|(order, row)| row.status == "RESERVED" && steps.orders.get(order).is_some_and(|order| order.is_finished()))
+        .map(|(order, row)| Finding::of(*order, format!("has ended, but still holds {} {}", row.amount, row.currency)));
+    let differences = ledgers.balances.iter().filter(|row| row.reserved_balance != row.held).map(|row| {
+        Finding::general(format!(
+            "user {} has {} {} reserved, but reservations hold {}",
+            row.user_id, row.reserved_balance, row.currency, row.held
+        ))
+    });
+    Invariant {
+        what: "nothing is left reserved of a balance",
+        looked_at: format!("{} balances", ledgers.balances.len()),
+        findings: finished_holders.chain(differences).collect(),
+    }
+}
+
+/// Σ balances + Σ captured − Σ refunded is what was put in, for every user and in every currency.
+pub(super) fn conserved(steps: &Steps, ledgers: &Ledgers) -> Invariant {
+    let by_user = ledgers.balances.iter().filter(|row| row.balance + row.taken != row.deposited).map(|row| {
+        Finding::general(format!(
+            "user {} put in {} {}, has {} and spent {}: {} too {}",
+            row.user_id,
+            row.deposited,
+            row.currency,
+            row.balance,
+            row.taken,
+            (row.balance + row.taken - row.deposited).abs(),
+            if row.balance + row.taken > row.deposited { "much" } else { "little" },
+        ))
+    });
+    let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
+    for row in &ledgers.balances {
+        let sums = sums.entry(&row.currency).or_default();
+        sums.deposited += i128::from(row.deposited);
+        sums.balances += i128::from(row.balance);
+    }
+    // An order under way may be debited and not captured yet, or refunded by one and not yet by the other.
+    let under_way = |order| steps.orders.get(order).is_none_or(|order| !order.is_finished());
+    for (order, payment) in &steps.payments {
+        let sums = sums.entry(&payment.currency).or_default();
+        if under_way(order) {
+            let taken = steps.reservations.get(order).filter(|row| row.status == "CONFIRMED").map_or(0, |row| row.amount);
+            sums.captured += i128::from(taken);
+            continue;
+        }
+        match payment.status.as_str() {
+            "CONFIRMED" => sums.captured += i128::from(payment.amount),
+            "REFUNDED" => {
+                sums.captured += i128::from(payment.amount);
+                sums.refunded += i128::from(payment.amount);
+            }
+            _ => {}
+        }
+    }
+    let in_sum = sums.iter().filter(|(_, sums)| sums.balances + sums.captured - sums.refunded != sums.deposited).map(|(currency, sums)| {
+        Finding::general(format!(
+            "{currency}: balances {} + captured {} − refunded {} = {}, but {} was put in",
+            sums.balances,
+            sums.captured,
+            sums.refunded,
+            sums.balances + sums.captured - sums.refunded,
+            sums.deposited
+        ))
+    });
+    let looked_at: Vec<String> = sums
+        .iter()
+        .map(|(currency, sums)| format!("{currency} {} + {} − {} = {}", sums.balances, sums.captured, sums.refunded, sums.deposited))
+        .collect();
+    let findings = by_user.chain(in_sum).collect();
+    Invariant { what: "Σ balances + Σ captured − Σ refunded is what was put in", looked_at: looked_at.join("; "), findings }
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    deposited: i128,
+    balances: i128,
+    captured: i128,
+    refunded: i128,
+}

@@ -1,0 +1,76 @@
+//! Waiting for the system to come to rest.
+
+use std::time::Duration;
+
+use crate::{
+    databases::Databases,
+    stack::{Database, until},
+};
+
+use super::{Finding, Invariant};
+
+/// Waits until no order is under way, no call is open and no event is unpublished; what is still open after `patience` is
+/// told. Parked work is at rest, but it is a finding: it waits for a person.
+pub(super) async fn wait(databases: &Databases, patience: Duration) -> anyhow::Result<Invariant> {
+    let at_rest = async || match open(databases).await {
+        Ok(open) => open.is_empty().then_some(Ok(())),
+        Err(error) => Some(Err(error)),
+    };
+    // Not at rest in time is a finding below, not an error.
+    if let Ok(Err(error)) = until("the system is at rest", patience, at_rest).await {
+        return Err(error.into());
+    }
+    let mut findings: Vec<Finding> = open(databases).await?.into_iter().map(Finding::general).collect();
+    findings.extend(parked(databases).await?.into_iter().map(Finding::general));
+    Ok(Invariant { what: "the system comes to rest", looked_at: "orders, calls, outboxes, parked work".into(), findings })
+}
+
+async fn open(databases: &Databases) -> sqlx::Result<Vec<String>> {
+    let mut open = Vec::new();
+    let orders = databases.of_service(Database::Orders);
+    let under_way: i64 =
+        sqlx::query_scalar("select count(*) from orders where status in ('PENDING', 'CANCELLING')").fetch_one(orders).await?;
+    if under_way > 0 {
+        open.push(format!("{under_way} orders are under way"));
+    }
+    let notifications = databases.of_service(Database::Notifications);
+    let unsent: i64 =
+        sqlx::query_scalar("select count(*) from notifications where sent_at is null").fetch_one(notifications).await?;
+    if unsent > 0 {
+        open.push(format!("{unsent} mails are not sent"));
+    }
+    for database in Database::ALL {
+        let pool = databases.of_service(database);
+        let (calls, unpublished): (i64, i64) = sqlx::query_as(
+            "select (select count(*) from attempts where status = 'open'),
+                    (select count(*) from outbox where seq > (select last_seq from relay_cursor))",
+        )
+        .fetch_one(pool)
+        .await?;
+        if calls > 0 {
+            open.push(format!("{calls} calls of {database} are open"));
+        }
+        if unpublished > 0 {
+            open.push(format!("{unpublished} events of {database} are not published"));
+        }
+    }
+    Ok(open)
+}
+
+async fn parked(databases: &Databases) -> sqlx::Result<Vec<String>> {
+    let mut parked = Vec::new();
+    for database in Database::ALL {
+        let (calls, events): (i64, i64) = sqlx::query_as(
+            "select (select count(*) from attempts where status = 'parked'), (select count(*) from parked_events)",
+        )
+        .fetch_one(databases.of_service(database))
+        .await?;
+        if calls > 0 {
+            parked.push(format!("{calls} calls of {database} are parked and wait for a person"));
+        }
+        if events > 0 {
+            parked.push(format!("{events} events of {database} are parked and wait for a person"));
+        }
+    }
+    Ok(parked)
+}

@@ -1,0 +1,88 @@
+//! `scenarios publish`: requests, as a client would publish them.
+
+use std::{io::Read, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use events::{OrderId, PaymentMethodId, ProductId, UserId, request::{OrderRequested, RequestedItem}};
+use uuid::Uuid;
+
+use crate::requests::Client;
+
+/// Publishes OrderRequested and prints the order id of each.
+#[derive(Debug, Args)]
+pub struct Publish {
+    /// Requests as JSON, one or several; `-` reads standard input.
+    #[arg(conflicts_with_all = ["user", "product"], required_unless_present = "user")]
+    file: Option<PathBuf>,
+    /// Who buys.
+    #[arg(long, requires = "product", requires = "payment_method")]
+    user: Option<i64>,
+    /// What is bought.
+    #[arg(long, requires = "user")]
+    product: Option<i64>,
+    /// How many pieces.
+    #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
+    quantity: i64,
+    /// How it is paid.
+    #[arg(long)]
+    payment_method: Option<i64>,
+    /// Where goods travel to.
+    #[arg(long)]
+    ship_to: Option<String>,
+    /// Names the order together with the user: the same key is the same order.
+    #[arg(long)]
+    idempotency_key: Option<String>,
+    /// host:port, several with commas.
+    #[arg(long, env = "KAFKA_BROKERS")]
+    brokers: String,
+}
+
+impl Publish {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let requests = self.requests()?;
+        let client = Client::new(&self.brokers)?;
+        for mut request in requests {
+            let order = request.named_order().unwrap_or_else(|| OrderId(Uuid::now_v7()));
+            // Given here, so that the id that is printed is the order's, whoever reads the request.
+            request.order_id = Some(order);
+            client.request(order, &serde_json::to_value(&request)?).await?;
+            println!("{order}");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn requests(&self) -> anyhow::Result<Vec<OrderRequested>> {
+        let Some(file) = &self.file else { return Ok(vec![self.from_options()?]) };
+        let mut text = String::new();
+        if file.as_os_str() == "-" {
+            std::io::stdin().read_to_string(&mut text).context("reading standard input")?;
+        } else {
+            text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        }
+        let requests: Vec<OrderRequested> = serde_json::Deserializer::from_str(&text)
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .with_context(|| {
+                format!(
+                    "{} holds something that is no request; one looks like {}",
+                    file.display(),
+                    r#"{"user_id":1,"payment_method_id":1,"items":[{"product_id":1,"quantity":1}]}"#
+                )
+            })?;
+        ensure!(!requests.is_empty(), "{} holds no request", file.display());
+        Ok(requests)
+    }
+
+    fn from_options(&self) -> anyhow::Result<OrderRequested> {
+        let need = |value: Option<i64>, option: &str| value.with_context(|| format!("{option} is missing"));
+        Ok(OrderRequested {
+            user_id: UserId(need(self.user, "--user")?),
+            payment_method_id: PaymentMethodId(need(self.payment_method, "--payment-method")?),
+            items: vec![RequestedItem { product_id: ProductId(need(self.product, "--product")?), quantity: self.quantity }],
+            order_id: None,
+            idempotency_key: self.idempotency_key.clone(),
+            ship_to: self.ship_to.clone(),
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! `scenarios seed`: the well-known data.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::{seed, stack::Environment};
+
+/// Puts the well-known people and goods in place, in a system that runs. Again: nothing changes.
+#[derive(Debug, Args)]
+pub struct Seed {
+    /// Adds users 1001 to 11000 (1,000,000 JPY and a wallet each) and products 1001 to 2000 (digital, 100 JPY, 1,000,000
+    /// in stock).
+    #[arg(long)]
+    many: bool,
+}
+
+impl Seed {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let environment = running()?;
+        seed::well_known(&environment).await?;
+        println!("the well-known people and goods are in place");
+        if self.many {
+            seed::many(&environment).await?;
+            println!("ten thousand users and a thousand products more are in place");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The running system that the environment names; for commands that start nothing.
+pub(super) fn running() -> anyhow::Result<Environment> {
+    Environment::from_process()?.context(
+        "no running system is named: set KAFKA_BROKERS and DATABASE_URL_…, for example from the file that `scenarios up --env-file F` writes",
+    )
+}

@@ -1,0 +1,36 @@
+//! The seven databases, for those who may look into all of them: the runner and the auditor. No service may.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::Context;
+use secrecy::ExposeSecret;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use crate::stack::{Database, Environment};
+
+/// A small pool for each database; connects when it is first used.
+#[derive(Debug, Clone)]
+pub struct Databases(BTreeMap<Database, PgPool>);
+
+impl Databases {
+    /// # Errors
+    /// If a URL is none.
+    pub fn of(environment: &Environment) -> anyhow::Result<Self> {
+        let pool = |database: Database| {
+            let url = environment.database(database)?.expose_secret();
+            let options: PgConnectOptions = url
+                .parse()
+                .with_context(|| format!("{} is not of the form postgres://user:password@host:port/database", database.variable()))?;
+            let pool = PgPoolOptions::new()
+                .max_connections(4)
+                .acquire_timeout(Duration::from_secs(15))
+                .connect_lazy_with(options.application_name("scenarios"));
+            Ok((database, pool))
+        };
+        Database::ALL.into_iter().map(pool).collect::<anyhow::Result<_>>().map(Databases)
+    }
+
+    pub fn of_service(&self, database: Database) -> &PgPool {
+        &self.0[&database]
+    }
+}

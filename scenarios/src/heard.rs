@@ -1,0 +1,88 @@
+//! An event as somebody hears it who listens to all topics and takes part in nothing.
+
+use chrono::{DateTime, Utc};
+use events::{
+    EventId, OrderId, Publisher,
+    envelope::{self, Envelope},
+    request::OrderRequested,
+};
+use kit::record::Record;
+use serde_json::Value;
+
+/// One event of one order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    pub id: EventId,
+    pub order_id: OrderId,
+    pub event_type: String,
+    /// The publisher's name, or what a foreign source calls itself.
+    pub publisher: String,
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    /// When it was said: `ce_time`, or else the record's timestamp.
+    pub at: DateTime<Utc>,
+    pub causation_id: Option<EventId>,
+    /// The event's data.
+    pub data: Value,
+}
+
+impl Heard {
+    /// None if the record is no event, or about no order.
+    pub fn from_record(record: &Record) -> Option<Heard> {
+        let (envelope, data) = record.with_raw(|raw| envelope::read(raw).map(|(envelope, data)| (envelope, data.into_owned()))).ok()?;
+        let order_id = order_of(record, &envelope, &data)?;
+        let at = envelope.time.or_else(|| DateTime::from_timestamp_millis(i64::try_from(record.timestamp_ms).ok()?))?;
+        Some(Heard {
+            id: envelope.id,
+            order_id,
+            publisher: envelope.source.strip_prefix("/services/").unwrap_or("client").to_owned(),
+            event_type: envelope.event_type,
+            topic: record.topic.clone(),
+            partition: record.partition,
+            offset: record.offset,
+            at,
+            causation_id: envelope.causation_id,
+            data: serde_json::from_slice(&data).ok()?,
+        })
+    }
+
+    /// Why, where the event says so.
+    pub fn reason(&self) -> Option<&str> {
+        self.data.get("reason")?.as_str()
+    }
+
+    /// The event's own fields in a few words, without the order that travels with all of them.
+    pub fn details(&self) -> String {
+        let Some(fields) = self.data.as_object() else { return String::new() };
+        if self.topic == Publisher::Client.topic() {
+            return request_in_words(&self.data);
+        }
+        let own = fields.iter().filter(|(name, _)| *name != "order");
+        let words = own.map(|(name, value)| match value {
+            Value::String(text) if name == "reason" => text.clone(),
+            Value::String(text) => format!("{name} {text}"),
+            other => format!("{name} {other}"),
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn order_of(record: &Record, envelope: &Envelope, data: &[u8]) -> Option<OrderId> {
+    if record.topic == Publisher::Client.topic() {
+        let request: OrderRequested = serde_json::from_slice(data).ok()?;
+        return Some(request.order_id_at(record.at()));
+    }
+    envelope.subject.as_deref().and_then(|subject| subject.parse().ok()).or_else(|| {
+        let data: Value = serde_json::from_slice(data).ok()?;
+        data.get("order")?.get("order_id")?.as_str()?.parse().ok()
+    })
+}
+
+fn request_in_words(data: &Value) -> String {
+    let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_i64).map_or("?".to_owned(), |n| n.to_string());
+    let items = data.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let items: Vec<String> =
+        items.iter().map(|item| format!("{} of product {}", number(item, "quantity"), number(item, "product_id"))).collect();
+    format!("user {} wants {}", number(data, "user_id"), items.join(", "))
+}

@@ -1,0 +1,179 @@
+//! Listening to all topics, without a consumer group: nothing is taken from anybody and no offset is moved.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use anyhow::Context;
+use events::{OrderId, Publisher, publisher::dead_letter_topic};
+use kit::record::Record;
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+};
+use tokio::sync::watch;
+
+use crate::heard::Heard;
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// From where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// All that the topics still keep.
+    Beginning,
+    /// What comes from now on.
+    Now,
+}
+
+/// What has been heard so far.
+#[derive(Debug, Default)]
+struct Tape {
+    orders: HashMap<OrderId, Vec<Heard>>,
+    dead_letters: Vec<Record>,
+}
+
+/// Hears everything that is said; stops when dropped.
+#[derive(Debug)]
+pub struct Listener {
+    tape: Arc<Mutex<Tape>>,
+    changes: watch::Receiver<u64>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The topics of all publishers, and the dead letters of requests.
+pub fn topics() -> Vec<String> {
+    let mut topics: Vec<String> = Publisher::all().map(|publisher| publisher.topic().to_owned()).collect();
+    topics.push(dead_letter_topic(Publisher::Client.topic()));
+    topics
+}
+
+impl Listener {
+    /// Starts listening. When this returns, nothing that is said from now on is missed.
+    ///
+    /// # Errors
+    /// If the broker does not answer.
+    pub async fn start(brokers: &str, since: Since) -> anyhow::Result<Self> {
+        let brokers = brokers.to_owned();
+        let (consumer, _) = tokio::task::spawn_blocking(move || assigned(&brokers, &topics(), since)).await??;
+        let tape = Arc::new(Mutex::new(Tape::default()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (changed, changes) = watch::channel(0);
+        let thread = std::thread::Builder::new()
+            .name("listener".into())
+            .spawn({
+                let (tape, stop) = (tape.clone(), stop.clone());
+                move || listen(&consumer, &tape, &changed, &stop)
+            })
+            .context("starting the listener's thread")?;
+        Ok(Listener { tape, changes, stop, thread: Some(thread) })
+    }
+
+    /// What has been heard of an order, in the order in which it was said.
+    pub fn of(&self, order: OrderId) -> Vec<Heard> {
+        let mut heard = lock(&self.tape).orders.get(&order).cloned().unwrap_or_default();
+        heard.sort_by(|a, b| (a.at, &a.topic, a.offset).cmp(&(b.at, &b.topic, b.offset)));
+        heard
+    }
+
+    /// Requests that nobody could read, as they lie on the dead-letter topic.
+    pub fn dead_letters(&self) -> Vec<Record> {
+        lock(&self.tape).dead_letters.clone()
+    }
+
+    /// Waits until `enough` of what has been heard; false when `bound` has passed first.
+    pub async fn wait(&self, bound: Duration, mut enough: impl FnMut(&Self) -> bool) -> bool {
+        let mut changes = self.changes.clone();
+        let waiting = async {
+            loop {
+                changes.mark_unchanged();
+                if enough(self) || changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(bound, waiting).await;
+        enough(self)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It looks at `stop` several times a second. If it has panicked, that was reported then.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn listen(consumer: &BaseConsumer, tape: &Mutex<Tape>, changed: &watch::Sender<u64>, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        match consumer.poll(Duration::from_millis(100)) {
+            None => {}
+            Some(Err(error)) => tracing::debug!(%error, "Kafka"),
+            Some(Ok(message)) => {
+                let record = Record::from(&message);
+                let mut tape = lock(tape);
+                if record.topic.ends_with("-dlt") {
+                    tape.dead_letters.push(record);
+                } else if let Some(heard) = Heard::from_record(&record) {
+                    tape.orders.entry(heard.order_id).or_default().push(heard);
+                }
+                drop(tape);
+                changed.send_modify(|count| *count += 1);
+            }
+        }
+    }
+}
+
+/// Nobody can leave the tape half written: what is in it is whole, even after a panic elsewhere.
+fn lock(tape: &Mutex<Tape>) -> MutexGuard<'_, Tape> {
+    tape.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A consumer assigned to all partitions of `topics`, and where each ends now. Blocks.
+pub(crate) fn assigned(
+    brokers: &str,
+    topics: &[String],
+    since: Since,
+) -> anyhow::Result<(BaseConsumer, HashMap<(String, i32), i64>)> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("client.id", "scenarios")
+        .set("group.id", "scenarios-listens-without-a-group")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("allow.auto.create.topics", "false")
+        .set("auto.offset.reset", "earliest")
+        .set("fetch.wait.max.ms", "50")
+        .create()
+        .context("creating the Kafka consumer")?;
+    let metadata = consumer.fetch_metadata(None, TIMEOUT).with_context(|| format!("asking {brokers} for its topics"))?;
+    let mut assignment = TopicPartitionList::new();
+    let mut ends = HashMap::new();
+    for topic in metadata.topics().iter().filter(|topic| topics.iter().any(|wanted| wanted == topic.name())) {
+        for partition in topic.partitions() {
+            let (low, high) = consumer
+                .fetch_watermarks(topic.name(), partition.id(), TIMEOUT)
+                .with_context(|| format!("asking where {}/{} ends", topic.name(), partition.id()))?;
+            let from = match since {
+                Since::Beginning => low,
+                Since::Now => high,
+            };
+            assignment.add_partition_offset(topic.name(), partition.id(), Offset::Offset(from))?;
+            if high > low {
+                ends.insert((topic.name().to_owned(), partition.id()), high);
+            }
+        }
+    }
+    consumer.assign(&assignment).context("assigning partitions")?;
+    Ok((consumer, ends))
+}

@@ -1,0 +1,93 @@
+//! Publishing requests, as any client would.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::{SecondsFormat, Utc};
+use events::{EventId, OrderId, Publisher, request::ORDER_REQUESTED};
+use rdkafka::{
+    ClientConfig,
+    message::{Header, OwnedHeaders},
+    producer::{FutureProducer, FutureRecord},
+};
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Publishes what it is given, and waits until the broker has it.
+#[derive(Clone)]
+pub struct Client {
+    producer: FutureProducer,
+}
+
+/// Where a record was put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub partition: i32,
+    pub offset: i64,
+}
+
+impl Client {
+    pub fn new(brokers: &str) -> anyhow::Result<Self> {
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("client.id", "scenarios")
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("partitioner", "murmur2_random")
+            .set("allow.auto.create.topics", "false")
+            .create()
+            .context("creating the Kafka producer")?;
+        Ok(Client { producer })
+    }
+
+    /// Publishes a bare value on `order.requests`: no headers, any bytes, or none at all. A key only serves to choose the
+    /// partition.
+    pub async fn bare(&self, key: Option<&str>, value: Option<&[u8]>) -> anyhow::Result<Place> {
+        self.send(Publisher::Client.topic(), key.map(str::as_bytes), value, OwnedHeaders::new()).await
+    }
+
+    /// Publishes a request with an envelope, keyed by its order.
+    pub async fn request(&self, order: OrderId, data: &serde_json::Value) -> anyhow::Result<Place> {
+        self.event(Publisher::Client.topic(), "/clients/scenarios", ORDER_REQUESTED, order, data).await
+    }
+
+    /// Publishes any event on any topic, as its publisher would.
+    pub async fn event(
+        &self,
+        topic: &str,
+        source: &str,
+        event_type: &str,
+        order: OrderId,
+        data: &serde_json::Value,
+    ) -> anyhow::Result<Place> {
+        let (id, order) = (EventId::new().to_string(), order.to_string());
+        let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        let headers = [
+            ("ce_specversion", "1.0"),
+            ("ce_id", &id),
+            ("ce_type", event_type),
+            ("ce_source", source),
+            ("ce_subject", &order),
+            ("ce_time", &time),
+            ("content-type", "application/json"),
+        ];
+        let headers = headers
+            .into_iter()
+            .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
+        self.send(topic, Some(order.as_bytes()), Some(data.to_string().as_bytes()), headers).await
+    }
+
+    async fn send(
+        &self,
+        topic: &str,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: OwnedHeaders,
+    ) -> anyhow::Result<Place> {
+        let mut record = FutureRecord::<[u8], [u8]>::to(topic).headers(headers);
+        (record.key, record.payload) = (key, value);
+        let delivery = self.producer.send(record, TIMEOUT).await;
+        let delivery = delivery.map_err(|(error, _)| error).with_context(|| format!("publishing on {topic}"))?;
+        Ok(Place { partition: delivery.partition, offset: delivery.offset })
+    }
+}
