@@ -4,3 +4,4 @@ mod desk;
 mod endings;
 mod pairs;
 mod placing;
+mod table;

@@ -105,6 +105,29 @@ fn nothing_but_money_concerns_an_order_that_was_never_heard_of() {
 }
 
 #[test]
+fn an_order_of_one_kind_ends_with_its_money() {
+    for (products, reason) in [([DIGITAL], Reason::Discontinued), ([PHYSICAL], Reason::UnshippableAddress)] {
+        let (mut desk, order) = Desk::with_order(&products);
+        assert_eq!(types(&desk.decide(&refunded(&order, reason).of(&order))), ["OrderCancelled"]);
+    }
+}
+
+/// Also when nothing had been taken yet: a refusal by hand, of an order that was not ready for it.
+#[test]
+fn a_mixed_order_with_a_refusal_waits_for_the_other_side_whatever_the_money_says() {
+    let (mut desk, order) = Desk::with_order(&[DIGITAL, PHYSICAL]);
+    let reason = Reason::UnshippableAddress;
+    for (thing, event) in [
+        (Parcel(Refused(reason)), None),
+        (released(reason), None),
+        (released(reason), None),
+        (Unlock(Undone(reason)), Some("OrderCancelled")),
+    ] {
+        assert_eq!(types(&desk.decide(&thing.of(&order))), event.into_iter().collect::<Vec<_>>(), "{thing:?}");
+    }
+}
+
+#[test]
 fn no_order_times_out_before_its_deadline() {
     let (mut desk, order) = Desk::with_order(&[DIGITAL]);
     assert!(desk.decide(&TimeOut.of(&order)).ignored.is_some());

@@ -1,0 +1,6 @@
+//! The service on a real Postgres: its rows, its deadlines, its API.
+
+mod api;
+mod client;
+mod deadline;
+mod store;
