@@ -15,10 +15,10 @@ pub(super) fn every_order_ends(steps: &Steps) -> Invariant {
     let open: Vec<&OrderRow> = steps.orders.values().filter(|order| !order.is_finished()).collect();
     let findings = open
         .iter()
-        .filter(|order| order.deadline + GRACE < Utc::now())
-        .map(|order| {
-            let late = (Utc::now() - order.deadline).num_seconds();
-            Finding::of(OrderId(order.id), format!("is {} {late} s after its deadline", order.status))
+        .filter_map(|order| {
+            let late = Utc::now() - order.deadline?;
+            let what = format!("is {} {} s after its deadline", order.status, late.num_seconds());
+            (late > GRACE).then(|| Finding::of(OrderId(order.id), what))
         })
         .collect();
     Invariant {
@@ -111,7 +111,7 @@ mod tests {
             reason: None,
             currency: "JPY".into(),
             total_amount: 100,
-            deadline: Utc::now(),
+            deadline: Some(Utc::now()),
             physical,
             digital,
         }

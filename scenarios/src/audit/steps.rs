@@ -17,7 +17,8 @@ pub struct OrderRow {
     pub reason: Option<String>,
     pub currency: String,
     pub total_amount: i64,
-    pub deadline: DateTime<Utc>,
+    /// None for an order that was rejected before it began.
+    pub deadline: Option<DateTime<Utc>>,
     pub physical: bool,
     pub digital: bool,
 }
@@ -78,8 +79,8 @@ impl Steps {
             .await?,
             payments: rows(
                 pool(Database::Payments),
-                "select order_id, amount, currency, status, method_type
-                 from payment_transactions left join payment_methods m on m.id = payment_method_id",
+                "select t.order_id, t.amount, t.currency, t.status, m.method_type
+                 from payment_transactions t left join payment_methods m on m.id = t.payment_method_id",
                 |row: &Transaction| row.order_id,
             )
             .await?,
