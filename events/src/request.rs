@@ -32,10 +32,10 @@ pub struct RequestedItem {
 }
 
 impl OrderRequested {
-    /// Which order this request means: the id that it names, else the one of its idempotency key.
+    /// Which order this request means: the id that it names, else the one of its idempotency key. An empty key is none.
     pub fn named_order(&self) -> Option<OrderId> {
-        self.order_id
-            .or_else(|| self.idempotency_key.as_deref().map(|key| OrderId::from_idempotency_key(self.user_id, key)))
+        let key = self.idempotency_key.as_deref().filter(|key| !key.is_empty());
+        self.order_id.or_else(|| key.map(|key| OrderId::from_idempotency_key(self.user_id, key)))
     }
 
     /// Which order this request means when it was read from Kafka: without a name of its own, the record's place is its name.

@@ -72,7 +72,10 @@ async fn operate(
         Request { idempotency_key: idempotency_key(&headers)?, payment_id, command: command(operation, &body)? };
 
     let settings = gateway.settings();
-    if let Command::Authorize(charge) = &request.command {
+    // The bank is asked about new payments only; a voided one is refused without it.
+    if let Command::Authorize(charge) = &request.command
+        && gateway.books.payment(payment_id).is_none()
+    {
         tokio::time::sleep(settings.bank_takes(&charge.token)).await;
     }
     let trouble = settings.failure_rate.draw();
