@@ -1,5 +1,7 @@
 //! The whole choreography, put together from what each service says of itself. No service knows it.
 
+use std::collections::BTreeMap;
+
 use events::Publisher;
 use kit::{Service, table::{Line, Trigger}};
 
@@ -53,6 +55,23 @@ pub fn markdown() -> String {
             let says: Vec<String> = line.says.iter().map(|says| format!("`{says}`")).collect();
             text.push_str(&format!("| {} | {on} | {} | {} |\n", part.service, line.decision, says.join(", ")));
         }
+    }
+    text
+}
+
+/// The picture of the README, in Mermaid: who hears which events of whom.
+pub fn mermaid() -> String {
+    let mut heard: BTreeMap<(Publisher, Publisher), Vec<&str>> = BTreeMap::new();
+    for part in parts() {
+        for line in part.lines {
+            if let Trigger::Event { event_type, publisher } = line.trigger {
+                heard.entry((publisher, part.service)).or_default().push(event_type);
+            }
+        }
+    }
+    let mut text = String::from("flowchart LR\n");
+    for ((from, to), events) in heard {
+        text.push_str(&format!("    {from} -- \"{}\" --> {to}\n", events.join("<br/>")));
     }
     text
 }
