@@ -49,6 +49,10 @@ impl InFlight {
         self.records[slot].load(Ordering::Acquire) == 0
     }
 
+    pub(crate) fn is_all_empty(&self) -> bool {
+        (0..BATCHES).all(|slot| self.is_empty(slot))
+    }
+
     /// Notes a refusal; the first one counts, the others follow from it.
     pub(crate) fn refuse(&self, refusal: Refusal) {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(refusal);

@@ -49,6 +49,7 @@
 pub mod replay;
 
 mod candidate;
+mod client;
 mod gap;
 mod in_flight;
 mod leadership;

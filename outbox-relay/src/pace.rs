@@ -57,6 +57,11 @@ impl Pace {
         }
     }
 
+    /// News of a commit cut a pause short: more is likely to come.
+    pub(crate) fn woken(&mut self) {
+        self.next = SOON;
+    }
+
     fn double(&mut self, longest: Duration) -> Duration {
         let pause = self.next.min(longest);
         self.next = (self.next * 2).min(self.longest);
@@ -78,6 +83,9 @@ mod tests {
             assert_eq!(pace.after(Found::Nothing, MS), Pause { length: length * MS, wakeable: true });
         }
         pace.after(Found::Some, MS);
+        assert_eq!(pace.after(Found::Nothing, MS).length, MS);
+        assert_eq!(pace.after(Found::Nothing, MS).length, 2 * MS);
+        pace.woken();
         assert_eq!(pace.after(Found::Nothing, MS).length, MS);
     }
 

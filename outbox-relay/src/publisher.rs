@@ -9,11 +9,12 @@ use std::{
 use kit::config::Kafka;
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{BaseRecord, ThreadedProducer},
+    producer::BaseRecord,
 };
 
 use crate::{
-    in_flight::{Acknowledgements, BATCHES, InFlight, Refusal},
+    client::Client,
+    in_flight::{BATCHES, InFlight, Refusal},
     outbox::OutboxRow,
     record::Routes,
     relay::PROGRAM,
@@ -22,7 +23,7 @@ use crate::{
 
 /// A producer for one database. After a refusal it is of no use any more: everything in it is discarded with it.
 pub(crate) struct Publisher {
-    producer: ThreadedProducer<Acknowledgements>,
+    client: Client,
     in_flight: Arc<InFlight>,
     batches: VecDeque<Batch>,
     next_slot: usize,
@@ -56,16 +57,16 @@ pub(crate) struct Arrived {
 impl Publisher {
     pub(crate) fn new(kafka: &Kafka, timing: Timing) -> Result<Self, KafkaError> {
         let in_flight = Arc::new(InFlight::default());
-        let producer = kafka
-            .producer(PROGRAM)
+        let mut config = kafka.producer(PROGRAM);
+        config
             .set("message.timeout.ms", timing.message_timeout().as_millis().to_string())
             // A record that fails takes all that follow it along.
             .set("enable.gapless.guarantee", "true")
             // Bounds the memory of a relay whose broker is away.
-            .set("queue.buffering.max.kbytes", "65536")
-            .create_with_context(Acknowledgements(Arc::clone(&in_flight)))?;
+            .set("queue.buffering.max.kbytes", "65536");
+        let client = Client::new(&config, Arc::clone(&in_flight))?;
         Ok(Publisher {
-            producer,
+            client,
             in_flight,
             batches: VecDeque::with_capacity(BATCHES),
             next_slot: 0,
@@ -90,18 +91,16 @@ impl Publisher {
         let (topic, headers) = self.routes.topic_and_headers(row);
         let record = BaseRecord::with_opaque_to(topic, slot).key(row.aggregateid).payload(row.payload).headers(headers);
         self.in_flight.add(slot);
-        match self.producer.send(record) {
-            Ok(()) => Ok(()),
-            Err((error, record)) => {
-                let topic = record.topic.to_owned();
-                self.in_flight.remove(slot);
-                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) {
-                    return Err(NotTaken::Full);
-                }
-                self.in_flight.refuse(Refusal { topic, event_id: Some(row.id.to_string()), error: error.to_string() });
-                Err(NotTaken::Refused)
-            }
+        let Err(error) = self.client.send(record) else {
+            return Ok(());
+        };
+        self.in_flight.remove(slot);
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) {
+            return Err(NotTaken::Full);
         }
+        let (topic, event_id) = (topic.to_owned(), Some(row.id.to_string()));
+        self.in_flight.refuse(Refusal { topic, event_id, error: error.to_string() });
+        Err(NotTaken::Refused)
     }
 
     /// Closes the batch, which ends with `last_seq`.
@@ -111,6 +110,7 @@ impl Publisher {
         if rows > 0 {
             self.batches.push_back(Batch { slot, rows, last_seq, handed_over_at: Instant::now() });
             self.next_slot = (slot + 1) % BATCHES;
+            self.client.listen();
         }
     }
 
@@ -148,6 +148,6 @@ impl Publisher {
     /// Discards everything that has not arrived. Returns when none of it can be sent any more.
     pub(crate) async fn discard(self) {
         // Dropping purges queue and requests and waits for the client's threads. A panic in there has been reported.
-        let _ = tokio::task::spawn_blocking(move || drop(self.producer)).await;
+        let _ = tokio::task::spawn_blocking(move || drop(self.client)).await;
     }
 }

@@ -44,17 +44,20 @@ impl Tenure {
                 }
             };
             let pause = pace.after(found, looked_at.elapsed());
-            self.rest(pause, &wake, shutdown).await?;
+            self.rest(pause, &mut pace, &wake, shutdown).await?;
         }
         Ok(())
     }
 
-    /// Waits for the time of the next look; meanwhile tends to what is in flight.
-    async fn rest(&mut self, pause: Pause, wake: &Wake, shutdown: &Shutdown) -> Result<(), Lost> {
+    /// Waits until it is time for the next look; meanwhile tends to what is in flight.
+    async fn rest(&mut self, pause: Pause, pace: &mut Pace, wake: &Wake, shutdown: &Shutdown) -> Result<(), Lost> {
         let until = Instant::now() + pause.length;
         while Instant::now() < until {
             tokio::select! {
-                () = wake.called(), if pause.wakeable => break,
+                () = wake.called(), if pause.wakeable => {
+                    pace.woken();
+                    break;
+                }
                 () = shutdown.requested() => break,
                 () = tokio::time::sleep_until(until.into()) => break,
                 () = self.something_arrives() => self.tend().await?,
