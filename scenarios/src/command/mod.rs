@@ -3,6 +3,7 @@
 mod exec;
 mod list;
 mod publish;
+mod ready;
 mod run;
 mod seed;
 mod trace;
@@ -23,6 +24,7 @@ pub enum Command {
     Publish(publish::Publish),
     Trace(trace::Trace),
     Verify(verify::Verify),
+    Ready(ready::Ready),
     Exec(exec::Exec),
 }
 
@@ -40,6 +42,7 @@ impl Command {
             Self::Publish(publish) => publish.run().await,
             Self::Trace(trace) => trace.run().await,
             Self::Verify(verify) => verify.run().await,
+            Self::Ready(ready) => ready.run().await,
             Self::Exec(exec) => exec.run().await,
         }
     }
