@@ -7,23 +7,29 @@ use std::{
 
 use anyhow::Context;
 use kit::config::Kafka;
-use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::{
+    ClientContext,
+    config::RDKafkaLogLevel,
+    error::KafkaError,
+    producer::{BaseProducer, DeliveryResult, Producer, ProducerContext},
+};
 
 /// An answer is good for this long.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// And has to come within this.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// Asks for the cluster's metadata now and then, with a client of its own.
+/// Asks for the cluster's metadata now and then, with a client of its own. Says when the broker goes and when it comes back.
 pub(crate) struct Broker {
-    client: Arc<BaseProducer>,
+    client: Arc<BaseProducer<Quiet>>,
     answered_at: Option<Instant>,
+    away: bool,
 }
 
 impl Broker {
     pub(crate) fn new(kafka: &Kafka) -> anyhow::Result<Self> {
-        let client = kafka.client("outbox-relay").create().context("making the Kafka client")?;
-        Ok(Broker { client: Arc::new(client), answered_at: None })
+        let client = kafka.client("outbox-relay").create_with_context(Quiet).context("making the Kafka client")?;
+        Ok(Broker { client: Arc::new(client), answered_at: None, away: false })
     }
 
     /// Whether it answers; asks only if it has not for a while.
@@ -37,7 +43,33 @@ impl Broker {
             client.poll(Duration::ZERO);
             client.client().fetch_metadata(None, ANSWER_WITHIN).map(drop)
         });
-        self.answered_at = matches!(asked.await, Ok(Ok(()))).then(Instant::now);
-        self.answered_at.is_some()
+        let answer = asked.await.context("asking the broker").and_then(|answer| Ok(answer?));
+        self.answered_at = answer.is_ok().then(Instant::now);
+        match answer {
+            Ok(()) if self.away => tracing::info!("the broker answers again"),
+            Err(error) if !self.away => tracing::warn!("the broker does not answer: {error:#}"),
+            _ => {}
+        }
+        self.away = self.answered_at.is_none();
+        !self.away
     }
+}
+
+/// Leaves it to us to say what matters.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(facility, message, "the Kafka client says");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "trouble with the broker");
+    }
+}
+
+impl ProducerContext for Quiet {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _result: &DeliveryResult<'_>, (): ()) {}
 }

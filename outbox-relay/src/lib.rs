@@ -13,7 +13,7 @@
 //! commits, and it is enough to publish strictly by `seq`. But numbers of *different* transactions become visible in any
 //! order, and a transaction that rolls back never shows its number. So a cursor alone (`where seq > $1`) loses rows: it
 //! passes a number that becomes visible a moment later. The relay stops at a missing number and finds out what it is
-//! ([`gap`], [`writers`]): whoever draws a number holds a row-exclusive lock on `outbox` from before the draw until the
+//! (`gap.rs`, `writers.rs`): whoever draws a number holds a row-exclusive lock on `outbox` from before the draw until the
 //! end of the transaction. The relay notes who holds that lock; when all of them have ended, what a new read still does
 //! not show was rolled back and is passed. A gap that lasts is reported together with the session that holds it open.
 //!
@@ -23,11 +23,11 @@
 //! wait for every transaction of the server, in whichever database; the lock is held by those alone that matter.
 //!
 //! # Who publishes
-//! One relay leads, any number stand by ([`leadership`]). The row in `relay_cursor` carries an `epoch` that each change of
+//! One relay leads, any number stand by (`leadership.rs`). The row in `relay_cursor` carries an `epoch` that each change of
 //! hands raises; the leader holds a session lock named by its epoch and a lease in that row. The session lock free: the
 //! leader's session is gone, a standby takes over at once. The lease over: the leader is frozen, a standby takes over
 //! without it. Whoever finds another epoch than its own in the row stops. Before each send the leader makes sure, by a
-//! monotonic clock, that the client will have given the record up before the lease ends ([`lease`]), so a relay
+//! monotonic clock, that the client will have given the record up before the lease ends (`lease.rs`), so a relay
 //! that was stopped and resumes fails what it had queued rather than sending it late. (A suspended virtual machine stops
 //! that clock too: then a few rows are repeated.)
 //!
