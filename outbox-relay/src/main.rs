@@ -119,7 +119,8 @@ async fn serve(options: Serve, metrics: PrometheusHandle) -> anyhow::Result<()> 
 async fn judge(readiness: Readiness, relays: Vec<Relay>, mut broker: Broker, shutdown: Shutdown) -> anyhow::Result<()> {
     while shutdown.sleep(Duration::from_millis(200)).await {
         let served = relays.iter().all(|relay| relay.standing() != Standing::Away);
-        readiness.set(served && broker.answers().await);
+        let answers = broker.answers().await;
+        readiness.set(served && answers);
     }
     readiness.set(false);
     Ok(())
