@@ -12,14 +12,14 @@ use super::{Finding, Invariant, Steps};
 
 /// A booking of the gateway's ledger; the last one of a payment tells how it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct Booking {
-    payment_id: String,
-    state: String,
+pub struct Booking {
+    pub payment_id: String,
+    pub state: String,
     /// Absent where a payment was voided before it was authorized.
     #[serde(default)]
-    amount: i64,
+    pub amount: i64,
     #[serde(default)]
-    currency: String,
+    pub currency: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -27,15 +27,20 @@ struct Ledger {
     entries: Vec<Booking>,
 }
 
-pub(super) async fn agrees(environment: &Environment, steps: &Steps) -> anyhow::Result<Invariant> {
+/// The gateway's ledger, oldest booking first.
+pub(super) async fn bookings(environment: &Environment) -> anyhow::Result<Vec<Booking>> {
     let url = format!("{}/v1/ledger", environment.gateway()?);
     let answer = reqwest::get(&url).await.and_then(reqwest::Response::error_for_status);
     let ledger: Ledger = answer.with_context(|| format!("GET {url}"))?.json().await.with_context(|| format!("reading {url}"))?;
-    let charges: HashMap<String, Booking> =
-        ledger.entries.into_iter().map(|booking| (booking.payment_id.clone(), booking)).collect();
+    Ok(ledger.entries)
+}
+
+pub(super) fn agrees(steps: &Steps, bookings: &[Booking]) -> Invariant {
+    let charges: HashMap<&str, &Booking> =
+        bookings.iter().map(|booking| (booking.payment_id.as_str(), booking)).collect();
     let cards = steps.payments.iter().filter(|(_, payment)| payment.method_type.as_deref() == Some("card"));
     let ours = cards.clone().filter_map(|(order, payment)| {
-        let charge = charges.get(&order.to_string());
+        let charge = charges.get(order.to_string().as_str());
         let state = charge.map(|charge| charge.state.as_str());
         if !fits(&payment.status, state) {
             let state = state.unwrap_or("unknown");
@@ -53,11 +58,11 @@ pub(super) async fn agrees(environment: &Environment, steps: &Steps) -> anyhow::
         (!known).then(|| Finding::general(format!("the gateway has a charge {} that is {} and no payment of ours", charge.payment_id, charge.state)))
     });
     let findings = ours.chain(strangers).collect();
-    Ok(Invariant {
+    Invariant {
         what: "the gateway's ledger agrees with the payments",
         looked_at: format!("{} card payments, {} charges", cards.count(), charges.len()),
         findings,
-    })
+    }
 }
 
 /// Whether the gateway's state fits our status.

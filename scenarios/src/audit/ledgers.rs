@@ -6,7 +6,7 @@ use crate::{databases::Databases, stack::Database};
 
 /// A buyer's balance beside what orders did to it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub(super) struct BalanceRow {
+pub struct BalanceRow {
     pub user_id: i64,
     pub currency: String,
     pub balance: i64,
@@ -19,7 +19,7 @@ pub(super) struct BalanceRow {
 
 /// A product's stock beside what orders did to it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub(super) struct StockRow {
+pub struct StockRow {
     pub product_id: i64,
     pub stock_quantity: i64,
     pub reserved_quantity: i64,
@@ -28,8 +28,9 @@ pub(super) struct StockRow {
     pub taken: i64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ledgers {
+/// Both ledgers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledgers {
     pub balances: Vec<BalanceRow>,
     pub stock: Vec<StockRow>,
 }

@@ -28,16 +28,9 @@ create table outbox (
 create table outbox_default partition of outbox default;
 create index outbox_by_seq on outbox (seq);
 
--- A number of `outbox_seq` that nobody can see is either in flight or lost. The relay tells the two apart by asking
--- whether all transactions that ran when it saw the gap have ended. For that, whoever draws a number must have a
--- transaction id before drawing.
-create function outbox_assigns_transaction_id() returns trigger language plpgsql as $$
-begin
-    perform pg_current_xact_id();
-    return null;
-end $$;
-create trigger outbox_assigns_transaction_id before insert on outbox
-    for each statement execute function outbox_assigns_transaction_id();
+-- A number of `outbox_seq` that nobody can see is either in flight or lost. The relay tells the two apart by the lock that
+-- an insert into `outbox` holds from before the draw until the end of its transaction. So: insert into `outbox`, never into
+-- one of its partitions, and never draw a number by hand.
 
 -- How far the relay is, and who it is. `epoch` rises with every change of hands: who finds another number than his own
 -- has been replaced and stops.

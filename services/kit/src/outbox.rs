@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use crate::{says::Said, store::StoreError};
 
-/// The largest payload, in bytes: what Kafka takes by default, less room for headers.
-pub const MAX_PAYLOAD_BYTES: usize = 900_000;
+/// The largest payload, in bytes: what Kafka takes by default, less room for headers and for the spaces that `jsonb` puts
+/// behind commas and colons.
+pub const MAX_PAYLOAD_BYTES: usize = 700_000;
 
 /// One event on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]

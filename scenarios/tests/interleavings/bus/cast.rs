@@ -1,0 +1,56 @@
+//! Everyone who takes part.
+
+use std::time::Duration;
+
+use account::Account;
+use entitlement::Entitlement;
+use events::Publisher;
+use inventory::Inventory;
+use notification::Notification;
+use order::Orders;
+use payment::Payment;
+use shipping::Shipping;
+
+use super::player::{Part, Player};
+
+/// The seven services. A mutant is a cast in which one of them has been changed.
+pub(crate) struct Cast {
+    pub(crate) order: Player<Orders>,
+    pub(crate) account: Player<Account>,
+    pub(crate) payment: Player<Payment>,
+    pub(crate) inventory: Player<Inventory>,
+    pub(crate) shipping: Player<Shipping>,
+    pub(crate) entitlement: Player<Entitlement>,
+    pub(crate) notification: Player<Notification>,
+}
+
+impl Default for Cast {
+    fn default() -> Self {
+        Cast {
+            // With no time at all, an order may time out at any moment while it is pending.
+            order: Player::new(Orders { timeout: Duration::ZERO }),
+            account: Player::new(Account),
+            payment: Player::new(Payment),
+            inventory: Player::new(Inventory),
+            shipping: Player::new(Shipping),
+            entitlement: Player::new(Entitlement),
+            notification: Player::new(Notification::default()),
+        }
+    }
+}
+
+impl Cast {
+    /// A service by its name; clients take no part.
+    pub(crate) fn part(&self, service: Publisher) -> &dyn Part {
+        match service {
+            Publisher::Order => &self.order,
+            Publisher::Account => &self.account,
+            Publisher::Payment => &self.payment,
+            Publisher::Inventory => &self.inventory,
+            Publisher::Shipping => &self.shipping,
+            Publisher::Entitlement => &self.entitlement,
+            Publisher::Notification => &self.notification,
+            Publisher::Client => panic!("clients hear nothing"),
+        }
+    }
+}
