@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use futures::TryStreamExt;
+use kit::crash;
 use sqlx::FromRow;
 
 use super::{Step, Tenure};
@@ -60,6 +61,9 @@ impl Tenure {
         }
         drop(rows);
         self.publisher.seal(taken, self.handed);
+        if taken > 0 {
+            crash::point("relay.sent");
+        }
         self.gaps.read_ended(gap.clone(), Instant::now());
         Ok(match (taken, gap) {
             (0, Some(missing)) => Step::Gap(missing),

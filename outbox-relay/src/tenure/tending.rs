@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use kit::crash;
+
 use super::{BATCH_ROWS, Tenure};
 use crate::{Lost, in_flight::Refusal, leadership, lost::answered, outbox, publisher::Publisher};
 
@@ -13,6 +15,7 @@ impl Tenure {
         let (arrived, outcome) = self.publisher.arrived(Instant::now());
         if let Some(last_seq) = arrived.last_seq {
             self.acknowledged = last_seq;
+            crash::point("relay.acknowledged");
             self.meters.published.increment(arrived.rows as u64);
             self.batch_rows = (self.batch_rows * 2).min(BATCH_ROWS);
             self.backoff.reset();
@@ -52,6 +55,9 @@ impl Tenure {
         let save = leadership::save(&mut self.session, self.epoch, self.acknowledged, lease);
         if !answered(lease, save).await? {
             return Err(Lost::Replaced { epoch: self.epoch });
+        }
+        if self.acknowledged > self.saved {
+            crash::point("relay.saved");
         }
         self.lease.renewed(asked_at);
         (self.saved, self.saved_at) = (self.acknowledged, asked_at);

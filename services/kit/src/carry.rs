@@ -4,6 +4,7 @@ use std::{collections::VecDeque, future::Future, ops::Range, time::Duration};
 
 use crate::{
     backoff::Backoff,
+    crash,
     service::Service,
     shutdown::Shutdown,
     store::{Remedy, StoreError},
@@ -81,5 +82,6 @@ async fn once<S: Service>(
     if !refusals.deliver(start, staged.outcomes()).await {
         return Ok(None);
     }
+    crash::point("batch.before-commit");
     staged.commit().await.map(Some)
 }

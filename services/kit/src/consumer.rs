@@ -19,6 +19,7 @@ use crate::{
     backoff::Backoff,
     carry::{Refusals, carry},
     config::Config,
+    crash,
     dead_letter::DeadLetters,
     ops::Readiness,
     parked,
@@ -125,7 +126,9 @@ impl<S: Service> Consumer<S> {
         while !self.shutdown.is_requested() {
             let batch = self.poll();
             if !batch.positions.is_empty() && runtime.block_on(self.process(&batch)) {
+                crash::point("consumer.before-offsets");
                 self.store(&batch.positions);
+                crash::point("consumer.after-offsets");
             }
         }
     }
@@ -199,6 +202,7 @@ impl<S: Service> Consumer<S> {
             if !self.dead_letters.publish(record, "Unreadable", &unreadable.to_string()).await {
                 return false;
             }
+            crash::point("consumer.after-dead-letter");
         }
         if batch.incoming.is_empty() {
             return true;

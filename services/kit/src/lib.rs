@@ -11,6 +11,7 @@
 pub mod attempts;
 pub mod barrier;
 pub mod config;
+pub mod crash;
 pub mod inbox;
 pub mod keeping;
 pub mod ops;

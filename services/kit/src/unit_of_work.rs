@@ -15,7 +15,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::{
-    attempts, inbox,
+    attempts, crash, inbox,
     journal::Journal,
     outbox::{self, Outgoing},
     says::Says,
@@ -143,9 +143,13 @@ impl<S: Service> UnitOfWork<S> {
         let mut tries = 0;
         loop {
             let done = match self.stage(&batch).await {
-                Ok(staged) => staged.commit().await,
+                Ok(staged) => {
+                    crash::point("request.before-commit");
+                    staged.commit().await
+                }
                 Err(error) => Err(error),
             };
+            crash::point("request.after-commit");
             tries += 1;
             match done {
                 Ok(outcomes) => {

@@ -9,6 +9,7 @@ use super::{Answer, Attempt, Next, Outside, RetryPolicy, store};
 use crate::{
     backoff::Backoff,
     carry::{NoRefusals, carry},
+    crash,
     service::Service,
     shutdown::Shutdown,
     unit_of_work::{Incoming, Origin, UnitOfWork},
@@ -68,9 +69,11 @@ async fn claim<S: Service, O: Outside<S::Command>>(
     let mut db = work.pool().acquire().await?;
     let claimed = store::claim(&mut db, free as i64, LEASE).await?;
     for attempt in claimed {
+        crash::point("attempts.claimed");
         let outside = outside.clone();
         calls.spawn(async move {
             let answer = outside.call(&attempt).await;
+            crash::point("attempts.called");
             (attempt, answer)
         });
     }
@@ -117,6 +120,7 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
         return;
     }
     let Some(results) = carry(work, &answered, &NoRefusals, shutdown).await else { return };
+    crash::point("attempts.settled");
     for (incoming, result) in answered.iter().zip(results) {
         if let (Err(error), Origin::Attempt { id, .. }) = (result, incoming.origin) {
             tracing::error!(%error, kind = incoming.what, "the answer cannot be processed: parked");
