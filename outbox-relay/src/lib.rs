@@ -46,8 +46,6 @@
 //! before anything is written. Should it happen all the same, the event is neither dropped nor overtaken: the relay stops
 //! before it, logs an error that names it, counts it in `relay_refused_total`, and tries again until the broker takes it.
 
-pub mod replay;
-
 mod candidate;
 mod client;
 mod gap;
@@ -58,9 +56,12 @@ mod lost;
 mod meters;
 mod outbox;
 mod pace;
+mod program;
 mod publisher;
 mod record;
 mod relay;
+mod replay;
+mod span;
 mod stall;
 mod tenure;
 mod timing;
@@ -71,5 +72,6 @@ pub use candidate::{Candidacy, Candidate};
 pub use lost::Lost;
 pub use relay::{Relay, Standing};
 pub use replay::replay;
+pub use span::Span;
 pub use tenure::{Drained, Step, Tenure};
 pub use timing::Timing;

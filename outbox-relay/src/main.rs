@@ -15,7 +15,7 @@ use kit::{
     telemetry,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use outbox_relay::{Relay, Standing, Timing, replay::Span};
+use outbox_relay::{Relay, Span, Standing, Timing};
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 

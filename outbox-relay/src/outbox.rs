@@ -8,7 +8,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use crate::{relay::PROGRAM, replay::Span};
+use crate::{program::PROGRAM, span::Span};
 
 /// One event, borrowed from the row that it came in.
 #[derive(Debug, sqlx::FromRow)]

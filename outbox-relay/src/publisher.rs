@@ -17,7 +17,7 @@ use crate::{
     in_flight::{BATCHES, InFlight, Refusal},
     outbox::OutboxRow,
     record::Routes,
-    relay::PROGRAM,
+    program::PROGRAM,
     timing::Timing,
 };
 

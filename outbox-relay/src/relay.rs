@@ -6,10 +6,8 @@ use kit::{Backoff, config::Kafka, shutdown::Shutdown};
 use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 use tokio::sync::watch;
 
-use crate::{Candidacy, Candidate, Lost, Timing, lost::answered, outbox::session_options};
+use crate::{Candidacy, Candidate, Lost, Timing, lost::answered, outbox::session_options, program::PROGRAM};
 
-/// The name under which databases and brokers know us.
-pub(crate) const PROGRAM: &str = "outbox-relay";
 /// A standby tries so often whether the leader is gone.
 const STANDBY_POLL: Duration = Duration::from_millis(200);
 

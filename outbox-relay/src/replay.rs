@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use kit::config::Kafka;
 use sqlx::{ConnectOptions, FromRow, postgres::PgConnectOptions};
@@ -13,17 +12,11 @@ use crate::{
     in_flight::BATCHES,
     outbox::{self, OutboxRow, session_options},
     publisher::{NotTaken, Publisher},
+    span::Span,
 };
 
 /// A broker that takes longer to acknowledge ends the replay.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// From when to when events were written; `until` is not part of it.
-#[derive(Debug, Clone, Copy)]
-pub struct Span {
-    pub since: DateTime<Utc>,
-    pub until: DateTime<Utc>,
-}
 
 /// Publishes the retained rows of a span again, in their order, and returns how many. Moves no cursor, and leaves out
 /// what has not been published yet, so that nothing overtakes it. Needs no leadership: a repetition does no harm.

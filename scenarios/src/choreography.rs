@@ -48,12 +48,7 @@ pub fn markdown() -> String {
     let mut text = String::from("| service | on | decision | says |\n|---|---|---|---|\n");
     for part in parts() {
         for line in part.lines {
-            let on = match line.trigger {
-                Trigger::Event { event_type, .. } => format!("`{event_type}`"),
-                Trigger::Other(occasion) => occasion.to_owned(),
-            };
-            let says: Vec<String> = line.says.iter().map(|says| format!("`{says}`")).collect();
-            text.push_str(&format!("| {} | {on} | {} | {} |\n", part.service, line.decision, says.join(", ")));
+            text.push_str(&format!("| {} {}\n", part.service, line.to_markdown()));
         }
     }
     text

@@ -4,10 +4,10 @@ use events::{OrderId, Reason};
 use sqlx::PgPool;
 
 use crate::{
+    check::Check,
     databases::Databases,
     ending::{Ending, Rows},
     heard::Heard,
-    play::Check,
     stack::Database,
     stage::Stage,
     timeline,

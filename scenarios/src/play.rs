@@ -9,19 +9,13 @@ use uuid::Uuid;
 
 use crate::{
     cast::{Good, Person},
+    check::Check,
     ending::Ending,
     judge,
     listener::Listener,
     stack::Database,
     stage::Stage,
 };
-
-/// Something that was expected, and how it was not met.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    pub what: String,
-    pub failure: Option<String>,
-}
 
 /// A scenario on the stage. Collects what was checked; nothing fails before the end, so that everything is told.
 pub struct Play {

@@ -8,7 +8,8 @@ use owo_colors::{OwoColorize, Stream::Stdout};
 use crate::{
     audit::Report,
     catalogue::Scenario,
-    play::{Check, Play},
+    check::Check,
+    play::Play,
     stage::Stage,
     timeline,
 };

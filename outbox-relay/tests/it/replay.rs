@@ -1,7 +1,7 @@
 //! Publishing again.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use outbox_relay::{replay, replay::Span};
+use outbox_relay::{Span, replay};
 
 use crate::support::{append_at, in_a_world, lead};
 

@@ -5,7 +5,7 @@ use events::{Currency, EventId, Order, Reason, UserId};
 use kit::{
     StoreError,
     testing::{TestDatabase, commit, digital, event, event_with_id, order},
-    unit_of_work::{Incoming, Outcome},
+    incoming::{Incoming, Outcome},
 };
 
 const GIVE_BACK: Ask = Ask::GiveBack(Reason::OutOfStock);

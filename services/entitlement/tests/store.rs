@@ -5,7 +5,7 @@ use events::{EventId, Order, Reason};
 use kit::{
     StoreError,
     testing::{TestDatabase, commit, digital, event, event_with_id, order, physical},
-    unit_of_work::{Incoming, Outcome},
+    incoming::{Incoming, Outcome},
 };
 
 const REVOKE: Ask = Ask::Revoke(Reason::UnshippableAddress);

@@ -6,7 +6,7 @@ use kit::{
     StoreError,
     store::Remedy,
     testing::{TestDatabase, commit, event, event_with_id, order, physical},
-    unit_of_work::{Incoming, Outcome},
+    incoming::{Incoming, Outcome},
 };
 
 const TAKE_BACK: Ask = Ask::TakeBack(Reason::UnshippableAddress);

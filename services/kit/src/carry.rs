@@ -8,7 +8,8 @@ use crate::{
     service::Service,
     shutdown::Shutdown,
     store::{Remedy, StoreError},
-    unit_of_work::{Incoming, Outcome, UnitOfWork},
+    incoming::{Incoming, Outcome},
+    unit_of_work::UnitOfWork,
 };
 
 /// What has to be done with refused events before their batch may be committed.

@@ -27,7 +27,8 @@ use crate::{
     service::Service,
     shutdown::Shutdown,
     table::Table,
-    unit_of_work::{Incoming, Origin, Outcome, UnitOfWork},
+    incoming::{Incoming, Origin, Outcome},
+    unit_of_work::UnitOfWork,
 };
 
 /// How long a poll waits for a first record.

@@ -4,7 +4,7 @@ use events::OrderId;
 
 use crate::{
     service::Service,
-    unit_of_work::{Incoming, Origin, Outcome},
+    incoming::{Incoming, Origin, Outcome},
 };
 
 struct Entry {

@@ -13,6 +13,7 @@ pub mod barrier;
 pub mod config;
 pub mod crash;
 pub mod inbox;
+pub mod incoming;
 pub mod keeping;
 pub mod ops;
 pub mod outbox;

@@ -33,6 +33,18 @@ pub struct Line {
     pub says: &'static [&'static str],
 }
 
+impl Line {
+    /// The line as cells of a Markdown table: on, decision, says. In the documents of the services and in the README.
+    pub fn to_markdown(&self) -> String {
+        let on = match self.trigger {
+            Trigger::Event { event_type, .. } => format!("`{event_type}`"),
+            Trigger::Other(occasion) => occasion.to_owned(),
+        };
+        let says: Vec<String> = self.says.iter().map(|says| format!("`{says}`")).collect();
+        format!("| {on} | {} | {} |", self.decision, says.join(", "))
+    }
+}
+
 type Read<C> = Box<dyn Fn(&Envelope, &Record, &[u8]) -> Result<C, Unreadable> + Send + Sync>;
 
 /// What one service consumes, decides and says.

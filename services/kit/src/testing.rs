@@ -22,7 +22,8 @@ use uuid::Uuid;
 
 use crate::{
     service::Service,
-    unit_of_work::{Incoming, Origin, Outcome, UnitOfWork},
+    incoming::{Incoming, Origin, Outcome},
+    unit_of_work::UnitOfWork,
     wake::Wake,
 };
 

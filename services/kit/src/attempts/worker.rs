@@ -12,7 +12,8 @@ use crate::{
     crash,
     service::Service,
     shutdown::Shutdown,
-    unit_of_work::{Incoming, Origin, UnitOfWork},
+    incoming::{Incoming, Origin},
+    unit_of_work::UnitOfWork,
 };
 
 /// Calls under way at once.

@@ -5,7 +5,8 @@ use kit::{
     StoreError,
     store::Remedy,
     testing::{commit, digital, event, event_with_id, order},
-    unit_of_work::{Outcome, Staged},
+    incoming::{Outcome},
+    unit_of_work::{Staged},
 };
 
 use crate::toy::{Ask, Command, Counter, count, database, rows};

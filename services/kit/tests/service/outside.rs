@@ -10,7 +10,7 @@ use kit::{
     attempts::{self, Answer, Attempt, Outside, RetryPolicy},
     shutdown::Shutdown,
     testing::{TestDatabase, commit, digital, event, order},
-    unit_of_work::{Incoming, Origin, Outcome},
+    incoming::{Incoming, Origin, Outcome},
 };
 use serde::Deserialize;
 use uuid::Uuid;

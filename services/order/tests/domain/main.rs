@@ -4,4 +4,3 @@ mod desk;
 mod endings;
 mod pairs;
 mod placing;
-mod table;

@@ -7,7 +7,7 @@ use events::{
 use kit::{
     Service,
     testing::{TestDatabase, digital, event, event_with_id, order, physical},
-    unit_of_work::{Incoming, Outcome},
+    incoming::{Incoming, Outcome},
 };
 use order::{Command, Door, Money, Orders, Placement, Settlement, Status, Turn};
 use uuid::Uuid;

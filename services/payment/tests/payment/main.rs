@@ -7,4 +7,3 @@ mod interleavings;
 mod lifecycle;
 mod orders;
 mod service;
-mod table;

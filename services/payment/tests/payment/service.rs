@@ -7,7 +7,8 @@ use kit::{
     attempts::{self, RetryPolicy},
     shutdown::Shutdown,
     store::Remedy,
-    unit_of_work::{Incoming, Origin, Outcome, UnitOfWork},
+    incoming::{Incoming, Origin, Outcome},
+    unit_of_work::{UnitOfWork},
     wake::Wake,
 };
 use payment::{Command, Payment, lifecycle::Step, method::MethodType};

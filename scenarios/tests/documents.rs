@@ -30,3 +30,19 @@ fn the_readme_agrees_with_the_code() {
         catalogue::ALL.iter().map(|scenario| format!("| `{}` | {} |\n", scenario.name, scenario.story)).collect();
     part("scenarios", &format!("| scenario | what happens |\n|---|---|\n{}", scenarios.concat()));
 }
+
+/// Every service's `lib.rs` opens with its table, the one that the program follows.
+#[test]
+fn every_service_documents_the_table_that_it_follows() {
+    for part in choreography::parts() {
+        let path = readme().with_file_name(format!("services/{}/src/lib.rs", part.service));
+        let source = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let documented: Vec<&str> = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! "))
+            .filter(|line| line.starts_with("| ") && !line.starts_with("| on |"))
+            .collect();
+        let followed: Vec<String> = part.lines.iter().map(|line| line.to_markdown()).collect();
+        assert_eq!(documented, followed, "{}", path.display());
+    }
+}

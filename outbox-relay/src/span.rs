@@ -1,0 +1,10 @@
+//! A span of time.
+
+use chrono::{DateTime, Utc};
+
+/// From when to when events were written; `until` is not part of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    pub since: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+}

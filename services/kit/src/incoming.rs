@@ -1,0 +1,45 @@
+//! What comes into a unit of work, and what becomes of it.
+
+use events::EventId;
+use uuid::Uuid;
+
+use crate::says::Says;
+
+/// A command and where it came from.
+#[derive(Debug)]
+pub struct Incoming<C> {
+    pub origin: Origin,
+    /// The event's type, the call's kind, or what a person or a deadline wants: for logs and metrics.
+    pub what: String,
+    pub traceparent: Option<String>,
+    pub command: C,
+}
+
+/// What makes a command count once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// An event: the inbox remembers its id.
+    Event(EventId),
+    /// The answer to an attempt: the attempt ends once. Caused by the event that asked for it.
+    Attempt { id: Uuid, cause: Option<EventId> },
+    /// A person or a deadline: the state alone decides.
+    Direct,
+}
+
+impl Origin {
+    pub(crate) fn cause(self) -> Option<EventId> {
+        match self {
+            Origin::Event(id) => Some(id),
+            Origin::Attempt { cause, .. } => cause,
+            Origin::Direct => None,
+        }
+    }
+}
+
+/// What has become of one command of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Seen before: nothing was decided.
+    Duplicate,
+    Decided(Says),
+}
