@@ -46,3 +46,20 @@ fn every_service_documents_the_table_that_it_follows() {
         assert_eq!(documented, followed, "{}", path.display());
     }
 }
+
+/// No service depends on another, not even for its tests: what they have in common is the published language.
+#[test]
+fn no_service_depends_on_another() {
+    let services = readme().with_file_name("services");
+    let names = |entry: Result<fs::DirEntry, std::io::Error>| entry.expect("readable").file_name().into_string().expect("a name");
+    let names: Vec<String> =
+        fs::read_dir(&services).expect("services/").map(names).filter(|name| name != "kit").collect();
+    assert!(names.len() >= 8, "{names:?}");
+    for service in &names {
+        let manifest = fs::read_to_string(services.join(service).join("Cargo.toml")).expect("a manifest");
+        for other in names.iter().filter(|other| *other != service) {
+            let depends = |line: &str| line.starts_with(&format!("{other}.")) || line.starts_with(&format!("{other} "));
+            assert!(!manifest.lines().any(depends), "{service} depends on {other}");
+        }
+    }
+}

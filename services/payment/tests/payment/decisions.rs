@@ -1,12 +1,14 @@
 //! What is decided and said, without a database.
 
 use chrono::DateTime;
-use events::{Currency, Order, PaymentMethodId, Reason};
+use events::{Currency, Order, PaymentMethodId, Reason, UserId};
 use kit::{Says, Service};
 use payment::{Books, Command, Payment, lifecycle::Step, method::MethodType, phase::Phase};
 use serde_json::{Value, json};
 
-use crate::orders::{ALICE, BOB, METHOD, books, order};
+use crate::orders::{ALICE, METHOD, books, order};
+
+const BOB: UserId = UserId(2);
 
 /// One order's payment, and what has been decided about it.
 struct Story {

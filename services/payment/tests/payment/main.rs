@@ -1,9 +1,5 @@
-//! The payment service: its table, its decisions, its rows and its calls.
+//! The payment service: its decisions and its lifecycle.
 
-mod calling;
-mod database;
 mod decisions;
-mod interleavings;
 mod lifecycle;
 mod orders;
-mod service;

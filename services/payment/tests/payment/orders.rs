@@ -4,16 +4,11 @@ use events::{Currency, Item, Kind, Order, OrderId, PaymentMethodId, ProductId, U
 use payment::{
     Books,
     method::{Method, MethodType},
-    sealed_details::{DetailsKey, seal},
 };
 use uuid::Uuid;
 
 pub(crate) const ALICE: UserId = UserId(1);
-pub(crate) const BOB: UserId = UserId(2);
 pub(crate) const METHOD: PaymentMethodId = PaymentMethodId(1);
-
-/// Base64 of 32 bytes.
-pub(crate) const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// An order of Alice's for so much, to be paid by her one method.
 pub(crate) fn order(total: i64, currency: Currency) -> Order {
@@ -26,12 +21,6 @@ pub(crate) fn order(total: i64, currency: Currency) -> Order {
         items: vec![Item { product_id: ProductId(1), quantity: 1, unit_price: total, kind: Kind::Digital }],
         ship_to: None,
     }
-}
-
-/// The details of a card with this token, sealed for the method.
-pub(crate) fn sealed(token: &str) -> String {
-    let key: DetailsKey = KEY.parse().expect("32 bytes");
-    seal(&key, METHOD, &format!(r#"{{"token":"{token}","last4":"4242"}}"#))
 }
 
 /// Books that know this user's one method.

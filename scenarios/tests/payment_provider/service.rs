@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use events::{Currency, EventId, Order, Reason};
 use kit::{
     attempts::{self, RetryPolicy},
+    incoming::{Incoming, Origin, Outcome},
     shutdown::Shutdown,
     store::Remedy,
-    incoming::{Incoming, Origin, Outcome},
-    unit_of_work::{UnitOfWork},
+    testing::TestDatabase,
+    unit_of_work::UnitOfWork,
     wake::Wake,
 };
 use payment::{Command, Payment, lifecycle::Step, method::MethodType};
@@ -16,34 +17,33 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::{
-    calling::{client, serve},
-    database::Database,
-    orders::{ALICE, METHOD, order, sealed},
+    calling::{client, sealed, serve},
+    orders::{ALICE, METHOD, order},
 };
 
 /// The service with Alice's one method.
 struct System {
-    database: Database,
+    database: TestDatabase,
     work: UnitOfWork<Payment>,
 }
 
 impl System {
     async fn with(method_type: MethodType, details: Option<String>) -> System {
-        let database = Database::create().await;
+        let database = TestDatabase::create(&payment::MIGRATIONS).await;
         sqlx::query("insert into payment_methods (id, user_id, method_type, method_details) values ($1, $2, $3, $4)")
             .bind(METHOD.0)
             .bind(ALICE.0)
             .bind(method_type.as_str())
             .bind(details)
-            .execute(&database.pool)
+            .execute(database.pool())
             .await
             .expect("inserted");
-        let work = UnitOfWork::new(Arc::new(Payment), database.pool.clone(), Wake::default());
+        let work = UnitOfWork::new(Arc::new(Payment), database.pool().clone(), Wake::default());
         System { database, work }
     }
 
     fn pool(&self) -> &PgPool {
-        &self.database.pool
+        self.database.pool()
     }
 
     /// Events in one transaction.
@@ -125,7 +125,6 @@ async fn a_card_goes_through_all_its_phases() {
     let refunded = json!({"status": "REFUNDED", "phase": "refunded", "reason": "unshippable_address", "amount": 100});
     assert_eq!(system.row(&order).await, refunded);
     assert_eq!(system.said(&order).await, ["PaymentAuthorized", "PaymentCaptured", "PaymentRefunded"]);
-    system.database.drop().await;
 }
 
 #[tokio::test]
@@ -142,7 +141,6 @@ async fn the_bomb_ends_as_gateway_unavailable_and_leaves_nothing() {
         .await
         .expect("read");
     assert_eq!(calls, [("authorize".to_owned(), 4), ("void".to_owned(), 1)]);
-    system.database.drop().await;
 }
 
 #[tokio::test]
@@ -163,7 +161,6 @@ async fn an_unreliable_gateway_charges_each_order_once() {
         };
         assert_eq!(said, expected);
     }
-    system.database.drop().await;
 }
 
 #[tokio::test]
@@ -184,7 +181,6 @@ async fn a_whole_life_in_one_batch_is_one_row() {
     assert_eq!(system.said(&cancelled).await, ["PaymentVoided"]);
     let forbidden = json!({"status": "CANCELLED", "phase": "cancelled", "reason": "timed_out", "amount": 50});
     assert_eq!(system.row(&cancelled).await, forbidden);
-    system.database.drop().await;
 }
 
 #[tokio::test]
@@ -199,7 +195,6 @@ async fn a_noted_cancel_is_remembered_across_batches() {
     system.call(gateway).await;
     assert_eq!(system.said(&order).await, ["PaymentAuthorized", "PaymentRefunded"]);
     assert_eq!(system.row(&order).await["reason"], "cancelled_by_user");
-    system.database.drop().await;
 }
 
 #[tokio::test]
@@ -212,7 +207,6 @@ async fn the_same_event_twice_counts_once() {
         assert_eq!(outcomes == [Outcome::Duplicate], expected_duplicate);
     }
     assert_eq!(system.said(&order).await, ["PaymentAuthorized"]);
-    system.database.drop().await;
 }
 
 #[tokio::test]
@@ -221,5 +215,4 @@ async fn an_amount_is_never_negative() {
     let batch = [event(EventId::new(), asked(&order(-1, Currency::JPY), Step::Authorize))];
     let error = system.work.stage(&batch).await.err().expect("refused by the database");
     assert_eq!(error.remedy(), Remedy::Park, "{error}");
-    system.database.drop().await;
 }
