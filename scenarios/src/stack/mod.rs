@@ -159,6 +159,11 @@ impl Stack {
         self.own.as_ref()?.foundation.broker.jars()
     }
 
+    /// What the programs stand on, if we started it: to be shaken.
+    pub fn foundation(&mut self) -> Option<&mut Foundation> {
+        self.own.as_mut().map(|own| &mut own.foundation)
+    }
+
     /// Where the logs of what we started are.
     pub fn state(&self) -> Option<&StateDir> {
         self.own.as_ref().map(|own| &own.state)

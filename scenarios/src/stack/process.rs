@@ -71,6 +71,11 @@ impl Process {
     /// # Errors
     /// If it outlives even SIGKILL, which comes last.
     pub(crate) async fn stop(mut self, signals: &[(Signal, Duration)]) -> anyhow::Result<ExitStatus> {
+        self.end(signals).await
+    }
+
+    /// The same, for one whose place another will take.
+    pub(crate) async fn end(&mut self, signals: &[(Signal, Duration)]) -> anyhow::Result<ExitStatus> {
         for &(signal, patience) in signals.iter().chain(&[(Signal::SIGKILL, Duration::from_secs(10))]) {
             self.send(signal);
             if let Ok(status) = tokio::time::timeout(patience, self.ended()).await {

@@ -16,6 +16,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
 };
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use super::{
     ports,
@@ -34,9 +35,16 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(90);
 pub struct Kafka {
     // Dropped before its directory.
     server: Process,
-    _directory: TempDir,
+    seat: Seat,
     brokers: String,
+}
+
+/// Where the broker lives; the same after a restart.
+#[derive(Debug)]
+struct Seat {
+    directory: TempDir,
     jars: PathBuf,
+    log: PathBuf,
 }
 
 impl Kafka {
@@ -61,37 +69,30 @@ impl Kafka {
 
     async fn launch(state: &StateDir, partitions: i32, jars: &Path) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("purchase-saga-kafka-").tempdir()?;
-        let log = state.log_of("kafka");
+        let seat = Seat { directory, jars: jars.to_owned(), log: state.log_of("kafka") };
         let (broker, controller) = (ports::free()?, ports::free()?);
-        let properties = directory.path().join("server.properties");
-        let settings = settings::server(broker, controller, partitions, &directory.path().join("data"));
-        std::fs::write(&properties, settings).context("writing Kafka's settings")?;
-        let log4j = directory.path().join("log4j2.properties");
-        std::fs::write(&log4j, settings::LOG4J).context("writing Kafka's log settings")?;
-        let java = |heap: &str| {
-            let mut java = jars::java(jars);
-            java.arg(heap).arg(format!("-Dlog4j2.configurationFile={}", log4j.display()));
-            java
-        };
-
-        let cluster = BASE64_URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4());
-        let mut command = java("-Xmx128m");
-        command.args(["kafka.tools.StorageTool", "format", "--cluster-id", &cluster, "--config"]).arg(&properties);
-        let mut format = Process::spawn("Kafka's storage tool", command, &log, Signal::SIGKILL)?;
-        let status = format.ended().await?;
-        anyhow::ensure!(status.success(), "Kafka's storage tool failed with {status}; {}", format.last_words());
-
-        let mut command = java("-Xmx512m");
-        // What Kafka's own start script says.
-        command.args(["-Xms512m", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Djava.awt.headless=true"]);
-        command.arg("kafka.Kafka").arg(&properties);
-        let mut server = Process::spawn("Apache Kafka", command, &log, Signal::SIGKILL)?;
+        let settings = settings::server(broker, controller, partitions, &seat.directory.path().join("data"));
+        std::fs::write(seat.properties(), settings).context("writing Kafka's settings")?;
+        std::fs::write(seat.log4j(), settings::LOG4J).context("writing Kafka's log settings")?;
+        seat.format().await?;
         let brokers = format!("127.0.0.1:{broker}");
-        tokio::select! {
-            answered = answers(&brokers) => { answered.map_err(|error| process::explained(&error, &log))?; }
-            failure = failure(&mut server) => return Err(failure),
-        }
-        Ok(Self { server, _directory: directory, brokers, jars: jars.to_owned() })
+        let server = seat.serve(&brokers).await?;
+        Ok(Self { server, seat, brokers })
+    }
+
+    /// Ends the broker at once, as the crash of its machine would. Until [`come_back`](Self::come_back) nobody answers.
+    pub async fn go_away(&mut self) -> anyhow::Result<()> {
+        self.server.end(&[]).await?;
+        Ok(())
+    }
+
+    /// Starts the broker again at the same place, with what it held.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub async fn come_back(&mut self) -> anyhow::Result<()> {
+        self.server = self.seat.serve(&self.brokers).await?;
+        Ok(())
     }
 
     /// host:port.
@@ -101,7 +102,7 @@ impl Kafka {
 
     /// The jars, for Kafka's own tools: `java -cp "$JARS/*" org.apache.kafka.tools.consumer.ConsoleConsumer`.
     pub fn jars(&self) -> &Path {
-        &self.jars
+        &self.seat.jars
     }
 
     /// The broker's process id, as long as it runs.
@@ -118,6 +119,45 @@ impl Kafka {
     pub async fn stop(self) -> anyhow::Result<()> {
         self.server.stop(&[(Signal::SIGTERM, Duration::from_secs(20))]).await?;
         Ok(())
+    }
+}
+
+impl Seat {
+    fn properties(&self) -> PathBuf {
+        self.directory.path().join("server.properties")
+    }
+
+    fn log4j(&self) -> PathBuf {
+        self.directory.path().join("log4j2.properties")
+    }
+
+    fn java(&self, heap: &str) -> Command {
+        let mut java = jars::java(&self.jars);
+        java.arg(heap).arg(format!("-Dlog4j2.configurationFile={}", self.log4j().display()));
+        java
+    }
+
+    async fn format(&self) -> anyhow::Result<()> {
+        let cluster = BASE64_URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4());
+        let mut command = self.java("-Xmx128m");
+        command.args(["kafka.tools.StorageTool", "format", "--cluster-id", &cluster, "--config"]).arg(self.properties());
+        let mut format = Process::spawn("Kafka's storage tool", command, &self.log, Signal::SIGKILL)?;
+        let status = format.ended().await?;
+        anyhow::ensure!(status.success(), "Kafka's storage tool failed with {status}; {}", format.last_words());
+        Ok(())
+    }
+
+    async fn serve(&self, brokers: &str) -> anyhow::Result<Process> {
+        let mut command = self.java("-Xmx512m");
+        // What Kafka's own start script says.
+        command.args(["-Xms512m", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Djava.awt.headless=true"]);
+        command.arg("kafka.Kafka").arg(self.properties());
+        let mut server = Process::spawn("Apache Kafka", command, &self.log, Signal::SIGKILL)?;
+        tokio::select! {
+            answered = answers(brokers) => { answered.map_err(|error| process::explained(&error, &self.log))?; }
+            failure = failure(&mut server) => return Err(failure),
+        }
+        Ok(server)
     }
 }
 

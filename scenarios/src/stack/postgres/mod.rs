@@ -5,7 +5,11 @@ mod owner;
 mod settings;
 mod tenants;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context;
 use nix::sys::signal::Signal;
@@ -29,10 +33,19 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 pub struct Postgres {
     // Dropped before its directory.
     server: Process,
-    _directory: TempDir,
+    seat: Seat,
     version: String,
     admin: SecretString,
     databases: BTreeMap<Database, SecretString>,
+}
+
+/// Where the server lives; the same after a restart.
+#[derive(Debug)]
+struct Seat {
+    directory: TempDir,
+    installation: Installation,
+    owner: Owner,
+    log: PathBuf,
 }
 
 impl Postgres {
@@ -48,20 +61,22 @@ impl Postgres {
         let directory = owner.private_directory()?;
         let password = password();
         initialize(&installation, &owner, directory.path(), &password, &log).await?;
+        let seat = Seat { directory, installation, owner, log };
 
         // The port was free a moment ago; if somebody was quicker, the next one will do.
         let mut attempts_left = 3;
         let (server, admin) = loop {
             let port = ports::free()?;
             let admin = url("postgres", &password, port, "postgres");
-            match launch(&installation, &owner, directory.path(), port, &admin, &log).await {
+            seat.configure(port)?;
+            match seat.launch(&admin).await {
                 Ok(server) => break (server, admin),
                 Err(error) if attempts_left > 1 && format!("{error:#}").contains("in use") => attempts_left -= 1,
                 Err(error) => return Err(error),
             }
         };
         let databases = tenants::create(&admin).await?;
-        Ok(Self { server, _directory: directory, version, admin, databases })
+        Ok(Self { server, seat, version, admin, databases })
     }
 
     /// The server's version, such as `15.13`.
@@ -87,6 +102,17 @@ impl Postgres {
     /// Returns, with the reason, when the server has ended by itself.
     pub async fn failed(&mut self) -> anyhow::Error {
         failure(&mut self.server).await
+    }
+
+    /// Ends the server as a crash of its machine does, and starts it again at the same place; it recovers what was
+    /// committed.
+    ///
+    /// # Errors
+    /// If it does not come up again.
+    pub async fn crash_and_recover(&mut self) -> anyhow::Result<()> {
+        self.server.end(&[(Signal::SIGQUIT, Duration::from_secs(10))]).await?;
+        self.server = self.seat.launch(&self.admin).await?;
+        Ok(())
     }
 
     /// Stops the server and removes its data.
@@ -121,33 +147,34 @@ async fn initialize(
     std::fs::remove_file(&password_file).context("removing initdb's password file")
 }
 
-async fn launch(
-    installation: &Installation,
-    owner: &Owner,
-    directory: &Path,
-    port: u16,
-    admin: &SecretString,
-    log: &Path,
-) -> anyhow::Result<Process> {
-    let data = directory.join("data");
-    // Read after postgresql.conf, and already its owner's.
-    let settings = std::fs::write(data.join("postgresql.auto.conf"), settings::settings(port));
-    settings.context("writing PostgreSQL's settings")?;
-    // SIGINT asks for the fast shutdown; SIGTERM would wait for all clients to leave.
-    let mut command = process::command(installation.program("postgres"), Signal::SIGINT);
-    command.arg("-D").arg(&data).current_dir(directory);
-    owner.runs(&mut command);
-    // SIGQUIT ends the server and its workers at once, SIGKILL would leave shared memory behind.
-    let mut server = Process::spawn("PostgreSQL", command, log, Signal::SIGQUIT)?;
-    let answers = wait::until("PostgreSQL answers", ANSWERS_WITHIN, async || {
-        let mut connection = PgConnection::connect(admin.expose_secret()).await.ok()?;
-        sqlx::query("select 1").execute(&mut connection).await.ok()
-    });
-    tokio::select! {
-        answered = answers => { answered.map_err(|error| process::explained(&error, log))?; }
-        failure = failure(&mut server) => return Err(failure),
+impl Seat {
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
     }
-    Ok(server)
+
+    fn configure(&self, port: u16) -> anyhow::Result<()> {
+        // Read after postgresql.conf, and already its owner's.
+        let settings = std::fs::write(self.data().join("postgresql.auto.conf"), settings::settings(port));
+        settings.context("writing PostgreSQL's settings")
+    }
+
+    async fn launch(&self, admin: &SecretString) -> anyhow::Result<Process> {
+        // SIGINT asks for the fast shutdown; SIGTERM would wait for all clients to leave.
+        let mut command = process::command(self.installation.program("postgres"), Signal::SIGINT);
+        command.arg("-D").arg(self.data()).current_dir(self.directory.path());
+        self.owner.runs(&mut command);
+        // SIGQUIT ends the server and its workers at once, SIGKILL would leave shared memory behind.
+        let mut server = Process::spawn("PostgreSQL", command, &self.log, Signal::SIGQUIT)?;
+        let answers = wait::until("PostgreSQL answers", ANSWERS_WITHIN, async || {
+            let mut connection = PgConnection::connect(admin.expose_secret()).await.ok()?;
+            sqlx::query("select 1").execute(&mut connection).await.ok()
+        });
+        tokio::select! {
+            answered = answers => { answered.map_err(|error| process::explained(&error, &self.log))?; }
+            failure = failure(&mut server) => return Err(failure),
+        }
+        Ok(server)
+    }
 }
 
 async fn failure(server: &mut Process) -> anyhow::Error {

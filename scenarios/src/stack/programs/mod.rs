@@ -5,6 +5,7 @@ mod supervisor;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use anyhow::Context;
 use futures::future::{join_all, try_join_all};
 use tokio::sync::watch;
 
@@ -30,7 +31,9 @@ pub struct Setting {
 #[derive(Debug)]
 pub struct Programs {
     running: Vec<Supervisor>,
+    launches: BTreeMap<Program, Launch>,
     ports: Ports,
+    reporter: Reporter,
     pids: watch::Receiver<Pids>,
 }
 
@@ -91,14 +94,28 @@ impl Programs {
             Supervisor::start(launch, reporter.clone(), started)
         };
         let running: Vec<Supervisor> =
-            Program::ALL.into_iter().zip(launches).map(supervise).collect::<anyhow::Result<_>>()?;
-        let programs = Self { running, ports, pids };
+            Program::ALL.into_iter().zip(launches.clone()).map(supervise).collect::<anyhow::Result<_>>()?;
+        let launches = Program::ALL.into_iter().zip(launches).collect();
+        let programs = Self { running, launches, ports, reporter: reporter.clone(), pids };
         let all_ready = Program::ALL.into_iter().zip(&programs.running).map(|(program, supervisor)| {
             let url = programs.ports.url(program);
             async move { supervisor.ready(&url, READY_WITHIN).await }
         });
         try_join_all(all_ready).await?;
         Ok(programs)
+    }
+
+    /// Starts one more of a program that runs already, with a port of its own. It is nobody's but the caller's.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn one_more(&self, program: Program) -> anyhow::Result<Supervisor> {
+        let launch = self.launches.get(&program).with_context(|| format!("{program} does not run"))?;
+        let mut launch = launch.clone();
+        launch.name.push_str(" (a second one)");
+        launch.log.set_file_name(format!("{program}-2.log"));
+        launch.variables.push(("HTTP_ADDR".to_owned(), format!("127.0.0.1:{}", super::ports::free()?)));
+        Supervisor::start(launch, self.reporter.clone(), |_| {})
     }
 
     /// The process ids; changes whenever a program is started again.
