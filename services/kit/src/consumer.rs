@@ -11,7 +11,7 @@ use events::envelope::{self, Unreadable};
 use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
-    message::{BorrowedMessage, Headers},
+    message::BorrowedMessage,
 };
 use tokio::runtime::Handle;
 
@@ -23,7 +23,7 @@ use crate::{
     dead_letter::DeadLetters,
     ops::Readiness,
     parked,
-    record::Record,
+    record::{Record, legible},
     service::Service,
     shutdown::Shutdown,
     table::Table,
@@ -173,7 +173,7 @@ impl<S: Service> Consumer<S> {
     fn concerns_us(&self, message: &BorrowedMessage<'_>) -> bool {
         let event_type = message
             .headers()
-            .and_then(|headers| headers.iter().find(|header| header.key == "ce_type"))
+            .and_then(|headers| legible(headers).find(|header| header.key == "ce_type"))
             .and_then(|header| header.value)
             .and_then(|value| std::str::from_utf8(value).ok());
         event_type.is_none_or(|event_type| self.table.line(event_type, message.topic()).is_some())

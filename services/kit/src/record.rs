@@ -1,9 +1,11 @@
 //! A Kafka record, owned.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use events::{envelope::RawRecord, ids::Coordinates};
 use rdkafka::{
     Message,
-    message::{BorrowedMessage, Headers},
+    message::{BorrowedMessage, Header, Headers},
 };
 
 /// Everything of a record that matters here. It keeps the bytes as they came, so that a dead letter loses nothing.
@@ -37,6 +39,13 @@ impl Record {
     }
 }
 
+/// The headers whose names are UTF-8 text. Kafka's protocol wants all to be so, but no broker sees to it, and the client
+/// panics at one that is not: it must not stop the partition. What has no name can be none of ours and is left out.
+pub(crate) fn legible<H: Headers>(headers: &H) -> impl Iterator<Item = Header<'_, &[u8]>> {
+    (0..headers.count())
+        .filter_map(|place| catch_unwind(AssertUnwindSafe(|| headers.try_get(place))).ok().flatten())
+}
+
 impl From<&BorrowedMessage<'_>> for Record {
     fn from(message: &BorrowedMessage<'_>) -> Self {
         Record {
@@ -47,11 +56,33 @@ impl From<&BorrowedMessage<'_>> for Record {
             key: message.key().map(<[u8]>::to_vec),
             value: message.payload().map(<[u8]>::to_vec),
             headers: message.headers().map_or_else(Vec::new, |headers| {
-                headers
-                    .iter()
-                    .map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()))
-                    .collect()
+                legible(headers).map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the client behaves where the second of three headers has a name that is no text.
+    struct Garbled;
+
+    impl Headers for Garbled {
+        fn count(&self) -> usize {
+            3
+        }
+
+        fn try_get(&self, place: usize) -> Option<Header<'_, &[u8]>> {
+            let key = std::str::from_utf8([&b"first"[..], b"\xff\xfe", b"third"].get(place)?).unwrap();
+            Some(Header { key, value: Some(b"value") })
+        }
+    }
+
+    #[test]
+    fn a_header_whose_name_is_no_text_hides_none_of_the_others() {
+        let names: Vec<&str> = legible(&Garbled).map(|header| header.key).collect();
+        assert_eq!(names, ["first", "third"]);
     }
 }
