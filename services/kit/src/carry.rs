@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, future::Future, ops::Range, time::Duration};
 
+use sqlx::PgConnection;
+
 use crate::{
     backoff::Backoff,
     crash,
@@ -12,42 +14,38 @@ use crate::{
     unit_of_work::UnitOfWork,
 };
 
-/// What has to be done with refused events before their batch may be committed.
-pub(crate) trait Refusals: Sync {
-    /// `outcomes` are those of the batch from `start` on. False if they could not be delivered before a shutdown: then the
-    /// batch must not be committed.
-    fn deliver(&self, start: usize, outcomes: &[Outcome]) -> impl Future<Output = bool> + Send;
+/// What has to be done with those of a batch that cannot be carried through like the others.
+pub(crate) trait Exceptions: Sync {
+    /// Sees to those that were refused or held, before the commit and within the transaction. `outcomes` are those of the
+    /// batch from `start` on. False if that could not be done before a shutdown: then the batch must not be committed.
+    fn before_commit(
+        &self,
+        db: &mut PgConnection,
+        start: usize,
+        outcomes: &[Outcome],
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Puts aside the one at this place, which can never be processed, before any after it is carried through. False if
+    /// that could not be done before a shutdown.
+    fn impossible(&self, place: usize, error: &StoreError) -> impl Future<Output = bool> + Send;
 }
 
-/// For batches that come from elsewhere than a topic.
-pub(crate) struct NoRefusals;
-
-impl Refusals for NoRefusals {
-    async fn deliver(&self, _: usize, _: &[Outcome]) -> bool {
-        true
-    }
-}
-
-/// Carries a batch through. If it fails for one command's sake, it is halved until that command stands alone; its error is
-/// in the result, and the rest goes through. If the database is away, it waits. None if a shutdown comes first: then
+/// Carries a batch through. If it fails for one command's sake, it is halved until that command stands alone and
+/// can be put aside; the rest goes through. If the database is away, it waits. False if a shutdown comes first: then
 /// whatever is not through will come again.
 pub(crate) async fn carry<S: Service>(
     work: &UnitOfWork<S>,
     batch: &[Incoming<S::Command>],
-    refusals: &impl Refusals,
+    exceptions: &impl Exceptions,
     shutdown: &Shutdown,
-) -> Option<Vec<Result<Outcome, StoreError>>> {
-    let mut results = Vec::with_capacity(batch.len());
+) -> bool {
     let mut todo: VecDeque<Range<usize>> = VecDeque::new();
     todo.push_back(0..batch.len());
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
     while let Some(part) = todo.pop_front() {
-        match once(work, &batch[part.clone()], part.start, refusals).await {
-            Ok(None) => return None,
-            Ok(Some(outcomes)) => {
-                results.extend(outcomes.into_iter().map(Ok));
-                backoff.reset();
-            }
+        match once(work, &batch[part.clone()], part.start, exceptions).await {
+            Ok(false) => return false,
+            Ok(true) => backoff.reset(),
             Err(error) => match error.remedy() {
                 Remedy::Again if backoff.tries() < 5 => {
                     tracing::debug!(%error, "again");
@@ -57,11 +55,15 @@ pub(crate) async fn carry<S: Service>(
                 Remedy::Again | Remedy::Later => {
                     tracing::warn!(error = %error, events = part.len(), "the database does not take the batch; trying again");
                     if !shutdown.sleep(backoff.delay()).await {
-                        return None;
+                        return false;
                     }
                     todo.push_front(part);
                 }
-                Remedy::Park if part.len() == 1 => results.push(Err(error)),
+                Remedy::Park if part.len() == 1 => {
+                    if !exceptions.impossible(part.start, &error).await {
+                        return false;
+                    }
+                }
                 Remedy::Park => {
                     let middle = part.start + part.len() / 2;
                     todo.push_front(middle..part.end);
@@ -70,19 +72,20 @@ pub(crate) async fn carry<S: Service>(
             },
         }
     }
-    Some(results)
+    true
 }
 
 async fn once<S: Service>(
     work: &UnitOfWork<S>,
     part: &[Incoming<S::Command>],
     start: usize,
-    refusals: &impl Refusals,
-) -> Result<Option<Vec<Outcome>>, StoreError> {
-    let staged = work.stage(part).await?;
-    if !refusals.deliver(start, staged.outcomes()).await {
-        return Ok(None);
+    exceptions: &impl Exceptions,
+) -> Result<bool, StoreError> {
+    let mut staged = work.stage(part).await?;
+    let (db, outcomes) = staged.parts();
+    if !exceptions.before_commit(db, start, outcomes).await? {
+        return Ok(false);
     }
     crash::point("batch.before-commit");
-    staged.commit().await.map(Some)
+    staged.commit().await.map(|_| true)
 }

@@ -50,6 +50,8 @@ impl Database {
         Ok(PgPoolOptions::new()
             .max_connections(self.database_pool)
             .acquire_timeout(Duration::from_secs(10))
+            // A connection that has died shows when it is used; asking first would cost every batch a round trip.
+            .test_before_acquire(false)
             .connect_lazy_with(options.application_name(program)))
     }
 }

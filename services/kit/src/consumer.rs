@@ -7,7 +7,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use anyhow::Context;
-use events::envelope::{self, Unreadable};
+use events::envelope::Unreadable;
 use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
@@ -16,23 +16,24 @@ use rdkafka::{
 use tokio::runtime::Handle;
 
 use crate::{
-    backoff::Backoff,
-    carry::{Refusals, carry},
+    aside::Aside,
+    carry::carry,
     config::Config,
     crash,
     dead_letter::DeadLetters,
     ops::Readiness,
-    parked,
+    reading,
     record::{Record, legible},
     service::Service,
     shutdown::Shutdown,
     table::Table,
-    incoming::{Incoming, Origin, Outcome},
+    incoming::Incoming,
     unit_of_work::UnitOfWork,
 };
 
-/// How long a poll waits for a first record.
-const POLL: Duration = Duration::from_millis(100);
+/// How long a poll waits for a first record, and so how long a shutdown may have to wait. Not shorter: in the last
+/// millisecond of its time the client spins.
+const POLL: Duration = Duration::from_millis(500);
 
 /// Hears of assignments: a consumer that has one is ready.
 struct Assignments {
@@ -87,6 +88,7 @@ impl<S: Service> Consumer<S> {
     pub(crate) fn new(
         config: &Config,
         work: UnitOfWork<S>,
+        dead_letters: DeadLetters,
         readiness: Readiness,
         shutdown: Shutdown,
     ) -> anyhow::Result<Self> {
@@ -117,8 +119,6 @@ impl<S: Service> Consumer<S> {
         let consumer: BaseConsumer<Assignments> =
             client.create_with_context(Assignments { readiness }).context("creating the Kafka consumer")?;
         consumer.subscribe(&topics).context("subscribing")?;
-        let dead_letters = DeadLetters::new(&kafka.producer(S::NAME), S::NAME, shutdown.clone())
-            .context("creating the producer of dead letters")?;
         Ok(Consumer { kafka: consumer, table, topics, work, dead_letters, batch_max: config.batch_max as usize, shutdown })
     }
 
@@ -159,7 +159,7 @@ impl<S: Service> Consumer<S> {
             return;
         }
         let record = Record::from(message);
-        match self.read(&record) {
+        match reading::read(&self.table, &record) {
             Some(Ok(incoming)) => {
                 batch.incoming.push(incoming);
                 batch.records.push(record);
@@ -179,24 +179,6 @@ impl<S: Service> Consumer<S> {
         event_type.is_none_or(|event_type| self.table.line(event_type, message.topic()).is_some())
     }
 
-    fn read(&self, record: &Record) -> Option<Result<Incoming<S::Command>, Unreadable>> {
-        let read = record.with_raw(|raw| {
-            let (envelope, data) = envelope::read(raw)?;
-            Ok(self.table.read(&envelope, record, &data).map(|command| command.map(|command| (envelope, command))))
-        });
-        match read {
-            Err(unreadable) => Some(Err(unreadable)),
-            Ok(None) => None,
-            Ok(Some(Err(unreadable))) => Some(Err(unreadable)),
-            Ok(Some(Ok((envelope, command)))) => Some(Ok(Incoming {
-                origin: Origin::Event(envelope.id),
-                what: envelope.event_type,
-                traceparent: envelope.traceparent,
-                command,
-            })),
-        }
-    }
-
     /// Whether everything of the batch is done, so that its offsets may be stored.
     async fn process(&self, batch: &Batch<S::Command>) -> bool {
         for (record, unreadable) in &batch.unreadable {
@@ -210,38 +192,18 @@ impl<S: Service> Consumer<S> {
         }
         metrics::histogram!("batch_events", "service" => S::NAME).record(batch.incoming.len() as f64);
         let started = std::time::Instant::now();
-        let refusals = ToDeadLetters { dead_letters: &self.dead_letters, records: &batch.records };
-        let Some(results) = carry(&self.work, &batch.incoming, &refusals, &self.shutdown).await else { return false };
+        let exceptions = Aside::<S> {
+            pool: self.work.pool(),
+            dead_letters: &self.dead_letters,
+            batch: &batch.incoming,
+            records: &batch.records,
+            shutdown: &self.shutdown,
+        };
+        if !carry(&self.work, &batch.incoming, &exceptions, &self.shutdown).await {
+            return false;
+        }
         metrics::histogram!("batch_seconds", "service" => S::NAME).record(started.elapsed().as_secs_f64());
-        for ((incoming, record), result) in batch.incoming.iter().zip(&batch.records).zip(results) {
-            if let Err(error) = result
-                && !self.park(incoming, record, &error.to_string()).await
-            {
-                return false;
-            }
-        }
         true
-    }
-
-    async fn park(&self, incoming: &Incoming<S::Command>, record: &Record, why: &str) -> bool {
-        let Origin::Event(id) = incoming.origin else { return true };
-        let order_id = S::order_of(&incoming.command);
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        loop {
-            match parked::park(self.work.pool(), id, record, why).await {
-                Ok(()) => {
-                    tracing::error!(%order_id, event_id = %id, on = incoming.what, error = why, "parked: this event cannot be processed");
-                    metrics::counter!("events_parked_total", "service" => S::NAME).increment(1);
-                    return true;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the event cannot be parked; trying again");
-                    if !self.shutdown.sleep(backoff.delay()).await {
-                        return false;
-                    }
-                }
-            }
-        }
     }
 
     fn store(&self, positions: &Positions) {
@@ -256,26 +218,5 @@ impl<S: Service> Consumer<S> {
             // A partition that was revoked meanwhile: its new owner reads from the last committed offset, and the inbox knows the rest.
             tracing::debug!(%error, "offsets not stored");
         }
-    }
-}
-
-/// Refused events of a batch go to the dead letters before the batch is committed: a crash in between makes a second letter,
-/// never none.
-struct ToDeadLetters<'a> {
-    dead_letters: &'a DeadLetters,
-    records: &'a [Record],
-}
-
-impl Refusals for ToDeadLetters<'_> {
-    async fn deliver(&self, start: usize, outcomes: &[Outcome]) -> bool {
-        for (record, outcome) in self.records[start..].iter().zip(outcomes) {
-            if let Outcome::Decided(says) = outcome
-                && let Some(why) = &says.refused
-                && !self.dead_letters.publish(record, "Refused", why).await
-            {
-                return false;
-            }
-        }
-        true
     }
 }

@@ -1,10 +1,14 @@
 //! Where records go that nobody can read: the original bytes, key and headers, and why, in Spring Kafka's headers.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use events::publisher::dead_letter_topic;
 use rdkafka::{
     ClientConfig,
+    error::KafkaResult,
     message::{Header, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},
 };
@@ -14,14 +18,16 @@ use crate::{backoff::Backoff, record::Record, shutdown::Shutdown};
 /// Publishes dead letters for one consumer group.
 #[derive(Clone)]
 pub(crate) struct DeadLetters {
-    producer: FutureProducer,
+    config: ClientConfig,
+    /// Made for the first letter: a producer costs a thread that polls, and most programs never need it.
+    producer: Arc<OnceLock<FutureProducer>>,
     group: String,
     shutdown: Shutdown,
 }
 
 impl DeadLetters {
-    pub(crate) fn new(producer: &ClientConfig, group: &str, shutdown: Shutdown) -> rdkafka::error::KafkaResult<Self> {
-        Ok(DeadLetters { producer: producer.create()?, group: group.to_owned(), shutdown })
+    pub(crate) fn new(config: ClientConfig, group: &str, shutdown: Shutdown) -> Self {
+        DeadLetters { config, producer: Arc::default(), group: group.to_owned(), shutdown }
     }
 
     /// Publishes the record until the broker has it; false if a shutdown came first, and then the record has to be read again.
@@ -32,8 +38,8 @@ impl DeadLetters {
             let mut letter = FutureRecord::<[u8], [u8]>::to(&topic).headers(self.headers(record, class, why));
             letter.key = record.key.as_deref();
             letter.payload = record.value.as_deref();
-            match self.producer.send(letter, Duration::from_secs(5)).await {
-                Ok(_) => {
+            match self.send(letter).await {
+                Ok(()) => {
                     tracing::warn!(
                         topic = record.topic,
                         partition = record.partition,
@@ -44,7 +50,7 @@ impl DeadLetters {
                     metrics::counter!("dead_letters_total", "topic" => record.topic.clone()).increment(1);
                     return true;
                 }
-                Err((error, _)) => {
+                Err(error) => {
                     tracing::warn!(%error, topic, "the dead letter cannot be published; trying again");
                     if !self.shutdown.sleep(backoff.delay()).await {
                         return false;
@@ -52,6 +58,17 @@ impl DeadLetters {
                 }
             }
         }
+    }
+
+    async fn send(&self, letter: FutureRecord<'_, [u8], [u8]>) -> KafkaResult<()> {
+        let producer = match self.producer.get() {
+            Some(producer) => producer,
+            None => {
+                let made = self.config.create()?;
+                self.producer.get_or_init(|| made)
+            }
+        };
+        producer.send(letter, Duration::from_secs(5)).await.map(drop).map_err(|(error, _)| error)
     }
 
     /// The record's own headers, then Spring's: numbers in big-endian bytes, as Spring writes them.

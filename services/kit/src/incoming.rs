@@ -20,6 +20,8 @@ pub struct Incoming<C> {
 pub enum Origin {
     /// An event: the inbox remembers its id.
     Event(EventId),
+    /// An event that was parked and is tried again: it is settled once.
+    Parked(EventId),
     /// The answer to an attempt: the attempt ends once. Caused by the event that asked for it.
     Attempt { id: Uuid, cause: Option<EventId> },
     /// A person or a deadline: the state alone decides.
@@ -29,7 +31,7 @@ pub enum Origin {
 impl Origin {
     pub(crate) fn cause(self) -> Option<EventId> {
         match self {
-            Origin::Event(id) => Some(id),
+            Origin::Event(id) | Origin::Parked(id) => Some(id),
             Origin::Attempt { cause, .. } => cause,
             Origin::Direct => None,
         }
@@ -41,5 +43,7 @@ impl Origin {
 pub enum Outcome {
     /// Seen before: nothing was decided.
     Duplicate,
+    /// An earlier event of the same order is parked: this one has to wait behind it.
+    Held,
     Decided(Says),
 }

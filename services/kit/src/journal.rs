@@ -44,7 +44,7 @@ impl Entry {
     fn write(&self, outcome: &Outcome) {
         let Entry { service, order_id, what, origin } = self;
         let event_id = match origin {
-            Origin::Event(id) => Some(tracing::field::display(*id)),
+            Origin::Event(id) | Origin::Parked(id) => Some(tracing::field::display(*id)),
             Origin::Attempt { .. } | Origin::Direct => None,
         };
         let count = |outcome: &'static str| {
@@ -54,6 +54,10 @@ impl Entry {
             Outcome::Duplicate => {
                 tracing::info!(%order_id, event_id, on = what, "duplicate: nothing done");
                 count("duplicate");
+            }
+            Outcome::Held => {
+                tracing::warn!(%order_id, event_id, on = what, "held: an earlier event of this order is parked");
+                count("held");
             }
             Outcome::Decided(says) => {
                 if let Some(why) = says.ignored {

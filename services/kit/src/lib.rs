@@ -17,6 +17,7 @@ pub mod incoming;
 pub mod keeping;
 pub mod ops;
 pub mod outbox;
+pub mod parked;
 pub mod record;
 pub mod rows;
 pub mod says;
@@ -32,13 +33,15 @@ pub mod topics;
 pub mod unit_of_work;
 pub mod wake;
 
+mod admission;
+mod aside;
 mod backoff;
 mod carry;
 mod consumer;
 mod dead_letter;
 mod journal;
-mod parked;
 mod program;
+mod reading;
 mod trace_context;
 
 pub use backoff::Backoff;

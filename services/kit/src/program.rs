@@ -13,8 +13,10 @@ use crate::{
     backoff::Backoff,
     config::Config,
     consumer::Consumer,
+    dead_letter::DeadLetters,
     keeping::{self, Retention},
     ops::{self, Readiness},
+    parked,
     service::Service,
     shutdown::Shutdown,
     telemetry,
@@ -107,8 +109,10 @@ impl<S: Service> Program<S> {
             background.spawn(task);
         }
 
+        let dead_letters = DeadLetters::new(config.kafka.producer(S::NAME), S::NAME, shutdown.clone());
+        background.spawn(parked::run(work.clone(), dead_letters.clone(), shutdown.clone()));
         let consumer =
-            Consumer::new(&config, work, readiness.clone(), shutdown.clone())?;
+            Consumer::new(&config, work, dead_letters, readiness.clone(), shutdown.clone())?;
         tracing::info!(service = S::NAME, "consuming");
         let runtime = tokio::runtime::Handle::current();
         let (ended, consuming) = tokio::sync::oneshot::channel();

@@ -4,18 +4,16 @@
 //! people and deadlines directly. All of them meet the same decisions.
 
 use std::{
-    collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
 use chrono::Utc;
-use events::EventId;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
-use uuid::Uuid;
 
 use crate::{
-    attempts, crash, inbox,
+    admission::{self, Admission},
+    attempts, crash,
     incoming::{Incoming, Origin, Outcome},
     journal::Journal,
     outbox::{self, Outgoing},
@@ -41,6 +39,11 @@ impl Staged {
         &self.outcomes
     }
 
+    /// The outcomes, and the transaction for what else belongs into it.
+    pub(crate) fn parts(&mut self) -> (&mut PgConnection, &[Outcome]) {
+        (&mut self.transaction, &self.outcomes)
+    }
+
     /// Makes it happen, and wakes the relay and the attempts' worker.
     pub async fn commit(self) -> Result<Vec<Outcome>, StoreError> {
         self.transaction.commit().await?;
@@ -48,7 +51,7 @@ impl Staged {
         let decided = || {
             self.outcomes.iter().filter_map(|outcome| match outcome {
                 Outcome::Decided(says) => Some(says),
-                Outcome::Duplicate => None,
+                Outcome::Duplicate | Outcome::Held => None,
             })
         };
         if decided().any(|says| !says.events.is_empty()) {
@@ -117,7 +120,7 @@ impl<S: Service> UnitOfWork<S> {
                 Ok(outcomes) => {
                     let says = outcomes.into_iter().find_map(|outcome| match outcome {
                         Outcome::Decided(says) => Some(says),
-                        Outcome::Duplicate => None,
+                        Outcome::Duplicate | Outcome::Held => None,
                     });
                     return Ok(says.unwrap_or_default());
                 }
@@ -128,23 +131,22 @@ impl<S: Service> UnitOfWork<S> {
     }
 
     async fn work(&self, db: &mut PgConnection, batch: &[Incoming<S::Command>]) -> Result<Vec<Outcome>, StoreError> {
-        let mut new = admit(db, batch).await?;
-        let commands: Vec<&S::Command> =
-            batch.iter().zip(&new).filter(|(_, new)| **new).map(|(incoming, _)| &incoming.command).collect();
+        let mut admissions = admission::admit::<S>(db, batch).await?;
+        let admitted = batch.iter().zip(&admissions).filter(|(_, admission)| **admission == Admission::New);
+        let commands: Vec<&S::Command> = admitted.map(|(incoming, _)| &incoming.command).collect();
         if commands.is_empty() {
-            return Ok(vec![Outcome::Duplicate; batch.len()]);
+            return Ok(admissions.into_iter().map(not_decided).collect());
         }
         let mut rows = self.service.load(db, &commands).await?;
         // After the load: domain rows are locked before attempts, here as everywhere.
-        settle(db, batch, &mut new).await?;
+        admission::settle(db, batch, &mut admissions).await?;
 
         let now = Utc::now();
         let mut outcomes = Vec::with_capacity(batch.len());
-        for (incoming, new) in batch.iter().zip(new) {
-            outcomes.push(if new {
-                Outcome::Decided(self.decide(&mut rows, &incoming.command, now)?)
-            } else {
-                Outcome::Duplicate
+        for (incoming, admission) in batch.iter().zip(admissions) {
+            outcomes.push(match admission {
+                Admission::New => Outcome::Decided(self.decide(&mut rows, &incoming.command, now)?),
+                Admission::Known | Admission::Held => not_decided(admission),
             });
         }
         self.service.save(db, &rows).await?;
@@ -163,45 +165,12 @@ impl<S: Service> UnitOfWork<S> {
     }
 }
 
-/// Which of the batch are not known yet: events by the inbox; everything else is, so far.
-async fn admit<C>(db: &mut PgConnection, batch: &[Incoming<C>]) -> Result<Vec<bool>, StoreError> {
-    let ids: Vec<EventId> = batch
-        .iter()
-        .filter_map(|incoming| match incoming.origin {
-            Origin::Event(id) => Some(id),
-            Origin::Attempt { .. } | Origin::Direct => None,
-        })
-        .collect();
-    let mut new_ids = if ids.is_empty() { HashSet::new() } else { inbox::admit(db, &ids).await? };
-    Ok(batch
-        .iter()
-        .map(|incoming| match incoming.origin {
-            // Removed, so that the second of two equal ones in a batch is a duplicate too.
-            Origin::Event(id) => new_ids.remove(&id),
-            Origin::Attempt { .. } | Origin::Direct => true,
-        })
-        .collect())
-}
-
-/// Ends the attempts whose answers are in the batch; an answer to one that has ended already is a duplicate.
-async fn settle<C>(db: &mut PgConnection, batch: &[Incoming<C>], new: &mut [bool]) -> Result<(), StoreError> {
-    let ids: Vec<Uuid> = batch
-        .iter()
-        .filter_map(|incoming| match incoming.origin {
-            Origin::Attempt { id, .. } => Some(id),
-            Origin::Event(_) | Origin::Direct => None,
-        })
-        .collect();
-    if ids.is_empty() {
-        return Ok(());
+/// What becomes of those who are not let in.
+fn not_decided(admission: Admission) -> Outcome {
+    match admission {
+        Admission::Held => Outcome::Held,
+        Admission::Known | Admission::New => Outcome::Duplicate,
     }
-    let mut settled = attempts::settle(db, &ids).await?;
-    for (incoming, new) in batch.iter().zip(new) {
-        if let Origin::Attempt { id, .. } = incoming.origin {
-            *new = settled.remove(&id);
-        }
-    }
-    Ok(())
 }
 
 /// Writes down all that was said, in order.

@@ -16,7 +16,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use policy::{Next, RetryPolicy};
-pub use store::{parked_count, settle, write};
+pub use store::{settle, write};
 pub use worker::run;
 
 /// A call that is due.

@@ -125,8 +125,3 @@ pub async fn settle(db: &mut PgConnection, ids: &[Uuid]) -> Result<HashSet<Uuid>
     .await?;
     Ok(settled.into_iter().collect())
 }
-
-/// How many attempts wait for a person.
-pub async fn parked_count(db: &mut PgConnection) -> sqlx::Result<i64> {
-    sqlx::query_scalar("select count(*) from attempts where status = 'parked'").fetch_one(db).await
-}

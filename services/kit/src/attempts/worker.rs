@@ -3,16 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
+use sqlx::PgConnection;
 use tokio::task::JoinSet;
 
 use super::{Answer, Attempt, Next, Outside, RetryPolicy, store};
 use crate::{
     backoff::Backoff,
-    carry::{NoRefusals, carry},
+    carry::{Exceptions, carry},
     crash,
+    incoming::{Incoming, Origin, Outcome},
     service::Service,
     shutdown::Shutdown,
-    incoming::{Incoming, Origin},
+    store::StoreError,
     unit_of_work::UnitOfWork,
 };
 
@@ -82,7 +84,6 @@ async fn claim<S: Service, O: Outside<S::Command>>(
         return Ok(LOOK);
     }
     let due = store::next_due(&mut db).await?;
-    metrics::gauge!("attempts_parked", "service" => S::NAME).set(store::parked_count(&mut db).await? as f64);
     Ok(due.map_or(LOOK, |due| (due - Utc::now()).to_std().unwrap_or_default()).clamp(Duration::from_millis(5), LOOK))
 }
 
@@ -120,15 +121,32 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
     if answered.is_empty() {
         return;
     }
-    let Some(results) = carry(work, &answered, &NoRefusals, shutdown).await else { return };
-    crash::point("attempts.settled");
-    for (incoming, result) in answered.iter().zip(results) {
-        if let (Err(error), Origin::Attempt { id, .. }) = (result, incoming.origin) {
-            tracing::error!(%error, kind = incoming.what, "the answer cannot be processed: parked");
-            if let Err(error) = park(work, id, &error.to_string()).await {
+    let aside = Aside { work, answered: &answered };
+    if carry(work, &answered, &aside, shutdown).await {
+        crash::point("attempts.settled");
+    }
+}
+
+/// Answers that cannot be processed are parked with their attempts. None of them is ever refused or held.
+struct Aside<'a, S: Service> {
+    work: &'a UnitOfWork<S>,
+    answered: &'a [Incoming<S::Command>],
+}
+
+impl<S: Service> Exceptions for Aside<'_, S> {
+    async fn before_commit(&self, _: &mut PgConnection, _: usize, _: &[Outcome]) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn impossible(&self, place: usize, error: &StoreError) -> bool {
+        let Incoming { origin, what, .. } = &self.answered[place];
+        if let Origin::Attempt { id, .. } = origin {
+            tracing::error!(%error, kind = what, "the answer cannot be processed: parked");
+            if let Err(error) = park(self.work, *id, &error.to_string()).await {
                 tracing::error!(%error, "the attempt cannot be parked; it will be made again");
             }
         }
+        true
     }
 }
 

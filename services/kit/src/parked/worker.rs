@@ -1,0 +1,76 @@
+//! Tries parked events again, as soon as a person has asked for it, and then those that waited behind them.
+
+use std::time::Duration;
+
+use events::EventId;
+
+use super::shelf::{self, Due};
+use crate::{
+    aside::Aside,
+    carry::carry,
+    dead_letter::DeadLetters,
+    incoming::{Incoming, Origin},
+    reading,
+    record::Record,
+    service::Service,
+    shutdown::Shutdown,
+    table::Table,
+    unit_of_work::UnitOfWork,
+};
+
+/// How often the worker looks: people are not in a hurry.
+const LOOK: Duration = Duration::from_secs(1);
+/// Orders that are tried again in one batch.
+const BATCH: i64 = 200;
+
+/// Tries what is due until shutdown, and keeps the gauges of parked work.
+pub(crate) async fn run<S: Service>(work: UnitOfWork<S>, dead_letters: DeadLetters, shutdown: Shutdown) {
+    let table = S::table();
+    loop {
+        match step(&work, &table, &dead_letters, &shutdown).await {
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(error) => tracing::warn!(%error, "parked events are not looked after; trying again"),
+        }
+        if let Ok(waiting) = shelf::waiting(work.pool()).await {
+            metrics::gauge!("events_parked", "service" => S::NAME).set(waiting.events as f64);
+            metrics::gauge!("attempts_parked", "service" => S::NAME).set(waiting.attempts as f64);
+        }
+        if !shutdown.sleep(LOOK).await {
+            return;
+        }
+    }
+}
+
+/// Tries the first event of every order whose turn it is; returns how many those were. 0 also at a shutdown.
+async fn step<S: Service>(
+    work: &UnitOfWork<S>,
+    table: &Table<S::Command>,
+    dead_letters: &DeadLetters,
+    shutdown: &Shutdown,
+) -> anyhow::Result<usize> {
+    let due = shelf::due(work.pool(), BATCH).await?;
+    let count = due.len();
+    let (mut batch, mut records): (Vec<Incoming<S::Command>>, Vec<Record>) = (Vec::new(), Vec::new());
+    for Due { id, record } in due {
+        match command(table, id, &record) {
+            Ok(incoming) => {
+                batch.push(incoming);
+                records.push(record);
+            }
+            Err(why) => shelf::park_again(work.pool(), id, &why).await?,
+        }
+    }
+    let aside = Aside::<S> { pool: work.pool(), dead_letters, batch: &batch, records: &records, shutdown };
+    let carried = batch.is_empty() || carry(work, &batch, &aside, shutdown).await;
+    Ok(if carried { count } else { 0 })
+}
+
+/// What the event asks for, by the table that the service has now.
+fn command<C>(table: &Table<C>, id: EventId, record: &Record) -> Result<Incoming<C>, String> {
+    match reading::read(table, record) {
+        Some(Ok(incoming)) => Ok(Incoming { origin: Origin::Parked(id), ..incoming }),
+        Some(Err(unreadable)) => Err(unreadable.to_string()),
+        None => Err("the service does not consume this event any more".to_owned()),
+    }
+}
