@@ -1,0 +1,225 @@
+//! Parked events, in a whole program over a real Kafka: only their order waits, nothing overtakes them, and what a person
+//! has tried again or resolves goes through in order.
+
+#[path = "../service/toy.rs"]
+mod toy;
+
+use std::time::Duration;
+
+use clap::Parser;
+use events::{
+    Event, EventId, Order, OrderId,
+    envelope::Envelope,
+    order::{OrderCancelRequested, OrderCreated},
+    publisher::source_of,
+};
+use kit::{
+    Program, Service,
+    config::Config,
+    parked::desk::{self, Content, Done, Signature, Wish},
+    testing::{TestDatabase, commit, digital, event, order},
+};
+use rdkafka::{
+    message::{Header, OwnedHeaders},
+    producer::{FutureProducer, FutureRecord},
+};
+use toy::{Ask, Command, Counter, MIGRATIONS, count, database};
+use uuid::Uuid;
+
+const OPERATOR: Signature<'_> = Signature { by: "ophelia", note: "the limit has been raised" };
+
+#[derive(clap::Parser)]
+struct Args {
+    #[command(flatten)]
+    kit: Config,
+}
+
+fn config(db: &TestDatabase) -> Config {
+    let brokers = std::env::var("TEST_KAFKA_BROKERS").expect("TEST_KAFKA_BROKERS is set: `make test` starts a Kafka");
+    let url = db.url();
+    Args::parse_from(["counter", "--database-url", &url, "--kafka-brokers", &brokers, "--http-addr", "127.0.0.1:0"]).kit
+}
+
+async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let answer = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let bound = Duration::from_secs(30);
+    tokio::time::timeout(bound, answer).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
+}
+
+/// Publishes on one partition, in this order.
+async fn publish<E: Event>(producer: &FutureProducer, letters: &[(EventId, E)]) {
+    for (id, event) in letters {
+        let mut headers = Envelope {
+            id: *id,
+            event_type: E::TYPE.to_owned(),
+            source: source_of("order"),
+            subject: None,
+            time: None,
+            causation_id: None,
+            traceparent: None,
+        }
+        .to_headers();
+        headers.push(("x-odd", "\0".to_owned()));
+        let headers = headers
+            .iter()
+            .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
+        let value = serde_json::to_vec(event).expect("JSON");
+        let record =
+            FutureRecord::to(E::PUBLISHER.topic()).partition(0).key("parking").payload(&value).headers(headers);
+        producer.send(record, Duration::from_secs(10)).await.expect("published");
+    }
+}
+
+/// So many events of one order, the first of which the toy's table does not take.
+fn created(order: &Order, totals: &[i64]) -> Vec<(EventId, OrderCreated)> {
+    totals.iter().map(|&total| (EventId::new(), OrderCreated { order: Order { total, ..order.clone() } })).collect()
+}
+
+/// What is parked of an order, and how it stands.
+async fn standing(db: &TestDatabase, order: OrderId) -> Vec<(Uuid, String)> {
+    let list = desk::list(db.pool()).await.expect("listed");
+    list.into_iter().filter(|work| work.order_id == order.0).map(|work| (work.id, work.status)).collect()
+}
+
+async fn act(db: &TestDatabase, id: EventId, wish: Wish) -> Done {
+    desk::act(db.pool(), id.0, wish, OPERATOR).await.expect("acted")
+}
+
+async fn causes(db: &TestDatabase, order: OrderId) -> Vec<Uuid> {
+    sqlx::query_scalar("select causationid from outbox where aggregateid = $1 order by seq")
+        .bind(order.to_string())
+        .fetch_all(db.pool())
+        .await
+        .expect("read")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_order_concerned_waits_and_then_goes_through_in_order() {
+    let db = database().await;
+    let config = config(&db);
+    let producer: FutureProducer = config.kafka.producer("test").create().expect("a producer");
+    let topics = kit::topics::needed_by(&Counter::table());
+    kit::topics::ensure(&config.kafka, "test", &topics).await.expect("topics");
+    let program = Program::new(Counter, config, &MIGRATIONS).expect("a program");
+
+    let (stuck, other, hopeless) = (order([digital(1, 1)]), order([digital(1, 1)]), order([digital(1, 1)]));
+    let events = created(&stuck, &[1001, 1, 2]);
+    let bad = (EventId::new(), OrderCancelRequested { order: hopeless.clone() });
+    let behind = created(&hopeless, &[5]);
+    publish(&producer, &events).await;
+    publish(&producer, std::slice::from_ref(&bad)).await;
+    publish(&producer, &behind).await;
+    publish(&producer, &created(&other, &[7])).await;
+    let running = tokio::spawn(program.run());
+
+    // The partition goes on; nothing of the two orders overtakes what is parked of them.
+    eventually("the other order", async || count(&db, other.order_id).await.filter(|count| *count == 7)).await;
+    let ids: Vec<Uuid> = events.iter().map(|(id, _)| id.0).collect();
+    let words = |words: [&str; 3]| ids.iter().copied().zip(words.map(str::to_owned)).collect::<Vec<_>>();
+    assert_eq!(standing(&db, stuck.order_id).await, words(["parked", "waiting", "waiting"]));
+    assert_eq!((count(&db, stuck.order_id).await, count(&db, hopeless.order_id).await), (None, None));
+    let details = desk::find(db.pool(), ids[0]).await.expect("read").expect("there");
+    let Content::Event(record) = details.content else { panic!("an event is parked") };
+    assert!(record.headers.contains(&("x-odd".to_owned(), vec![0])), "kept whole: {record:?}");
+
+    // Tried again without a cure, it is parked again; one that waits is not to be tried.
+    assert!(matches!(act(&db, events[1].0, Wish::Retry).await, Done::NotNow(_)));
+    assert!(matches!(act(&db, events[0].0, Wish::Retry).await, Done::Yes(_)));
+    let again =
+        async || desk::list(db.pool()).await.ok()?.into_iter().find(|work| work.id == ids[0] && work.tries == 2);
+    let again = eventually("a second failure", again).await;
+    assert_eq!(again.status, "parked");
+    assert!(again.error.is_some_and(|error| error.contains("check constraint")));
+
+    // Cured, it goes through, and then those behind it.
+    db.run("alter table counts drop constraint counts_count_check").await;
+    assert!(matches!(act(&db, events[0].0, Wish::Retry).await, Done::Yes(_)));
+    eventually("all three", async || count(&db, stuck.order_id).await.filter(|count| *count == 1004)).await;
+    assert_eq!(causes(&db, stuck.order_id).await, ids);
+    assert!(standing(&db, stuck.order_id).await.is_empty());
+
+    // Resolved, it is passed over.
+    let mut signature = OPERATOR;
+    signature.note = "it will never do";
+    let done = desk::act(db.pool(), bad.0.0, Wish::Resolve, signature).await.expect("acted");
+    assert!(matches!(done, Done::Yes(_)));
+    eventually("the one behind it", async || count(&db, hopeless.order_id).await.filter(|count| *count == 5)).await;
+    let actions = desk::find(db.pool(), bad.0.0).await.expect("read").expect("there").actions;
+    assert_eq!(
+        actions.iter().map(|a| (a.by_whom.as_str(), a.action.as_str(), a.note.as_str())).collect::<Vec<_>>(),
+        [("ophelia", "resolve", "it will never do")]
+    );
+
+    // Again: nothing. And the order goes its way.
+    for id in [events[0].0, bad.0] {
+        assert!(matches!(act(&db, id, Wish::Retry).await, Done::NotNow(_)));
+        assert!(matches!(act(&db, id, Wish::Resolve).await, Done::NotNow(_)));
+    }
+    publish(&producer, &events).await;
+    publish(&producer, &created(&stuck, &[10])).await;
+    eventually("a later event", async || count(&db, stuck.order_id).await.filter(|count| *count == 1014)).await;
+
+    nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM).expect("raised");
+    running.await.expect("no panic").expect("stopped cleanly");
+}
+
+/// Another instance parks an event while this one waits for it at the inbox: this one's next event of the order must see it.
+#[tokio::test]
+async fn an_event_that_another_instance_parks_meanwhile_is_not_overtaken() {
+    let db = database().await;
+    let (work, order) = (db.work(Counter), order([digital(1, 1)]));
+    let first = EventId::new();
+    let counting = |total| Command::new(Order { total, ..order.clone() }, Ask::Count);
+
+    let mut parking = db.pool().begin().await.expect("begun");
+    sqlx::query("insert into inbox (event_id) values ($1)").bind(first.0).execute(&mut *parking).await.expect("seen");
+    let batch = [kit::testing::event_with_id(first, "first", counting(1001)), event("second", counting(1))];
+    let both = tokio::spawn({
+        let work = work.clone();
+        async move { commit(&work, &batch).await }
+    });
+    db.until_blocked().await;
+    sqlx::query(
+        "insert into parked_events (event_id, order_id, topic, partition, record_offset, record_timestamp, error)
+         values ($1, $2, 'order.events', 0, 0, 0, 'another instance')",
+    )
+    .bind(first.0)
+    .bind(order.order_id.0)
+    .execute(&mut *parking)
+    .await
+    .expect("parked");
+    parking.commit().await.expect("committed");
+    use kit::incoming::Outcome;
+    assert_eq!(both.await.expect("no panic"), [Outcome::Duplicate, Outcome::Held]);
+    assert_eq!(count(&db, order.order_id).await, None);
+}
+
+#[tokio::test]
+async fn a_parked_call_is_open_again_after_a_retry_and_settled_after_a_resolve() {
+    let db = database().await;
+    let work = db.work(Counter);
+    for (wish, status) in [(Wish::Retry, "open"), (Wish::Resolve, "resolved")] {
+        let order = order([digital(1, 1)]);
+        commit(&work, &[event("call", Command::new(order.clone(), Ask::Call { gives_up: false }))]).await;
+        let id: Uuid =
+            sqlx::query_scalar("update attempts set status = 'parked', tries = 9 where order_id = $1 returning id")
+                .bind(order.order_id.0)
+                .fetch_one(db.pool())
+                .await
+                .expect("parked");
+        assert_eq!(standing(&db, order.order_id).await, [(id, "parked".to_owned())]);
+        let Done::Yes(after) = desk::act(db.pool(), id, wish, OPERATOR).await.expect("acted") else {
+            panic!("not done")
+        };
+        assert_eq!(after.status, status);
+        assert!(matches!(desk::act(db.pool(), id, wish, OPERATOR).await.expect("acted"), Done::NotNow(_)));
+        assert_eq!(desk::find(db.pool(), id).await.expect("read").expect("there").actions.len(), 1);
+    }
+}
