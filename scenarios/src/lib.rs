@@ -4,6 +4,7 @@ pub mod archive;
 pub mod audit;
 pub mod cast;
 pub mod catalogue;
+pub mod chaos;
 pub mod check;
 pub mod choreography;
 pub mod command;

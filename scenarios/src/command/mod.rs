@@ -1,5 +1,6 @@
 //! What the runner can be asked for, one module for each subcommand.
 
+mod chaos;
 mod exec;
 mod list;
 mod publish;
@@ -24,6 +25,7 @@ pub enum Command {
     Publish(publish::Publish),
     Trace(trace::Trace),
     Verify(verify::Verify),
+    Chaos(chaos::ChaosCommand),
     Ready(ready::Ready),
     Exec(exec::Exec),
 }
@@ -42,6 +44,7 @@ impl Command {
             Self::Publish(publish) => publish.run().await,
             Self::Trace(trace) => trace.run().await,
             Self::Verify(verify) => verify.run().await,
+            Self::Chaos(chaos) => chaos.run().await,
             Self::Ready(ready) => ready.run().await,
             Self::Exec(exec) => exec.run().await,
         }

@@ -1,0 +1,48 @@
+//! Publishing any record at all: any bytes, any key, any headers.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use kit::record::Record;
+use rdkafka::{
+    ClientConfig,
+    message::{Header, OwnedHeaders},
+    producer::{FutureProducer, FutureRecord},
+};
+
+use crate::requests::Place;
+
+/// Publishes records as they are.
+#[derive(Clone)]
+pub struct Records {
+    producer: FutureProducer,
+}
+
+impl Records {
+    pub fn new(brokers: &str) -> anyhow::Result<Self> {
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("client.id", "scenarios-chaos")
+            .set("acks", "all")
+            .set("partitioner", "murmur2_random")
+            .set("message.max.bytes", "2000000")
+            .set("message.timeout.ms", "30000")
+            .create()
+            .context("creating the Kafka producer")?;
+        Ok(Records { producer })
+    }
+
+    /// Publishes the record's topic, key, headers and value; where it lay before does not matter.
+    pub async fn publish(&self, record: &Record) -> anyhow::Result<Place> {
+        let headers = record
+            .headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
+        let mut message = FutureRecord::<[u8], [u8]>::to(&record.topic).headers(headers);
+        (message.key, message.payload) = (record.key.as_deref(), record.value.as_deref());
+        let delivery = self.producer.send(message, Duration::from_secs(30)).await;
+        let delivery =
+            delivery.map_err(|(error, _)| error).with_context(|| format!("publishing on {}", record.topic))?;
+        Ok(Place { partition: delivery.partition, offset: delivery.offset })
+    }
+}
