@@ -15,6 +15,7 @@ pub mod crash;
 pub mod inbox;
 pub mod incoming;
 pub mod keeping;
+pub mod memory;
 pub mod ops;
 pub mod outbox;
 pub mod parked;

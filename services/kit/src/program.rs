@@ -15,6 +15,7 @@ use crate::{
     consumer::Consumer,
     dead_letter::DeadLetters,
     keeping::{self, Retention},
+    memory::{self, Verdict},
     ops::{self, Readiness},
     parked,
     service::Service,
@@ -99,8 +100,10 @@ impl<S: Service> Program<S> {
 
         let pool = work.pool().clone();
         let ready = prepare::<S>(&config, &pool, migrations);
-        if until_done(ready, &shutdown).await.is_none() {
-            return server.await?;
+        match until_done(ready, &shutdown).await {
+            None => return server.await?,
+            // Never refused for what may pass.
+            Some(prepared) => prepared?,
         }
         let mut background = JoinSet::new();
         background.spawn(keeping::run(pool.clone(), Retention::from(&config), shutdown.clone()));
@@ -136,13 +139,14 @@ impl<S: Service> Program<S> {
     }
 }
 
-/// Everything that must be there before the first event: tables, partitions, topics.
+/// Everything that must be there before the first event: tables, partitions, topics. Waits for what is not there yet; an
+/// error is a setting that would do harm.
 async fn prepare<S: Service>(config: &Config, pool: &PgPool, migrations: &Migrator) -> anyhow::Result<()> {
     let topics = topics::needed_by(&S::table());
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
     loop {
-        match prepare_once(config, pool, migrations, S::NAME, &topics).await {
-            Ok(()) => return Ok(()),
+        match prepare_once::<S>(config, pool, migrations, &topics).await {
+            Ok(memory) => return accept::<S>(config, memory),
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), "not ready yet; trying again");
                 tokio::time::sleep(backoff.delay()).await;
@@ -151,16 +155,33 @@ async fn prepare<S: Service>(config: &Config, pool: &PgPool, migrations: &Migrat
     }
 }
 
-async fn prepare_once(
+async fn prepare_once<S: Service>(
     config: &Config,
     pool: &PgPool,
     migrations: &Migrator,
-    program: &str,
     topics: &[String],
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Verdict> {
     migrate(pool, migrations).await?;
     keeping::keep(pool, Retention::from(config)).await.context("making partitions")?;
-    topics::ensure(&config.kafka, program, topics).await
+    topics::ensure(&config.kafka, S::NAME, topics).await?;
+    memory::compare(&config.kafka, S::NAME, &S::table().topics(), config.inbox_retention_hours).await
+}
+
+/// Refuses to start where duplicates could not be told.
+fn accept<S: Service>(config: &Config, memory: Verdict) -> anyhow::Result<()> {
+    let (service, hours) = (S::NAME, config.inbox_retention_hours);
+    match memory {
+        Verdict::Long => {}
+        Verdict::Unknown => tracing::debug!(service, "the broker does not tell how long its topics keep events"),
+        Verdict::NeverLong { topics } => tracing::warn!(
+            service,
+            topics = topics.join(" "),
+            hours,
+            "topics keep events for ever, the inbox does not: one that is read again after that counts again"
+        ),
+        Verdict::TooShort(why) => anyhow::bail!(why),
+    }
+    Ok(())
 }
 
 /// Brings a service's database up to date: the kit's tables first (versions below 1000), then its own.

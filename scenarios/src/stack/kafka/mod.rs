@@ -138,9 +138,10 @@ impl Seat {
     }
 
     async fn format(&self) -> anyhow::Result<()> {
-        let cluster = BASE64_URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4());
+        // In one word with its option: it may begin with a hyphen.
+        let cluster = format!("--cluster-id={}", BASE64_URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4()));
         let mut command = self.java("-Xmx128m");
-        command.args(["kafka.tools.StorageTool", "format", "--cluster-id", &cluster, "--config"]).arg(self.properties());
+        command.args(["kafka.tools.StorageTool", "format", &cluster, "--config"]).arg(self.properties());
         let mut format = Process::spawn("Kafka's storage tool", command, &self.log, Signal::SIGKILL)?;
         let status = format.ended().await?;
         anyhow::ensure!(status.success(), "Kafka's storage tool failed with {status}; {}", format.last_words());

@@ -87,6 +87,24 @@ async fn ids_without_a_time_are_kept_by_their_arrival() {
     assert_eq!(left, [new]);
 }
 
+/// Open and parked calls stay, however old; what has ended goes when its event can come no more.
+#[tokio::test]
+async fn calls_that_have_ended_go_by_their_age() {
+    let db = TestDatabase::create(&MIGRATIONS).await;
+    db.run(
+        "insert into attempts (id, kind, order_id, idempotency_key, request, gives_up, status, updated_at)
+         select gen_random_uuid(), 'ask', gen_random_uuid(), status || age, '{}', false, status, now() - age::interval
+         from unnest(array['open', 'parked', 'done', 'resolved']) status, unnest(array['1 hour', '2 days']) age",
+    )
+    .await;
+    keep(db.pool(), RETENTION).await.expect("kept");
+    let left: Vec<String> = sqlx::query_scalar("select idempotency_key from attempts order by 1")
+        .fetch_all(db.pool())
+        .await
+        .expect("read");
+    assert_eq!(left, ["done1 hour", "open1 hour", "open2 days", "parked1 hour", "parked2 days", "resolved1 hour"]);
+}
+
 #[tokio::test]
 async fn today_and_the_days_to_come_have_their_partitions_however_often_it_is_looked_after() {
     let db = TestDatabase::create(&MIGRATIONS).await;
