@@ -79,7 +79,8 @@ impl Client {
         self.send(topic, Some(order.as_bytes()), Some(data.to_string().as_bytes()), headers).await
     }
 
-    async fn send(
+    /// Publishes any record.
+    pub async fn send(
         &self,
         topic: &str,
         key: Option<&[u8]>,

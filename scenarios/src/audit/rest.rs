@@ -61,7 +61,7 @@ async fn parked(databases: &Databases) -> sqlx::Result<Vec<String>> {
     let mut parked = Vec::new();
     for database in Database::ALL {
         let (calls, events): (i64, i64) = sqlx::query_as(
-            "select (select count(*) from attempts where status = 'parked'), (select count(*) from parked_events)",
+            "select (select count(*) from attempts where status = 'parked'), (select count(*) from parked_events where status <> 'settled')",
         )
         .fetch_one(databases.of_service(database))
         .await?;

@@ -1,8 +1,11 @@
 //! What the runner can be asked for, one module for each subcommand.
 
 mod chaos;
+mod dlt;
 mod exec;
 mod list;
+mod load;
+mod parked;
 mod publish;
 mod ready;
 mod run;
@@ -24,8 +27,11 @@ pub enum Command {
     Seed(seed::Seed),
     Publish(publish::Publish),
     Trace(trace::Trace),
+    Load(load::Load),
     Verify(verify::Verify),
     Chaos(chaos::ChaosCommand),
+    Parked(parked::Parked),
+    Dlt(dlt::Dlt),
     Ready(ready::Ready),
     Exec(exec::Exec),
 }
@@ -43,8 +49,11 @@ impl Command {
             Self::Seed(seed) => seed.run().await,
             Self::Publish(publish) => publish.run().await,
             Self::Trace(trace) => trace.run().await,
+            Self::Load(load) => load.run().await,
             Self::Verify(verify) => verify.run().await,
             Self::Chaos(chaos) => chaos.run().await,
+            Self::Parked(parked) => parked.run().await,
+            Self::Dlt(dlt) => dlt.run().await,
             Self::Ready(ready) => ready.run().await,
             Self::Exec(exec) => exec.run().await,
         }

@@ -1,0 +1,107 @@
+//! `scenarios dlt`: dead letters.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::{
+    dead_letters::{self, Letter},
+    exhibit,
+    requests::Client,
+};
+
+/// Shows dead letters: records that could not be read or were refused, and lets them be published again.
+#[derive(Debug, Args)]
+pub struct Dlt {
+    #[command(subcommand)]
+    what: What,
+    /// host:port, several with commas.
+    #[arg(long, env = "KAFKA_BROKERS", global = true, default_value = "")]
+    brokers: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Names all dead letters: where, when, why, and where they came from.
+    List,
+    /// Shows one in full.
+    Show {
+        /// topic/partition/offset, as `list` names it.
+        name: String,
+    },
+    /// Publishes the original bytes, key and headers on the original topic again. Twice does no harm: the id stays the same.
+    Replay {
+        /// topic/partition/offset, as `list` names them.
+        #[arg(required_unless_present = "all")]
+        names: Vec<String>,
+        /// All but those that are replays themselves.
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
+    },
+}
+
+impl Dlt {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        anyhow::ensure!(!self.brokers.is_empty(), "no broker is named: set KAFKA_BROKERS or give --brokers");
+        let brokers = self.brokers.clone();
+        let letters = tokio::task::spawn_blocking(move || dead_letters::all(&brokers)).await??;
+        match self.what {
+            What::List => {
+                letters.iter().for_each(|letter| println!("{}", line(letter)));
+                println!("{} dead letters", letters.len());
+                Ok(ExitCode::SUCCESS)
+            }
+            What::Show { name } => {
+                let letter = find(&letters, &name)?;
+                println!("{}", line(letter));
+                exhibit::lines(&letter.record).iter().for_each(|line| println!("  {line}"));
+                Ok(ExitCode::SUCCESS)
+            }
+            What::Replay { names, all } => {
+                let chosen: Vec<&Letter> = if all {
+                    letters.iter().filter(|letter| letter.replay_of().is_none()).collect()
+                } else {
+                    names.iter().map(|name| find(&letters, name)).collect::<anyhow::Result<_>>()?
+                };
+                replay(&self.brokers, &chosen).await
+            }
+        }
+    }
+}
+
+fn find<'a>(letters: &'a [Letter], name: &str) -> anyhow::Result<&'a Letter> {
+    let letter = letters.iter().find(|letter| letter.name() == name);
+    letter.ok_or_else(|| anyhow::anyhow!("there is no dead letter {name}; `scenarios dlt list` names them"))
+}
+
+async fn replay(brokers: &str, letters: &[&Letter]) -> anyhow::Result<ExitCode> {
+    let client = Client::new(brokers)?;
+    let mut failed = false;
+    for letter in letters {
+        match (dead_letters::replay(&client, letter).await, &letter.original) {
+            (Ok(place), Some(original)) => {
+                println!(
+                    "{} is published again at {}/{}/{}",
+                    letter.name(),
+                    original.topic,
+                    place.partition,
+                    place.offset
+                );
+            }
+            (Ok(_), None) => {}
+            (Err(error), _) => {
+                println!("{} is not published: {error:#}", letter.name());
+                failed = true;
+            }
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn line(letter: &Letter) -> String {
+    let when = i64::try_from(letter.record.timestamp_ms).ok().and_then(chrono::DateTime::from_timestamp_millis);
+    let when = when.map_or("at an unknown time".to_owned(), |when| when.format("%F %T").to_string());
+    let from = letter.original.as_ref().map_or("an unknown place".to_owned(), |original| original.at().to_string());
+    let replay = letter.replay_of().map_or(String::new(), |of| format!(" (a replay of {of})"));
+    format!("{}  {when}  from {from}{replay}  {}: {}", letter.name(), letter.class, letter.why)
+}

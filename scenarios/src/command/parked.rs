@@ -1,0 +1,133 @@
+//! `scenarios parked`: work that waits for a person, across all services.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use kit::parked::desk::{self, Content, Details, Done, Signature, Wish, Work};
+use uuid::Uuid;
+
+use crate::{command::seed::running, databases::Databases, exhibit, stack::Database};
+
+/// Shows work that waits for a person: calls that used up their retries, events that a service could not process.
+#[derive(Debug, Args)]
+pub struct Parked {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Names all that is parked, and the events that wait behind it.
+    List,
+    /// Shows one of them in full, and what has been done about it.
+    Show {
+        /// The event's id or the call's.
+        id: Uuid,
+    },
+    /// Has the service try it again, and then what waits behind it.
+    Retry(Act),
+    /// Settles it by hand: it is not tried again, nothing is said on its behalf, and what waits behind it goes on.
+    Resolve(Act),
+}
+
+#[derive(Debug, Args)]
+struct Act {
+    /// The events' ids or the calls'.
+    #[arg(required = true)]
+    ids: Vec<Uuid>,
+    /// Why, for those who look later.
+    #[arg(long, default_value = "")]
+    note: String,
+    /// Who does it.
+    #[arg(long, env = "USER", default_value = "unknown")]
+    by: String,
+}
+
+impl Parked {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let databases = Databases::of(&running()?)?;
+        match self.what {
+            What::List => list(&databases).await,
+            What::Show { id } => show(&databases, id).await,
+            What::Retry(act) => act.carry_out(&databases, Wish::Retry).await,
+            What::Resolve(act) => {
+                anyhow::ensure!(!act.note.trim().is_empty(), "--note is missing: how was it settled?");
+                act.carry_out(&databases, Wish::Resolve).await
+            }
+        }
+    }
+}
+
+async fn list(databases: &Databases) -> anyhow::Result<ExitCode> {
+    let mut count = 0;
+    for database in Database::ALL {
+        let works = desk::list(databases.of_service(database)).await.with_context(|| format!("reading {database}"))?;
+        for work in &works {
+            println!("{}", line(database, work));
+        }
+        count += works.len();
+    }
+    println!("{count} parked");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(database: Database, work: &Work) -> String {
+    let since = work.since.format("%F %T");
+    let Work { id, kind, order_id, what, status, tries, .. } = work;
+    let error = work.error.as_deref().unwrap_or("behind another event of its order");
+    format!(
+        "{id}  {database:<13} {kind:<5} {status:<7} {what} of order {order_id}, {tries} tries, since {since}: {error}"
+    )
+}
+
+async fn show(databases: &Databases, id: Uuid) -> anyhow::Result<ExitCode> {
+    let Some((database, details)) = find(databases, id).await? else {
+        println!("{id} is not parked anywhere");
+        return Ok(ExitCode::FAILURE);
+    };
+    let Details { work, content, actions } = details;
+    println!("{}", line(database, &work));
+    match content {
+        Content::Event(record) => exhibit::lines(&record).iter().for_each(|line| println!("  {line}")),
+        Content::Call { request, idempotency_key } => {
+            println!("  idempotency key {idempotency_key}");
+            println!("  request {request:#}");
+        }
+    }
+    for action in actions {
+        println!("  {}  {} by {}: {}", action.at.format("%F %T"), action.action, action.by_whom, action.note);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn find(databases: &Databases, id: Uuid) -> anyhow::Result<Option<(Database, Details)>> {
+    for database in Database::ALL {
+        let found = desk::find(databases.of_service(database), id).await;
+        if let Some(details) = found.with_context(|| format!("reading {database}"))? {
+            return Ok(Some((database, details)));
+        }
+    }
+    Ok(None)
+}
+
+impl Act {
+    async fn carry_out(&self, databases: &Databases, wish: Wish) -> anyhow::Result<ExitCode> {
+        let mut known = true;
+        for id in &self.ids {
+            let Some((database, _)) = find(databases, *id).await? else {
+                println!("{id} is not parked anywhere");
+                known = false;
+                continue;
+            };
+            let signature = Signature { by: &self.by, note: &self.note };
+            match desk::act(databases.of_service(database), *id, wish, signature).await? {
+                Done::Yes(_) if wish == Wish::Retry => println!("{id} is tried again"),
+                Done::Yes(_) => println!("{id} is settled"),
+                Done::NotNow(Work { status, .. }) => println!("{id} is {status}: nothing to do"),
+                Done::Unknown => known = false,
+            }
+        }
+        Ok(if known { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

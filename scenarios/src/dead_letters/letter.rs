@@ -1,0 +1,142 @@
+//! One dead letter.
+
+use events::{EventId, Publisher, ids::Coordinates};
+use kit::record::Record;
+
+/// What the writer of dead letters adds, in Spring's convention.
+const ADDED: &str = "kafka_dlt-";
+/// What a replay adds: the letter that it comes from.
+const REPLAY_OF: &str = "replay-of";
+
+/// A record on a dead-letter topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    pub record: Record,
+    /// None if the headers do not say: it was not one of our services that wrote it.
+    pub original: Option<Original>,
+    /// `Unreadable` or `Refused`.
+    pub class: String,
+    pub why: String,
+}
+
+/// Where the record lay first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp_ms: u64,
+}
+
+impl Original {
+    pub fn at(&self) -> Coordinates<'_> {
+        Coordinates { topic: &self.topic, partition: self.partition, offset: self.offset }
+    }
+}
+
+impl From<Record> for Letter {
+    fn from(record: Record) -> Self {
+        let text = |name| added(&record, name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let original = || {
+            Some(Original {
+                topic: text("original-topic")?,
+                partition: i32::from_be_bytes(added(&record, "original-partition")?.try_into().ok()?),
+                offset: i64::from_be_bytes(added(&record, "original-offset")?.try_into().ok()?),
+                timestamp_ms: u64::from_be_bytes(added(&record, "original-timestamp")?.try_into().ok()?),
+            })
+        };
+        let original = original();
+        let class = text("exception-fqcn").unwrap_or_default();
+        let why = text("exception-message").unwrap_or_default();
+        Letter { original, class, why, record }
+    }
+}
+
+/// The last of that name: a letter that was replayed and failed again may have older ones.
+fn added<'a>(record: &'a Record, name: &str) -> Option<&'a [u8]> {
+    let named = |header: &&(String, Vec<u8>)| header.0.strip_prefix(ADDED) == Some(name);
+    record.headers.iter().rev().find(named).map(|(_, value)| value.as_slice())
+}
+
+impl Letter {
+    /// Its name among all dead letters: `topic/partition/offset`.
+    pub fn name(&self) -> String {
+        self.record.at().to_string()
+    }
+
+    /// The letter that it is a replay of, if it is one.
+    pub fn replay_of(&self) -> Option<String> {
+        let header = self.record.headers.iter().find(|(name, _)| name == REPLAY_OF);
+        header.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+    }
+
+    /// The headers to replay it with: its own, and what makes it count once.
+    pub(super) fn headers(&self, original: &Original) -> Vec<(String, Vec<u8>)> {
+        let own = |(name, _): &&(String, Vec<u8>)| !name.starts_with(ADDED) && name != REPLAY_OF;
+        let mut headers: Vec<(String, Vec<u8>)> = self.record.headers.iter().filter(own).cloned().collect();
+        let bare = !headers.iter().any(|(name, _)| name == "ce_id");
+        if bare && original.topic == Publisher::Client.topic() {
+            // The id that its first place gave it. So however often it is replayed, and even if the first record is read
+            // again by a version that understands it, it becomes one order at most.
+            let id = EventId::from_record(original.at(), original.timestamp_ms);
+            headers.push(("ce_id".to_owned(), id.to_string().into_bytes()));
+        }
+        headers.push((REPLAY_OF.to_owned(), self.name().into_bytes()));
+        headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(topic: &str, own: &[(&str, &str)]) -> Letter {
+        let added: [(&str, Vec<u8>); 6] = [
+            ("kafka_dlt-original-topic", topic.into()),
+            ("kafka_dlt-original-partition", 3_i32.to_be_bytes().into()),
+            ("kafka_dlt-original-offset", 41_i64.to_be_bytes().into()),
+            ("kafka_dlt-original-timestamp", 1_700_000_000_123_i64.to_be_bytes().into()),
+            ("kafka_dlt-exception-fqcn", "Unreadable".into()),
+            ("kafka_dlt-exception-message", "not JSON".into()),
+        ];
+        let own = own.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+        let headers = own.chain(added.map(|(name, value)| (name.to_owned(), value))).collect();
+        Letter::from(Record { topic: format!("{topic}-dlt"), partition: 1, offset: 7, headers, ..Record::default() })
+    }
+
+    fn replayed(letter: &Letter) -> Vec<(String, String)> {
+        let headers = letter.headers(letter.original.as_ref().expect("it says where it lay"));
+        headers.into_iter().map(|(name, value)| (name, String::from_utf8(value).expect("text"))).collect()
+    }
+
+    #[test]
+    fn a_letter_says_where_it_lay_and_why_it_is_dead() {
+        let letter = letter("order.requests", &[]);
+        let original = letter.original.clone().expect("it says where it lay");
+        assert_eq!(
+            (original.at().to_string(), original.timestamp_ms),
+            ("order.requests/3/41".into(), 1_700_000_000_123)
+        );
+        assert_eq!((letter.class.as_str(), letter.why.as_str()), ("Unreadable", "not JSON"));
+        assert_eq!(letter.name(), "order.requests-dlt/1/7");
+        assert_eq!(Letter::from(Record::default()).original, None);
+    }
+
+    #[test]
+    fn a_bare_request_is_replayed_under_the_id_that_it_had() {
+        let letter = letter("order.requests", &[("x-mine", "kept")]);
+        let id = EventId::from_record(letter.original.as_ref().expect("there").at(), 1_700_000_000_123);
+        let expected = [("x-mine", "kept".to_owned()), ("ce_id", id.to_string()), ("replay-of", letter.name())];
+        assert_eq!(replayed(&letter), expected.map(|(name, value)| (name.to_owned(), value)));
+    }
+
+    #[test]
+    fn what_has_an_id_keeps_it_and_no_other_topic_gets_one() {
+        let own = [("ce_id", "17")];
+        for (topic, own) in [("order.requests", &own[..]), ("account.events", &[])] {
+            let names: Vec<String> = replayed(&letter(topic, own)).into_iter().map(|(name, _)| name).collect();
+            let kept = own.iter().map(|(name, _)| *name);
+            assert_eq!(names, kept.chain(["replay-of"]).collect::<Vec<_>>(), "{topic}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Dead letters: records that a service could not read or would not take, with where they came from and why.
+//!
+//! Replaying one publishes the original bytes, key and headers on the original topic again. Replayed twice, it counts once:
+//! what has an id keeps it, and a bare request is given the id that it had where it first lay.
+
+mod letter;
+mod replay;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer},
+};
+
+use crate::archive;
+
+pub use letter::{Letter, Original};
+pub use replay::replay;
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// All dead letters that the topics keep, by topic, partition and offset. Blocks: for a thread of its own.
+///
+/// # Errors
+/// If the broker does not answer.
+pub fn all(brokers: &str) -> anyhow::Result<Vec<Letter>> {
+    let client: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().context("creating the Kafka client")?;
+    let metadata = client.fetch_metadata(None, TIMEOUT).with_context(|| format!("asking {brokers} for its topics"))?;
+    let topics: Vec<String> =
+        metadata.topics().iter().map(|topic| topic.name().to_owned()).filter(|name| name.ends_with("-dlt")).collect();
+    let mut letters = Vec::new();
+    archive::read(brokers, &topics, |record| letters.push(Letter::from(record)))?;
+    letters.sort_by_key(|letter| {
+        let at = &letter.record;
+        (at.topic.clone(), at.partition, at.offset)
+    });
+    Ok(letters)
+}
