@@ -61,6 +61,14 @@ impl Started {
         }
     }
 
+    /// The process that it is, if it is one of its own and runs.
+    pub fn pid(&self) -> Option<u32> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Kafka(kafka) => kafka.pid(),
+        }
+    }
+
     /// The jars of Kafka's own tools, if it is Kafka.
     pub fn jars(&self) -> Option<&Path> {
         match self {

@@ -179,6 +179,23 @@ impl Stack {
         self.programs().map(Programs::pids)
     }
 
+    /// Every process that we started, by name: the programs, `postgres` and `kafka`.
+    pub fn processes(&self) -> Vec<(String, u32)> {
+        let Some(own) = &self.own else { return Vec::new() };
+        let programs = own.programs.pids().borrow().clone();
+        let programs = programs.into_iter().map(|(program, pid)| (program.name().to_owned(), pid));
+        let servers = [("postgres", own.foundation.postgres.pid()), ("kafka", own.foundation.broker.pid())];
+        programs.chain(servers.into_iter().filter_map(|(name, pid)| Some((name.to_owned(), pid?)))).collect()
+    }
+
+    /// What carries the events and what keeps the rows, with their versions if we started them.
+    pub fn versions(&self) -> (String, String) {
+        match &self.own {
+            Some(own) => (own.foundation.broker.version(), format!("PostgreSQL {}", own.foundation.postgres.version())),
+            None => (format!("the broker at {}", self.environment.brokers), "a Postgres that was running".to_owned()),
+        }
+    }
+
     /// Returns, with the reason, when Postgres or the broker has ended by itself.
     pub async fn failed(&mut self) -> anyhow::Error {
         match &mut self.own {

@@ -1,0 +1,194 @@
+//! `scenarios load`: many orders at once, measured.
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use kit::shutdown::Shutdown;
+
+use crate::{
+    audit,
+    load::{
+        self,
+        cast::{Choice, Hot},
+        machine::Setting,
+        mix::Mix,
+        plan::{Pace, Plan, Stage},
+        report::{self, Report},
+    },
+    report as verdicts,
+    stack::{self, Broker, Options, PARTITIONS, Program, Reporter, Stack, StateDir},
+};
+
+/// Drives load and measures it: success, failure, latency, CPU and memory; then audits everything.
+///
+/// Starts a system of its own, unless KAFKA_BROKERS and DATABASE_URL_… name one that runs. Exit code 1 if the audit
+/// does not hold.
+#[derive(Debug, Args)]
+pub struct Load {
+    /// Stages, each all at once, one after another.
+    #[arg(value_enum, required_unless_present = "orders", conflicts_with = "orders")]
+    stages: Vec<Size>,
+    /// So many orders, as fast as they end unless --rate says otherwise.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    orders: Option<u32>,
+    /// So many requests a second, whether the system keeps up or not. A latency counts from the intended beginning.
+    #[arg(long, value_name = "R", requires = "orders", conflicts_with = "in_flight", value_parser = positive)]
+    rate: Option<f64>,
+    /// The next request when an order ends, so many at the same time.
+    #[arg(long, value_name = "M", requires = "orders", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 1_000)]
+    in_flight: u32,
+    /// Shares of happy, card, hot_product, hot_user, no_balance, no_stock.
+    #[arg(long, default_value = "happy=100")]
+    mix: Mix,
+    /// What all happy orders have in common.
+    #[arg(long, value_enum)]
+    hot: Option<Hot>,
+    /// How happy orders are paid.
+    #[arg(long, value_enum, default_value_t = Method::Wallet)]
+    method: Method,
+    /// How many buyers share the orders.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    users: u32,
+    /// Orders before the first stage that are not measured; 200 unless the load itself is smaller.
+    #[arg(long, value_name = "N")]
+    warm_up: Option<u32>,
+    /// What carries the events.
+    #[arg(long, value_enum, default_value_t = Broker::Kafka)]
+    broker: Broker,
+    /// Seconds after the last request within which an order has to end; else it counts as a technical failure.
+    #[arg(long, default_value_t = 90)]
+    patience: u64,
+}
+
+/// Requests of a stage, all at once.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Size {
+    /// 50 at once.
+    Light,
+    /// 200 at once.
+    Medium,
+    /// 1000 at once.
+    Heavy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Method {
+    /// Within the payment service.
+    Wallet,
+    /// Through the gateway.
+    Card,
+}
+
+impl Load {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let plan = self.plan();
+        plan.fits(self.broker, PARTITIONS)?;
+        let shutdown = Shutdown::on_signals()?;
+        let reporter = Reporter::on_stderr();
+        let options = quiet(Options::new(self.broker));
+        let held =
+            stack::with(options, &reporter, &shutdown, async |stack| measure(&plan, stack, &reporter).await).await?;
+        Ok(if held == Some(true) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn plan(&self) -> Plan {
+        let choice = Choice { users: self.users, hot: self.hot, card: self.method == Method::Card };
+        let stage = |name: &str, orders: u32, pace: Pace| Stage {
+            name: name.to_owned(),
+            orders,
+            pace,
+            mix: self.mix.clone(),
+            choice,
+        };
+        let stages: Vec<Stage> = match self.orders {
+            Some(orders) => {
+                let pace = self.rate.map_or(Pace::InFlight(self.in_flight), Pace::Rate);
+                vec![stage("load", orders, pace)]
+            }
+            None => self.stages.iter().map(|size| stage(size.name(), size.orders(), Pace::AtOnce)).collect(),
+        };
+        let measured: u32 = stages.iter().map(|stage| stage.orders).sum();
+        let warm_up = self.warm_up.unwrap_or(measured.min(200));
+        Plan { warm_up, stages, patience: Duration::from_secs(self.patience) }
+    }
+}
+
+impl Size {
+    fn name(self) -> &'static str {
+        match self {
+            Size::Light => "light",
+            Size::Medium => "medium",
+            Size::Heavy => "heavy",
+        }
+    }
+
+    fn orders(self) -> u32 {
+        match self {
+            Size::Light => 50,
+            Size::Medium => 200,
+            Size::Heavy => 1_000,
+        }
+    }
+}
+
+/// Programs that are measured log what is wrong and nothing else.
+pub(super) fn quiet(options: Options) -> Options {
+    Program::ALL.into_iter().fold(options, |options, program| options.setting(program, "RUST_LOG", "warn"))
+}
+
+/// Whether the audit holds afterwards.
+async fn measure(plan: &Plan, stack: &mut Stack, reporter: &Reporter) -> anyhow::Result<bool> {
+    let setting = setting(stack).await?;
+    let stages = load::run(plan, stack, reporter).await?;
+    report::show(&stages);
+    println!("{}", setting.line());
+    let caution = caution(stack.broker());
+    if let Some(caution) = &caution {
+        println!("{caution}");
+    }
+
+    let step = reporter.step("auditing all databases, the gateway and Kafka");
+    let audited = audit::run(stack.environment(), plan.patience).await?;
+    step.done("audited");
+    verdicts::audit(&audited);
+    let report = Report { command: command_line(), setting, caution, stages, audit_holds: audited.holds() };
+    let written = report.write(&directory(stack, "load")?)?;
+    println!();
+    println!("pictures: {}", written.page.display());
+    println!("figures:  {}", written.json.display());
+    Ok(report.audit_holds)
+}
+
+/// What the figures stand for: machine, broker and database.
+pub(super) async fn setting(stack: &Stack) -> anyhow::Result<Setting> {
+    let (broker, database) = stack.versions();
+    tokio::task::spawn_blocking(move || Setting::find(broker, database)).await?
+}
+
+/// Where the run's files go, below its state directory.
+pub(super) fn directory(stack: &Stack, name: &str) -> anyhow::Result<PathBuf> {
+    let state = match stack.state() {
+        Some(state) => state.clone(),
+        None => StateDir::create()?,
+    };
+    let logs = state.logs();
+    Ok(logs.parent().context("the directory of logs lies in the run's")?.join(name))
+}
+
+pub(super) fn command_line() -> String {
+    std::iter::once("scenarios".to_owned()).chain(std::env::args().skip(1)).collect::<Vec<_>>().join(" ")
+}
+
+fn caution(broker: Broker) -> Option<String> {
+    (broker == Broker::Embedded).then(|| {
+        "The embedded broker lives in the runner's memory and writes nothing to a disk: these figures are not a broker's. \
+         Take --broker kafka for figures that count."
+            .to_owned()
+    })
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    if rate.is_finite() && rate > 0.0 { Ok(rate) } else { Err("a rate is more than 0".to_owned()) }
+}

@@ -1,0 +1,69 @@
+//! What remains of a load: tables in the terminal, a JSON file, pictures, and a page that shows them.
+
+mod chart;
+mod page;
+mod table;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::{figures::Figures, machine::Setting};
+
+pub use chart::Chart;
+pub use table::show;
+
+/// All that a load has found out.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub command: String,
+    pub setting: Setting,
+    /// What a reader must not overlook.
+    pub caution: Option<String>,
+    pub stages: Vec<Figures>,
+    /// Whether the audit afterwards found everything in order.
+    pub audit_holds: bool,
+}
+
+/// The files that were written.
+#[derive(Debug)]
+pub struct Written {
+    pub page: PathBuf,
+    pub json: PathBuf,
+}
+
+impl Report {
+    /// Draws all pictures: of the whole, then of each stage.
+    pub fn charts(&self) -> anyhow::Result<Vec<Chart>> {
+        let mut charts = vec![chart::outcomes(&self.stages)?];
+        for figures in &self.stages {
+            charts.push(chart::histogram(figures)?);
+            charts.push(chart::over_time(figures)?);
+        }
+        Ok(charts)
+    }
+
+    /// Writes the JSON, a file for each picture, and the page into `directory`.
+    ///
+    /// # Errors
+    /// If that can't be written.
+    pub fn write(&self, directory: &Path) -> anyhow::Result<Written> {
+        fs::create_dir_all(directory).with_context(|| format!("making the directory {}", directory.display()))?;
+        let file = |name: &str, text: &str| {
+            let path = directory.join(name);
+            fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+            anyhow::Ok(path)
+        };
+        let charts = self.charts()?;
+        for chart in &charts {
+            file(&format!("{}.svg", chart.name), &chart.svg)?;
+        }
+        let json = file("load.json", &serde_json::to_string_pretty(self)?)?;
+        let page = file("index.html", &page::page(self, &charts))?;
+        Ok(Written { page, json })
+    }
+}

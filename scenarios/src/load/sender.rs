@@ -1,0 +1,190 @@
+//! Sending the requests of a stage when they are due: a thread of its own, and a client that takes them in bursts.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use events::Publisher;
+use rdkafka::{
+    ClientConfig, ClientContext,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::DeliveryResult,
+    producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer},
+};
+
+use super::{
+    plan::{Pace, Stage},
+    tally::{End, Tally},
+};
+
+/// A shorter sleep than this costs more than it gives.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
+
+/// Publishes a stage's requests; stops when dropped.
+#[derive(Debug)]
+pub(super) struct Sender {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sender {
+    /// Starts sending.
+    ///
+    /// # Errors
+    /// If there can be no client.
+    pub(super) fn start(producer: Requests, stage: Stage, tally: Arc<Tally>) -> anyhow::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let send = move || {
+            producer.send_all(&stage, &tally, &stopped);
+            // A request that the broker never takes has failed; it is told to the tally like any other.
+            let _ = producer.0.flush(Duration::from_secs(15));
+        };
+        let thread =
+            std::thread::Builder::new().name("sender".into()).spawn(send).context("starting the sender's thread")?;
+        Ok(Sender { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It looks at `stop` between any two requests. If it has panicked, that was reported then.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A connected client for one stage.
+pub(super) struct Requests(ThreadedProducer<Deliveries>);
+
+/// Hears what becomes of each request; its number travels along.
+struct Deliveries(Arc<Tally>);
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
+        if let Err((error, _)) = result {
+            tracing::warn!(%error, "a request was not published");
+            self.0.ended(number as u32, Instant::now(), End::Unsent);
+            self.0.pulse();
+        }
+    }
+}
+
+impl Requests {
+    /// Connects and asks for the topic's partitions, so that the first request need not.
+    pub(super) async fn connect(brokers: &str, pace: Pace, tally: &Arc<Tally>) -> anyhow::Result<Self> {
+        let producer: ThreadedProducer<Deliveries> = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("client.id", "scenarios-load")
+            .set("acks", "all")
+            .set("linger.ms", pace.linger().as_millis().to_string())
+            .set("partitioner", "murmur2_random")
+            .set("allow.auto.create.topics", "false")
+            .set("queue.buffering.max.messages", "1000000")
+            .create_with_context(Deliveries(Arc::clone(tally)))
+            .context("creating the Kafka producer")?;
+        let client = producer.clone();
+        let topic = Publisher::Client.topic();
+        let asked = tokio::task::spawn_blocking(move || {
+            client.client().fetch_metadata(Some(topic), Duration::from_secs(15)).map(drop)
+        });
+        asked.await?.with_context(|| format!("asking {brokers} for {topic}"))?;
+        Ok(Requests(producer))
+    }
+
+    fn send_all(&self, stage: &Stage, tally: &Tally, stop: &AtomicBool) {
+        for number in 0..stage.orders {
+            let Some(intended) = until_due(stage.pace, number, tally, stop) else { return };
+            tally.sent(number, intended);
+            if let Err(error) = self.send(stage, number, tally) {
+                tracing::warn!(%error, "a request was not published");
+                tally.ended(number, Instant::now(), End::Unsent);
+            }
+        }
+    }
+
+    /// A bare value, as any client may publish it; the key only makes one order's requests meet on one partition.
+    fn send(&self, stage: &Stage, number: u32, tally: &Tally) -> Result<(), KafkaError> {
+        let order = tally.tickets().order(number);
+        let request = stage.choice.request(order, stage.mix.fate_of(number));
+        // Numbers and strings are always JSON.
+        let value = serde_json::to_vec(&request).unwrap_or_default();
+        let key = order.to_string();
+        let topic = Publisher::Client.topic();
+        let mut record = BaseRecord::with_opaque_to(topic, number as usize).key(&key).payload(&value);
+        loop {
+            match self.0.send(record) {
+                Ok(()) => return Ok(()),
+                Err((error, again)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
+                    record = again;
+                    std::thread::sleep(SHORTEST_SLEEP);
+                }
+                Err((error, _)) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Waits until the order is due; when it was meant to begin, or `None` when the stage is stopped.
+fn until_due(pace: Pace, number: u32, tally: &Tally, stop: &AtomicBool) -> Option<Duration> {
+    while !stop.load(Ordering::Relaxed) {
+        let now = tally.begun().elapsed();
+        match (pace.intended(number), pace) {
+            (Some(intended), _) if intended <= now => return Some(intended),
+            (Some(intended), _) => {
+                let left = intended - now;
+                std::thread::sleep(left.clamp(SHORTEST_SLEEP, Duration::from_millis(100)));
+            }
+            (None, Pace::InFlight(most)) => {
+                if tally.until_room(most, Duration::from_millis(100)) {
+                    return Some(tally.begun().elapsed());
+                }
+            }
+            (None, Pace::AtOnce | Pace::Rate(_)) => return Some(now),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_late_is_not_forgiven() {
+        let (tally, go) = (Tally::new(10), AtomicBool::new(false));
+        // Whenever the sender comes to it, the order was meant to begin at its time.
+        std::thread::sleep(Duration::from_millis(5));
+        assert_eq!(until_due(Pace::Rate(1_000.0), 3, &tally, &go), Some(Duration::from_millis(3)));
+        assert_eq!(until_due(Pace::AtOnce, 3, &tally, &go), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn nothing_is_sent_before_it_is_due() {
+        let (tally, go) = (Tally::new(100), AtomicBool::new(false));
+        let intended = until_due(Pace::Rate(1_000.0), 50, &tally, &go).unwrap();
+        assert!(tally.begun().elapsed() >= intended);
+    }
+
+    #[test]
+    fn a_closed_loop_waits_for_room_and_a_stopped_one_ends() {
+        let (tally, go, stop) = (Tally::new(2), AtomicBool::new(false), AtomicBool::new(true));
+        assert!(until_due(Pace::InFlight(1), 0, &tally, &go).is_some());
+        tally.sent(0, Duration::ZERO);
+        assert!(until_due(Pace::InFlight(1), 1, &tally, &stop).is_none());
+        tally.ended(0, Instant::now(), End::Completed);
+        assert!(until_due(Pace::InFlight(1), 1, &tally, &go).is_some());
+    }
+}
