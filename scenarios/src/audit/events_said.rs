@@ -3,7 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use anyhow::Context;
-use events::{EventId, OrderId, Publisher, envelope, publisher::dead_letter_topic, request::OrderRequested};
+use events::{
+    EventId, OrderId, Publisher, envelope,
+    publisher::dead_letter_topic,
+    request::{ORDER_REQUESTED, OrderRequested},
+};
 use kit::record::Record;
 use uuid::Uuid;
 
@@ -100,6 +104,8 @@ impl Kept {
         let order = record.with_raw(|raw| {
             let (envelope, data) = envelope::read(raw).ok()?;
             self.ids.insert(envelope.id);
+            // What calls itself something else is skipped by the service, whatever it contains.
+            let data = (envelope.event_type == ORDER_REQUESTED).then_some(data)?;
             let request: OrderRequested = serde_json::from_slice(&data).ok()?;
             Some(request.order_id_at(raw.at))
         });
