@@ -18,8 +18,8 @@ demo:
 
 test:
 	@scenarios/setup.sh kafka
-	cargo build --workspace
-	target/debug/scenarios exec --broker kafka -- cargo test --workspace
+	cargo build --workspace --features scenarios/crash-points
+	target/debug/scenarios exec --broker kafka -- cargo test --workspace --features scenarios/crash-points
 
 fmt:
 	cargo fmt

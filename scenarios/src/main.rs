@@ -17,8 +17,10 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // The commands speak for themselves; the log adds what nobody expected.
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
+    // The commands speak for themselves; the log adds what nobody expected. In chaos that is nothing: there everything that
+    // complains does so because it was meant to.
+    let unexpected = if matches!(arguments.command, Command::Chaos(_)) { LevelFilter::OFF } else { LevelFilter::WARN };
+    let filter = EnvFilter::builder().with_default_directive(unexpected.into()).from_env_lossy();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     match arguments.command.run().await {
         Ok(code) => code,

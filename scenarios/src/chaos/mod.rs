@@ -65,11 +65,15 @@ impl Chaos {
         let plan = plan::draw(&mut StdRng::seed_from_u64(self.seed), self.lasting, stack.broker());
         let begun = Instant::now();
         let mut doer = Doer::new(stack, self.seed, diary.clone())?;
+        // What takes its time, such as a server that recovers, moves the rest of the plan.
+        let mut behind = Duration::ZERO;
         for (at, deed) in plan {
-            sleep_until(begun + at).await;
+            sleep_until(begun + behind + at).await;
+            let started = Instant::now();
             doer.begin(deed).await?;
+            behind += started.elapsed();
         }
-        sleep_until(begun + self.lasting).await;
+        sleep_until(begun + behind + self.lasting).await;
         let (deeds, kills) = doer.finish().await?;
         diary.note("no more trouble; waiting for the last orders");
 

@@ -8,7 +8,7 @@ use super::Deed;
 use crate::stack::{Broker, Database, Program};
 
 /// Between two deeds, in seconds.
-const PAUSE: std::ops::Range<f64> = 0.8..2.2;
+const PAUSE: std::ops::Range<f64> = 0.6..1.8;
 /// Longer than a consumer's session at the broker.
 const PAST_THE_SESSION: Duration = Duration::from_secs(12);
 /// Longer than the lease that chaos gives its relays.

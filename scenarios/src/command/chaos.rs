@@ -20,7 +20,7 @@ pub struct ChaosCommand {
     /// What carries the events. Only Kafka can be stopped and started meanwhile.
     #[arg(long, value_enum, default_value_t = Broker::Embedded)]
     broker: Broker,
-    /// Seconds of trouble.
+    /// Seconds of trouble; the time that servers take to come back is added.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// What the trouble and the orders are drawn from; unset, another one each time. The same seed draws the same again.

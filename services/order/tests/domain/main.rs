@@ -1,5 +1,6 @@
 //! The decisions alone: no database, no broker.
 
+mod anything;
 mod desk;
 mod endings;
 mod pairs;

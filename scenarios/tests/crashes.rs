@@ -1,0 +1,219 @@
+//! Every program dies at every point where it matters, on the real parts: Postgres, Apache Kafka, every program a process.
+//!
+//! Only with the feature `crash-points`, as `make test` builds it. A point is armed in all programs that pass it at once,
+//! orders of mixed fate flow until each of them has died there and come back, and then everything has to agree.
+
+#![cfg(feature = "crash-points")]
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail, ensure};
+use events::OrderId;
+use kit::shutdown::Shutdown;
+use scenarios::{
+    audit,
+    chaos::{
+        shoppers::{Shoppers, enrich},
+        tally::Tally,
+    },
+    databases::Databases,
+    requests::Client,
+    stack::{self, Broker, Options, Program, Reporter, Stack, until},
+};
+
+const SEED: u64 = 20_260_731;
+const PATIENCE: Duration = Duration::from_secs(90);
+
+const CONSUMERS: &[Program] = &[
+    Program::Order,
+    Program::Account,
+    Program::Payment,
+    Program::Inventory,
+    Program::Shipping,
+    Program::Entitlement,
+    Program::Notification,
+];
+const CALLERS: &[Program] = &[Program::Payment, Program::Notification];
+const ORDER: &[Program] = &[Program::Order];
+const RELAY: &[Program] = &[Program::OutboxRelay];
+
+/// Points that the same programs pass, each with the passages at which all of them die, one after the other. Then comes
+/// the audit.
+struct Round {
+    programs: &'static [Program],
+    points: &'static [(&'static str, &'static [u32])],
+}
+
+const ROUNDS: &[Round] = &[
+    Round { programs: CONSUMERS, points: &[("batch.before-commit", &[1, 3])] },
+    Round { programs: CONSUMERS, points: &[("consumer.before-offsets", &[1, 3])] },
+    Round { programs: CONSUMERS, points: &[("consumer.after-offsets", &[1])] },
+    Round { programs: ORDER, points: &[("consumer.after-dead-letter", &[1, 2])] },
+    Round { programs: ORDER, points: &[("request.before-commit", &[1, 2]), ("request.after-commit", &[1, 2])] },
+    // In one round: who dies with a call claimed comes back to it when the claim has run out, half a minute later.
+    Round {
+        programs: CALLERS,
+        points: &[("attempts.claimed", &[1]), ("attempts.called", &[1, 2]), ("attempts.settled", &[1])],
+    },
+    Round { programs: RELAY, points: &[("relay.sent", &[1, 4])] },
+    Round { programs: RELAY, points: &[("relay.acknowledged", &[1, 4])] },
+    Round { programs: RELAY, points: &[("relay.saved", &[1, 4])] },
+];
+
+fn names() -> impl Iterator<Item = &'static str> {
+    ROUNDS.iter().flat_map(|round| round.points).map(|(point, _)| *point)
+}
+
+/// Where a program is told its point.
+fn armed_by(directory: &tempfile::TempDir, program: Program) -> PathBuf {
+    directory.path().join(program.name())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_doubled_wherever_a_program_dies() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = Options::new(Broker::Kafka);
+    for program in CONSUMERS.iter().chain(RELAY) {
+        options = options.setting(*program, "CRASH_AT", armed_by(&directory, *program).display().to_string());
+        // Its partitions come back with it, rather than when its session has run out.
+        options = options.setting(*program, "KAFKA_INSTANCE_ID", program.name());
+    }
+    // A claim of a call that died is due again when its lease ends, which deadlines must not overtake.
+    options = options.setting(Program::Order, "ORDER_TIMEOUT_SECONDS", "600");
+    let (_stop, shutdown) = Shutdown::by_hand();
+    let reporter = Reporter::on_stderr();
+    let crashes = stack::with(options, &reporter, &shutdown, async |stack| {
+        let mut drill = Drill::new(stack, &directory).await?;
+        let mut crashes = 0;
+        for Round { programs, points } in ROUNDS {
+            let begun = Instant::now();
+            for (point, passages) in *points {
+                for passage in *passages {
+                    drill.crash_at(point, programs, *passage).await?;
+                    crashes += programs.len();
+                }
+            }
+            let tally = drill.settle().await.with_context(|| format!("after {points:?} of {programs:?}"))?;
+            println!("{points:?} of {programs:?}: {tally}; {:.1} s", begun.elapsed().as_secs_f64());
+        }
+        Ok(crashes)
+    });
+    let crashes = crashes.await.unwrap().unwrap();
+    println!("{} points, {crashes} crashes survived, seed {SEED}", names().count());
+}
+
+struct Drill<'a> {
+    stack: &'a Stack,
+    directory: &'a tempfile::TempDir,
+    databases: Databases,
+    client: Client,
+    http: reqwest::Client,
+    shoppers: Shoppers,
+    /// All orders so far.
+    orders: Vec<OrderId>,
+}
+
+impl<'a> Drill<'a> {
+    async fn new(stack: &'a Stack, directory: &'a tempfile::TempDir) -> anyhow::Result<Self> {
+        let environment = stack.environment();
+        enrich(environment).await?;
+        Ok(Drill {
+            databases: Databases::of(environment)?,
+            client: Client::new(&environment.brokers)?,
+            http: reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?,
+            shoppers: Shoppers::new(SEED),
+            orders: Vec::new(),
+            stack,
+            directory,
+        })
+    }
+
+    /// Lets each of `programs` die at its `passage` of `point`, while orders flow.
+    async fn crash_at(&mut self, point: &str, programs: &[Program], passage: u32) -> anyhow::Result<()> {
+        for program in programs {
+            std::fs::write(armed_by(self.directory, *program), format!("{point}:{passage}"))?;
+        }
+        let alive = || {
+            let armed = programs.iter().filter(|program| armed_by(self.directory, **program).exists());
+            armed.copied().collect::<Vec<Program>>()
+        };
+        for _ in 0..30 {
+            let orders = self.place_some().await?;
+            self.orders.extend(orders);
+            // If these orders were not enough, the next ones follow.
+            if until("all have died", Duration::from_secs(1), async || alive().is_empty().then_some(())).await.is_ok() {
+                return Ok(());
+            }
+        }
+        bail!("{point}:{passage} was not passed by {:?}", alive())
+    }
+
+    /// Waits for the end of all orders so far, and audits.
+    async fn settle(&self) -> anyhow::Result<Tally> {
+        let tally = Tally::settled(&self.databases, &self.orders, PATIENCE).await?;
+        let audited = audit::run(self.stack.environment(), PATIENCE).await?;
+        ensure!(tally.holds(), "{tally}; lost {:?}, doubled {:?}, stuck {:?}", tally.lost, tally.doubled, tally.stuck);
+        let complaints: Vec<_> = audited.invariants.iter().filter(|invariant| !invariant.findings.is_empty()).collect();
+        ensure!(complaints.is_empty(), "{complaints:#?}");
+        Ok(tally)
+    }
+
+    /// A dozen orders through both doors, and something that nobody can read.
+    async fn place_some(&mut self) -> anyhow::Result<Vec<OrderId>> {
+        self.client.bare(None, Some(b"no request at all")).await?;
+        let mut orders = Vec::new();
+        let url = format!("{}/orders", self.stack.environment().order_api()?);
+        for number in 0..12 {
+            let wish = self.shoppers.next_wish();
+            if number % 3 == 0 {
+                // A client that gets no answer asks again.
+                let taken = async || {
+                    self.http
+                        .post(&url)
+                        .json(wish.data())
+                        .send()
+                        .await
+                        .ok()
+                        .filter(|answer| answer.status().is_success())
+                };
+                until("the order API takes an order", PATIENCE, taken).await?;
+            } else {
+                self.client.request(wish.order_id(), wish.data()).await?;
+            }
+            orders.push(wish.order_id());
+        }
+        Ok(orders)
+    }
+}
+
+/// A point that nobody arms is a point that nobody tests: what the sources pass and what is listed here are the same.
+#[test]
+fn every_point_in_the_sources_is_listed() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut named = Vec::new();
+    for directory in ["services/kit/src", "outbox-relay/src"] {
+        collect(&root.join(directory), &mut named);
+    }
+    named.sort_unstable();
+    named.dedup();
+    let mut listed: Vec<&str> = names().collect();
+    listed.sort_unstable();
+    assert_eq!(named, listed);
+}
+
+fn collect(directory: &Path, named: &mut Vec<String>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, named);
+        } else {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let points = text.split("crash::point(\"").skip(1).filter_map(|rest| rest.split('"').next());
+            named.extend(points.map(str::to_owned));
+        }
+    }
+}
