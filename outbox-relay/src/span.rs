@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 /// From when to when events were written; `until` is not part of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     pub since: DateTime<Utc>,
     pub until: DateTime<Utc>,

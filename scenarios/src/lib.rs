@@ -17,6 +17,7 @@ pub mod judge;
 pub mod listener;
 pub mod load;
 pub mod play;
+pub mod reconcile;
 pub mod report;
 pub mod requests;
 pub mod seed;

@@ -29,7 +29,7 @@ pub(super) fn every_order_ends(steps: &Steps) -> Invariant {
 }
 
 /// What each service did for a finished order is what its end asks for.
-pub(super) fn steps_agree(steps: &Steps) -> Invariant {
+pub fn steps_agree(steps: &Steps) -> Invariant {
     let finished: Vec<&OrderRow> = steps.orders.values().filter(|order| order.is_finished()).collect();
     let findings = finished.iter().flat_map(|order| disagreements(steps, order)).collect();
     Invariant {

@@ -8,6 +8,7 @@ mod load;
 mod parked;
 mod publish;
 mod ready;
+mod reconcile;
 mod run;
 mod seed;
 mod trace;
@@ -32,6 +33,7 @@ pub enum Command {
     Chaos(chaos::ChaosCommand),
     Parked(parked::Parked),
     Dlt(dlt::Dlt),
+    Reconcile(reconcile::Reconcile),
     Ready(ready::Ready),
     Exec(exec::Exec),
 }
@@ -54,6 +56,7 @@ impl Command {
             Self::Chaos(chaos) => chaos.run().await,
             Self::Parked(parked) => parked.run().await,
             Self::Dlt(dlt) => dlt.run().await,
+            Self::Reconcile(reconcile) => reconcile.run().await,
             Self::Ready(ready) => ready.run().await,
             Self::Exec(exec) => exec.run().await,
         }

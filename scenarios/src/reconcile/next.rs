@@ -1,0 +1,291 @@
+//! What has to be said so that an order moves on: the event that somebody has missed.
+//!
+//! It is the first that is missing along the saga's way, forward or back. It may come too often: whoever has acted on it
+//! already ignores it by the barrier, and the next round finds the next one.
+
+use events::{
+    Event, Kind, Order, OrderId, Reason,
+    account::{BalanceDebited, BalanceRefunded, BalanceRejected, BalanceReleased},
+    entitlement::{EntitlementGranted, EntitlementRejected},
+    inventory::{StockCommitted, StockReleased, StockReserved},
+    order::OrderTimedOut,
+    payment::{PaymentCaptureFailed, PaymentCaptured, PaymentVoided},
+    shipping::{ShipmentArranged, ShipmentRejected},
+};
+use kit::barrier::Status::{self, Cancelled, Confirmed, Refunded, Rejected, Reserved};
+use serde_json::Value;
+
+use super::Remedy;
+
+/// An event to be said anew.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fresh {
+    pub event_type: &'static str,
+    pub topic: &'static str,
+    pub order_id: OrderId,
+    pub data: Value,
+}
+
+impl Fresh {
+    fn of<E: Event>(event: &E) -> Self {
+        Fresh {
+            event_type: E::TYPE,
+            topic: E::PUBLISHER.topic(),
+            order_id: event.order().order_id,
+            data: serde_json::to_value(event).expect("an event has string keys and finite numbers: it is always JSON"),
+        }
+    }
+}
+
+/// How an order stands with everybody. None is: never heard of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The order's own status, as its service has it.
+    pub order: Option<String>,
+    pub reason: Option<Reason>,
+    pub balance: Option<Status>,
+    pub payment: Option<Status>,
+    pub stock: Option<Status>,
+    pub shipment: Option<Status>,
+    pub entitlement: Option<Status>,
+}
+
+impl Standing {
+    fn has_ended(&self) -> bool {
+        matches!(self.order.as_deref(), Some("CANCELLED" | "REJECTED"))
+    }
+
+    /// Whether something is handed out.
+    fn is_fulfilled(&self) -> bool {
+        [self.shipment, self.entitlement].contains(&Some(Confirmed))
+    }
+
+    fn misses_fulfilment(&self, order: &Order) -> bool {
+        order.has(Kind::Physical) && self.shipment.is_none() || order.has(Kind::Digital) && self.entitlement.is_none()
+    }
+
+    fn reason(&self) -> Reason {
+        self.reason.unwrap_or(Reason::TimedOut)
+    }
+}
+
+/// What to do about an order that is stuck, or whose steps do not agree with its end.
+pub fn next(standing: &Standing, order: &Order) -> Remedy {
+    match standing.order.as_deref() {
+        Some("COMPLETED") => forward(standing, order),
+        Some("PENDING") => {
+            person("its deadline has passed, and the order service does not time it out: is it running?")
+        }
+        Some("CANCELLING") if standing.stock == Some(Confirmed) => fulfil(standing, order),
+        _ => back(standing, order),
+    }
+}
+
+fn say<E: Event>(event: &E) -> Remedy {
+    Remedy::Say(vec![Fresh::of(event)])
+}
+
+fn person(why: &str) -> Remedy {
+    Remedy::Person(why.to_owned())
+}
+
+/// It is complete, so what was held for it is taken.
+fn forward(standing: &Standing, order: &Order) -> Remedy {
+    let order_ = || order.clone();
+    if standing.balance == Some(Reserved) {
+        say(&StockReserved { order: order_() })
+    } else if standing.payment == Some(Reserved) {
+        say(&BalanceDebited { order: order_() })
+    } else if standing.stock == Some(Reserved) {
+        say(&PaymentCaptured { order: order_() })
+    } else if standing.misses_fulfilment(order) {
+        say(&StockCommitted { order: order_() })
+    } else {
+        person("it is complete, but something of it was undone or never begun")
+    }
+}
+
+/// The cancel came too late: it is fulfilled, or a refusal turns it round.
+fn fulfil(standing: &Standing, order: &Order) -> Remedy {
+    let refusals = refusals(standing, order);
+    if !refusals.is_empty() {
+        return Remedy::Say(refusals);
+    }
+    if standing.misses_fulfilment(order) {
+        return say(&StockCommitted { order: order.clone() });
+    }
+    let mut done = Vec::new();
+    if standing.shipment == Some(Confirmed) {
+        let tracking_no = shipping::tracking_no(order.order_id);
+        done.push(Fresh::of(&ShipmentArranged { order: order.clone(), tracking_no }));
+    }
+    if standing.entitlement == Some(Confirmed) {
+        done.push(Fresh::of(&EntitlementGranted { order: order.clone() }));
+    }
+    if done.is_empty() { person("its fulfilment was undone although nobody refused it") } else { Remedy::Say(done) }
+}
+
+fn refusals(standing: &Standing, order: &Order) -> Vec<Fresh> {
+    let reason = standing.reason();
+    let mut refusals = Vec::new();
+    if standing.shipment == Some(Rejected) {
+        refusals.push(Fresh::of(&ShipmentRejected { order: order.clone(), reason }));
+    }
+    if standing.entitlement == Some(Rejected) {
+        refusals.push(Fresh::of(&EntitlementRejected { order: order.clone(), reason }));
+    }
+    refusals
+}
+
+/// It is cancelled, is to be, or does not exist: everything is undone, in reverse order. A step that nobody has taken yet is
+/// told too, unless the order has ended: it answers, and the way back goes on.
+fn back(standing: &Standing, order: &Order) -> Remedy {
+    let (reason, ended) = (standing.reason(), standing.has_ended());
+    let undone = |status: Option<Status>| match status {
+        None => ended,
+        Some(Reserved | Confirmed) => false,
+        Some(Cancelled | Refunded | Rejected) => true,
+    };
+    if standing.is_fulfilled() {
+        return take_back(standing, order);
+    }
+    if standing.stock == Some(Confirmed) {
+        say(&PaymentCaptureFailed { order: order.clone(), reason })
+    } else if !undone(standing.stock) {
+        say(&OrderTimedOut { order: order.clone() })
+    } else if !undone(standing.payment) {
+        say(&StockReleased { order: order.clone(), reason })
+    } else if !undone(standing.balance) {
+        say(&PaymentVoided { order: order.clone(), reason })
+    } else if ended {
+        person("everything is undone, and still it does not agree")
+    } else {
+        let mut said = refusals(standing, order);
+        said.push(money(standing, order));
+        Remedy::Say(said)
+    }
+}
+
+/// Only a mixed order's fulfilment is ever taken back: by what the other half says when it refuses.
+fn take_back(standing: &Standing, order: &Order) -> Remedy {
+    let refusals = refusals(standing, order);
+    if order.is_mixed() && !refusals.is_empty() {
+        return Remedy::Say(refusals);
+    }
+    person("goods are handed out for an order that is not to be: take them back, or let the buyer keep them")
+}
+
+/// How the buyer's money has come to rest.
+fn money(standing: &Standing, order: &Order) -> Fresh {
+    let (order, reason) = (order.clone(), standing.reason());
+    match standing.balance {
+        Some(Rejected) => Fresh::of(&BalanceRejected { order, reason }),
+        Some(Refunded) => Fresh::of(&BalanceRefunded { amount: order.total, order, reason }),
+        None | Some(Reserved | Confirmed | Cancelled) => Fresh::of(&BalanceReleased { order, reason }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::{Currency, Item, PaymentMethodId, ProductId, UserId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn order(kinds: &[Kind]) -> Order {
+        let item = |(place, &kind): (usize, &Kind)| Item {
+            product_id: ProductId(place as i64),
+            quantity: 1,
+            unit_price: 100,
+            kind,
+        };
+        Order {
+            order_id: OrderId(Uuid::nil()),
+            user_id: UserId(1),
+            payment_method_id: PaymentMethodId(1),
+            currency: Currency::JPY,
+            total: 100,
+            items: kinds.iter().enumerate().map(item).collect(),
+            ship_to: None,
+        }
+    }
+
+    fn says(standing: &Standing, kinds: &[Kind]) -> Vec<&'static str> {
+        match next(standing, &order(kinds)) {
+            Remedy::Say(events) => events.iter().map(|event| event.event_type).collect(),
+            Remedy::Person(_) => vec!["person"],
+            other => panic!("{other}"),
+        }
+    }
+
+    fn standing(order: Option<&str>, steps: [Option<Status>; 5]) -> Standing {
+        let [balance, payment, stock, shipment, entitlement] = steps;
+        Standing { order: order.map(str::to_owned), reason: None, balance, payment, stock, shipment, entitlement }
+    }
+
+    #[test]
+    fn the_way_back_goes_on_where_it_stopped() {
+        let digital = [Kind::Digital];
+        let at = |balance, payment, stock| standing(Some("CANCELLING"), [balance, payment, stock, None, None]);
+        let (held, taken, free) = (Some(Reserved), Some(Confirmed), Some(Cancelled));
+        assert_eq!(says(&at(held, held, None), &digital), ["OrderTimedOut"]);
+        assert_eq!(says(&at(taken, taken, held), &digital), ["OrderTimedOut"]);
+        assert_eq!(says(&at(taken, taken, free), &digital), ["StockReleased"]);
+        assert_eq!(says(&at(taken, Some(Refunded), free), &digital), ["PaymentVoided"]);
+        assert_eq!(says(&at(Some(Refunded), Some(Refunded), free), &digital), ["BalanceRefunded"]);
+        assert_eq!(says(&at(free, free, free), &digital), ["BalanceReleased"]);
+        assert_eq!(says(&at(Some(Rejected), free, free), &digital), ["BalanceRejected"]);
+    }
+
+    #[test]
+    fn a_cancel_that_came_too_late_is_fulfilled() {
+        let at = |shipment, entitlement| {
+            standing(Some("CANCELLING"), [Some(Confirmed), Some(Confirmed), Some(Confirmed), shipment, entitlement])
+        };
+        let (mixed, done) = ([Kind::Physical, Kind::Digital], Some(Confirmed));
+        assert_eq!(says(&at(None, None), &mixed), ["StockCommitted"]);
+        assert_eq!(says(&at(done, done), &mixed), ["ShipmentArranged", "EntitlementGranted"]);
+        assert_eq!(says(&at(Some(Rejected), done), &mixed), ["ShipmentRejected"]);
+    }
+
+    #[test]
+    fn what_is_held_for_an_order_that_has_ended_is_let_go_and_nothing_else_is_told() {
+        let at = |balance, payment, stock| standing(Some("CANCELLED"), [balance, payment, stock, None, None]);
+        assert_eq!(says(&at(Some(Reserved), None, None), &[Kind::Digital]), ["PaymentVoided"]);
+        assert_eq!(says(&at(None, Some(Confirmed), None), &[Kind::Digital]), ["StockReleased"]);
+        assert_eq!(says(&at(None, None, Some(Confirmed)), &[Kind::Digital]), ["PaymentCaptureFailed"]);
+    }
+
+    #[test]
+    fn what_is_held_for_a_complete_order_is_taken() {
+        let done = Some(Confirmed);
+        for (place, event) in ["StockReserved", "BalanceDebited", "PaymentCaptured"].into_iter().enumerate() {
+            let mut steps = [done, done, done, None, done];
+            steps[place] = Some(Reserved);
+            assert_eq!(says(&standing(Some("COMPLETED"), steps), &[Kind::Digital]), [event]);
+        }
+        assert_eq!(
+            says(&standing(Some("COMPLETED"), [done, done, done, None, None]), &[Kind::Digital]),
+            ["StockCommitted"]
+        );
+    }
+
+    #[test]
+    fn a_reservation_without_an_order_is_withdrawn_where_every_cancel_begins() {
+        assert_eq!(
+            says(&standing(None, [Some(Reserved), None, None, None, None]), &[Kind::Digital]),
+            ["OrderTimedOut"]
+        );
+    }
+
+    #[test]
+    fn goods_that_are_handed_out_are_a_persons_business() {
+        let done = Some(Confirmed);
+        assert_eq!(says(&standing(None, [done, done, done, None, done]), &[Kind::Digital]), ["person"]);
+        assert_eq!(says(&standing(Some("CANCELLED"), [None, None, None, done, None]), &[Kind::Physical]), ["person"]);
+        assert_eq!(
+            says(&standing(Some("COMPLETED"), [Some(Refunded), done, done, None, done]), &[Kind::Digital]),
+            ["person"]
+        );
+    }
+}
