@@ -24,8 +24,9 @@ use super::{Finding, Invariant, Steps};
 #[derive(Debug, Default)]
 struct Kept {
     ids: HashSet<EventId>,
-    /// Orders that readable requests mean.
-    requested: HashSet<OrderId>,
+    /// Orders that readable requests mean, by the event's id: a bare request that was published again, under its id, may
+    /// mean the order of either place, and becomes one.
+    requested: HashMap<EventId, HashSet<OrderId>>,
     /// Values of dead letters of requests.
     letters: HashSet<Vec<u8>>,
     /// Readable requests by value, for telling those that were refused.
@@ -78,8 +79,9 @@ pub(super) async fn all_on_kafka(
         kept.letters.iter().filter_map(|letter| kept.values.get(letter)).copied().collect();
     let unanswered = kept
         .requested
-        .iter()
-        .filter(|order| !steps.orders.contains_key(order) && !refused.contains(order))
+        .values()
+        .filter(|orders| !orders.iter().any(|order| steps.orders.contains_key(order) || refused.contains(order)))
+        .filter_map(|orders| orders.iter().next())
         .map(|order| Finding::of(*order, "was requested, but there is neither an order nor a dead letter"));
     let unanswered = unanswered.collect();
 
@@ -88,7 +90,7 @@ pub(super) async fn all_on_kafka(
         Invariant { what: "every event is said once", looked_at: format!("{rows} rows"), findings: twice },
         Invariant {
             what: "every request has become an order or a dead letter",
-            looked_at: format!("{} requested orders, {} dead letters", kept.requested.len(), kept.letters.len()),
+            looked_at: format!("{} requests, {} dead letters", kept.requested.len(), kept.letters.len()),
             findings: unanswered,
         },
     ])
@@ -107,12 +109,12 @@ impl Kept {
             // What calls itself something else is skipped by the service, whatever it contains.
             let data = (envelope.event_type == ORDER_REQUESTED).then_some(data)?;
             let request: OrderRequested = serde_json::from_slice(&data).ok()?;
-            Some(request.order_id_at(raw.at))
+            Some((envelope.id, request.order_id_at(raw.at)))
         });
         if record.topic == requests
-            && let Some(order) = order
+            && let Some((id, order)) = order
         {
-            self.requested.insert(order);
+            self.requested.entry(id).or_default().insert(order);
             self.values.extend(record.value.map(|value| (value, order)));
         }
     }

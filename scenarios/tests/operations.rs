@@ -1,0 +1,264 @@
+//! What a person does when things go wrong, against a whole system on a real Apache Kafka: parked work, dead letters,
+//! reconciling.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use events::{Publisher, publisher::dead_letter_topic};
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer},
+    message::{Header, OwnedHeaders},
+};
+use scenarios::{requests::Client, stack::until};
+use serde_json::json;
+use sqlx::PgPool;
+use tokio::process::{Child, Command};
+use uuid::Uuid;
+
+const BOUND: Duration = Duration::from_secs(60);
+
+/// `scenarios up` with the file that it writes.
+struct Up {
+    process: Child,
+    directory: tempfile::TempDir,
+    variables: BTreeMap<String, String>,
+}
+
+fn runner(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DATABASE_URL") || name == "KAFKA_BROKERS") {
+        command.env_remove(name);
+    }
+    command.current_dir(directory).kill_on_drop(true);
+    command
+}
+
+impl Up {
+    async fn start() -> Up {
+        let directory = tempfile::tempdir().unwrap();
+        let file: PathBuf = directory.path().join("system.env");
+        let mut command = runner(directory.path());
+        command.args(["up", "--broker", "kafka", "--env-file", "system.env"]);
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let read = async || std::fs::read_to_string(&file).ok();
+        let text = until("the system is up", Duration::from_secs(120), read).await.unwrap();
+        let variables = text.lines().filter_map(|line| line.split_once('='));
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Up { process, directory, variables }
+    }
+
+    fn get(&self, name: &str) -> &str {
+        self.variables.get(name).unwrap_or_else(|| panic!("the file has no {name}"))
+    }
+
+    async fn database(&self, name: &str) -> PgPool {
+        PgPool::connect(self.get(&format!("DATABASE_URL_{name}"))).await.unwrap()
+    }
+
+    /// The runner against this system: whether it succeeded, and what it said.
+    async fn run(&self, arguments: &[&str]) -> (bool, String) {
+        let run = runner(self.directory.path()).envs(&self.variables).env("USER", "ophelia").args(arguments).output();
+        let output: Output = tokio::time::timeout(Duration::from_secs(120), run).await.expect("it ends").unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// As [`run`](Self::run), but it has to succeed.
+    async fn does(&self, arguments: &[&str]) -> String {
+        let (success, said) = self.run(arguments).await;
+        assert!(success, "{arguments:?}:\n{said}");
+        said
+    }
+
+    async fn publishes(&self, user: i64, quantity: i64) -> Uuid {
+        let (user, quantity) = (user.to_string(), quantity.to_string());
+        let arguments =
+            ["publish", "--user", &user, "--product", "1", "--quantity", &quantity, "--payment-method", &user];
+        self.does(&arguments).await.trim().parse().unwrap()
+    }
+
+    async fn stop(mut self) {
+        let pid = nix::unistd::Pid::from_raw(self.process.id().unwrap().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        let status = tokio::time::timeout(BOUND, self.process.wait()).await;
+        assert!(status.expect("it stops").unwrap().success());
+    }
+}
+
+async fn ends(orders: &PgPool, order: Uuid, status: &str) {
+    let ended = async || {
+        let query = sqlx::query_scalar::<_, String>("select status from orders where id = $1").bind(order);
+        query.fetch_optional(orders).await.ok()?.filter(|now| now == status)
+    };
+    until(&format!("order {order} is {status}"), BOUND, ended).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_person_can_mend_what_went_wrong() {
+    let up = Up::start().await;
+    parked_work(&up).await;
+    dead_letters(&up).await;
+    up.does(&["verify"]).await;
+    reconciling(&up).await;
+    up.stop().await;
+}
+
+async fn parked_work(up: &Up) {
+    let (orders, accounts) = (up.database("ORDERS").await, up.database("ACCOUNTS").await);
+    let refuse = "alter table balance_reservations add constraint nobody check (user_id <> 1) not valid";
+    sqlx::query(refuse).execute(&accounts).await.unwrap();
+    let stuck = up.publishes(1, 1).await;
+    let is_parked = async || {
+        let said = up.does(&["parked", "list"]).await;
+        let line = said.lines().find(|line| line.contains(&stuck.to_string()))?.to_owned();
+        line.contains("OrderCreated").then_some(line)
+    };
+    let line = until("the event is parked", BOUND, is_parked).await.unwrap();
+    assert!(line.contains("accounts") && line.contains("nobody"), "{line}");
+    let id = line.split_whitespace().next().unwrap();
+
+    // Others go on.
+    ends(&orders, up.publishes(3, 1).await, "COMPLETED").await;
+    let (success, said) = up.run(&["verify", "--wait", "1"]).await;
+    assert!(!success && said.contains("1 events of accounts are parked"), "{said}");
+    let (success, said) = up.run(&["reconcile", "--wait", "1"]).await;
+    assert!(success, "an order before its deadline is nobody's business:\n{said}");
+
+    let (success, said) = up.run(&["parked", "resolve", id]).await;
+    assert!(!success && said.contains("--note"), "{said}");
+    sqlx::query("alter table balance_reservations drop constraint nobody").execute(&accounts).await.unwrap();
+    assert!(up.does(&["parked", "retry", id, "--note", "constraint dropped"]).await.contains("is tried again"));
+    ends(&orders, stuck, "COMPLETED").await;
+    assert!(up.does(&["parked", "retry", id]).await.contains("is settled: nothing to do"));
+    let shown = up.does(&["parked", "show", id]).await;
+    assert!(shown.contains("retry by ophelia: constraint dropped") && shown.contains("\"order_id\""), "{shown}");
+    assert!(up.does(&["parked", "list"]).await.contains("0 parked"));
+}
+
+/// A letter as a version that could not read it would have written it.
+async fn letter(client: &Client, value: &[u8], offset: i64) -> String {
+    let requests = Publisher::Client.topic();
+    let headers: [(&str, &[u8]); 5] = [
+        ("kafka_dlt-original-topic", requests.as_bytes()),
+        ("kafka_dlt-original-partition", &0_i32.to_be_bytes()),
+        ("kafka_dlt-original-offset", &offset.to_be_bytes()),
+        ("kafka_dlt-original-timestamp", &1_700_000_000_000_i64.to_be_bytes()),
+        ("kafka_dlt-exception-message", b"an older version did not understand it"),
+    ];
+    let headers = headers
+        .into_iter()
+        .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
+    let topic = dead_letter_topic(requests);
+    let place = client.send(&topic, None, Some(value), headers).await.unwrap();
+    format!("{topic}/{}/{}", place.partition, place.offset)
+}
+
+async fn dead_letters(up: &Up) {
+    let orders = up.database("ORDERS").await;
+    let client = Client::new(up.get("KAFKA_BROKERS")).unwrap();
+    client.bare(None, Some(b"one \xff Bitcoin")).await.unwrap();
+    let has_letter = async || Some(up.does(&["dlt", "list"]).await).filter(|said| said.contains("Unreadable"));
+    let listed = until("there is a dead letter", BOUND, has_letter).await.unwrap();
+    let name = listed.split_whitespace().next().unwrap();
+    let shown = up.does(&["dlt", "show", name]).await;
+    assert!(shown.contains("0x6f6e6520ff20426974636f696e") && shown.contains("kafka_dlt-exception-message"), "{shown}");
+
+    // Still unreadable, it comes back as another letter that says whose replay it is.
+    up.does(&["dlt", "replay", name]).await;
+    let came_back = async || {
+        let said = up.does(&["dlt", "list"]).await;
+        said.contains(&format!("(a replay of {name})")).then_some(())
+    };
+    until("the replay is a dead letter again", BOUND, came_back).await.unwrap();
+
+    // Readable by now, it becomes one order, however often it is replayed.
+    let request = json!({ "user_id": 3, "payment_method_id": 3, "items": [{ "product_id": 1, "quantity": 1 }] });
+    let name = letter(&client, request.to_string().as_bytes(), 1_000_000).await;
+    let count = async || -> i64 {
+        sqlx::query_scalar("select count(*) from orders where user_id = 3").fetch_one(&orders).await.unwrap()
+    };
+    let before = count().await;
+    up.does(&["dlt", "replay", &name, &name]).await;
+    up.does(&["dlt", "replay", &name]).await;
+    until("the order is there", BOUND, async || (count().await > before).then_some(())).await.unwrap();
+    // Whatever comes after the replays on any partition is through when this order is.
+    ends(&orders, up.publishes(2, 1).await, "COMPLETED").await;
+    assert_eq!(count().await, before + 1);
+}
+
+async fn reconciling(up: &Up) {
+    let (orders, accounts) = (up.database("ORDERS").await, up.database("ACCOUNTS").await);
+    let cancelled = up.publishes(3, 15).await;
+    ends(&orders, cancelled, "CANCELLED").await;
+    let rejected = up.publishes(2, 10).await;
+    ends(&orders, rejected, "CANCELLED").await;
+    up.does(&["verify"]).await;
+    assert!(up.does(&["reconcile"]).await.contains("0 findings"));
+
+    // The order service has missed that the money came back.
+    let forget =
+        "update orders set status = 'CANCELLING', money = 'open', deadline = now() - interval '1 hour' where id = $1";
+    sqlx::query(forget).bind(cancelled).execute(&orders).await.unwrap();
+    // The account service has missed that it should let go of it.
+    let hold = "with held as (update balance_reservations set status = 'RESERVED' where order_id = $1 returning user_id, amount)
+                update balances b set reserved_balance = reserved_balance + held.amount from held
+                where b.user_id = held.user_id and currency = 'JPY'";
+    sqlx::query(hold).bind(cancelled).execute(&accounts).await.unwrap();
+    // The gateway holds money for nobody.
+    let charge = Uuid::now_v7();
+    let url = format!("{}/v1/payments/{charge}/authorize", up.get("GATEWAY_URL"));
+    let body = json!({ "amount": 700, "currency": "JPY", "token": "tok_stray" });
+    let http = reqwest::Client::new();
+    let answer = http.post(url).header("idempotency-key", charge.to_string()).json(&body).send().await.unwrap();
+    assert!(answer.status().is_success(), "{answer:?}");
+    // And Kafka has lost all that the account service said.
+    lose(up.get("KAFKA_BROKERS").to_owned(), Publisher::Account.topic()).await;
+
+    let (success, said) = up.run(&["reconcile", "--wait", "2"]).await;
+    assert!(!success, "{said}");
+    for finding in [
+        &format!("order {cancelled} is CANCELLING") as &str,
+        "would say PaymentVoided on payment.events",
+        "events in the outbox of accounts are not on Kafka",
+        "would publish again what accounts said",
+        &format!("would void the charge {charge}"),
+        "3 findings; nothing was changed",
+    ] {
+        assert!(said.contains(finding), "no {finding:?} in\n{said}");
+    }
+    let said = up.does(&["reconcile", "--repair", "--wait", "10"]).await;
+    assert!(said.contains("0 findings left"), "{said}");
+    ends(&orders, cancelled, "CANCELLED").await;
+    let held: i64 =
+        sqlx::query_scalar("select sum(reserved_balance)::bigint from balances").fetch_one(&accounts).await.unwrap();
+    assert_eq!(held, 0);
+    assert!(up.does(&["reconcile"]).await.contains("0 findings"));
+}
+
+/// Drops every record of a topic.
+async fn lose(brokers: String, topic: &'static str) {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers);
+    let ends = tokio::task::spawn_blocking({
+        let config = config.clone();
+        move || {
+            let client: BaseConsumer = config.create().unwrap();
+            let metadata = client.fetch_metadata(Some(topic), BOUND).unwrap();
+            let mut ends = TopicPartitionList::new();
+            for partition in metadata.topics()[0].partitions() {
+                let (_, high) = client.fetch_watermarks(topic, partition.id(), BOUND).unwrap();
+                ends.add_partition_offset(topic, partition.id(), Offset::Offset(high)).unwrap();
+            }
+            ends
+        }
+    });
+    let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+    admin.delete_records(&ends.await.unwrap(), &AdminOptions::new()).await.unwrap();
+}
