@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod audit;
+pub mod bench;
 pub mod cast;
 pub mod catalogue;
 pub mod chaos;

@@ -1,5 +1,6 @@
 //! What the runner can be asked for, one module for each subcommand.
 
+mod bench;
 mod chaos;
 mod dlt;
 mod exec;
@@ -29,6 +30,7 @@ pub enum Command {
     Publish(publish::Publish),
     Trace(trace::Trace),
     Load(load::Load),
+    Bench(bench::Bench),
     Verify(verify::Verify),
     Chaos(chaos::ChaosCommand),
     Parked(parked::Parked),
@@ -52,6 +54,7 @@ impl Command {
             Self::Publish(publish) => publish.run().await,
             Self::Trace(trace) => trace.run().await,
             Self::Load(load) => load.run().await,
+            Self::Bench(bench) => bench.run().await,
             Self::Verify(verify) => verify.run().await,
             Self::Chaos(chaos) => chaos.run().await,
             Self::Parked(parked) => parked.run().await,

@@ -1,0 +1,164 @@
+//! `scenarios bench`: figures beside their floor and beside the naive way.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use kit::shutdown::Shutdown;
+
+use crate::{
+    bench::{
+        floor::{self, Floor},
+        ground::{self, Ground},
+        relay::{self, Relayed},
+        sagas::{self, Extent, Sagas},
+        summary,
+        verdict::{self, Bench as Found},
+    },
+    command::load::command_line,
+    load::{
+        machine::Setting,
+        report::{self, Report},
+    },
+    stack::{Environment, Reporter, StateDir},
+};
+
+/// Measures what the machine could do at most, what the relay does, and what whole sagas do.
+///
+/// Starts PostgreSQL and Apache Kafka of its own, and the system several times.
+#[derive(Debug, Args)]
+pub struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The floor: fsync, the product's SQL, the broker; then whole sagas beside it, as they are and the naive way, in turns.
+    Floor {
+        #[command(flatten)]
+        orders: Orders,
+    },
+    /// The relay: draining a backlog, from commit to consumer at several rates, and its cost, idle and loaded.
+    Relay {
+        #[command(flatten)]
+        rows: Rows,
+    },
+    /// Both, and every other figure of whole sagas.
+    All {
+        #[command(flatten)]
+        orders: Orders,
+        #[command(flatten)]
+        rows: Rows,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+struct Orders {
+    /// Orders of the largest stage; the others are parts of it.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    orders: u32,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+struct Rows {
+    /// Rows of the relay's backlog, of about 500 bytes.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    rows: u64,
+}
+
+/// What was found on a database and a broker without services.
+struct Grounded {
+    state: StateDir,
+    setting: Setting,
+    floor: Option<Floor>,
+    relay: Option<Relayed>,
+}
+
+impl Bench {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        anyhow::ensure!(
+            Environment::from_process()?.is_none(),
+            "KAFKA_BROKERS and DATABASE_URL_… name a system that runs; unset them: a bench starts its own"
+        );
+        let shutdown = Shutdown::on_signals()?;
+        let reporter = Reporter::on_stderr();
+        let on_ground = async |ground: &Ground| self.on_ground(ground, &reporter).await;
+        let Some(grounded) = ground::with(&reporter, &shutdown, on_ground).await? else { return Ok(ExitCode::FAILURE) };
+        let Grounded { state, setting, floor, relay } = grounded;
+        let sagas = match self.what {
+            What::Floor { orders } => sagas::alternate(Extent::Throughput, orders.orders, &reporter, &shutdown).await?,
+            What::All { orders, .. } => {
+                sagas::alternate(Extent::Everything, orders.orders, &reporter, &shutdown).await?
+            }
+            What::Relay { .. } => None,
+        };
+        if shutdown.is_requested() {
+            return Ok(ExitCode::FAILURE);
+        }
+        let summary = verdict::rows(floor.as_ref(), relay.as_ref(), sagas.as_ref());
+        let found = Found { command: command_line(), setting, floor, relay, sagas, summary };
+        show(&found);
+        let holds = write(found, &state)?;
+        Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    async fn on_ground(&self, ground: &Ground, reporter: &Reporter) -> anyhow::Result<Grounded> {
+        let (broker, database) = ground.versions();
+        let setting = tokio::task::spawn_blocking(move || Setting::find(broker, database)).await??;
+        let (with_floor, rows) = match self.what {
+            What::Floor { .. } => (true, None),
+            What::Relay { rows } => (false, Some(rows.rows)),
+            What::All { rows, .. } => (true, Some(rows.rows)),
+        };
+        // The relay first: it publishes what is in the outbox, and the floor leaves a good deal there.
+        let relay = match rows {
+            Some(rows) => Some(relay::measure(ground, rows, reporter).await?),
+            None => None,
+        };
+        let floor = if with_floor { Some(floor::measure(ground, reporter).await?) } else { None };
+        Ok(Grounded { state: ground.state.clone(), setting, floor, relay })
+    }
+}
+
+fn show(found: &Found) {
+    if let Some(floor) = &found.floor {
+        println!("\n{}", floor.table(&found.setting));
+    }
+    if let Some(relay) = &found.relay {
+        println!("\n{}", relay.table());
+    }
+    if let Some(sagas) = &found.sagas {
+        sagas.ours.iter().for_each(|run| report::show(&run.stages));
+        println!(
+            "\nthe naive way: one event in a transaction{}",
+            if sagas.naive_relay { ", one message in a request" } else { "" }
+        );
+        sagas.naive.iter().for_each(|run| report::show(&run.stages));
+    }
+    println!("\n{}", summary::all(&found.summary));
+    println!("{}", found.setting.line());
+}
+
+/// Writes figures and pictures; whether every audit held.
+fn write(found: Found, state: &StateDir) -> anyhow::Result<bool> {
+    let logs = state.logs();
+    let directory = logs.parent().context("the directory of logs lies in the run's")?.join("bench");
+    std::fs::create_dir_all(&directory).with_context(|| format!("making the directory {}", directory.display()))?;
+    write_figures(&found, &directory)?;
+    let Found { command, setting, sagas, .. } = found;
+    let Some(Sagas { ours, naive, .. }) = sagas else { return Ok(true) };
+    let audit_holds = ours.iter().chain(&naive).all(|run| run.audit_holds);
+    let stages = ours.into_iter().next().map_or_else(Vec::new, |run| run.stages);
+    let written = Report { command, setting, caution: None, stages, audit_holds }.write(&directory)?;
+    println!("pictures: {}", written.page.display());
+    Ok(audit_holds)
+}
+
+fn write_figures(found: &Found, directory: &Path) -> anyhow::Result<()> {
+    let path = directory.join("bench.json");
+    let text = serde_json::to_string_pretty(found)?;
+    std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    println!("\nfigures:  {}", path.display());
+    Ok(())
+}
