@@ -68,6 +68,15 @@ pub struct Coordinates<'a> {
     pub offset: i64,
 }
 
+impl<'a> Coordinates<'a> {
+    /// Reads what [`Display`](fmt::Display) writes: `topic/partition/offset`. None if it is not of that form.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let (rest, offset) = text.rsplit_once('/')?;
+        let (topic, partition) = rest.rsplit_once('/')?;
+        Some(Coordinates { topic, partition: partition.parse().ok()?, offset: offset.parse().ok()? })
+    }
+}
+
 impl fmt::Display for Coordinates<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
@@ -140,6 +149,14 @@ mod tests {
         let next = Coordinates { offset: 42, ..AT };
         assert_ne!(OrderId::from_coordinates(AT), OrderId::from_coordinates(next));
         assert_ne!(EventId::from_record(AT, 1), EventId::from_record(next, 1));
+    }
+
+    #[test]
+    fn coordinates_are_read_as_they_are_written() {
+        assert_eq!(Coordinates::parse(&AT.to_string()), Some(AT));
+        for bad in ["", "topic", "topic/1", "topic/one/2", "topic/1/2/", "topic/1/two"] {
+            assert_eq!(Coordinates::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Heard {
 fn order_of(record: &Record, envelope: &Envelope, data: &[u8]) -> Option<OrderId> {
     if record.topic == Publisher::Client.topic() {
         let request: OrderRequested = serde_json::from_slice(data).ok()?;
-        return Some(request.order_id_at(record.at()));
+        return Some(request.order_id_at(record.first_at()));
     }
     envelope.subject.as_deref().and_then(|subject| subject.parse().ok()).or_else(|| {
         let data: Value = serde_json::from_slice(data).ok()?;

@@ -24,8 +24,8 @@ use super::{Finding, Invariant, Steps};
 #[derive(Debug, Default)]
 struct Kept {
     ids: HashSet<EventId>,
-    /// Orders that readable requests mean, by the event's id: a bare request that was published again, under its id, may
-    /// mean the order of either place, and becomes one.
+    /// Orders that readable requests mean, by the request's event id: what has the same id is the same event to everybody,
+    /// and only the first that comes counts.
     requested: HashMap<EventId, HashSet<OrderId>>,
     /// Values of dead letters of requests.
     letters: HashSet<Vec<u8>>,
@@ -75,22 +75,26 @@ pub(super) async fn all_on_kafka(
     });
     let twice = twice.collect();
 
-    let refused: HashSet<OrderId> =
-        kept.letters.iter().filter_map(|letter| kept.values.get(letter)).copied().collect();
+    let refused: HashSet<OrderId> = kept.letters.iter().filter_map(|letter| kept.values.get(letter)).copied().collect();
+    let answered = |order: &OrderId| steps.orders.contains_key(order) || refused.contains(order);
     let unanswered = kept
         .requested
         .values()
-        .filter(|orders| !orders.iter().any(|order| steps.orders.contains_key(order) || refused.contains(order)))
-        .filter_map(|orders| orders.iter().next())
+        .filter(|orders| !orders.iter().any(answered))
+        .flatten()
         .map(|order| Finding::of(*order, "was requested, but there is neither an order nor a dead letter"));
     let unanswered = unanswered.collect();
 
     Ok(vec![
-        Invariant { what: "every outbox row is on Kafka", looked_at: format!("{rows} rows, {} records", kept.ids.len()), findings: missing },
+        Invariant {
+            what: "every outbox row is on Kafka",
+            looked_at: format!("{rows} rows, {} records", kept.ids.len()),
+            findings: missing,
+        },
         Invariant { what: "every event is said once", looked_at: format!("{rows} rows"), findings: twice },
         Invariant {
             what: "every request has become an order or a dead letter",
-            looked_at: format!("{} requests, {} dead letters", kept.requested.len(), kept.letters.len()),
+            looked_at: format!("{} requested orders, {} dead letters", kept.requested.len(), kept.letters.len()),
             findings: unanswered,
         },
     ])
@@ -112,9 +116,9 @@ impl Kept {
             Some((envelope.id, request.order_id_at(raw.at)))
         });
         if record.topic == requests
-            && let Some((id, order)) = order
+            && let Some((event, order)) = order
         {
-            self.requested.entry(id).or_default().insert(order);
+            self.requested.entry(event).or_default().insert(order);
             self.values.extend(record.value.map(|value| (value, order)));
         }
     }

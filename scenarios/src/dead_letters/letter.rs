@@ -1,7 +1,7 @@
 //! One dead letter.
 
 use events::{EventId, Publisher, ids::Coordinates};
-use kit::record::Record;
+use kit::record::{FIRST_AT, Record};
 
 /// What the writer of dead letters adds, in Spring's convention.
 const ADDED: &str = "kafka_dlt-";
@@ -74,12 +74,15 @@ impl Letter {
     pub(super) fn headers(&self, original: &Original) -> Vec<(String, Vec<u8>)> {
         let own = |(name, _): &&(String, Vec<u8>)| !name.starts_with(ADDED) && name != REPLAY_OF;
         let mut headers: Vec<(String, Vec<u8>)> = self.record.headers.iter().filter(own).cloned().collect();
-        let bare = !headers.iter().any(|(name, _)| name == "ce_id");
-        if bare && original.topic == Publisher::Client.topic() {
-            // The id that its first place gave it. So however often it is replayed, and even if the first record is read
-            // again by a version that understands it, it becomes one order at most.
+        if original.topic == Publisher::Client.topic() {
+            // A bare request has its ids from where it first lay. So however often it is replayed, and even if the first
+            // record is read again by a version that understands it, it becomes that one order.
             let id = EventId::from_record(original.at(), original.timestamp_ms);
-            headers.push(("ce_id".to_owned(), id.to_string().into_bytes()));
+            for (name, value) in [("ce_id", id.to_string()), (FIRST_AT, original.at().to_string())] {
+                if !headers.iter().any(|(own, _)| own == name) {
+                    headers.push((name.to_owned(), value.into_bytes()));
+                }
+            }
         }
         headers.push((REPLAY_OF.to_owned(), self.name().into_bytes()));
         headers
@@ -123,20 +126,27 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_request_is_replayed_under_the_id_that_it_had() {
+    fn a_bare_request_is_replayed_as_what_it_was_where_it_first_lay() {
         let letter = letter("order.requests", &[("x-mine", "kept")]);
         let id = EventId::from_record(letter.original.as_ref().expect("there").at(), 1_700_000_000_123);
-        let expected = [("x-mine", "kept".to_owned()), ("ce_id", id.to_string()), ("replay-of", letter.name())];
+        let expected = [
+            ("x-mine", "kept".to_owned()),
+            ("ce_id", id.to_string()),
+            ("first-at", "order.requests/3/41".to_owned()),
+            ("replay-of", letter.name()),
+        ];
         assert_eq!(replayed(&letter), expected.map(|(name, value)| (name.to_owned(), value)));
     }
 
+    /// A replay that failed again is replayed as what the first was; and other topics have no bare records.
     #[test]
     fn what_has_an_id_keeps_it_and_no_other_topic_gets_one() {
-        let own = [("ce_id", "17")];
-        for (topic, own) in [("order.requests", &own[..]), ("account.events", &[])] {
-            let names: Vec<String> = replayed(&letter(topic, own)).into_iter().map(|(name, _)| name).collect();
-            let kept = own.iter().map(|(name, _)| *name);
-            assert_eq!(names, kept.chain(["replay-of"]).collect::<Vec<_>>(), "{topic}");
+        let again = [("ce_id", "17"), ("first-at", "order.requests/0/1")];
+        for (topic, own) in [("order.requests", &again[..]), ("account.events", &[])] {
+            let own_and_replay = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let letter = letter(topic, own);
+            let expected: Vec<_> = own_and_replay.chain([("replay-of".to_owned(), letter.name())]).collect();
+            assert_eq!(replayed(&letter), expected, "{topic}");
         }
     }
 }

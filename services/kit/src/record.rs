@@ -8,6 +8,9 @@ use rdkafka::{
     message::{BorrowedMessage, Header, Headers},
 };
 
+/// The header of a record that was published again: where on its topic it first lay, `topic/partition/offset`.
+pub const FIRST_AT: &str = "first-at";
+
 /// Everything of a record that matters here. It keeps the bytes as they came, so that a dead letter loses nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
@@ -26,12 +29,20 @@ impl Record {
         Coordinates { topic: &self.topic, partition: self.partition, offset: self.offset }
     }
 
+    /// Where it first lay: what ids are made from, so that a record that is published again means the same.
+    pub fn first_at(&self) -> Coordinates<'_> {
+        let header = self.headers.iter().find(|(name, _)| name == FIRST_AT);
+        let text = header.and_then(|(_, value)| std::str::from_utf8(value).ok());
+        // On another topic it would mean something else.
+        text.and_then(Coordinates::parse).filter(|at| at.topic == self.topic).unwrap_or_else(|| self.at())
+    }
+
     /// Shows the record to the reader of envelopes.
     pub fn with_raw<T>(&self, look: impl FnOnce(&RawRecord<'_>) -> T) -> T {
         let headers: Vec<(&str, &[u8])> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         look(&RawRecord {
-            at: self.at(),
+            at: self.first_at(),
             timestamp_ms: self.timestamp_ms,
             headers: &headers,
             value: self.value.as_deref(),
@@ -42,8 +53,7 @@ impl Record {
 /// The headers whose names are UTF-8 text. Kafka's protocol wants all to be so, but no broker sees to it, and the client
 /// panics at one that is not: it must not stop the partition. What has no name can be none of ours and is left out.
 pub(crate) fn legible<H: Headers>(headers: &H) -> impl Iterator<Item = Header<'_, &[u8]>> {
-    (0..headers.count())
-        .filter_map(|place| catch_unwind(AssertUnwindSafe(|| headers.try_get(place))).ok().flatten())
+    (0..headers.count()).filter_map(|place| catch_unwind(AssertUnwindSafe(|| headers.try_get(place))).ok().flatten())
 }
 
 impl From<&BorrowedMessage<'_>> for Record {
@@ -56,7 +66,9 @@ impl From<&BorrowedMessage<'_>> for Record {
             key: message.key().map(<[u8]>::to_vec),
             value: message.payload().map(<[u8]>::to_vec),
             headers: message.headers().map_or_else(Vec::new, |headers| {
-                legible(headers).map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()
+                legible(headers)
+                    .map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()))
+                    .collect()
             }),
         }
     }
@@ -84,5 +96,19 @@ mod tests {
     fn a_header_whose_name_is_no_text_hides_none_of_the_others() {
         let names: Vec<&str> = legible(&Garbled).map(|header| header.key).collect();
         assert_eq!(names, ["first", "third"]);
+    }
+
+    #[test]
+    fn a_record_that_was_published_again_is_the_one_that_it_was() {
+        let at = |first_at: &str| {
+            let headers = vec![(FIRST_AT.to_owned(), first_at.as_bytes().to_vec())];
+            let record =
+                Record { topic: "order.requests".into(), partition: 1, offset: 9, headers, ..Record::default() };
+            record.first_at().to_string()
+        };
+        assert_eq!(at("order.requests/3/41"), "order.requests/3/41");
+        for odd in ["account.events/3/41", "order.requests/3", ""] {
+            assert_eq!(at(odd), "order.requests/1/9");
+        }
     }
 }
