@@ -69,7 +69,7 @@ impl Entry {
                 } else {
                     let said: Vec<&str> = says.events.iter().map(|said| said.event_type).collect();
                     let calls: Vec<&str> = says.attempts.iter().map(|attempt| attempt.kind).collect();
-                    tracing::info!(%order_id, event_id, on = what, says = said.join(" "), calls = calls.join(" "), "committed");
+                    tracing::info!(%order_id, event_id, on = what, becomes = says.becomes, says = said.join(" "), calls = calls.join(" "), "committed");
                     count("decided");
                 }
             }

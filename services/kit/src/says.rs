@@ -43,6 +43,8 @@ pub struct NewAttempt {
 pub struct Says {
     pub events: Vec<Said>,
     pub attempts: Vec<NewAttempt>,
+    /// What has become of the order here, for the log: `PENDING`.
+    pub becomes: Option<&'static str>,
     /// Why nothing was done.
     pub ignored: Option<&'static str>,
     /// Why the event itself is wrong: it goes to the dead letters.
@@ -73,6 +75,12 @@ impl Says {
     /// The event cannot be meant: it goes to the dead letters, for this reason.
     pub fn refused(why: impl Into<String>) -> Self {
         Says { refused: Some(why.into()), ..Says::default() }
+    }
+
+    /// And tells the log what has become of the order.
+    pub fn becomes(mut self, status: &'static str) -> Self {
+        self.becomes = Some(status);
+        self
     }
 
     /// And one event more.

@@ -15,6 +15,7 @@ use crate::{
     history::{self, Entry},
     purchase::Purchase,
     quote::{Catalogue, Refusal, quote},
+    status::Status,
 };
 
 /// The rows that a batch works on.
@@ -27,7 +28,8 @@ pub struct Register {
 }
 
 pub(crate) fn decide(register: &mut Register, command: &Command, now: DateTime<Utc>, timeout: Duration) -> Says {
-    let says = match command {
+    let before = register.status(command.order_id());
+    let mut says = match command {
         Command::Place(placement) => register.place(placement, now + timeout),
         Command::Settle(order, settlement) if register.purchases.get(&order.order_id).is_none() => {
             register.forbid(order, *settlement)
@@ -38,10 +40,17 @@ pub(crate) fn decide(register: &mut Register, command: &Command, now: DateTime<U
         Command::Fulfil(order_id, kind, turn) => register.change(*order_id, |known| known.fulfil(*kind, *turn)),
     };
     register.history.extend(history::entries(command, &says, now));
+    if let Some(after) = register.status(command.order_id()).filter(|after| Some(*after) != before) {
+        says = says.becomes(after.as_str());
+    }
     says
 }
 
 impl Register {
+    fn status(&self, order_id: OrderId) -> Option<Status> {
+        self.purchases.get(&order_id).map(|known| known.status)
+    }
+
     fn place(&mut self, placement: &Placement, deadline: DateTime<Utc>) -> Says {
         let Placement { order_id, request, door } = placement;
         let fingerprint = Fingerprint::of(request);
