@@ -5,6 +5,7 @@ mod memory;
 mod outside;
 mod partitions;
 mod program;
+mod severed;
 mod topics;
 mod toy;
 
