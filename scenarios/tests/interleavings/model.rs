@@ -116,7 +116,7 @@ impl Model for Interleavings {
             if world.is_at_rest() {
                 model.note_endings(world);
             }
-            LAWS.iter().all(|law| model.holds(law, world))
+            LAWS.into_iter().all(|law| model.holds(law, world))
         })]
     }
 }

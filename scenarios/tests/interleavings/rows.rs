@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use events::{Kind, OrderId, ProductId};
 use kit::barrier::Status;
-use scenarios::audit::{self, BalanceRow, Booking, Finding, Ledgers, OrderRow, Reservation, Steps, StockRow, Transaction};
+use scenarios::audit::{
+    self, BalanceRow, Booking, Finding, Ledgers, OrderRow, Reservation, Steps, StockRow, Transaction,
+};
 
 use crate::{bus::World, shop::Shop};
 
@@ -13,6 +15,11 @@ pub(crate) fn audit(shop: &Shop, world: &World) -> Vec<Finding> {
     let bookings: Vec<Booking> = world.sagas.iter().flat_map(|saga| saga.gateway.bookings()).collect();
     let invariants = audit::judge(&steps(world), &ledgers(shop, world), &bookings);
     invariants.into_iter().flat_map(|invariant| invariant.findings).collect()
+}
+
+/// Every step that does not fit how its order has ended.
+pub(crate) fn disagreements(world: &World) -> Vec<Finding> {
+    audit::steps_agree(&steps(world)).findings
 }
 
 fn steps(world: &World) -> Steps {
@@ -101,7 +108,7 @@ pub(crate) fn ledgers(shop: &Shop, world: &World) -> Ledgers {
                 product_id: product.0,
                 stock_quantity: row.quantity,
                 reserved_quantity: row.reserved,
-                received: shop.received,
+                received: shop.received.unwrap_or_default(),
                 held: of_stock(product, Status::Reserved),
                 taken: of_stock(product, Status::Confirmed),
             })

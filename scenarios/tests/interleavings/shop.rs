@@ -16,6 +16,8 @@ use crate::bus::{Cast, Databases, Shared, World};
 
 /// Whoever buys: all of them are one, so that their orders meet at one balance.
 pub(crate) const BUYER: UserId = UserId(1);
+/// Nobody has an account under this id.
+pub(crate) const STRANGER: UserId = UserId(2);
 pub(crate) const DIGITAL: ProductId = ProductId(1);
 pub(crate) const PHYSICAL: ProductId = ProductId(2);
 pub(crate) const PRICE: i64 = 100;
@@ -65,13 +67,18 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    pub(crate) fn of(digital: i64, physical: i64, pay: Pay) -> Self {
+    pub(crate) const fn of(digital: i64, physical: i64, pay: Pay) -> Self {
         Wish { user: BUYER, digital, physical, pay, ship_to: "Kyoto" }
+    }
+
+    pub(crate) fn pieces(&self) -> i64 {
+        self.digital + self.physical
     }
 
     fn request(&self, nth: usize) -> Said {
         let order_id = OrderId(Uuid::from_u128(nth as u128 + 1));
-        let items = [(DIGITAL, self.digital), (PHYSICAL, self.physical)].into_iter().filter(|(_, quantity)| *quantity > 0);
+        let items =
+            [(DIGITAL, self.digital), (PHYSICAL, self.physical)].into_iter().filter(|(_, quantity)| *quantity > 0);
         let request = OrderRequested {
             user_id: self.user,
             payment_method_id: self.pay.id(),
@@ -94,18 +101,18 @@ impl Wish {
 pub(crate) struct Shop {
     /// What the buyer has put in, in JPY.
     pub(crate) deposit: i64,
-    /// Pieces of each product that have been received.
-    pub(crate) received: i64,
+    /// Pieces of each product that have been received; none if inventory has never heard of them.
+    pub(crate) received: Option<i64>,
     /// Of one piece of anything.
     pub(crate) price: i64,
-    /// Whether the digital product is still handed out.
-    pub(crate) unlocks: bool,
+    /// Whether the digital product is still handed out; none if entitlement has never heard of it.
+    pub(crate) unlocks: Option<bool>,
 }
 
 impl Default for Shop {
     /// Enough of everything for a few orders.
     fn default() -> Self {
-        Shop { deposit: 1000, received: 5, price: PRICE, unlocks: true }
+        Shop { deposit: 1000, received: Some(5), price: PRICE, unlocks: Some(true) }
     }
 }
 
@@ -113,14 +120,15 @@ impl Shop {
     /// The first moment: these wishes have been published, and nobody has read them.
     pub(crate) fn open(&self, wishes: &[Wish], cast: &Cast) -> World {
         let requests: Vec<Said> = wishes.iter().enumerate().map(|(nth, wish)| wish.request(nth)).collect();
-        World::new(self.databases(), &requests, cast)
+        World::new(self.databases(), requests, cast)
     }
 
     fn databases(&self) -> Databases {
         let product = |kind| order::Product { price: self.price, currency: Currency::JPY, kind };
         let catalogue = BTreeMap::from([(DIGITAL, product(Kind::Digital)), (PHYSICAL, product(Kind::Physical))]);
         let balance = Balance { balance: self.deposit, reserved: 0 };
-        let stock = Stock { quantity: self.received, reserved: 0 };
+        let stock = self.received.map(|quantity| Stock { quantity, reserved: 0 });
+        let stock = [DIGITAL, PHYSICAL].into_iter().filter_map(|product| Some((product, stock?)));
         Databases {
             order: Shared::new(order::Register { catalogue, ..order::Register::default() }),
             account: Shared::new(account::Books {
@@ -132,13 +140,13 @@ impl Shop {
                 methods: Pay::METHODS.into_iter().map(|pay| (pay.id(), pay.method())).collect(),
                 transactions: Rows::default(),
             }),
-            inventory: Shared::new(inventory::Warehouse {
-                stock: Rows::loaded([(DIGITAL, stock), (PHYSICAL, stock)]),
-                reservations: Rows::default(),
+            inventory: Shared::new(inventory::Warehouse { stock: Rows::loaded(stock), reservations: Rows::default() }),
+            shipping: Shared::new(shipping::Depot {
+                no_service: vec![NOWHERE.to_owned()],
+                ..shipping::Depot::default()
             }),
-            shipping: Shared::new(shipping::Depot { no_service: vec![NOWHERE.to_owned()], ..shipping::Depot::default() }),
             entitlement: Shared::new(entitlement::Shelf {
-                catalogue: BTreeMap::from([(DIGITAL, self.unlocks)]),
+                catalogue: self.unlocks.into_iter().map(|unlocks| (DIGITAL, unlocks)).collect(),
                 ..entitlement::Shelf::default()
             }),
             notification: Shared::new(notification::Correspondence::default()),

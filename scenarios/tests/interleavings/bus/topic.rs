@@ -9,43 +9,72 @@ use super::{cast::Cast, shared::Shared};
 /// One publisher's events about one order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Topic {
-    pub(crate) said: Vec<Shared<Said>>,
+    events: Vec<Shared<Event>>,
     /// How far each service has read: what lies before it is in its inbox.
     read: [u8; 8],
 }
 
+/// Something that was said, and the services whose tables have a line for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Event {
+    pub(crate) said: Said,
+    hearers: Vec<Publisher>,
+}
+
+impl Event {
+    pub(crate) fn new(said: Said, cast: &Cast) -> Self {
+        let services = Publisher::SERVICES.iter().copied();
+        let hearers = services.filter(|&service| cast.part(service).cares_for(&said)).collect();
+        Event { said, hearers }
+    }
+
+    /// Whose topic it is on.
+    pub(crate) fn publisher(&self) -> Publisher {
+        publisher(&self.said)
+    }
+}
+
 impl Topic {
-    pub(crate) fn append(&mut self, said: &Said, cast: &Cast) {
-        self.said.push(Shared::new(said.clone()));
+    pub(crate) fn events(&self) -> &[Shared<Event>] {
+        &self.events
+    }
+
+    pub(crate) fn append(&mut self, event: Event) {
+        self.events.push(Shared::new(event));
         for &service in Publisher::SERVICES {
-            self.pass_over(service, cast);
+            self.pass_over(service);
         }
     }
 
     /// The next event that the service has not seen.
-    pub(crate) fn next(&self, service: Publisher) -> Option<&Shared<Said>> {
-        self.said.get(self.has_read(service))
+    pub(crate) fn next(&self, service: Publisher) -> Option<&Shared<Event>> {
+        self.events.get(self.has_read(service))
     }
 
-    pub(crate) fn advance(&mut self, service: Publisher, cast: &Cast) {
+    pub(crate) fn advance(&mut self, service: Publisher) {
         self.read[service as usize] += 1;
-        self.pass_over(service, cast);
+        self.pass_over(service);
     }
 
-    pub(crate) fn has_read(&self, service: Publisher) -> usize {
-        self.read[service as usize].into()
-    }
-
-    /// Events of no concern are never delivered: that would only make more worlds of the same kind.
-    fn pass_over(&mut self, service: Publisher, cast: &Cast) {
-        while self.next(service).is_some_and(|said| !cast.part(service).cares_for(said)) {
-            self.read[service as usize] += 1;
-        }
+    /// What the service has seen, each with its place.
+    pub(crate) fn seen(&self, service: Publisher) -> impl Iterator<Item = usize> {
+        (0..self.has_read(service)).filter(move |&nth| self.events[nth].hearers.contains(&service))
     }
 
     /// Grows with every event that is said or read.
     pub(crate) fn age(&self) -> usize {
-        self.said.len() + self.read.iter().map(|&read| usize::from(read)).sum::<usize>()
+        self.events.len() + self.read.iter().map(|&read| usize::from(read)).sum::<usize>()
+    }
+
+    fn has_read(&self, service: Publisher) -> usize {
+        self.read[service as usize].into()
+    }
+
+    /// Events of no concern are not delivered: that would only make more worlds of the same kind.
+    fn pass_over(&mut self, service: Publisher) {
+        while self.next(service).is_some_and(|event| !event.hearers.contains(&service)) {
+            self.read[service as usize] += 1;
+        }
     }
 }
 

@@ -8,16 +8,16 @@ use super::{
     databases::Databases,
     outside::{Attempt, Gateway, Stage},
     shared::Shared,
-    topic::{Topic, publisher},
+    topic::{Event, Topic},
 };
 
 /// One moment: what is written in every database, what lies on every topic, and what the outside knows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct World {
     pub(crate) databases: Databases,
-    pub(crate) sagas: Vec<Saga>,
+    pub(crate) sagas: Vec<Shared<Saga>>,
     /// Something that must not happen has happened: nothing goes on after it.
-    pub(crate) fault: Option<Shared<String>>,
+    pub(crate) fault: Option<String>,
 }
 
 /// One order's share of what lies between the services.
@@ -31,18 +31,14 @@ pub(crate) struct Saga {
 
 impl World {
     /// Nothing has happened yet, but these requests have been published.
-    pub(crate) fn new(databases: Databases, requests: &[Said], cast: &Cast) -> Self {
-        let saga = |request: &Said| {
-            let mut saga = Saga {
-                order_id: request.order_id,
-                topics: Default::default(),
-                attempts: Vec::new(),
-                gateway: Gateway::default(),
-            };
-            saga.topic_mut(Publisher::Client).append(request, cast);
-            saga
+    pub(crate) fn new(databases: Databases, requests: Vec<Said>, cast: &Cast) -> Self {
+        let saga = |request: Said| {
+            let (order_id, topics) = (request.order_id, Default::default());
+            let mut saga = Saga { order_id, topics, attempts: Vec::new(), gateway: Gateway::default() };
+            saga.topic_mut(Publisher::Client).append(Event::new(request, cast));
+            Shared::new(saga)
         };
-        World { databases, sagas: requests.iter().map(saga).collect(), fault: None }
+        World { databases, sagas: requests.into_iter().map(saga).collect(), fault: None }
     }
 
     /// Somebody has something left to read.
@@ -56,17 +52,6 @@ impl World {
         let mut attempts = self.sagas.iter().flat_map(|saga| &saga.attempts);
         !self.has_unread() && attempts.all(|attempt| attempt.stage == Stage::Ended)
     }
-
-    /// Grows with every step that counts. So no run goes round in circles: each comes to an end.
-    pub(crate) fn age(&self) -> usize {
-        self.sagas
-            .iter()
-            .map(|saga| {
-                let ended = saga.attempts.iter().filter(|attempt| attempt.stage == Stage::Ended).count();
-                saga.topics.iter().map(Topic::age).sum::<usize>() + saga.attempts.len() + ended + saga.gateway.age()
-            })
-            .sum()
-    }
 }
 
 impl Saga {
@@ -78,17 +63,14 @@ impl Saga {
         &mut self.topics[of as usize]
     }
 
-    /// Puts an event on its publisher's topic.
-    pub(crate) fn publish(&mut self, said: &Said, cast: &Cast) {
-        self.topic_mut(publisher(said)).append(said, cast);
+    /// The types of all that was said, publisher by publisher.
+    pub(crate) fn said(&self) -> impl Iterator<Item = &'static str> {
+        self.topics.iter().flat_map(|topic| topic.events().iter().map(|event| event.said.event_type))
     }
 
-    /// Everything that was said, publisher by publisher.
-    pub(crate) fn said(&self) -> impl Iterator<Item = &Said> {
-        self.topics.iter().flat_map(|topic| topic.said.iter().map(|said| &**said))
-    }
-
-    pub(crate) fn has(&self, event_type: &str) -> bool {
-        self.said().any(|said| said.event_type == event_type)
+    /// Grows with every step that counts. So no run goes round in circles: each comes to an end.
+    pub(crate) fn age(&self) -> usize {
+        let ended = self.attempts.iter().filter(|attempt| attempt.stage == Stage::Ended).count();
+        self.topics.iter().map(Topic::age).sum::<usize>() + self.attempts.len() + ended + self.gateway.age()
     }
 }

@@ -1,0 +1,117 @@
+//! Several orders at once, of one buyer and for the same products: more than can be explored, so at random.
+//!
+//! A failure prints the smallest run that it can find and keeps its seed in `crowd.regressions`, from where every later run
+//! begins. `PROPTEST_CASES` asks for more runs, `PROPTEST_RNG_SEED` for those of a seed that was printed.
+
+use std::{cell::Cell, time::Instant};
+
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, FileFailurePersistence, RngSeed, TestRunner},
+};
+
+use crate::{
+    bus::{Bus, Step, World},
+    laws::LAWS,
+    report::announce,
+    shop::{BUYER, NOWHERE, PRICE, Pay, STRANGER, Shop, Wish},
+    story,
+};
+
+/// A shop, what is wanted of it, and a choice for every step as long as they last; whether repetitions get through.
+#[derive(Debug)]
+struct Run {
+    shop: Shop,
+    wishes: Vec<Wish>,
+    forgetful: bool,
+    choices: Vec<u16>,
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    let pay = prop_oneof![
+        4 => Just(Pay::Wallet),
+        4 => Just(Pay::Card),
+        1 => Just(Pay::DeclinedCard),
+        1 => Just(Pay::FaithlessCard),
+        1 => Just(Pay::Nothing),
+    ];
+    let user = prop_oneof![19 => Just(BUYER), 1 => Just(STRANGER)];
+    let ship_to = prop_oneof![4 => Just("Kyoto"), 1 => Just(NOWHERE)];
+    (user, 0..3_i64, 0..3_i64, pay, ship_to).prop_map(|(user, digital, physical, pay, ship_to)| Wish {
+        user,
+        digital,
+        physical,
+        pay,
+        ship_to,
+    })
+}
+
+fn run() -> impl Strategy<Value = Run> {
+    let shop = (0..20_i64, 0..10_i64, proptest::bool::weighted(0.8)).prop_map(|(pieces, received, unlocks)| Shop {
+        deposit: pieces * PRICE,
+        received: Some(received),
+        unlocks: Some(unlocks),
+        ..Shop::default()
+    });
+    (shop, vec(wish(), 1..=6), any::<bool>(), vec(any::<u16>(), 0..400))
+        .prop_map(|(shop, wishes, forgetful, choices)| Run { shop, wishes, forgetful, choices })
+}
+
+#[test]
+fn any_crowd_of_orders_comes_to_a_good_end() {
+    let begun = Instant::now();
+    let mut config = Config {
+        cases: std::env::var("PROPTEST_CASES").map_or(500, |_| Config::default().cases),
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        source_file: Some(file!()),
+        ..Config::default()
+    };
+    let seed = match config.rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => rand::random(),
+    };
+    config.rng_seed = RngSeed::Fixed(seed);
+    let steps = Cell::new(0);
+    let runs = config.cases;
+    if let Err(failure) = TestRunner::new(config).run(&run(), |run| play(&run, &steps)) {
+        panic!("PROPTEST_RNG_SEED={seed}: {failure}");
+    }
+    let (steps, seconds) = (steps.get(), begun.elapsed().as_secs_f64());
+    announce(&format!("crowds of orders: {runs} runs, {steps} steps in {seconds:.1} s, PROPTEST_RNG_SEED={seed}"));
+}
+
+/// Takes a step for every choice and then everything that is owed, and looks at every moment.
+fn play(run: &Run, taken: &Cell<usize>) -> Result<(), TestCaseError> {
+    let bus = Bus { forgetful: run.forgetful, ..Bus::default() };
+    let begin = run.shop.open(&run.wishes, &bus.cast);
+    let mut world = begin.clone();
+    let mut steps = Vec::new();
+    let mut choices = run.choices.iter();
+    while !world.is_at_rest() {
+        let Some((step, next)) = next(&bus, &world, choices.next().copied()) else { continue };
+        steps.push(step);
+        taken.set(taken.get() + 1);
+        for law in LAWS {
+            if let Err(how) = (law.holds)(&run.shop, &bus, &next) {
+                let story = story::tell(&bus, &begin, &steps);
+                return Err(TestCaseError::fail(format!("broken: {} ({how})\n{story}", law.name)));
+            }
+        }
+        world = next;
+    }
+    Ok(())
+}
+
+/// One choice in six may be any step at all, the others are steps that are owed; without a choice, the first step that does
+/// anything, what is owed before the rest.
+fn next(bus: &Bus, world: &World, choice: Option<u16>) -> Option<(Step, World)> {
+    let steps = bus.steps(world);
+    let take = |step: Step| Some((step, bus.take(world, step)?));
+    let owed = || steps.iter().copied().filter(|step| step.what.is_owed());
+    match choice.map(usize::from) {
+        Some(choice) if choice % 6 == 0 => take(steps[choice / 6 % steps.len()]),
+        Some(choice) => take(owed().nth(choice / 6 % owed().count().max(1))?),
+        None => owed().chain(steps.iter().copied()).find_map(take),
+    }
+}

@@ -1,0 +1,222 @@
+//! The test of the test: one guard is taken away, and the laws must notice. What they show is the shortest way to the damage.
+
+use account::Ask as Account;
+use events::{
+    order::OrderCancelRequested,
+    payment::{PaymentRefunded, PaymentVoided},
+};
+use inventory::Ask as Inventory;
+use kit::{Rows, Service, barrier::Status, says};
+use order::{Branch, Command as Order, Turn};
+use payment::{Payment, lifecycle::Step, phase::Phase};
+
+use crate::{
+    bus::{Bus, Cast},
+    laws::{AT_REST, ENDS_LAST, IN_ORDER, Law, MONEY, SAID_ONCE},
+    model::{Explored, explore},
+    shop::{NOWHERE, Pay, Shop, Wish},
+};
+
+/// A cast in which one guard is missing.
+struct Mutant {
+    /// Takes it away.
+    lacks: fn(&mut Cast),
+    wish: Wish,
+    /// Whether repetitions get through to the decisions.
+    forgetful: bool,
+}
+
+impl Mutant {
+    fn of(wish: Wish, lacks: fn(&mut Cast)) -> Self {
+        Mutant { lacks, wish, forgetful: false }
+    }
+
+    /// Where the inbox does not keep repetitions out.
+    fn forgetful(self) -> Self {
+        Mutant { forgetful: true, ..self }
+    }
+
+    fn explored(self) -> Explored {
+        let mut bus = Bus { forgetful: self.forgetful, ..Bus::default() };
+        (self.lacks)(&mut bus.cast);
+        explore(&Shop::default(), &[self.wish], bus)
+    }
+
+    /// Asserts that the law is seen broken, and how the shortest story of it ends.
+    #[track_caller]
+    fn breaks(self, law: &Law, last_step: &str) {
+        let broken = self.explored().broken.expect("a mutant is noticed");
+        eprintln!("{broken}");
+        assert_eq!((broken.law, broken.story.lines().last().unwrap_or_default()), (law.name, last_step), "{broken}");
+    }
+
+    /// Asserts that all is well nevertheless.
+    #[track_caller]
+    fn breaks_nothing(self) {
+        if let Some(broken) = self.explored().broken {
+            panic!("{broken}");
+        }
+    }
+}
+
+fn by_wallet() -> Wish {
+    Wish::of(1, 0, Pay::Wallet)
+}
+
+fn by_card() -> Wish {
+    Wish::of(1, 0, Pay::Card)
+}
+
+fn without<K: Ord + Clone, V: Clone>(rows: &Rows<K, V>, key: &K) -> Rows<K, V> {
+    Rows::loaded(rows.iter().filter(|(other, _)| *other != key).map(|(key, row)| (key.clone(), row.clone())))
+}
+
+#[test]
+fn a_try_that_hangs_is_accepted() {
+    let mutant = Mutant::of(by_wallet(), |cast| {
+        cast.inventory.before = |warehouse, command| {
+            let id = command.order.order_id;
+            let cancelled = warehouse.reservations.get(&id).is_some_and(|held| held.status == Status::Cancelled);
+            if command.ask == Inventory::Reserve && cancelled {
+                warehouse.reservations = without(&warehouse.reservations, &id);
+            }
+        };
+    });
+    mutant.breaks(&IN_ORDER, "inventory hears PaymentCaptured -> StockCommitted");
+}
+
+#[test]
+fn a_cancel_of_nothing_is_not_remembered() {
+    let mutant = Mutant::of(by_wallet(), |cast| {
+        cast.payment.after = |books, command, _| {
+            let id = command.order_id();
+            if books.transactions.get(&id).is_some_and(|known| matches!(known.phase, Phase::Cancelled(_))) {
+                books.transactions = without(&books.transactions, &id);
+            }
+        };
+    });
+    mutant.breaks(&ENDS_LAST, "order hears BalanceReleased -> OrderCancelled");
+}
+
+#[test]
+fn a_late_confirm_debits() {
+    let mutant = Mutant::of(by_wallet(), |cast| {
+        cast.account.before = |books, command| {
+            if let (Account::Debit, Some(held)) = (command.ask, books.reservations.get_mut(&command.order.order_id)) {
+                held.status = Status::Reserved;
+            }
+        };
+    });
+    mutant.breaks(&MONEY, "account hears StockReserved -> BalanceDebited");
+}
+
+#[test]
+fn a_cancel_after_the_commit_is_obeyed() {
+    let mutant = Mutant::of(by_wallet(), |cast| {
+        cast.inventory.before = |_, command| {
+            if let Inventory::Withdraw(reason) = command.ask {
+                command.ask = Inventory::TakeBack(reason);
+            }
+        };
+    });
+    mutant.breaks(&IN_ORDER, "inventory hears OrderCancelRequested -> StockReleased");
+}
+
+#[test]
+fn an_order_completes_although_one_side_refused() {
+    let wish = Wish { ship_to: NOWHERE, ..Wish::of(1, 1, Pay::Wallet) };
+    let mutant = Mutant::of(wish, |cast| {
+        cast.order.before = |register, command| {
+            let Order::Fulfil(id, _, Turn::Done) = command else { return };
+            let Some(purchase) = register.purchases.get_mut(id) else { return };
+            for branch in [&mut purchase.fulfilment.parcel, &mut purchase.fulfilment.unlock].into_iter().flatten() {
+                if *branch == Branch::Refused {
+                    *branch = Branch::Done;
+                }
+            }
+        };
+    });
+    mutant.breaks(&ENDS_LAST, "order hears EntitlementGranted -> OrderCompleted");
+}
+
+#[test]
+fn an_order_does_not_wait_for_both_sides() {
+    let wish = Wish { ship_to: NOWHERE, ..Wish::of(1, 1, Pay::Wallet) };
+    let mutant = Mutant::of(wish, |cast| {
+        cast.order.before = |register, command| {
+            let Order::Settle(order, _) = command else { return };
+            let Some(purchase) = register.purchases.get_mut(&order.order_id) else { return };
+            purchase.fulfilment.unlock = None;
+        };
+    });
+    mutant.breaks(&ENDS_LAST, "order hears BalanceRefunded -> OrderCancelled");
+}
+
+#[test]
+fn a_cancel_during_the_capture_is_not_noted() {
+    let mutant = Mutant::of(by_card(), |cast| {
+        cast.payment.after = |books, command, _| {
+            let Some(known) = books.transactions.get_mut(&command.order_id()) else { return };
+            if matches!(known.phase, Phase::Capturing { .. }) {
+                known.phase = Phase::Capturing { cancel: None };
+            }
+        };
+    });
+    mutant.breaks(&AT_REST, "inventory hears PaymentCaptured");
+}
+
+#[test]
+fn what_was_given_up_is_not_voided() {
+    let mutant = Mutant::of(by_card(), |cast| {
+        cast.payment.after = |_, command, says| {
+            if command.step == Step::AuthorizeGaveUp {
+                says.attempts.clear();
+            }
+        };
+    });
+    mutant.breaks(&AT_REST, "mail is answered -> NotificationSent");
+}
+
+#[test]
+fn a_compensation_is_forgotten() {
+    let mutant = Mutant::of(by_wallet(), |cast| {
+        cast.payment.table = Payment::table().without("StockReleased").expect("it reacts to it");
+    });
+    mutant.breaks(&AT_REST, "inventory hears PaymentAuthorized");
+}
+
+#[test]
+fn the_payment_is_undone_before_the_stock() {
+    let mutant = Mutant::of(by_wallet(), |cast| {
+        cast.payment.table =
+            Payment::table().on("cancel", says![PaymentVoided, PaymentRefunded], |e: OrderCancelRequested| {
+                payment::Command::asked(e.order, Step::Cancel(events::Reason::CancelledByUser))
+            });
+    });
+    mutant.breaks(&IN_ORDER, "payment hears OrderCancelRequested -> PaymentVoided");
+}
+
+/// What makes the account give back once more whatever it has given back: its barrier is gone.
+fn gives_back_again(cast: &mut Cast) {
+    cast.account.before = |books, command| {
+        let Some(held) = books.reservations.get_mut(&command.order.order_id) else { return };
+        match (command.ask, held.status) {
+            (Account::GiveBack(_), Status::Cancelled) => held.status = Status::Reserved,
+            (Account::GiveBack(_), Status::Refunded) => held.status = Status::Confirmed,
+            _ => {}
+        }
+    };
+}
+
+#[test]
+fn a_repetition_is_kept_out_by_the_inbox_or_by_the_barrier() {
+    Mutant::of(by_wallet(), gives_back_again).breaks_nothing();
+    Mutant::of(by_wallet(), |_| {}).forgetful().breaks_nothing();
+}
+
+#[test]
+fn a_repetition_is_kept_out_by_nobody() {
+    Mutant::of(by_wallet(), gives_back_again)
+        .forgetful()
+        .breaks(&SAID_ONCE, "account hears PaymentVoided again -> BalanceReleased");
+}

@@ -1,0 +1,115 @@
+//! The saga as it goes when nothing goes wrong, and as it goes back: for reading.
+
+use crate::{
+    bus::{Bus, Step, What, World},
+    shop::{NOWHERE, Pay, Shop, Wish},
+    story,
+};
+
+/// Everything that is owed, in turn; what happens `meanwhile` happens right after its event has been said.
+fn walk(wish: Wish, mut meanwhile: Option<(&str, What)>) -> String {
+    let bus = Bus::default();
+    let begin = Shop::default().open(&[wish], &bus.cast);
+    let mut world = begin.clone();
+    let mut steps = Vec::new();
+    while !world.is_at_rest() {
+        let disturbance = meanwhile.take_if(|(event, _)| world.sagas[0].said().any(|said| said == *event));
+        let disturbed = disturbance.map(|(_, what)| Step { order: 0, what });
+        let step = disturbed.unwrap_or_else(|| owed(&bus, &world));
+        world = bus.take(&world, step).expect("it can happen");
+        steps.push(step);
+    }
+    story::tell(&bus, &begin, &steps)
+}
+
+fn owed(bus: &Bus, world: &World) -> Step {
+    let mut steps = bus.steps(world).into_iter().filter(|step| step.what.is_owed());
+    steps.find(|step| bus.take(world, *step).is_some()).expect("something is owed")
+}
+
+/// Forwards: Try, then Confirm, each at account, payment and inventory in turn; then both sides fulfil.
+#[test]
+fn a_mixed_order_paid_by_card() {
+    let story = walk(Wish::of(1, 1, Pay::Card), None);
+    assert_eq!(
+        story.lines().collect::<Vec<_>>(),
+        [
+            "order hears OrderRequested -> OrderCreated",
+            "account hears OrderCreated -> BalanceReserved",
+            "payment hears BalanceReserved -> calls authorize",
+            "authorize is answered -> PaymentAuthorized",
+            "inventory hears PaymentAuthorized -> StockReserved",
+            "account hears StockReserved -> BalanceDebited",
+            "payment hears BalanceDebited -> calls capture",
+            "capture is answered -> PaymentCaptured",
+            "inventory hears PaymentCaptured -> StockCommitted",
+            "shipping hears StockCommitted -> ShipmentArranged",
+            "entitlement hears StockCommitted -> EntitlementGranted",
+            "order hears ShipmentArranged",
+            "order hears EntitlementGranted -> OrderCompleted",
+            "notification hears OrderCompleted -> calls mail",
+            "mail is answered -> NotificationSent",
+        ]
+    );
+}
+
+/// Backwards: stock, payment and balance in turn, while the other side takes its part back.
+#[test]
+fn the_parcel_is_refused() {
+    let story = walk(Wish { ship_to: NOWHERE, ..Wish::of(1, 1, Pay::Card) }, None);
+    assert_eq!(
+        story.lines().collect::<Vec<_>>(),
+        [
+            "order hears OrderRequested -> OrderCreated",
+            "account hears OrderCreated -> BalanceReserved",
+            "payment hears BalanceReserved -> calls authorize",
+            "authorize is answered -> PaymentAuthorized",
+            "inventory hears PaymentAuthorized -> StockReserved",
+            "account hears StockReserved -> BalanceDebited",
+            "payment hears BalanceDebited -> calls capture",
+            "capture is answered -> PaymentCaptured",
+            "inventory hears PaymentCaptured -> StockCommitted",
+            "shipping hears StockCommitted -> ShipmentRejected",
+            "entitlement hears StockCommitted -> EntitlementGranted",
+            "order hears ShipmentRejected",
+            "inventory hears ShipmentRejected -> StockReleased",
+            "payment hears StockReleased -> calls refund",
+            "entitlement hears ShipmentRejected -> EntitlementRevoked",
+            "order hears EntitlementGranted",
+            "order hears EntitlementRevoked",
+            "refund is answered -> PaymentRefunded",
+            "account hears PaymentRefunded -> BalanceRefunded",
+            "order hears BalanceRefunded -> OrderCancelled",
+            "notification hears OrderCancelled -> calls mail",
+            "mail is answered -> NotificationSent",
+        ]
+    );
+}
+
+/// A cancel before the stock is committed comes in time. The money is being collected by then: it has to arrive before it can
+/// be given back.
+#[test]
+fn the_buyer_cancels_while_the_money_is_collected() {
+    let story = walk(Wish::of(1, 0, Pay::Card), Some(("BalanceDebited", What::Cancel)));
+    assert_eq!(
+        story.lines().collect::<Vec<_>>(),
+        [
+            "order hears OrderRequested -> OrderCreated",
+            "account hears OrderCreated -> BalanceReserved",
+            "payment hears BalanceReserved -> calls authorize",
+            "authorize is answered -> PaymentAuthorized",
+            "inventory hears PaymentAuthorized -> StockReserved",
+            "account hears StockReserved -> BalanceDebited",
+            "the buyer cancels -> OrderCancelRequested",
+            "inventory hears OrderCancelRequested -> StockReleased",
+            "payment hears BalanceDebited -> calls capture",
+            "payment hears StockReleased",
+            "capture is answered -> calls refund",
+            "refund is answered -> PaymentRefunded",
+            "account hears PaymentRefunded -> BalanceRefunded",
+            "order hears BalanceRefunded -> OrderCancelled",
+            "notification hears OrderCancelled -> calls mail",
+            "mail is answered -> NotificationSent",
+        ]
+    );
+}
