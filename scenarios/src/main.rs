@@ -14,8 +14,20 @@ struct Arguments {
     command: Command,
 }
 
+/// Whoever reads our output may stop reading, as `head` does. That ends the command, but it is no reason to complain.
+fn without_a_reader_end_quietly() {
+    let complain = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload().downcast_ref::<String>();
+        if !text.is_some_and(|text| text.starts_with("failed printing to stdout")) {
+            complain(panic);
+        }
+    }));
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
+    without_a_reader_end_quietly();
     let arguments = Arguments::parse();
     // The commands speak for themselves; the log adds what nobody expected. In chaos that is nothing: there everything that
     // complains does so because it was meant to.

@@ -92,7 +92,8 @@ async fn show(databases: &Databases, id: Uuid) -> anyhow::Result<ExitCode> {
         Content::Event(record) => exhibit::lines(&record).iter().for_each(|line| println!("  {line}")),
         Content::Call { request, idempotency_key } => {
             println!("  idempotency key {idempotency_key}");
-            println!("  request {request:#}");
+            println!("  request");
+            format!("{request:#}").lines().for_each(|line| println!("    {line}"));
         }
     }
     for action in actions {

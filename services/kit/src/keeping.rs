@@ -65,6 +65,13 @@ pub async fn keep(pool: &PgPool, retention: Retention) -> sqlx::Result<()> {
         .bind(i32::try_from(retention.inbox_hours).unwrap_or(i32::MAX))
         .execute(&mut *transaction)
         .await?;
+    // What was parked and is settled: what people did about it stays in `parked_actions`.
+    sqlx::query(
+        "delete from parked_events where status = 'settled' and settled_at < now() - make_interval(hours => $1)",
+    )
+    .bind(i32::try_from(retention.inbox_hours).unwrap_or(i32::MAX))
+    .execute(&mut *transaction)
+    .await?;
     // A call that has ended is needed for as long as the event that asked for it could come again.
     sqlx::query(
         "delete from attempts where status in ('done', 'resolved') and updated_at < now() - make_interval(hours => $1)",

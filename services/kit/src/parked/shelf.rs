@@ -52,8 +52,8 @@ async fn insert(
         record.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).unzip();
     sqlx::query(
         "insert into parked_events (event_id, order_id, what, topic, partition, record_offset, record_timestamp, key, value,
-                                    header_names, header_values, status, error)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                                    header_names, header_values, status, error, tries)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(id.0)
     .bind(order_id.0)
@@ -68,6 +68,8 @@ async fn insert(
     .bind(values)
     .bind(status)
     .bind(error.map(storable))
+    // One that waits has not been tried yet.
+    .bind(i32::from(error.is_some()))
     .execute(db)
     .await?;
     Ok(())
@@ -92,7 +94,7 @@ pub(crate) async fn waiting_orders(db: &mut PgConnection, orders: &[Uuid]) -> Re
 /// Settles events that are being decided upon in this transaction, and returns those that this transaction has settled.
 pub(crate) async fn settle(db: &mut PgConnection, ids: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
     let settled: Vec<Uuid> = sqlx::query_scalar(
-        "update parked_events set status = 'settled', settled_at = now()
+        "update parked_events set status = 'settled', settled_at = now(), tries = tries + 1
          where event_id in (select event_id from parked_events
                             where event_id = any($1) and status in ('waiting', 'retry') order by event_id for update)
          returning event_id",
