@@ -3,12 +3,13 @@ BROKER ?= embedded
 # A cargo that rustup has put into the home directory may not be on the PATH yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help demo test fmt lint
+.PHONY: help demo test bench fmt lint
 
 help:
 	@echo 'make demo                 build, start everything, run every scenario, judge'
 	@echo 'make demo BROKER=kafka    the same on a real Apache Kafka'
 	@echo 'make test                 every test, against real PostgreSQL and Apache Kafka'
+	@echo 'make bench                every figure, beside its floor and the naive way; pictures'
 	@echo 'make fmt, make lint       format the code, let clippy look at it'
 
 demo:
@@ -20,6 +21,11 @@ test:
 	@scenarios/setup.sh kafka
 	cargo build --workspace --features scenarios/crash-points
 	target/debug/scenarios exec --broker kafka -- cargo test --workspace --features scenarios/crash-points
+
+bench:
+	@scenarios/setup.sh kafka
+	cargo build --release --workspace
+	target/release/scenarios bench all
 
 fmt:
 	cargo fmt

@@ -60,7 +60,7 @@ impl Mix {
         const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
         let place = u64::from(number).wrapping_mul(GOLDEN) >> 32;
         let total: u64 = self.0.iter().map(|(_, share)| u64::from(*share)).sum();
-        let mut left = place * total >> 32;
+        let mut left = (place * total) >> 32;
         for (fate, share) in &self.0 {
             match left.checked_sub(u64::from(*share)) {
                 Some(rest) => left = rest,

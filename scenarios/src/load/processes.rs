@@ -18,6 +18,7 @@ pub struct Processes(BTreeMap<String, u32>);
 struct Use {
     cpu_seconds: f64,
     peak_mib: f64,
+    resident_mib: f64,
 }
 
 /// What a process used during a stage.
@@ -28,6 +29,8 @@ pub struct Usage {
     /// The most memory it has had resident since it was started; of Postgres, the server and all its sessions, shared
     /// memory counted once.
     pub peak_mib: f64,
+    /// Resident at the end of the stage.
+    pub resident_mib: f64,
 }
 
 /// What had been used when a stage began, and the peaks since then.
@@ -85,7 +88,8 @@ impl Meter {
         let usage = |(process, now): (String, Use)| {
             let before = self.before.get(&process)?;
             let peak_mib = self.peaks.get(&process).copied().unwrap_or(now.peak_mib);
-            Some(Usage { cpu_seconds: now.cpu_seconds - before.cpu_seconds, peak_mib, process })
+            let cpu_seconds = now.cpu_seconds - before.cpu_seconds;
+            Some(Usage { process, cpu_seconds, peak_mib, resident_mib: now.resident_mib })
         };
         now.into_iter().filter_map(usage).collect()
     }
@@ -99,7 +103,7 @@ fn used(pid: u32) -> Option<Use> {
     let mut ticks = ticks(&directory, !ourselves)?;
     let own = memory(&directory)?;
     if children.is_empty() {
-        return Some(Use { cpu_seconds: ticks as f64 / TICKS, peak_mib: own.peak });
+        return Some(Use { cpu_seconds: ticks as f64 / TICKS, peak_mib: own.peak, resident_mib: own.resident });
     }
     let (mut private, mut shared) = (own.private, own.shared);
     for child in children {
@@ -111,7 +115,7 @@ fn used(pid: u32) -> Option<Use> {
             shared = shared.max(memory.shared);
         }
     }
-    Some(Use { cpu_seconds: ticks as f64 / TICKS, peak_mib: private + shared })
+    Some(Use { cpu_seconds: ticks as f64 / TICKS, peak_mib: private + shared, resident_mib: private + shared })
 }
 
 fn children(pid: u32) -> Vec<u32> {
@@ -137,6 +141,7 @@ fn parse_ticks(stat: &str, with_ended: bool) -> Option<u64> {
 #[derive(Debug, PartialEq)]
 struct Memory {
     peak: f64,
+    resident: f64,
     private: f64,
     shared: f64,
 }
@@ -151,7 +156,12 @@ fn parse_memory(status: &str) -> Option<Memory> {
         line.split_whitespace().find_map(|word| word.parse().ok())
     };
     let mib = |name: &str| kib(name).map(|kib| kib / 1024.0);
-    Some(Memory { peak: mib("VmHWM:")?, private: mib("RssAnon:")?, shared: mib("RssShmem:")? })
+    Some(Memory {
+        peak: mib("VmHWM:")?,
+        resident: mib("VmRSS:")?,
+        private: mib("RssAnon:")?,
+        shared: mib("RssShmem:")?,
+    })
 }
 
 #[cfg(test)]
@@ -168,9 +178,8 @@ mod tests {
 
     #[test]
     fn status_is_read_in_mib() {
-        let status =
-            "Name:\tx\nVmHWM:\t   51200 kB\nRssAnon:\t   10240 kB\nRssFile:\t 2048 kB\nRssShmem:\t    1024 kB\n";
-        assert_eq!(parse_memory(status), Some(Memory { peak: 50.0, private: 10.0, shared: 1.0 }));
+        let status = "Name:\tx\nVmHWM:\t   51200 kB\nVmRSS:\t   12800 kB\nRssAnon:\t   10240 kB\nRssFile:\t 2048 kB\nRssShmem:\t    1024 kB\n";
+        assert_eq!(parse_memory(status), Some(Memory { peak: 50.0, resident: 12.5, private: 10.0, shared: 1.0 }));
         assert_eq!(parse_memory("Name:\tzombie\n"), None);
     }
 

@@ -45,7 +45,7 @@ pub(super) async fn measure(ground: &Ground, relay: &RelayProcess, rate: u32, ti
     tokio::task::spawn_blocking(move || drop(ear)).await?;
     heard?;
     let early = tally.courses().filter(|(_, course)| course.ended.is_some_and(|(at, _)| at < course.intended)).count();
-    let times = raw::latencies(&tally);
+    let times = raw::latencies(tally.courses().map(|(_, course)| course));
     ensure!(times.len() == u64::from(rows), "{} of {rows} rows were heard", times.len());
     let cpu_percent = cpu_seconds / taken.as_secs_f64() * 100.0;
     Ok(Delay { rate, latency: times.latency(), early: early as u64, cpu_percent })

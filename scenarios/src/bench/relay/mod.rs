@@ -43,7 +43,7 @@ pub struct Backlog {
 pub struct Idle {
     /// Of one core, in percent.
     pub cpu_percent: f64,
-    pub peak_mib: f64,
+    pub resident_mib: f64,
 }
 
 /// From the commit of a row to the consumer that hears it, in milliseconds.
@@ -98,8 +98,8 @@ async fn idle(relay: &process::RelayProcess, reporter: &Reporter) -> anyhow::Res
     let meter = Processes::named([("relay", relay.pid()?)]).meter();
     tokio::time::sleep(LENGTH).await;
     let usage = meter.read();
-    let (cpu, peak_mib) = usage.first().map_or((0.0, 0.0), |usage| (usage.cpu_seconds, usage.peak_mib));
-    let idle = Idle { cpu_percent: cpu / LENGTH.as_secs_f64() * 100.0, peak_mib };
+    let (cpu, resident_mib) = usage.first().map_or((0.0, 0.0), |usage| (usage.cpu_seconds, usage.resident_mib));
+    let idle = Idle { cpu_percent: cpu / LENGTH.as_secs_f64() * 100.0, resident_mib };
     step.done(format!("the relay idles at {:.1} % of a core", idle.cpu_percent));
     Ok(idle)
 }
@@ -119,13 +119,13 @@ impl Relayed {
         row(
             format!("backlog of {} rows of about 500 bytes", summary::thousands(rows as f64)),
             format!(
-                "{} rows/s, {cpu_microseconds:.1} µs of CPU a row, {peak_mib:.0} MiB",
+                "{} rows/s, {cpu_microseconds:.1} µs of CPU a row, peak {peak_mib:.0} MiB",
                 summary::thousands(rows_per_second)
             ),
         );
         row(
             "idle, seven databases".into(),
-            format!("{:.1} % of a core, {:.0} MiB", self.idle.cpu_percent, self.idle.peak_mib),
+            format!("{:.1} % of a core, {:.0} MiB", self.idle.cpu_percent, self.idle.resident_mib),
         );
         for Delay { rate, latency, early, cpu_percent } in &self.delays {
             let early = if *early == 0 { String::new() } else { format!(", {early} before the writer heard of it") };

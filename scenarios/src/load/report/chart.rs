@@ -47,6 +47,9 @@ fn draw(name: String, title: String, paint: impl FnOnce(&Area<'_>) -> anyhow::Re
     Ok(Chart { name, title, svg })
 }
 
+/// A kind of end: its name, where in its stage the bar stands, its colour, and how many there were.
+type Kind = (&'static str, f64, RGBColor, fn(&Figures) -> u32);
+
 /// How the orders of each stage ended.
 pub(super) fn outcomes(stages: &[Figures]) -> anyhow::Result<Chart> {
     let tallest = stages.iter().map(|stage| stage.orders).max().unwrap_or_default().max(1);
@@ -67,7 +70,7 @@ pub(super) fn outcomes(stages: &[Figures]) -> anyhow::Result<Chart> {
             .axis_style(GRID)
             .label_style((FONT, 13).into_font().color(&INK))
             .draw()?;
-        let kinds: [(&str, f64, RGBColor, fn(&Figures) -> u32); 3] = [
+        let kinds: [Kind; 3] = [
             ("success", 0.14, SUCCESS, |stage| stage.success),
             ("refused", 0.40, REFUSED, Figures::refusals),
             ("failed", 0.66, FAILED, Figures::failures),

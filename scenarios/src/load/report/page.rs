@@ -137,7 +137,7 @@ mod tests {
         let tally = Tally::new(3);
         tally.sent(0, Duration::ZERO);
         tally.ended(0, tally.begun() + Duration::from_millis(12), End::Completed);
-        let usage = Usage { process: "order".into(), cpu_seconds: 0.5, peak_mib: 14.0 };
+        let usage = Usage { process: "order".into(), cpu_seconds: 0.5, peak_mib: 14.0, resident_mib: 13.0 };
         Report {
             command: "scenarios load --mix \"<&>\"".into(),
             setting: Setting {
