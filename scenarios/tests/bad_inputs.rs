@@ -2,6 +2,7 @@
 //! the good orders behind them pass.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
+#![expect(clippy::print_stdout, reason = "figures, for whoever runs it with --nocapture")]
 
 use std::{
     collections::{HashMap, HashSet},

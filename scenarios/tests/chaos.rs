@@ -1,5 +1,7 @@
 //! A short run of chaos, always the same: as a user starts it, on Apache Kafka.
 
+#![expect(clippy::print_stdout, reason = "the diary, for whoever runs it with --nocapture")]
+
 use std::{process::Stdio, time::Duration};
 
 use tokio::process::Command;

@@ -5,6 +5,7 @@
 
 #![cfg(feature = "crash-points")]
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
+#![expect(clippy::print_stdout, reason = "figures, for whoever runs it with --nocapture")]
 
 use std::{
     path::{Path, PathBuf},

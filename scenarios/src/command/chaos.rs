@@ -1,5 +1,7 @@
 //! `scenarios chaos`: trouble of every kind while orders flow, and an audit afterwards.
 
+#![expect(clippy::print_stdout, reason = "the diary and the verdict are the command's output")]
+
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args;

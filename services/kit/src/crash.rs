@@ -45,10 +45,9 @@ mod armed {
             return false;
         }
         match passages.parse::<u32>() {
-            Ok(2..) => {
-                let left = passages.parse::<u32>().unwrap_or(2) - 1;
-                // Not written: the next passage counts again, and the test dies later than it might.
-                let _ = fs::write(file, format!("{name}:{left}"));
+            Ok(left @ 2..) => {
+                // If it cannot be written, the next passage is counted as this one, and the program dies later.
+                let _ = fs::write(file, format!("{name}:{}", left - 1));
                 false
             }
             // Who removes it dies; if that fails, another process was faster.
