@@ -208,11 +208,21 @@ async fn reconciling(up: &Up) {
     let forget =
         "update orders set status = 'CANCELLING', money = 'open', deadline = now() - interval '1 hour' where id = $1";
     sqlx::query(forget).bind(cancelled).execute(&orders).await.unwrap();
-    // The account service has missed that it should let go of it.
+    // And so has it of another, which nobody but the account service ever heard of: that takes more than one event.
+    sqlx::query(forget).bind(rejected).execute(&orders).await.unwrap();
+    // A third is not there at all, although its money is held.
+    let vanished = up.publishes(3, 15).await;
+    ends(&orders, vanished, "CANCELLED").await;
+    for vanish in ["delete from order_items where order_id = $1", "delete from orders where id = $1"] {
+        sqlx::query(vanish).bind(vanished).execute(&orders).await.unwrap();
+    }
+    // The account service has missed that it should let go of them.
     let hold = "with held as (update balance_reservations set status = 'RESERVED' where order_id = $1 returning user_id, amount)
                 update balances b set reserved_balance = reserved_balance + held.amount from held
                 where b.user_id = held.user_id and currency = 'JPY'";
-    sqlx::query(hold).bind(cancelled).execute(&accounts).await.unwrap();
+    for held in [cancelled, vanished] {
+        sqlx::query(hold).bind(held).execute(&accounts).await.unwrap();
+    }
     // The gateway holds money for nobody.
     let charge = Uuid::now_v7();
     let url = format!("{}/v1/payments/{charge}/authorize", up.get("GATEWAY_URL"));
@@ -231,13 +241,18 @@ async fn reconciling(up: &Up) {
         "events in the outbox of accounts are not on Kafka",
         "would publish again what accounts said",
         &format!("would void the charge {charge}"),
-        "3 findings; nothing was changed",
+        &format!("order {rejected} is CANCELLING"),
+        "would say OrderTimedOut on order.events",
+        &format!("order {vanished} has a balance reservation, but there is no such order"),
+        "5 findings; nothing was changed",
     ] {
         assert!(said.contains(finding), "no {finding:?} in\n{said}");
     }
     let said = up.does(&["reconcile", "--repair", "--wait", "10"]).await;
     assert!(said.contains("0 findings left"), "{said}");
-    ends(&orders, cancelled, "CANCELLED").await;
+    for order in [cancelled, rejected, vanished] {
+        ends(&orders, order, "CANCELLED").await;
+    }
     let held: i64 =
         sqlx::query_scalar("select sum(reserved_balance)::bigint from balances").fetch_one(&accounts).await.unwrap();
     assert_eq!(held, 0);
