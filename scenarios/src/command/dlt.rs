@@ -1,5 +1,7 @@
 //! `scenarios dlt`: dead letters.
 
+#![expect(clippy::print_stdout, reason = "the letters are the command's output")]
+
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};

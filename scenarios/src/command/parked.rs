@@ -1,5 +1,7 @@
 //! `scenarios parked`: work that waits for a person, across all services.
 
+#![expect(clippy::print_stdout, reason = "what is parked is the command's output")]
+
 use std::process::ExitCode;
 
 use anyhow::Context;

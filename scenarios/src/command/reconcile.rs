@@ -1,5 +1,7 @@
 //! `scenarios reconcile`: finds what does not agree, and mends it.
 
+#![expect(clippy::print_stdout, reason = "the findings are the command's output")]
+
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
