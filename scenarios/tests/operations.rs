@@ -1,6 +1,8 @@
 //! What a person does when things go wrong, against a whole system on a real Apache Kafka: parked work, dead letters,
 //! reconciling.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
