@@ -16,8 +16,8 @@ use crate::{
     client::Client,
     in_flight::{BATCHES, InFlight, Refusal},
     outbox::OutboxRow,
-    record::Routes,
     program::PROGRAM,
+    record::Routes,
     timing::Timing,
 };
 

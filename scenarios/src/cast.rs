@@ -116,8 +116,8 @@ pub const TRENT: Person = Person::card(20, "trent", 10_000);
 pub const VICTOR: Person = Person::card(21, "victor", 10_000).paying(Method::Wallet);
 
 pub const PEOPLE: &[Person] = &[
-    ALICE, BOB, CHARLIE, DAVE, ERIN, FRANK, GRACE, HEIDI, IVAN, JUDY, KEN, LAURA, MALLORY, NIAJ, OLIVIA, PEGGY, QUENTIN,
-    RUPERT, SYBIL, TRENT, VICTOR,
+    ALICE, BOB, CHARLIE, DAVE, ERIN, FRANK, GRACE, HEIDI, IVAN, JUDY, KEN, LAURA, MALLORY, NIAJ, OLIVIA, PEGGY,
+    QUENTIN, RUPERT, SYBIL, TRENT, VICTOR,
 ];
 
 pub const BITCOIN: Good = Good::digital(1, "Bitcoin", 100);
@@ -148,9 +148,31 @@ pub const SOLD_OUT: Good = Good::digital(22, "Sold-out ticket", 100).stocked(0);
 pub const CANCELLED_SHOW: Good = Good::digital(23, "Ticket for a cancelled show", 100).stocked(1_000).discontinued();
 
 pub const GOODS: &[Good] = &[
-    BITCOIN, HARDWARE_WALLET, MUG, POSTER, BOMB, CHARACTER, RETIRED_CHARACTER, E_BOOK, RETIRED_E_BOOK, CONCERT, PODCAST,
-    SONG, MAP, FONT, ALBUM, FILM, GAME, LAMP, POSTCARD, THEME, TICKET, SOLD_OUT, CANCELLED_SHOW,
-    ICON, BADGE,
+    BITCOIN,
+    HARDWARE_WALLET,
+    MUG,
+    POSTER,
+    BOMB,
+    CHARACTER,
+    RETIRED_CHARACTER,
+    E_BOOK,
+    RETIRED_E_BOOK,
+    CONCERT,
+    PODCAST,
+    SONG,
+    MAP,
+    FONT,
+    ALBUM,
+    FILM,
+    GAME,
+    LAMP,
+    POSTCARD,
+    THEME,
+    TICKET,
+    SOLD_OUT,
+    CANCELLED_SHOW,
+    ICON,
+    BADGE,
 ];
 
 /// Users 101 to 200, each with a wallet: for the scenario with a hundred sagas at once.

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use events::Publisher;
-use kit::{Service, table::{Line, Trigger}};
+use kit::{
+    Service,
+    table::{Line, Trigger},
+};
 
 /// One service's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +34,10 @@ pub fn parts() -> Vec<Part> {
 
 /// The publisher of an event type: whoever says it.
 pub fn publisher_of(event_type: &str) -> Option<Publisher> {
-    parts().into_iter().find(|part| part.lines.iter().any(|line| line.says.contains(&event_type))).map(|part| part.service)
+    parts()
+        .into_iter()
+        .find(|part| part.lines.iter().any(|line| line.says.contains(&event_type)))
+        .map(|part| part.service)
 }
 
 /// What may come directly after an event: each service that reacts to it, its decision and the events that it may say.

@@ -18,9 +18,9 @@ impl Databases {
     pub fn of(environment: &Environment) -> anyhow::Result<Self> {
         let pool = |database: Database| {
             let url = environment.database(database)?.expose_secret();
-            let options: PgConnectOptions = url
-                .parse()
-                .with_context(|| format!("{} is not of the form postgres://user:password@host:port/database", database.variable()))?;
+            let options: PgConnectOptions = url.parse().with_context(|| {
+                format!("{} is not of the form postgres://user:password@host:port/database", database.variable())
+            })?;
             let pool = PgPoolOptions::new()
                 .max_connections(4)
                 .acquire_timeout(Duration::from_secs(15))

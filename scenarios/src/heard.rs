@@ -30,7 +30,8 @@ pub struct Heard {
 impl Heard {
     /// None if the record is no event, or about no order.
     pub fn from_record(record: &Record) -> Option<Heard> {
-        let (envelope, data) = record.with_raw(|raw| envelope::read(raw).map(|(envelope, data)| (envelope, data.into_owned()))).ok()?;
+        let (envelope, data) =
+            record.with_raw(|raw| envelope::read(raw).map(|(envelope, data)| (envelope, data.into_owned()))).ok()?;
         let order_id = order_of(record, &envelope, &data)?;
         let at = envelope.time.or_else(|| DateTime::from_timestamp_millis(i64::try_from(record.timestamp_ms).ok()?))?;
         Some(Heard {
@@ -80,9 +81,12 @@ fn order_of(record: &Record, envelope: &Envelope, data: &[u8]) -> Option<OrderId
 }
 
 fn request_in_words(data: &Value) -> String {
-    let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_i64).map_or("?".to_owned(), |n| n.to_string());
+    let number =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_i64).map_or("?".to_owned(), |n| n.to_string());
     let items = data.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let items: Vec<String> =
-        items.iter().map(|item| format!("{} of product {}", number(item, "quantity"), number(item, "product_id"))).collect();
+    let items: Vec<String> = items
+        .iter()
+        .map(|item| format!("{} of product {}", number(item, "quantity"), number(item, "product_id")))
+        .collect();
     format!("user {} wants {}", number(data, "user_id"), items.join(", "))
 }

@@ -80,7 +80,10 @@ fn causes(events: &[Heard], ending: &Ending) -> Check {
             Some(format!("{} should follow from {}, but follows from {came}", pair[1], pair[0]))
         })
         .collect();
-    Check { what: "in their order, each from its cause".into(), failure: (!failures.is_empty()).then(|| failures.join("; ")) }
+    Check {
+        what: "in their order, each from its cause".into(),
+        failure: (!failures.is_empty()).then(|| failures.join("; ")),
+    }
 }
 
 /// Every event that has a reason has this one.
@@ -104,7 +107,9 @@ fn refunded(events: &[Heard], expected: Option<i64>) -> Check {
         .find(|event| event.event_type == "OrderCancelled")
         .and_then(|event| event.data.get("refunded")?.as_i64());
     Check {
-        what: expected.map_or("nothing is said of a refund".into(), |amount| format!("OrderCancelled tells of {amount} given back")),
+        what: expected.map_or("nothing is said of a refund".into(), |amount| {
+            format!("OrderCancelled tells of {amount} given back")
+        }),
         failure: (came != expected).then(|| format!("expected {expected:?}, came {came:?}")),
     }
 }
@@ -136,8 +141,10 @@ async fn rows(databases: &Databases, order: OrderId, ending: &Ending) -> anyhow:
             failures.push(format!("{database}: expected {}, came {}", word(expected), word(came.as_deref())));
         }
     }
-    let mut checks =
-        vec![Check { what: "the rows in all seven databases".into(), failure: (!failures.is_empty()).then(|| failures.join("; ")) }];
+    let mut checks = vec![Check {
+        what: "the rows in all seven databases".into(),
+        failure: (!failures.is_empty()).then(|| failures.join("; ")),
+    }];
     checks.extend(mail_says(databases.of_service(Database::Notifications), order, &ending.mail_says).await?);
     Ok(checks)
 }

@@ -156,7 +156,8 @@ pub(crate) fn assigned(
         .set("fetch.wait.max.ms", "50")
         .create()
         .context("creating the Kafka consumer")?;
-    let metadata = consumer.fetch_metadata(None, TIMEOUT).with_context(|| format!("asking {brokers} for its topics"))?;
+    let metadata =
+        consumer.fetch_metadata(None, TIMEOUT).with_context(|| format!("asking {brokers} for its topics"))?;
     let mut assignment = TopicPartitionList::new();
     let mut ends = HashMap::new();
     for topic in metadata.topics().iter().filter(|topic| topics.iter().any(|wanted| wanted == topic.name())) {

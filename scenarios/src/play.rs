@@ -147,7 +147,11 @@ impl Play {
                 .bind(person.currency.as_str())
                 .fetch_optional(self.stage.databases.of_service(Database::Accounts))
                 .await?;
-        self.same(&format!("{} owns {amount} {}, none of it held", person.name, person.currency), &Some((amount, 0)), &came);
+        self.same(
+            &format!("{} owns {amount} {}, none of it held", person.name, person.currency),
+            &Some((amount, 0)),
+            &came,
+        );
         Ok(())
     }
 

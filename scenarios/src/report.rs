@@ -5,14 +5,7 @@ use std::time::Duration;
 use events::OrderId;
 use owo_colors::{OwoColorize, Stream::Stdout};
 
-use crate::{
-    audit::Report,
-    catalogue::Scenario,
-    check::Check,
-    play::Play,
-    stage::Stage,
-    timeline,
-};
+use crate::{audit::Report, catalogue::Scenario, check::Check, play::Play, stage::Stage, timeline};
 
 /// Longest timeline list that is shown of one scenario.
 const TIMELINES: usize = 3;
@@ -83,7 +76,12 @@ pub fn scenario(verdict: &Verdict, stage: &Stage) {
     }
     failures(verdict);
     let met = verdict.checks.iter().filter(|check| check.failure.is_none()).count();
-    println!("  {} {met} of {} checks, {:.1} s", mark(verdict.passed()), verdict.checks.len(), verdict.took.as_secs_f64());
+    println!(
+        "  {} {met} of {} checks, {:.1} s",
+        mark(verdict.passed()),
+        verdict.checks.len(),
+        verdict.took.as_secs_f64()
+    );
 }
 
 fn failures(verdict: &Verdict) {
@@ -99,7 +97,12 @@ pub fn audit(report: &Report) {
     println!();
     println!("{}", "invariants".if_supports_color(Stdout, |text| text.bold()));
     for invariant in &report.invariants {
-        println!("  {} {}  {}", mark(invariant.findings.is_empty()), invariant.what, invariant.looked_at.if_supports_color(Stdout, |text| text.dimmed()));
+        println!(
+            "  {} {}  {}",
+            mark(invariant.findings.is_empty()),
+            invariant.what,
+            invariant.looked_at.if_supports_color(Stdout, |text| text.dimmed())
+        );
         for finding in &invariant.findings {
             let order = finding.order.map_or(String::new(), |order| format!("order {order} "));
             println!("      {order}{}", finding.what);

@@ -87,11 +87,13 @@ async fn users(accounts: &PgPool, people: &[Person]) -> sqlx::Result<()> {
         .iter()
         .map(|person| if person.name == "crowd" { format!("crowd-{}", person.id) } else { person.name.to_owned() })
         .collect();
-    sqlx::query("insert into users (id, username) select * from unnest($1::bigint[], $2::text[]) on conflict do nothing")
-        .bind(&ids)
-        .bind(&names)
-        .execute(accounts)
-        .await?;
+    sqlx::query(
+        "insert into users (id, username) select * from unnest($1::bigint[], $2::text[]) on conflict do nothing",
+    )
+    .bind(&ids)
+    .bind(&names)
+    .execute(accounts)
+    .await?;
     sqlx::query(
         "insert into balances (user_id, currency, balance)
          select * from unnest($1::bigint[], $2::text[], $3::bigint[]) on conflict do nothing",
@@ -106,7 +108,8 @@ async fn users(accounts: &PgPool, people: &[Person]) -> sqlx::Result<()> {
 
 /// A card's details are sealed with the payment service's key, so only missing cards need it.
 async fn methods(payments: &PgPool, people: &[Person], environment: &Environment) -> anyhow::Result<()> {
-    let present: Vec<i64> = sqlx::query_scalar("select id from payment_methods where id < 1000").fetch_all(payments).await?;
+    let present: Vec<i64> =
+        sqlx::query_scalar("select id from payment_methods where id < 1000").fetch_all(payments).await?;
     for person in people.iter().filter(|person| !present.contains(&person.id)) {
         let (method_type, details) = match person.method {
             Method::Card(token) => {

@@ -30,7 +30,10 @@ impl Stage {
             databases: Databases::of(environment)?,
             listener: Listener::start(&environment.brokers, Since::Now).await?,
             client: Client::new(&environment.brokers)?,
-            http: reqwest::Client::builder().timeout(Duration::from_secs(10)).build().context("making an HTTP client")?,
+            http: reqwest::Client::builder()
+                .timeout(Duration::from_secs(10))
+                .build()
+                .context("making an HTTP client")?,
             patience,
         }))
     }

@@ -22,7 +22,11 @@ fn mood(event_type: &str) -> Mood {
         "OrderCancelled" | "OrderRejected" => Mood::BadEnd,
         "StockReleased" | "PaymentVoided" | "PaymentRefunded" | "BalanceReleased" | "BalanceRefunded"
         | "ShipmentCancelled" | "EntitlementRevoked" => Mood::Undoing,
-        other if ["Rejected", "Declined", "Failed", "TimedOut", "CancelRequested"].iter().any(|end| other.ends_with(end)) => {
+        other
+            if ["Rejected", "Declined", "Failed", "TimedOut", "CancelRequested"]
+                .iter()
+                .any(|end| other.ends_with(end)) =>
+        {
             Mood::Refusal
         }
         _ => Mood::Forward,
@@ -31,7 +35,9 @@ fn mood(event_type: &str) -> Mood {
 
 /// The heading over [`line`]s.
 pub fn heading() -> String {
-    format!("{:>9}  {:>8}  {:<12}  {:<22}  ", "time", "hop", "service", "event").if_supports_color(Stdout, |text| text.dimmed()).to_string()
+    format!("{:>9}  {:>8}  {:<12}  {:<22}  ", "time", "hop", "service", "event")
+        .if_supports_color(Stdout, |text| text.dimmed())
+        .to_string()
 }
 
 /// One event: time since `start`, how long after its cause, who, what, and its own fields.
@@ -45,7 +51,8 @@ pub fn line(event: &Heard, start: DateTime<Utc>, cause: Option<&Heard>) -> Strin
         Mood::GoodEnd => name.if_supports_color(Stdout, |text| text.green()).to_string(),
         Mood::BadEnd => name.if_supports_color(Stdout, |text| text.magenta()).to_string(),
     };
-    let line = format!("{:>9}  {hop:>8}  {:<12}  {name}  {}", milliseconds(event.at, start), event.publisher, event.details());
+    let line =
+        format!("{:>9}  {hop:>8}  {:<12}  {name}  {}", milliseconds(event.at, start), event.publisher, event.details());
     line.trim_end().to_owned()
 }
 

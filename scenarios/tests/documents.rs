@@ -18,7 +18,11 @@ fn part(name: &str, generated: &str) {
         fs::write(readme(), format!("{}{generated}{}", &text[..from], &text[to..])).expect("the README can be written");
         return;
     }
-    assert_eq!(&text[from..to], generated, "the README's `{name}` differs from the code; UPDATE_README=1 writes it anew");
+    assert_eq!(
+        &text[from..to],
+        generated,
+        "the README's `{name}` differs from the code; UPDATE_README=1 writes it anew"
+    );
 }
 
 // One test, so that updates do not write over one another.
@@ -51,7 +55,9 @@ fn every_service_documents_the_table_that_it_follows() {
 #[test]
 fn no_service_depends_on_another() {
     let services = readme().with_file_name("services");
-    let names = |entry: Result<fs::DirEntry, std::io::Error>| entry.expect("readable").file_name().into_string().expect("a name");
+    let names = |entry: Result<fs::DirEntry, std::io::Error>| {
+        entry.expect("readable").file_name().into_string().expect("a name")
+    };
     let names: Vec<String> =
         fs::read_dir(&services).expect("services/").map(names).filter(|name| name != "kit").collect();
     assert!(names.len() >= 8, "{names:?}");

@@ -140,8 +140,12 @@ async fn bare_requests_from_a_console_end_as_they_should() {
     let orders = up.database("ORDERS").await;
     let ended = async || {
         let rows: Vec<(i64, String, Option<String>)> =
-            sqlx::query_as("select user_id, status, reason from orders order by user_id").fetch_all(&orders).await.ok()?;
-        (rows.len() == 4 && rows.iter().all(|(_, status, _)| status != "PENDING" && status != "CANCELLING")).then_some(rows)
+            sqlx::query_as("select user_id, status, reason from orders order by user_id")
+                .fetch_all(&orders)
+                .await
+                .ok()?;
+        (rows.len() == 4 && rows.iter().all(|(_, status, _)| status != "PENDING" && status != "CANCELLING"))
+            .then_some(rows)
     };
     let rows = until("all four orders have ended", Duration::from_secs(60), ended).await.unwrap();
     let row = |user: i64, status: &str, reason: Option<&str>| (user, status.to_owned(), reason.map(str::to_owned));
@@ -165,7 +169,8 @@ async fn bare_requests_from_a_console_end_as_they_should() {
     assert_eq!(shown.matches("ce_type:OrderCancelled").count(), 3, "{shown}");
     assert!(shown.contains(r#""refunded": 50"#), "{shown}");
 
-    let trace_of: uuid::Uuid = sqlx::query_scalar("select id from orders where user_id = 7").fetch_one(&orders).await.unwrap();
+    let trace_of: uuid::Uuid =
+        sqlx::query_scalar("select id from orders where user_id = 7").fetch_one(&orders).await.unwrap();
     let trace = text(&up.run(&["trace", &trace_of.to_string()]).await);
     assert!(trace.contains("EntitlementRejected") && trace.contains("NotificationSent"), "{trace}");
     assert!(!trace.contains("missing"), "{trace}");

@@ -97,7 +97,11 @@ pub(super) fn nothing_without_an_order(steps: &Steps) -> Invariant {
         .filter(|(_, order)| !steps.orders.contains_key(order))
         .map(|(step, order)| Finding::of(order, format!("has {step}, but there is no such order")))
         .collect();
-    Invariant { what: "nothing is there without an order", looked_at: format!("{} orders that left a trace", looked_at.len()), findings }
+    Invariant {
+        what: "nothing is there without an order",
+        looked_at: format!("{} orders that left a trace", looked_at.len()),
+        findings,
+    }
 }
 
 #[cfg(test)]

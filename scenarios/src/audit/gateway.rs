@@ -31,7 +31,8 @@ struct Ledger {
 pub(crate) async fn bookings(environment: &Environment) -> anyhow::Result<Vec<Booking>> {
     let url = format!("{}/v1/ledger", environment.gateway()?);
     let answer = reqwest::get(&url).await.and_then(reqwest::Response::error_for_status);
-    let ledger: Ledger = answer.with_context(|| format!("GET {url}"))?.json().await.with_context(|| format!("reading {url}"))?;
+    let ledger: Ledger =
+        answer.with_context(|| format!("GET {url}"))?.json().await.with_context(|| format!("reading {url}"))?;
     Ok(ledger.entries)
 }
 
@@ -44,12 +45,16 @@ pub(super) fn agrees(steps: &Steps, bookings: &[Booking]) -> Invariant {
         let state = charge.map(|charge| charge.state.as_str());
         if !fits(&payment.status, state) {
             let state = state.unwrap_or("unknown");
-            return Some(Finding::of(*order, format!("has a payment that is {}, but {state} to the gateway", payment.status)));
+            return Some(Finding::of(
+                *order,
+                format!("has a payment that is {}, but {state} to the gateway", payment.status),
+            ));
         }
         let charge = charge.filter(|charge| matches!(charge.state.as_str(), "captured" | "refunded"))?;
         let same = (charge.amount, charge.currency.as_str()) == (payment.amount, payment.currency.as_str());
         (!same).then(|| {
-            let (theirs, ours) = (format!("{} {}", charge.amount, charge.currency), format!("{} {}", payment.amount, payment.currency));
+            let (theirs, ours) =
+                (format!("{} {}", charge.amount, charge.currency), format!("{} {}", payment.amount, payment.currency));
             Finding::of(*order, format!("was charged {theirs} by the gateway, but {ours} by us"))
         })
     });
@@ -57,7 +62,12 @@ pub(super) fn agrees(steps: &Steps, bookings: &[Booking]) -> Invariant {
         let known = charge.payment_id.parse::<OrderId>().is_ok_and(|order| steps.payments.contains_key(&order));
         // What was let go again, or declined, holds nobody's money.
         let holds_money = matches!(charge.state.as_str(), "authorized" | "captured");
-        (!known && holds_money).then(|| Finding::general(format!("the gateway has a charge {} that is {} and no payment of ours", charge.payment_id, charge.state)))
+        (!known && holds_money).then(|| {
+            Finding::general(format!(
+                "the gateway has a charge {} that is {} and no payment of ours",
+                charge.payment_id, charge.state
+            ))
+        })
     });
     let findings = ours.chain(strangers).collect();
     Invariant {

@@ -7,7 +7,8 @@ pub(super) fn one_each(steps: &Steps) -> Invariant {
     let findings: Vec<Finding> = finished
         .clone()
         .filter_map(|(id, order)| {
-            let kinds: Vec<&str> = steps.mails.get(id).map(|kinds| kinds.iter().map(String::as_str).collect()).unwrap_or_default();
+            let kinds: Vec<&str> =
+                steps.mails.get(id).map(|kinds| kinds.iter().map(String::as_str).collect()).unwrap_or_default();
             let right = match (order.status.as_str(), kinds.as_slice()) {
                 ("COMPLETED", [kind]) => matches!(*kind, "receipt" | "welcome"),
                 ("CANCELLED", [kind]) => *kind == "cancellation",
@@ -18,5 +19,9 @@ pub(super) fn one_each(steps: &Steps) -> Invariant {
             (!right).then(|| Finding::of(*id, format!("is {}, and its mail is {came}", order.status)))
         })
         .collect();
-    Invariant { what: "every finished order has one mail", looked_at: format!("{} finished orders", finished.count()), findings }
+    Invariant {
+        what: "every finished order has one mail",
+        looked_at: format!("{} finished orders", finished.count()),
+        findings,
+    }
 }

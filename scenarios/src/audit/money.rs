@@ -9,7 +9,9 @@ pub(super) fn nothing_held(steps: &Steps, ledgers: &Ledgers) -> Invariant {
     let finished_holders = steps
         .reservations
         .iter()
-        .filter(|(order, row)| row.status == "RESERVED" && steps.orders.get(order).is_some_and(|order| order.is_finished()))
+        .filter(|(order, row)| {
+            row.status == "RESERVED" && steps.orders.get(order).is_some_and(|order| order.is_finished())
+        })
         .map(|(order, row)| Finding::of(*order, format!("has ended, but still holds {} {}", row.amount, row.currency)));
     let differences = ledgers.balances.iter().filter(|row| row.reserved_balance != row.held).map(|row| {
         Finding::general(format!(
@@ -49,7 +51,8 @@ pub(super) fn conserved(steps: &Steps, ledgers: &Ledgers) -> Invariant {
     for (order, payment) in &steps.payments {
         let sums = sums.entry(&payment.currency).or_default();
         if under_way(order) {
-            let taken = steps.reservations.get(order).filter(|row| row.status == "CONFIRMED").map_or(0, |row| row.amount);
+            let taken =
+                steps.reservations.get(order).filter(|row| row.status == "CONFIRMED").map_or(0, |row| row.amount);
             sums.captured += i128::from(taken);
             continue;
         }
@@ -62,22 +65,30 @@ pub(super) fn conserved(steps: &Steps, ledgers: &Ledgers) -> Invariant {
             _ => {}
         }
     }
-    let in_sum = sums.iter().filter(|(_, sums)| sums.balances + sums.captured - sums.refunded != sums.deposited).map(|(currency, sums)| {
-        Finding::general(format!(
-            "{currency}: balances {} + captured {} − refunded {} = {}, but {} was put in",
-            sums.balances,
-            sums.captured,
-            sums.refunded,
-            sums.balances + sums.captured - sums.refunded,
-            sums.deposited
-        ))
-    });
+    let in_sum = sums.iter().filter(|(_, sums)| sums.balances + sums.captured - sums.refunded != sums.deposited).map(
+        |(currency, sums)| {
+            Finding::general(format!(
+                "{currency}: balances {} + captured {} − refunded {} = {}, but {} was put in",
+                sums.balances,
+                sums.captured,
+                sums.refunded,
+                sums.balances + sums.captured - sums.refunded,
+                sums.deposited
+            ))
+        },
+    );
     let looked_at: Vec<String> = sums
         .iter()
-        .map(|(currency, sums)| format!("{currency} {} + {} − {} = {}", sums.balances, sums.captured, sums.refunded, sums.deposited))
+        .map(|(currency, sums)| {
+            format!("{currency} {} + {} − {} = {}", sums.balances, sums.captured, sums.refunded, sums.deposited)
+        })
         .collect();
     let findings = by_user.chain(in_sum).collect();
-    Invariant { what: "Σ balances + Σ captured − Σ refunded is what was put in", looked_at: looked_at.join("; "), findings }
+    Invariant {
+        what: "Σ balances + Σ captured − Σ refunded is what was put in",
+        looked_at: looked_at.join("; "),
+        findings,
+    }
 }
 
 #[derive(Debug, Default)]

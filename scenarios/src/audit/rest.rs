@@ -22,14 +22,19 @@ pub(super) async fn wait(databases: &Databases, patience: Duration) -> anyhow::R
     }
     let mut findings: Vec<Finding> = open(databases).await?.into_iter().map(Finding::general).collect();
     findings.extend(parked(databases).await?.into_iter().map(Finding::general));
-    Ok(Invariant { what: "the system comes to rest", looked_at: "orders, calls, outboxes, parked work".into(), findings })
+    Ok(Invariant {
+        what: "the system comes to rest",
+        looked_at: "orders, calls, outboxes, parked work".into(),
+        findings,
+    })
 }
 
 async fn open(databases: &Databases) -> sqlx::Result<Vec<String>> {
     let mut open = Vec::new();
     let orders = databases.of_service(Database::Orders);
-    let under_way: i64 =
-        sqlx::query_scalar("select count(*) from orders where status in ('PENDING', 'CANCELLING')").fetch_one(orders).await?;
+    let under_way: i64 = sqlx::query_scalar("select count(*) from orders where status in ('PENDING', 'CANCELLING')")
+        .fetch_one(orders)
+        .await?;
     if under_way > 0 {
         open.push(format!("{under_way} orders are under way"));
     }

@@ -13,7 +13,11 @@ pub(super) fn nothing_held(ledgers: &Ledgers) -> Invariant {
             Finding::general(format!("product {product} has {reserved} reserved, but reservations hold {held}"))
         })
         .collect();
-    Invariant { what: "nothing is left reserved of the stock", looked_at: format!("{} products", ledgers.stock.len()), findings }
+    Invariant {
+        what: "nothing is left reserved of the stock",
+        looked_at: format!("{} products", ledgers.stock.len()),
+        findings,
+    }
 }
 
 /// What is in stock and what was sold is what was received.
@@ -29,10 +33,16 @@ pub(super) fn conserved(ledgers: &Ledgers) -> Invariant {
             ))
         })
         .collect();
-    let sum = |of: fn(&super::ledgers::StockRow) -> i64| ledgers.stock.iter().map(|row| i128::from(of(row))).sum::<i128>();
+    let sum =
+        |of: fn(&super::ledgers::StockRow) -> i64| ledgers.stock.iter().map(|row| i128::from(of(row))).sum::<i128>();
     Invariant {
         what: "Σ stock + Σ sold is what was received",
-        looked_at: format!("{} + {} = {}", sum(|row| row.stock_quantity), sum(|row| row.taken), sum(|row| row.received)),
+        looked_at: format!(
+            "{} + {} = {}",
+            sum(|row| row.stock_quantity),
+            sum(|row| row.taken),
+            sum(|row| row.received)
+        ),
         findings,
     }
 }

@@ -39,7 +39,8 @@ pub(super) async fn hundred_at_once(play: &mut Play) -> anyhow::Result<()> {
         });
     }
     let stage = play.stage();
-    let published = futures::future::join_all(wishes.iter().map(|(wish, _)| stage.client.request(wish.order_id(), wish.data())));
+    let published =
+        futures::future::join_all(wishes.iter().map(|(wish, _)| stage.client.request(wish.order_id(), wish.data())));
     published.await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
 
     let orders: Vec<OrderId> = wishes.iter().map(|(wish, _)| wish.order_id()).collect();
@@ -49,10 +50,22 @@ pub(super) async fn hundred_at_once(play: &mut Play) -> anyhow::Result<()> {
         let open = orders.iter().filter(|order| !timeline::has_ended(&stage.listener.of(**order))).count();
         (!all).then(|| format!("{open} have not ended within {} s", stage.patience.as_secs()))
     });
-    for fate in [COMPLETED, cancelled(Reason::InsufficientBalance), cancelled(Reason::OutOfStock), cancelled(Reason::InvalidPaymentMethod), cancelled(Reason::Discontinued)] {
-        let expected: Vec<OrderId> = wishes.iter().filter(|(_, wanted)| *wanted == fate).map(|(wish, _)| wish.order_id()).collect();
+    for fate in [
+        COMPLETED,
+        cancelled(Reason::InsufficientBalance),
+        cancelled(Reason::OutOfStock),
+        cancelled(Reason::InvalidPaymentMethod),
+        cancelled(Reason::Discontinued),
+    ] {
+        let expected: Vec<OrderId> =
+            wishes.iter().filter(|(_, wanted)| *wanted == fate).map(|(wish, _)| wish.order_id()).collect();
         let came = expected.iter().filter(|order| fate_of(&stage.listener.of(**order)) == Some(fate)).count();
-        let what = format!("{} are to end {}{}", expected.len(), fate.end, fate.reason.map_or(String::new(), |reason| format!(", {reason}")));
+        let what = format!(
+            "{} are to end {}{}",
+            expected.len(),
+            fate.end,
+            fate.reason.map_or(String::new(), |reason| format!(", {reason}"))
+        );
         play.same(&what, &expected.len(), &came);
     }
     for order in orders {

@@ -31,7 +31,10 @@ fn unreadable() -> Vec<(&'static str, Option<Vec<u8>>)> {
             "a number that no machine holds",
             Some(br#"{"user_id":13,"payment_method_id":13,"items":[{"product_id":13,"quantity":1e99}]}"#.to_vec()),
         ),
-        ("an order id that is none", json(json!({ "user_id": 13, "payment_method_id": 13, "items": [], "order_id": "17" }))),
+        (
+            "an order id that is none",
+            json(json!({ "user_id": 13, "payment_method_id": 13, "items": [], "order_id": "17" })),
+        ),
         ("bytes that are no text", Some(b"{\"user_id\":13,\"ship_to\":\"\xff\xfe\"}".to_vec())),
         ("deeply nested", Some([b"[".repeat(5_000), b"]".repeat(5_000)].concat())),
         ("too large", Some(vec![b' '; MAX_VALUE_BYTES + 1])),
@@ -89,7 +92,9 @@ pub(super) async fn malformed(play: &mut Play) -> anyhow::Result<()> {
     for (what, place, value) in letters {
         let is_letter = |listener: &Listener| {
             listener.dead_letters().iter().any(|letter| {
-                let header = |name: &str| letter.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice());
+                let header = |name: &str| {
+                    letter.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice())
+                };
                 letter.value == value
                     && letter.key.as_deref() == Some(key.as_bytes())
                     && header("kafka_dlt-original-offset") == Some(&place.offset.to_be_bytes())
@@ -98,7 +103,9 @@ pub(super) async fn malformed(play: &mut Play) -> anyhow::Result<()> {
             })
         };
         let came = stage.listener.wait(stage.patience, is_letter).await;
-        play.check(format!("{what}: a dead letter with the original value"), || (!came).then(|| "no such dead letter came".to_owned()));
+        play.check(format!("{what}: a dead letter with the original value"), || {
+            (!came).then(|| "no such dead letter came".to_owned())
+        });
     }
     for (what, order, reason) in rejected {
         let ending = Ending::rejected(reason);

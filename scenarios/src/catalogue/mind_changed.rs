@@ -12,12 +12,11 @@ use crate::{
 
 /// Stopped while the card is being asked: inventory hears of the cancel before it ever hears of the order.
 fn stopped(reason: Reason, way_back: &'static [&'static str]) -> Ending {
-    Ending::cancelled(reason, 0)
-        .because(&["OrderRequested", "OrderCreated", "BalanceReserved"])
-        .because(way_back)
-        .rows(|rows| {
+    Ending::cancelled(reason, 0).because(&["OrderRequested", "OrderCreated", "BalanceReserved"]).because(way_back).rows(
+        |rows| {
             (rows.account, rows.payment, rows.inventory) = (Some("CANCELLED"), Some("CANCELLED"), Some("CANCELLED"));
-        })
+        },
+    )
 }
 
 async fn nothing_taken(play: &mut Play, person: Person, good: Good) -> anyhow::Result<()> {
@@ -33,7 +32,14 @@ pub(super) async fn buyer_cancels(play: &mut Play) -> anyhow::Result<()> {
     play.stage().cancel(order).await?;
     let ending = stopped(
         Reason::CancelledByUser,
-        &["OrderCancelRequested", "StockReleased", "PaymentVoided", "BalanceReleased", "OrderCancelled", "NotificationSent"],
+        &[
+            "OrderCancelRequested",
+            "StockReleased",
+            "PaymentVoided",
+            "BalanceReleased",
+            "OrderCancelled",
+            "NotificationSent",
+        ],
     );
     play.ends(order, &ending).await?;
     nothing_taken(play, JUDY, PODCAST).await

@@ -51,11 +51,12 @@ pub(super) async fn key_reused(play: &mut Play) -> anyhow::Result<()> {
     stage.client.bare(Some(&key), Some(request(2).as_bytes())).await?;
     play.ends(order, &bought()).await?;
     let other = request(2).into_bytes();
-    let is_letter = |listener: &Listener| {
-        listener.dead_letters().iter().any(|letter| letter.value.as_deref() == Some(&other))
-    };
+    let is_letter =
+        |listener: &Listener| listener.dead_letters().iter().any(|letter| letter.value.as_deref() == Some(&other));
     let came = stage.listener.wait(stage.patience, is_letter).await;
-    play.check("the request with other content is a dead letter", || (!came).then(|| "no such dead letter came".to_owned()));
+    play.check("the request with other content is a dead letter", || {
+        (!came).then(|| "no such dead letter came".to_owned())
+    });
     play.then_owns(OLIVIA, 1_000 - ALBUM.price).await?;
     play.then_in_stock(ALBUM, 9).await
 }
@@ -104,7 +105,9 @@ pub(super) async fn compensation_first(play: &mut Play) -> anyhow::Result<()> {
         .listener
         .of(order)
         .into_iter()
-        .filter(|event| !late.contains(&event.event_type.as_str()) && !ending.events().contains(&event.event_type.as_str()))
+        .filter(|event| {
+            !late.contains(&event.event_type.as_str()) && !ending.events().contains(&event.event_type.as_str())
+        })
         .map(|event| event.event_type)
         .collect();
     play.same("actions after their cancel are answered by nothing", &Vec::<String>::new(), &answers);
@@ -123,24 +126,26 @@ async fn everyone_has_read(play: &mut Play, order: OrderId) -> anyhow::Result<()
         ("PaymentCaptured", Database::Inventory),
     ];
     for (event_type, database) in readers {
-        let heard = |listener: &Listener| {
-            listener.of(order).into_iter().rev().find(|event| event.event_type == event_type)
-        };
+        let heard =
+            |listener: &Listener| listener.of(order).into_iter().rev().find(|event| event.event_type == event_type);
         stage.listener.wait(stage.patience, |listener| heard(listener).is_some()).await;
         let read = match heard(&stage.listener) {
             None => false,
             Some(event) => {
                 let known = async || {
-                    let known: Result<bool, _> = sqlx::query_scalar("select exists (select from inbox where event_id = $1)")
-                        .bind(event.id.0)
-                        .fetch_one(stage.databases.of_service(database))
-                        .await;
+                    let known: Result<bool, _> =
+                        sqlx::query_scalar("select exists (select from inbox where event_id = $1)")
+                            .bind(event.id.0)
+                            .fetch_one(stage.databases.of_service(database))
+                            .await;
                     known.ok().filter(|known| *known)
                 };
                 until("the inbox knows it", stage.patience, known).await.is_ok()
             }
         };
-        play.check(format!("{event_type} arrives late in {database}"), || (!read).then(|| "it was never read".to_owned()));
+        play.check(format!("{event_type} arrives late in {database}"), || {
+            (!read).then(|| "it was never read".to_owned())
+        });
     }
     Ok(())
 }

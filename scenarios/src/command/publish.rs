@@ -4,7 +4,10 @@ use std::{io::Read, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use events::{OrderId, PaymentMethodId, ProductId, UserId, request::{OrderRequested, RequestedItem}};
+use events::{
+    OrderId, PaymentMethodId, ProductId, UserId,
+    request::{OrderRequested, RequestedItem},
+};
 use uuid::Uuid;
 
 use crate::requests::Client;
@@ -60,10 +63,8 @@ impl Publish {
         } else {
             text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
         }
-        let requests: Vec<OrderRequested> = serde_json::Deserializer::from_str(&text)
-            .into_iter()
-            .collect::<Result<_, _>>()
-            .with_context(|| {
+        let requests: Vec<OrderRequested> =
+            serde_json::Deserializer::from_str(&text).into_iter().collect::<Result<_, _>>().with_context(|| {
                 format!(
                     "{} holds something that is no request; one looks like {}",
                     file.display(),
@@ -79,7 +80,10 @@ impl Publish {
         Ok(OrderRequested {
             user_id: UserId(need(self.user, "--user")?),
             payment_method_id: PaymentMethodId(need(self.payment_method, "--payment-method")?),
-            items: vec![RequestedItem { product_id: ProductId(need(self.product, "--product")?), quantity: self.quantity }],
+            items: vec![RequestedItem {
+                product_id: ProductId(need(self.product, "--product")?),
+                quantity: self.quantity,
+            }],
             order_id: None,
             idempotency_key: self.idempotency_key.clone(),
             ship_to: self.ship_to.clone(),

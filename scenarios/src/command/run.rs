@@ -55,7 +55,8 @@ impl Run {
     fn options(&self) -> anyhow::Result<Options> {
         let options = Options { partitions: PARTITIONS, ..Options::new(self.broker) };
         let Some(without) = &self.without else { return Ok(options) };
-        let (service, event) = without.split_once(':').context("--without takes SERVICE:EVENT, such as account:PaymentVoided")?;
+        let (service, event) =
+            without.split_once(':').context("--without takes SERVICE:EVENT, such as account:PaymentVoided")?;
         let program = Program::ALL.into_iter().find(|program| program.name() == service);
         let program = program.with_context(|| format!("there is no service `{service}`"))?;
         Ok(options.setting(program, "WITHOUT_REACTION_TO", event))
@@ -63,7 +64,12 @@ impl Run {
 }
 
 /// Plays all scenarios at once, shows each as it ends, and then audits the whole.
-async fn play(stack: &Stack, scenarios: &[Scenario], patience: Duration, reporter: &Reporter) -> anyhow::Result<Vec<Verdict>> {
+async fn play(
+    stack: &Stack,
+    scenarios: &[Scenario],
+    patience: Duration,
+    reporter: &Reporter,
+) -> anyhow::Result<Vec<Verdict>> {
     let environment = stack.environment();
     seed::well_known(environment).await?;
     let stage = Stage::new(environment, patience).await?;

@@ -64,7 +64,9 @@ impl Trace {
             }
             let events = listener.of(self.order_id);
             // By id, not by place: what was said earlier may be heard later.
-            for event in events.iter().filter(|event| !shown.contains(&(event.topic.clone(), event.partition, event.offset))) {
+            for event in
+                events.iter().filter(|event| !shown.contains(&(event.topic.clone(), event.partition, event.offset)))
+            {
                 println!("{}", timeline::line(event, events[0].at, timeline::cause_of(event, &events)));
             }
             shown = events.iter().map(|event| (event.topic.clone(), event.partition, event.offset)).collect();

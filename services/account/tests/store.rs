@@ -4,8 +4,8 @@ use account::{Account, Ask, Command, MIGRATIONS};
 use events::{Currency, EventId, Order, Reason, UserId};
 use kit::{
     StoreError,
-    testing::{TestDatabase, commit, digital, event, event_with_id, order},
     incoming::{Incoming, Outcome},
+    testing::{TestDatabase, commit, digital, event, event_with_id, order},
 };
 
 const GIVE_BACK: Ask = Ask::GiveBack(Reason::OutOfStock);

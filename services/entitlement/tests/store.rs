@@ -4,8 +4,8 @@ use entitlement::{Ask, Command, Entitlement, MIGRATIONS};
 use events::{EventId, Order, Reason};
 use kit::{
     StoreError,
-    testing::{TestDatabase, commit, digital, event, event_with_id, order, physical},
     incoming::{Incoming, Outcome},
+    testing::{TestDatabase, commit, digital, event, event_with_id, order, physical},
 };
 
 const REVOKE: Ask = Ask::Revoke(Reason::UnshippableAddress);

@@ -4,9 +4,9 @@ use events::{EventId, Order, Reason};
 use inventory::{Ask, Command, Inventory, MIGRATIONS};
 use kit::{
     StoreError,
+    incoming::{Incoming, Outcome},
     store::Remedy,
     testing::{TestDatabase, commit, event, event_with_id, order, physical},
-    incoming::{Incoming, Outcome},
 };
 
 const TAKE_BACK: Ask = Ask::TakeBack(Reason::UnshippableAddress);

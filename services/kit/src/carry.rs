@@ -7,10 +7,10 @@ use sqlx::PgConnection;
 use crate::{
     backoff::Backoff,
     crash,
+    incoming::{Incoming, Outcome},
     service::Service,
     shutdown::Shutdown,
     store::{Remedy, StoreError},
-    incoming::{Incoming, Outcome},
     unit_of_work::UnitOfWork,
 };
 

@@ -21,13 +21,13 @@ use crate::{
     config::Config,
     crash,
     dead_letter::DeadLetters,
+    incoming::Incoming,
     ops::Readiness,
     reading,
     record::{Record, legible},
     service::Service,
     shutdown::Shutdown,
     table::Table,
-    incoming::Incoming,
     unit_of_work::UnitOfWork,
 };
 
@@ -119,7 +119,15 @@ impl<S: Service> Consumer<S> {
         let consumer: BaseConsumer<Assignments> =
             client.create_with_context(Assignments { readiness }).context("creating the Kafka consumer")?;
         consumer.subscribe(&topics).context("subscribing")?;
-        Ok(Consumer { kafka: consumer, table, topics, work, dead_letters, batch_max: config.batch_max as usize, shutdown })
+        Ok(Consumer {
+            kafka: consumer,
+            table,
+            topics,
+            work,
+            dead_letters,
+            batch_max: config.batch_max as usize,
+            shutdown,
+        })
     }
 
     /// Consumes until shutdown. Blocks: for a thread of its own.

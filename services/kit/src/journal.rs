@@ -3,8 +3,8 @@
 use events::OrderId;
 
 use crate::{
-    service::Service,
     incoming::{Incoming, Origin, Outcome},
+    service::Service,
 };
 
 struct Entry {

@@ -114,8 +114,7 @@ impl<S: Service> Program<S> {
 
         let dead_letters = DeadLetters::new(config.kafka.producer(S::NAME), S::NAME, shutdown.clone());
         background.spawn(parked::run(work.clone(), dead_letters.clone(), shutdown.clone()));
-        let consumer =
-            Consumer::new(&config, work, dead_letters, readiness.clone(), shutdown.clone())?;
+        let consumer = Consumer::new(&config, work, dead_letters, readiness.clone(), shutdown.clone())?;
         tracing::info!(service = S::NAME, "consuming");
         let runtime = tokio::runtime::Handle::current();
         let (ended, consuming) = tokio::sync::oneshot::channel();

@@ -96,8 +96,13 @@ impl<C> Table<C> {
     /// If the table has no such line.
     pub fn without(mut self, unwanted: &str) -> Result<Self, String> {
         let before = self.lines.len();
-        self.lines.retain(|(line, _)| !matches!(line.trigger, Trigger::Event { event_type, .. } if event_type == unwanted));
-        if self.lines.len() < before { Ok(self) } else { Err(format!("{} does not react to `{unwanted}` anyway", self.service)) }
+        self.lines
+            .retain(|(line, _)| !matches!(line.trigger, Trigger::Event { event_type, .. } if event_type == unwanted));
+        if self.lines.len() < before {
+            Ok(self)
+        } else {
+            Err(format!("{} does not react to `{unwanted}` anyway", self.service))
+        }
     }
 
     pub fn service(&self) -> Publisher {

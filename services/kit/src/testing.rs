@@ -21,8 +21,8 @@ use sqlx::{
 use uuid::Uuid;
 
 use crate::{
-    service::Service,
     incoming::{Incoming, Origin, Outcome},
+    service::Service,
     unit_of_work::UnitOfWork,
     wake::Wake,
 };

@@ -48,7 +48,11 @@ impl Default for Settings {
 impl Settings {
     /// How long the bank of the card behind `token` takes before it says anything.
     pub fn bank_takes(&self, token: &str) -> Duration {
-        if self.slow_tokens.iter().any(|slow| slow == token) { Duration::from_millis(self.slow_ms) } else { Duration::ZERO }
+        if self.slow_tokens.iter().any(|slow| slow == token) {
+            Duration::from_millis(self.slow_ms)
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// How the card behind `token` behaves.

@@ -3,8 +3,8 @@
 use events::{EventId, Order, Reason};
 use kit::{
     StoreError,
-    testing::{TestDatabase, commit, digital, event, event_with_id, order, physical},
     incoming::{Incoming, Outcome},
+    testing::{TestDatabase, commit, digital, event, event_with_id, order, physical},
 };
 use shipping::{Ask, Command, MIGRATIONS, Shipping, tracking_no};
 

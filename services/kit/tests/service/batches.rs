@@ -3,10 +3,10 @@
 use events::{EventId, Order};
 use kit::{
     StoreError,
+    incoming::Outcome,
     store::Remedy,
     testing::{commit, digital, event, event_with_id, order},
-    incoming::{Outcome},
-    unit_of_work::{Staged},
+    unit_of_work::Staged,
 };
 
 use crate::toy::{Ask, Command, Counter, count, database, rows};

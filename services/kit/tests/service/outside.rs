@@ -8,9 +8,9 @@ use std::{
 use events::Order;
 use kit::{
     attempts::{self, Answer, Attempt, Outside, RetryPolicy},
+    incoming::{Incoming, Origin, Outcome},
     shutdown::Shutdown,
     testing::{TestDatabase, commit, digital, event, order},
-    incoming::{Incoming, Origin, Outcome},
 };
 use serde::Deserialize;
 use uuid::Uuid;

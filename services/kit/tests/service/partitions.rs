@@ -98,10 +98,8 @@ async fn calls_that_have_ended_go_by_their_age() {
     )
     .await;
     keep(db.pool(), RETENTION).await.expect("kept");
-    let left: Vec<String> = sqlx::query_scalar("select idempotency_key from attempts order by 1")
-        .fetch_all(db.pool())
-        .await
-        .expect("read");
+    let left: Vec<String> =
+        sqlx::query_scalar("select idempotency_key from attempts order by 1").fetch_all(db.pool()).await.expect("read");
     assert_eq!(left, ["done1 hour", "open1 hour", "open2 days", "parked1 hour", "parked2 days", "resolved1 hour"]);
 }
 

@@ -6,8 +6,8 @@ use events::{
 };
 use kit::{
     Service,
-    testing::{TestDatabase, digital, event, event_with_id, order, physical},
     incoming::{Incoming, Outcome},
+    testing::{TestDatabase, digital, event, event_with_id, order, physical},
 };
 use order::{Command, Door, Money, Orders, Placement, Settlement, Status, Turn};
 use uuid::Uuid;
