@@ -55,7 +55,7 @@ fn request() -> impl Strategy<Value = OrderRequested> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(4096)))]
 
     #[test]
     fn any_request_is_priced_or_turned_away(request in request(), api in any::<bool>(), twice in any::<bool>()) {
