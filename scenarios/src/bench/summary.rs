@@ -11,6 +11,9 @@ pub enum Target {
 }
 
 impl Target {
+    /// There is none.
+    pub const NONE: Target = Target::AtMost(f64::INFINITY);
+
     pub fn is_met_by(self, measured: f64) -> bool {
         match self {
             Target::AtLeast(target) => measured >= target,
@@ -18,9 +21,11 @@ impl Target {
         }
     }
 
-    fn number(self) -> f64 {
+    /// The number; nothing where there is no target.
+    fn text(self) -> String {
         match self {
-            Target::AtLeast(target) | Target::AtMost(target) => target,
+            Target::AtLeast(target) | Target::AtMost(target) if target.is_finite() => thousands(target),
+            Target::AtLeast(_) | Target::AtMost(_) => String::new(),
         }
     }
 }
@@ -54,12 +59,14 @@ impl Row {
         self
     }
 
-    /// Which targets are met.
+    /// Two ticks for the goal, one for what is to be reached, a cross for what is not.
     fn mark(&self) -> &'static str {
-        match self.targets.map(|target| target.is_met_by(self.measured)) {
-            [_, true] => "✓✓",
-            [true, false] => "✓",
-            [false, false] => "✗",
+        let met = |target: Target| (target != Target::NONE).then(|| target.is_met_by(self.measured));
+        match self.targets.map(met) {
+            [_, Some(true)] => "✓✓",
+            [Some(true), _] => "✓",
+            [Some(false), _] => "✗",
+            [None, _] => "",
         }
     }
 
@@ -71,25 +78,33 @@ impl Row {
     }
 }
 
-/// The table of all figures.
-pub fn all(rows: &[Row]) -> Table {
-    let mut table = table(&["figure", "to reach", "goal", "measured", "", "floor", "÷ floor", "naive", "÷ naive"]);
-    for row in rows {
-        let with_unit = |value: f64| format!("{} {}", thousands(value), row.unit);
-        let [now, goal] = row.targets.map(|target| thousands(target.number()));
+/// All figures: a header, then a row each.
+pub fn cells(rows: &[Row]) -> Vec<Vec<String>> {
+    let header = ["figure", "to reach", "goal", "measured", "", "floor", "÷ floor", "naive", "÷ naive"];
+    let row = |row: &Row| {
+        let [now, goal] = row.targets.map(|target| target.text());
         let number = |value: Option<f64>| value.map_or(String::new(), thousands);
-        table.add_row([
+        vec![
             row.figure.to_owned(),
             now,
             goal,
-            with_unit(row.measured),
+            format!("{} {}", thousands(row.measured), row.unit),
             row.mark().to_owned(),
             number(row.floor),
             row.ratio(row.floor),
             number(row.naive),
             row.ratio(row.naive),
-        ]);
-    }
+        ]
+    };
+    std::iter::once(header.map(str::to_owned).to_vec()).chain(rows.iter().map(row)).collect()
+}
+
+/// The same as a table.
+pub fn all(rows: &[Row]) -> Table {
+    let cells = cells(rows);
+    let header: Vec<&str> = cells.first().into_iter().flatten().map(String::as_str).collect();
+    let mut table = table(&header);
+    table.add_rows(cells.iter().skip(1));
     table
 }
 
@@ -131,6 +146,9 @@ mod tests {
         let less = [Target::AtMost(50.0), Target::AtMost(25.0)];
         assert_eq!([900.0, 1_000.0, 3_000.0].map(|measured| row(more, measured).mark()), ["✗", "✓", "✓✓"]);
         assert_eq!([60.0, 50.0, 20.0].map(|measured| row(less, measured).mark()), ["✗", "✓", "✓✓"]);
+        let either = [[Target::NONE, Target::AtMost(50.0)], [Target::AtMost(50.0), Target::NONE]];
+        assert_eq!(either.map(|targets| row(targets, 60.0).mark()), ["", "✗"]);
+        assert_eq!(either.map(|targets| row(targets, 40.0).mark()), ["✓✓", "✓"]);
         assert_eq!(row(more, 500.0).floor(2_000.0).ratio(Some(2_000.0)), "0.25");
     }
 }

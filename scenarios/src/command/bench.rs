@@ -146,11 +146,12 @@ fn write(found: Found, state: &StateDir) -> anyhow::Result<bool> {
     let directory = logs.parent().context("the directory of logs lies in the run's")?.join("bench");
     std::fs::create_dir_all(&directory).with_context(|| format!("making the directory {}", directory.display()))?;
     write_figures(&found, &directory)?;
-    let Found { command, setting, sagas, .. } = found;
+    let Found { command, setting, sagas, summary, .. } = found;
     let Some(Sagas { ours, naive, .. }) = sagas else { return Ok(true) };
     let audit_holds = ours.iter().chain(&naive).all(|run| run.audit_holds);
     let stages = ours.into_iter().next().map_or_else(Vec::new, |run| run.stages);
-    let written = Report { command, setting, caution: None, stages, audit_holds }.write(&directory)?;
+    let written = Report { command, setting, caution: None, summary: summary::cells(&summary), stages, audit_holds }
+        .write(&directory)?;
     println!("pictures: {}", written.page.display());
     Ok(audit_holds)
 }

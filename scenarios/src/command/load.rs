@@ -152,7 +152,8 @@ async fn measure(plan: &Plan, stack: &mut Stack, reporter: &Reporter) -> anyhow:
     let audited = audit::run(stack.environment(), plan.patience).await?;
     step.done("audited");
     verdicts::audit(&audited);
-    let report = Report { command: command_line(), setting, caution, stages, audit_holds: audited.holds() };
+    let report =
+        Report { command: command_line(), setting, caution, summary: Vec::new(), stages, audit_holds: audited.holds() };
     let written = report.write(&directory(stack, "load")?)?;
     println!();
     println!("pictures: {}", written.page.display());

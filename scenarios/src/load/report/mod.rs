@@ -24,6 +24,8 @@ pub struct Report {
     pub setting: Setting,
     /// What a reader must not overlook.
     pub caution: Option<String>,
+    /// What comes before the stages: a header, then rows.
+    pub summary: Vec<Vec<String>>,
     pub stages: Vec<Figures>,
     /// Whether the audit afterwards found everything in order.
     pub audit_holds: bool,

@@ -24,10 +24,11 @@ pub(super) fn page(report: &Report, charts: &[Chart]) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
          <title>Sagas under load</title>\n<style>\n{STYLE}{roles}</style>\n</head>\n<body>\n<main>\n\
          <h1>Sagas under load</h1>\n<p class=\"setting\">{setting}</p>\n<p><code>{command}</code></p>\n{caution}\n{audit}\n\
-         {table}\n{overview}\n{stages}\n</main>\n</body>\n</html>\n",
+         {summary}{table}\n{overview}\n{stages}\n</main>\n</body>\n</html>\n",
         roles = roles(),
         setting = escape(&report.setting.line()),
         command = escape(&report.command),
+        summary = summary(&report.summary),
         table = outcomes(&report.stages),
         overview = figures(overview),
     )
@@ -54,6 +55,22 @@ fn roles() -> String {
             )
         })
         .collect()
+}
+
+fn summary(rows: &[Vec<String>]) -> String {
+    let Some((header, rows)) = rows.split_first() else { return String::new() };
+    let cells = |tag: &str, cells: &[String]| -> String {
+        cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect()
+    };
+    let row = |row: &Vec<String>| match row.split_first() {
+        Some((name, rest)) => format!("<tr><th>{}</th>{}</tr>\n", escape(name), cells("td", rest)),
+        None => String::new(),
+    };
+    let body: String = rows.iter().map(row).collect();
+    format!(
+        "<div class=\"wide\"><table><thead><tr>{}</tr></thead><tbody>\n{body}</tbody></table></div>\n",
+        cells("th", header)
+    )
 }
 
 fn outcomes(stages: &[Figures]) -> String {
@@ -148,6 +165,7 @@ mod tests {
                 when: "2025-01-31 12:00".into(),
             },
             caution: Some("figures & figures".into()),
+            summary: vec![vec!["figure".into(), "measured".into()], vec!["sagas".into(), "<1,000".into()]],
             stages: vec![
                 Figures::of(&stage("busy"), &tally, vec![usage]),
                 Figures::of(&stage("nothing <at> all"), &Tally::new(3), Vec::new()),
