@@ -12,7 +12,7 @@ use super::{
     summary,
 };
 use crate::{
-    load::{figures::Latency, machine::Setting},
+    load::{machine::Setting, times::Latency},
     stack::{Database, Reporter},
 };
 

@@ -23,8 +23,8 @@ use crate::{
     listener::{Since, assigned},
     load::{
         ear::{Ear, Hears},
-        figures::{Latency, Times},
         tally::{Course, End, Tally},
+        times::{Latency, Times},
     },
 };
 

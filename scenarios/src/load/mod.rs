@@ -16,6 +16,7 @@ pub mod processes;
 pub mod report;
 pub mod tally;
 pub mod ticket;
+pub mod times;
 
 mod drive;
 mod progress;

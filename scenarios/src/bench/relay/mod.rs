@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{ground::Ground, summary};
 use crate::{
-    load::{figures::Latency, processes::Processes},
+    load::{processes::Processes, times::Latency},
     stack::Reporter,
 };
 

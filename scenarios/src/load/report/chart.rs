@@ -8,7 +8,10 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use crate::load::figures::{Bar, Figures, Moment};
+use crate::load::{
+    figures::{Figures, Moment},
+    times::Bar,
+};
 
 pub(super) const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFE);
 pub(super) const INK: RGBColor = RGBColor(0x1B, 0x1F, 0x24);
