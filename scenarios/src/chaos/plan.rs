@@ -14,6 +14,9 @@ const PAST_THE_SESSION: Duration = Duration::from_secs(12);
 /// Longer than the lease that chaos gives its relays.
 const PAST_THE_LEASE: Duration = Duration::from_secs(4);
 
+/// A run with time for everything.
+const LONG: Duration = Duration::from_secs(120);
+
 /// What to do and when, within `lasting`. The same seed draws the same plan.
 pub fn draw(random: &mut impl Rng, lasting: Duration, broker: Broker) -> Vec<(Duration, Deed)> {
     let mut plan = Vec::new();
@@ -21,7 +24,7 @@ pub fn draw(random: &mut impl Rng, lasting: Duration, broker: Broker) -> Vec<(Du
     let mut at = Duration::from_secs(1);
     while at < lasting {
         let deed = deck.pop().unwrap_or_else(|| {
-            deck = shuffled(random, broker);
+            deck = shuffled(random, lasting, broker);
             deck.pop().unwrap_or(Deed::CrashPostgres)
         });
         plan.push((at, deed));
@@ -31,7 +34,7 @@ pub fn draw(random: &mut impl Rng, lasting: Duration, broker: Broker) -> Vec<(Du
 }
 
 /// Every kind of trouble once, and kills more often.
-fn shuffled(random: &mut impl Rng, broker: Broker) -> Vec<Deed> {
+fn shuffled(random: &mut impl Rng, lasting: Duration, broker: Broker) -> Vec<Deed> {
     let seconds = |random: &mut _, range| Duration::from_secs_f64(RngExt::random_range(random, range));
     let mut deck = vec![
         Deed::Freeze(any(random), seconds(random, 1.0..4.0)),
@@ -48,7 +51,9 @@ fn shuffled(random: &mut impl Rng, broker: Broker) -> Vec<Deed> {
     ];
     deck.extend((0..3).map(|_| Deed::Kill(service(random))));
     if broker == Broker::Kafka {
-        deck.push(Deed::StopKafka(seconds(random, 2.0..6.0)));
+        // A short run has no time for a long outage.
+        let longest = if lasting >= LONG { 30.0 } else { 6.0 };
+        deck.push(Deed::StopKafka(seconds(random, 2.0..longest)));
     }
     deck.shuffle(random);
     deck
