@@ -1,5 +1,7 @@
 //! The scenario runner: starts the whole system, drives it and judges what it did.
 
+#![allow(clippy::print_stdout, reason = "what the runner has to say to people goes to standard output")]
+
 pub mod archive;
 pub mod audit;
 pub mod bench;

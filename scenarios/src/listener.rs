@@ -139,12 +139,11 @@ fn lock(tape: &Mutex<Tape>) -> MutexGuard<'_, Tape> {
     tape.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Where partitions end: the offset behind their last record, by topic and partition. Without those that hold nothing.
+pub(crate) type Ends = HashMap<(String, i32), i64>;
+
 /// A consumer assigned to all partitions of `topics`, and where each ends now. Blocks.
-pub(crate) fn assigned(
-    brokers: &str,
-    topics: &[String],
-    since: Since,
-) -> anyhow::Result<(BaseConsumer, HashMap<(String, i32), i64>)> {
+pub(crate) fn assigned(brokers: &str, topics: &[String], since: Since) -> anyhow::Result<(BaseConsumer, Ends)> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("client.id", "scenarios")

@@ -2,6 +2,8 @@
 //!
 //! The tests take turns: each needs the machine for itself.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

@@ -56,7 +56,7 @@ impl Publish {
     }
 
     fn requests(&self) -> anyhow::Result<Vec<OrderRequested>> {
-        let Some(file) = &self.file else { return Ok(vec![self.from_options()?]) };
+        let Some(file) = &self.file else { return Ok(vec![self.the_one_asked_for()?]) };
         let mut text = String::new();
         if file.as_os_str() == "-" {
             std::io::stdin().read_to_string(&mut text).context("reading standard input")?;
@@ -75,7 +75,7 @@ impl Publish {
         Ok(requests)
     }
 
-    fn from_options(&self) -> anyhow::Result<OrderRequested> {
+    fn the_one_asked_for(&self) -> anyhow::Result<OrderRequested> {
         let need = |value: Option<i64>, option: &str| value.with_context(|| format!("{option} is missing"));
         Ok(OrderRequested {
             user_id: UserId(need(self.user, "--user")?),
