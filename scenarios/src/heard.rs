@@ -48,6 +48,11 @@ impl Heard {
         })
     }
 
+    /// Where it lies on Kafka.
+    pub fn place(&self) -> (&str, i32, i64) {
+        (&self.topic, self.partition, self.offset)
+    }
+
     /// Why, where the event says so.
     pub fn reason(&self) -> Option<&str> {
         self.data.get("reason")?.as_str()

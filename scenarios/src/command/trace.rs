@@ -31,52 +31,64 @@ impl Trace {
     }
 
     async fn look(self) -> anyhow::Result<ExitCode> {
+        let events = self.said_so_far().await?;
+        if events.is_empty() {
+            println!("nothing has been said of order {}", self.order_id);
+            return Ok(ExitCode::FAILURE);
+        }
+        timeline::lines(&events).iter().for_each(|line| println!("{line}"));
+        tell_missing(&events);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Listens first and reads what has been said then, so that nothing is missed between the two.
+    async fn follow(self) -> anyhow::Result<ExitCode> {
+        let listener = Listener::start(&self.brokers, Since::Now).await?;
+        let mut events = self.said_so_far().await?;
+        let mut shown = 0;
+        println!("{}", timeline::heading());
+        loop {
+            // What comes late is shown last, whenever it was said.
+            for event in &events[shown..] {
+                println!("{}", timeline::line(event, events[0].at, timeline::cause_of(event, &events)));
+            }
+            shown = events.len();
+            if timeline::has_ended(&events) {
+                return Ok(ExitCode::SUCCESS);
+            }
+            let new = |listener: &Listener| {
+                let heard = listener.of(self.order_id).into_iter();
+                heard.filter(|event| !events.iter().any(|known| known.place() == event.place())).collect::<Vec<_>>()
+            };
+            tokio::select! {
+                _ = listener.wait(Duration::from_secs(3600), |listener| !new(listener).is_empty()) => {}
+                _ = tokio::signal::ctrl_c() => break,
+            }
+            let new = new(&listener);
+            events.extend(new);
+        }
+        tell_missing(&events);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// In the order in which it was said.
+    async fn said_so_far(&self) -> anyhow::Result<Vec<Heard>> {
         let (brokers, order) = (self.brokers.clone(), self.order_id);
-        let mut events = tokio::task::spawn_blocking(move || {
+        let reading = tokio::task::spawn_blocking(move || {
             let mut events = Vec::new();
             archive::read(&brokers, &listener::topics(), |record| {
                 events.extend(Heard::from_record(&record).filter(|heard| heard.order_id == order));
             })?;
             anyhow::Ok(events)
-        })
-        .await??;
+        });
+        let mut events = reading.await??;
         events.sort_by_key(|event| event.at);
-        if events.is_empty() {
-            println!("nothing has been said of order {order}");
-            return Ok(ExitCode::FAILURE);
-        }
-        timeline::lines(&events).iter().for_each(|line| println!("{line}"));
-        for missing in timeline::missing(&events) {
-            println!("missing {missing}");
-        }
-        Ok(ExitCode::SUCCESS)
+        Ok(events)
     }
+}
 
-    async fn follow(self) -> anyhow::Result<ExitCode> {
-        let listener = Listener::start(&self.brokers, Since::Beginning).await?;
-        let mut shown = Vec::new();
-        println!("{}", timeline::heading());
-        loop {
-            let known = shown.len();
-            tokio::select! {
-                _ = listener.wait(Duration::from_secs(3600), |listener| listener.of(self.order_id).len() > known) => {}
-                _ = tokio::signal::ctrl_c() => break,
-            }
-            let events = listener.of(self.order_id);
-            // By id, not by place: what was said earlier may be heard later.
-            for event in
-                events.iter().filter(|event| !shown.contains(&(event.topic.clone(), event.partition, event.offset)))
-            {
-                println!("{}", timeline::line(event, events[0].at, timeline::cause_of(event, &events)));
-            }
-            shown = events.iter().map(|event| (event.topic.clone(), event.partition, event.offset)).collect();
-            if timeline::has_ended(&events) {
-                return Ok(ExitCode::SUCCESS);
-            }
-        }
-        for missing in timeline::missing(&listener.of(self.order_id)) {
-            println!("missing {missing}");
-        }
-        Ok(ExitCode::SUCCESS)
+fn tell_missing(events: &[Heard]) {
+    for missing in timeline::missing(events) {
+        println!("missing {missing}");
     }
 }

@@ -4,13 +4,18 @@
 //! returns all that has come meanwhile. An offset is stored after the commit of everything before it; after a crash the
 //! rest comes again and the inbox knows it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use events::envelope::Unreadable;
 use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
+    error::KafkaError,
     message::BorrowedMessage,
 };
 use tokio::runtime::Handle;
@@ -35,12 +40,26 @@ use crate::{
 /// millisecond of its time the client spins.
 const POLL: Duration = Duration::from_millis(500);
 
+/// Trouble with Kafka is told so often at most.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
 /// Hears of assignments: a consumer that has one is ready.
 struct Assignments {
     readiness: Readiness,
+    /// When trouble with Kafka was last told.
+    told: Mutex<Option<Instant>>,
 }
 
-impl ClientContext for Assignments {}
+impl ClientContext for Assignments {
+    /// While Kafka is away the client says so many times a second; once in a while is enough.
+    fn error(&self, error: KafkaError, reason: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+            tracing::warn!(%error, reason, "Kafka");
+            *told = Some(Instant::now());
+        }
+    }
+}
 
 impl ConsumerContext for Assignments {
     fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
@@ -116,8 +135,9 @@ impl<S: Service> Consumer<S> {
             // Static membership: a restarted process takes its partitions back at once.
             client.set("group.instance.id", instance);
         }
-        let consumer: BaseConsumer<Assignments> =
-            client.create_with_context(Assignments { readiness }).context("creating the Kafka consumer")?;
+        let consumer: BaseConsumer<Assignments> = client
+            .create_with_context(Assignments { readiness, told: Mutex::default() })
+            .context("creating the Kafka consumer")?;
         consumer.subscribe(&topics).context("subscribing")?;
         Ok(Consumer {
             kafka: consumer,
@@ -149,7 +169,7 @@ impl<S: Service> Consumer<S> {
         while batch.incoming.len() + batch.unreadable.len() < self.batch_max {
             match self.kafka.poll(wait) {
                 Some(Ok(message)) => self.take(&message, &mut batch),
-                Some(Err(error)) => tracing::warn!(%error, "Kafka"),
+                Some(Err(error)) => self.kafka.context().error(error, "poll"),
                 None => break,
             }
             wait = Duration::ZERO;
@@ -199,7 +219,7 @@ impl<S: Service> Consumer<S> {
             return true;
         }
         metrics::histogram!("batch_events", "service" => S::NAME).record(batch.incoming.len() as f64);
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let exceptions = Aside::<S> {
             pool: self.work.pool(),
             dead_letters: &self.dead_letters,

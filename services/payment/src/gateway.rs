@@ -28,7 +28,7 @@ pub struct Access {
     #[arg(long, env = "GATEWAY_URL")]
     pub gateway_url: Url,
     /// Milliseconds that a call may take.
-    #[arg(long, env = "GATEWAY_TIMEOUT_MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=20_000))]
+    #[arg(long, env = "GATEWAY_TIMEOUT_MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub gateway_timeout_ms: u64,
     /// Base64 of the 32 bytes under which the details of payment methods are sealed.
     #[arg(long, env = "PAYMENT_DETAILS_KEY", hide_env_values = true)]

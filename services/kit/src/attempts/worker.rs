@@ -21,7 +21,7 @@ use crate::{
 /// Calls under way at once.
 const CALLS: usize = 64;
 /// How long a claim holds: longer than any call takes.
-const LEASE: Duration = Duration::from_secs(30);
+const LEASE: Duration = Duration::from_secs(15);
 /// At least this often the worker looks by itself: for attempts of instances that died.
 const LOOK: Duration = Duration::from_secs(1);
 
