@@ -20,7 +20,7 @@ demo:
 test:
 	@scenarios/setup.sh kafka
 	cargo build --workspace --features scenarios/crash-points
-	target/debug/scenarios exec --broker kafka -- cargo test --workspace --features scenarios/crash-points
+	target/debug/scenarios exec --broker kafka -- cargo test --workspace --no-fail-fast --features scenarios/crash-points
 
 bench:
 	@scenarios/setup.sh kafka

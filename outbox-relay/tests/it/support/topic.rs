@@ -55,7 +55,8 @@ impl World {
 /// Creates a topic and waits until the broker knows its partitions.
 pub(crate) async fn create_topic(kafka: &Kafka, topic: &str) {
     let admin: AdminClient<DefaultClientContext> = kafka.client("test").create().unwrap();
-    let wanted = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1));
+    // The limit is the topic's own, whatever the broker's is: less than what the client lets pass.
+    let wanted = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1)).set("max.message.bytes", "1000000");
     admin.create_topics([&wanted], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
     until("the topic has its partitions", || async {
         let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE).unwrap();
