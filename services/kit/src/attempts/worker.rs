@@ -22,6 +22,8 @@ use crate::{
 const CALLS: usize = 64;
 /// How long a claim holds: longer than any call takes.
 const LEASE: Duration = Duration::from_secs(15);
+/// Answers that come this soon after the first share its transaction. Nobody waits who calls alone.
+const LINGER: Duration = Duration::from_millis(2);
 /// At least this often the worker looks by itself: for attempts of instances that died.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -96,6 +98,7 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
     calls: &mut Calls<S::Command>,
     shutdown: &Shutdown,
 ) {
+    let linger = tokio::time::Instant::now() + LINGER;
     let mut answered = Vec::new();
     let mut next = Some(first);
     while let Some(returned) = next {
@@ -116,7 +119,7 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
             // The claim runs out by itself and the call is made again.
             Err(error) => tracing::error!(%error, "a call panicked; it will be made again"),
         }
-        next = calls.try_join_next();
+        next = tokio::time::timeout_at(linger, calls.join_next()).await.ok().flatten();
     }
     if answered.is_empty() {
         return;
