@@ -80,7 +80,7 @@ pub async fn alternate(
 }
 
 async fn run_naive(orders: u32, reporter: &Reporter, shutdown: &Shutdown) -> anyhow::Result<Option<Run>> {
-    reporter.note("the naive way: one event in a transaction, one message in a request");
+    reporter.note("the naive way: one event in a transaction");
     let options = Program::ALL.into_iter().fold(quiet(), |options, program| match program {
         Program::OutboxRelay => options.setting(program, "RELAY_BATCH_MAX", "1"),
         Program::PaymentGateway => options,
