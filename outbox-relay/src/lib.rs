@@ -70,7 +70,7 @@ mod writers;
 
 pub use candidate::{Candidacy, Candidate};
 pub use lost::Lost;
-pub use relay::{Relay, Standing};
+pub use relay::{BATCH_ROWS, Relay, Standing};
 pub use replay::replay;
 pub use span::Span;
 pub use tenure::{Drained, Step, Tenure};

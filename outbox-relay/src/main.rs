@@ -15,7 +15,7 @@ use kit::{
     telemetry,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use outbox_relay::{Relay, Span, Standing, Timing};
+use outbox_relay::{BATCH_ROWS, Relay, Span, Standing, Timing};
 use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinSet;
 
@@ -51,6 +51,9 @@ struct Serve {
     /// The longest pause between two looks at a quiet outbox; a notification ends it at once.
     #[arg(long, env = "RELAY_MAX_POLL_MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     max_poll_ms: u64,
+    /// Rows that are read at once and sent in one request, at most.
+    #[arg(long, env = "RELAY_BATCH_MAX", default_value_t = BATCH_ROWS, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    batch_max: i64,
     #[command(flatten)]
     kafka: Kafka,
     #[command(flatten)]
@@ -88,7 +91,7 @@ async fn serve(options: Serve, metrics: PrometheusHandle) -> anyhow::Result<()> 
         Timing { lease: Duration::from_millis(options.lease_ms), max_poll: Duration::from_millis(options.max_poll_ms) };
     let relays: Vec<Relay> = databases
         .into_iter()
-        .map(|(name, database)| Relay::new(&name, database, options.kafka.clone(), timing))
+        .map(|(name, database)| Relay::in_batches_of(options.batch_max, &name, database, options.kafka.clone(), timing))
         .collect();
     let broker = Broker::new(&options.kafka)?;
     let shutdown = Shutdown::on_signals()?;

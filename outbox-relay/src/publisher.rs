@@ -55,13 +55,15 @@ pub(crate) struct Arrived {
 }
 
 impl Publisher {
-    pub(crate) fn new(kafka: &Kafka, timing: Timing) -> Result<Self, KafkaError> {
+    /// Sends at most `batch_max` records to a partition in one request.
+    pub(crate) fn new(kafka: &Kafka, timing: Timing, batch_max: i64) -> Result<Self, KafkaError> {
         let in_flight = Arc::new(InFlight::default());
         let mut config = kafka.producer(PROGRAM);
         config
             .set("message.timeout.ms", timing.message_timeout().as_millis().to_string())
             // A record that fails takes all that follow it along.
             .set("enable.gapless.guarantee", "true")
+            .set("batch.num.messages", batch_max.to_string())
             // Bounds the memory of a relay whose broker is away.
             .set("queue.buffering.max.kbytes", "65536");
         let client = Client::new(&config, Arc::clone(&in_flight))?;

@@ -11,6 +11,9 @@ use crate::{Candidacy, Candidate, Lost, Timing, lost::answered, outbox::session_
 /// A standby tries so often whether the leader is gone.
 const STANDBY_POLL: Duration = Duration::from_millis(200);
 
+/// Rows read at once, at most, unless somebody says otherwise.
+pub const BATCH_ROWS: i64 = 2000;
+
 /// Publishes the outbox of one database. Cheap to clone; a clone is the same relay.
 #[derive(Clone)]
 pub struct Relay(Arc<Settings>);
@@ -20,6 +23,7 @@ struct Settings {
     options: PgConnectOptions,
     kafka: Kafka,
     timing: Timing,
+    batch_max: i64,
     holder: String,
     standing: watch::Sender<Standing>,
 }
@@ -36,12 +40,24 @@ pub enum Standing {
 impl Relay {
     /// `database` is the name in logs and metrics.
     pub fn new(database: &str, options: PgConnectOptions, kafka: Kafka, timing: Timing) -> Self {
+        Self::in_batches_of(BATCH_ROWS, database, options, kafka, timing)
+    }
+
+    /// Reads at most `batch_max` rows at once and sends as many in a request: 1 is the naive way, to compare with.
+    pub fn in_batches_of(
+        batch_max: i64,
+        database: &str,
+        options: PgConnectOptions,
+        kafka: Kafka,
+        timing: Timing,
+    ) -> Self {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         Relay(Arc::new(Settings {
             database: database.to_owned(),
             options: session_options(&options),
             kafka,
             timing,
+            batch_max,
             holder: format!("{PROGRAM} {} {}", host.trim(), std::process::id()),
             standing: watch::Sender::new(Standing::Away),
         }))
@@ -118,6 +134,10 @@ impl Relay {
 
     pub(crate) fn timing(&self) -> Timing {
         self.0.timing
+    }
+
+    pub(crate) fn batch_max(&self) -> i64 {
+        self.0.batch_max
     }
 
     pub(crate) fn holder(&self) -> &str {

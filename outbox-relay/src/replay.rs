@@ -12,6 +12,7 @@ use crate::{
     in_flight::BATCHES,
     outbox::{self, OutboxRow, session_options},
     publisher::{NotTaken, Publisher},
+    relay::BATCH_ROWS,
     span::Span,
 };
 
@@ -24,7 +25,7 @@ pub async fn replay(database: &PgConnectOptions, kafka: &Kafka, span: Span) -> a
     let mut session = session_options(database).connect().await.context("connecting to the database")?;
     let published_through = outbox::cursor(&mut session).await.context("reading the relay's cursor")?;
     let timing = Timing { lease: PATIENCE, ..Timing::default() };
-    let mut publisher = Publisher::new(kafka, timing).context("making the Kafka client")?;
+    let mut publisher = Publisher::new(kafka, timing, BATCH_ROWS).context("making the Kafka client")?;
     let (mut last_seq, mut published) = (0, 0);
     loop {
         let mut rows = outbox::read_again(&mut session, last_seq, published_through, span);

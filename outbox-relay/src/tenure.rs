@@ -24,9 +24,6 @@ use crate::{
     stall::StallReport,
 };
 
-/// Rows read at once, at most.
-const BATCH_ROWS: i64 = 2000;
-
 /// One relay's time as the leader of a database. Dropped, it leaves as a crash does; [`resign`](Self::resign) leaves cleanly.
 pub struct Tenure {
     relay: Relay,
@@ -80,7 +77,7 @@ pub enum Drained {
 
 impl Tenure {
     pub(crate) fn begin(relay: &Relay, session: PgConnection, mandate: Mandate) -> Result<Self, Lost> {
-        let publisher = Publisher::new(relay.kafka(), relay.timing())?;
+        let publisher = Publisher::new(relay.kafka(), relay.timing(), relay.batch_max())?;
         let meters = Meters::new(relay.database());
         meters.is_active.set(1.0);
         let Mandate { epoch, last_seq, asked_at } = mandate;
@@ -99,7 +96,7 @@ impl Tenure {
             highest: last_seq,
             saved: last_seq,
             saved_at: asked_at,
-            batch_rows: BATCH_ROWS,
+            batch_rows: relay.batch_max(),
             backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
             resting_until: None,
         })
@@ -120,7 +117,7 @@ impl Tenure {
             self.resting_until = None;
         }
         // While a refused record is looked for, nothing may be on its way beside it.
-        let batches = if self.batch_rows < BATCH_ROWS { 1 } else { BATCHES };
+        let batches = if self.batch_rows < self.relay.batch_max() { 1 } else { BATCHES };
         if self.publisher.batches() >= batches {
             return Ok(Step::Busy);
         }

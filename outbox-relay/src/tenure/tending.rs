@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use kit::crash;
 
-use super::{BATCH_ROWS, Tenure};
+use super::Tenure;
 use crate::{Lost, in_flight::Refusal, leadership, lost::answered, outbox, publisher::Publisher};
 
 /// The cursor is at most so far behind the acknowledgements; so much is repeated after a crash.
@@ -17,7 +17,7 @@ impl Tenure {
             self.acknowledged = last_seq;
             crash::point("relay.acknowledged");
             self.meters.published.increment(arrived.rows as u64);
-            self.batch_rows = (self.batch_rows * 2).min(BATCH_ROWS);
+            self.batch_rows = (self.batch_rows * 2).min(self.relay.batch_max());
             self.backoff.reset();
         }
         if let Err(refusal) = outcome {
@@ -78,7 +78,7 @@ impl Tenure {
             retry_ms = rest.as_millis() as u64,
             "the broker has not taken an event; nothing passes it, it is tried again"
         );
-        let fresh = Publisher::new(self.relay.kafka(), self.relay.timing())?;
+        let fresh = Publisher::new(self.relay.kafka(), self.relay.timing(), self.relay.batch_max())?;
         std::mem::replace(&mut self.publisher, fresh).discard().await;
         self.handed = self.acknowledged;
         self.gaps.read_ended(None, Instant::now());

@@ -44,8 +44,6 @@ pub struct Run {
 pub struct Sagas {
     pub ours: Vec<Run>,
     pub naive: Vec<Run>,
-    /// Whether the naive relay sent one message in a request; else only the services were naive.
-    pub naive_relay: bool,
 }
 
 /// How much is measured.
@@ -64,11 +62,7 @@ pub async fn alternate(
     reporter: &Reporter,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Option<Sagas>> {
-    let naive_relay = relay_can_be_naive().await?;
-    if !naive_relay {
-        reporter.note("this relay has no setting RELAY_BATCH_MAX: in the naive runs only the services are naive");
-    }
-    let mut sagas = Sagas { ours: Vec::new(), naive: Vec::new(), naive_relay };
+    let mut sagas = Sagas { ours: Vec::new(), naive: Vec::new() };
     for again in [false, true] {
         let plan = if again { throughput(orders) } else { ours(extent, orders) };
         let Some(run) = run(&plan, quiet(), reporter, shutdown).await? else { return Ok(None) };
@@ -80,7 +74,7 @@ pub async fn alternate(
 }
 
 async fn run_naive(orders: u32, reporter: &Reporter, shutdown: &Shutdown) -> anyhow::Result<Option<Run>> {
-    reporter.note("the naive way: one event in a transaction");
+    reporter.note("the naive way: one event in a transaction, one message in a request");
     let options = Program::ALL.into_iter().fold(quiet(), |options, program| match program {
         Program::OutboxRelay => options.setting(program, "RELAY_BATCH_MAX", "1"),
         Program::PaymentGateway => options,
@@ -108,12 +102,6 @@ async fn run(plan: &Plan, options: Options, reporter: &Reporter, shutdown: &Shut
 pub fn quiet() -> Options {
     let options = Options::new(Broker::Kafka);
     Program::ALL.into_iter().fold(options, |options, program| options.setting(program, "RUST_LOG", "warn"))
-}
-
-async fn relay_can_be_naive() -> anyhow::Result<bool> {
-    let help = tokio::process::Command::new(Program::OutboxRelay.binary()?).arg("--help").output().await;
-    let help = help.context("asking the relay for its settings")?;
-    Ok(String::from_utf8_lossy(&help.stdout).contains("RELAY_BATCH_MAX"))
 }
 
 fn stage(name: &str, orders: u32, pace: Pace, choice: Choice) -> Stage {

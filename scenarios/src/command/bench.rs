@@ -130,10 +130,7 @@ fn show(found: &Found) {
     }
     if let Some(sagas) = &found.sagas {
         sagas.ours.iter().for_each(|run| report::show(&run.stages));
-        println!(
-            "\nthe naive way: one event in a transaction{}",
-            if sagas.naive_relay { ", one message in a request" } else { "" }
-        );
+        println!("\nthe naive way: one event in a transaction, one message in a request");
         sagas.naive.iter().for_each(|run| report::show(&run.stages));
     }
     println!("\n{}", summary::all(&found.summary));
