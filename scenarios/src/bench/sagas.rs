@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
 use kit::shutdown::Shutdown;
 use serde::Serialize;
 
