@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use events::{OrderId, ProductId, Reason, UserId};
 use kit::{
     Rows, StoreError,
-    store::{all_inserted, parse},
+    store::{all_inserted, parse, update_steps},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -81,17 +81,11 @@ async fn insert_unlocks(db: &mut PgConnection, rows: &[(&OrderId, &Unlock)]) -> 
 }
 
 async fn update_unlocks(db: &mut PgConnection, rows: &[(&OrderId, &Unlock)]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
+    update_steps(
+        db,
         "update entitlements e set status = n.status, reason = n.reason, updated_at = now()
          from unnest($1::uuid[], $2::text[], $3::text[]) n (order_id, status, reason) where e.order_id = n.order_id",
+        rows.iter().map(|(order, row)| (**order, row.status, row.reason)),
     )
-    .bind(rows.iter().map(|(order, _)| order.0).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, row)| row.status.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, row)| row.reason.map(Reason::as_str)).collect::<Vec<_>>())
-    .execute(db)
-    .await?;
-    Ok(())
+    .await
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use events::{OrderId, ProductId, Reason};
 use kit::{
     Rows, StoreError,
-    store::{all_inserted, parse},
+    store::{all_inserted, parse, update_steps},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -84,19 +84,13 @@ async fn insert_reservations(db: &mut PgConnection, rows: &[(&OrderId, &Reservat
 }
 
 async fn update_reservations(db: &mut PgConnection, rows: &[(&OrderId, &Reservation)]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
+    update_steps(
+        db,
         "update stock_reservations r set status = n.status, reason = n.reason, updated_at = now()
          from unnest($1::uuid[], $2::text[], $3::text[]) n (order_id, status, reason) where r.order_id = n.order_id",
+        rows.iter().map(|(order, row)| (**order, row.status, row.reason)),
     )
-    .bind(rows.iter().map(|(order, _)| order.0).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, row)| row.status.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, row)| row.reason.map(Reason::as_str)).collect::<Vec<_>>())
-    .execute(db)
-    .await?;
-    Ok(())
+    .await
 }
 
 async fn update_stock(db: &mut PgConnection, rows: &[(&ProductId, &Stock)]) -> Result<(), StoreError> {

@@ -2,7 +2,10 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use sqlx::postgres::PgDatabaseError;
+use events::{OrderId, Reason};
+use sqlx::{PgConnection, postgres::PgDatabaseError};
+
+use crate::barrier::Status;
 
 /// Why a batch was not stored. Nothing of it has happened.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +23,7 @@ pub enum StoreError {
     Panicked(String),
     /// An event too large for the broker. Refused here, where it is made, so that it never blocks the relay.
     #[error("the event {event_type} of order {order_id} has {bytes} bytes; Kafka takes {limit}")]
-    TooLarge { event_type: &'static str, order_id: events::OrderId, bytes: usize, limit: usize },
+    TooLarge { event_type: &'static str, order_id: OrderId, bytes: usize, limit: usize },
 }
 
 /// What to do about an error.
@@ -77,6 +80,26 @@ fn remedy_of_sqlstate(code: &str) -> Remedy {
 /// Reads a text column as one of our words; `key` names the row in the error.
 pub fn parse<T: FromStr<Err: Display>>(table: &'static str, key: impl Display, text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|error: T::Err| StoreError::Corrupt { table, key: key.to_string(), error: error.to_string() })
+}
+
+/// Writes what has become of steps. `statement` updates from `unnest($1::uuid[], $2::text[], $3::text[])`: order, status,
+/// reason.
+pub async fn update_steps(
+    db: &mut PgConnection,
+    statement: &'static str,
+    steps: impl ExactSizeIterator<Item = (OrderId, Status, Option<Reason>)>,
+) -> Result<(), StoreError> {
+    if steps.len() == 0 {
+        return Ok(());
+    }
+    let (mut orders, mut statuses, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+    for (order, status, reason) in steps {
+        orders.push(order.0);
+        statuses.push(status.as_str());
+        reasons.push(reason.map(Reason::as_str));
+    }
+    sqlx::query(statement).bind(orders).bind(statuses).bind(reasons).execute(db).await?;
+    Ok(())
 }
 
 /// How an insert of rows that we took for absent ended: fewer inserted than asked means that somebody was faster.

@@ -3,7 +3,7 @@
 use events::{OrderId, Reason};
 use kit::{
     Rows, StoreError,
-    store::{all_inserted, parse},
+    store::{all_inserted, parse, update_steps},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -69,17 +69,11 @@ async fn insert_shipments(db: &mut PgConnection, rows: &[(&OrderId, &Shipment)])
 }
 
 async fn update_shipments(db: &mut PgConnection, rows: &[(&OrderId, &Shipment)]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
+    update_steps(
+        db,
         "update shipments s set status = n.status, reason = n.reason, updated_at = now()
          from unnest($1::uuid[], $2::text[], $3::text[]) n (order_id, status, reason) where s.order_id = n.order_id",
+        rows.iter().map(|(order, row)| (**order, row.status, row.reason)),
     )
-    .bind(rows.iter().map(|(order, _)| order.0).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, row)| row.status.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, row)| row.reason.map(Reason::as_str)).collect::<Vec<_>>())
-    .execute(db)
-    .await?;
-    Ok(())
+    .await
 }
