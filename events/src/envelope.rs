@@ -112,11 +112,6 @@ pub fn read_data<T: serde::de::DeserializeOwned>(event_type: &str, data: &[u8]) 
         .map_err(|error| Unreadable::Data { event_type: event_type.to_owned(), error: error.to_string() })
 }
 
-/// The type alone, for deciding whether a record concerns us before anything else of it is read.
-pub fn peek_type<'a>(record: &RawRecord<'a>) -> Option<&'a str> {
-    header(record, "ce_type").and_then(|bytes| std::str::from_utf8(bytes).ok())
-}
-
 fn read_headers(record: &RawRecord<'_>) -> Result<Envelope, Unreadable> {
     // On the topic of requests nothing is compulsory: what is missing is made up, the same on every delivery.
     let request = record.at.topic == Publisher::Client.topic();
