@@ -31,7 +31,6 @@ use crate::{
 pub struct Program<S: Service> {
     config: Config,
     work: UnitOfWork<S>,
-    wake: Wake,
     migrations: &'static Migrator,
     routes: Router,
     tasks: Vec<Task>,
@@ -46,12 +45,10 @@ impl<S: Service> Program<S> {
     pub fn new(service: S, config: Config, migrations: &'static Migrator) -> anyhow::Result<Self> {
         let metrics = telemetry::init()?;
         let shutdown = Shutdown::on_signals()?;
-        let wake = Wake::default();
         let pool = config.database.pool(S::NAME)?;
         Ok(Program {
-            work: UnitOfWork::new(Arc::new(service), pool, wake.clone()),
+            work: UnitOfWork::new(Arc::new(service), pool, Wake::default()),
             config,
-            wake,
             migrations,
             routes: Router::new(),
             tasks: Vec::new(),
@@ -90,7 +87,7 @@ impl<S: Service> Program<S> {
 
     /// Runs until SIGTERM or SIGINT. Waits for a database or a broker that is not there yet.
     pub async fn run(self) -> anyhow::Result<()> {
-        let Program { config, work, wake, migrations, routes, tasks, shutdown, metrics } = self;
+        let Program { config, work, migrations, routes, tasks, shutdown, metrics } = self;
         let readiness = Readiness::default();
         let server = tokio::spawn({
             let (http, shutdown) = (config.http.clone(), shutdown.clone());
@@ -107,7 +104,7 @@ impl<S: Service> Program<S> {
         }
         let mut background = JoinSet::new();
         background.spawn(keeping::run(pool.clone(), Retention::from(&config), shutdown.clone()));
-        background.spawn(wake::notify_relay(wake, pool.clone(), shutdown.clone()));
+        background.spawn(wake::notify_relay(work.wake().clone(), pool.clone(), shutdown.clone()));
         for task in tasks {
             background.spawn(task);
         }
