@@ -67,6 +67,14 @@ impl Ending {
         }
     }
 
+    /// Everything went well, and all of it was unlocked.
+    pub fn unlocked(mail: &'static str) -> Self {
+        Self::completed(mail)
+            .because(TO_COMMITTED)
+            .because(&["StockCommitted", "EntitlementGranted", "OrderCompleted", "NotificationSent"])
+            .rows(|rows| rows.entitlement = Some("CONFIRMED"))
+    }
+
     /// Cancelled for `reason`, with `refunded` given back; which steps had been taken is in `rows`.
     pub fn cancelled(reason: Reason, refunded: i64) -> Self {
         Ending {
