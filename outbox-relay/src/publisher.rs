@@ -17,7 +17,7 @@ use crate::{
     in_flight::{BATCHES, InFlight, Refusal},
     outbox::OutboxRow,
     program::PROGRAM,
-    record::Routes,
+    record::{Record, Routes},
     timing::Timing,
 };
 
@@ -87,11 +87,16 @@ impl Publisher {
         self.in_flight.add(self.next_slot);
     }
 
-    /// Hands a row to the client; returns at once.
-    pub(crate) fn send(&mut self, row: &OutboxRow<'_>) -> Result<(), NotTaken> {
+    /// All that there is to hand over for a row.
+    pub(crate) fn record<'r>(&mut self, row: &'r OutboxRow<'r>) -> Record<'r> {
+        self.routes.record(row)
+    }
+
+    /// Hands a record to the client; returns at once.
+    pub(crate) fn send(&mut self, Record { row, topic, headers }: Record<'_>) -> Result<(), NotTaken> {
         let slot = self.next_slot;
-        let (topic, headers) = self.routes.topic_and_headers(row);
-        let record = BaseRecord::with_opaque_to(topic, slot).key(row.aggregateid).payload(row.payload).headers(headers);
+        let record =
+            BaseRecord::with_opaque_to(&topic, slot).key(row.aggregateid).payload(row.payload).headers(headers);
         self.in_flight.add(slot);
         let Err(error) = self.client.send(record) else {
             return Ok(());
@@ -100,7 +105,7 @@ impl Publisher {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) {
             return Err(NotTaken::Full);
         }
-        let (topic, event_id) = (topic.to_owned(), Some(row.id.to_string()));
+        let (topic, event_id) = (topic.to_string(), Some(row.id.to_string()));
         self.in_flight.refuse(Refusal { topic, event_id, error: error.to_string() });
         Err(NotTaken::Refused)
     }

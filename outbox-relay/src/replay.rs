@@ -33,7 +33,8 @@ pub async fn replay(database: &PgConnectOptions, kafka: &Kafka, span: Span) -> a
         publisher.open();
         while let Some(row) = rows.try_next().await.context("reading the outbox")? {
             let row = OutboxRow::from_row(&row).context("reading the outbox")?;
-            match publisher.send(&row) {
+            let record = publisher.record(&row);
+            match publisher.send(record) {
                 Ok(()) => (taken, last_seq) = (taken + 1, row.seq),
                 // What is refused, `settle` will tell.
                 Err(NotTaken::Full | NotTaken::Refused) => break,

@@ -1,10 +1,10 @@
-//! One look into the outbox: what may be published goes to the client, row by row as the server sends it.
+//! One look into the outbox: what may be published goes to the client.
 
 use std::time::Instant;
 
 use futures::TryStreamExt;
 use kit::crash;
-use sqlx::FromRow;
+use sqlx::{FromRow, postgres::PgRow};
 
 use super::{Step, Tenure};
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     gap::{Inquiry, Place},
     lost::answered,
     outbox::{self, OutboxRow},
+    record::Record,
     writers,
 };
 
@@ -36,11 +37,14 @@ impl Tenure {
     pub(super) async fn read_and_publish(&mut self) -> sqlx::Result<Step> {
         // At a gap only its far edge is of interest.
         let limit = if self.gaps.waiting().is_some() { 1 } else { self.batch_rows };
-        let mut rows = outbox::read(&mut self.session, self.handed, limit);
+        let rows: Vec<PgRow> = outbox::read(&mut self.session, self.handed, limit).try_collect().await?;
+        let rows: Vec<OutboxRow<'_>> = rows.iter().map(OutboxRow::from_row).collect::<sqlx::Result<_>>()?;
+        // All of them before the first is handed over: the client sends at once what it has, and what follows quickly
+        // shares a request.
+        let records: Vec<Record<'_>> = rows.iter().map(|row| self.publisher.record(row)).collect();
         let (mut taken, mut gap, mut interrupted) = (0, None, false);
         self.publisher.open();
-        while let Some(row) = rows.try_next().await? {
-            let row = OutboxRow::from_row(&row)?;
+        for (row, record) in rows.iter().zip(records) {
             match self.gaps.place(self.handed, row.seq) {
                 Place::Next => {}
                 Place::BehindLost(lost) => {
@@ -52,14 +56,13 @@ impl Tenure {
                     break;
                 }
             }
-            if !self.lease.covers_a_send(Instant::now()) || self.publisher.send(&row).is_err() {
+            if !self.lease.covers_a_send(Instant::now()) || self.publisher.send(record).is_err() {
                 interrupted = true;
                 break;
             }
             self.handed = row.seq;
             taken += 1;
         }
-        drop(rows);
         self.publisher.seal(taken, self.handed);
         if taken > 0 {
             crash::point("relay.sent");

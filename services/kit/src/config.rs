@@ -44,11 +44,16 @@ pub struct Database {
 impl Database {
     /// A pool that connects when it is first used; a database that is not there yet is waited for by whoever asks.
     pub fn pool(&self, program: &str) -> anyhow::Result<PgPool> {
+        self.pool_of(self.database_pool, program)
+    }
+
+    /// As [`pool`](Self::pool), with at most so many connections. They belong to the runtime that this is called in.
+    pub fn pool_of(&self, connections: u32, program: &str) -> anyhow::Result<PgPool> {
         let options: PgConnectOptions = self.database_url.expose_secret().parse().map_err(|error| {
             anyhow::anyhow!("DATABASE_URL is not of the form postgres://user:password@host:port/database: {error}")
         })?;
         Ok(PgPoolOptions::new()
-            .max_connections(self.database_pool)
+            .max_connections(connections)
             .acquire_timeout(Duration::from_secs(10))
             // A connection that has died shows when it is used; asking first would cost every batch a round trip.
             .test_before_acquire(false)

@@ -1,8 +1,9 @@
 //! The one consumer loop: poll a batch, carry it through, store the offsets.
 //!
 //! It runs on a thread of its own: while a batch is being carried through, librdkafka goes on fetching, so the next poll
-//! returns all that has come meanwhile. An offset is stored after the commit of everything before it; after a crash the
-//! rest comes again and the inbox knows it.
+//! returns all that has come meanwhile. The thread waits for the database by itself too, on a runtime and a connection of
+//! its own, so that no answer has to be passed from thread to thread. An offset is stored after the commit of everything
+//! before it; after a crash the rest comes again and the inbox knows it.
 
 use std::{
     collections::HashMap,
@@ -18,12 +19,12 @@ use rdkafka::{
     error::KafkaError,
     message::BorrowedMessage,
 };
-use tokio::runtime::Handle;
+use tokio::runtime;
 
 use crate::{
     aside::Aside,
     carry::carry,
-    config::Config,
+    config::{Config, Database},
     crash,
     dead_letter::DeadLetters,
     incoming::Incoming,
@@ -39,6 +40,9 @@ use crate::{
 /// How long a poll waits for a first record, and so how long a shutdown may have to wait. Not shorter: in the last
 /// millisecond of its time the client spins.
 const POLL: Duration = Duration::from_millis(500);
+
+/// One for the batch, one for putting aside what is wrong with it.
+const CONNECTIONS: u32 = 2;
 
 /// Trouble with Kafka is told so often at most.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -97,6 +101,7 @@ pub(crate) struct Consumer<S: Service> {
     kafka: BaseConsumer<Assignments>,
     table: Table<S::Command>,
     topics: Vec<&'static str>,
+    database: Database,
     work: UnitOfWork<S>,
     dead_letters: DeadLetters,
     batch_max: usize,
@@ -143,6 +148,7 @@ impl<S: Service> Consumer<S> {
             kafka: consumer,
             table,
             topics,
+            database: config.database.clone(),
             work,
             dead_letters,
             batch_max: config.batch_max as usize,
@@ -151,7 +157,14 @@ impl<S: Service> Consumer<S> {
     }
 
     /// Consumes until shutdown. Blocks: for a thread of its own.
-    pub(crate) fn run(self, runtime: &Handle) {
+    pub(crate) fn run(mut self) -> anyhow::Result<()> {
+        let runtime =
+            runtime::Builder::new_current_thread().enable_all().build().context("making the consumer's runtime")?;
+        let pool = {
+            let _inside = runtime.enter();
+            self.database.pool_of(CONNECTIONS, S::NAME)?
+        };
+        self.work = self.work.over(pool.clone());
         while !self.shutdown.is_requested() {
             let batch = self.poll();
             if !batch.positions.is_empty() && runtime.block_on(self.process(&batch)) {
@@ -160,6 +173,8 @@ impl<S: Service> Consumer<S> {
                 crash::point("consumer.after-offsets");
             }
         }
+        runtime.block_on(pool.close());
+        Ok(())
     }
 
     /// Everything that is there, up to `batch_max`; waits only for the first.

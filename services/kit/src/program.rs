@@ -113,21 +113,19 @@ impl<S: Service> Program<S> {
         background.spawn(parked::run(work.clone(), dead_letters.clone(), shutdown.clone()));
         let consumer = Consumer::new(&config, work, dead_letters, readiness.clone(), shutdown.clone())?;
         tracing::info!(service = S::NAME, "consuming");
-        let runtime = tokio::runtime::Handle::current();
         let (ended, consuming) = tokio::sync::oneshot::channel();
         std::thread::Builder::new()
             .name("consumer".into())
             .spawn(move || {
-                consumer.run(&runtime);
                 // Nobody listens any more only if the program is ending.
-                let _ = ended.send(());
+                let _ = ended.send(consumer.run());
             })
             .context("starting the consumer's thread")?;
 
-        // The consumer ends by itself only on shutdown; without a message it has panicked.
+        // The consumer ends well only on shutdown; without a message it has panicked.
         let consumed = consuming.await;
         readiness.set(false);
-        anyhow::ensure!(consumed.is_ok(), "the consumer's thread has died");
+        consumed.context("the consumer's thread has died")??;
         while background.join_next().await.is_some() {}
         pool.close().await;
         tracing::info!(service = S::NAME, "stopped");

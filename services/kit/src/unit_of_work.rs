@@ -82,6 +82,11 @@ impl<S: Service> UnitOfWork<S> {
         UnitOfWork { service, pool, wake }
     }
 
+    /// The same, over connections of the caller's own.
+    pub(crate) fn over(&self, pool: PgPool) -> Self {
+        UnitOfWork { pool, ..self.clone() }
+    }
+
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }

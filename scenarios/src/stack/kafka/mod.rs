@@ -152,6 +152,8 @@ impl Seat {
         let mut command = self.java("-Xmx512m");
         // What Kafka's own start script says.
         command.args(["-Xms512m", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Djava.awt.headless=true"]);
+        // The second compiler pays off after minutes and takes the cores from everyone else until then.
+        command.arg("-XX:TieredStopAtLevel=1");
         command.arg("kafka.Kafka").arg(self.properties());
         let mut server = Process::spawn("Apache Kafka", command, &self.log, Signal::SIGKILL)?;
         tokio::select! {

@@ -1,12 +1,11 @@
 //! Mail as files, for whoever has no mail system: one `.eml` each, which every mail program opens.
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
-use tokio::fs;
 use uuid::Uuid;
 
 use super::NotTaken;
@@ -18,27 +17,28 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn new(directory: PathBuf) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(&directory)
+        fs::create_dir_all(&directory)
             .with_context(|| format!("making the directory for mails, MAIL_DIR {}", directory.display()))?;
         Ok(Files { directory })
     }
 
     /// Puts a mail there as a whole or not at all; again, it takes the place of the same mail.
-    pub(super) async fn put(&self, name: &str, mail: &[u8]) -> Result<(), NotTaken> {
+    pub(super) async fn put(&self, name: &str, mail: Vec<u8>) -> Result<(), NotTaken> {
         let path = self.directory.join(format!("{name}.eml"));
-        self.replace(&path, mail).await.map_err(|error| NotTaken::Yet(format!("writing {}: {error}", path.display())))
-    }
-
-    async fn replace(&self, path: &Path, mail: &[u8]) -> io::Result<()> {
         let draft = self.directory.join(format!(".{}.draft", Uuid::new_v4().simple()));
-        let written = match fs::write(&draft, mail).await {
-            Ok(()) => fs::rename(&draft, path).await,
-            Err(error) => Err(error),
-        };
-        if written.is_err() {
-            // What is left of it is of no use to anyone, and the error is told already.
-            let _ = fs::remove_file(&draft).await;
-        }
-        written
+        let not_taken = format!("writing {}", path.display());
+        // One trip to a thread that may block, for all of it.
+        let replaced = tokio::task::spawn_blocking(move || replace(&draft, &path, &mail)).await;
+        let replaced = replaced.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        replaced.map_err(|error| NotTaken::Yet(format!("{not_taken}: {error}")))
     }
+}
+
+fn replace(draft: &Path, path: &Path, mail: &[u8]) -> io::Result<()> {
+    let written = fs::write(draft, mail).and_then(|()| fs::rename(draft, path));
+    if written.is_err() {
+        // What is left of it is of no use to anyone, and the error is told already.
+        let _ = fs::remove_file(draft);
+    }
+    written
 }

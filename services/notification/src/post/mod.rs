@@ -74,7 +74,7 @@ impl Post {
         let message = mail.message(&self.sender).map_err(|error| NotTaken::Ever(format!("{error:#}")))?;
         match &self.way {
             Way::Smtp(smtp) => smtp.send(&message).await,
-            Way::Files(files) => files.put(&mail.name(), &message.formatted()).await,
+            Way::Files(files) => files.put(&mail.name(), message.formatted()).await,
         }
     }
 }
