@@ -87,7 +87,7 @@ fn outcomes(stages: &[Figures]) -> String {
             .map(|cell| format!("<td>{cell}</td>"))
             .collect();
         let (stage, pace) = (escape(&figures.stage), escape(&figures.pace));
-        format!("<tr><th>{stage}</th><td>{} {pace}</td>{cells}</tr>\n", figures.orders)
+        format!("<tr><th>{stage}</th><td>{}, {pace}</td>{cells}</tr>\n", figures.orders)
     };
     format!(
         "<div class=\"wide\"><table><thead>{head}</thead><tbody>\n{}</tbody></table></div>",

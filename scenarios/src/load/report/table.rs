@@ -34,7 +34,7 @@ fn outcomes(stages: &[Figures]) -> Table {
         let cpu: f64 = figures.processes.iter().map(|usage| usage.cpu_seconds).sum();
         table.add_row([
             figures.stage.clone(),
-            format!("{} {}", figures.orders, figures.pace),
+            format!("{}, {}", figures.orders, figures.pace),
             figures.success.to_string(),
             figures.refusals().to_string(),
             figures.failures().to_string(),
