@@ -36,7 +36,7 @@ pub struct Database {
     /// postgres://user:password@host:port/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: SecretString,
-    /// Connections held at most.
+    /// Connections held at most, beside two of the consumer's own.
     #[arg(long, env = "DATABASE_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=200))]
     pub database_pool: u32,
 }
