@@ -46,6 +46,16 @@ pub const TO_COMMITTED: &[&str] = &[
 /// The good end, whatever it was that completed the order last.
 pub const COMPLETED: &[&str] = &["OrderCompleted", "NotificationSent"];
 
+/// The way back of an order that its buyer stopped before anything of it was final.
+pub const BUYER_STOPPED: &[&str] = &[
+    "OrderCancelRequested",
+    "StockReleased",
+    "PaymentVoided",
+    "BalanceReleased",
+    "OrderCancelled",
+    "NotificationSent",
+];
+
 impl Ending {
     /// Everything went well; which fulfilment there was is in `rows`.
     pub fn completed(mail: &'static str) -> Self {
@@ -93,6 +103,13 @@ impl Ending {
             },
             mail_says: vec![reason.to_string()],
         }
+    }
+
+    /// Cancelled for `reason`: account, payment and inventory have each heard of it on the `way_back`, and hold nothing.
+    pub fn stopped(reason: Reason, way_back: &'static [&'static str]) -> Self {
+        Self::cancelled(reason, 0).because(way_back).rows(|rows| {
+            (rows.account, rows.payment, rows.inventory) = (Some("CANCELLED"), Some("CANCELLED"), Some("CANCELLED"));
+        })
     }
 
     /// Not even begun.

@@ -5,18 +5,14 @@ use events::Reason;
 
 use crate::{
     cast::{BADGE, Good, JUDY, KEN, PODCAST, Person, SONG, VICTOR},
-    ending::Ending,
+    ending::{BUYER_STOPPED, Ending},
     play::{Play, Wish},
     stack::Database,
 };
 
 /// Stopped while the card is being asked: inventory hears of the cancel before it ever hears of the order.
 fn stopped(reason: Reason, way_back: &'static [&'static str]) -> Ending {
-    Ending::cancelled(reason, 0).because(&["OrderRequested", "OrderCreated", "BalanceReserved"]).because(way_back).rows(
-        |rows| {
-            (rows.account, rows.payment, rows.inventory) = (Some("CANCELLED"), Some("CANCELLED"), Some("CANCELLED"));
-        },
-    )
+    Ending::stopped(reason, way_back).because(&["OrderRequested", "OrderCreated", "BalanceReserved"])
 }
 
 async fn nothing_taken(play: &mut Play, person: Person, good: Good) -> anyhow::Result<()> {
@@ -30,17 +26,7 @@ pub(super) async fn buyer_cancels(play: &mut Play) -> anyhow::Result<()> {
     let order = play.publish(&Wish::of(JUDY, &[(PODCAST, 1)])).await?;
     play.reaches(order, "BalanceReserved").await;
     play.stage().cancel(order).await?;
-    let ending = stopped(
-        Reason::CancelledByUser,
-        &[
-            "OrderCancelRequested",
-            "StockReleased",
-            "PaymentVoided",
-            "BalanceReleased",
-            "OrderCancelled",
-            "NotificationSent",
-        ],
-    );
+    let ending = stopped(Reason::CancelledByUser, BUYER_STOPPED);
     play.ends(order, &ending).await?;
     nothing_taken(play, JUDY, PODCAST).await
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cast::{ALBUM, FONT, ICON, NIAJ, OLIVIA, TRENT},
-    ending::Ending,
+    ending::{BUYER_STOPPED, Ending},
     listener::Listener,
     play::{Play, Wish},
     stack::{Database, until},
@@ -71,18 +71,7 @@ pub(super) async fn compensation_first(play: &mut Play) -> anyhow::Result<()> {
         stage.client.event(publisher.topic(), &source, event_type, order, data).await
     };
     say(Publisher::Order, "OrderCancelRequested", &facts).await?;
-    let ending = Ending::cancelled(Reason::CancelledByUser, 0)
-        .because(&[
-            "OrderCancelRequested",
-            "StockReleased",
-            "PaymentVoided",
-            "BalanceReleased",
-            "OrderCancelled",
-            "NotificationSent",
-        ])
-        .rows(|rows| {
-            (rows.account, rows.payment, rows.inventory) = (Some("CANCELLED"), Some("CANCELLED"), Some("CANCELLED"));
-        });
+    let ending = Ending::stopped(Reason::CancelledByUser, BUYER_STOPPED);
     play.ends(order, &ending).await?;
 
     stage.client.request(order, wish.data()).await?;

@@ -48,7 +48,7 @@ impl Database {
     }
 
     /// As [`pool`](Self::pool), with at most so many connections. They belong to the runtime that this is called in.
-    pub fn pool_of(&self, connections: u32, program: &str) -> anyhow::Result<PgPool> {
+    pub(crate) fn pool_of(&self, connections: u32, program: &str) -> anyhow::Result<PgPool> {
         let options: PgConnectOptions = self.database_url.expose_secret().parse().map_err(|error| {
             anyhow::anyhow!("DATABASE_URL is not of the form postgres://user:password@host:port/database: {error}")
         })?;
