@@ -44,12 +44,13 @@ impl Tenure {
         let records: Vec<Record<'_>> = rows.iter().map(|row| self.publisher.record(row)).collect();
         let (mut taken, mut gap, mut interrupted) = (0, None, false);
         self.publisher.open();
-        for (row, record) in rows.iter().zip(records) {
-            match self.gaps.place(self.handed, row.seq) {
+        for record in records {
+            let seq = record.row.seq;
+            match self.gaps.place(self.handed, seq) {
                 Place::Next => {}
                 Place::BehindLost(lost) => {
                     tracing::debug!(database = self.relay.database(), ?lost, "these numbers were rolled back");
-                    self.meters.lost_numbers.increment((row.seq - lost.start()).unsigned_abs());
+                    self.meters.lost_numbers.increment((seq - lost.start()).unsigned_abs());
                 }
                 Place::BehindGap(missing) => {
                     gap = Some(missing);
@@ -60,7 +61,7 @@ impl Tenure {
                 interrupted = true;
                 break;
             }
-            self.handed = row.seq;
+            self.handed = seq;
             taken += 1;
         }
         self.publisher.seal(taken, self.handed);
