@@ -14,7 +14,6 @@ pub mod config;
 pub mod crash;
 pub mod inbox;
 pub mod incoming;
-pub mod keeping;
 pub mod memory;
 pub mod ops;
 pub mod outbox;
@@ -32,6 +31,7 @@ pub mod testing;
 pub mod timer;
 pub mod topics;
 pub mod unit_of_work;
+pub mod upkeep;
 pub mod wake;
 
 mod admission;

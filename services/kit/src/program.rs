@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
+use chrono::Utc;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::{PgPool, migrate::Migrator};
 use tokio::task::JoinSet;
@@ -14,7 +15,6 @@ use crate::{
     config::Config,
     consumer::Consumer,
     dead_letter::DeadLetters,
-    keeping::{self, Retention},
     memory::{self, Verdict},
     ops::{self, Readiness},
     parked,
@@ -24,6 +24,7 @@ use crate::{
     timer::{self, Deadlines},
     topics,
     unit_of_work::UnitOfWork,
+    upkeep::{self, Retention},
     wake::{self, Wake},
 };
 
@@ -103,7 +104,7 @@ impl<S: Service> Program<S> {
             Some(prepared) => prepared?,
         }
         let mut background = JoinSet::new();
-        background.spawn(keeping::run(pool.clone(), Retention::from(&config), shutdown.clone()));
+        background.spawn(upkeep::run(pool.clone(), Retention::from(&config), shutdown.clone()));
         background.spawn(wake::notify_relay(work.wake().clone(), pool.clone(), shutdown.clone()));
         for task in tasks {
             background.spawn(task);
@@ -156,7 +157,8 @@ async fn prepare_once<S: Service>(
     topics: &[String],
 ) -> anyhow::Result<Verdict> {
     migrate(pool, migrations).await?;
-    keeping::keep(pool, Retention::from(config)).await.context("making partitions")?;
+    // Without a partition of its day a row goes into the default partition: nothing to wait for.
+    upkeep::round(pool, Retention::from(config), Utc::now()).await;
     topics::ensure(&config.kafka, S::NAME, topics).await?;
     memory::compare(&config.kafka, S::NAME, &S::table().topics(), config.inbox_retention_hours).await
 }

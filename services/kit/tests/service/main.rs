@@ -8,6 +8,7 @@ mod program;
 mod severed;
 mod topics;
 mod toy;
+mod upkeep;
 
 use std::time::Duration;
 

@@ -1,25 +1,35 @@
 //! What is past keeping goes a whole day at a time, and nothing goes that has not been published.
 
+use chrono::Utc;
 use kit::{
-    keeping::{Retention, keep},
     testing::TestDatabase,
+    upkeep::{Retention, round},
 };
 use uuid::Uuid;
 
 use crate::toy::{MIGRATIONS, rows};
 
-const RETENTION: Retention = Retention { inbox_hours: 24, outbox_hours: 24 };
+pub(crate) const RETENTION: Retention = Retention { inbox_hours: 24, outbox_hours: 24 };
 const FIRST_OF_2020_MS: u64 = 1_577_836_800_000;
 const DAY_MS: u64 = 86_400_000;
 
 /// An id of some time on this day of January 2020.
 fn id_of(day: u64) -> Uuid {
-    let noon = FIRST_OF_2020_MS + (day - 1) * DAY_MS + DAY_MS / 2;
-    uuid::Builder::from_unix_timestamp_millis(noon, Uuid::new_v4().as_bytes()[..10].try_into().expect("ten bytes"))
+    id_at(FIRST_OF_2020_MS + (day - 1) * DAY_MS + DAY_MS / 2)
+}
+
+/// A new id of this moment.
+pub(crate) fn id_at(unix_ms: u64) -> Uuid {
+    uuid::Builder::from_unix_timestamp_millis(unix_ms, Uuid::new_v4().as_bytes()[..10].try_into().expect("ten bytes"))
         .into_uuid()
 }
 
-async fn is_there(db: &TestDatabase, partition: &str) -> bool {
+/// A round in which nothing fails.
+async fn keep(db: &TestDatabase) {
+    assert_eq!(round(db.pool(), RETENTION, Utc::now()).await, [""; 0]);
+}
+
+pub(crate) async fn is_there(db: &TestDatabase, partition: &str) -> bool {
     sqlx::query_scalar("select to_regclass($1) is not null").bind(partition).fetch_one(db.pool()).await.expect("asked")
 }
 
@@ -60,7 +70,7 @@ async fn days_past_keeping_go_but_none_with_an_event_that_is_not_published() {
     see(&db, id_of(1), "2020-01-01").await;
     see(&db, id_of(2), "2020-01-02").await;
 
-    keep(db.pool(), RETENTION).await.expect("kept");
+    keep(&db).await;
     for (partition, stays) in
         [("inbox_20200101", false), ("inbox_20200102", false), ("outbox_20200101", false), ("outbox_20200102", true)]
     {
@@ -70,7 +80,7 @@ async fn days_past_keeping_go_but_none_with_an_event_that_is_not_published() {
     assert_eq!(left, [unpublished]);
 
     sqlx::query("update relay_cursor set last_seq = $1").bind(unpublished).execute(db.pool()).await.expect("set");
-    keep(db.pool(), RETENTION).await.expect("kept");
+    keep(&db).await;
     assert!(!is_there(&db, "outbox_20200102").await, "published, so it goes");
     assert_eq!(rows(&db, "outbox").await, 0);
 }
@@ -82,7 +92,7 @@ async fn ids_without_a_time_are_kept_by_their_arrival() {
     let [old, new] = ["order-17", "order-18"].map(|id| events::EventId::from_foreign("/shop", id).0);
     see(&db, old, "2020-01-01").await;
     see(&db, new, "now").await;
-    keep(db.pool(), RETENTION).await.expect("kept");
+    keep(&db).await;
     let left: Vec<Uuid> = sqlx::query_scalar("select event_id from inbox").fetch_all(db.pool()).await.expect("read");
     assert_eq!(left, [new]);
 }
@@ -91,13 +101,21 @@ async fn ids_without_a_time_are_kept_by_their_arrival() {
 #[tokio::test]
 async fn calls_that_have_ended_go_by_their_age() {
     let db = TestDatabase::create(&MIGRATIONS).await;
-    db.run(
-        "insert into attempts (id, kind, order_id, idempotency_key, request, gives_up, status, updated_at)
-         select gen_random_uuid(), 'ask', gen_random_uuid(), status || age, '{}', false, status, now() - age::interval
-         from unnest(array['open', 'parked', 'done', 'resolved']) status, unnest(array['1 hour', '2 days']) age",
-    )
-    .await;
-    keep(db.pool(), RETENTION).await.expect("kept");
+    for status in ["open", "parked", "done", "resolved"] {
+        for age in ["1 hour", "2 days"] {
+            sqlx::query(
+                "insert into attempts (id, kind, order_id, idempotency_key, request, gives_up, status, updated_at)
+                 values ($1, 'ask', gen_random_uuid(), $2 || $3, '{}', false, $2, now() - $3::interval)",
+            )
+            .bind(id_of(1))
+            .bind(status)
+            .bind(age)
+            .execute(db.pool())
+            .await
+            .expect("written");
+        }
+    }
+    keep(&db).await;
     let left: Vec<String> =
         sqlx::query_scalar("select idempotency_key from attempts order by 1").fetch_all(db.pool()).await.expect("read");
     assert_eq!(left, ["done1 hour", "open1 hour", "open2 days", "parked1 hour", "parked2 days", "resolved1 hour"]);
@@ -107,7 +125,7 @@ async fn calls_that_have_ended_go_by_their_age() {
 async fn today_and_the_days_to_come_have_their_partitions_however_often_it_is_looked_after() {
     let db = TestDatabase::create(&MIGRATIONS).await;
     for _ in 0..2 {
-        keep(db.pool(), RETENTION).await.expect("kept");
+        keep(&db).await;
     }
     let days: i64 = sqlx::query_scalar(
         "select count(*) from unnest(array['inbox', 'outbox']) parent, generate_series(0, 2) ahead

@@ -1,0 +1,121 @@
+//! A partition of `inbox` and `outbox` for each day.
+
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
+use futures::FutureExt;
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::{Retention, clocks::Clocks, step::Steps};
+
+/// The tables that are cut into days.
+const PARENTS: [&str; 2] = ["inbox", "outbox"];
+/// Rows of a default partition are counted no further than this.
+const COUNT_AT_MOST: i64 = 100_000;
+
+/// Makes the partitions of today and the next days that are missing.
+pub(super) async fn make(steps: &mut Steps<'_>, clocks: Clocks) {
+    for parent in PARENTS {
+        let Some(there) = days_of(steps, parent).await else { continue };
+        for day in clocks.days().into_iter().filter(|day| !there.contains(day)) {
+            let made = steps.run(format!("making {}", name(parent, day)), move |db| {
+                sqlx::query("select ensure_day_partition($1, $2)").bind(parent).bind(day).execute(db).boxed()
+            });
+            made.await;
+        }
+    }
+}
+
+/// Drops those that are past their retention. One of the outbox goes only when the relay has published all of it.
+pub(super) async fn drop_past(steps: &mut Steps<'_>, clocks: Clocks, retention: Retention) {
+    for (parent, hours) in PARENTS.into_iter().zip([retention.inbox_hours, retention.outbox_hours]) {
+        let Some(there) = days_of(steps, parent).await else { continue };
+        let cutoff = clocks.cutoff(hours);
+        for day in there.into_iter().filter(|&day| end_of(day) < cutoff) {
+            let partition = name(parent, day);
+            let step = format!("dropping {partition}");
+            let dropped = steps.run(step, move |db| drop_day(db, parent, day).boxed());
+            if dropped.await == Some(true) {
+                tracing::info!(partition, "dropped: past its retention");
+            }
+        }
+    }
+}
+
+/// Says how many rows lie in the default partitions. Foreign ids belong there; otherwise they mean that partitions are missing,
+/// or that a clock is wrong.
+pub(super) async fn observe(steps: &mut Steps<'_>) {
+    for parent in PARENTS {
+        let count = format!("select count(*) from (select from {parent}_default limit {COUNT_AT_MOST}) as counted");
+        let counted = steps.query(format!("counting {parent}_default"), move |db| {
+            sqlx::query_scalar::<_, i64>(AssertSqlSafe(count.clone())).fetch_one(db).boxed()
+        });
+        if let Some(rows) = counted.await {
+            metrics::gauge!("default_partition_rows", "table" => parent).set(rows as f64);
+        }
+    }
+}
+
+async fn days_of(steps: &mut Steps<'_>, parent: &'static str) -> Option<Vec<NaiveDate>> {
+    let names = steps.query(format!("listing the partitions of {parent}"), move |db| {
+        sqlx::query_scalar::<_, String>(
+            "select c.relname::text from pg_inherits i join pg_class c on c.oid = i.inhrelid
+             where i.inhparent = $1::regclass order by 1",
+        )
+        .bind(parent)
+        .fetch_all(db)
+        .boxed()
+    });
+    Some(names.await?.iter().filter_map(|name| day_of(parent, name)).collect())
+}
+
+/// Drops a partition, unless something of it is unpublished.
+async fn drop_day(db: &mut PgConnection, parent: &'static str, day: NaiveDate) -> sqlx::Result<bool> {
+    let partition = name(parent, day);
+    // As the drop itself will; before the question, so that nothing comes in after it. Writers lock the parent first too.
+    let lock = format!("lock table only {parent} in access exclusive mode");
+    sqlx::query(AssertSqlSafe(lock)).execute(&mut *db).await?;
+    if parent == "outbox" {
+        let unpublished =
+            format!("select exists (select from {partition} where seq > (select last_seq from relay_cursor))");
+        if sqlx::query_scalar(AssertSqlSafe(unpublished)).fetch_one(&mut *db).await? {
+            return Ok(false);
+        }
+    }
+    sqlx::query(AssertSqlSafe(format!("drop table {partition}"))).execute(db).await?;
+    Ok(true)
+}
+
+fn name(parent: &str, day: NaiveDate) -> String {
+    format!("{parent}_{}", day.format("%Y%m%d"))
+}
+
+/// None for the default partition and whatever else is not ours.
+fn day_of(parent: &str, partition: &str) -> Option<NaiveDate> {
+    let digits = partition.strip_prefix(parent)?.strip_prefix('_')?;
+    let is_ours = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_ours.then(|| NaiveDate::parse_from_str(digits, "%Y%m%d").ok())?
+}
+
+fn end_of(day: NaiveDate) -> DateTime<Utc> {
+    (day + Duration::days(1)).and_time(NaiveTime::MIN).and_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_is_named_after_its_day_and_nothing_else_is_one() {
+        let day = NaiveDate::from_ymd_opt(2026, 11, 21).expect("a day");
+        assert_eq!(name("inbox", day), "inbox_20261121");
+        assert_eq!(day_of("inbox", "inbox_20261121"), Some(day));
+        for other in ["inbox_default", "outbox_20261121", "inbox_20261341", "inbox_+2026112", "inbox_202611210"] {
+            assert_eq!(day_of("inbox", other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_day_ends_when_the_next_begins() {
+        let day = NaiveDate::from_ymd_opt(2026, 12, 31).expect("a day");
+        assert_eq!(end_of(day).to_rfc3339(), "2027-01-01T00:00:00+00:00");
+    }
+}
