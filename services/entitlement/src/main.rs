@@ -9,8 +9,10 @@ struct Args {
     kit: kit::config::Config,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+fn main() -> anyhow::Result<()> {
+    kit::main(run(Args::parse()))
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
     kit::Program::new(Entitlement, args.kit, &MIGRATIONS)?.run().await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
 use crate::{
     backoff::Backoff,
@@ -12,13 +12,14 @@ use crate::{
     parked,
     record::Record,
     service::Service,
+    sessions::Sessions,
     shutdown::Shutdown,
     store::StoreError,
 };
 
 /// Refused events go to the dead letters; held ones behind those that they wait for; impossible ones are parked.
 pub(crate) struct Aside<'a, S: Service> {
-    pub(crate) pool: &'a PgPool,
+    pub(crate) sessions: &'a Sessions,
     pub(crate) dead_letters: &'a DeadLetters,
     pub(crate) batch: &'a [Incoming<S::Command>],
     /// In step with `batch`.
@@ -58,9 +59,13 @@ impl<S: Service> Exceptions for Aside<'_, S> {
         let (order_id, why) = (S::order_of(&incoming.command), error.to_string());
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         loop {
+            let pool = self.sessions.pool();
             let parked = match incoming.origin {
-                Origin::Event(id) => parked::park(self.pool, id, order_id, &incoming.what, record, &why).await,
-                Origin::Parked(id) => parked::park_again(self.pool, id, &why).await,
+                Origin::Event(id) => {
+                    let parking = parked::park(pool, id, order_id, &incoming.what, record, &why);
+                    self.sessions.bounded(parking).await
+                }
+                Origin::Parked(id) => self.sessions.bounded(parked::park_again(pool, id, &why)).await,
                 Origin::Attempt { .. } | Origin::Direct => return true,
             };
             match parked {

@@ -1,6 +1,11 @@
 //! Carrying a batch through, whatever happens: retry or park, decided in one place.
 
-use std::{collections::VecDeque, future::Future, ops::Range, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::Future,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use sqlx::PgConnection;
 
@@ -11,6 +16,7 @@ use crate::{
     service::Service,
     shutdown::Shutdown,
     store::{Remedy, StoreError},
+    throttle::{Suspicion, Throttle, Verdict},
     unit_of_work::UnitOfWork,
 };
 
@@ -31,46 +37,84 @@ pub(crate) trait Exceptions: Sync {
 }
 
 /// Carries a batch through. If it fails for one command's sake, it is halved until that command stands alone and
-/// can be put aside; the rest goes through. If the database is away, it waits. False if a shutdown comes first: then
-/// whatever is not through will come again.
+/// can be put aside; the rest goes through. Where the failure may be the batch's size or the database's state, it is tried
+/// again first, then halved, and a command that still fails alone is put aside only while the database takes other writes.
+/// If the database is away, it waits. False if a shutdown comes first: then whatever is not through will come again.
 pub(crate) async fn carry<S: Service>(
     work: &UnitOfWork<S>,
     batch: &[Incoming<S::Command>],
     exceptions: &impl Exceptions,
+    throttle: &Throttle,
     shutdown: &Shutdown,
 ) -> bool {
     let mut todo: VecDeque<Range<usize>> = VecDeque::new();
     todo.push_back(0..batch.len());
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
-    while let Some(part) = todo.pop_front() {
-        match once(work, &batch[part.clone()], part.start, exceptions).await {
-            Ok(false) => return false,
-            Ok(true) => backoff.reset(),
-            Err(error) => match error.remedy() {
-                Remedy::Again if backoff.tries() < 5 => {
-                    tracing::debug!(%error, "again");
-                    backoff.count();
-                    todo.push_front(part);
-                }
-                Remedy::Again | Remedy::Later => {
-                    tracing::warn!(error = %error, events = part.len(), "the database does not take the batch; trying again");
-                    if !shutdown.sleep(backoff.delay()).await {
-                        return false;
-                    }
-                    todo.push_front(part);
-                }
-                Remedy::Park if part.len() == 1 => {
-                    if !exceptions.impossible(part.start, &error).await {
-                        return false;
-                    }
-                }
-                Remedy::Park => {
-                    let middle = part.start + part.len() / 2;
-                    todo.push_front(middle..part.end);
-                    todo.push_front(part.start..middle);
-                }
-            },
+    let mut suspicion = Suspicion::default();
+    while let Some(mut part) = todo.pop_front() {
+        if part.len() > throttle.size() {
+            let middle = part.start + throttle.size();
+            todo.push_front(middle..part.end);
+            part.end = middle;
         }
+        let error = match once(work, &batch[part.clone()], part.start, exceptions).await {
+            Ok(false) => return false,
+            Ok(true) => {
+                throttle.passed(part.len());
+                throttle.progress.round();
+                backoff.reset();
+                suspicion = Suspicion::default();
+                continue;
+            }
+            Err(error) => error,
+        };
+        let remedy = match error.remedy() {
+            // What happens again and again may have to do with the size.
+            Remedy::Again if backoff.tries() >= 5 => Remedy::Suspect,
+            remedy => remedy,
+        };
+        match remedy {
+            Remedy::Again => {
+                tracing::debug!(%error, "again");
+                backoff.count();
+                todo.push_front(part);
+                continue;
+            }
+            Remedy::Park if part.len() == 1 => {
+                if !exceptions.impossible(part.start, &error).await {
+                    return false;
+                }
+                continue;
+            }
+            Remedy::Park => {
+                let middle = part.start + part.len() / 2;
+                todo.push_front(middle..part.end);
+                todo.push_front(part.start..middle);
+                continue;
+            }
+            Remedy::Later => {}
+            Remedy::Suspect => {
+                let bound = work.sessions().bound();
+                match suspicion.judge(part.len(), error.is_lock(), bound, Instant::now()) {
+                    Verdict::Again => {}
+                    Verdict::Halve => throttle.too_large(part.len()),
+                    Verdict::Condemn if work.sessions().probe().await.is_ok() => {
+                        if !exceptions.impossible(part.start, &error).await {
+                            return false;
+                        }
+                        suspicion = Suspicion::default();
+                        continue;
+                    }
+                    Verdict::Condemn => {}
+                }
+            }
+        }
+        tracing::warn!(%error, events = part.len(), "the database does not take the batch; trying again");
+        throttle.progress.waiting(format!("the database does not take a batch: {error}"));
+        if !shutdown.sleep(backoff.delay()).await {
+            return false;
+        }
+        todo.push_front(part);
     }
     true
 }
@@ -83,7 +127,7 @@ async fn once<S: Service>(
 ) -> Result<bool, StoreError> {
     let mut staged = work.stage(part).await?;
     let (db, outcomes) = staged.parts();
-    if !exceptions.before_commit(db, start, outcomes).await? {
+    if !work.sessions().bounded(exceptions.before_commit(db, start, outcomes)).await? {
         return Ok(false);
     }
     crash::point("batch.before-commit");

@@ -5,7 +5,9 @@ use std::{net::SocketAddr, time::Duration};
 use clap::Args;
 use rdkafka::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::sessions::{self, Sessions};
 
 /// What every service needs. A service flattens this into its own arguments.
 #[derive(Debug, Clone, Args)]
@@ -39,26 +41,43 @@ pub struct Database {
     /// Connections held at most, beside two of the consumer's own.
     #[arg(long, env = "DATABASE_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=200))]
     pub database_pool: u32,
+    /// Milliseconds after which a database that does not answer counts as away, and its connections are replaced. The server
+    /// is told a little less: it ends sessions that idle in a transaction after 6/10 of it, waits for locks after 8/10,
+    /// statements after 9/10.
+    #[arg(long, env = "DATABASE_TIMEOUT_MS", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(500..=600_000))]
+    pub database_timeout_ms: u64,
+    /// Sets these time-outs when a session starts. A pooler such as PgBouncer may refuse that: then set them for the role
+    /// (`alter role … set statement_timeout = …`) and this to `false`.
+    #[arg(long, env = "DATABASE_SESSION_TIMEOUTS", default_value_t = true, action = clap::ArgAction::Set)]
+    pub database_session_timeouts: bool,
 }
 
 impl Database {
-    /// A pool that connects when it is first used; a database that is not there yet is waited for by whoever asks.
-    pub fn pool(&self, program: &str) -> anyhow::Result<PgPool> {
-        self.pool_of(self.database_pool, program)
+    /// Sessions that connect when they are first used; a database that is not there yet is waited for by whoever asks.
+    pub fn sessions(&self, program: &str) -> anyhow::Result<Sessions> {
+        self.sessions_at_most(self.database_pool, program)
     }
 
-    /// As [`pool`](Self::pool), with at most so many connections. They belong to the runtime that this is called in.
-    pub(crate) fn pool_of(&self, connections: u32, program: &str) -> anyhow::Result<PgPool> {
-        let options: PgConnectOptions = self.database_url.expose_secret().parse().map_err(|error| {
-            anyhow::anyhow!("DATABASE_URL is not of the form postgres://user:password@host:port/database: {error}")
-        })?;
-        Ok(PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(10))
-            // A connection that has died shows when it is used; asking first would cost every batch a round trip.
-            .test_before_acquire(false)
-            .connect_lazy_with(options.application_name(program)))
+    /// As [`sessions`](Self::sessions), at most so many. They belong to the runtime that this is called in.
+    pub(crate) fn sessions_at_most(&self, most: u32, program: &str) -> anyhow::Result<Sessions> {
+        let bound = Duration::from_millis(self.database_timeout_ms);
+        let options = postgres_url(self.database_url.expose_secret()).map_err(anyhow::Error::msg)?;
+        let options = options.application_name(program);
+        let options = if self.database_session_timeouts { sessions::with_settings(options, bound) } else { options };
+        Ok(Sessions::new(options, most, bound))
     }
+}
+
+/// Reads a URL of a database. The error does not repeat it: there is a password in it.
+///
+/// # Errors
+/// What is wrong, in words that may be logged.
+pub fn postgres_url(url: &str) -> Result<PgConnectOptions, String> {
+    let form = "the database's URL is not of the form postgres://user:password@host:port/database";
+    if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+        return Err(form.to_owned());
+    }
+    url.parse().map_err(|_| form.to_owned())
 }
 
 /// Where Kafka is, and how topics are made where they are missing.

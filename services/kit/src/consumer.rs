@@ -7,16 +7,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
 use events::envelope::Unreadable;
 use rdkafka::{
-    ClientContext, Message, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
-    error::KafkaError,
+    Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
     message::BorrowedMessage,
 };
 use tokio::runtime;
@@ -27,56 +25,24 @@ use crate::{
     config::{Config, Database},
     crash,
     dead_letter::DeadLetters,
+    health::Progress,
     incoming::Incoming,
-    ops::Readiness,
     reading,
     record::{Record, legible},
     service::Service,
     shutdown::Shutdown,
+    standing::{Standing, fatal},
     table::Table,
+    throttle::Throttle,
     unit_of_work::UnitOfWork,
 };
 
 /// How long a poll waits for a first record, and so how long a shutdown may have to wait. Not shorter: in the last
 /// millisecond of its time the client spins.
-const POLL: Duration = Duration::from_millis(500);
+pub(crate) const POLL: Duration = Duration::from_millis(500);
 
 /// One for the batch, one for putting aside what is wrong with it.
 const CONNECTIONS: u32 = 2;
-
-/// Trouble with Kafka is told so often at most.
-const TELL_EVERY: Duration = Duration::from_secs(10);
-
-/// Hears of assignments: a consumer that has one is ready.
-struct Assignments {
-    readiness: Readiness,
-    /// When trouble with Kafka was last told.
-    told: Mutex<Option<Instant>>,
-}
-
-impl ClientContext for Assignments {
-    /// While Kafka is away the client says so many times a second; once in a while is enough.
-    fn error(&self, error: KafkaError, reason: &str) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-            tracing::warn!(%error, reason, "Kafka");
-            *told = Some(Instant::now());
-        }
-    }
-}
-
-impl ConsumerContext for Assignments {
-    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(partitions) => {
-                tracing::info!(partitions = partitions.count(), "assigned");
-                self.readiness.set(true);
-            }
-            Rebalance::Revoke(partitions) => tracing::info!(partitions = partitions.count(), "revoked"),
-            Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
-        }
-    }
-}
 
 /// Offsets up to which everything is done, by topic and partition.
 type Positions = HashMap<(&'static str, i32), i64>;
@@ -98,12 +64,13 @@ impl<C> Default for Batch<C> {
 
 /// Reads the topics of a service's table for it.
 pub(crate) struct Consumer<S: Service> {
-    kafka: BaseConsumer<Assignments>,
+    kafka: BaseConsumer<Standing>,
     table: Table<S::Command>,
     topics: Vec<&'static str>,
     database: Database,
     work: UnitOfWork<S>,
     dead_letters: DeadLetters,
+    throttle: Throttle,
     batch_max: usize,
     shutdown: Shutdown,
 }
@@ -113,7 +80,7 @@ impl<S: Service> Consumer<S> {
         config: &Config,
         work: UnitOfWork<S>,
         dead_letters: DeadLetters,
-        readiness: Readiness,
+        progress: Progress,
         shutdown: Shutdown,
     ) -> anyhow::Result<Self> {
         let kafka = &config.kafka;
@@ -140,9 +107,8 @@ impl<S: Service> Consumer<S> {
             // Static membership: a restarted process takes its partitions back at once.
             client.set("group.instance.id", instance);
         }
-        let consumer: BaseConsumer<Assignments> = client
-            .create_with_context(Assignments { readiness, told: Mutex::default() })
-            .context("creating the Kafka consumer")?;
+        let consumer: BaseConsumer<Standing> =
+            client.create_with_context(Standing::default()).context("creating the Kafka consumer")?;
         consumer.subscribe(&topics).context("subscribing")?;
         Ok(Consumer {
             kafka: consumer,
@@ -151,6 +117,7 @@ impl<S: Service> Consumer<S> {
             database: config.database.clone(),
             work,
             dead_letters,
+            throttle: Throttle::new(progress),
             batch_max: config.batch_max as usize,
             shutdown,
         })
@@ -160,36 +127,54 @@ impl<S: Service> Consumer<S> {
     pub(crate) fn run(mut self) -> anyhow::Result<()> {
         let runtime =
             runtime::Builder::new_current_thread().enable_all().build().context("making the consumer's runtime")?;
-        let pool = {
+        let sessions = {
             let _inside = runtime.enter();
-            self.database.pool_of(CONNECTIONS, S::NAME)?
+            self.database.sessions_at_most(CONNECTIONS, S::NAME)?
         };
-        self.work = self.work.over(pool.clone());
+        self.work = self.work.over(sessions.clone());
         while !self.shutdown.is_requested() {
-            let batch = self.poll();
-            if !batch.positions.is_empty() && runtime.block_on(self.process(&batch)) {
+            let batch = self.poll()?;
+            if !batch.positions.is_empty() {
+                if !runtime.block_on(self.process(&batch)) {
+                    continue;
+                }
                 crash::point("consumer.before-offsets");
                 self.store(&batch.positions);
                 crash::point("consumer.after-offsets");
             }
+            match self.kafka.context().hindrance() {
+                None => self.throttle.progress.round(),
+                Some(why) => {
+                    self.throttle.progress.waiting(why);
+                    self.kafka.context().look_again(&self.kafka, &self.topics);
+                }
+            }
         }
-        runtime.block_on(pool.close());
+        runtime.block_on(sessions.close());
         Ok(())
     }
 
     /// Everything that is there, up to `batch_max`; waits only for the first.
-    fn poll(&self) -> Batch<S::Command> {
+    ///
+    /// # Errors
+    /// If this client will never read anything again.
+    fn poll(&self) -> anyhow::Result<Batch<S::Command>> {
         let mut batch = Batch::default();
         let mut wait = POLL;
         while batch.incoming.len() + batch.unreadable.len() < self.batch_max {
             match self.kafka.poll(wait) {
                 Some(Ok(message)) => self.take(&message, &mut batch),
-                Some(Err(error)) => self.kafka.context().error(error, "poll"),
+                Some(Err(error)) => self.kafka.context().failed(error),
                 None => break,
             }
             wait = Duration::ZERO;
         }
-        batch
+        if batch.positions.is_empty()
+            && let Some((code, reason)) = self.kafka.client().fatal_error()
+        {
+            return Err(fatal(code, &reason));
+        }
+        Ok(batch)
     }
 
     fn take(&self, message: &BorrowedMessage<'_>, batch: &mut Batch<S::Command>) {
@@ -236,13 +221,13 @@ impl<S: Service> Consumer<S> {
         metrics::histogram!("batch_events", "service" => S::NAME).record(batch.incoming.len() as f64);
         let started = Instant::now();
         let exceptions = Aside::<S> {
-            pool: self.work.pool(),
+            sessions: self.work.sessions(),
             dead_letters: &self.dead_letters,
             batch: &batch.incoming,
             records: &batch.records,
             shutdown: &self.shutdown,
         };
-        if !carry(&self.work, &batch.incoming, &exceptions, &self.shutdown).await {
+        if !carry(&self.work, &batch.incoming, &exceptions, &self.throttle, &self.shutdown).await {
             return false;
         }
         metrics::histogram!("batch_seconds", "service" => S::NAME).record(started.elapsed().as_secs_f64());

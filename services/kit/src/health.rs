@@ -117,6 +117,11 @@ impl Health {
 }
 
 impl Progress {
+    /// Progress that nobody watches.
+    pub fn unwatched() -> Self {
+        Health::default().watch("unwatched", Duration::MAX)
+    }
+
     /// Marks a completed round, idle or not.
     pub fn round(&self) {
         let now = Instant::now();
@@ -154,7 +159,7 @@ fn judge(name: &str, bound: Duration, state: &State, now: Instant, report: &mut 
     } else if silent > bound {
         report.not_ready.push(format!("{name}: no progress for {}", since(state.progress)));
     }
-    if silent > (bound * HUNG_AFTER).max(PATIENCE) {
+    if silent > bound.saturating_mul(HUNG_AFTER).max(PATIENCE) {
         report.hung.push(format!("{name}: no sign of life for {}", since(state.seen)));
     }
 }

@@ -6,20 +6,22 @@ use anyhow::Context;
 use axum::Router;
 use chrono::Utc;
 use metrics_exporter_prometheus::PrometheusHandle;
-use sqlx::{PgPool, migrate::Migrator};
-use tokio::task::JoinSet;
+use sqlx::migrate::Migrator;
 
 use crate::{
     attempts::{self, Outside, RetryPolicy},
     backoff::Backoff,
     config::Config,
-    consumer::Consumer,
+    consumer::{self, Consumer},
     dead_letter::DeadLetters,
+    health::{Health, Progress},
     memory::{self, Verdict},
-    ops::{self, Readiness},
-    parked,
+    migration::{self, migrate},
+    ops, parked,
     service::Service,
-    shutdown::Shutdown,
+    sessions::Sessions,
+    shutdown::{Shutdown, Stop},
+    supervision::{STOP_WITHIN, Tasks},
     telemetry,
     timer::{self, Deadlines},
     topics,
@@ -34,25 +36,34 @@ pub struct Program<S: Service> {
     work: UnitOfWork<S>,
     migrations: &'static Migrator,
     routes: Router,
-    tasks: Vec<Task>,
+    tasks: Vec<(&'static str, Task)>,
+    health: Health,
+    stop: Stop,
     shutdown: Shutdown,
     metrics: PrometheusHandle,
 }
 
 type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Time that the tasks get to stop after one of them has failed.
+const STOP_AFTER_FAILURE: Duration = Duration::from_secs(2);
+/// Bound for the upkeep at the start.
+const UPKEEP_WITHIN: Duration = Duration::from_secs(30);
+
 impl<S: Service> Program<S> {
     /// Starts logging and prepares the pool; nothing is connected yet.
     pub fn new(service: S, config: Config, migrations: &'static Migrator) -> anyhow::Result<Self> {
         let metrics = telemetry::init()?;
-        let shutdown = Shutdown::on_signals()?;
-        let pool = config.database.pool(S::NAME)?;
+        let (stop, shutdown) = Shutdown::on_signals_or_by_hand()?;
+        let sessions = config.database.sessions(S::NAME)?;
         Ok(Program {
-            work: UnitOfWork::new(Arc::new(service), pool, Wake::default()),
+            work: UnitOfWork::new(Arc::new(service), sessions, Wake::default()),
             config,
             migrations,
             routes: Router::new(),
             tasks: Vec::new(),
+            health: Health::default(),
+            stop,
             shutdown,
             metrics,
         })
@@ -74,7 +85,9 @@ impl<S: Service> Program<S> {
     #[must_use]
     pub fn outside(mut self, outside: impl Outside<S::Command>, policy: RetryPolicy) -> Self {
         let (work, shutdown) = (self.work.clone(), self.shutdown.clone());
-        self.tasks.push(Box::pin(attempts::run(work, Arc::new(outside), policy, shutdown)));
+        let progress = self.watch("attempts", Duration::ZERO);
+        let calling = attempts::run_watched(work, Arc::new(outside), policy, progress, shutdown);
+        self.tasks.push(("attempts", Box::pin(calling)));
         self
     }
 
@@ -82,39 +95,76 @@ impl<S: Service> Program<S> {
     #[must_use]
     pub fn deadlines(mut self, deadlines: impl Deadlines<S::Command>, period: Duration) -> Self {
         let (work, shutdown) = (self.work.clone(), self.shutdown.clone());
-        self.tasks.push(Box::pin(timer::run(work, deadlines, period, shutdown)));
+        let progress = self.watch("timer", period);
+        self.tasks.push(("timer", Box::pin(timer::run(work, deadlines, period, progress, shutdown))));
         self
     }
 
-    /// Runs until SIGTERM or SIGINT. Waits for a database or a broker that is not there yet.
-    pub async fn run(self) -> anyhow::Result<()> {
-        let Program { config, work, migrations, routes, tasks, shutdown, metrics } = self;
-        let readiness = Readiness::default();
-        let server = tokio::spawn({
+    /// Watches a loop that pauses for at most `pause` between rounds. A round waits for the database a few times.
+    fn watch(&self, name: &'static str, pause: Duration) -> Progress {
+        self.health.watch(name, pause + 3 * self.work.sessions().bound())
+    }
+
+    /// Runs until SIGTERM or SIGINT, and stops then within [`STOP_WITHIN`]. Waits for a database or a broker that is not
+    /// there yet.
+    ///
+    /// # Errors
+    /// A setting that would do harm, a port that is taken, a task that has failed, a consumer that Kafka has shut out.
+    pub async fn run(mut self) -> anyhow::Result<()> {
+        let mut tasks = Tasks::default();
+        let (stop, shutdown) = (self.stop.clone(), self.shutdown.clone());
+        let sessions = self.work.sessions().clone();
+        if let Err(error) = self.go(&mut tasks).await {
+            stop.now();
+            if let Err(error) = tasks.finish(STOP_AFTER_FAILURE).await {
+                tracing::warn!(error = %format!("{error:#}"), "not stopped in order");
+            }
+            return Err(error);
+        }
+        debug_assert!(shutdown.is_requested());
+        tasks.finish(STOP_WITHIN).await?;
+        sessions.close().await;
+        tracing::info!(service = S::NAME, "stopped");
+        Ok(())
+    }
+
+    /// Starts everything and returns when a shutdown has been requested.
+    async fn go(&mut self, tasks: &mut Tasks) -> anyhow::Result<()> {
+        let (config, work, shutdown) = (self.config.clone(), self.work.clone(), self.shutdown.clone());
+        let consuming = self.health.watch("consumer", consumer::POLL + 3 * work.sessions().bound());
+        tasks.spawn("the HTTP server", {
             let (http, shutdown) = (config.http.clone(), shutdown.clone());
-            let routes = ops::routes(readiness.clone(), metrics).merge(routes);
+            let routes = ops::routes(self.health.clone(), self.metrics.clone()).merge(std::mem::take(&mut self.routes));
             async move { ops::serve(&http, routes, shutdown).await }
         });
 
-        let pool = work.pool().clone();
-        let ready = prepare::<S>(&config, &pool, migrations);
-        match until_done(ready, &shutdown).await {
-            None => return server.await?,
+        tokio::select! {
             // Never refused for what may pass.
-            Some(prepared) => prepared?,
+            prepared = prepare::<S>(&config, work.sessions(), self.migrations, &consuming) => prepared?,
+            failure = tasks.failed(&shutdown) => return Err(failure),
+            () = shutdown.requested() => return Ok(()),
         }
-        let mut background = JoinSet::new();
-        background.spawn(upkeep::run(pool.clone(), Retention::from(&config), shutdown.clone()));
-        background.spawn(wake::notify_relay(work.wake().clone(), pool.clone(), shutdown.clone()));
-        for task in tasks {
-            background.spawn(task);
+        let pool = work.pool().clone();
+        let endless = |task: Task| async move {
+            task.await;
+            Ok(())
+        };
+        let upkeep = upkeep::run(pool, Retention::from(&config), shutdown.clone());
+        tasks.spawn("upkeep", endless(Box::pin(upkeep)));
+        let (wake, progress) = (work.wake().clone(), self.watch("wake", wake::IDLE));
+        let waking = wake::notify_relay(wake, work.sessions().clone(), progress, shutdown.clone());
+        tasks.spawn("waking the relay", endless(Box::pin(waking)));
+        for (name, task) in self.tasks.drain(..) {
+            tasks.spawn(name, endless(task));
         }
-
         let dead_letters = DeadLetters::new(config.kafka.producer(S::NAME), S::NAME, shutdown.clone());
-        background.spawn(parked::run(work.clone(), dead_letters.clone(), shutdown.clone()));
-        let consumer = Consumer::new(&config, work, dead_letters, readiness.clone(), shutdown.clone())?;
+        let progress = self.watch("parked work", parked::LOOK);
+        let parked = parked::run(work.clone(), dead_letters.clone(), progress, shutdown.clone());
+        tasks.spawn("parked work", endless(Box::pin(parked)));
+
+        let consumer = Consumer::new(&config, work, dead_letters, consuming, shutdown.clone())?;
         tracing::info!(service = S::NAME, "consuming");
-        let (ended, consuming) = tokio::sync::oneshot::channel();
+        let (ended, consumed) = tokio::sync::oneshot::channel();
         std::thread::Builder::new()
             .name("consumer".into())
             .spawn(move || {
@@ -122,28 +172,32 @@ impl<S: Service> Program<S> {
                 let _ = ended.send(consumer.run());
             })
             .context("starting the consumer's thread")?;
+        // Without a message it has panicked.
+        tasks.spawn("the consumer", async move { consumed.await.context("its thread has died")? });
 
-        // The consumer ends well only on shutdown; without a message it has panicked.
-        let consumed = consuming.await;
-        readiness.set(false);
-        consumed.context("the consumer's thread has died")??;
-        while background.join_next().await.is_some() {}
-        pool.close().await;
-        tracing::info!(service = S::NAME, "stopped");
-        server.await?
+        tokio::select! {
+            failure = tasks.failed(&shutdown) => Err(failure),
+            () = shutdown.requested() => Ok(()),
+        }
     }
 }
 
 /// Everything that must be there before the first event: tables, partitions, topics. Waits for what is not there yet; an
 /// error is a setting that would do harm.
-async fn prepare<S: Service>(config: &Config, pool: &PgPool, migrations: &Migrator) -> anyhow::Result<()> {
+async fn prepare<S: Service>(
+    config: &Config,
+    sessions: &Sessions,
+    migrations: &Migrator,
+    progress: &Progress,
+) -> anyhow::Result<()> {
     let topics = topics::needed_by(&S::table());
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
     loop {
-        match prepare_once::<S>(config, pool, migrations, &topics).await {
+        match prepare_once::<S>(config, sessions, migrations, &topics).await {
             Ok(memory) => return accept::<S>(config, memory),
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), "not ready yet; trying again");
+                progress.waiting(format!("not started: {error:#}"));
                 tokio::time::sleep(backoff.delay()).await;
             }
         }
@@ -152,13 +206,17 @@ async fn prepare<S: Service>(config: &Config, pool: &PgPool, migrations: &Migrat
 
 async fn prepare_once<S: Service>(
     config: &Config,
-    pool: &PgPool,
+    sessions: &Sessions,
     migrations: &Migrator,
     topics: &[String],
 ) -> anyhow::Result<Verdict> {
-    migrate(pool, migrations).await?;
+    let pool = sessions.pool();
+    if !sessions.bounded(migration::is_done(pool, migrations)).await.context("looking for migrations")? {
+        let migrating = async { migrate(pool, migrations).await.map_err(migration::Failed::Migration) };
+        sessions.bounded_by(migration::BOUND, migrating).await?;
+    }
     // Without a partition of its day a row goes into the default partition: nothing to wait for.
-    upkeep::round(pool, Retention::from(config), Utc::now()).await;
+    let _ = tokio::time::timeout(UPKEEP_WITHIN, upkeep::round(pool, Retention::from(config), Utc::now())).await;
     topics::ensure(&config.kafka, S::NAME, topics).await?;
     memory::compare(&config.kafka, S::NAME, &S::table().topics(), config.inbox_retention_hours).await
 }
@@ -178,19 +236,4 @@ fn accept<S: Service>(config: &Config, memory: Verdict) -> anyhow::Result<()> {
         Verdict::TooShort(why) => anyhow::bail!(why),
     }
     Ok(())
-}
-
-/// Brings a service's database up to date: the kit's tables first (versions below 1000), then its own.
-pub async fn migrate(pool: &PgPool, migrations: &Migrator) -> anyhow::Result<()> {
-    // Both keep their versions in one table, so each finds versions there that are not its own.
-    sqlx::migrate!("./migrations").set_ignore_missing(true).run(pool).await.context("migrating the kit's tables")?;
-    let mut own = Migrator { migrations: migrations.migrations.clone(), ..Migrator::DEFAULT };
-    own.set_ignore_missing(true).run(pool).await.context("migrating the service's tables")
-}
-
-async fn until_done<T>(work: impl Future<Output = T>, shutdown: &Shutdown) -> Option<T> {
-    tokio::select! {
-        done = work => Some(done),
-        () = shutdown.requested() => None,
-    }
 }

@@ -1,5 +1,7 @@
 //! Stopping cleanly: SIGTERM or SIGINT asks, everyone finishes what is begun.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -11,8 +13,8 @@ use tokio::{
 pub struct Shutdown(watch::Receiver<bool>);
 
 /// Asks everyone who holds a [`Shutdown`] to stop.
-#[derive(Debug)]
-pub struct Stop(watch::Sender<bool>);
+#[derive(Debug, Clone)]
+pub struct Stop(Arc<watch::Sender<bool>>);
 
 impl Stop {
     pub fn now(&self) {
@@ -24,12 +26,18 @@ impl Shutdown {
     /// A shutdown that somebody else requests.
     pub fn by_hand() -> (Stop, Shutdown) {
         let (sender, receiver) = watch::channel(false);
-        (Stop(sender), Shutdown(receiver))
+        (Stop(Arc::new(sender)), Shutdown(receiver))
     }
 
     /// A shutdown that SIGTERM or SIGINT requests.
     pub fn on_signals() -> anyhow::Result<Shutdown> {
+        Self::on_signals_or_by_hand().map(|(_, shutdown)| shutdown)
+    }
+
+    /// A shutdown that SIGTERM or SIGINT requests, or the program itself.
+    pub fn on_signals_or_by_hand() -> anyhow::Result<(Stop, Shutdown)> {
         let (stop, shutdown) = Self::by_hand();
+        let by_hand = stop.clone();
         let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
         tokio::spawn(async move {
@@ -39,7 +47,7 @@ impl Shutdown {
             // Keep the channel open: whoever asks later must still hear it.
             std::future::pending::<()>().await;
         });
-        Ok(shutdown)
+        Ok((by_hand, shutdown))
     }
 
     pub fn is_requested(&self) -> bool {

@@ -33,6 +33,8 @@ pub enum Remedy {
     Again,
     /// The same again, when the database is better.
     Later,
+    /// The same again; if it stays, the batch may be too large or one of its events the cause. Halved, and parked at last.
+    Suspect,
     /// Never: the event that causes it has to be put aside.
     Park,
 }
@@ -45,6 +47,11 @@ impl StoreError {
             StoreError::Sql(error) => remedy_of_sql(error),
         }
     }
+
+    /// Whether somebody else holds a lock that was waited for.
+    pub fn is_lock(&self) -> bool {
+        matches!(self, StoreError::Sql(error) if error.as_database_error().and_then(|error| error.code()).as_deref() == Some("55P03"))
+    }
 }
 
 fn remedy_of_sql(error: &sqlx::Error) -> Remedy {
@@ -54,6 +61,8 @@ fn remedy_of_sql(error: &sqlx::Error) -> Remedy {
             None => Remedy::Later,
         },
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => Remedy::Park,
+        // No answer in time: the line, the server, or a batch that takes too long.
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => Remedy::Suspect,
         sqlx::Error::ColumnNotFound(_)
         | sqlx::Error::ColumnIndexOutOfBounds { .. }
         | sqlx::Error::TypeNotFound { .. } => Remedy::Park,
@@ -65,8 +74,11 @@ fn remedy_of_sql(error: &sqlx::Error) -> Remedy {
 /// By the two-digit class of PostgreSQL's error codes (its appendix A).
 fn remedy_of_sqlstate(code: &str) -> Remedy {
     match code {
-        // serialization failure, deadlock, lock not available
-        "40001" | "40P01" | "55P03" => Remedy::Again,
+        // serialization failure, deadlock
+        "40001" | "40P01" => Remedy::Again,
+        // lock not available, statement cancelled or too slow, idle too long within the transaction, transaction too slow,
+        // out of memory, corrupt page, corrupt index
+        "55P03" | "57014" | "25P03" | "25P04" | "53200" | "XX001" | "XX002" => Remedy::Suspect,
         _ => match code.get(..2) {
             // data exception, integrity constraint violation, plpgsql raise, program limit exceeded (row too big)
             Some("22" | "23" | "P0" | "54") => Remedy::Park,
@@ -112,10 +124,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_the_event_are_parked_and_errors_of_the_world_are_waited_out() {
+    fn errors_of_the_event_are_parked_errors_of_the_world_waited_out_and_what_may_be_either_is_suspected() {
         for (code, remedy) in [
             ("40P01", Remedy::Again),
             ("40001", Remedy::Again),
+            ("55P03", Remedy::Suspect),
+            ("57014", Remedy::Suspect),
+            ("53200", Remedy::Suspect),
+            ("XX001", Remedy::Suspect),
             ("23514", Remedy::Park),
             ("22003", Remedy::Park),
             ("22P05", Remedy::Park),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use chrono::Utc;
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, PgPool};
 
 use crate::{
     admission::{self, Admission},
@@ -19,6 +19,7 @@ use crate::{
     outbox::{self, Outgoing},
     says::Says,
     service::Service,
+    sessions::{Session, Sessions},
     store::{Remedy, StoreError},
     trace_context,
     wake::Wake,
@@ -27,7 +28,8 @@ use crate::{
 /// A batch that has been written and not committed.
 #[must_use = "without a commit nothing has happened"]
 pub struct Staged {
-    transaction: Transaction<'static, Postgres>,
+    transaction: Session,
+    sessions: Sessions,
     outcomes: Vec<Outcome>,
     journal: Journal,
     wake: Wake,
@@ -46,7 +48,7 @@ impl Staged {
 
     /// Makes it happen, and wakes the relay and the attempts' worker.
     pub async fn commit(self) -> Result<Vec<Outcome>, StoreError> {
-        self.transaction.commit().await?;
+        self.sessions.bounded(self.transaction.commit()).await?;
         self.journal.write(&self.outcomes);
         let decided = || {
             self.outcomes.iter().filter_map(|outcome| match outcome {
@@ -67,28 +69,35 @@ impl Staged {
 /// The way to change something in a service's database.
 pub struct UnitOfWork<S> {
     service: Arc<S>,
-    pool: PgPool,
+    sessions: Sessions,
     wake: Wake,
 }
 
 impl<S> Clone for UnitOfWork<S> {
     fn clone(&self) -> Self {
-        UnitOfWork { service: self.service.clone(), pool: self.pool.clone(), wake: self.wake.clone() }
+        UnitOfWork { service: self.service.clone(), sessions: self.sessions.clone(), wake: self.wake.clone() }
     }
 }
 
 impl<S: Service> UnitOfWork<S> {
-    pub fn new(service: Arc<S>, pool: PgPool, wake: Wake) -> Self {
-        UnitOfWork { service, pool, wake }
+    /// `sessions` are [`Sessions`], or a pool that somebody else has made.
+    pub fn new(service: Arc<S>, sessions: impl Into<Sessions>, wake: Wake) -> Self {
+        UnitOfWork { service, sessions: sessions.into(), wake }
     }
 
     /// The same, over connections of the caller's own.
-    pub(crate) fn over(&self, pool: PgPool) -> Self {
-        UnitOfWork { pool, ..self.clone() }
+    pub(crate) fn over(&self, sessions: Sessions) -> Self {
+        UnitOfWork { sessions, ..self.clone() }
     }
 
+    /// For single statements; bound them by [`sessions`](Self::sessions).
     pub fn pool(&self) -> &PgPool {
-        &self.pool
+        self.sessions.pool()
+    }
+
+    /// The way to the database, with bounds.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     pub(crate) fn wake(&self) -> &Wake {
@@ -96,10 +105,18 @@ impl<S: Service> UnitOfWork<S> {
     }
 
     /// Decides upon a batch and writes all that follows, but does not commit.
+    ///
+    /// # Errors
+    /// Nothing of the batch has happened then. Where the database did not answer in time, its connections are replaced.
     pub async fn stage(&self, batch: &[Incoming<S::Command>]) -> Result<Staged, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let outcomes = self.work(&mut transaction, batch).await?;
-        Ok(Staged { transaction, outcomes, journal: Journal::of::<S>(batch), wake: self.wake.clone() })
+        let staged = async {
+            let mut transaction = self.sessions.begin().await?;
+            let outcomes = self.work(&mut transaction, batch).await?;
+            Ok::<_, StoreError>((transaction, outcomes))
+        };
+        let (transaction, outcomes) = self.sessions.bounded(staged).await?;
+        let (sessions, wake) = (self.sessions.clone(), self.wake.clone());
+        Ok(Staged { transaction, sessions, outcomes, journal: Journal::of::<S>(batch), wake })
     }
 
     /// Carries out a command of a person or a deadline, and says what was decided.

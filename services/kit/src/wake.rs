@@ -2,10 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::PgPool;
 use tokio::sync::Notify;
 
-use crate::shutdown::Shutdown;
+use crate::{health::Progress, sessions::Sessions, shutdown::Shutdown};
+
+/// Longest time between two marks of progress while there is nothing to pass on.
+pub(crate) const IDLE: Duration = Duration::from_secs(2);
 
 /// Told after every commit that left work for others; cheap to clone. Several calls before the first has been heard are one.
 #[derive(Debug, Clone, Default)]
@@ -33,16 +35,25 @@ impl Wake {
 /// Passes wake-ups on to the relay, until shutdown. A NOTIFY within a handler's transaction would make all commits of the
 /// server wait for one another; in a transaction of its own, and at most one at a time, it costs nothing. A lost one does
 /// no harm: the relay also looks by itself.
-pub async fn notify_relay(wake: Wake, pool: PgPool, shutdown: Shutdown) {
+pub async fn notify_relay(wake: Wake, sessions: Sessions, progress: Progress, shutdown: Shutdown) {
     loop {
         tokio::select! {
             () = wake.relay.notified() => {}
+            () = tokio::time::sleep(IDLE) => {
+                progress.round();
+                continue;
+            }
             () = shutdown.requested() => return,
         }
-        if let Err(error) = sqlx::query("notify outbox").execute(&pool).await {
-            tracing::debug!(%error, "could not wake the relay; it will look by itself");
-            if !shutdown.sleep(Duration::from_millis(200)).await {
-                return;
+        let notify = async { sqlx::raw_sql("notify outbox").execute(&mut *sessions.acquire().await?).await };
+        match sessions.bounded(notify).await {
+            Ok(_) => progress.round(),
+            Err(error) => {
+                tracing::debug!(%error, "could not wake the relay; it will look by itself");
+                progress.waiting(format!("the relay cannot be woken: {error}"));
+                if !shutdown.sleep(Duration::from_millis(200)).await {
+                    return;
+                }
             }
         }
     }

@@ -17,9 +17,11 @@ struct Args {
     retry: RetryPolicy,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+fn main() -> anyhow::Result<()> {
+    kit::main(run(Args::parse()))
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
     let service = Notification::new(&args.post.mail_domain);
     let program = kit::Program::new(service, args.kit, &MIGRATIONS)?;
     program.outside(Post::new(args.post)?, args.retry).run().await

@@ -15,12 +15,13 @@ pub struct Overdue;
 impl Deadlines<Command> for Overdue {
     const WHAT: &'static str = DEADLINE_PASSED;
 
-    async fn due(&self, pool: &PgPool) -> sqlx::Result<Vec<Command>> {
+    async fn due(&self, pool: &PgPool, aside: &[OrderId]) -> sqlx::Result<Vec<Command>> {
         // By our clock, which has set the deadlines and will decide about them.
         let overdue: Vec<Uuid> = sqlx::query_scalar(
-            "select id from orders where status = 'PENDING' and deadline <= $1 order by deadline limit 500",
+            "select id from orders where status = 'PENDING' and deadline <= $1 and id <> all($2) order by deadline limit 500",
         )
         .bind(Utc::now())
+        .bind(aside.iter().map(|order| order.0).collect::<Vec<_>>())
         .fetch_all(pool)
         .await?;
         Ok(overdue.into_iter().map(|id| Command::TimeOut(OrderId(id))).collect())

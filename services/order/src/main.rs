@@ -17,9 +17,11 @@ struct Args {
     order_deadline_check_ms: u64,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+fn main() -> anyhow::Result<()> {
+    kit::main(run(Args::parse()))
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
     let orders = Orders { timeout: Duration::from_secs(args.order_timeout_seconds) };
     let program = kit::Program::new(orders, args.kit, &MIGRATIONS)?;
     let routes = api::routes(program.work());

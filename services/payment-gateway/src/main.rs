@@ -23,9 +23,11 @@ struct Args {
     ledger_file: Option<PathBuf>,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+fn main() -> anyhow::Result<()> {
+    kit::main(run(Args::parse()))
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
     let metrics = telemetry::init()?;
     let shutdown = Shutdown::on_signals()?;
 

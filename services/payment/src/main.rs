@@ -17,9 +17,11 @@ struct Args {
     retries: RetryPolicy,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+fn main() -> anyhow::Result<()> {
+    kit::main(run(Args::parse()))
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
     let gateway = Gateway::new(&args.gateway)?;
     kit::Program::new(Payment, args.kit, &MIGRATIONS)?.outside(gateway, args.retries).run().await
 }

@@ -6,6 +6,7 @@ use anyhow::ensure;
 use events::Publisher;
 use futures::future::try_join_all;
 use kit::{
+    health::Progress,
     shutdown::Shutdown,
     wake::{self, Wake},
 };
@@ -29,7 +30,8 @@ pub(super) async fn measure(ground: &Ground, relay: &RelayProcess, rate: u32, ti
     let accounts = ground.pool(Database::Accounts, WRITERS + 1)?;
     let wake = Wake::default();
     let (stop, shutdown) = Shutdown::by_hand();
-    let waking = tokio::spawn(wake::notify_relay(wake.clone(), accounts.clone(), shutdown));
+    let waking =
+        tokio::spawn(wake::notify_relay(wake.clone(), accounts.clone().into(), Progress::unwatched(), shutdown));
     let meter = Processes::named([("relay", relay.pid()?)]).meter();
     tally.begin();
     try_join_all((0..WRITERS).map(|writer| write(&accounts, &wake, &tally, rate, writer))).await?;

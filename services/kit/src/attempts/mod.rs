@@ -18,6 +18,7 @@ use uuid::Uuid;
 pub use policy::{Next, RetryPolicy};
 pub use store::{settle, write};
 pub use worker::run;
+pub(crate) use worker::run_watched;
 
 /// A call that is due.
 #[derive(Debug, Clone, PartialEq)]

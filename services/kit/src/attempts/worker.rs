@@ -11,10 +11,12 @@ use crate::{
     backoff::Backoff,
     carry::{Exceptions, carry},
     crash,
+    health::Progress,
     incoming::{Incoming, Origin, Outcome},
     service::Service,
     shutdown::Shutdown,
     store::StoreError,
+    throttle::Throttle,
     unit_of_work::UnitOfWork,
 };
 
@@ -36,28 +38,42 @@ pub async fn run<S: Service, O: Outside<S::Command>>(
     policy: RetryPolicy,
     shutdown: Shutdown,
 ) {
+    run_watched(work, outside, policy, Progress::unwatched(), shutdown).await;
+}
+
+/// As [`run`], and marks its progress.
+pub(crate) async fn run_watched<S: Service, O: Outside<S::Command>>(
+    work: UnitOfWork<S>,
+    outside: Arc<O>,
+    policy: RetryPolicy,
+    progress: Progress,
+    shutdown: Shutdown,
+) {
+    let throttle = Throttle::new(progress);
     let mut calls: Calls<S::Command> = JoinSet::new();
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     loop {
         let wait = match claim(&work, &outside, &mut calls).await {
             Ok(wait) => {
                 backoff.reset();
+                throttle.progress.round();
                 wait
             }
             Err(error) => {
                 tracing::warn!(%error, "attempts cannot be claimed; trying again");
+                throttle.progress.waiting(format!("attempts cannot be claimed: {error}"));
                 backoff.delay()
             }
         };
         tokio::select! {
-            Some(first) = calls.join_next() => conclude(&work, &outside, &policy, first, &mut calls, &shutdown).await,
+            Some(first) = calls.join_next() => conclude(&work, &outside, &policy, first, &mut calls, &throttle, &shutdown).await,
             () = work.wake().attempts_called() => {}
             () = tokio::time::sleep(wait) => {}
             () = shutdown.requested() => break,
         }
     }
     while let Some(first) = calls.join_next().await {
-        conclude(&work, &outside, &policy, first, &mut calls, &shutdown).await;
+        conclude(&work, &outside, &policy, first, &mut calls, &throttle, &shutdown).await;
     }
 }
 
@@ -71,8 +87,9 @@ async fn claim<S: Service, O: Outside<S::Command>>(
     if free == 0 {
         return Ok(LOOK);
     }
-    let mut db = work.pool().acquire().await?;
-    let claimed = store::claim(&mut db, free as i64, LEASE).await?;
+    let sessions = work.sessions();
+    let mut db = sessions.acquire().await?;
+    let claimed = sessions.bounded(store::claim(&mut db, free as i64, LEASE)).await?;
     for attempt in claimed {
         crash::point("attempts.claimed");
         let outside = outside.clone();
@@ -85,7 +102,7 @@ async fn claim<S: Service, O: Outside<S::Command>>(
     if calls.len() >= CALLS {
         return Ok(LOOK);
     }
-    let due = store::next_due(&mut db).await?;
+    let due = sessions.bounded(store::next_due(&mut db)).await?;
     Ok(due.map_or(LOOK, |due| (due - Utc::now()).to_std().unwrap_or_default()).clamp(Duration::from_millis(5), LOOK))
 }
 
@@ -96,6 +113,7 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
     policy: &RetryPolicy,
     first: Result<(Attempt, Answer<S::Command>), tokio::task::JoinError>,
     calls: &mut Calls<S::Command>,
+    throttle: &Throttle,
     shutdown: &Shutdown,
 ) {
     let linger = tokio::time::Instant::now() + LINGER;
@@ -125,7 +143,7 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
         return;
     }
     let aside = Aside { work, answered: &answered };
-    if carry(work, &answered, &aside, shutdown).await {
+    if carry(work, &answered, &aside, throttle, shutdown).await {
         crash::point("attempts.settled");
     }
 }
@@ -191,9 +209,11 @@ async fn postpone<S: Service>(
     counts: bool,
     why: &str,
 ) -> sqlx::Result<()> {
-    store::postpone(&mut *work.pool().acquire().await?, id, delay, counts, why).await
+    let sessions = work.sessions();
+    sessions.bounded(async { store::postpone(&mut *sessions.acquire().await?, id, delay, counts, why).await }).await
 }
 
 async fn park<S: Service>(work: &UnitOfWork<S>, id: uuid::Uuid, why: &str) -> sqlx::Result<()> {
-    store::park(&mut *work.pool().acquire().await?, id, why).await
+    let sessions = work.sessions();
+    sessions.bounded(async { store::park(&mut *sessions.acquire().await?, id, why).await }).await
 }

@@ -24,4 +24,4 @@ mod shelf;
 mod worker;
 
 pub(crate) use shelf::{park, park_again, queue, settle, waiting_orders};
-pub(crate) use worker::run;
+pub(crate) use worker::{LOOK, run};

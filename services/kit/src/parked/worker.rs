@@ -9,30 +9,45 @@ use crate::{
     aside::Aside,
     carry::carry,
     dead_letter::DeadLetters,
+    health::Progress,
     incoming::{Incoming, Origin},
     reading,
     record::Record,
     service::Service,
     shutdown::Shutdown,
     table::Table,
+    throttle::Throttle,
     unit_of_work::UnitOfWork,
 };
 
 /// How often the worker looks: people are not in a hurry.
-const LOOK: Duration = Duration::from_secs(1);
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
 /// Orders that are tried again in one batch.
 const BATCH: i64 = 200;
 
 /// Tries what is due until shutdown, and keeps the gauges of parked work.
-pub(crate) async fn run<S: Service>(work: UnitOfWork<S>, dead_letters: DeadLetters, shutdown: Shutdown) {
+pub(crate) async fn run<S: Service>(
+    work: UnitOfWork<S>,
+    dead_letters: DeadLetters,
+    progress: Progress,
+    shutdown: Shutdown,
+) {
     let table = S::table();
+    let throttle = Throttle::new(progress);
     loop {
-        match step(&work, &table, &dead_letters, &shutdown).await {
-            Ok(0) => {}
-            Ok(_) => continue,
-            Err(error) => tracing::warn!(%error, "parked events are not looked after; trying again"),
+        match step(&work, &table, &dead_letters, &throttle, &shutdown).await {
+            Ok(tried) => {
+                throttle.progress.round();
+                if tried > 0 {
+                    continue;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "parked events are not looked after; trying again");
+                throttle.progress.waiting(format!("parked events cannot be read: {error}"));
+            }
         }
-        if let Ok(waiting) = shelf::waiting(work.pool()).await {
+        if let Ok(waiting) = work.sessions().bounded(shelf::waiting(work.pool())).await {
             metrics::gauge!("events_parked", "service" => S::NAME).set(waiting.events as f64);
             metrics::gauge!("attempts_parked", "service" => S::NAME).set(waiting.attempts as f64);
         }
@@ -47,9 +62,11 @@ async fn step<S: Service>(
     work: &UnitOfWork<S>,
     table: &Table<S::Command>,
     dead_letters: &DeadLetters,
+    throttle: &Throttle,
     shutdown: &Shutdown,
 ) -> anyhow::Result<usize> {
-    let due = shelf::due(work.pool(), BATCH).await?;
+    let sessions = work.sessions();
+    let due = sessions.bounded(shelf::due(sessions.pool(), BATCH)).await?;
     let count = due.len();
     let (mut batch, mut records): (Vec<Incoming<S::Command>>, Vec<Record>) = (Vec::new(), Vec::new());
     for Due { id, record } in due {
@@ -58,11 +75,11 @@ async fn step<S: Service>(
                 batch.push(incoming);
                 records.push(record);
             }
-            Err(why) => shelf::park_again(work.pool(), id, &why).await?,
+            Err(why) => sessions.bounded(shelf::park_again(sessions.pool(), id, &why)).await?,
         }
     }
-    let aside = Aside::<S> { pool: work.pool(), dead_letters, batch: &batch, records: &records, shutdown };
-    let carried = batch.is_empty() || carry(work, &batch, &aside, shutdown).await;
+    let aside = Aside::<S> { sessions, dead_letters, batch: &batch, records: &records, shutdown };
+    let carried = batch.is_empty() || carry(work, &batch, &aside, throttle, shutdown).await;
     Ok(if carried { count } else { 0 })
 }
 

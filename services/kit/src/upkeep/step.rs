@@ -68,7 +68,10 @@ async fn in_transaction<T: Send>(pool: &PgPool, alone: bool, work: &impl Work<T>
     let mut connection = pool.acquire().await?;
     let whole = async {
         let mut transaction = connection.begin().await?;
-        sqlx::query("select set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)")
+        // A setting that servers before 17 do not know; a step as a whole is bounded here.
+        let whole = "(select set_config(name, '0', true) from pg_settings where name = 'transaction_timeout')";
+        let bounds = "set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)";
+        sqlx::query(sqlx::AssertSqlSafe(format!("select {bounds}, {whole}")))
             .bind(LOCK_TIMEOUT_MS.to_string())
             .bind(STATEMENT_TIMEOUT_MS.to_string())
             .execute(&mut *transaction)

@@ -1,11 +1,13 @@
 //! The kit under a toy service, against a real Postgres and a real Kafka.
 
 mod batches;
+mod line;
 mod memory;
 mod outside;
 mod partitions;
 mod program;
 mod severed;
+mod silent;
 mod topics;
 mod toy;
 mod upkeep;

@@ -73,7 +73,7 @@ async fn carry(client: TcpStream, server: TcpStream, cuts: Arc<AtomicU32>) {
     let asks = async {
         let mut bytes = [0; 8192];
         while let Ok(length @ 1..) = from_client.read(&mut bytes).await {
-            let is_commit = bytes[..length].windows(6).any(|window| window == b"COMMIT");
+            let is_commit = bytes[..length].windows(6).any(|window| window == b"commit");
             let counted = |left: u32| left.checked_sub(1);
             if is_commit && cuts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted).is_ok() {
                 severed.store(true, Ordering::SeqCst);

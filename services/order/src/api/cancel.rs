@@ -36,7 +36,7 @@ pub(super) async fn cancel(
     if says.ignored.is_none() {
         return Ok(accepted(order_id, Status::Cancelling));
     }
-    let status = store::status(&mut *work.pool().acquire().await?, order_id).await?;
+    let status = store::status(work.sessions(), order_id).await?;
     match status {
         Some(status @ (Status::Cancelling | Status::Cancelled)) => Ok(accepted(order_id, status)),
         Some(status @ (Status::Completed | Status::Rejected)) => Err(Problem::ended(order_id, status)),

@@ -69,11 +69,15 @@ pub(super) async fn look(
     State(work): State<UnitOfWork<Orders>>,
     Named(order_id): Named,
 ) -> Result<Json<View>, Problem> {
-    let mut db = work.pool().acquire().await?;
-    let dated = store::find(&mut db, order_id).await?.ok_or_else(|| Problem::unknown(order_id))?;
-    // Read second, so it may be ahead of the status but never lacks what led to it.
-    let timeline = store::timeline(&mut db, order_id).await?;
-    Ok(Json(View::new(dated, timeline)))
+    let sessions = work.sessions();
+    let looking = async {
+        let mut db = sessions.acquire().await?;
+        let dated = store::find(&mut db, order_id).await?.ok_or_else(|| Problem::unknown(order_id))?;
+        // Read second, so it may be ahead of the status but never lacks what led to it.
+        let timeline = store::timeline(&mut db, order_id).await?;
+        Ok(Json(View::new(dated, timeline)))
+    };
+    sessions.bounded(looking).await
 }
 
 impl View {

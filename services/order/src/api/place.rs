@@ -81,7 +81,7 @@ pub(super) async fn place(
         return Err(Problem::refused(why));
     }
     // Read rather than concluded from what was said: a request that came before has gone further since.
-    let status = store::status(&mut *work.pool().acquire().await?, order_id).await?;
+    let status = store::status(work.sessions(), order_id).await?;
     let status = status.ok_or_else(|| Problem::unknown(order_id))?;
     Ok((AppendHeaders([(LOCATION, format!("/orders/{order_id}"))]), accepted(order_id, status)))
 }

@@ -74,7 +74,7 @@ impl From<JsonRejection> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error.remedy() {
-            Remedy::Again | Remedy::Later => {
+            Remedy::Again | Remedy::Later | Remedy::Suspect => {
                 tracing::warn!(%error, "a request is answered with 503: the database does not take it");
                 let detail = "the same request will do, under the same idempotency key";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again in a moment", detail)

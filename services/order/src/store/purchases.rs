@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use events::{Order, OrderId, Reason};
 use kit::{
     Rows, StoreError,
+    sessions::Sessions,
     store::{all_inserted, parse},
 };
 use sqlx::{PgConnection, types::Json};
@@ -71,9 +72,9 @@ pub(crate) async fn find(db: &mut PgConnection, order_id: OrderId) -> Result<Opt
 }
 
 /// An order's status; none if there is no such order.
-pub(crate) async fn status(db: &mut PgConnection, order_id: OrderId) -> Result<Option<Status>, StoreError> {
-    let status: Option<String> =
-        sqlx::query_scalar("select status from orders where id = $1").bind(order_id.0).fetch_optional(db).await?;
+pub(crate) async fn status(sessions: &Sessions, order_id: OrderId) -> Result<Option<Status>, StoreError> {
+    let asking = sqlx::query_scalar("select status from orders where id = $1").bind(order_id.0);
+    let status: Option<String> = sessions.bounded(asking.fetch_optional(sessions.pool())).await?;
     status.map(|status| parse("orders", order_id, &status)).transpose()
 }
 

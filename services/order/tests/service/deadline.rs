@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kit::timer;
+use kit::timer::Timer;
 use order::{Command, Door, Orders, Overdue, Placement};
 
 use crate::{client::shop, store::request};
@@ -22,9 +22,9 @@ async fn an_overdue_order_is_timed_out_once_and_a_younger_one_is_not() {
     };
     let overdue = place(Orders { timeout: Duration::ZERO }).await;
     let young = place(Orders::default()).await;
-    let work = db.work(Orders::default());
-    assert_eq!(timer::step(&work, &Overdue).await.expect("looked"), 1);
-    assert_eq!(timer::step(&work, &Overdue).await.expect("looked"), 0);
+    let mut timer = Timer::new(db.work(Orders::default()), Overdue);
+    assert_eq!(timer.step().await.expect("looked"), 1);
+    assert_eq!(timer.step().await.expect("looked"), 0);
     assert_eq!(db.said(overdue).await, ["OrderCreated", "OrderTimedOut"]);
     assert_eq!(db.said(young).await, ["OrderCreated"]);
 }

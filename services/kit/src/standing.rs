@@ -1,0 +1,150 @@
+//! A consumer's standing in its group: its partitions, and what keeps it from reading.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientContext,
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
+    error::KafkaError,
+    types::RDKafkaErrorCode,
+};
+
+/// Minimum interval between logged Kafka errors.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+/// Interval between questions for a topic that was missing.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+/// Bound for such a question, during which nothing is consumed.
+const ASK_WITHIN: Duration = Duration::from_secs(2);
+
+/// Hears of assignments and errors; the context of the consumer's client.
+#[derive(Debug, Default)]
+pub(crate) struct Standing(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Partitions at present; none before the first assignment and after all of it was taken away. A spare replica has been
+    /// assigned no partition, which is an assignment.
+    assigned: Option<usize>,
+    /// Error that a topic brought, and when its topics were last asked for.
+    unreadable: Option<(String, Instant)>,
+    /// Last time that trouble with Kafka was logged.
+    told: Option<Instant>,
+}
+
+impl Standing {
+    /// Reason why nothing can be read now.
+    pub(crate) fn hindrance(&self) -> Option<String> {
+        let state = self.lock();
+        match (&state.unreadable, state.assigned) {
+            (Some((why, _)), _) => Some(why.clone()),
+            (None, None) => Some("no partitions are assigned".to_owned()),
+            (None, Some(_)) => None,
+        }
+    }
+
+    /// Takes note of an error that a poll has brought.
+    pub(crate) fn failed(&self, error: KafkaError) {
+        if let KafkaError::MessageConsumption(
+            code @ (RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed),
+        ) = error
+        {
+            let why = format!("a topic cannot be read: {code}");
+            let mut state = self.lock();
+            if state.unreadable.is_none() {
+                tracing::error!(error = %code, "a topic cannot be read; waiting until it is there again and may be read");
+            }
+            state.unreadable = Some((why, Instant::now()));
+        } else {
+            self.error(error, "poll");
+        }
+    }
+
+    /// Asks, now and then, whether topics that could not be read can be read again.
+    pub(crate) fn look_again(&self, kafka: &BaseConsumer<Self>, topics: &[&str]) {
+        match &mut self.lock().unreadable {
+            Some((_, asked)) if asked.elapsed() >= ASK_EVERY => *asked = Instant::now(),
+            _ => return,
+        }
+        let is_there = |topic: &&str| {
+            kafka.fetch_metadata(Some(topic), ASK_WITHIN).is_ok_and(|metadata| {
+                metadata.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
+            })
+        };
+        if topics.iter().all(is_there) {
+            tracing::info!("every topic can be read again");
+            self.lock().unreadable = None;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An error after which the client reads nothing any more, and what to do about it.
+pub(crate) fn fatal(code: RDKafkaErrorCode, reason: &str) -> anyhow::Error {
+    let advice = match code {
+        RDKafkaErrorCode::FencedInstanceId => {
+            ": another process has joined with the same KAFKA_INSTANCE_ID; give each process one of its own"
+        }
+        _ => "; start the program again",
+    };
+    anyhow::anyhow!("Kafka has shut this consumer out for good ({code}, {reason}){advice}")
+}
+
+impl ClientContext for Standing {
+    /// While Kafka is away the client says so many times a second; once in a while is enough.
+    fn error(&self, error: KafkaError, reason: &str) {
+        let mut state = self.lock();
+        if state.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+            tracing::warn!(%error, reason, "Kafka");
+            state.told = Some(Instant::now());
+        }
+    }
+}
+
+impl ConsumerContext for Standing {
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        let mut state = self.lock();
+        match rebalance {
+            Rebalance::Assign(partitions) => {
+                tracing::info!(partitions = partitions.count(), "assigned");
+                state.assigned = Some(state.assigned.unwrap_or(0) + partitions.count());
+            }
+            Rebalance::Revoke(partitions) => {
+                tracing::info!(partitions = partitions.count(), "revoked");
+                state.assigned =
+                    state.assigned.and_then(|had| had.checked_sub(partitions.count())).filter(|left| *left > 0);
+            }
+            Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_that_cannot_be_read_is_a_hindrance_and_a_passing_error_is_none() {
+        let standing = Standing::default();
+        assert_eq!(standing.hindrance().as_deref(), Some("no partitions are assigned"));
+        standing.lock().assigned = Some(0);
+        standing.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::BrokerTransportFailure));
+        assert_eq!(standing.hindrance(), None);
+        standing.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition));
+        assert!(standing.hindrance().is_some_and(|why| why.contains("a topic cannot be read")));
+    }
+
+    #[test]
+    fn a_fenced_process_is_told_what_to_do() {
+        assert!(fatal(RDKafkaErrorCode::FencedInstanceId, "fenced").to_string().contains("KAFKA_INSTANCE_ID"));
+    }
+}
