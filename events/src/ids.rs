@@ -98,6 +98,11 @@ impl OrderId {
     }
 }
 
+/// How far ahead of its record's time a foreign id may be and still be taken for a time.
+const WINDOW_AHEAD_MS: u64 = 3_600_000;
+/// How far behind: an inbox remembers no shorter than topics keep, by default a week.
+const WINDOW_BEHIND_MS: u64 = 7 * 24 * 3_600_000;
+
 impl EventId {
     /// A new id, ordered by time.
     pub fn new() -> Self {
@@ -113,21 +118,47 @@ impl EventId {
         EventId(uuid::Builder::from_unix_timestamp_millis(timestamp_ms, &random).into_uuid())
     }
 
+    /// What an inbox remembers a foreign event by: its id and its source together, so that no two sources can use up each
+    /// other's ids. Up to an hour ahead of the record's time and a week behind it, it is a UUIDv7 of the id's own
+    /// millisecond and a hash. An id of another time (a clock gone wrong, or an attack on the inbox's partitions) is hashed
+    /// whole, as [`from_foreign`](Self::from_foreign) does with what is no UUIDv7. The same on every delivery of the record.
+    #[must_use]
+    pub fn of_source(self, source: &str, record_ms: u64) -> Self {
+        let Some(ms) = self.unix_ms() else { return self };
+        let digest = Sha256::new().chain_update(source).chain_update([0]).chain_update(self.0.as_bytes()).finalize();
+        let window = record_ms.saturating_sub(WINDOW_BEHIND_MS)..=record_ms.saturating_add(WINDOW_AHEAD_MS);
+        if window.contains(&ms) {
+            let mut random = [0; 10];
+            random.copy_from_slice(&digest[..10]);
+            EventId(uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid())
+        } else {
+            hashed(&digest)
+        }
+    }
+
+    /// Milliseconds since 1970 of a UUIDv7; none of any other.
+    fn unix_ms(self) -> Option<u64> {
+        let time = self.0.as_u128() >> 80;
+        (self.0.get_version_num() == 7).then_some(time as u64)
+    }
+
     /// Our id for a foreign `ce_id`. A UUIDv7 is taken as it is. Anything else is hashed, together with its source
     /// (CloudEvents: source and id together are unique), into a UUIDv8 that begins with `ff`: past every real time, so it
     /// never falls into a time partition of the inbox and is kept by its date of arrival instead.
     pub fn from_foreign(source: &str, id: &str) -> Self {
         match Uuid::parse_str(id) {
             Ok(uuid) if uuid.get_version_num() == 7 => EventId(uuid),
-            _ => {
-                let hash = Sha256::new().chain_update(source).chain_update([0]).chain_update(id).finalize();
-                let mut bytes = [0; 16];
-                bytes.copy_from_slice(&hash[..16]);
-                bytes[0] = 0xff;
-                EventId(Uuid::new_v8(bytes))
-            }
+            _ => hashed(&Sha256::new().chain_update(source).chain_update([0]).chain_update(id).finalize()),
         }
     }
+}
+
+/// A UUIDv8 that begins with `ff`.
+fn hashed(digest: &[u8]) -> EventId {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    bytes[0] = 0xff;
+    EventId(Uuid::new_v8(bytes))
 }
 
 impl Default for EventId {
@@ -175,6 +206,27 @@ mod tests {
         assert_ne!(hashed, EventId::from_foreign("/other", "order-17"));
         assert_eq!(hashed.0.get_version_num(), 8);
         assert_eq!(hashed.0.as_bytes()[0], 0xff);
+    }
+
+    #[test]
+    fn a_foreign_id_is_remembered_with_its_source_and_only_near_its_records_time_as_a_time() {
+        let id = EventId(uuid::Builder::from_unix_timestamp_millis(1_790_000_000_000, &[7; 10]).into_uuid());
+        let ms = 1_790_000_000_000_u64;
+        let (hour, day) = (3_600_000, 24 * 3_600_000);
+        for near in [ms, ms - hour, ms + day, ms + 7 * day] {
+            let remembered = id.of_source("/shop", near);
+            assert_eq!(remembered.unix_ms(), Some(ms), "{near}");
+            assert_ne!(remembered, id);
+            assert_ne!(remembered, id.of_source("/other", near));
+            assert_eq!(remembered, id.of_source("/shop", ms));
+        }
+        for far in [ms - hour - 1, ms - 3 * day, ms + 7 * day + 1, 0] {
+            let remembered = id.of_source("/shop", far);
+            assert_eq!((remembered.0.get_version_num(), remembered.0.as_bytes()[0]), (8, 0xff), "{far}");
+            assert_ne!(remembered, id.of_source("/other", far));
+        }
+        let hashed = EventId::from_foreign("/shop", "order-17");
+        assert_eq!(hashed.of_source("/shop", ms), hashed, "it has its source already");
     }
 
     #[test]

@@ -53,7 +53,7 @@ const ROUNDS: &[Round] = &[
     Round { programs: CONSUMERS, points: &[("batch.before-commit", &[1, 3])] },
     Round { programs: CONSUMERS, points: &[("consumer.before-offsets", &[1, 3])] },
     Round { programs: CONSUMERS, points: &[("consumer.after-offsets", &[1])] },
-    Round { programs: ORDER, points: &[("consumer.after-dead-letter", &[1, 2])] },
+    Round { programs: ORDER, points: &[("letters.published", &[1, 2])] },
     Round { programs: ORDER, points: &[("request.before-commit", &[1, 2]), ("request.after-commit", &[1, 2])] },
     // In one round: who dies with a call claimed comes back to it when the claim has run out, half a minute later.
     Round {

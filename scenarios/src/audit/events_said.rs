@@ -24,8 +24,8 @@ use super::{Finding, Invariant, Steps};
 #[derive(Debug, Default)]
 struct Kept {
     ids: HashSet<EventId>,
-    /// Orders that readable requests mean, by the request's event id: what has the same id is the same event to everybody,
-    /// and only the first that comes counts.
+    /// Orders that readable requests mean, by what the inbox remembers the request by: what has the same source and id is the
+    /// same event to everybody, and only the first that comes counts.
     requested: HashMap<EventId, HashSet<OrderId>>,
     /// Values of dead letters of requests.
     letters: HashSet<Vec<u8>>,
@@ -113,7 +113,8 @@ impl Kept {
             // What calls itself something else is skipped by the service, whatever it contains.
             let data = (envelope.event_type == ORDER_REQUESTED).then_some(data)?;
             let request: OrderRequested = serde_json::from_slice(&data).ok()?;
-            Some((envelope.id, request.order_id_at(raw.at)))
+            let event = envelope.id.of_source(&envelope.source, record.timestamp_ms);
+            Some((event, request.order_id_at(raw.at)))
         });
         if record.topic == requests
             && let Some((event, order)) = order

@@ -9,7 +9,7 @@ use crate::{
 
 use super::{Finding, Invariant};
 
-/// Waits until no order is under way, no call is open and no event is unpublished; what is still open after `patience` is
+/// Waits until no order is under way, no call is open and no event or dead letter is unpublished; what is still open after `patience` is
 /// told. Parked work is at rest, but it is a finding: it waits for a person.
 pub(super) async fn wait(databases: &Databases, patience: Duration) -> anyhow::Result<Invariant> {
     let at_rest = async || match open(databases).await {
@@ -46,14 +46,18 @@ async fn open(databases: &Databases) -> sqlx::Result<Vec<String>> {
     }
     for database in Database::ALL {
         let pool = databases.of_service(database);
-        let (calls, unpublished): (i64, i64) = sqlx::query_as(
+        let (calls, unpublished, letters): (i64, i64, i64) = sqlx::query_as(
             "select (select count(*) from attempts where status = 'open'),
-                    (select count(*) from outbox where seq > (select last_seq from relay_cursor))",
+                    (select count(*) from outbox where seq > (select last_seq from relay_cursor)),
+                    (select count(*) from dead_letters)",
         )
         .fetch_one(pool)
         .await?;
         if calls > 0 {
             open.push(format!("{calls} calls of {database} are open"));
+        }
+        if letters > 0 {
+            open.push(format!("{letters} dead letters of {database} are not published"));
         }
         if unpublished > 0 {
             open.push(format!("{unpublished} events of {database} are not published"));

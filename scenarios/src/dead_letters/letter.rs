@@ -17,6 +17,8 @@ pub struct Letter {
     /// `Unreadable` or `Refused`.
     pub class: String,
     pub why: String,
+    /// What of the record is not in the letter, since it is too large: then it lies only where it first lay.
+    pub without: Option<String>,
 }
 
 /// Where the record lay first.
@@ -48,7 +50,8 @@ impl From<Record> for Letter {
         let original = original();
         let class = text("exception-fqcn").unwrap_or_default();
         let why = text("exception-message").unwrap_or_default();
-        Letter { original, class, why, record }
+        let without = text("without");
+        Letter { original, class, why, without, record }
     }
 }
 

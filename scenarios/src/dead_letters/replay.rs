@@ -10,7 +10,7 @@ use crate::requests::{Client, Place};
 /// Publishes a letter's original bytes, key and headers on its original topic, and says where that was.
 ///
 /// # Errors
-/// If the letter does not say where it lay, or lies where none of that topic should, or if the broker does not take it.
+/// If the letter does not have all of the record, or does not say where it lay, or lies where none of that topic should, or if the broker does not take it.
 pub async fn replay(client: &Client, letter: &Letter) -> anyhow::Result<Place> {
     let name = letter.name();
     let original = letter.original.as_ref().with_context(|| format!("{name} does not say where it first lay"))?;
@@ -20,6 +20,12 @@ pub async fn replay(client: &Client, letter: &Letter) -> anyhow::Result<Place> {
         "{name} says that it first lay on {}, but then it would be on {expected}",
         original.topic
     );
+    if let Some(without) = &letter.without {
+        anyhow::bail!(
+            "{name} is without its {without}, which it had no room for: the record lies at {}",
+            original.at()
+        );
+    }
     let headers = letter
         .headers(original)
         .iter()

@@ -98,7 +98,7 @@ impl System {
 }
 
 fn event(id: EventId, command: Command) -> Incoming<Command> {
-    Incoming { origin: Origin::Event(id), what: "test".into(), traceparent: None, command }
+    Incoming { origin: Origin::Event(id), event_id: None, what: "test".into(), traceparent: None, command }
 }
 
 fn asked(order: &Order, step: Step) -> Command {

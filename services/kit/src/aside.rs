@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use events::{EventId, OrderId};
 use sqlx::PgConnection;
 
 use crate::{
     backoff::Backoff,
     carry::Exceptions,
-    dead_letter::DeadLetters,
+    dead_letter::{Class, DeadLetters, Letter},
     incoming::{Incoming, Origin, Outcome},
     parked,
+    positions::Server,
+    reading::Unread,
     record::Record,
     service::Service,
     sessions::Sessions,
@@ -17,18 +20,97 @@ use crate::{
     store::StoreError,
 };
 
-/// Refused events go to the dead letters; held ones behind those that they wait for; impossible ones are parked.
-pub(crate) struct Aside<'a, S: Service> {
+/// Where exceptions are written: in transactions of their own, until the database takes them.
+pub(crate) struct Shelf<'a> {
+    pub(crate) service: &'static str,
     pub(crate) sessions: &'a Sessions,
     pub(crate) dead_letters: &'a DeadLetters,
-    pub(crate) batch: &'a [Incoming<S::Command>],
-    /// In step with `batch`.
-    pub(crate) records: &'a [Record],
+    /// Nothing is written once the database may be another than the one that the batch was read for. None: never mind.
+    pub(crate) server: Option<&'a Server>,
     pub(crate) shutdown: &'a Shutdown,
 }
 
+/// What is put aside.
+#[derive(Clone, Copy)]
+enum Write<'a> {
+    Letters(&'a [Letter]),
+    Parked { id: EventId, order_id: OrderId, what: &'a str, record: &'a Record, why: &'a str },
+    ParkedAgain { id: EventId, order_id: OrderId, what: &'a str, why: &'a str },
+}
+
+impl Shelf<'_> {
+    fn server_changed(&self) -> bool {
+        self.server.is_some_and(|server| !server.is_the_same())
+    }
+
+    /// Writes dead letters. False if that could not be done before a shutdown or on this server.
+    pub(crate) async fn write(&self, letters: &[Letter]) -> bool {
+        let written = self.until_written(Write::Letters(letters)).await;
+        self.dead_letters.wake();
+        written
+    }
+
+    /// Parks an event that this version cannot read. False as above.
+    pub(crate) async fn park_unread(&self, unread: &Unread, record: &Record) -> bool {
+        let Unread { id, order_id, event_type, why } = unread;
+        self.until_written(Write::Parked { id: *id, order_id: *order_id, what: event_type, record, why }).await
+    }
+
+    async fn until_written(&self, write: Write<'_>) -> bool {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        loop {
+            match self.sessions.bounded(self.once(write)).await {
+                Ok(written) => return written,
+                Err(error) => {
+                    tracing::warn!(%error, "the database does not take what has to be put aside; trying again");
+                    if !self.shutdown.sleep(backoff.delay()).await {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn once(&self, write: Write<'_>) -> Result<bool, StoreError> {
+        let mut transaction = self.sessions.begin().await?;
+        let parked = match write {
+            Write::Letters(letters) => {
+                for letter in letters {
+                    self.dead_letters.write(&mut transaction, letter).await?;
+                }
+                None
+            }
+            Write::Parked { id, order_id, what, record, why } => {
+                let new = parked::park(&mut transaction, id, order_id, what, record, why).await?;
+                new.then_some((id, order_id, what, why))
+            }
+            Write::ParkedAgain { id, order_id, what, why } => {
+                parked::park_again(&mut transaction, id, why).await?;
+                Some((id, order_id, what, why))
+            }
+        };
+        if self.server_changed() {
+            return Ok(false);
+        }
+        transaction.commit().await?;
+        if let Some((event_id, order_id, on, error)) = parked {
+            tracing::error!(%order_id, %event_id, on, error, "parked: this event cannot be processed, and its order waits");
+            metrics::counter!("events_parked_total", "service" => self.service).increment(1);
+        }
+        Ok(true)
+    }
+}
+
+/// Refused events go to the dead letters; held ones behind those that they wait for; impossible ones are parked.
+pub(crate) struct Aside<'a, S: Service> {
+    pub(crate) shelf: &'a Shelf<'a>,
+    pub(crate) batch: &'a [Incoming<S::Command>],
+    /// In step with `batch`.
+    pub(crate) records: &'a [Record],
+}
+
 impl<S: Service> Exceptions for Aside<'_, S> {
-    /// A dead letter is published before the commit: a crash in between makes a second letter, never none.
+    /// A letter is written with the decision that refuses the record: there is one of it, or neither has happened.
     async fn before_commit(
         &self,
         db: &mut PgConnection,
@@ -42,46 +124,27 @@ impl<S: Service> Exceptions for Aside<'_, S> {
                     parked::queue(db, id, S::order_of(&incoming.command), &incoming.what, record).await?;
                 }
                 (Outcome::Decided(says), _) => {
-                    if let Some(why) = &says.refused
-                        && !self.dead_letters.publish(record, "Refused", why).await
-                    {
-                        return Ok(false);
+                    if let Some(why) = &says.refused {
+                        let letter = Letter::new(record.clone(), None, Class::Refused, why);
+                        self.shelf.dead_letters.write(db, &letter).await?;
                     }
                 }
                 (Outcome::Duplicate | Outcome::Held, _) => {}
             }
         }
-        Ok(true)
+        Ok(!self.shelf.server_changed())
     }
 
     async fn impossible(&self, place: usize, error: &StoreError) -> bool {
         let (incoming, record) = (&self.batch[place], &self.records[place]);
         let (order_id, why) = (S::order_of(&incoming.command), error.to_string());
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        loop {
-            let pool = self.sessions.pool();
-            let parked = match incoming.origin {
-                Origin::Event(id) => {
-                    let parking = parked::park(pool, id, order_id, &incoming.what, record, &why);
-                    self.sessions.bounded(parking).await
-                }
-                Origin::Parked(id) => self.sessions.bounded(parked::park_again(pool, id, &why)).await,
-                Origin::Attempt { .. } | Origin::Direct => return true,
-            };
-            match parked {
-                Ok(()) => {
-                    let event_id = incoming.origin.cause().map(tracing::field::display);
-                    tracing::error!(%order_id, event_id, on = incoming.what, error = why, "parked: this event cannot be processed");
-                    metrics::counter!("events_parked_total", "service" => S::NAME).increment(1);
-                    return true;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the event cannot be parked; trying again");
-                    if !self.shutdown.sleep(backoff.delay()).await {
-                        return false;
-                    }
-                }
+        let what = incoming.what.as_str();
+        match incoming.origin {
+            Origin::Event(id) => {
+                self.shelf.until_written(Write::Parked { id, order_id, what, record, why: &why }).await
             }
+            Origin::Parked(id) => self.shelf.until_written(Write::ParkedAgain { id, order_id, what, why: &why }).await,
+            Origin::Attempt { .. } | Origin::Direct => true,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! before it; after a crash the rest comes again and the inbox knows it.
 
 use std::{
-    collections::HashMap,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -20,14 +20,15 @@ use rdkafka::{
 use tokio::runtime;
 
 use crate::{
-    aside::Aside,
+    aside::{Aside, Shelf},
     carry::carry,
     config::{Config, Database},
     crash,
-    dead_letter::DeadLetters,
+    dead_letter::{Class, DeadLetters, Digest, Letter, MAX_KEPT_VALUE_BYTES},
     health::Progress,
     incoming::Incoming,
-    reading,
+    positions::{self, Positions, Server, Unsaved},
+    reading::{self, Reading, Unread},
     record::{Record, legible},
     service::Service,
     shutdown::Shutdown,
@@ -41,24 +42,40 @@ use crate::{
 /// millisecond of its time the client spins.
 pub(crate) const POLL: Duration = Duration::from_millis(500);
 
+/// How long a poll waits while it is not known yet where to begin.
+const SHORT_POLL: Duration = Duration::from_millis(50);
+
+/// Longest wait for Kafka or the database when it is found out where to begin.
+const BEGIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// Bytes after which a batch is full.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
 /// One for the batch, one for putting aside what is wrong with it.
 const CONNECTIONS: u32 = 2;
-
-/// Offsets up to which everything is done, by topic and partition.
-type Positions = HashMap<(&'static str, i32), i64>;
 
 /// What one poll brought.
 struct Batch<C> {
     incoming: Vec<Incoming<C>>,
     /// In step with `incoming`.
     records: Vec<Record>,
-    unreadable: Vec<(Record, Unreadable)>,
+    /// Events that cannot be read, each with the place in `incoming` before which it came.
+    unread: Vec<(usize, Unread, Record)>,
+    letters: Vec<Letter>,
     positions: Positions,
+    bytes: usize,
 }
 
 impl<C> Default for Batch<C> {
     fn default() -> Self {
-        Batch { incoming: Vec::new(), records: Vec::new(), unreadable: Vec::new(), positions: HashMap::new() }
+        Batch {
+            incoming: Vec::new(),
+            records: Vec::new(),
+            unread: Vec::new(),
+            letters: Vec::new(),
+            positions: Positions::new(),
+            bytes: 0,
+        }
     }
 }
 
@@ -72,6 +89,9 @@ pub(crate) struct Consumer<S: Service> {
     dead_letters: DeadLetters,
     throttle: Throttle,
     batch_max: usize,
+    /// What the positions were last compared with.
+    server: Server,
+    unsaved: Unsaved,
     shutdown: Shutdown,
 }
 
@@ -102,6 +122,9 @@ impl<S: Service> Consumer<S> {
             .set("heartbeat.interval.ms", "1000")
             .set("fetch.wait.max.ms", "200")
             .set("fetch.queue.backoff.ms", "10")
+            // Memory: what one response brings compressed, and what lies in the queue.
+            .set("fetch.max.bytes", "4000000")
+            .set("queued.max.messages.kbytes", "16384")
             .set("enable.partition.eof", "false");
         if let Some(instance) = &kafka.kafka_instance_id {
             // Static membership: a restarted process takes its partitions back at once.
@@ -111,6 +134,8 @@ impl<S: Service> Consumer<S> {
             client.create_with_context(Standing::default()).context("creating the Kafka consumer")?;
         consumer.subscribe(&topics).context("subscribing")?;
         Ok(Consumer {
+            server: Server::none(),
+            unsaved: Unsaved::default(),
             kafka: consumer,
             table,
             topics,
@@ -133,6 +158,9 @@ impl<S: Service> Consumer<S> {
         };
         self.work = self.work.over(sessions.clone());
         while !self.shutdown.is_requested() {
+            if let Err(error) = self.begin(&runtime) {
+                tracing::warn!(error = %format!("{error:#}"), "not known where to begin reading; asking again");
+            }
             let batch = self.poll()?;
             if !batch.positions.is_empty() {
                 if !runtime.block_on(self.process(&batch)) {
@@ -141,6 +169,10 @@ impl<S: Service> Consumer<S> {
                 crash::point("consumer.before-offsets");
                 self.store(&batch.positions);
                 crash::point("consumer.after-offsets");
+                self.unsaved.note(&batch.positions);
+            }
+            if self.unsaved.is_due() {
+                runtime.block_on(self.save());
             }
             match self.kafka.context().hindrance() {
                 None => self.throttle.progress.round(),
@@ -150,8 +182,40 @@ impl<S: Service> Consumer<S> {
                 }
             }
         }
+        runtime.block_on(self.save());
         runtime.block_on(sessions.close());
         Ok(())
+    }
+
+    /// Has the partitions that wait for it read from where they have to be. After a new connection to the database, which may
+    /// lead to another server, these are all partitions.
+    fn begin(&mut self, runtime: &runtime::Runtime) -> anyhow::Result<()> {
+        let standing = self.kafka.context().clone();
+        if !self.server.is_the_same() {
+            self.unsaved.forget();
+            standing.pend(&self.kafka, &self.kafka.assignment()?);
+        }
+        let pending = standing.pending();
+        if pending.count() == 0 {
+            return Ok(());
+        }
+        let sessions = self.work.sessions();
+        let (server, saved) =
+            runtime.block_on(sessions.bounded(positions::load(sessions))).context("asking the database")?;
+        let committed = self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("asking for committed offsets")?;
+        let sought = self.kafka.seek_partitions(positions::beginnings(&committed, &saved), BEGIN_WITHIN)?;
+        self.server = server;
+        // An error: it is only just being assigned and stays pending, or was revoked.
+        let begun = sought.elements().into_iter().filter(|element| element.error().is_ok());
+        let begun: Vec<_> = begun.map(|element| (element.topic().to_owned(), element.partition())).collect();
+        standing.begun(&self.kafka, &begun)
+    }
+
+    async fn save(&mut self) {
+        let sessions = self.work.sessions();
+        if let Err(error) = sessions.bounded(self.unsaved.save(sessions, &self.server)).await {
+            tracing::debug!(%error, "positions not saved; they are saved again with the next");
+        }
     }
 
     /// Everything that is there, up to `batch_max`; waits only for the first.
@@ -160,8 +224,11 @@ impl<S: Service> Consumer<S> {
     /// If this client will never read anything again.
     fn poll(&self) -> anyhow::Result<Batch<S::Command>> {
         let mut batch = Batch::default();
-        let mut wait = POLL;
-        while batch.incoming.len() + batch.unreadable.len() < self.batch_max {
+        let waiting = self.kafka.context().hindrance().is_some();
+        let mut wait = if waiting { SHORT_POLL } else { POLL };
+        while batch.incoming.len() + batch.unread.len() + batch.letters.len() < self.batch_max
+            && batch.bytes < BATCH_BYTES
+        {
             match self.kafka.poll(wait) {
                 Some(Ok(message)) => self.take(&message, &mut batch),
                 Some(Err(error)) => self.kafka.context().failed(error),
@@ -178,6 +245,9 @@ impl<S: Service> Consumer<S> {
     }
 
     fn take(&self, message: &BorrowedMessage<'_>, batch: &mut Batch<S::Command>) {
+        if self.kafka.context().is_pending(message.topic(), message.partition()) {
+            return;
+        }
         if let Some(topic) = self.topics.iter().copied().find(|topic| *topic == message.topic()) {
             batch.positions.insert((topic, message.partition()), message.offset() + 1);
         }
@@ -186,14 +256,33 @@ impl<S: Service> Consumer<S> {
             metrics::counter!("events_skipped_total", "topic" => message.topic().to_owned()).increment(1);
             return;
         }
-        let record = Record::from(message);
-        match reading::read(&self.table, &record) {
-            Some(Ok(incoming)) => {
+        let huge = message.payload().filter(|value| value.len() > MAX_KEPT_VALUE_BYTES);
+        let (record, read) = match huge {
+            Some(value) => {
+                let (record, why) = (Record::without_value(message), Unreadable::TooLarge(value.len()));
+                let read = reading::unread(&self.table, &record, &why.to_string());
+                (record, read)
+            }
+            None => {
+                let record = Record::from(message);
+                let read = reading::read(&self.table, &record);
+                (record, read)
+            }
+        };
+        batch.bytes += record.bytes();
+        match read {
+            Reading::Command(incoming) => {
                 batch.incoming.push(incoming);
                 batch.records.push(record);
             }
-            Some(Err(unreadable)) => batch.unreadable.push((record, unreadable)),
-            None => metrics::counter!("events_skipped_total", "topic" => record.topic.clone()).increment(1),
+            Reading::Parks(unread) => batch.unread.push((batch.incoming.len(), unread, record)),
+            Reading::DeadLetter(why) => {
+                let letter = Letter::new(record, huge.map(Digest::of), Class::Unreadable, &why);
+                batch.letters.push(letter);
+            }
+            Reading::Skipped => {
+                metrics::counter!("events_skipped_total", "topic" => record.topic.clone()).increment(1);
+            }
         }
     }
 
@@ -209,27 +298,39 @@ impl<S: Service> Consumer<S> {
 
     /// Whether everything of the batch is done, so that its offsets may be stored.
     async fn process(&self, batch: &Batch<S::Command>) -> bool {
-        for (record, unreadable) in &batch.unreadable {
-            if !self.dead_letters.publish(record, "Unreadable", &unreadable.to_string()).await {
-                return false;
-            }
-            crash::point("consumer.after-dead-letter");
-        }
-        if batch.incoming.is_empty() {
-            return true;
-        }
-        metrics::histogram!("batch_events", "service" => S::NAME).record(batch.incoming.len() as f64);
-        let started = Instant::now();
-        let exceptions = Aside::<S> {
+        let shelf = Shelf {
+            service: S::NAME,
             sessions: self.work.sessions(),
             dead_letters: &self.dead_letters,
-            batch: &batch.incoming,
-            records: &batch.records,
+            server: Some(&self.server),
             shutdown: &self.shutdown,
         };
-        if !carry(&self.work, &batch.incoming, &exceptions, &self.throttle, &self.shutdown).await {
+        if !batch.letters.is_empty() && !shelf.write(&batch.letters).await {
             return false;
         }
+        // What cannot be read is parked after what came before it, and before what comes after it.
+        let mut done = 0;
+        for (place, unread, record) in &batch.unread {
+            if !self.carry(&shelf, batch, done..*place).await || !shelf.park_unread(unread, record).await {
+                return false;
+            }
+            done = *place;
+        }
+        self.carry(&shelf, batch, done..batch.incoming.len()).await
+    }
+
+    async fn carry(&self, shelf: &Shelf<'_>, batch: &Batch<S::Command>, part: Range<usize>) -> bool {
+        let (incoming, records) = (&batch.incoming[part.clone()], &batch.records[part]);
+        if incoming.is_empty() {
+            return true;
+        }
+        metrics::histogram!("batch_events", "service" => S::NAME).record(incoming.len() as f64);
+        let started = Instant::now();
+        let exceptions = Aside::<S> { shelf, batch: incoming, records };
+        if !carry(&self.work, incoming, &exceptions, &self.throttle, &self.shutdown).await {
+            return false;
+        }
+        self.dead_letters.wake();
         metrics::histogram!("batch_seconds", "service" => S::NAME).record(started.elapsed().as_secs_f64());
         true
     }

@@ -9,16 +9,25 @@ use crate::says::Says;
 #[derive(Debug)]
 pub struct Incoming<C> {
     pub origin: Origin,
+    /// The event's own id, where the inbox remembers it under another one.
+    pub event_id: Option<EventId>,
     /// The event's type, the call's kind, or what a person or a deadline wants: for logs and metrics.
     pub what: String,
     pub traceparent: Option<String>,
     pub command: C,
 }
 
+impl<C> Incoming<C> {
+    /// The event that everything that follows from the command names as its cause.
+    pub(crate) fn cause(&self) -> Option<EventId> {
+        self.event_id.or(self.origin.cause())
+    }
+}
+
 /// What makes a command count once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// An event: the inbox remembers its id.
+    /// An event: the inbox remembers it under this id.
     Event(EventId),
     /// An event that was parked and is tried again: it is settled once.
     Parked(EventId),
@@ -29,7 +38,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    pub(crate) fn cause(self) -> Option<EventId> {
+    fn cause(self) -> Option<EventId> {
         match self {
             Origin::Event(id) | Origin::Parked(id) => Some(id),
             Origin::Attempt { cause, .. } => cause,

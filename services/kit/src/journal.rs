@@ -1,6 +1,6 @@
 //! One line in the log, and one count, for every decision that has been committed: what came, and what was said.
 
-use events::OrderId;
+use events::{EventId, OrderId};
 
 use crate::{
     incoming::{Incoming, Origin, Outcome},
@@ -11,7 +11,7 @@ struct Entry {
     service: &'static str,
     order_id: OrderId,
     what: String,
-    origin: Origin,
+    event_id: Option<EventId>,
 }
 
 /// What a batch was about, kept until its commit.
@@ -26,7 +26,10 @@ impl Journal {
                     service: S::NAME,
                     order_id: S::order_of(&incoming.command),
                     what: incoming.what.clone(),
-                    origin: incoming.origin,
+                    event_id: match incoming.origin {
+                        Origin::Event(_) | Origin::Parked(_) => incoming.cause(),
+                        Origin::Attempt { .. } | Origin::Direct => None,
+                    },
                 })
                 .collect(),
         )
@@ -42,11 +45,8 @@ impl Journal {
 
 impl Entry {
     fn write(&self, outcome: &Outcome) {
-        let Entry { service, order_id, what, origin } = self;
-        let event_id = match origin {
-            Origin::Event(id) | Origin::Parked(id) => Some(tracing::field::display(*id)),
-            Origin::Attempt { .. } | Origin::Direct => None,
-        };
+        let Entry { service, order_id, what, event_id } = self;
+        let event_id = event_id.map(tracing::field::display);
         let count = |outcome: &'static str| {
             metrics::counter!("saga_decisions_total", "service" => *service, "on" => what.clone(), "outcome" => outcome).increment(1);
         };

@@ -45,6 +45,7 @@ mod dead_letter;
 mod http;
 mod journal;
 mod migration;
+mod positions;
 mod program;
 mod reading;
 mod standing;

@@ -13,7 +13,7 @@ use crate::{
     backoff::Backoff,
     config::Config,
     consumer::{self, Consumer},
-    dead_letter::DeadLetters,
+    dead_letter::{self, DeadLetters},
     health::{Health, Progress},
     memory::{self, Verdict},
     migration::{self, migrate},
@@ -157,7 +157,16 @@ impl<S: Service> Program<S> {
         for (name, task) in self.tasks.drain(..) {
             tasks.spawn(name, endless(task));
         }
-        let dead_letters = DeadLetters::new(config.kafka.producer(S::NAME), S::NAME, shutdown.clone());
+        let dead_letters = DeadLetters::default();
+        let letters = dead_letter::run(
+            work.sessions().clone(),
+            dead_letters.clone(),
+            config.kafka.producer(S::NAME),
+            S::NAME,
+            self.watch("dead letters", dead_letter::ROUND),
+            shutdown.clone(),
+        );
+        tasks.spawn("dead letters", endless(Box::pin(letters)));
         let progress = self.watch("parked work", parked::LOOK);
         let parked = parked::run(work.clone(), dead_letters.clone(), progress, shutdown.clone());
         tasks.spawn("parked work", endless(Box::pin(parked)));

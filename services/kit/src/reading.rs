@@ -1,6 +1,18 @@
 //! Reading a record as what a service's table makes of it.
+//!
+//! | record | what becomes of it |
+//! |---|---|
+//! | readable | the command that the table has for it |
+//! | of a type that the table has no line for | skipped |
+//! | on a service's topic, but of another source | a dead letter |
+//! | unreadable, on a service's topic, of a type that the table consumes, with an order's id | parks that order: nothing may overtake it |
+//! | unreadable otherwise: a request, or what names no order | a dead letter |
 
-use events::envelope::{self, Unreadable};
+use events::{
+    EventId, OrderId, Publisher,
+    envelope::{self, Envelope},
+    publisher::source_of,
+};
 
 use crate::{
     incoming::{Incoming, Origin},
@@ -8,21 +20,130 @@ use crate::{
     table::Table,
 };
 
-/// The command that a record brings; none if the table has no line for it.
-pub(crate) fn read<C>(table: &Table<C>, record: &Record) -> Option<Result<Incoming<C>, Unreadable>> {
-    let read = record.with_raw(|raw| {
-        let (envelope, data) = envelope::read(raw)?;
-        Ok(table.read(&envelope, record, &data).map(|command| command.map(|command| (envelope, command))))
-    });
-    match read {
-        Err(unreadable) => Some(Err(unreadable)),
-        Ok(None) => None,
-        Ok(Some(Err(unreadable))) => Some(Err(unreadable)),
-        Ok(Some(Ok((envelope, command)))) => Some(Ok(Incoming {
-            origin: Origin::Event(envelope.id),
-            what: envelope.event_type,
-            traceparent: envelope.traceparent,
-            command,
-        })),
+/// What a record turned out to be.
+#[derive(Debug)]
+pub(crate) enum Reading<C> {
+    Command(Incoming<C>),
+    /// The table has no line for it.
+    Skipped,
+    /// Unreadable, but it belongs to an order.
+    Parks(Unread),
+    /// A dead letter, for this reason.
+    DeadLetter(String),
+}
+
+/// An event that this version of the service cannot read, of an order that it takes part in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unread {
+    /// What the inbox remembers it by.
+    pub(crate) id: EventId,
+    pub(crate) order_id: OrderId,
+    pub(crate) event_type: String,
+    pub(crate) why: String,
+}
+
+/// The command that a record brings, or what else has to be done with it.
+pub(crate) fn read<C>(table: &Table<C>, record: &Record) -> Reading<C> {
+    record.with_raw(|raw| {
+        let (envelope, data) = match envelope::read(raw) {
+            Ok(read) => read,
+            Err(why) => return unread(table, record, &why.to_string()),
+        };
+        let Some(command) = table.read(&envelope, record, &data) else { return Reading::Skipped };
+        if let Err(why) = believed(table, record, &envelope.source) {
+            return Reading::DeadLetter(why);
+        }
+        match command {
+            Ok(command) => Reading::Command(Incoming {
+                origin: Origin::Event(remembered_as(table, record, &envelope.source, envelope.id)),
+                event_id: Some(envelope.id),
+                what: envelope.event_type,
+                traceparent: envelope.traceparent,
+                command,
+            }),
+            Err(why) => parks(table, record, Hints::from(&envelope), &why.to_string()),
+        }
+    })
+}
+
+/// What becomes of a record whose envelope is unreadable, or which is too large to be looked into.
+pub(crate) fn unread<C>(table: &Table<C>, record: &Record, why: &str) -> Reading<C> {
+    let event_type = record.text("ce_type");
+    let hints = Hints {
+        event_type,
+        source: record.text("ce_source"),
+        subject: record.text("ce_subject"),
+        id: record.text("ce_id").filter(|id| !id.is_empty()).map(|id| {
+            // As the reader of envelopes would have it.
+            EventId::from_foreign(record.text("ce_source").unwrap_or_default(), id)
+        }),
+    };
+    parks(table, record, hints, why)
+}
+
+/// What an unreadable event says of itself all the same.
+struct Hints<'a> {
+    event_type: Option<&'a str>,
+    source: Option<&'a str>,
+    subject: Option<&'a str>,
+    id: Option<EventId>,
+}
+
+impl<'a> From<&'a Envelope> for Hints<'a> {
+    fn from(envelope: &'a Envelope) -> Self {
+        Hints {
+            event_type: Some(&envelope.event_type),
+            source: Some(&envelope.source),
+            subject: envelope.subject.as_deref(),
+            id: Some(envelope.id),
+        }
     }
 }
+
+fn parks<C>(table: &Table<C>, record: &Record, hints: Hints<'_>, why: &str) -> Reading<C> {
+    let consumed = hints.event_type.filter(|event_type| table.line(event_type, &record.topic).is_some());
+    let Some(event_type) = consumed else { return Reading::DeadLetter(why.to_owned()) };
+    if let Some(Err(untrue)) = hints.source.map(|source| believed(table, record, source)) {
+        return Reading::DeadLetter(untrue);
+    }
+    if table.publisher_of(&record.topic) == Some(Publisher::Client) {
+        return Reading::DeadLetter(why.to_owned());
+    }
+    let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
+    let order_id = [hints.subject, key].into_iter().flatten().find_map(|text| text.parse::<OrderId>().ok());
+    match order_id {
+        None => Reading::DeadLetter(why.to_owned()),
+        Some(order_id) => {
+            let own = hints.id.unwrap_or_else(|| EventId::from_record(record.first_at(), record.timestamp_ms));
+            let source = hints.source.unwrap_or_default();
+            Reading::Parks(Unread {
+                id: remembered_as(table, record, source, own),
+                order_id,
+                event_type: event_type.to_owned(),
+                why: why.to_owned(),
+            })
+        }
+    }
+}
+
+/// Whether somebody may say things on this topic: a service on its own, an operator on each, a client on that of requests.
+fn believed<C>(table: &Table<C>, record: &Record, source: &str) -> Result<(), String> {
+    let Some(publisher) = table.publisher_of(&record.topic) else { return Ok(()) };
+    let own = source_of(publisher.name());
+    if publisher == Publisher::Client || source == own || source.starts_with("/operators/") {
+        return Ok(());
+    }
+    Err(format!("its ce_source is {source:?}, but only {own} publishes on {}", record.topic))
+}
+
+/// What the inbox remembers an event by: a service's own id, which is unique; anybody else's together with its source, so that
+/// nobody can use up the id of another's event.
+fn remembered_as<C>(table: &Table<C>, record: &Record, source: &str, id: EventId) -> EventId {
+    let of_service = table
+        .publisher_of(&record.topic)
+        .is_some_and(|publisher| publisher != Publisher::Client && source == source_of(publisher.name()));
+    if of_service { id } else { id.of_source(source, record.timestamp_ms) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -31,10 +31,24 @@ impl Record {
 
     /// Where it first lay: what ids are made from, so that a record that is published again means the same.
     pub fn first_at(&self) -> Coordinates<'_> {
-        let header = self.headers.iter().find(|(name, _)| name == FIRST_AT);
-        let text = header.and_then(|(_, value)| std::str::from_utf8(value).ok());
         // On another topic it would mean something else.
-        text.and_then(Coordinates::parse).filter(|at| at.topic == self.topic).unwrap_or_else(|| self.at())
+        self.text(FIRST_AT)
+            .and_then(Coordinates::parse)
+            .filter(|at| at.topic == self.topic)
+            .unwrap_or_else(|| self.at())
+    }
+
+    /// A header's value, if it is text.
+    pub(crate) fn text(&self, wanted: &str) -> Option<&str> {
+        let header = self.headers.iter().find(|(name, _)| name == wanted);
+        header.and_then(|(_, value)| std::str::from_utf8(value).ok())
+    }
+
+    /// Bytes of all its parts.
+    pub(crate) fn bytes(&self) -> usize {
+        let part = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        part(&self.key) + part(&self.value) + headers
     }
 
     /// Shows the record to the reader of envelopes.
@@ -56,21 +70,36 @@ pub(crate) fn legible<H: Headers>(headers: &H) -> impl Iterator<Item = Header<'_
     (0..headers.count()).filter_map(|place| catch_unwind(AssertUnwindSafe(|| headers.try_get(place))).ok().flatten())
 }
 
-impl From<&BorrowedMessage<'_>> for Record {
-    fn from(message: &BorrowedMessage<'_>) -> Self {
+/// The headers of a record that are kept when its value is not: as many as any honest record has.
+const KEPT_HEADERS: usize = 1_000;
+
+impl Record {
+    /// The record without its value, for one that is too large to be kept; of very many headers only the first.
+    pub(crate) fn without_value(message: &BorrowedMessage<'_>) -> Self {
+        Record::of(message, None, KEPT_HEADERS)
+    }
+
+    fn of(message: &BorrowedMessage<'_>, value: Option<&[u8]>, headers_max: usize) -> Self {
         Record {
             topic: message.topic().to_owned(),
             partition: message.partition(),
             offset: message.offset(),
             timestamp_ms: message.timestamp().to_millis().and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0),
             key: message.key().map(<[u8]>::to_vec),
-            value: message.payload().map(<[u8]>::to_vec),
+            value: value.map(<[u8]>::to_vec),
             headers: message.headers().map_or_else(Vec::new, |headers| {
                 legible(headers)
+                    .take(headers_max)
                     .map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec()))
                     .collect()
             }),
         }
+    }
+}
+
+impl From<&BorrowedMessage<'_>> for Record {
+    fn from(message: &BorrowedMessage<'_>) -> Self {
+        Record::of(message, message.payload(), usize::MAX)
     }
 }
 

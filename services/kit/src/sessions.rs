@@ -8,7 +8,10 @@
 use std::{
     io,
     ops::{Deref, DerefMut},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -36,6 +39,7 @@ pub struct Sessions {
     pool: PgPool,
     bound: Duration,
     distrust: Distrust,
+    opened: Arc<AtomicU64>,
 }
 
 /// Moment up to which connections were opened that are not to be used again.
@@ -91,7 +95,8 @@ pub fn with_settings(options: PgConnectOptions, bound: Duration) -> PgConnectOpt
 impl Sessions {
     /// Sessions with these options, at most `most` at a time; nothing is connected yet.
     pub fn new(options: PgConnectOptions, most: u32, bound: Duration) -> Self {
-        let distrust = Distrust::default();
+        let (distrust, opened) = (Distrust::default(), Arc::<AtomicU64>::default());
+        let count = opened.clone();
         let (before, after) = (distrust.clone(), distrust.clone());
         // A setting that servers before 17 do not know cannot be among the options.
         let whole = options.get_options().is_some_and(|own| own.contains("statement_timeout")).then_some(bound * 2);
@@ -101,6 +106,7 @@ impl Sessions {
             // A connection that has died shows when it is used; asking first would cost every batch a round trip.
             .test_before_acquire(false)
             .after_connect(move |connection, _| {
+                count.fetch_add(1, Ordering::SeqCst);
                 Box::pin(async move {
                     match (whole, connection.server_version_num()) {
                         (Some(whole), Some(TRANSACTION_TIMEOUT_SINCE..)) => {
@@ -128,7 +134,12 @@ impl Sessions {
                 })
             })
             .connect_lazy_with(options);
-        Sessions { pool, bound, distrust }
+        Sessions { pool, bound, distrust, opened }
+    }
+
+    /// Connections that were opened so far. As long as it stays the same, the server does too.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::SeqCst)
     }
 
     /// The pool, for single statements inside [`bounded`](Self::bounded).
@@ -203,7 +214,7 @@ impl Sessions {
 /// For a pool that somebody else has made: with the default bound.
 impl From<PgPool> for Sessions {
     fn from(pool: PgPool) -> Self {
-        Sessions { pool, bound: DEFAULT_BOUND, distrust: Distrust::default() }
+        Sessions { pool, bound: DEFAULT_BOUND, distrust: Distrust::default(), opened: Arc::default() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A consumer's standing in its group: its partitions, and what keeps it from reading.
 
 use std::{
+    collections::HashSet,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -9,6 +10,7 @@ use rdkafka::{
     ClientContext,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
     error::KafkaError,
+    topic_partition_list::TopicPartitionList,
     types::RDKafkaErrorCode,
 };
 
@@ -30,6 +32,9 @@ struct State {
     assigned: Option<usize>,
     /// Error that a topic brought, and when its topics were last asked for.
     unreadable: Option<(String, Instant)>,
+    /// Assigned partitions of which it is not known yet where to begin. They are paused, and what comes of them all the same
+    /// is not looked at.
+    pending: HashSet<(String, i32)>,
     /// Last time that trouble with Kafka was logged.
     told: Option<Instant>,
 }
@@ -41,8 +46,44 @@ impl Standing {
         match (&state.unreadable, state.assigned) {
             (Some((why, _)), _) => Some(why.clone()),
             (None, None) => Some("no partitions are assigned".to_owned()),
+            (None, Some(_)) if !state.pending.is_empty() => Some("not known yet where to begin reading".to_owned()),
             (None, Some(_)) => None,
         }
+    }
+
+    /// Has nothing read of some partitions until [`begun`](Self::begun).
+    pub(crate) fn pend(&self, kafka: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
+        self.lock().pending.extend(places(partitions));
+        if let Err(error) = kafka.pause(partitions) {
+            tracing::debug!(%error, "not paused: what comes meanwhile is read again");
+        }
+    }
+
+    /// Partitions of which it is not known yet where to begin.
+    pub(crate) fn pending(&self) -> TopicPartitionList {
+        let mut all = TopicPartitionList::new();
+        for (topic, partition) in &self.lock().pending {
+            all.add_partition(topic, *partition);
+        }
+        all
+    }
+
+    pub(crate) fn is_pending(&self, topic: &str, partition: i32) -> bool {
+        let state = self.lock();
+        // Nearly always none are, and then nothing is copied.
+        !state.pending.is_empty() && state.pending.contains(&(topic.to_owned(), partition))
+    }
+
+    /// Has some partitions read from where they stand now.
+    pub(crate) fn begun(&self, kafka: &BaseConsumer<Self>, partitions: &[(String, i32)]) -> anyhow::Result<()> {
+        let mut all = TopicPartitionList::new();
+        for (topic, partition) in partitions {
+            all.add_partition(topic, *partition);
+        }
+        kafka.resume(&all)?;
+        let mut state = self.lock();
+        partitions.iter().for_each(|place| drop(state.pending.take(place)));
+        Ok(())
     }
 
     /// Takes note of an error that a poll has brought.
@@ -88,6 +129,15 @@ impl Standing {
     }
 }
 
+fn places(partitions: &TopicPartitionList) -> impl Iterator<Item = (String, i32)> {
+    let elements = partitions.elements();
+    elements
+        .into_iter()
+        .map(|element| (element.topic().to_owned(), element.partition()))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
 /// An error after which the client reads nothing any more, and what to do about it.
 pub(crate) fn fatal(code: RDKafkaErrorCode, reason: &str) -> anyhow::Error {
     let advice = match code {
@@ -111,7 +161,10 @@ impl ClientContext for Standing {
 }
 
 impl ConsumerContext for Standing {
-    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn post_rebalance(&self, kafka: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(partitions) = rebalance {
+            self.pend(kafka, partitions);
+        }
         let mut state = self.lock();
         match rebalance {
             Rebalance::Assign(partitions) => {
@@ -120,6 +173,7 @@ impl ConsumerContext for Standing {
             }
             Rebalance::Revoke(partitions) => {
                 tracing::info!(partitions = partitions.count(), "revoked");
+                places(partitions).for_each(|place| drop(state.pending.take(&place)));
                 state.assigned =
                     state.assigned.and_then(|had| had.checked_sub(partitions.count())).filter(|left| *left > 0);
             }

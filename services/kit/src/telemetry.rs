@@ -1,14 +1,28 @@
 //! Logs on standard error and the registry of metrics.
 
-use std::io::IsTerminal;
+use std::{
+    io::IsTerminal,
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
+static METRICS: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+
 /// Starts logging (filter in `RUST_LOG`, `info` if unset; JSON with `LOG_FORMAT=json`) and returns the handle that renders
-/// the metrics.
+/// the metrics. A second program in the same process shares both.
 pub fn init() -> anyhow::Result<PrometheusHandle> {
+    let mut started = METRICS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(metrics) = &*started {
+        return Ok(metrics.clone());
+    }
+    let metrics = start()?;
+    Ok(started.insert(metrics).clone())
+}
+
+fn start() -> anyhow::Result<PrometheusHandle> {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
         .from_env()

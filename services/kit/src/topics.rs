@@ -3,9 +3,12 @@
 use std::{collections::HashSet, time::Duration};
 
 use anyhow::{Context, bail};
-use events::publisher::dead_letter_topic;
+use events::{Publisher, publisher::dead_letter_topic};
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{
+        AdminClient, AdminOptions, ConfigResource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier,
+        TopicReplication,
+    },
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     types::RDKafkaErrorCode,
@@ -14,8 +17,21 @@ use rdkafka::{
 use crate::{config::Kafka, table::Table};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A dead letter is the original record and some headers: it must fit where the original did.
-const DEAD_LETTER_BYTES: &str = "2000000";
+const MAX_BYTES: &str = "max.message.bytes";
+
+/// Settings of a topic that is made here.
+///
+/// Anyone may publish requests. Kept uncompressed, they are measured by the broker as they are and not as they came: a few
+/// kilobytes of gzip cannot become hundreds of megabytes in a service's memory. Their timestamps are the broker's: no client
+/// decides of which day a request is. A dead letter is the original record and some headers, and fits where the original did.
+/// Events have room for whatever our own producers batch.
+fn settings(topic: &str) -> &'static [(&'static str, &'static str)] {
+    if topic == Publisher::Client.topic() {
+        &[(MAX_BYTES, "1600000"), ("compression.type", "uncompressed"), ("message.timestamp.type", "LogAppendTime")]
+    } else {
+        &[(MAX_BYTES, "2000000")]
+    }
+}
 
 /// The topics that a service needs: its own, those that it reads, and their dead letters.
 pub fn needed_by<C>(table: &Table<C>) -> Vec<String> {
@@ -28,9 +44,14 @@ pub fn needed_by<C>(table: &Table<C>) -> Vec<String> {
     topics
 }
 
-/// Creates those topics that are missing. Topics that exist keep the partitions that they have.
+/// Creates those topics that are missing. Topics that exist keep the partitions and the settings that they have; where
+/// settings would let more through than expected, that is warned of.
 pub async fn ensure(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Result<()> {
     let missing = missing(kafka, program, topics).await?;
+    let existing: Vec<&str> = topics.iter().filter(|topic| !missing.contains(topic)).map(String::as_str).collect();
+    if !existing.is_empty() {
+        warn_of_settings(kafka, program, &existing).await;
+    }
     if missing.is_empty() {
         return Ok(());
     }
@@ -40,7 +61,7 @@ pub async fn ensure(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::
         .iter()
         .map(|name| {
             let topic = NewTopic::new(name, kafka.kafka_partitions, TopicReplication::Fixed(kafka.kafka_replication));
-            if name.ends_with("-dlt") { topic.set("max.message.bytes", DEAD_LETTER_BYTES) } else { topic }
+            settings(name).iter().fold(topic, |topic, (name, value)| topic.set(name, value))
         })
         .collect();
     let options = AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT));
@@ -64,4 +85,67 @@ async fn missing(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Res
     .await?
     .with_context(|| format!("asking {brokers} for its topics"))?;
     Ok(topics.iter().filter(|topic| !existing.contains(*topic)).cloned().collect())
+}
+
+/// Only ever warns: what cannot be asked is left as it is, and an operator may have reasons for other settings.
+async fn warn_of_settings(kafka: &Kafka, program: &str, topics: &[&str]) {
+    let wanted: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+    let asked = async {
+        let admin: AdminClient<DefaultClientContext> = kafka.client(program).create()?;
+        admin.describe_configs(&wanted, &AdminOptions::new().request_timeout(Some(TIMEOUT))).await
+    };
+    match asked.await {
+        Ok(answers) => answers.into_iter().flatten().for_each(|config| warn_of(&config)),
+        Err(error) => tracing::debug!(%error, "the broker does not tell its topics' settings"),
+    }
+}
+
+fn warn_of(config: &ConfigResource) {
+    let OwnedResourceSpecifier::Topic(topic) = &config.specifier else { return };
+    let has = |name: &str| config.get(name).and_then(|entry| entry.value.as_deref());
+    let differing = differing(topic, has);
+    if !differing.is_empty() {
+        let settings = differing.join(",");
+        tracing::warn!(
+            topic,
+            settings,
+            "the topic has other settings than those that bound a service's memory and let dead letters fit; to set them: \
+             kafka-configs.sh --alter --topic {topic} --add-config {settings}"
+        );
+    }
+}
+
+/// Settings that should be otherwise, as `name=value`. Smaller records are no trouble, except to dead letters.
+fn differing<'a>(topic: &str, has: impl Fn(&str) -> Option<&'a str>) -> Vec<String> {
+    let differs = |(name, should): &&(&str, &str)| match (has(name), should.parse::<u64>()) {
+        (None, _) => false,
+        (Some(is), Ok(should)) => {
+            is.parse::<u64>().is_ok_and(|is| if topic.ends_with("-dlt") { is < should } else { is > should })
+        }
+        (Some(is), Err(_)) => is != *should,
+    };
+    settings(topic).iter().filter(differs).map(|(name, should)| format!("{name}={should}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_let_too_much_through_are_told() {
+        let found = |topic: &str, bytes: &'static str, compression: &'static str| {
+            differing(topic, |name| match name {
+                MAX_BYTES => Some(bytes),
+                "compression.type" => Some(compression),
+                _ => None,
+            })
+        };
+        assert_eq!(found("order.requests", "1048588", "uncompressed"), [""; 0]);
+        assert_eq!(
+            found("order.requests", "5000000", "producer"),
+            ["max.message.bytes=1600000", "compression.type=uncompressed"]
+        );
+        assert_eq!(found("order.events", "1048588", "producer"), [""; 0]);
+        assert_eq!(found("order.requests-dlt", "1048588", "producer"), ["max.message.bytes=2000000"]);
+    }
 }

@@ -126,7 +126,7 @@ impl<S: Service> UnitOfWork<S> {
         command: S::Command,
         traceparent: Option<String>,
     ) -> Result<Says, StoreError> {
-        let batch = [Incoming { origin: Origin::Direct, what: what.to_owned(), traceparent, command }];
+        let batch = [Incoming { origin: Origin::Direct, event_id: None, what: what.to_owned(), traceparent, command }];
         let mut tries = 0;
         loop {
             let done = match self.stage(&batch).await {
@@ -201,7 +201,7 @@ async fn say<C>(db: &mut PgConnection, batch: &[Incoming<C>], outcomes: &[Outcom
     let mut attempts = Vec::new();
     for (incoming, outcome) in batch.iter().zip(outcomes) {
         let Outcome::Decided(says) = outcome else { continue };
-        let cause = incoming.origin.cause();
+        let cause = incoming.cause();
         let parent = incoming.traceparent.as_deref();
         outgoing.extend(says.events.iter().map(|said| Outgoing {
             said,

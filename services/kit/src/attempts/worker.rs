@@ -174,6 +174,7 @@ impl<S: Service> Exceptions for Aside<'_, S> {
 fn incoming<C>(attempt: Attempt, command: C) -> Incoming<C> {
     Incoming {
         origin: Origin::Attempt { id: attempt.id, cause: attempt.causation_id },
+        event_id: None,
         what: attempt.kind,
         traceparent: attempt.traceparent,
         command,

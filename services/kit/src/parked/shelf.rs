@@ -8,26 +8,25 @@ use uuid::Uuid;
 
 use crate::{record::Record, store::StoreError};
 
-/// Puts an event aside. It counts as seen: the partition goes on. Nothing happens if it has been seen already: then another
-/// instance has processed it, or parked it.
+/// Puts an event aside. It counts as seen: the partition goes on. Nothing happens, and false is returned, if it has been seen
+/// already: then another instance has processed it, or parked it.
 pub(crate) async fn park(
-    pool: &PgPool,
+    db: &mut PgConnection,
     id: EventId,
     order_id: OrderId,
     what: &str,
     record: &Record,
     error: &str,
-) -> Result<(), StoreError> {
-    let mut transaction = pool.begin().await?;
+) -> Result<bool, StoreError> {
     let seen = sqlx::query("insert into inbox (event_id) values ($1) on conflict do nothing")
         .bind(id.0)
-        .execute(&mut *transaction)
+        .execute(&mut *db)
         .await?;
-    if seen.rows_affected() == 1 {
-        insert(&mut transaction, (id, order_id, what), record, "parked", Some(error)).await?;
+    let new = seen.rows_affected() == 1;
+    if new {
+        insert(db, (id, order_id, what), record, "parked", Some(error)).await?;
     }
-    transaction.commit().await?;
-    Ok(())
+    Ok(new)
 }
 
 /// Queues an event up behind those of its order that are parked; its id is in the inbox already.
@@ -106,14 +105,14 @@ pub(crate) async fn settle(db: &mut PgConnection, ids: &[Uuid]) -> Result<HashSe
 }
 
 /// It was tried again, and failed again.
-pub(crate) async fn park_again(pool: &PgPool, id: EventId, error: &str) -> Result<(), StoreError> {
+pub(crate) async fn park_again(db: &mut PgConnection, id: EventId, error: &str) -> Result<(), StoreError> {
     sqlx::query(
         "update parked_events set status = 'parked', tries = tries + 1, error = $2, parked_at = now()
          where event_id = $1 and status in ('waiting', 'retry')",
     )
     .bind(id.0)
     .bind(storable(error))
-    .execute(pool)
+    .execute(db)
     .await?;
     Ok(())
 }

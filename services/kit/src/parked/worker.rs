@@ -6,12 +6,12 @@ use events::EventId;
 
 use super::shelf::{self, Due};
 use crate::{
-    aside::Aside,
+    aside::{Aside, Shelf},
     carry::carry,
     dead_letter::DeadLetters,
     health::Progress,
     incoming::{Incoming, Origin},
-    reading,
+    reading::{self, Reading, Unread},
     record::Record,
     service::Service,
     shutdown::Shutdown,
@@ -75,19 +75,24 @@ async fn step<S: Service>(
                 batch.push(incoming);
                 records.push(record);
             }
-            Err(why) => sessions.bounded(shelf::park_again(sessions.pool(), id, &why)).await?,
+            Err(why) => {
+                let again = async { shelf::park_again(&mut *sessions.acquire().await?, id, &why).await };
+                sessions.bounded(again).await?;
+            }
         }
     }
-    let aside = Aside::<S> { sessions, dead_letters, batch: &batch, records: &records, shutdown };
+    let shelf = Shelf { service: S::NAME, sessions, dead_letters, server: None, shutdown };
+    let aside = Aside::<S> { shelf: &shelf, batch: &batch, records: &records };
     let carried = batch.is_empty() || carry(work, &batch, &aside, throttle, shutdown).await;
+    dead_letters.wake();
     Ok(if carried { count } else { 0 })
 }
 
 /// What the event asks for, by the table that the service has now.
 fn command<C>(table: &Table<C>, id: EventId, record: &Record) -> Result<Incoming<C>, String> {
     match reading::read(table, record) {
-        Some(Ok(incoming)) => Ok(Incoming { origin: Origin::Parked(id), ..incoming }),
-        Some(Err(unreadable)) => Err(unreadable.to_string()),
-        None => Err("the service does not consume this event any more".to_owned()),
+        Reading::Command(incoming) => Ok(Incoming { origin: Origin::Parked(id), ..incoming }),
+        Reading::Parks(Unread { why, .. }) | Reading::DeadLetter(why) => Err(why),
+        Reading::Skipped => Err("the service does not consume this event any more".to_owned()),
     }
 }

@@ -104,6 +104,7 @@ async fn an_attempt_settles_once() {
         sqlx::query_as("select id, causation_id from attempts").fetch_one(db.pool()).await.expect("one attempt");
     let cause = cause.map(events::EventId);
     let answer = || Incoming {
+        event_id: None,
         origin: Origin::Attempt { id, cause },
         what: "ask".to_owned(),
         traceparent: None,

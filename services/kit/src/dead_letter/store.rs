@@ -1,0 +1,101 @@
+//! The table of dead letters on their way.
+
+use std::time::Duration;
+
+use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
+
+use super::letter::{Digest, Letter};
+use crate::{record::Record, store::StoreError};
+
+/// Writes a letter; without its value, but with size and hash of it, where `whole` is false.
+pub(super) async fn write(db: &mut PgConnection, letter: &Letter, whole: bool) -> Result<(), StoreError> {
+    let Letter { record, lost, class, why } = letter;
+    let value = record.value.as_deref();
+    let digest = if whole { lost.clone() } else { lost.clone().or_else(|| value.map(Digest::of)) };
+    let (names, values): (Vec<&str>, Vec<&[u8]>) =
+        record.headers.iter().filter(|(name, _)| !name.contains('\0')).map(|(n, v)| (n.as_str(), v.as_slice())).unzip();
+    sqlx::query(
+        "insert into dead_letters (topic, partition, record_offset, record_timestamp, key, value, value_bytes, value_sha256,
+                                   header_names, header_values, class, why)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(&record.topic)
+    .bind(record.partition)
+    .bind(record.offset)
+    .bind(i64::try_from(record.timestamp_ms).unwrap_or(0))
+    .bind(&record.key)
+    .bind(value.filter(|_| whole))
+    .bind(digest.as_ref().map(|digest| digest.bytes))
+    .bind(digest.as_ref().map(|digest| digest.sha256.as_slice()))
+    .bind(names)
+    .bind(values)
+    .bind(class)
+    .bind(why)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A letter that is to be published.
+pub(super) struct Due {
+    pub(super) id: i64,
+    /// This try included.
+    pub(super) tries: i32,
+    pub(super) letter: Letter,
+}
+
+/// Claims letters that are due for `lease`: if their claimant dies, they are due again after it.
+pub(super) async fn claim(pool: &PgPool, limit: i64, lease: Duration) -> sqlx::Result<Vec<Due>> {
+    let rows = sqlx::query(
+        "update dead_letters set tries = tries + 1, next_at = now() + make_interval(secs => $2)
+         where id in (select id from dead_letters where next_at <= now() order by next_at, id limit $1 for update skip locked)
+         returning *",
+    )
+    .bind(limit)
+    .bind(lease.as_secs_f64())
+    .fetch_all(pool)
+    .await?;
+    rows.iter().map(due).collect()
+}
+
+fn due(row: &PgRow) -> sqlx::Result<Due> {
+    let (names, values): (Vec<String>, Vec<Vec<u8>>) = (row.try_get("header_names")?, row.try_get("header_values")?);
+    let lost = match (row.try_get("value_bytes")?, row.try_get("value_sha256")?) {
+        (Some(bytes), Some(sha256)) => Some(Digest { bytes, sha256 }),
+        _ => None,
+    };
+    let record = Record {
+        topic: row.try_get("topic")?,
+        partition: row.try_get("partition")?,
+        offset: row.try_get("record_offset")?,
+        timestamp_ms: u64::try_from(row.try_get::<i64, _>("record_timestamp")?).unwrap_or(0),
+        key: row.try_get("key")?,
+        value: row.try_get("value")?,
+        headers: names.into_iter().zip(values).collect(),
+    };
+    let letter = Letter { record, lost, class: row.try_get("class")?, why: row.try_get("why")? };
+    Ok(Due { id: row.try_get("id")?, tries: row.try_get("tries")?, letter })
+}
+
+/// Deletes letters that the broker has.
+pub(super) async fn delete(pool: &PgPool, ids: &[i64]) -> sqlx::Result<()> {
+    sqlx::query("delete from dead_letters where id = any($1)").bind(ids).execute(pool).await.map(drop)
+}
+
+/// Sets a letter back to be tried after `delay`.
+pub(super) async fn postpone(pool: &PgPool, id: i64, delay: Duration, error: &str) -> sqlx::Result<()> {
+    sqlx::query("update dead_letters set next_at = now() + make_interval(secs => $2), error = $3 where id = $1")
+        .bind(id)
+        .bind(delay.as_secs_f64())
+        .bind(error)
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
+/// How many letters wait, and the bytes of their values.
+pub(super) async fn waiting(pool: &PgPool) -> sqlx::Result<(i64, i64)> {
+    sqlx::query_as("select count(*), coalesce(sum(octet_length(value)), 0)::bigint from dead_letters")
+        .fetch_one(pool)
+        .await
+}

@@ -1,0 +1,163 @@
+//! Up to where a service has read each partition, in its own database.
+//!
+//! Kafka's committed offsets can be ahead of a database that was restored, or that failed over without its latest
+//! transactions: then the events in between would never be read again. So reading begins at the smaller of the two, at
+//! every assignment and again whenever a new connection to the database was opened, for it may lead to another server.
+//!
+//! Positions are saved at most once a second, after the commit of all that lies before them: a position that is too small
+//! only makes the inbox recognise some events.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{Offset, TopicPartitionList};
+use sqlx::PgConnection;
+
+use crate::sessions::Sessions;
+
+/// Offsets up to which everything is done, by topic and partition.
+pub(crate) type Positions = HashMap<(&'static str, i32), i64>;
+
+/// Time between two savings.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The server that positions were compared with, known by the connections to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    sessions: Option<Sessions>,
+    /// Connections that had been opened by then.
+    opened: u64,
+}
+
+impl Server {
+    /// Nothing was compared yet.
+    pub(crate) fn none() -> Self {
+        Server { sessions: None, opened: 0 }
+    }
+
+    /// False once any connection was opened since, for that may lead to another server. To be asked while a connection is
+    /// held.
+    pub(crate) fn is_the_same(&self) -> bool {
+        self.sessions.as_ref().is_some_and(|sessions| sessions.opened() == self.opened)
+    }
+}
+
+/// What has been done and not been saved yet.
+#[derive(Debug)]
+pub(crate) struct Unsaved {
+    positions: Positions,
+    saved_at: Instant,
+}
+
+impl Default for Unsaved {
+    fn default() -> Self {
+        Unsaved { positions: Positions::new(), saved_at: Instant::now() }
+    }
+}
+
+impl Unsaved {
+    pub(crate) fn note(&mut self, positions: &Positions) {
+        self.positions.extend(positions);
+    }
+
+    /// Forgets what may not be so on another server.
+    pub(crate) fn forget(&mut self) {
+        self.positions.clear();
+    }
+
+    pub(crate) fn is_due(&self) -> bool {
+        !self.positions.is_empty() && self.saved_at.elapsed() >= EVERY
+    }
+
+    /// Saves what is there, unless the server has changed meanwhile.
+    pub(crate) async fn save(&mut self, sessions: &Sessions, server: &Server) -> sqlx::Result<()> {
+        self.saved_at = Instant::now();
+        if self.positions.is_empty() {
+            return Ok(());
+        }
+        let mut db = sessions.acquire().await?;
+        if server.is_the_same() {
+            save(&mut db, &self.positions).await?;
+            self.positions.clear();
+        }
+        Ok(())
+    }
+}
+
+async fn save(db: &mut PgConnection, positions: &Positions) -> sqlx::Result<()> {
+    // In key order, so that two instances never wait for each other.
+    let mut rows: Vec<(&str, i32, i64)> = positions.iter().map(|((topic, p), next)| (*topic, *p, *next)).collect();
+    rows.sort_unstable();
+    sqlx::query(
+        "insert into consumer_offsets (topic, partition, next_offset)
+         select * from unnest($1::text[], $2::int[], $3::bigint[])
+         on conflict (topic, partition) do update set next_offset = excluded.next_offset, updated_at = now()",
+    )
+    .bind(rows.iter().map(|(topic, ..)| *topic).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, partition, _)| *partition).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(.., next)| *next).collect::<Vec<_>>())
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Saved positions, by topic and partition.
+type Saved = HashMap<(String, i32), i64>;
+
+/// The positions that the database has, and the server that has them.
+pub(crate) async fn load(sessions: &Sessions) -> sqlx::Result<(Server, Saved)> {
+    // All connections that there may be: none is opened later for another reason than that one was lost.
+    let (mut db, _other) = (sessions.acquire().await?, sessions.acquire().await?);
+    let opened = sessions.opened();
+    let rows: Vec<(String, i32, i64)> =
+        sqlx::query_as("select topic, partition, next_offset from consumer_offsets").fetch_all(&mut *db).await?;
+    let saved = rows.into_iter().map(|(topic, partition, next)| ((topic, partition), next)).collect();
+    Ok((Server { sessions: Some(sessions.clone()), opened }, saved))
+}
+
+/// Where to begin: the smaller of what Kafka has committed and what the database has, partition by partition; at the
+/// beginning where one of them has nothing.
+pub(crate) fn beginnings(committed: &TopicPartitionList, saved: &Saved) -> TopicPartitionList {
+    let mut all = TopicPartitionList::new();
+    for element in committed.elements() {
+        let (topic, partition) = (element.topic(), element.partition());
+        let begin = match (element.offset(), saved.get(&(topic.to_owned(), partition))) {
+            (Offset::Offset(committed), Some(&saved)) => {
+                if saved < committed {
+                    tracing::warn!(
+                        topic,
+                        partition,
+                        committed,
+                        saved,
+                        "the database is behind Kafka's committed offset: reading again from where the database is"
+                    );
+                }
+                Offset::Offset(committed.min(saved))
+            }
+            _ => Offset::Beginning,
+        };
+        // Only a malformed offset could be refused here, and these are not.
+        let _ = all.add_partition_offset(topic, partition, begin);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_begins_at_the_smaller_of_what_kafka_and_the_database_know() {
+        let mut committed = TopicPartitionList::new();
+        for (partition, offset) in
+            [(0, Offset::Offset(7)), (1, Offset::Offset(7)), (2, Offset::Invalid), (3, Offset::Offset(7))]
+        {
+            committed.add_partition_offset("t", partition, offset).expect("an offset");
+        }
+        let saved = [(0, 5), (1, 9), (2, 5)].map(|(partition, next)| (("t".to_owned(), partition), next)).into();
+        let begin: Vec<Offset> = beginnings(&committed, &saved).elements().iter().map(|e| e.offset()).collect();
+        assert_eq!(begin, [Offset::Offset(5), Offset::Offset(7), Offset::Beginning, Offset::Beginning]);
+    }
+}
