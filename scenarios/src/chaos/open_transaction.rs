@@ -17,9 +17,10 @@ pub(super) async fn hold(environment: &Environment, database: Database, lasting:
     let mut transaction = connection.begin().await?;
     sqlx::query(
         "insert into outbox (id, aggregatetype, aggregateid, type, payload)
-         values ($1, 'order', $2, 'NeverSaid', '{}')",
+         values ($1, $2, $3, 'NeverSaid', '{}')",
     )
     .bind(uuid::Uuid::now_v7())
+    .bind(database.publisher().name())
     .bind(uuid::Uuid::now_v7().to_string())
     .execute(&mut *transaction)
     .await

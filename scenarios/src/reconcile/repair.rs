@@ -88,7 +88,7 @@ impl<'a> Repairs<'a> {
         match remedy {
             Remedy::Replay { database, span } => {
                 let url = self.environment.database(*database)?.expose_secret().parse()?;
-                outbox_relay::replay(&url, &self.kafka(), *span).await?;
+                outbox_relay::replay(&url, &self.kafka(), Some(database.publisher().name()), *span).await?;
             }
             Remedy::Say(events) => {
                 for Fresh { event_type, topic, order_id, data } in events {

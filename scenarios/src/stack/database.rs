@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use events::Publisher;
+
 /// A service's database. The role that owns it has the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Database {
@@ -36,6 +38,25 @@ impl Database {
             Database::Entitlements => "entitlements",
             Database::Notifications => "notifications",
         }
+    }
+
+    /// The service that it belongs to, whose events its outbox holds.
+    pub fn publisher(self) -> Publisher {
+        match self {
+            Database::Orders => Publisher::Order,
+            Database::Accounts => Publisher::Account,
+            Database::Payments => Publisher::Payment,
+            Database::Inventory => Publisher::Inventory,
+            Database::Shipping => Publisher::Shipping,
+            Database::Entitlements => Publisher::Entitlement,
+            Database::Notifications => Publisher::Notification,
+        }
+    }
+
+    /// All of them with their publishers, as the relay is told.
+    pub fn publishers() -> String {
+        let bindings = Self::ALL.map(|database| format!("{database}={}", database.publisher()));
+        bindings.join(",")
     }
 
     /// The environment variable that carries its URL.

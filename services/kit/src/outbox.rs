@@ -1,7 +1,7 @@
 //! What there is to say: written with the change that it is about, published by the relay.
 
 use events::{EventId, OrderId};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::{says::Said, store::StoreError};
@@ -16,6 +16,14 @@ pub struct Outgoing<'a> {
     pub said: &'a Said,
     pub causation_id: Option<EventId>,
     pub traceparent: String,
+}
+
+/// Declares the publisher that the database's outbox belongs to: rows that name another are refused from then on.
+///
+/// # Errors
+/// If it belongs to another one.
+pub async fn declare(pool: &PgPool, publisher: &str) -> sqlx::Result<()> {
+    sqlx::query("select declare_publisher($1)").bind(publisher).execute(pool).await.map(drop)
 }
 
 /// Writes events into the outbox, in their order: one statement.

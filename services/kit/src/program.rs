@@ -17,7 +17,7 @@ use crate::{
     health::{Health, Progress},
     memory::{self, Verdict},
     migration::{self, migrate},
-    ops, parked,
+    ops, outbox, parked,
     service::Service,
     sessions::Sessions,
     shutdown::{Shutdown, Stop},
@@ -224,6 +224,8 @@ async fn prepare_once<S: Service>(
         let migrating = async { migrate(pool, migrations).await.map_err(migration::Failed::Migration) };
         sessions.bounded_by(migration::BOUND, migrating).await?;
     }
+    let publisher = S::table().service().name();
+    sessions.bounded(outbox::declare(pool, publisher)).await.context("declaring the outbox's publisher")?;
     // Without a partition of its day a row goes into the default partition: nothing to wait for.
     let _ = tokio::time::timeout(UPKEEP_WITHIN, upkeep::round(pool, Retention::from(config), Utc::now())).await;
     topics::ensure(&config.kafka, S::NAME, topics).await?;

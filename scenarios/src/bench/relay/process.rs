@@ -22,6 +22,7 @@ pub(super) fn start(ground: &Ground, reporter: &Reporter) -> anyhow::Result<Rela
         ("KAFKA_BROKERS".to_owned(), ground.brokers().to_owned()),
         ("HTTP_ADDR".to_owned(), address.to_string()),
         ("RUST_LOG".to_owned(), "warn".to_owned()),
+        ("RELAY_PUBLISHERS".to_owned(), Database::publishers()),
     ];
     for database in Database::ALL {
         variables.push((database.variable(), ground.url(database)?.to_owned()));

@@ -109,6 +109,7 @@ impl Program {
                 variables.extend(directory.map(|path| pair("MAIL_DIR", &path.display().to_string())));
             }
             Program::OutboxRelay => {
+                variables.push(pair("RELAY_PUBLISHERS", &Database::publishers()));
                 for database in Database::ALL {
                     variables.push(pair(&database.variable(), environment.database(database)?.expose_secret()));
                 }
