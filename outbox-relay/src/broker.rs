@@ -17,7 +17,7 @@ use rdkafka::{
 /// An answer is good for this long.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// And has to come within this.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// Asks for the cluster's metadata now and then, with a client of its own. Says when the broker goes and when it comes back.
 pub(crate) struct Broker {

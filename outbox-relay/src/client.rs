@@ -1,21 +1,21 @@
-//! The Kafka client with the thread that hears from the broker.
+//! The Kafka client with the thread that hears from the broker, and the fence.
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
     ClientConfig,
-    error::KafkaError,
-    producer::{BaseProducer, BaseRecord},
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::{BaseProducer, BaseRecord, Producer, PurgeConfig},
 };
 
-use crate::in_flight::{Acknowledgements, InFlight};
+use crate::in_flight::{Acknowledgements, InFlight, Refusal};
 
 /// The client's poll waits out its time whatever comes, the last fraction of a millisecond of it spinning. So it is called
 /// only while something is in flight, and for long.
@@ -25,32 +25,64 @@ const POLL_WHEN_QUIET: Duration = Duration::from_secs(10);
 
 /// A producer whose acknowledgements arrive in an [`InFlight`].
 pub(crate) struct Client {
-    producer: Arc<BaseProducer<Acknowledgements>>,
-    stop: Arc<AtomicBool>,
+    shared: Arc<Shared>,
     poller: Option<JoinHandle<()>>,
 }
 
+struct Shared {
+    producer: BaseProducer<Acknowledgements>,
+    in_flight: Arc<InFlight>,
+    fence: Mutex<Fence>,
+    stop: AtomicBool,
+}
+
+/// From when on nothing may be sent. The thread looks after it, so it falls whatever the relay waits for.
+struct Fence {
+    at: Instant,
+    fallen: bool,
+}
+
+/// Why the client has not taken a record.
+#[derive(Debug)]
+pub(crate) enum Rejection {
+    /// It has enough to do; later.
+    Full,
+    /// The fence has fallen.
+    Fenced,
+    Error(KafkaError),
+}
+
 impl Client {
-    pub(crate) fn new(config: &ClientConfig, in_flight: Arc<InFlight>) -> Result<Self, KafkaError> {
-        let producer: BaseProducer<_> = config.create_with_context(Acknowledgements(Arc::clone(&in_flight)))?;
-        let (producer, stop) = (Arc::new(producer), Arc::new(AtomicBool::new(false)));
-        let poller = thread::spawn({
-            let (producer, stop) = (Arc::clone(&producer), Arc::clone(&stop));
-            move || {
-                while !stop.load(Ordering::Acquire) {
-                    if in_flight.is_all_empty() {
-                        thread::park_timeout(POLL_WHEN_QUIET);
-                    }
-                    producer.poll(POLL);
-                }
-            }
+    pub(crate) fn new(config: &ClientConfig, in_flight: Arc<InFlight>, fence_at: Instant) -> Result<Self, KafkaError> {
+        let shared = Arc::new(Shared {
+            producer: config.create_with_context(Acknowledgements(Arc::clone(&in_flight)))?,
+            in_flight,
+            fence: Mutex::new(Fence { at: fence_at, fallen: false }),
+            stop: AtomicBool::new(false),
         });
-        Ok(Client { producer, stop, poller: Some(poller) })
+        let poller = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.poll()
+        });
+        Ok(Client { shared, poller: Some(poller) })
     }
 
     /// Hands a record over; returns at once. Its acknowledgement is heard from the next [`listen`](Self::listen) on.
-    pub(crate) fn send(&self, record: BaseRecord<'_, str, str, usize>) -> Result<(), KafkaError> {
-        self.producer.send(record).map_err(|(error, _)| error)
+    pub(crate) fn send(&self, record: BaseRecord<'_, str, str, usize>) -> Result<(), Rejection> {
+        // Held while the record goes in: once the queue has been emptied, nothing may follow what was in it.
+        let fence = self.shared.fence();
+        if fence.fallen || fence.at <= Instant::now() {
+            return Err(Rejection::Fenced);
+        }
+        self.shared.producer.send(record).map_err(|(error, _)| match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::QueueFull) => Rejection::Full,
+            _ => Rejection::Error(error),
+        })
+    }
+
+    /// The lease has been renewed. A fence that has fallen stays down.
+    pub(crate) fn fence_at(&self, at: Instant) {
+        self.shared.fence().at = at;
     }
 
     /// Something is in flight.
@@ -59,12 +91,58 @@ impl Client {
             poller.thread().unpark();
         }
     }
+
+    /// How many partitions the topic has, asked of the broker.
+    pub(crate) async fn partitions(&self, topic: &str, within: Duration) -> Result<usize, String> {
+        let (shared, topic) = (Arc::clone(&self.shared), topic.to_owned());
+        let asked = tokio::task::spawn_blocking(move || {
+            let metadata =
+                shared.producer.client().fetch_metadata(Some(&topic), within).map_err(|error| error.to_string())?;
+            let topic = metadata.topics().first().ok_or("the broker does not know the topic")?;
+            match (topic.error(), topic.partitions().len()) {
+                (Some(error), _) => Err(RDKafkaErrorCode::from(error).to_string()),
+                (None, 0) => Err("the topic has no partitions".to_owned()),
+                (None, count) => Ok(count),
+            }
+        });
+        asked.await.unwrap_or_else(|panic| Err(panic.to_string()))
+    }
+}
+
+impl Shared {
+    fn poll(&self) {
+        while !self.stop.load(Ordering::Acquire) {
+            if self.in_flight.is_all_empty() {
+                thread::park_timeout(POLL_WHEN_QUIET);
+            }
+            self.producer.poll(POLL);
+            self.look_after_fence();
+        }
+    }
+
+    /// Takes back what has not been sent when the time is up. What follows a record goes before it, so none is passed.
+    fn look_after_fence(&self) {
+        let mut fence = self.fence();
+        if fence.fallen || Instant::now() < fence.at || self.in_flight.is_all_empty() {
+            return;
+        }
+        fence.fallen = true;
+        self.producer.purge(PurgeConfig::default().queue().inflight());
+        self.in_flight.refuse(Refusal {
+            event_id: None,
+            error: "the lease was not renewed in time; what was not sent has been taken back".to_owned(),
+        });
+    }
+
+    fn fence(&self) -> MutexGuard<'_, Fence> {
+        self.fence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Waits for the thread; the producer then purges what it still holds.
 impl Drop for Client {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
+        self.shared.stop.store(true, Ordering::Release);
         self.listen();
         if let Some(poller) = self.poller.take() {
             // A panic in there has been reported.

@@ -1,7 +1,7 @@
 //! What is on its way to the broker, counted by batch.
 
 use std::sync::{
-    Mutex, PoisonError,
+    Mutex, OnceLock, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -14,13 +14,14 @@ use rdkafka::{
 };
 use tokio::sync::Notify;
 
+use crate::partition::Partitions;
+
 /// So many batches may wait for acknowledgements while the next is read.
 pub(crate) const BATCHES: usize = 4;
 
 /// A record that is not on Kafka, and why.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
-    pub(crate) topic: String,
     pub(crate) event_id: Option<String>,
     pub(crate) error: String,
 }
@@ -31,6 +32,7 @@ pub(crate) struct Refusal {
 pub(crate) struct InFlight {
     records: [AtomicUsize; BATCHES],
     refusal: Mutex<Option<Refusal>>,
+    partitions: OnceLock<Partitions>,
     changed: Notify,
 }
 
@@ -51,6 +53,15 @@ impl InFlight {
 
     pub(crate) fn is_all_empty(&self) -> bool {
         (0..BATCHES).all(|slot| self.is_empty(slot))
+    }
+
+    /// The topic's partitions, once the broker has told them.
+    pub(crate) fn partitions(&self) -> Option<&Partitions> {
+        self.partitions.get()
+    }
+
+    pub(crate) fn know(&self, partitions: Partitions) {
+        let _ = self.partitions.set(partitions);
     }
 
     /// Notes a refusal; the first one counts, the others follow from it.
@@ -87,18 +98,24 @@ impl ProducerContext for Acknowledgements {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, slot: usize) {
-        match result {
-            Ok(_) => self.0.remove(slot),
+        let (record, error) = match result {
+            // With an offset, the broker says so itself. Without, the client has concluded it from what the broker said of a
+            // later record, or of an earlier try; it may be wrong.
+            Ok(record) if record.offset() >= 0 => {
+                if let (Some(partitions), Ok(partition)) = (self.0.partitions(), usize::try_from(record.partition())) {
+                    partitions.opened(partition);
+                }
+                return self.0.remove(slot);
+            }
+            Ok(record) => (record, "acknowledged without an offset".to_owned()),
+            // We have taken it back ourselves.
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight), _)) => {
+                return;
             }
-            Err((error, record)) => {
-                let id = record.headers().and_then(|headers| headers.iter().find(|header| header.key == "ce_id"));
-                self.0.refuse(Refusal {
-                    topic: record.topic().to_owned(),
-                    event_id: id.and_then(|id| id.value).map(|id| String::from_utf8_lossy(id).into_owned()),
-                    error: error.to_string(),
-                });
-            }
-        }
+            Err((error, record)) => (record, error.to_string()),
+        };
+        let id = record.headers().and_then(|headers| headers.iter().find(|header| header.key == "ce_id"));
+        let event_id = id.and_then(|id| id.value).map(|id| String::from_utf8_lossy(id).into_owned());
+        self.0.refuse(Refusal { event_id, error });
     }
 }

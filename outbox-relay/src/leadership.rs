@@ -19,32 +19,44 @@ pub(crate) struct Mandate {
     pub(crate) asked_at: Instant,
 }
 
-/// Leads if nobody else does.
-pub(crate) async fn take_over(
-    session: &mut PgConnection,
-    lease: Duration,
-    holder: &str,
-) -> sqlx::Result<Option<Mandate>> {
+/// A leadership that may be taken over.
+pub(crate) struct Vacancy {
+    epoch: i64,
+    /// The last number that is known to be published.
+    pub(crate) last_seq: i64,
+    holder_gone: bool,
+}
+
+/// Whether nobody leads: the leader's session is gone, its lease is over, or it was ourselves, in a session that we have
+/// thrown away (`abandoned`: the epoch of it).
+pub(crate) async fn vacancy(session: &mut PgConnection, abandoned: i64) -> sqlx::Result<Option<Vacancy>> {
     let row = sqlx::query(
         "select epoch, pg_try_advisory_lock($1, (epoch % 2147483647)::int),
-                coalesce(lease_until < clock_timestamp(), true)
+                coalesce(lease_until < clock_timestamp(), true), last_seq
          from relay_cursor",
     )
     .bind(RELAY)
-    .fetch_one(&mut *session)
+    .fetch_one(session)
     .await?;
     let (epoch, holder_gone, lease_over): (i64, bool, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    if !(holder_gone || lease_over) {
-        return Ok(None);
-    }
-    let mandate = succeed(session, epoch, lease, holder).await?;
+    let vacant = holder_gone || lease_over || epoch == abandoned;
+    Ok(vacant.then_some(Vacancy { epoch, last_seq: row.try_get(3)?, holder_gone }))
+}
+
+/// Leads, unless another one was faster.
+pub(crate) async fn take_over(
+    session: &mut PgConnection,
+    vacancy: &Vacancy,
+    lease: Duration,
+    holder: &str,
+) -> sqlx::Result<Option<Mandate>> {
+    let mandate = succeed(session, vacancy.epoch, lease, holder).await?;
     if mandate.is_none() {
-        // Another one was faster.
         sqlx::query("select pg_advisory_unlock_all()").execute(session).await?;
-    } else if holder_gone {
+    } else if vacancy.holder_gone {
         sqlx::query("select pg_advisory_unlock($1, ($2 % 2147483647)::int)")
             .bind(RELAY)
-            .bind(epoch)
+            .bind(vacancy.epoch)
             .execute(session)
             .await?;
     }

@@ -5,8 +5,11 @@
 //! - **At least once**: after a crash the last rows, some 20 ms' worth, are published again. The inbox of whoever
 //!   consumes them drops what it has seen.
 //! - **In order per key**: the first occurrences of a key's events are on its partition in the order of `seq`. That holds
-//!   even if a relay that was thought dead comes back, because every relay publishes in the order of `seq` and starts at or
-//!   before the first row that nobody has published: two such streams, however they interleave, repeat but never overtake.
+//!   even if a relay that was thought dead comes back, because every relay publishes in the order of `seq`, starts at or
+//!   before the first row that nobody has published, and never leaves one out: two such streams, however they interleave,
+//!   repeat but never overtake.
+//! - **To its own topic**: a row that names another publisher than the one that the database belongs to
+//!   ([`Settings::publisher`]) goes nowhere, and nothing passes it.
 //!
 //! # How it keeps the order
 //! A service locks the order's row, then draws `seq`, then commits. So for one order the order of `seq` is the order of
@@ -26,10 +29,30 @@
 //! One relay leads, any number stand by (`leadership.rs`). The row in `relay_cursor` carries an `epoch` that each change of
 //! hands raises; the leader holds a session lock named by its epoch and a lease in that row. The session lock free: the
 //! leader's session is gone, a standby takes over at once. The lease over: the leader is frozen, a standby takes over
-//! without it. Whoever finds another epoch than its own in the row stops. Before each send the leader makes sure, by a
-//! monotonic clock, that the client will have given the record up before the lease ends (`lease.rs`), so a relay
-//! that was stopped and resumes fails what it had queued rather than sending it late. (A suspended virtual machine stops
-//! that clock too: then a few rows are repeated.)
+//! without it. Whoever finds another epoch than its own in the row stops. A leader whose database falls silent throws the
+//! connection away and may take over from itself at once.
+//!
+//! The order does not depend on the lease, since no relay leaves anything out; the lease bounds what is repeated. By a
+//! monotonic clock, and whatever the relay waits for, a thread takes back what the client has not sent when the lease ends
+//! (`client.rs`). A process that was frozen for longer may send what it held before that thread wakes up: rows that the
+//! successor has published as well, in the same order.
+//!
+//! # How a producer leaves nothing out
+//! - No record expires by itself: those behind it would be sent. What a broker has not acknowledged in time
+//!   ([`Timing::acknowledged_within`]) is taken back together with all that follows it.
+//! - A partition that has never met a producer id takes whatever it accepts first for the beginning. So a new producer
+//!   gives each partition one record, and nothing more until that one has been accepted (`partition.rs`); and it has one
+//!   request on its way at a time.
+//! - A record counts as published when the broker has told its offset. librdkafka also reports records as delivered because
+//!   a later one was; that may be wrong, and counts as refused.
+//!
+//! # What it checks before it leads, and while it does
+//! - New rows get numbers ahead of the cursor: `outbox_seq` is not behind it, as it would be after a restore or a
+//!   switch-over that left sequences out, and is not cached; and no rows have appeared behind the cursor
+//!   (`sequence.rs`). Else it stops, is not ready, and says what to do.
+//! - Reads are bounded by bytes and time (`portion.rs`): a read that the server gives up is tried again with half the rows.
+//! - Every wait for the database, the broker and the network has a bound. What [`Relay::trouble`] says is what `/readyz`
+//!   says.
 //!
 //! # What others get wrong
 //! - `NOTIFY` inside the writing transaction serializes all commits of the database. Here it is sent after the commit, on
@@ -41,12 +64,17 @@
 //! - Going on after a failed send: the next record of the key overtakes it. Here a failure discards the producer with all
 //!   that it holds, and reading begins again after the last row that was acknowledged, row by row until it goes through.
 //!
-//! # An event that the broker refuses
-//! It cannot happen: the kit refuses an event over the size limit when it is written to the outbox, and topics are made
-//! before anything is written. Should it happen all the same, the event is neither dropped nor overtaken: the relay stops
-//! before it, logs an error that names it, counts it in `relay_refused_total`, and tries again until the broker takes it.
+//! # An event that cannot be published
+//! The broker refuses it, or it names another publisher. It cannot happen: the kit refuses an event over the size limit when
+//! it is written to the outbox, topics are made before anything is written, and the table has a constraint. Should it happen
+//! all the same, the event is neither dropped nor overtaken: the relay stops before it, is not ready, logs an error that
+//! names it, counts it in `relay_refused_total`, and tries again until it goes through.
+//!
+//! One partition without a leader holds up its whole database as well: there is one order for all of it. The relay says so,
+//! and a cluster of three with `min.insync.replicas=2` elects another leader within some ten seconds.
 
 mod candidate;
+mod claims;
 mod client;
 mod gap;
 mod in_flight;
@@ -56,11 +84,16 @@ mod lost;
 mod meters;
 mod outbox;
 mod pace;
+mod partition;
+mod portion;
 mod program;
+mod progress;
 mod publisher;
 mod record;
 mod relay;
 mod replay;
+mod sequence;
+mod settings;
 mod span;
 mod stall;
 mod tenure;
@@ -70,8 +103,9 @@ mod writers;
 
 pub use candidate::{Candidacy, Candidate};
 pub use lost::Lost;
-pub use relay::{BATCH_ROWS, Relay, Standing};
+pub use relay::{Relay, Standing};
 pub use replay::replay;
+pub use settings::{BATCH_ROWS, Settings};
 pub use span::Span;
 pub use tenure::{Drained, Step, Tenure};
 pub use timing::Timing;

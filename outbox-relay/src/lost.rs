@@ -15,20 +15,72 @@ pub enum Lost {
     NoAnswer(Duration),
     #[error("making the Kafka client: {0}")]
     Client(#[from] KafkaError),
+    /// Nobody has said what may be published from here.
+    #[error(
+        "the database belongs to no publisher: name one in RELAY_PUBLISHERS (NAME=PUBLISHER), or let the service of this \
+         version migrate it, which declares one"
+    )]
+    NoPublisher,
+    #[error(
+        "the database declares the publisher {publisher}, as the database {other} does: only one of them can be right; \
+         set RELAY_PUBLISHERS"
+    )]
+    SamePublisher { publisher: String, other: String },
+    /// New rows would get numbers that count as published.
+    #[error(
+        "the sequence outbox_seq stands at {last_value}, behind the cursor at {cursor}: the database was restored or \
+         switched over without its sequences, and what is written now would never be published. Stop the service; \
+         `select setval('outbox_seq', {cursor})`; give rows written since then new numbers, in their order: \
+         `update outbox set seq = nextval('outbox_seq') where seq <= {last_value} and created_at > TIME`; start it again"
+    )]
+    SequenceBehind { last_value: i64, cursor: i64 },
+    #[error(
+        "the sequence outbox_seq is cached ({cache}): sessions would draw numbers long before they use them, and rows \
+         would never be published: `alter sequence outbox_seq cache 1`, then restart the service"
+    )]
+    SequenceCached { cache: i64 },
+    #[error(
+        "{rows} rows have appeared behind the cursor, the first with seq {first_seq}, and have not been published. They \
+         need new numbers, in their order: `update outbox set seq = nextval('outbox_seq') where id in (…)`; these are the \
+         rows with seq from {first_seq} to {cursor} and created_at after {after}"
+    )]
+    RowsBehind { rows: i64, first_seq: i64, cursor: i64, after: String },
 }
 
 impl Lost {
     /// Whether the tables are missing: their service has not been started yet.
     pub(crate) fn is_not_migrated(&self) -> bool {
         const UNDEFINED_TABLE: &str = "42P01";
-        matches!(self, Lost::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some(UNDEFINED_TABLE))
+        matches!(self, Lost::Database(error) if has_code(error, UNDEFINED_TABLE))
+    }
+
+    /// Whether somebody has to do something about it.
+    pub(crate) fn needs_a_person(&self) -> bool {
+        match self {
+            Lost::NoPublisher
+            | Lost::SamePublisher { .. }
+            | Lost::SequenceBehind { .. }
+            | Lost::SequenceCached { .. }
+            | Lost::RowsBehind { .. } => true,
+            Lost::Replaced { .. } | Lost::Database(_) | Lost::NoAnswer(_) | Lost::Client(_) => false,
+        }
     }
 }
 
-/// The answer of a database; one that says nothing for a whole lease is as good as gone.
-pub(crate) async fn answered<T>(lease: Duration, question: impl Future<Output = sqlx::Result<T>>) -> Result<T, Lost> {
-    match tokio::time::timeout(lease, question).await {
+/// Whether the server has given up the statement because it took too long.
+pub(crate) fn took_too_long(error: &sqlx::Error) -> bool {
+    const QUERY_CANCELED: &str = "57014";
+    has_code(error, QUERY_CANCELED)
+}
+
+fn has_code(error: &sqlx::Error, code: &str) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some(code))
+}
+
+/// The answer of a database within `bound`; one that says nothing for longer is as good as gone.
+pub(crate) async fn answered<T>(bound: Duration, question: impl Future<Output = sqlx::Result<T>>) -> Result<T, Lost> {
+    match tokio::time::timeout(bound, question).await {
         Ok(answer) => Ok(answer?),
-        Err(_) => Err(Lost::NoAnswer(lease)),
+        Err(_) => Err(Lost::NoAnswer(bound)),
     }
 }

@@ -10,16 +10,19 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use kit::{
     config::{Http, Kafka},
-    ops::{self, Readiness},
+    health::{Health, Progress},
+    ops,
     shutdown::Shutdown,
     telemetry,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use outbox_relay::{BATCH_ROWS, Relay, Span, Standing, Timing};
-use sqlx::postgres::PgConnectOptions;
+use outbox_relay::{BATCH_ROWS, Relay, Settings, Span, Timing};
 use tokio::task::JoinSet;
 
-use crate::{broker::Broker, databases::Named};
+use crate::{
+    broker::Broker,
+    databases::{Binding, Given},
+};
 
 /// Publishes what services have written into their outboxes, in order, at least once.
 ///
@@ -44,10 +47,17 @@ enum Command {
 struct Serve {
     /// A database to serve; may be repeated.
     #[arg(long = "database", value_name = "NAME=URL")]
-    databases: Vec<Named>,
+    databases: Vec<Given>,
+    /// The publisher that each database belongs to, for all databases: rows that name another are not published, and
+    /// nothing passes them. If unset, what each database itself declares.
+    #[arg(long, env = "RELAY_PUBLISHERS", value_name = "NAME=PUBLISHER,…", value_delimiter = ',')]
+    publishers: Vec<Binding>,
     /// How long a relay that says nothing still counts as the leader.
     #[arg(long, env = "RELAY_LEASE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
     lease_ms: u64,
+    /// How long a broker may take to acknowledge before it is asked again; longer than the cluster takes to replace one.
+    #[arg(long, env = "RELAY_ACK_TIMEOUT_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
+    ack_timeout_ms: u64,
     /// The longest pause between two looks at a quiet outbox; a notification ends it at once.
     #[arg(long, env = "RELAY_MAX_POLL_MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     max_poll_ms: u64,
@@ -69,8 +79,14 @@ struct Replay {
     #[arg(long)]
     until: Option<DateTime<Utc>>,
     /// postgres://user:password@host:port/database
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = databases::parse_url)]
-    database_url: PgConnectOptions,
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Given,
+    /// The publisher that the database belongs to; if unset, what RELAY_PUBLISHERS says of a database of that name; if that
+    /// is unset, the one that the database itself declares.
+    #[arg(long)]
+    publisher: Option<String>,
+    #[arg(long, env = "RELAY_PUBLISHERS", value_name = "NAME=PUBLISHER,…", value_delimiter = ',', hide = true)]
+    publishers: Vec<Binding>,
     #[command(flatten)]
     kafka: Kafka,
 }
@@ -86,20 +102,14 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn serve(options: Serve, metrics: PrometheusHandle) -> anyhow::Result<()> {
-    let databases = databases::all(std::env::vars(), options.databases)?;
-    let timing =
-        Timing { lease: Duration::from_millis(options.lease_ms), max_poll: Duration::from_millis(options.max_poll_ms) };
-    let relays: Vec<Relay> = databases
-        .into_iter()
-        .map(|(name, database)| Relay::in_batches_of(options.batch_max, &name, database, options.kafka.clone(), timing))
-        .collect();
+    let relays = Relay::all(settings(&options)?);
     let broker = Broker::new(&options.kafka)?;
     let shutdown = Shutdown::on_signals()?;
-    let readiness = Readiness::default();
-    let routes = ops::routes(readiness.clone(), metrics);
+    let health = Health::default();
+    let routes = ops::routes(health.clone(), metrics);
 
     let mut running = JoinSet::new();
-    running.spawn(judge(readiness, relays.clone(), broker, shutdown.clone()));
+    running.spawn(judge(health, relays.clone(), broker, shutdown.clone()));
     running.spawn({
         let shutdown = shutdown.clone();
         async move { ops::serve(&options.http, routes, shutdown).await }
@@ -118,20 +128,65 @@ async fn serve(options: Serve, metrics: PrometheusHandle) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Ready: each database is led or stood by, and the broker answers.
-async fn judge(readiness: Readiness, relays: Vec<Relay>, mut broker: Broker, shutdown: Shutdown) -> anyhow::Result<()> {
+/// What there is to do for each database.
+fn settings(options: &Serve) -> anyhow::Result<Vec<Settings>> {
+    databases::check(&options.publishers)?;
+    let timing = Timing {
+        lease: Duration::from_millis(options.lease_ms),
+        max_poll: Duration::from_millis(options.max_poll_ms),
+        acknowledged_within: Duration::from_millis(options.ack_timeout_ms),
+    };
+    let databases = databases::all(std::env::vars(), &options.databases)?;
+    let settings = databases.into_iter().map(|(database, url)| {
+        Ok(Settings {
+            publisher: databases::publisher_of(&options.publishers, &database)?,
+            options: url,
+            kafka: options.kafka.clone(),
+            timing,
+            batch_max: options.batch_max,
+            database,
+        })
+    });
+    settings.collect()
+}
+
+/// Ready: each database is led or stood by, what is led makes progress, and the broker answers. A database's name and what is
+/// the matter with it are in the body of `/readyz`.
+async fn judge(health: Health, relays: Vec<Relay>, mut broker: Broker, shutdown: Shutdown) -> anyhow::Result<()> {
+    let watched: Vec<(Relay, Progress)> = relays
+        .into_iter()
+        .map(|relay| {
+            // Once for each database, for as long as the process lives.
+            let name: &'static str = format!("database {}", relay.database()).leak();
+            let progress = health.watch(name, relay.patience());
+            (relay, progress)
+        })
+        .collect();
+    let answers = health.watch("broker", 2 * broker::ANSWER_WITHIN);
     while shutdown.sleep(Duration::from_millis(200)).await {
-        let served = relays.iter().all(|relay| relay.standing() != Standing::Away);
-        let answers = broker.answers().await;
-        readiness.set(served && answers);
+        for (relay, progress) in &watched {
+            match relay.trouble() {
+                None => progress.round(),
+                Some(trouble) if relay.is_alive() => progress.waiting(trouble),
+                Some(_) => {}
+            }
+        }
+        match broker.answers().await {
+            true => answers.round(),
+            false => answers.waiting("it does not answer"),
+        }
     }
-    readiness.set(false);
     Ok(())
 }
 
 async fn replay(options: Replay) -> anyhow::Result<()> {
     let span = Span { since: options.since, until: options.until.unwrap_or_else(Utc::now) };
-    let events = outbox_relay::replay(&options.database_url, &options.kafka, span).await?;
+    let database = options.database_url.url().context("DATABASE_URL")?;
+    let publisher = match options.publisher {
+        Some(publisher) => Some(publisher),
+        None => databases::publisher_of(&options.publishers, database.get_database().unwrap_or_default())?,
+    };
+    let events = outbox_relay::replay(&database, &options.kafka, publisher.as_deref(), span).await?;
     tracing::info!(events, since = %span.since, until = %span.until, "published again");
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Reading the outbox.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 use sqlx::{
@@ -59,14 +61,28 @@ pub(crate) async fn cursor(session: &mut PgConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar("select last_seq from relay_cursor").fetch_one(session).await
 }
 
-/// The highest number that is visible; 0 if there is none.
-pub(crate) async fn highest(session: &mut PgConnection) -> sqlx::Result<i64> {
-    sqlx::query_scalar("select coalesce(max(seq), 0) from outbox").fetch_one(session).await
+/// The publisher that the database says it belongs to; None if it says nothing.
+pub(crate) async fn declared_publisher(session: &mut PgConnection) -> sqlx::Result<Option<String>> {
+    let declares: bool =
+        sqlx::query_scalar("select to_regclass('outbox_publisher') is not null").fetch_one(&mut *session).await?;
+    if !declares {
+        return Ok(None);
+    }
+    sqlx::query_scalar("select name from outbox_publisher").fetch_optional(session).await
 }
 
 /// Settings of the relay's own session.
-pub(crate) fn session_options(database: &PgConnectOptions) -> PgConnectOptions {
+pub(crate) fn session_options(database: &PgConnectOptions, statement_timeout: Duration) -> PgConnectOptions {
+    let statement_timeout = statement_timeout.as_millis().to_string();
     database.clone().application_name(PROGRAM).options([
+        ("statement_timeout", statement_timeout.as_str()),
+        // There are no transactions of several statements; should there ever be one, it holds up no writer for long.
+        ("idle_in_transaction_session_timeout", statement_timeout.as_str()),
+        // A relay that has vanished without a word leaves its session, and with it the lock of the leader, within seconds.
+        ("tcp_keepalives_idle", "5"),
+        ("tcp_keepalives_interval", "2"),
+        ("tcp_keepalives_count", "3"),
+        ("tcp_user_timeout", "10000"),
         // There is one good way to read the outbox, down the index, and a plan made while the table was empty is kept.
         ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"),

@@ -7,27 +7,28 @@ use std::{
 };
 
 use kit::config::Kafka;
-use rdkafka::{
-    error::{KafkaError, RDKafkaErrorCode},
-    producer::BaseRecord,
-};
+use rdkafka::{error::KafkaError, producer::BaseRecord};
 
 use crate::{
-    client::Client,
+    client::{Client, Rejection},
     in_flight::{BATCHES, InFlight, Refusal},
     outbox::OutboxRow,
+    partition::Partitions,
     program::PROGRAM,
-    record::{Record, Routes},
+    record::{Record, Route},
     timing::Timing,
 };
 
 /// A producer for one database. After a refusal it is of no use any more: everything in it is discarded with it.
+///
+/// It never skips a record: none expires by itself, one that is refused for good stops the producer, and what is
+/// acknowledged without an offset counts as refused, since the client has then only concluded that it must have arrived.
 pub(crate) struct Publisher {
     client: Client,
     in_flight: Arc<InFlight>,
     batches: VecDeque<Batch>,
     next_slot: usize,
-    routes: Routes,
+    route: Route,
     acknowledged_within: Duration,
 }
 
@@ -41,8 +42,10 @@ struct Batch {
 /// Why a row was not taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotTaken {
-    /// The client has enough to do; later.
-    Full,
+    /// The client has enough to do, or may not send; later.
+    Later,
+    /// Its partition has not accepted the first record yet.
+    Opening,
     /// The client refuses it; noted as a [`Refusal`].
     Refused,
 }
@@ -55,26 +58,60 @@ pub(crate) struct Arrived {
 }
 
 impl Publisher {
-    /// Sends at most `batch_max` records to a partition in one request.
-    pub(crate) fn new(kafka: &Kafka, timing: Timing, batch_max: i64) -> Result<Self, KafkaError> {
+    /// Sends at most `batch_max` records to a partition in one request, and nothing from `fence_at` on.
+    pub(crate) fn new(
+        kafka: &Kafka,
+        route: Route,
+        timing: Timing,
+        batch_max: i64,
+        fence_at: Instant,
+    ) -> Result<Self, KafkaError> {
         let in_flight = Arc::new(InFlight::default());
         let mut config = kafka.producer(PROGRAM);
         config
-            .set("message.timeout.ms", timing.message_timeout().as_millis().to_string())
-            // A record that fails takes all that follow it along.
+            // A record never expires by itself: those that follow it would be sent. We take all of them back together.
+            .set("message.timeout.ms", "0")
+            .set("topic.metadata.propagation.max.ms", "3600000")
+            // A record that is refused for good takes all that follow it along.
             .set("enable.gapless.guarantee", "true")
+            // The broker serves one request of a connection after the other anyhow.
+            .set("max.in.flight.requests.per.connection", "1")
             .set("batch.num.messages", batch_max.to_string())
             // Bounds the memory of a relay whose broker is away.
             .set("queue.buffering.max.kbytes", "65536");
-        let client = Client::new(&config, Arc::clone(&in_flight))?;
+        let client = Client::new(&config, Arc::clone(&in_flight), fence_at)?;
         Ok(Publisher {
             client,
             in_flight,
             batches: VecDeque::with_capacity(BATCHES),
             next_slot: 0,
-            routes: Routes::default(),
-            acknowledged_within: timing.acknowledged_within(),
+            route,
+            acknowledged_within: timing.acknowledged_within,
         })
+    }
+
+    /// Where everything goes.
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
+    }
+
+    /// The lease has been renewed.
+    pub(crate) fn fence_at(&self, at: Instant) {
+        self.client.fence_at(at);
+    }
+
+    /// Learns the partitions of the topic, unless they are known. To be called before the first [`send`](Self::send).
+    pub(crate) async fn know_partitions(&self, within: Duration) -> Result<(), Refusal> {
+        if self.in_flight.partitions().is_some() {
+            return Ok(());
+        }
+        match self.client.partitions(self.route.topic(), within).await {
+            Ok(count) => {
+                self.in_flight.know(Partitions::new(count));
+                Ok(())
+            }
+            Err(error) => Err(Refusal { event_id: None, error: format!("asking for the topic: {error}") }),
+        }
     }
 
     /// Batches that wait for acknowledgements; at most [`BATCHES`].
@@ -87,27 +124,39 @@ impl Publisher {
         self.in_flight.add(self.next_slot);
     }
 
-    /// All that there is to hand over for a row.
-    pub(crate) fn record<'r>(&mut self, row: &'r OutboxRow<'r>) -> Record<'r> {
-        self.routes.record(row)
+    /// All that there is to hand over for a row; none if it is not this publisher's.
+    pub(crate) fn record<'r>(&self, row: &'r OutboxRow<'r>) -> Option<Record<'r>> {
+        self.route.record(row)
     }
 
     /// Hands a record to the client; returns at once.
-    pub(crate) fn send(&mut self, Record { row, topic, headers }: Record<'_>) -> Result<(), NotTaken> {
+    pub(crate) fn send(&mut self, Record { row, headers }: Record<'_>) -> Result<(), NotTaken> {
+        let Some(partitions) = self.in_flight.partitions() else {
+            return Err(NotTaken::Later);
+        };
+        let partition = partitions.of(row.aggregateid.as_bytes());
+        if !partitions.admits(partition) {
+            return Err(NotTaken::Opening);
+        }
         let slot = self.next_slot;
-        let record =
-            BaseRecord::with_opaque_to(&topic, slot).key(row.aggregateid).payload(row.payload).headers(headers);
+        let record = BaseRecord::with_opaque_to(self.route.topic(), slot)
+            .partition(i32::try_from(partition).unwrap_or(i32::MAX))
+            .key(row.aggregateid)
+            .payload(row.payload)
+            .headers(headers);
         self.in_flight.add(slot);
-        let Err(error) = self.client.send(record) else {
+        let Err(rejection) = self.client.send(record) else {
             return Ok(());
         };
         self.in_flight.remove(slot);
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) {
-            return Err(NotTaken::Full);
+        partitions.not_begun(partition);
+        match rejection {
+            Rejection::Full | Rejection::Fenced => Err(NotTaken::Later),
+            Rejection::Error(error) => {
+                self.in_flight.refuse(Refusal { event_id: Some(row.id.to_string()), error: error.to_string() });
+                Err(NotTaken::Refused)
+            }
         }
-        let (topic, event_id) = (topic.to_string(), Some(row.id.to_string()));
-        self.in_flight.refuse(Refusal { topic, event_id, error: error.to_string() });
-        Err(NotTaken::Refused)
     }
 
     /// Closes the batch, which ends with `last_seq`.
@@ -131,10 +180,9 @@ impl Publisher {
         let refusal = self.in_flight.refusal().or_else(|| {
             let overdue = self.overdue_at().is_some_and(|at| at <= now);
             overdue.then(|| Refusal {
-                topic: self.routes.topics(),
                 event_id: None,
                 error: format!(
-                    "no acknowledgement within {:?}: is the broker there, and the topic?",
+                    "no acknowledgement within {:?}: is the broker there, and a leader for each partition?",
                     self.acknowledged_within
                 ),
             })
@@ -144,7 +192,12 @@ impl Publisher {
 
     /// When the oldest batch will have waited too long.
     pub(crate) fn overdue_at(&self) -> Option<Instant> {
-        self.batches.front().map(|batch| batch.handed_over_at + self.acknowledged_within)
+        self.waiting_since().map(|at| at + self.acknowledged_within)
+    }
+
+    /// Since when the oldest batch has waited.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
+        self.batches.front().map(|batch| batch.handed_over_at)
     }
 
     /// Returns when [`arrived`](Self::arrived) may have something to say.

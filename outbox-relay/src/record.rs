@@ -1,7 +1,5 @@
 //! An outbox row as a record on Kafka.
 
-use std::{collections::HashMap, sync::Arc};
-
 use events::{
     EventId,
     envelope::Envelope,
@@ -15,39 +13,40 @@ use crate::outbox::OutboxRow;
 #[derive(Debug)]
 pub(crate) struct Record<'r> {
     pub(crate) row: &'r OutboxRow<'r>,
-    pub(crate) topic: Arc<str>,
     pub(crate) headers: OwnedHeaders,
 }
 
-/// Where one kind of aggregate goes, and who says so.
-#[derive(Debug)]
-struct Route {
-    topic: Arc<str>,
+/// The one publisher that a database belongs to, and where its events go.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    publisher: String,
+    topic: String,
     source: String,
 }
 
-/// Topics and sources, each made once.
-#[derive(Debug, Default)]
-pub(crate) struct Routes(HashMap<String, Route>);
-
-impl Routes {
-    /// Every topic that has been published to, for a person to read.
-    pub(crate) fn topics(&self) -> String {
-        self.0.values().map(|route| &*route.topic).collect::<Vec<_>>().join(", ")
+impl Route {
+    pub(crate) fn of(publisher: &str) -> Self {
+        Route { publisher: publisher.to_owned(), topic: topic_of_aggregate(publisher), source: source_of(publisher) }
     }
 
-    /// A row with its topic and its CloudEvents headers. Its key is the aggregate's id, its value the payload as it is.
-    pub(crate) fn record<'r>(&mut self, row: &'r OutboxRow<'r>) -> Record<'r> {
-        if !self.0.contains_key(row.aggregatetype) {
-            let route =
-                Route { topic: topic_of_aggregate(row.aggregatetype).into(), source: source_of(row.aggregatetype) };
-            self.0.insert(row.aggregatetype.to_owned(), route);
+    pub(crate) fn publisher(&self) -> &str {
+        &self.publisher
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// A row with its CloudEvents headers; none for a row that names another publisher. Its key is the aggregate's id, its
+    /// value the payload as it is.
+    pub(crate) fn record<'r>(&self, row: &'r OutboxRow<'r>) -> Option<Record<'r>> {
+        if row.aggregatetype != self.publisher {
+            return None;
         }
-        let route = &self.0[row.aggregatetype];
         let envelope = Envelope {
             id: EventId(row.id),
             event_type: row.event_type.to_owned(),
-            source: route.source.clone(),
+            source: self.source.clone(),
             subject: Some(row.aggregateid.to_owned()),
             time: Some(row.created_at),
             causation_id: row.causationid.map(EventId),
@@ -57,6 +56,6 @@ impl Routes {
         let headers = headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |all, (key, value)| {
             all.insert(Header { key, value: Some(value) })
         });
-        Record { row, topic: Arc::clone(&route.topic), headers }
+        Some(Record { row, headers })
     }
 }

@@ -8,24 +8,46 @@ use kit::config::Kafka;
 use sqlx::{ConnectOptions, FromRow, postgres::PgConnectOptions};
 
 use crate::{
-    Timing,
+    BATCH_ROWS, Lost, Timing,
     in_flight::BATCHES,
     outbox::{self, OutboxRow, session_options},
     publisher::{NotTaken, Publisher},
-    relay::BATCH_ROWS,
+    record::Route,
     span::Span,
 };
 
 /// A broker that takes longer to acknowledge ends the replay.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// There is no lease that could end.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Publishes the retained rows of a span again, in their order, and returns how many. Moves no cursor, and leaves out
 /// what has not been published yet, so that nothing overtakes it. Needs no leadership: a repetition does no harm.
-pub async fn replay(database: &PgConnectOptions, kafka: &Kafka, span: Span) -> anyhow::Result<usize> {
-    let mut session = session_options(database).connect().await.context("connecting to the database")?;
+/// `publisher` is the one that the database belongs to, as [`Settings::publisher`](crate::Settings::publisher).
+///
+/// # Errors
+/// Also before a row that names another publisher.
+pub async fn replay(
+    database: &PgConnectOptions,
+    kafka: &Kafka,
+    publisher: Option<&str>,
+    span: Span,
+) -> anyhow::Result<usize> {
+    let options = session_options(database, PATIENCE);
+    let mut session = options.connect().await.context("connecting to the database")?;
     let published_through = outbox::cursor(&mut session).await.context("reading the relay's cursor")?;
-    let timing = Timing { lease: PATIENCE, ..Timing::default() };
-    let mut publisher = Publisher::new(kafka, timing, BATCH_ROWS).context("making the Kafka client")?;
+    let publisher = match publisher {
+        Some(publisher) => publisher.to_owned(),
+        None => outbox::declared_publisher(&mut session).await?.ok_or(Lost::NoPublisher)?,
+    };
+    let timing = Timing { acknowledged_within: PATIENCE, ..Timing::default() };
+    let never = Instant::now() + NEVER;
+    let mut publisher =
+        Publisher::new(kafka, Route::of(&publisher), timing, BATCH_ROWS, never).context("making the Kafka client")?;
+    if let Err(refusal) = publisher.know_partitions(PATIENCE).await {
+        bail!("{}: {}", publisher.route().topic(), refusal.error);
+    }
     let (mut last_seq, mut published) = (0, 0);
     loop {
         let mut rows = outbox::read_again(&mut session, last_seq, published_through, span);
@@ -33,11 +55,19 @@ pub async fn replay(database: &PgConnectOptions, kafka: &Kafka, span: Span) -> a
         publisher.open();
         while let Some(row) = rows.try_next().await.context("reading the outbox")? {
             let row = OutboxRow::from_row(&row).context("reading the outbox")?;
-            let record = publisher.record(&row);
+            let Some(record) = publisher.record(&row) else {
+                bail!(
+                    "the row with seq {} names the publisher {:?}, and the database belongs to {:?}; {published} events \
+                     before it have been published",
+                    row.seq,
+                    row.aggregatetype,
+                    publisher.route().publisher()
+                );
+            };
             match publisher.send(record) {
                 Ok(()) => (taken, last_seq) = (taken + 1, row.seq),
                 // What is refused, `settle` will tell.
-                Err(NotTaken::Full | NotTaken::Refused) => break,
+                Err(NotTaken::Later | NotTaken::Opening | NotTaken::Refused) => break,
             }
         }
         drop(rows);
@@ -58,7 +88,7 @@ async fn settle(publisher: &mut Publisher, at_most: usize) -> anyhow::Result<()>
     loop {
         let (_, outcome) = publisher.arrived(Instant::now());
         if let Err(refusal) = outcome {
-            bail!("the broker has not taken all of it, {}: {}", refusal.topic, refusal.error);
+            bail!("the broker has not taken all of it, {}: {}", publisher.route().topic(), refusal.error);
         }
         let Some(overdue_at) = publisher.overdue_at().filter(|_| publisher.batches() > at_most) else {
             return Ok(());

@@ -20,9 +20,14 @@ use crate::{
     lease::Lease,
     lost::answered,
     meters::Meters,
+    portion::Portion,
     publisher::Publisher,
+    record::Route,
     stall::StallReport,
 };
+
+/// What a broker has not acknowledged by then when a relay ends is left to the successor, which publishes it again.
+const FINISHED_WITHIN: Duration = Duration::from_secs(3);
 
 /// One relay's time as the leader of a database. Dropped, it leaves as a crash does; [`resign`](Self::resign) leaves cleanly.
 pub struct Tenure {
@@ -40,11 +45,16 @@ pub struct Tenure {
     acknowledged: i64,
     /// The highest number that was visible when the lease was last renewed.
     highest: i64,
-    /// Where the cursor is in the database, and since when.
+    /// Where the cursor is in the database, since when, and how long it took to write it there.
     saved: i64,
     saved_at: Instant,
-    /// Rows to read at once. After a refusal one, so that nothing passes the record that is refused; then doubling.
+    saving_took: Duration,
+    /// How much a read brings in reasonable time.
+    portion: Portion,
+    /// Rows to read at once, however small. After a refusal one, so that nothing passes the record that is refused; then
+    /// doubling.
     batch_rows: i64,
+    slow_broker_reported: bool,
     backoff: Backoff,
     resting_until: Option<Instant>,
 }
@@ -76,17 +86,26 @@ pub enum Drained {
 }
 
 impl Tenure {
-    pub(crate) fn begin(relay: &Relay, session: PgConnection, mandate: Mandate) -> Result<Self, Lost> {
-        let publisher = Publisher::new(relay.kafka(), relay.timing(), relay.batch_max())?;
+    pub(crate) fn begin(relay: &Relay, session: PgConnection, mandate: Mandate, publisher: &str) -> Result<Self, Lost> {
+        let Mandate { epoch, last_seq, asked_at } = mandate;
+        let lease = Lease::new(relay.timing(), asked_at);
+        let route = Route::of(publisher);
+        let topic = route.topic().to_owned();
+        let publisher = Publisher::new(relay.kafka(), route, relay.timing(), relay.batch_max(), lease.ends_at())?;
         let meters = Meters::new(relay.database());
         meters.is_active.set(1.0);
-        let Mandate { epoch, last_seq, asked_at } = mandate;
-        tracing::info!(database = relay.database(), epoch, last_seq, "leading: publishing this database's outbox");
+        tracing::info!(
+            database = relay.database(),
+            epoch,
+            last_seq,
+            topic,
+            "leading: publishing this database's outbox"
+        );
         Ok(Tenure {
             relay: relay.clone(),
             session,
             epoch,
-            lease: Lease::new(relay.timing(), asked_at),
+            lease,
             publisher,
             gaps: Gaps::default(),
             stall: StallReport::default(),
@@ -96,8 +115,11 @@ impl Tenure {
             highest: last_seq,
             saved: last_seq,
             saved_at: asked_at,
+            saving_took: Duration::ZERO,
+            portion: Portion::new(relay.batch_max()),
+            slow_broker_reported: false,
             batch_rows: relay.batch_max(),
-            backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
+            backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(2)),
             resting_until: None,
         })
     }
@@ -122,8 +144,17 @@ impl Tenure {
             return Ok(Step::Busy);
         }
         self.look_into_gap().await?;
-        let step = answered(self.relay.timing().lease, self.read_and_publish()).await?;
-        self.stall.look(&mut self.session, self.gaps.waiting(), self.relay.database(), &self.meters).await?;
+        let step = self.read_and_publish().await?;
+        let bound = self.relay.timing().answered_within();
+        let waiting = self.gaps.waiting();
+        let look = self.stall.look(&mut self.session, waiting, self.relay.database(), &self.meters);
+        answered(bound, look).await?;
+        let mut progress = self.relay.progress();
+        progress.gap_since = self.gaps.waiting().map(|(_, since)| since);
+        if matches!(step, Step::Empty | Step::Gap(_)) {
+            progress.refused = None;
+        }
+        drop(progress);
         Ok(step)
     }
 
@@ -144,15 +175,18 @@ impl Tenure {
         }
     }
 
-    /// Finishes what is in flight, as far as the broker takes it, writes the cursor and makes room for a successor.
+    /// Finishes what is in flight, as far as the broker takes it soon, writes the cursor and makes room for a successor.
     pub async fn resign(mut self) -> Result<(), Lost> {
-        while self.publisher.batches() > 0 {
-            self.something_arrives().await;
-            self.tend().await?;
+        let until = Instant::now() + FINISHED_WITHIN;
+        while self.publisher.batches() > 0 && Instant::now() < until {
+            tokio::select! {
+                () = self.something_arrives() => self.tend().await?,
+                () = tokio::time::sleep_until(until.into()) => {}
+            }
         }
         self.publisher.discard().await;
         let release = leadership::release(self.session, self.epoch, self.acknowledged);
-        answered(self.relay.timing().lease, release).await?;
+        answered(self.relay.timing().answered_within(), release).await?;
         tracing::info!(database = self.relay.database(), epoch = self.epoch, "leads no longer: left to a successor");
         Ok(())
     }

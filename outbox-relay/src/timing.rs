@@ -1,19 +1,26 @@
-//! How long things may take, all derived from the lease.
+//! How long things may take.
 
 use std::time::Duration;
 
-/// The two choices an operator has.
+/// The choices an operator has.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
     /// How long a leader that says nothing still counts as one: so long does a frozen relay hold up its database.
     pub lease: Duration,
     /// The longest pause between two looks at a quiet outbox.
     pub max_poll: Duration,
+    /// A broker that has not acknowledged a record after this is asked again by a new client. Longer than the cluster
+    /// takes to replace a broker that has died: 9 s with KRaft's defaults, and the election.
+    pub acknowledged_within: Duration,
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Timing { lease: Duration::from_secs(10), max_poll: Duration::from_millis(200) }
+        Timing {
+            lease: Duration::from_secs(10),
+            max_poll: Duration::from_millis(200),
+            acknowledged_within: Duration::from_secs(20),
+        }
     }
 }
 
@@ -23,14 +30,31 @@ impl Timing {
         self.lease / 5
     }
 
-    /// A record that has not been acknowledged after this is taken back by us, with all that follow it. It has to be before
-    /// [`message_timeout`](Self::message_timeout): the client gives records up one by one, and might send the next.
-    pub(crate) fn acknowledged_within(self) -> Duration {
-        self.lease * 2 / 5
+    /// The server gives up a statement after this. A read that takes longer is tried again with fewer rows.
+    pub(crate) fn statement_timeout(self) -> Duration {
+        self.lease / 2
     }
 
-    /// After this the client itself gives a record up: what saves us if the whole process was frozen.
-    pub(crate) fn message_timeout(self) -> Duration {
-        self.lease / 2
+    /// A database that has not answered after this is as good as gone: its connection is thrown away.
+    pub(crate) fn answered_within(self) -> Duration {
+        self.lease * 3 / 5
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewal_that_is_late_by_a_whole_read_still_comes_before_the_lease_ends() {
+        let timing = Timing::default();
+        assert!(timing.statement_timeout() < timing.answered_within());
+        assert!(timing.renew_after() + timing.answered_within() < timing.lease);
+    }
+
+    #[test]
+    fn a_cluster_has_time_to_replace_a_broker() {
+        const KRAFT_SESSION_TIMEOUT: Duration = Duration::from_secs(9);
+        assert!(Timing::default().acknowledged_within >= KRAFT_SESSION_TIMEOUT * 2);
     }
 }

@@ -4,14 +4,17 @@ use std::time::Instant;
 
 use futures::TryStreamExt;
 use kit::crash;
-use sqlx::{FromRow, postgres::PgRow};
+use sqlx::{FromRow, Row, postgres::PgRow};
 
 use super::{Step, Tenure};
 use crate::{
     Lost,
     gap::{Inquiry, Place},
-    lost::answered,
+    in_flight::Refusal,
+    lost::{answered, took_too_long},
     outbox::{self, OutboxRow},
+    portion::BYTES_MAX,
+    publisher::NotTaken,
     record::Record,
     writers,
 };
@@ -19,30 +22,81 @@ use crate::{
 impl Tenure {
     /// Has to end before the read begins: only a read that begins after a writer has ended shows all that it wrote.
     pub(super) async fn look_into_gap(&mut self) -> Result<(), Lost> {
-        let lease = self.relay.timing().lease;
+        let bound = self.relay.timing().answered_within();
         match self.gaps.inquiry(Instant::now()) {
             None => {}
             Some(Inquiry::WhoWrites) => {
-                let (highest, writers) = answered(lease, writers::open(&mut self.session)).await?;
+                let (highest, writers) = answered(bound, writers::open(&mut self.session)).await?;
                 self.gaps.who_writes(highest, writers);
             }
             Some(Inquiry::WhoIsLeft(writers)) => {
-                let left = answered(lease, writers::left(&mut self.session, writers)).await?;
+                let left = answered(bound, writers::left(&mut self.session, writers)).await?;
                 self.gaps.who_is_left(left);
             }
         }
         Ok(())
     }
 
-    pub(super) async fn read_and_publish(&mut self) -> sqlx::Result<Step> {
+    pub(super) async fn read_and_publish(&mut self) -> Result<Step, Lost> {
         // At a gap only its far edge is of interest.
-        let limit = if self.gaps.waiting().is_some() { 1 } else { self.batch_rows };
-        let rows: Vec<PgRow> = outbox::read(&mut self.session, self.handed, limit).try_collect().await?;
+        let limit = if self.gaps.waiting().is_some() { 1 } else { self.batch_rows.min(self.portion.rows()) };
+        let Some((rows, is_whole)) = self.read(limit).await? else {
+            return Ok(Step::Published { rows: 0, more: true });
+        };
+        if rows.is_empty() {
+            self.gaps.read_ended(None, Instant::now());
+            return Ok(Step::Empty);
+        }
+        let bound = self.relay.timing().statement_timeout();
+        if let Err(refusal) = self.publisher.know_partitions(bound).await {
+            self.begin_again(&refusal).await?;
+            return Ok(Step::Resting);
+        }
         let rows: Vec<OutboxRow<'_>> = rows.iter().map(OutboxRow::from_row).collect::<sqlx::Result<_>>()?;
+        let filled = !is_whole || rows.len() as i64 == limit;
+        self.hand_over(&rows, filled).await
+    }
+
+    /// At most `limit` rows, and whether that is all of them; None if the server has given up.
+    async fn read(&mut self, limit: i64) -> Result<Option<(Vec<PgRow>, bool)>, Lost> {
+        let bound = self.relay.timing().answered_within();
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        let mut stream = outbox::read(&mut self.session, self.handed, limit);
+        let reading = async {
+            while let Some(row) = stream.try_next().await? {
+                bytes += row.try_get_raw("payload")?.as_bytes().map_or(0, <[u8]>::len);
+                rows.push(row);
+                if bytes > BYTES_MAX {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        let is_whole = answered(bound, reading).await;
+        drop(stream);
+        match is_whole {
+            Ok(is_whole) => {
+                self.portion.brought(rows.len(), bytes);
+                self.relay.progress().answered_at = Instant::now();
+                Ok(Some((rows, is_whole)))
+            }
+            Err(Lost::Database(error)) if took_too_long(&error) && limit > 1 => {
+                self.portion.halve();
+                let (database, rows) = (self.relay.database(), self.portion.rows());
+                tracing::warn!(database, limit, rows, %error, "a read of the outbox took too long; reading fewer rows");
+                Ok(None)
+            }
+            Err(lost) => Err(lost),
+        }
+    }
+
+    /// Hands over what may be published, in order. `filled`: there are more rows.
+    async fn hand_over(&mut self, rows: &[OutboxRow<'_>], filled: bool) -> Result<Step, Lost> {
         // All of them before the first is handed over: the client sends at once what it has, and what follows quickly
         // shares a request.
-        let records: Vec<Record<'_>> = rows.iter().map(|row| self.publisher.record(row)).collect();
-        let (mut taken, mut gap, mut interrupted) = (0, None, false);
+        let records: Vec<Record<'_>> = rows.iter().map_while(|row| self.publisher.record(row)).collect();
+        let foreign = rows.get(records.len());
+        let (mut taken, mut gap, mut not_taken) = (0, None, None);
         self.publisher.open();
         for record in records {
             let seq = record.row.seq;
@@ -57,8 +111,8 @@ impl Tenure {
                     break;
                 }
             }
-            if !self.lease.covers_a_send(Instant::now()) || self.publisher.send(record).is_err() {
-                interrupted = true;
+            if let Err(why) = self.publisher.send(record) {
+                not_taken = Some(why);
                 break;
             }
             self.handed = seq;
@@ -69,11 +123,31 @@ impl Tenure {
             crash::point("relay.sent");
         }
         self.gaps.read_ended(gap.clone(), Instant::now());
-        Ok(match (taken, gap) {
-            (0, Some(missing)) => Step::Gap(missing),
-            (0, None) if interrupted => Step::Busy,
-            (0, None) => Step::Empty,
-            (rows, _) => Step::Published { rows, more: rows as i64 == limit },
+        self.portion.opening(not_taken == Some(NotTaken::Opening));
+        Ok(match (taken, gap, foreign) {
+            (0, Some(missing), _) => Step::Gap(missing),
+            // What comes before it is on Kafka first.
+            (0, None, Some(row)) if not_taken.is_none() && self.publisher.batches() == 0 => {
+                let refusal = self.foreign(row);
+                self.stand_still(&refusal);
+                Step::Resting
+            }
+            (0, None, _) => Step::Busy,
+            (rows, gap, foreign) => {
+                Step::Published { rows, more: filled && gap.is_none() && foreign.is_none() && not_taken.is_none() }
+            }
         })
+    }
+
+    fn foreign(&self, row: &OutboxRow<'_>) -> Refusal {
+        let publisher = self.publisher.route().publisher();
+        Refusal {
+            event_id: Some(row.id.to_string()),
+            error: format!(
+                "the row with seq {} names the publisher {:?}, and this database belongs to {publisher:?}; it goes nowhere \
+                 until somebody has found out who wrote it and has corrected it",
+                row.seq, row.aggregatetype
+            ),
+        }
     }
 }

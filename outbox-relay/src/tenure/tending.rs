@@ -5,10 +5,15 @@ use std::time::{Duration, Instant};
 use kit::crash;
 
 use super::Tenure;
-use crate::{Lost, in_flight::Refusal, leadership, lost::answered, outbox, publisher::Publisher};
+use crate::{
+    Lost, in_flight::Refusal, leadership, lost::answered, progress::SLOW_BROKER, publisher::Publisher, sequence,
+};
 
-/// The cursor is at most so far behind the acknowledgements; so much is repeated after a crash.
+/// The cursor is about so far behind the acknowledgements; so much is repeated after a crash.
 const CURSOR_EVERY: Duration = Duration::from_millis(20);
+/// While an old snapshot is open somewhere, every version of the cursor's row stays, and writing it takes longer and longer.
+/// It never takes more than this part of the time.
+const SAVING_SHARE: u32 = 50;
 
 impl Tenure {
     pub(super) async fn tend(&mut self) -> Result<(), Lost> {
@@ -19,23 +24,50 @@ impl Tenure {
             self.meters.published.increment(arrived.rows as u64);
             self.batch_rows = (self.batch_rows * 2).min(self.relay.batch_max());
             self.backoff.reset();
+            self.relay.progress().refused = None;
         }
         if let Err(refusal) = outcome {
             self.begin_again(&refusal).await?;
         }
         let now = Instant::now();
+        self.watch_broker(now);
         if now >= self.lease.renew_at() {
-            self.highest = answered(self.relay.timing().lease, outbox::highest(&mut self.session)).await?;
+            let bound = self.relay.timing().answered_within();
+            let numbers = answered(bound, sequence::look(&mut self.session)).await?;
+            numbers.check(self.acknowledged)?;
+            self.highest = numbers.highest;
             self.save().await?;
-        } else if self.acknowledged > self.saved && now >= self.saved_at + CURSOR_EVERY {
+        } else if self.acknowledged > self.saved && now >= self.save_at() {
             self.save().await?;
         }
         Ok(())
     }
 
+    /// Says when the broker takes long, which it may: a cluster replaces a broker that has died within ten seconds or so.
+    fn watch_broker(&mut self, now: Instant) {
+        let since = self.publisher.waiting_since();
+        self.relay.progress().unacknowledged_since = since;
+        let slow = since.is_some_and(|since| now.saturating_duration_since(since) > SLOW_BROKER);
+        if slow && !self.slow_broker_reported {
+            let topic = self.publisher.route().topic();
+            tracing::warn!(
+                database = self.relay.database(),
+                topic,
+                after_seq = self.acknowledged,
+                "the broker has not acknowledged for {SLOW_BROKER:?}: is it there, and a leader for each partition? waiting"
+            );
+        }
+        self.slow_broker_reported = slow;
+    }
+
+    /// When the cursor is written next if it has moved.
+    fn save_at(&self) -> Instant {
+        self.saved_at + CURSOR_EVERY.max(self.saving_took * SAVING_SHARE)
+    }
+
     /// When [`tend`](Self::tend) has something to do at the latest.
     fn tend_at(&self) -> Instant {
-        let cursor = (self.acknowledged > self.saved).then(|| self.saved_at + CURSOR_EVERY);
+        let cursor = (self.acknowledged > self.saved).then(|| self.save_at());
         let earlier = [cursor, self.publisher.overdue_at(), self.resting_until].into_iter().flatten();
         earlier.fold(self.lease.renew_at(), Instant::min)
     }
@@ -50,40 +82,49 @@ impl Tenure {
 
     /// Writes the cursor, which renews the lease.
     pub(super) async fn save(&mut self) -> Result<(), Lost> {
-        let lease = self.relay.timing().lease;
+        let timing = self.relay.timing();
         let asked_at = Instant::now();
-        let save = leadership::save(&mut self.session, self.epoch, self.acknowledged, lease);
-        if !answered(lease, save).await? {
+        let save = leadership::save(&mut self.session, self.epoch, self.acknowledged, timing.lease);
+        if !answered(timing.answered_within(), save).await? {
             return Err(Lost::Replaced { epoch: self.epoch });
         }
         if self.acknowledged > self.saved {
             crash::point("relay.saved");
         }
         self.lease.renewed(asked_at);
-        (self.saved, self.saved_at) = (self.acknowledged, asked_at);
+        self.publisher.fence_at(self.lease.ends_at());
+        (self.saved, self.saved_at, self.saving_took) = (self.acknowledged, asked_at, asked_at.elapsed());
+        self.relay.progress().answered_at = Instant::now();
         self.meters.lag_rows.set((self.highest - self.acknowledged).max(0) as f64);
         Ok(())
     }
 
     /// Nothing may overtake a record that failed: takes back all that has not arrived, to read again from there.
-    async fn begin_again(&mut self, refusal: &Refusal) -> Result<(), Lost> {
-        let rest = self.backoff.delay();
-        self.meters.refused.increment(1);
-        tracing::error!(
-            database = self.relay.database(),
-            topic = refusal.topic,
-            event_id = refusal.event_id,
-            error = refusal.error,
-            after_seq = self.acknowledged,
-            retry_ms = rest.as_millis() as u64,
-            "the broker has not taken an event; nothing passes it, it is tried again"
-        );
-        let fresh = Publisher::new(self.relay.kafka(), self.relay.timing(), self.relay.batch_max())?;
+    pub(super) async fn begin_again(&mut self, refusal: &Refusal) -> Result<(), Lost> {
+        let (relay, route) = (&self.relay, self.publisher.route().clone());
+        let fresh = Publisher::new(relay.kafka(), route, relay.timing(), relay.batch_max(), self.lease.ends_at())?;
         std::mem::replace(&mut self.publisher, fresh).discard().await;
         self.handed = self.acknowledged;
         self.gaps.read_ended(None, Instant::now());
         self.batch_rows = 1;
-        self.resting_until = Some(Instant::now() + rest);
+        self.stand_still(refusal);
         Ok(())
+    }
+
+    /// Rests, and says why.
+    pub(super) fn stand_still(&mut self, refusal: &Refusal) {
+        let rest = self.backoff.delay();
+        self.meters.refused.increment(1);
+        tracing::error!(
+            database = self.relay.database(),
+            topic = self.publisher.route().topic(),
+            event_id = refusal.event_id,
+            error = refusal.error,
+            after_seq = self.acknowledged,
+            retry_ms = rest.as_millis() as u64,
+            "an event is not published; nothing passes it, it is tried again"
+        );
+        self.relay.progress().refused = Some(refusal.error.clone());
+        self.resting_until = Some(Instant::now() + rest);
     }
 }

@@ -7,7 +7,11 @@ use outbox_relay::{Drained, Lost, Tenure, Timing};
 use crate::support::{World, in_a_world, lead, try_to_lead, until};
 
 /// Over soon, and yet long enough that a broker with much to do acknowledges within it (two fifths of it are allowed).
-const SHORT: Timing = Timing { lease: Duration::from_secs(6), max_poll: Duration::from_millis(200) };
+const SHORT: Timing = Timing {
+    lease: Duration::from_secs(6),
+    max_poll: Duration::from_millis(200),
+    acknowledged_within: Duration::from_secs(20),
+};
 
 /// Ends the session in which a relay leads, as a crash of its process does.
 async fn kill_leader(world: &World) {

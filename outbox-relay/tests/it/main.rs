@@ -5,10 +5,15 @@
 
 mod support;
 
+mod binding;
 mod content;
 mod crash;
+mod expiry;
 mod gaps;
 mod handover;
+mod new_producer;
 mod refusal;
 mod replay;
 mod running;
+mod sequence;
+mod sizes;

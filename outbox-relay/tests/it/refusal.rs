@@ -1,12 +1,10 @@
 //! Events that the broker does not take.
 
-use std::time::Duration;
-
-use outbox_relay::{Drained, Tenure, Timing};
+use outbox_relay::{Drained, Relay, Settings};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{World, append, create_topic, in_a_world, lead, until};
+use crate::support::{World, append, create_topic, in_a_world, lead, until, until_drained};
 
 /// Text that does not compress.
 fn noise(bytes: usize) -> String {
@@ -15,14 +13,6 @@ fn noise(bytes: usize) -> String {
         noise.push_str(&Uuid::new_v4().simple().to_string());
     }
     noise
-}
-
-async fn drain_until(tenure: &mut Tenure, wanted: Drained) {
-    let tenure = tokio::sync::Mutex::new(tenure);
-    until("the outbox is drained as expected", || async {
-        (tenure.lock().await.drain().await.unwrap() == wanted).then_some(())
-    })
-    .await;
 }
 
 /// What comes before the refused event is published, nothing passes it, and once the cause is gone all goes on.
@@ -41,7 +31,7 @@ async fn refused_then_taken(world: &World, bytes: usize) {
     assert!(!world.published().await.contains(&"Third".to_owned()), "nothing passes it");
 
     sqlx::query("update outbox set payload = '{}' where type = 'Second'").execute(&world.pool).await.unwrap();
-    drain_until(&mut tenure, Drained::Empty).await;
+    until_drained(&mut tenure, &Drained::Empty).await;
     let mut published = world.published().await;
     published.dedup();
     assert_eq!(published, ["First", "Second", "Third"]);
@@ -60,13 +50,13 @@ async fn an_event_over_the_brokers_limit_is_not_passed() {
 #[tokio::test]
 async fn a_topic_that_is_missing_is_waited_for() {
     in_a_world(async |world| {
-        let aggregatetype = format!("{}_late", world.aggregatetype);
-        append(&world.pool, &aggregatetype, "order-1", "First", json!({})).await;
-        let timing = Timing { lease: Duration::from_secs(2), ..Timing::default() };
-        let mut tenure = lead(&world.relay_with(timing)).await;
-        drain_until(&mut tenure, Drained::Refused).await;
-        create_topic(&world.kafka, &format!("{aggregatetype}.events")).await;
-        drain_until(&mut tenure, Drained::Empty).await;
+        let publisher = format!("{}_late", world.aggregatetype);
+        append(&world.pool, &publisher, "order-1", "First", json!({})).await;
+        let relay = Relay::new(Settings { publisher: Some(publisher.clone()), ..world.settings() });
+        let mut tenure = lead(&relay).await;
+        until_drained(&mut tenure, &Drained::Refused).await;
+        create_topic(&world.kafka, &format!("{publisher}.events")).await;
+        until_drained(&mut tenure, &Drained::Empty).await;
         assert_eq!(world.cursor().await, 1);
     })
     .await;

@@ -17,7 +17,7 @@ async fn a_span_is_published_again_in_its_order_and_no_cursor_moves() {
         append_at(&world.pool, &world.aggregatetype, "NotPublishedYet", noon).await;
 
         let span = Span { since: noon, until: noon + minutes(10) };
-        assert_eq!(replay(&world.options, &world.kafka, span).await.unwrap(), 2);
+        assert_eq!(replay(&world.options, &world.kafka, Some(&world.aggregatetype), span).await.unwrap(), 2);
         assert_eq!(world.published().await, ["Before", "First", "Second", "After", "First", "Second"]);
         assert_eq!(world.cursor().await, 4);
     })
@@ -38,7 +38,7 @@ async fn a_long_span_is_replayed_whole() {
         sqlx::query("update relay_cursor set last_seq = 9000").execute(&world.pool).await.unwrap();
 
         let span = Span { since: Utc::now() - TimeDelta::hours(1), until: Utc::now() + TimeDelta::hours(1) };
-        assert_eq!(replay(&world.options, &world.kafka, span).await.unwrap(), 9000);
+        assert_eq!(replay(&world.options, &world.kafka, Some(&world.aggregatetype), span).await.unwrap(), 9000);
         assert_eq!(world.published().await, (1..=9000).map(|n| n.to_string()).collect::<Vec<_>>());
     })
     .await;

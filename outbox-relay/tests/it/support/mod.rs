@@ -8,12 +8,13 @@ use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 use clap::Parser;
 use futures::FutureExt;
 use kit::config::Kafka;
-use outbox_relay::{Candidacy, Relay, Tenure, Timing};
+use kit::shutdown::{Shutdown, Stop};
+use outbox_relay::{BATCH_ROWS, Candidacy, Drained, Relay, Settings, Tenure, Timing};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
 
 pub(crate) use database::{append, append_at};
-pub(crate) use topic::create_topic;
+pub(crate) use topic::{create_topic, read_all};
 
 /// What one test has to itself.
 pub(crate) struct World {
@@ -50,7 +51,19 @@ impl World {
     }
 
     pub(crate) fn relay_with(&self, timing: Timing) -> Relay {
-        Relay::new(&self.aggregatetype, self.options.clone(), self.kafka.clone(), timing)
+        Relay::new(Settings { timing, ..self.settings() })
+    }
+
+    /// What a relay of this world is told.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            database: self.aggregatetype.clone(),
+            options: self.options.clone(),
+            kafka: self.kafka.clone(),
+            publisher: Some(self.aggregatetype.clone()),
+            timing: Timing::default(),
+            batch_max: BATCH_ROWS,
+        }
     }
 
     /// Appends an event of `key` and commits.
@@ -62,6 +75,44 @@ impl World {
     pub(crate) async fn cursor(&self) -> i64 {
         sqlx::query_scalar("select last_seq from relay_cursor").fetch_one(&self.pool).await.unwrap()
     }
+}
+
+impl World {
+    /// A relay that runs by itself until it is stopped.
+    pub(crate) fn run(&self, settings: Settings) -> (Relay, Running) {
+        let relay = Relay::new(settings);
+        let (by_hand, shutdown) = Shutdown::by_hand();
+        let running = relay.clone();
+        (relay, Running { by_hand, task: tokio::spawn(async move { running.run(&shutdown).await }) })
+    }
+}
+
+/// A relay that runs by itself.
+pub(crate) struct Running {
+    by_hand: Stop,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// Stops a relay and waits for its end.
+pub(crate) async fn stop(running: Running) {
+    running.by_hand.now();
+    running.task.await.unwrap();
+}
+
+/// Drains again and again until the outcome is as wanted.
+pub(crate) async fn until_drained(tenure: &mut Tenure, wanted: &Drained) {
+    let tenure = tokio::sync::Mutex::new(tenure);
+    until("the outbox is drained as expected", || async {
+        (tenure.lock().await.drain().await.unwrap() == *wanted).then_some(())
+    })
+    .await;
+}
+
+/// The types of the events on another publisher's topic.
+pub(crate) async fn published_on(world: &World, publisher: &str) -> Vec<String> {
+    let (kafka, topic) = (world.kafka.clone(), format!("{publisher}.events"));
+    let records = tokio::task::spawn_blocking(move || read_all(&kafka, &topic)).await.unwrap();
+    records.iter().map(|record| record.event_type().to_owned()).collect()
 }
 
 /// The relay as leader; fails the test if another one leads.
@@ -102,10 +153,15 @@ fn required(variable: &str) -> String {
 }
 
 fn kafka() -> Kafka {
+    kafka_at(&required("TEST_KAFKA_BROKERS"))
+}
+
+/// The brokers at these addresses.
+pub(crate) fn kafka_at(brokers: &str) -> Kafka {
     #[derive(Parser)]
     struct Options {
         #[command(flatten)]
         kafka: Kafka,
     }
-    Options::parse_from(["test", "--kafka-brokers", &required("TEST_KAFKA_BROKERS")]).kafka
+    Options::parse_from(["test", "--kafka-brokers", brokers]).kafka
 }

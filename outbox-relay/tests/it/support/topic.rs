@@ -13,7 +13,7 @@ use rdkafka::{
 
 use super::{World, until};
 
-const PARTITIONS: i32 = 3;
+pub(crate) const PARTITIONS: i32 = 3;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A record as it lies on Kafka.
@@ -67,7 +67,8 @@ pub(crate) async fn create_topic(kafka: &Kafka, topic: &str) {
     .await;
 }
 
-fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
+/// Everything that is on a topic now; of each partition in its order.
+pub(crate) fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
     let consumer: BaseConsumer = kafka.client("test").set("group.id", topic).create().unwrap();
     let mut assignment = TopicPartitionList::new();
     let mut missing = 0;

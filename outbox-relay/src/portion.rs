@@ -1,0 +1,94 @@
+//! How many rows to read at once.
+
+/// Bytes of payload that a read should bring: some tens of milliseconds' worth.
+const BYTES: usize = 4 << 20;
+/// A read that has brought so many is cut off.
+pub(crate) const BYTES_MAX: usize = 4 * BYTES;
+/// Before anything is known about the rows.
+const FIRST: i64 = 250;
+/// A read is at most so much larger than the one before: the rows may have grown.
+const GROWTH: i64 = 4;
+/// While partitions are being opened, most of a long read would be read in vain.
+const OPENING: i64 = 64;
+
+/// The size of the next read, learnt from those before.
+#[derive(Debug)]
+pub(crate) struct Portion {
+    rows: i64,
+    max: i64,
+    opening: bool,
+}
+
+impl Portion {
+    pub(crate) fn new(max: i64) -> Self {
+        Portion { rows: FIRST.min(max), max, opening: false }
+    }
+
+    pub(crate) fn rows(&self) -> i64 {
+        if self.opening { self.rows.min(OPENING) } else { self.rows }
+    }
+
+    /// A read has brought so much.
+    pub(crate) fn brought(&mut self, rows: usize, bytes: usize) {
+        if let Some(bytes_per_row) = bytes.checked_div(rows) {
+            let fitting = i64::try_from(BYTES / bytes_per_row.max(1)).unwrap_or(i64::MAX);
+            self.rows = fitting.min(self.rows.saturating_mul(GROWTH)).clamp(1, self.max);
+        }
+    }
+
+    /// The read took too long, or nothing of it could be sent.
+    pub(crate) fn halve(&mut self) {
+        self.rows = (self.rows / 2).max(1);
+    }
+
+    /// Whether rows had to be left because a partition had yet to accept its first record.
+    pub(crate) fn opening(&mut self, opening: bool) {
+        self.opening = opening;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_rows_are_soon_read_as_many_as_are_allowed() {
+        let mut portion = Portion::new(2000);
+        assert_eq!(portion.rows(), 250);
+        portion.brought(250, 250 * 500);
+        assert_eq!(portion.rows(), 1000);
+        portion.brought(1000, 1000 * 500);
+        assert_eq!(portion.rows(), 2000);
+        portion.brought(0, 0);
+        assert_eq!(portion.rows(), 2000, "an empty read says nothing");
+    }
+
+    #[test]
+    fn large_rows_are_read_few_at_once() {
+        let mut portion = Portion::new(2000);
+        portion.brought(250, 250 * 700_000);
+        assert_eq!(portion.rows(), 5);
+        portion.brought(1, 70_000_000);
+        assert_eq!(portion.rows(), 1, "never none");
+        portion.brought(1, 500);
+        assert_eq!(portion.rows(), 4, "and slowly up again");
+    }
+
+    #[test]
+    fn a_read_that_takes_too_long_is_halved_down_to_one_row() {
+        let mut portion = Portion::new(2000);
+        for _ in 0..20 {
+            portion.halve();
+        }
+        assert_eq!(portion.rows(), 1);
+    }
+
+    #[test]
+    fn reads_are_short_while_partitions_open() {
+        let mut portion = Portion::new(2000);
+        portion.opening(true);
+        assert_eq!(portion.rows(), 64);
+        portion.opening(false);
+        assert_eq!(portion.rows(), 250);
+    }
+}

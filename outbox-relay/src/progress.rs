@@ -1,0 +1,102 @@
+//! Whether a relay does its work, and if not, why.
+
+use std::time::{Duration, Instant};
+
+use crate::Standing;
+
+/// A broker that has not acknowledged for this long is worth a warning; it is asked again much later.
+pub(crate) const SLOW_BROKER: Duration = Duration::from_secs(5);
+/// So long may a transaction hold up publishing before the relay calls itself not ready.
+const LONG_GAP: Duration = Duration::from_secs(30);
+
+/// What a relay last said of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    pub(crate) standing: Standing,
+    /// When it last got an answer from its database.
+    pub(crate) answered_at: Instant,
+    /// Why it leads no longer, or cannot.
+    pub(crate) lost: Option<String>,
+    /// The event that is not taken, and why.
+    pub(crate) refused: Option<String>,
+    /// Since when the oldest record has been without an acknowledgement.
+    pub(crate) unacknowledged_since: Option<Instant>,
+    /// Since when publishing has waited for a transaction.
+    pub(crate) gap_since: Option<Instant>,
+}
+
+impl Progress {
+    pub(crate) fn new(now: Instant) -> Self {
+        Progress {
+            standing: Standing::Away,
+            answered_at: now,
+            lost: None,
+            refused: None,
+            unacknowledged_since: None,
+            gap_since: None,
+        }
+    }
+
+    /// Why it does not do its work at present. `patience`: so long may a database take to answer.
+    pub(crate) fn trouble(&self, now: Instant, patience: Duration) -> Option<String> {
+        let longer_than = |since: Instant, bound: Duration| now.saturating_duration_since(since) > bound;
+        if self.standing == Standing::Away {
+            return Some(self.lost.clone().unwrap_or_else(|| "connecting to the database".to_owned()));
+        }
+        if longer_than(self.answered_at, patience) {
+            return Some(format!("the database has not answered for {} s", (now - self.answered_at).as_secs()));
+        }
+        if let Some(refused) = &self.refused {
+            return Some(format!("an event cannot be published: {refused}"));
+        }
+        if let Some(since) = self.unacknowledged_since.filter(|since| longer_than(*since, SLOW_BROKER)) {
+            return Some(format!("the broker has not acknowledged for {} s", (now - since).as_secs()));
+        }
+        let gap = self.gap_since.filter(|since| longer_than(*since, LONG_GAP))?;
+        Some(format!("publishing has waited for a transaction for {} s", (now - gap).as_secs()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn leading(now: Instant) -> Progress {
+        Progress { standing: Standing::Leading, ..Progress::new(now) }
+    }
+
+    #[test]
+    fn one_that_is_away_says_why() {
+        let now = Instant::now();
+        let away = Progress { lost: Some("no such database".into()), ..Progress::new(now) };
+        assert_eq!(away.trouble(now, PATIENCE).as_deref(), Some("no such database"));
+    }
+
+    #[test]
+    fn one_that_leads_or_stands_by_has_to_get_answers() {
+        let now = Instant::now();
+        for standing in [Standing::Leading, Standing::StandingBy] {
+            let progress = Progress { standing, ..Progress::new(now) };
+            assert_eq!(progress.trouble(now + PATIENCE, PATIENCE), None);
+            let trouble = progress.trouble(now + PATIENCE * 2, PATIENCE);
+            assert_eq!(trouble.as_deref(), Some("the database has not answered for 20 s"));
+        }
+    }
+
+    #[test]
+    fn a_refused_event_counts_at_once_and_what_may_pass_after_a_while() {
+        let now = Instant::now();
+        let refused = Progress { refused: Some("too large".into()), ..leading(now) };
+        assert!(refused.trouble(now, PATIENCE).is_some_and(|trouble| trouble.contains("too large")));
+        for waits in [
+            Progress { unacknowledged_since: Some(now), ..leading(now) },
+            Progress { gap_since: Some(now), ..leading(now) },
+        ] {
+            assert_eq!(waits.trouble(now + Duration::from_secs(4), PATIENCE), None);
+            let later = now + Duration::from_secs(40);
+            assert!(Progress { answered_at: later, ..waits }.trouble(later, PATIENCE).is_some());
+        }
+    }
+}
