@@ -8,7 +8,7 @@ use kit::shutdown::Shutdown;
 use crate::{
     seed,
     stack::{
-        self, Broker, Environment, Options, PARTITIONS, Reporter, Stack,
+        self, Broker, Environment, Options, PARTITIONS, PAYMENT_DETAILS_KEY, Reporter, Stack,
         env_file::{self, EnvFile},
     },
 };
@@ -16,7 +16,8 @@ use crate::{
 /// Starts the whole system and stays up until SIGTERM or Ctrl-C.
 ///
 /// Each service, the payment gateway and the relay is a process of its own and is started again when it dies. When all
-/// are ready, prints where everything is, as NAME=value lines.
+/// are ready, prints where everything is, as NAME=value lines. Database URLs hold passwords; the key of the payment methods is
+/// written into the file alone.
 #[derive(Debug, Args)]
 pub struct Up {
     /// What carries the events.
@@ -43,12 +44,18 @@ impl Up {
         let options = Options { partitions: self.partitions, ..Options::new(self.broker) };
         stack::with(options, &reporter, &shutdown, async |stack| {
             seed::well_known(stack.environment()).await?;
-            std::io::stdout().write_all(env_file::render(&stack.variables()).as_bytes())?;
+            std::io::stdout().write_all(env_file::render(&printable(stack.variables())).as_bytes())?;
             stay(stack, file.as_ref(), &reporter).await
         })
         .await?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What is printed: where everything is. A terminal is looked at, and a key opens the details of every payment method, so it is
+/// in the file alone, which only its owner can read.
+fn printable(variables: Vec<(String, String)>) -> Vec<(String, String)> {
+    variables.into_iter().filter(|(name, _)| name != PAYMENT_DETAILS_KEY).collect()
 }
 
 /// Keeps the file up to date. Returns only when the system can't go on.

@@ -7,6 +7,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::database::Database;
 
+/// The variable with the key that payment method details are encrypted with.
+pub const PAYMENT_DETAILS_KEY: &str = "PAYMENT_DETAILS_KEY";
+
 /// Addresses and keys of a running system.
 #[derive(Debug, Clone)]
 pub struct Environment {
@@ -49,7 +52,7 @@ impl Environment {
             databases,
             order_api: variable("ORDER_API_URL"),
             gateway: variable("GATEWAY_URL"),
-            payment_details_key: variable("PAYMENT_DETAILS_KEY").map(SecretString::from),
+            payment_details_key: variable(PAYMENT_DETAILS_KEY).map(SecretString::from),
             mail_dir: variable("MAIL_DIR").map(PathBuf::from),
         }))
     }
@@ -90,7 +93,7 @@ impl Environment {
         let optional = [
             ("ORDER_API_URL", self.order_api.clone()),
             ("GATEWAY_URL", self.gateway.clone()),
-            ("PAYMENT_DETAILS_KEY", self.payment_details_key.as_ref().map(|key| key.expose_secret().to_owned())),
+            (PAYMENT_DETAILS_KEY, self.payment_details_key.as_ref().map(|key| key.expose_secret().to_owned())),
             ("MAIL_DIR", self.mail_dir.as_ref().map(|path| path.display().to_string())),
         ];
         std::iter::once(("KAFKA_BROKERS".to_owned(), self.brokers.clone()))

@@ -30,7 +30,7 @@ use tokio::sync::watch;
 pub use broker::{Broker, Started};
 pub use database::Database;
 pub use embedded::Embedded;
-pub use environment::Environment;
+pub use environment::{Environment, PAYMENT_DETAILS_KEY};
 pub use foundation::Foundation;
 pub use kafka::Kafka;
 pub use postgres::Postgres;

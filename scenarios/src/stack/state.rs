@@ -1,6 +1,9 @@
 //! The directory of one run: logs and mails, kept for whoever wants to read them afterwards.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 
@@ -20,7 +23,8 @@ impl StateDir {
         let run = format!("{}-{}", chrono::Local::now().format("%Y%m%d-%H%M%S"), std::process::id());
         let state = Self(parent.join(".scenarios").join(run));
         for directory in [state.logs(), state.mail()] {
-            let made = std::fs::create_dir_all(&directory);
+            // Mails and logs tell who bought what.
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
             made.with_context(|| format!("making the directory {}", directory.display()))?;
         }
         Ok(state)

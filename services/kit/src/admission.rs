@@ -86,7 +86,7 @@ pub(crate) async fn settle<C>(
     let (mut calls, mut events) = (Vec::new(), Vec::new());
     for incoming in batch {
         match incoming.origin {
-            Origin::Attempt { id, .. } => calls.push(id),
+            Origin::Attempt { id, given_up, .. } => calls.push((id, given_up)),
             Origin::Parked(id) => events.push(id.0),
             Origin::Event(_) | Origin::Direct => {}
         }

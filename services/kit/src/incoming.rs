@@ -3,7 +3,7 @@
 use events::EventId;
 use uuid::Uuid;
 
-use crate::says::Says;
+use crate::{attempts::Claim, says::Says};
 
 /// A command and where it came from.
 #[derive(Debug)]
@@ -31,8 +31,9 @@ pub enum Origin {
     Event(EventId),
     /// An event that was parked and is tried again: it is settled once.
     Parked(EventId),
-    /// The answer to an attempt: the attempt ends once. Caused by the event that asked for it.
-    Attempt { id: Uuid, cause: Option<EventId> },
+    /// The end of an attempt, which ends once: an answer, or, with the claim that has to hold for it, that it is given up.
+    /// Caused by the event that asked for the call.
+    Attempt { id: Uuid, cause: Option<EventId>, given_up: Option<Claim> },
     /// A person or a deadline: the state alone decides.
     Direct,
 }

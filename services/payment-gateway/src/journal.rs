@@ -1,14 +1,18 @@
 //! The ledger's file: one JSON line for every request that was answered, only ever appended to.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, Permissions},
     io::{BufRead, BufReader, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 
 use crate::{ledger::Ledger, request::Record};
+
+/// It says who paid what: for its owner's eyes.
+const PRIVATE: u32 = 0o600;
 
 /// Held by one program at a time.
 #[derive(Debug)]
@@ -26,8 +30,12 @@ impl Journal {
             .read(true)
             .append(true)
             .create(true)
+            .mode(PRIVATE)
             .open(path)
             .with_context(|| format!("opening the ledger file {shown}"))?;
+        // One that an earlier version has made may be open to all.
+        file.set_permissions(Permissions::from_mode(PRIVATE))
+            .with_context(|| format!("closing the ledger file {shown} to others"))?;
         file.try_lock().with_context(|| format!("locking the ledger file {shown}; does another gateway use it?"))?;
 
         let mut ledger = Ledger::default();

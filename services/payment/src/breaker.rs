@@ -89,12 +89,23 @@ impl Breaker {
         }
     }
 
+    /// Calls that [`admit`](Self::admit) would let through now.
+    pub fn room(&self, now: Instant) -> usize {
+        match self.state {
+            State::Closed(_) => usize::MAX,
+            State::Open { since: at } | State::HalfOpen { probe_since: at } => usize::from(self.rested(at, now)),
+        }
+    }
+
+    fn rested(&self, since: Instant, now: Instant) -> bool {
+        now.saturating_duration_since(since) >= self.limits.rest
+    }
+
     /// Leave to call now; none while the other side is to be left alone.
     pub fn admit(&mut self, now: Instant) -> Option<Permit> {
-        let rested = |since: Instant| now.saturating_duration_since(since) >= self.limits.rest;
         match self.state {
             State::Closed(_) => {}
-            State::Open { since: at } | State::HalfOpen { probe_since: at } if rested(at) => {
+            State::Open { since: at } | State::HalfOpen { probe_since: at } if self.rested(at, now) => {
                 self.enter(State::HalfOpen { probe_since: now });
             }
             State::Open { .. } | State::HalfOpen { .. } => return None,
@@ -196,12 +207,15 @@ mod tests {
     fn an_open_circuit_rests_and_then_lets_one_probe_through() {
         let begin = Instant::now();
         let mut breaker = open(begin);
+        assert_eq!(breaker.room(begin + seconds(4)), 0);
         assert!(breaker.admit(begin + seconds(4)).is_none());
+        assert_eq!(breaker.room(begin + seconds(5)), 1);
         let probe = breaker.admit(begin + seconds(5)).expect("a probe");
         assert_eq!(breaker.circuit(), Circuit::HalfOpen);
+        assert_eq!(breaker.room(begin + seconds(6)), 0);
         assert!(breaker.admit(begin + seconds(6)).is_none(), "one probe at a time");
         breaker.record(probe, begin + seconds(6), false);
-        assert_eq!(breaker.circuit(), Circuit::Closed);
+        assert_eq!((breaker.circuit(), breaker.room(begin + seconds(6))), (Circuit::Closed, usize::MAX));
         calls(&mut breaker, begin + seconds(6), [true; 3]);
         assert_eq!(breaker.circuit(), Circuit::Closed, "it begins anew");
     }

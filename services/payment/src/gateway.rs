@@ -41,6 +41,7 @@ pub struct Gateway {
     client: Client,
     url: Url,
     key: DetailsKey,
+    time_out: Duration,
     breaker: Mutex<Breaker>,
 }
 
@@ -48,8 +49,9 @@ impl Gateway {
     pub fn new(access: &Access) -> anyhow::Result<Gateway> {
         anyhow::ensure!(access.gateway_url.scheme() == "http", "GATEWAY_URL does not begin with http://");
         let key = access.payment_details_key.expose_secret().parse();
+        let time_out = Duration::from_millis(access.gateway_timeout_ms);
         let client = Client::builder()
-            .timeout(Duration::from_millis(access.gateway_timeout_ms))
+            .timeout(time_out)
             .redirect(Policy::none())
             .build()
             .context("preparing the client of the payment gateway")?;
@@ -57,6 +59,7 @@ impl Gateway {
             client,
             url: access.gateway_url.clone(),
             key: key.map_err(anyhow::Error::msg).context("PAYMENT_DETAILS_KEY")?,
+            time_out,
             breaker: Mutex::new(Breaker::new(Limits::default())),
         })
     }
@@ -140,6 +143,15 @@ impl Outside<Command> for Gateway {
             Answer::NotCalled(why) => Answer::NotCalled(why),
             Answer::NeedsPerson(why) => Answer::NeedsPerson(why),
         }
+    }
+
+    fn room(&self) -> usize {
+        self.with_breaker(|breaker| breaker.room(Instant::now()))
+    }
+
+    fn time_out(&self) -> Duration {
+        // The client's own comes first, and tells more.
+        self.time_out + Duration::from_secs(1)
     }
 
     fn gave_up(&self, attempt: &Attempt) -> Command {

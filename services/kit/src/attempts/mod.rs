@@ -4,12 +4,18 @@
 //! decision. The [`worker`] claims what is due, calls through the service's [`Outside`], and hands the answer back to the
 //! service as a command: the attempt's end, the decision about it and what it says are one transaction again. The call
 //! itself may happen more than once; its idempotency key stays the same.
+//!
+//! # Claims
+//! A claim is a lease, renewed while its call is under way, in the name of a [claimant](claimant) that proves by a session lock
+//! that it lives. The claims of one that is gone are due again a moment later, those of one that is frozen when their lease
+//! ends. Only the claimant can put off, park or give up what it has claimed; but an answer counts, whenever it comes.
 
+mod claimant;
 mod policy;
 mod store;
 mod worker;
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use events::{EventId, OrderId};
 use serde_json::Value;
@@ -37,6 +43,21 @@ pub struct Attempt {
     pub traceparent: Option<String>,
 }
 
+/// The claim under which a call was made: it holds as long as the attempt's row says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// The number of the claimant's session lock.
+    pub claimant: i64,
+    /// As counted when it was claimed: the same claimant may claim it again.
+    pub tries: u32,
+}
+
+impl Claim {
+    fn tries(self) -> i32 {
+        i32::try_from(self.tries).unwrap_or(i32::MAX)
+    }
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer<C> {
@@ -54,6 +75,22 @@ pub enum Answer<C> {
 pub trait Outside<C>: Send + Sync + 'static {
     /// Makes the call, with a time-out of its own.
     fn call(&self, attempt: &Attempt) -> impl Future<Output = Answer<C>> + Send;
+
+    /// Calls that can be under way at once. No more are claimed.
+    fn concurrency(&self) -> usize {
+        64
+    }
+
+    /// Calls that would be made if they were asked for now; fewer than [`concurrency`](Self::concurrency) while the other side
+    /// is being left alone. With 0 only Trys are claimed, since waiting uses up their tries; everything else stays as it is.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Longest time that a call takes; whoever still waits then gives it up for failed.
+    fn time_out(&self) -> Duration {
+        Duration::from_secs(10)
+    }
 
     /// What a Try that has used up its retries means to the service.
     fn gave_up(&self, attempt: &Attempt) -> C;

@@ -50,6 +50,11 @@ impl RetryPolicy {
         }
     }
 
+    /// No attempt is ever put off for longer.
+    pub(super) fn longest_delay(&self) -> Duration {
+        Duration::from_millis(self.delays_ms.iter().copied().max().unwrap_or(0).max(self.longest_ms))
+    }
+
     fn patient_delay(&self, tries: u32) -> Duration {
         let index = tries.saturating_sub(1) as usize;
         let last = self.delays_ms.last().copied().unwrap_or(1000);

@@ -1,12 +1,16 @@
 //! The worker: claims what is due, calls, and hands the answers to the service.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use chrono::Utc;
+use futures::FutureExt;
 use sqlx::PgConnection;
 use tokio::task::JoinSet;
 
-use super::{Answer, Attempt, Next, Outside, RetryPolicy, store};
+use super::{
+    Answer, Attempt, Claim, Next, Outside, RetryPolicy,
+    claimant::{Claimant, Held},
+    store::{self, Due, PutOff},
+};
 use crate::{
     backoff::Backoff,
     carry::{Exceptions, carry},
@@ -20,16 +24,15 @@ use crate::{
     unit_of_work::UnitOfWork,
 };
 
-/// Calls under way at once.
-const CALLS: usize = 64;
-/// How long a claim holds: longer than any call takes.
-const LEASE: Duration = Duration::from_secs(15);
+/// How long a claim holds unless it is renewed; twice the time that a call may take if that is longer.
+const LEASE: Duration = Duration::from_secs(10);
 /// Answers that come this soon after the first share its transaction. Nobody waits who calls alone.
 const LINGER: Duration = Duration::from_millis(2);
-/// At least this often the worker looks by itself: for attempts of instances that died.
-const LOOK: Duration = Duration::from_secs(1);
+/// At least this often the worker looks by itself: for what others have asked for, and for a circuit that closes.
+const LOOK: Duration = Duration::from_millis(500);
 
-type Calls<C> = JoinSet<(Attempt, Answer<C>)>;
+type Calls<C> = JoinSet<Returned<C>>;
+type Returned<C> = (Attempt, Held, Answer<C>);
 
 /// Makes calls until shutdown; what is under way then is finished first.
 pub async fn run<S: Service, O: Outside<S::Command>>(
@@ -49,11 +52,26 @@ pub(crate) async fn run_watched<S: Service, O: Outside<S::Command>>(
     progress: Progress,
     shutdown: Shutdown,
 ) {
-    let throttle = Throttle::new(progress);
+    let claimant = Arc::new(Claimant::new(LEASE.max(2 * outside.time_out())));
+    let horizon = policy.longest_delay().max(claimant.lease()).mul_f64(1.2) + Duration::from_secs(60);
+    tokio::select! {
+        () = claimant.live(work.sessions(), work.wake(), horizon) => {}
+        () = serve(&work, &outside, &policy, &claimant, Throttle::new(progress), &shutdown) => {}
+    }
+}
+
+async fn serve<S: Service, O: Outside<S::Command>>(
+    work: &UnitOfWork<S>,
+    outside: &Arc<O>,
+    policy: &RetryPolicy,
+    claimant: &Arc<Claimant>,
+    throttle: Throttle,
+    shutdown: &Shutdown,
+) {
     let mut calls: Calls<S::Command> = JoinSet::new();
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     loop {
-        let wait = match claim(&work, &outside, &mut calls).await {
+        let wait = match claim(work, outside, claimant, &mut calls).await {
             Ok(wait) => {
                 backoff.reset();
                 throttle.progress.round();
@@ -66,44 +84,61 @@ pub(crate) async fn run_watched<S: Service, O: Outside<S::Command>>(
             }
         };
         tokio::select! {
-            Some(first) = calls.join_next() => conclude(&work, &outside, &policy, first, &mut calls, &throttle, &shutdown).await,
+            Some(first) = calls.join_next() => {
+                conclude(work, outside, policy, first, &mut calls, &throttle, shutdown).await;
+            }
             () = work.wake().attempts_called() => {}
             () = tokio::time::sleep(wait) => {}
             () = shutdown.requested() => break,
         }
     }
     while let Some(first) = calls.join_next().await {
-        conclude(&work, &outside, &policy, first, &mut calls, &throttle, &shutdown).await;
+        conclude(work, outside, policy, first, &mut calls, &throttle, shutdown).await;
     }
 }
 
-/// Starts calls for what is due, and says how long to wait for the next.
+/// Starts calls for what is due and can begin at once, and says how long to wait for the next.
 async fn claim<S: Service, O: Outside<S::Command>>(
     work: &UnitOfWork<S>,
     outside: &Arc<O>,
+    claimant: &Arc<Claimant>,
     calls: &mut Calls<S::Command>,
 ) -> sqlx::Result<Duration> {
-    let free = CALLS.saturating_sub(calls.len());
-    if free == 0 {
+    let idle = outside.concurrency().saturating_sub(calls.len());
+    let room = outside.room();
+    let (due, limit) = if room == 0 { (Due::Tries, idle) } else { (Due::All, idle.min(room)) };
+    if limit == 0 {
         return Ok(LOOK);
     }
     let sessions = work.sessions();
     let mut db = sessions.acquire().await?;
-    let claimed = sessions.bounded(store::claim(&mut db, free as i64, LEASE)).await?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let claimed = store::claim(&mut db, claimant.number(), due, limit, claimant.lease());
+    let claimed = sessions.bounded(claimed).await?;
     for attempt in claimed {
         crash::point("attempts.claimed");
-        let outside = outside.clone();
+        let (outside, held) = (outside.clone(), claimant.hold(&attempt));
         calls.spawn(async move {
-            let answer = outside.call(&attempt).await;
+            let answer = call(&*outside, &attempt).await;
             crash::point("attempts.called");
-            (attempt, answer)
+            (attempt, held, answer)
         });
     }
-    if calls.len() >= CALLS {
+    if calls.len() >= outside.concurrency() || (room != 0 && room != usize::MAX) {
         return Ok(LOOK);
     }
-    let due = sessions.bounded(store::next_due(&mut db)).await?;
-    Ok(due.map_or(LOOK, |due| (due - Utc::now()).to_std().unwrap_or_default()).clamp(Duration::from_millis(5), LOOK))
+    let next = sessions.bounded(store::next_due(&mut db, due)).await?;
+    Ok(next.unwrap_or(LOOK).clamp(Duration::from_millis(5), LOOK))
+}
+
+/// Makes the call. One that never returns, or panics, has failed like any other.
+async fn call<C, O: Outside<C>>(outside: &O, attempt: &Attempt) -> Answer<C> {
+    let time_out = outside.time_out();
+    match tokio::time::timeout(time_out, AssertUnwindSafe(outside.call(attempt)).catch_unwind()).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Answer::Transient("the call panicked".to_owned()),
+        Err(_) => Answer::Transient(format!("the call has not returned within {} s", time_out.as_secs())),
+    }
 }
 
 /// Ends or postpones the attempts whose calls have returned: the answers of all of them in one transaction.
@@ -111,39 +146,54 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
     work: &UnitOfWork<S>,
     outside: &Arc<O>,
     policy: &RetryPolicy,
-    first: Result<(Attempt, Answer<S::Command>), tokio::task::JoinError>,
+    first: Result<Returned<S::Command>, tokio::task::JoinError>,
     calls: &mut Calls<S::Command>,
     throttle: &Throttle,
     shutdown: &Shutdown,
 ) {
     let linger = tokio::time::Instant::now() + LINGER;
-    let mut answered = Vec::new();
+    let (mut ended, mut put_off) = (Vec::new(), Vec::new());
+    // Renewed until all is written down.
+    let (mut claims, mut held) = (Vec::new(), Vec::new());
     let mut next = Some(first);
     while let Some(returned) = next {
         match returned {
-            Ok((attempt, answer)) => match policy.next(&attempt, &answer) {
-                None | Some(Next::GiveUp) => {
-                    let command = match answer {
-                        Answer::Done(command) => command,
-                        Answer::Transient(why) | Answer::NotCalled(why) | Answer::NeedsPerson(why) => {
-                            tracing::warn!(order_id = %attempt.order_id, kind = attempt.kind, tries = attempt.tries, error = why, "gave up");
-                            outside.gave_up(&attempt)
-                        }
-                    };
-                    answered.push(incoming(attempt, command));
+            Ok((attempt, hold, answer)) => {
+                let claim = hold.claim;
+                held.push(hold);
+                match policy.next(&attempt, &answer) {
+                    None | Some(Next::GiveUp) => {
+                        let (command, given_up) = match answer {
+                            Answer::Done(command) => (command, None),
+                            Answer::Transient(why) | Answer::NotCalled(why) | Answer::NeedsPerson(why) => {
+                                tracing::warn!(order_id = %attempt.order_id, kind = attempt.kind, tries = attempt.tries, error = why, "gave up");
+                                (outside.gave_up(&attempt), Some(claim))
+                            }
+                        };
+                        claims.push(claim);
+                        ended.push(incoming(attempt, command, given_up));
+                    }
+                    Some(Next::Park) => aside(work, &attempt, claim, &answer).await,
+                    Some(Next::Retry { after, counts }) => {
+                        put_off.push(postponed(&attempt, claim, &answer, after, counts))
+                    }
                 }
-                Some(next) => put_off(work, &attempt, &answer, next).await,
-            },
-            // The claim runs out by itself and the call is made again.
-            Err(error) => tracing::error!(%error, "a call panicked; it will be made again"),
+            }
+            // Only if it was aborted: a call that panics has failed.
+            Err(error) => tracing::error!(%error, "a call has ended without an answer; it will be made again"),
         }
         next = tokio::time::timeout_at(linger, calls.join_next()).await.ok().flatten();
     }
-    if answered.is_empty() {
+    if !put_off.is_empty()
+        && let Err(error) = postpone(work, &put_off).await
+    {
+        tracing::warn!(%error, attempts = put_off.len(), "cannot be put off; their calls are made again when the claims end");
+    }
+    if ended.is_empty() {
         return;
     }
-    let aside = Aside { work, answered: &answered };
-    if carry(work, &answered, &aside, throttle, shutdown).await {
+    let aside = Aside { work, ended: &ended, claims: &claims };
+    if carry(work, &ended, &aside, throttle, shutdown).await {
         crash::point("attempts.settled");
     }
 }
@@ -151,7 +201,9 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
 /// Answers that cannot be processed are parked with their attempts. None of them is ever refused or held.
 struct Aside<'a, S: Service> {
     work: &'a UnitOfWork<S>,
-    answered: &'a [Incoming<S::Command>],
+    ended: &'a [Incoming<S::Command>],
+    /// In step with `ended`.
+    claims: &'a [Claim],
 }
 
 impl<S: Service> Exceptions for Aside<'_, S> {
@@ -160,10 +212,10 @@ impl<S: Service> Exceptions for Aside<'_, S> {
     }
 
     async fn impossible(&self, place: usize, error: &StoreError) -> bool {
-        let Incoming { origin, what, .. } = &self.answered[place];
+        let Incoming { origin, what, .. } = &self.ended[place];
         if let Origin::Attempt { id, .. } = origin {
             tracing::error!(%error, kind = what, "the answer cannot be processed: parked");
-            if let Err(error) = park(self.work, *id, &error.to_string()).await {
+            if let Err(error) = park(self.work, *id, self.claims[place], &error.to_string()).await {
                 tracing::error!(%error, "the attempt cannot be parked; it will be made again");
             }
         }
@@ -171,9 +223,9 @@ impl<S: Service> Exceptions for Aside<'_, S> {
     }
 }
 
-fn incoming<C>(attempt: Attempt, command: C) -> Incoming<C> {
+fn incoming<C>(attempt: Attempt, command: C, given_up: Option<Claim>) -> Incoming<C> {
     Incoming {
-        origin: Origin::Attempt { id: attempt.id, cause: attempt.causation_id },
+        origin: Origin::Attempt { id: attempt.id, cause: attempt.causation_id, given_up },
         event_id: None,
         what: attempt.kind,
         traceparent: attempt.traceparent,
@@ -181,40 +233,48 @@ fn incoming<C>(attempt: Attempt, command: C) -> Incoming<C> {
     }
 }
 
-async fn put_off<S: Service, C>(work: &UnitOfWork<S>, attempt: &Attempt, answer: &Answer<C>, next: Next) {
-    let why = match answer {
+/// Why there is no answer.
+fn reason<C>(answer: &Answer<C>) -> &str {
+    match answer {
         Answer::Done(_) => "answered",
         Answer::Transient(why) | Answer::NotCalled(why) | Answer::NeedsPerson(why) => why,
-    };
-    let (order_id, kind, tries) = (attempt.order_id, &attempt.kind, attempt.tries);
-    let put_off = match next {
-        Next::Retry { after, counts } => {
-            tracing::warn!(%order_id, kind, tries, error = why, retry_in_ms = after.as_millis() as u64, "call failed");
-            // Up to a tenth more, so that what failed together does not come back together.
-            postpone(work, attempt.id, after.mul_f64(rand::random_range(1.0..1.1)), counts, why).await
-        }
-        Next::GiveUp | Next::Park => {
-            tracing::error!(%order_id, kind, tries, error = why, "parked: a person is needed");
-            park(work, attempt.id, why).await
-        }
-    };
-    if let Err(error) = put_off {
-        tracing::warn!(%order_id, kind, %error, "cannot be written down; the call is made again when its claim ends");
     }
 }
 
-async fn postpone<S: Service>(
-    work: &UnitOfWork<S>,
-    id: uuid::Uuid,
-    delay: Duration,
-    counts: bool,
-    why: &str,
-) -> sqlx::Result<()> {
-    let sessions = work.sessions();
-    sessions.bounded(async { store::postpone(&mut *sessions.acquire().await?, id, delay, counts, why).await }).await
+fn postponed<C>(attempt: &Attempt, claim: Claim, answer: &Answer<C>, after: Duration, counts: bool) -> PutOff {
+    let (order_id, kind, tries, error) = (attempt.order_id, &attempt.kind, attempt.tries, reason(answer));
+    let retry_in_ms = after.as_millis() as u64;
+    if matches!(answer, Answer::NotCalled(_)) {
+        tracing::debug!(%order_id, kind, tries, error, retry_in_ms, "not called");
+    } else {
+        tracing::warn!(%order_id, kind, tries, error, retry_in_ms, "call failed");
+    }
+    // Up to a tenth more, so that what failed together does not come back together.
+    let delay = after.mul_f64(rand::random_range(1.0..1.1));
+    PutOff { id: attempt.id, claim, delay, counts, error: error.to_owned() }
 }
 
-async fn park<S: Service>(work: &UnitOfWork<S>, id: uuid::Uuid, why: &str) -> sqlx::Result<()> {
+async fn postpone<S: Service>(work: &UnitOfWork<S>, put_off: &[PutOff]) -> sqlx::Result<()> {
     let sessions = work.sessions();
-    sessions.bounded(async { store::park(&mut *sessions.acquire().await?, id, why).await }).await
+    let postponed = sessions.bounded(async { store::postpone(&mut *sessions.acquire().await?, put_off).await }).await?;
+    if postponed < put_off.len() as u64 {
+        tracing::info!(attempts = put_off.len() as u64 - postponed, "left to those who have claimed them meanwhile");
+    }
+    Ok(())
+}
+
+async fn aside<S: Service, C>(work: &UnitOfWork<S>, attempt: &Attempt, claim: Claim, answer: &Answer<C>) {
+    let (order_id, kind, tries, error) = (attempt.order_id, &attempt.kind, attempt.tries, reason(answer));
+    match park(work, attempt.id, claim, error).await {
+        Ok(true) => tracing::error!(%order_id, kind, tries, error, "parked: a person is needed"),
+        Ok(false) => tracing::info!(%order_id, kind, tries, error, "left to whoever has claimed it meanwhile"),
+        Err(error) => {
+            tracing::warn!(%order_id, kind, %error, "cannot be parked; the call is made again when its claim ends")
+        }
+    }
+}
+
+async fn park<S: Service>(work: &UnitOfWork<S>, id: uuid::Uuid, claim: Claim, why: &str) -> sqlx::Result<bool> {
+    let sessions = work.sessions();
+    sessions.bounded(async { store::park(&mut *sessions.acquire().await?, id, claim, why).await }).await
 }

@@ -1,6 +1,7 @@
 //! The kit under a toy service, against a real Postgres and a real Kafka.
 
 mod batches;
+mod claims;
 mod line;
 mod memory;
 mod outside;

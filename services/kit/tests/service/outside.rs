@@ -105,7 +105,7 @@ async fn an_attempt_settles_once() {
     let cause = cause.map(events::EventId);
     let answer = || Incoming {
         event_id: None,
-        origin: Origin::Attempt { id, cause },
+        origin: Origin::Attempt { id, cause, given_up: None },
         what: "ask".to_owned(),
         traceparent: None,
         command: Command::new(order.clone(), Ask::Answered),

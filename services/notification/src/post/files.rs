@@ -1,7 +1,10 @@
-//! Mail as files, for whoever has no mail system: one `.eml` each, which every mail program opens.
+//! Mail as files, where there is no mail system: one `.eml` each, which every mail program opens, and which only their owner
+//! can read.
 
 use std::{
-    fs, io,
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -17,7 +20,11 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn new(directory: PathBuf) -> anyhow::Result<Self> {
-        fs::create_dir_all(&directory)
+        // One that is there already may be shared on purpose.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&directory)
             .with_context(|| format!("making the directory for mails, MAIL_DIR {}", directory.display()))?;
         Ok(Files { directory })
     }
@@ -35,7 +42,8 @@ impl Files {
 }
 
 fn replace(draft: &Path, path: &Path, mail: &[u8]) -> io::Result<()> {
-    let written = fs::write(draft, mail).and_then(|()| fs::rename(draft, path));
+    let write = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?.write_all(mail);
+    let written = write().and_then(|()| fs::rename(draft, path));
     if written.is_err() {
         // What is left of it is of no use to anyone, and the error is told already.
         let _ = fs::remove_file(draft);

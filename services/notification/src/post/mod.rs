@@ -4,7 +4,7 @@ mod files;
 mod server;
 mod smtp;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
@@ -90,6 +90,15 @@ impl Outside<Command> for Post {
             Err(NotTaken::Yet(why)) => Answer::Transient(why),
             Err(NotTaken::Ever(why)) => Answer::NeedsPerson(why),
         }
+    }
+
+    fn concurrency(&self) -> usize {
+        smtp::CONNECTIONS
+    }
+
+    fn time_out(&self) -> Duration {
+        // A dialogue's own comes first, and tells more.
+        smtp::TIMEOUT + Duration::from_secs(1)
     }
 
     fn gave_up(&self, attempt: &Attempt) -> Command {

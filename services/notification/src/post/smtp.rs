@@ -10,36 +10,31 @@ use lettre::{
     Message,
     transport::smtp::{Error, client::AsyncSmtpConnection, extension::ClientId},
 };
-use tokio::{
-    sync::{Mutex, Semaphore},
-    time::timeout,
-};
+use tokio::{sync::Mutex, time::timeout};
 
 use super::{NotTaken, Server};
 
 /// For one mail, from connecting to the answer.
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections at once. Few enough for a mail system, enough that a whole round of calls to one that hangs ends before
-/// their attempts fall due again.
-const CONNECTIONS: usize = 16;
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
+/// Mails under way at once, each on a connection of its own: few enough for a mail system. No more are claimed, so that none
+/// waits for a connection while its claim runs out.
+pub(super) const CONNECTIONS: usize = 16;
 
 /// A mail system that takes our mail.
 pub(super) struct Smtp {
     server: Server,
     hello: ClientId,
     idle: Mutex<Vec<AsyncSmtpConnection>>,
-    free: Semaphore,
 }
 
 impl Smtp {
     pub(super) fn new(server: Server) -> Self {
-        Smtp { server, hello: ClientId::default(), idle: Mutex::default(), free: Semaphore::new(CONNECTIONS) }
+        Smtp { server, hello: ClientId::default(), idle: Mutex::default() }
     }
 
     /// Hands a mail over. Where the answer got lost the mail may have been taken all the same; its Message-ID then shows
     /// the repetition.
     pub(super) async fn send(&self, message: &Message) -> Result<(), NotTaken> {
-        let _free = self.free.acquire().await;
         match timeout(TIMEOUT, self.dialogue(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(not_taken(&self.server, &error)),

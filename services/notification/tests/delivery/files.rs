@@ -1,6 +1,6 @@
 //! Into files, where there is no mail system.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use events::Reason;
 use kit::{
@@ -55,6 +55,22 @@ async fn the_end_of_an_order_becomes_a_file_and_an_event() {
     ] {
         assert!(mail.lines().any(|one| one == line), "{line:?} is not in\n{mail}");
     }
+    service.stop().await;
+}
+
+/// What a buyer bought is between us and the buyer.
+#[tokio::test]
+async fn nobody_else_on_the_machine_can_read_the_mails() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mail_dir = directory.path().join("mail");
+    let service = Service::start(into(&mail_dir)).await;
+    let order = order([digital(1, 1)]);
+    service.end(&order, Ending::Completed).await;
+    service.attempt(&order, "done").await;
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&mail_dir), 0o700);
+    let mails = names(&mail_dir);
+    assert_eq!(mails.iter().map(|name| mode(&mail_dir.join(name))).collect::<Vec<_>>(), [0o600]);
     service.stop().await;
 }
 

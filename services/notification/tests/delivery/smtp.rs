@@ -102,3 +102,29 @@ async fn a_mail_system_that_falls_silent_is_asked_again_on_a_new_connection() {
     assert_eq!((service.attempt(&order, "done").await.0, mails.connections()), (2, 2));
     service.stop().await;
 }
+
+/// A mail that waited for a connection while its claim ran out would be sent by another process too.
+#[tokio::test]
+async fn no_more_mails_are_claimed_than_connections_are_open() {
+    let mut mails = MailSystem::start([(".", ""); 16]).await;
+    let service = Service::start(mails.post()).await;
+    let orders: Vec<_> = (0..20).map(|_| order([digital(1, 1)])).collect();
+    for order in &orders {
+        service.end(order, Ending::Completed).await;
+    }
+    eventually("sixteen dialogues", || async { (mails.connections() == 16).then_some(()) }).await;
+    let claimed: i64 =
+        sqlx::query_scalar("select count(*) from attempts where status = 'open' and claimed_by is not null")
+            .fetch_one(service.db.pool())
+            .await
+            .expect("counted");
+    assert!(claimed <= 16, "{claimed} mails are claimed, for 16 connections");
+    for order in &orders {
+        service.attempt(order, "done").await;
+    }
+    // What was met with silence is sent again, and may have been taken; nothing else is.
+    for _ in &orders {
+        mails.take().await;
+    }
+    service.stop().await;
+}

@@ -87,3 +87,17 @@ fn the_lines_of_the_file_stay_readable() {
     assert_eq!(books.statement(None).totals["JPY"].authorized, 7);
     assert!(books.payment(id).is_some());
 }
+
+/// It says who paid what. Also where an earlier version has made it readable to all.
+#[test]
+fn nobody_else_on_the_machine_can_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().expect("a directory");
+    let (new, old) = (directory.path().join("new.jsonl"), directory.path().join("old.jsonl"));
+    std::fs::write(&old, "").expect("written");
+    std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o644)).expect("open to all");
+    for file in [new, old] {
+        let _books = Books::in_file(&file).expect("an empty ledger");
+        assert_eq!(std::fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
+    }
+}
