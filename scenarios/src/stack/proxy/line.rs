@@ -1,0 +1,109 @@
+//! One connection through a proxy, and what it is told to suffer.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use super::{Mode, Side, pump::Direction};
+
+/// What all connections of a proxy are told.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Control {
+    pub(super) mode: Mode,
+    /// Connections with a lower number are silent for good.
+    pub(super) stranded_below: u64,
+}
+
+/// What the connections of a proxy share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    opened: AtomicU64,
+    pub(super) trap: Trap,
+}
+
+impl Shared {
+    /// The number of connections so far, which is also the number of the next one.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Acquire)
+    }
+}
+
+/// Waits for the first connection on which a program says `COMMIT`.
+#[derive(Debug, Default)]
+pub(super) struct Trap(AtomicBool);
+
+impl Trap {
+    pub(super) fn arm(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_armed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// False if another connection has been caught already, or the trap was never armed.
+    pub(super) fn spring(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// One connection's view of the faults.
+#[derive(Debug)]
+pub(super) struct Line {
+    number: u64,
+    control: watch::Receiver<Control>,
+    shared: Arc<Shared>,
+    caught: AtomicBool,
+}
+
+impl Line {
+    pub(super) fn open(control: watch::Receiver<Control>, shared: Arc<Shared>) -> Self {
+        let number = shared.opened.fetch_add(1, Ordering::AcqRel);
+        Line { number, control, shared, caught: AtomicBool::new(false) }
+    }
+
+    pub(super) fn is_silent(&self, direction: Direction) -> bool {
+        let control = *self.control.borrow();
+        let silent = match control.mode {
+            Mode::Silent(Side::Both) => true,
+            Mode::Silent(Side::Answers) => direction == Direction::Down,
+            Mode::Pass | Mode::Reset | Mode::Refuse | Mode::Slow(_) => false,
+        };
+        silent || self.number < control.stranded_below || self.caught.load(Ordering::Acquire)
+    }
+
+    pub(super) fn delay(&self) -> Option<Duration> {
+        match self.control.borrow().mode {
+            Mode::Slow(delay) => Some(delay),
+            Mode::Pass | Mode::Silent(_) | Mode::Reset | Mode::Refuse => None,
+        }
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(self.control.borrow().mode, Mode::Reset | Mode::Refuse)
+    }
+
+    /// Returns when the connection is to be reset.
+    pub(super) async fn cut(&self) {
+        let mut control = self.control.clone();
+        // An error means that the proxy is gone, and its connections with it.
+        let _ = control.wait_for(|control| matches!(control.mode, Mode::Reset | Mode::Refuse)).await;
+    }
+
+    /// Looks for what the trap waits for in what the program says; the connection that has it is stranded.
+    pub(super) fn inspect(&self, bytes: &[u8]) {
+        const COMMIT: &[u8] = b"COMMIT";
+        if self.shared.trap.is_armed()
+            && bytes.windows(COMMIT.len()).any(|window| window.eq_ignore_ascii_case(COMMIT))
+            && self.shared.trap.spring()
+        {
+            self.caught.store(true, Ordering::Release);
+        }
+    }
+}
