@@ -53,7 +53,7 @@ async fn the_embedded_broker_has_every_topic_and_gives_back_what_it_took() {
 async fn apache_kafka_takes_large_records_makes_no_topic_by_itself_and_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let state = StateDir::create_in(directory.path()).unwrap();
-    let kafka = Kafka::start(&state, 3, &Reporter::silent().step("")).await.unwrap();
+    let kafka = Kafka::start(&state, 3, &[], &Reporter::silent().step("")).await.unwrap();
     let admin: AdminClient<DefaultClientContext> = client(kafka.brokers()).create().unwrap();
     let topic = NewTopic::new("orders", 3, TopicReplication::Fixed(1));
     admin.create_topics([&topic], &AdminOptions::new()).await.unwrap().remove(0).unwrap();

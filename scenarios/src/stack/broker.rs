@@ -4,7 +4,12 @@ use std::{convert::Infallible, path::Path};
 
 use clap::ValueEnum;
 
-use super::{embedded::Embedded, kafka::Kafka, reporter::Reporter, state::StateDir};
+use super::{
+    embedded::Embedded,
+    kafka::{Kafka, Listener},
+    reporter::Reporter,
+    state::StateDir,
+};
 
 /// What carries the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,8 +31,14 @@ pub enum Started {
 }
 
 impl Started {
-    /// Starts a broker and waits until it answers.
-    pub async fn start(broker: Broker, partitions: i32, state: &StateDir, reporter: &Reporter) -> anyhow::Result<Self> {
+    /// Starts a broker and waits until it answers. Only Kafka has listeners beside its own.
+    pub async fn start(
+        broker: Broker,
+        partitions: i32,
+        listeners: &[Listener],
+        state: &StateDir,
+        reporter: &Reporter,
+    ) -> anyhow::Result<Self> {
         match broker {
             Broker::Embedded => {
                 let step = reporter.step("starting the embedded broker");
@@ -37,7 +48,7 @@ impl Started {
             }
             Broker::Kafka => {
                 let step = reporter.step("starting Apache Kafka");
-                let kafka = Kafka::start(state, partitions, &step).await?;
+                let kafka = Kafka::start(state, partitions, listeners, &step).await?;
                 step.done(format!("{} at {}", kafka_version(), kafka.brokers()));
                 Ok(Self::Kafka(Box::new(kafka)))
             }

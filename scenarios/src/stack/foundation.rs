@@ -2,6 +2,7 @@
 
 use super::{
     broker::{Broker, Started},
+    kafka::Listener,
     postgres::Postgres,
     reporter::Reporter,
     state::StateDir,
@@ -17,13 +18,25 @@ pub struct Foundation {
 impl Foundation {
     /// Starts both at once and waits until both answer.
     pub async fn start(broker: Broker, partitions: i32, state: &StateDir, reporter: &Reporter) -> anyhow::Result<Self> {
+        Self::listening(broker, partitions, &[], state, reporter).await
+    }
+
+    /// The same, with further listeners of the broker.
+    pub(super) async fn listening(
+        broker: Broker,
+        partitions: i32,
+        listeners: &[Listener],
+        state: &StateDir,
+        reporter: &Reporter,
+    ) -> anyhow::Result<Self> {
         let postgres = async {
             let step = reporter.step("starting PostgreSQL");
             let postgres = Postgres::start(state).await?;
             step.done(format!("PostgreSQL {}, private, one database for each service", postgres.version()));
             Ok(postgres)
         };
-        let (postgres, broker) = tokio::try_join!(postgres, Started::start(broker, partitions, state, reporter))?;
+        let broker = Started::start(broker, partitions, listeners, state, reporter);
+        let (postgres, broker) = tokio::try_join!(postgres, broker)?;
         Ok(Self { postgres, broker })
     }
 

@@ -13,6 +13,7 @@ pub mod env_file;
 mod environment;
 mod foundation;
 mod kafka;
+mod network;
 mod ports;
 mod postgres;
 pub(crate) mod process;
@@ -33,7 +34,8 @@ pub use database::Database;
 pub use embedded::Embedded;
 pub use environment::{Environment, PAYMENT_DETAILS_KEY};
 pub use foundation::Foundation;
-pub use kafka::Kafka;
+pub use kafka::{Kafka, Listener};
+pub use network::Network;
 pub use postgres::Postgres;
 pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Setting, Supervisor};
 pub use proxy::{Mode, Proxy, Side};
@@ -50,11 +52,18 @@ pub struct Options {
     pub broker: Broker,
     pub partitions: i32,
     pub settings: Vec<Setting>,
+    /// A proxy stands between each program and each server, to be broken on purpose.
+    pub breakable: bool,
 }
 
 impl Options {
     pub fn new(broker: Broker) -> Self {
-        Self { broker, partitions: PARTITIONS, settings: Vec::new() }
+        Self { broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false }
+    }
+
+    /// Puts a proxy between each program and each server.
+    pub fn breakable(self) -> Self {
+        Self { breakable: true, ..self }
     }
 
     /// Tells one program something more by its environment.
@@ -76,6 +85,7 @@ pub struct Stack {
 #[derive(Debug)]
 struct Own {
     programs: Programs,
+    network: Network,
     foundation: Foundation,
     state: StateDir,
 }
@@ -130,7 +140,10 @@ impl Stack {
         reporter.note(format!("logs are in {}", state.logs().display()));
         // Better to hear now than after a minute that something has not been built.
         Program::ALL.into_iter().try_for_each(|program| program.binary().map(drop))?;
-        let foundation = Foundation::start(options.broker, options.partitions, &state, reporter).await?;
+        let mut network = if options.breakable { Network::open(options.broker).await? } else { Network::default() };
+        let listeners = network.listeners();
+        let foundation =
+            Foundation::listening(options.broker, options.partitions, &listeners, &state, reporter).await?;
         let ports = Ports::choose()?;
         let environment = Environment {
             brokers: foundation.broker.brokers().to_owned(),
@@ -140,11 +153,15 @@ impl Stack {
             payment_details_key: Some(BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()),
             mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
         };
+        if options.breakable {
+            network.reach_databases(&environment).await?;
+        }
         let step = reporter.step("starting the services, the payment gateway and the relay");
         let programs =
-            Programs::start(&environment, ports, options.partitions, &options.settings, &state, reporter).await?;
+            Programs::start(&environment, &network, ports, options.partitions, &options.settings, &state, reporter)
+                .await?;
         step.done("the services, the payment gateway and the relay, each a process of its own");
-        Ok(Self { environment, broker: options.broker, own: Some(Own { programs, foundation, state }) })
+        Ok(Self { environment, broker: options.broker, own: Some(Own { programs, network, foundation, state }) })
     }
 
     pub fn environment(&self) -> &Environment {
@@ -164,6 +181,11 @@ impl Stack {
     /// What the programs stand on, if we started it: to be shaken.
     pub fn foundation(&mut self) -> Option<&mut Foundation> {
         self.own.as_mut().map(|own| &mut own.foundation)
+    }
+
+    /// The lines between programs and servers, if we started them.
+    pub fn network(&self) -> Option<&Network> {
+        self.own.as_ref().map(|own| &own.network)
     }
 
     /// Where the logs of what we started are.

@@ -27,6 +27,7 @@ use super::{
 };
 
 pub(crate) use jars::VERSION;
+pub use settings::Listener;
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(90);
 
@@ -53,25 +54,25 @@ impl Kafka {
     ///
     /// # Errors
     /// If Java or Maven is missing, or the broker does not come up; the error ends with what it said last.
-    pub async fn start(state: &StateDir, partitions: i32, step: &Step) -> anyhow::Result<Self> {
+    pub async fn start(state: &StateDir, partitions: i32, listeners: &[Listener], step: &Step) -> anyhow::Result<Self> {
         require("java", "default-jre-headless").await?;
         let jars = jars::find_or_fetch(state, step).await?;
         step.now(format!("starting Apache Kafka {VERSION}"));
         // The ports were free a moment ago; if somebody was quicker, the next ones will do.
         let mut attempts_left = 3;
         loop {
-            match Self::launch(state, partitions, &jars).await {
+            match Self::launch(state, partitions, listeners, &jars).await {
                 Err(error) if attempts_left > 1 && format!("{error:#}").contains("in use") => attempts_left -= 1,
                 done => return done,
             }
         }
     }
 
-    async fn launch(state: &StateDir, partitions: i32, jars: &Path) -> anyhow::Result<Self> {
+    async fn launch(state: &StateDir, partitions: i32, listeners: &[Listener], jars: &Path) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("purchase-saga-kafka-").tempdir()?;
         let seat = Seat { directory, jars: jars.to_owned(), log: state.log_of("kafka") };
         let (broker, controller) = (ports::free()?, ports::free()?);
-        let settings = settings::server(broker, controller, partitions, &seat.directory.path().join("data"));
+        let settings = settings::server(broker, controller, listeners, partitions, &seat.directory.path().join("data"));
         std::fs::write(seat.properties(), settings).context("writing Kafka's settings")?;
         std::fs::write(seat.log4j(), settings::LOG4J).context("writing Kafka's log settings")?;
         seat.format().await?;

@@ -2,17 +2,40 @@
 
 use std::path::Path;
 
+/// A further port of the broker. Clients that come in there are sent on to another port of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listener {
+    pub port: u16,
+    pub advertised: u16,
+}
+
 /// What `server.properties` holds.
-pub(super) fn server(broker_port: u16, controller_port: u16, partitions: i32, data: &Path) -> String {
+pub(super) fn server(
+    broker_port: u16,
+    controller_port: u16,
+    others: &[Listener],
+    partitions: i32,
+    data: &Path,
+) -> String {
+    let for_each = |line: &dyn Fn(usize, &Listener) -> String| -> String {
+        others.iter().enumerate().map(|(number, listener)| line(number, listener)).collect()
+    };
+    let listen = for_each(&|number, listener| format!(",LINE{number}://127.0.0.1:{}", listener.port));
+    let advertise = for_each(&|number, listener| format!(",LINE{number}://127.0.0.1:{}", listener.advertised));
+    let protocols = for_each(&|number, _| format!(",LINE{number}:PLAINTEXT"));
+    // Three by default: too many for a client each.
+    let threads = for_each(&|number, _| format!("listener.name.line{number}.num.network.threads=1\n"));
     format!(
         "\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={data}
+listeners=PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}{listen}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker_port}{advertise}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
+inter.broker.listener.name=PLAINTEXT
+{threads}log.dirs={data}
 
 # Topics are made by whoever owns them, with the partitions he wants.
 auto.create.topics.enable=false

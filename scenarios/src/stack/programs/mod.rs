@@ -9,7 +9,7 @@ use anyhow::Context;
 use futures::future::{join_all, try_join_all};
 use tokio::sync::watch;
 
-use super::{environment::Environment, reporter::Reporter, state::StateDir};
+use super::{environment::Environment, network::Network, reporter::Reporter, state::StateDir};
 
 pub use program::Program;
 pub use supervisor::{Launch, Life, Supervisor};
@@ -59,13 +59,14 @@ impl Ports {
 }
 
 impl Programs {
-    /// Starts all of them against `environment` and waits until all are ready. `settings` come on top of what each is
+    /// Starts all of them against `environment`, over the lines of `network`, and waits until all are ready. `settings` come on top of what each is
     /// told anyway.
     ///
     /// # Errors
     /// If one has not been built or does not become ready.
     pub(super) async fn start(
         environment: &Environment,
+        network: &Network,
         ports: Ports,
         partitions: i32,
         settings: &[Setting],
@@ -74,7 +75,7 @@ impl Programs {
     ) -> anyhow::Result<Self> {
         let (tell, pids) = watch::channel(Pids::new());
         let launch = |program: Program| {
-            let mut variables = program.wiring(environment, state, partitions)?;
+            let mut variables = program.wiring(&network.seen_by(program, environment)?, state, partitions)?;
             variables.push(("HTTP_ADDR".to_owned(), ports.address(program)));
             let own = settings.iter().filter(|setting| setting.program == program);
             variables.extend(own.map(|setting| (setting.name.clone(), setting.value.clone())));

@@ -56,16 +56,34 @@ impl Program {
 
     /// The database that it alone opens.
     pub fn database(self) -> Option<Database> {
-        match self {
-            Program::Order => Some(Database::Orders),
-            Program::Account => Some(Database::Accounts),
-            Program::Payment => Some(Database::Payments),
-            Program::Inventory => Some(Database::Inventory),
-            Program::Shipping => Some(Database::Shipping),
-            Program::Entitlement => Some(Database::Entitlements),
-            Program::Notification => Some(Database::Notifications),
-            Program::PaymentGateway | Program::OutboxRelay => None,
+        match self.databases() {
+            [own] => Some(*own),
+            _ => None,
         }
+    }
+
+    /// All databases that it opens: the relay reads everybody's outbox.
+    pub fn databases(self) -> &'static [Database] {
+        match self {
+            Program::Order => &[Database::Orders],
+            Program::Account => &[Database::Accounts],
+            Program::Payment => &[Database::Payments],
+            Program::Inventory => &[Database::Inventory],
+            Program::Shipping => &[Database::Shipping],
+            Program::Entitlement => &[Database::Entitlements],
+            Program::Notification => &[Database::Notifications],
+            Program::PaymentGateway => &[],
+            Program::OutboxRelay => &Database::ALL,
+        }
+    }
+
+    /// It has a consumer group of its own.
+    pub fn consumes(self) -> bool {
+        self.database().is_some()
+    }
+
+    pub fn speaks_kafka(self) -> bool {
+        self != Program::PaymentGateway
     }
 
     /// The binary, which lies beside the running one (a test's lies one directory deeper).

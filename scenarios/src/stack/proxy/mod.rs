@@ -113,7 +113,8 @@ async fn accept(
     first: TcpListener,
     target: u16,
     mut control: watch::Receiver<Control>,
-    shared: Arc<Shared>) {
+    shared: Arc<Shared>,
+) {
     let mut lines = JoinSet::new();
     let mut listener = Some(first);
     loop {

@@ -1,0 +1,123 @@
+//! A proxy between each program and each server that it talks to, so that a test can break any one of these lines.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+use super::{
+    broker::Broker, database::Database, environment::Environment, kafka::Listener, ports, programs::Program,
+    proxy::Proxy,
+};
+
+/// The lines of all programs. Without any, programs talk to the servers directly.
+#[derive(Debug, Default)]
+pub struct Network {
+    databases: BTreeMap<(Program, Database), Proxy>,
+    kafka: BTreeMap<Program, Line>,
+}
+
+/// A program's line to Kafka, and the broker's own port behind it.
+#[derive(Debug)]
+struct Line {
+    proxy: Proxy,
+    behind: u16,
+}
+
+impl Network {
+    /// Opens the lines to Kafka, before Kafka is there: it tells its clients an address, and that has to be the proxy's.
+    pub(super) async fn open(broker: Broker) -> anyhow::Result<Self> {
+        let mut network = Network::default();
+        // The embedded broker tells everybody the same address: its own.
+        if broker == Broker::Kafka {
+            for program in Program::ALL.into_iter().filter(|program| program.speaks_kafka()) {
+                let behind = ports::free()?;
+                network.kafka.insert(program, Line { proxy: Proxy::start(behind).await?, behind });
+            }
+        }
+        Ok(network)
+    }
+
+    /// What the broker has to listen on.
+    pub(super) fn listeners(&self) -> Vec<Listener> {
+        self.kafka.values().map(|line| Listener { port: line.behind, advertised: line.proxy.port() }).collect()
+    }
+
+    /// Opens the lines to the databases.
+    pub(super) async fn reach_databases(&mut self, environment: &Environment) -> anyhow::Result<()> {
+        for program in Program::ALL {
+            for &database in program.databases() {
+                let url: PgConnectOptions = environment.database(database)?.expose_secret().parse()?;
+                self.databases.insert((program, database), Proxy::start(url.get_port()).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The addresses that a program is told: those of its own lines.
+    pub(super) fn seen_by(&self, program: Program, environment: &Environment) -> anyhow::Result<Environment> {
+        let mut seen = environment.clone();
+        if let Some(line) = self.kafka.get(&program) {
+            seen.brokers = format!("127.0.0.1:{}", line.proxy.port());
+        }
+        for ((_, database), proxy) in self.databases.iter().filter(|((whose, _), _)| *whose == program) {
+            seen.databases.insert(*database, through(environment.database(*database)?, proxy.port())?);
+        }
+        Ok(seen)
+    }
+
+    /// The program's lines to its databases: one, or all seven for the relay.
+    pub fn databases_of(&self, program: Program) -> impl Iterator<Item = &Proxy> {
+        self.databases.iter().filter(move |((whose, _), _)| *whose == program).map(|(_, proxy)| proxy)
+    }
+
+    /// The program's line to Kafka, where there is one.
+    pub fn kafka_of(&self, program: Program) -> Option<&Proxy> {
+        self.kafka.get(&program).map(|line| &line.proxy)
+    }
+}
+
+/// The same URL at another port of this machine.
+fn through(url: &SecretString, port: u16) -> anyhow::Result<SecretString> {
+    let (front, back) = url.expose_secret().rsplit_once('@').context("a database's URL names a role")?;
+    let (_, name) = back.rsplit_once('/').context("a database's URL names a database")?;
+    Ok(format!("{front}@127.0.0.1:{port}/{name}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_another_port_and_the_same_role_and_database() {
+        let url = "postgres://orders:secret@127.0.0.1:5432/orders".into();
+        let seen = through(&url, 17_000).unwrap();
+        assert_eq!(seen.expose_secret(), "postgres://orders:secret@127.0.0.1:17000/orders");
+    }
+
+    #[tokio::test]
+    async fn each_program_sees_its_own_lines_and_no_others() {
+        let variables =
+            Database::ALL.map(|database| (database.variable(), format!("postgres://r:p@h:5432/{database}")));
+        let known = |name: &str| match name {
+            "KAFKA_BROKERS" => Some("h:9092".to_owned()),
+            name => variables.iter().find(|(variable, _)| variable == name).map(|(_, url)| url.clone()),
+        };
+        let environment = Environment::from_variables(known).unwrap().unwrap();
+        let mut network = Network::open(Broker::Kafka).await.unwrap();
+        network.reach_databases(&environment).await.unwrap();
+        let changed = |program| {
+            let seen = network.seen_by(program, &environment).unwrap();
+            let own = |database: &Database| {
+                seen.database(*database).unwrap().expose_secret()
+                    != environment.database(*database).unwrap().expose_secret()
+            };
+            (seen.brokers != environment.brokers, Database::ALL.into_iter().filter(own).collect::<Vec<_>>())
+        };
+        assert_eq!(changed(Program::Order), (true, vec![Database::Orders]));
+        assert_eq!(changed(Program::OutboxRelay), (true, Database::ALL.to_vec()));
+        assert_eq!(changed(Program::PaymentGateway), (false, vec![]));
+        assert_eq!(network.listeners().len(), 8);
+    }
+}
