@@ -17,14 +17,17 @@ use events::OrderId;
 use kit::shutdown::Shutdown;
 use scenarios::{
     audit,
+    cast::{JUDY, KEN, Person, SONG},
     chaos::{
         shoppers::{Shoppers, enrich},
         tally::Tally,
     },
     databases::Databases,
+    play::Wish,
     requests::Client,
-    stack::{self, Broker, Options, Program, Reporter, Stack, until},
+    stack::{self, Broker, Database, Options, Program, Reporter, Stack, until},
 };
+use tokio::sync::Mutex;
 
 const SEED: u64 = 20_260_731;
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -80,11 +83,11 @@ async fn nothing_is_lost_or_doubled_wherever_a_program_dies() {
     let mut options = Options::new(Broker::Kafka);
     for program in CONSUMERS.iter().chain(RELAY) {
         options = options.setting(*program, "CRASH_AT", armed_by(&directory, *program).display().to_string());
-        // Its partitions come back with it, rather than when its session has run out.
-        options = options.setting(*program, "KAFKA_INSTANCE_ID", program.name());
     }
-    // A claim of a call that died is due again when its lease ends, which deadlines must not overtake.
+    // A claim of a call that died is due again when its lease ends, which deadlines must not overtake; those have their own
+    // turn below.
     options = options.setting(Program::Order, "ORDER_TIMEOUT_SECONDS", "600");
+    let _alone = ONE_SYSTEM.lock().await;
     let (_stop, shutdown) = Shutdown::by_hand();
     let reporter = Reporter::on_stderr();
     let crashes = stack::with(options, &reporter, &shutdown, async |stack| {
@@ -106,6 +109,43 @@ async fn nothing_is_lost_or_doubled_wherever_a_program_dies() {
     let crashes = crashes.await.unwrap().unwrap();
     println!("{} points, {crashes} crashes survived, seed {SEED}", names().count());
 }
+
+/// The order service dies in the middle of a cancel and in the middle of a deadline, before the commit and after it: not in
+/// just any request, but in one of these. What the buyer, or the clock, wanted happens all the same, and once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_and_a_deadline_survive_the_death_of_their_program() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = armed_by(&directory, Program::Order);
+    let options = Options::new(Broker::Kafka)
+        .setting(Program::Order, "CRASH_AT", file.display().to_string())
+        .setting(Program::Order, "ORDER_TIMEOUT_SECONDS", "3")
+        .setting(Program::Order, "ORDER_DEADLINE_CHECK_MS", "200")
+        // Longer than the deadline: whoever waits for the bank's answer is timed out.
+        .setting(Program::PaymentGateway, "SLOW_MS", "6000");
+    let _alone = ONE_SYSTEM.lock().await;
+    let (_stop, shutdown) = Shutdown::by_hand();
+    let reporter = Reporter::on_stderr();
+    let survived = stack::with(options, &reporter, &shutdown, async |stack| {
+        let mut drill = Drill::new(stack, &directory).await?;
+        for point in ["request.before-commit", "request.after-commit"] {
+            for passage in [1, 2] {
+                std::fs::write(&file, format!("{point} ({}):{passage}", order::POST_CANCEL))?;
+                let cancelled = drill.cancel_until_dead(&file).await?;
+                std::fs::write(&file, format!("{point} ({}):{passage}", order::DEADLINE_PASSED))?;
+                let timed_out = drill.wait_until_dead(&file).await?;
+                drill.settle().await?;
+                drill.said_once(&cancelled, "OrderCancelRequested", "cancelled_by_user").await?;
+                drill.said_once(&timed_out, "OrderTimedOut", "timed_out").await?;
+                println!("{point}:{passage}: {} cancelled, {} timed out", cancelled.len(), timed_out.len());
+            }
+        }
+        Ok(())
+    });
+    survived.await.unwrap().unwrap();
+}
+
+/// Two systems at once would be slow, and their deadlines with them.
+static ONE_SYSTEM: Mutex<()> = Mutex::const_new(());
 
 struct Drill<'a> {
     stack: &'a Stack,
@@ -151,6 +191,76 @@ impl<'a> Drill<'a> {
             }
         }
         bail!("{point}:{passage} was not passed by {:?}", alive())
+    }
+
+    /// Buyers change their minds while their cards are being asked, until the order service has died of it. Each asks until
+    /// he has an answer.
+    async fn cancel_until_dead(&mut self, armed: &Path) -> anyhow::Result<Vec<OrderId>> {
+        let mut cancelled = Vec::new();
+        for _ in 0..10 {
+            let order = self.place_slow(JUDY).await?;
+            let url = format!("{}/orders/{order}/cancel", self.stack.environment().order_api()?);
+            let taken = async || {
+                let answer = self.http.post(&url).send().await.ok()?;
+                (answer.status() == reqwest::StatusCode::ACCEPTED).then_some(())
+            };
+            until("the order API takes a cancel", PATIENCE, taken).await?;
+            cancelled.push(order);
+            if !armed.exists() {
+                return Ok(cancelled);
+            }
+        }
+        bail!("{} was not passed by a cancel", std::fs::read_to_string(armed)?)
+    }
+
+    /// Deadlines pass while cards are being asked, until the order service has died of it.
+    async fn wait_until_dead(&mut self, armed: &Path) -> anyhow::Result<Vec<OrderId>> {
+        let mut timed_out = Vec::new();
+        for _ in 0..5 {
+            for _ in 0..2 {
+                timed_out.push(self.place_slow(KEN).await?);
+            }
+            let dead = until("it has died", Duration::from_secs(15), async || (!armed.exists()).then_some(()));
+            if dead.await.is_ok() {
+                return Ok(timed_out);
+            }
+        }
+        bail!("{} was not passed by a deadline", std::fs::read_to_string(armed)?)
+    }
+
+    /// An order whose card takes its time; it is PENDING when this returns.
+    async fn place_slow(&mut self, person: Person) -> anyhow::Result<OrderId> {
+        let wish = Wish::of(person, &[(SONG, 1)]);
+        let order = wish.order_id();
+        self.client.request(order, wish.data()).await?;
+        self.orders.push(order);
+        let placed = async || {
+            let found = sqlx::query_scalar("select status from orders where id = $1").bind(order.0);
+            let status: Option<String> =
+                found.fetch_optional(self.databases.of_service(Database::Orders)).await.ok()?;
+            status.filter(|status| status == "PENDING")
+        };
+        until("the order is placed", PATIENCE, placed).await?;
+        Ok(order)
+    }
+
+    /// Each order has said `event_type` once and ended for this reason.
+    async fn said_once(&self, orders: &[OrderId], event_type: &str, reason: &str) -> anyhow::Result<()> {
+        for order in orders {
+            let (said, status, why): (i64, String, Option<String>) = sqlx::query_as(
+                "select (select count(*) from outbox where aggregateid = $1::text and type = $2), status, reason
+                 from orders where id = $1",
+            )
+            .bind(order.0)
+            .bind(event_type)
+            .fetch_one(self.databases.of_service(Database::Orders))
+            .await?;
+            ensure!(
+                (said, status.as_str(), why.as_deref()) == (1, "CANCELLED", Some(reason)),
+                "order {order} has said {event_type} {said} times and is {status}, {why:?}"
+            );
+        }
+        Ok(())
     }
 
     /// Waits for the end of all orders so far, and audits.
@@ -213,8 +323,10 @@ fn collect(directory: &Path, named: &mut Vec<String>) {
             collect(&path, named);
         } else {
             let text = std::fs::read_to_string(&path).unwrap();
-            let points = text.split("crash::point(\"").skip(1).filter_map(|rest| rest.split('"').next());
-            named.extend(points.map(str::to_owned));
+            for call in ["crash::point(\"", "crash::point_of(\""] {
+                let points = text.split(call).skip(1).filter_map(|rest| rest.split('"').next());
+                named.extend(points.map(str::to_owned));
+            }
         }
     }
 }

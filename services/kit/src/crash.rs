@@ -4,15 +4,20 @@
 //!
 //! With it, `CRASH_AT` names a file. As long as there is none, nothing happens. Whoever writes `consumer.after-offsets`
 //! into it arms that point, and `consumer.after-offsets:3` arms its third passage: there the program removes the file and
-//! aborts. So it crashes once, and a file that is gone says that it did.
+//! aborts. `request.before-commit (deadline passed)` arms a point for one kind of request alone. So it crashes once, and a file that is gone says that it did.
 
 /// The program may die here.
 #[cfg(not(feature = "crash-points"))]
 #[inline(always)]
 pub const fn point(_name: &str) {}
 
+/// The program may die here, in the middle of this kind of request.
+#[cfg(not(feature = "crash-points"))]
+#[inline(always)]
+pub const fn point_of(_name: &str, _what: &str) {}
+
 #[cfg(feature = "crash-points")]
-pub use armed::point;
+pub use armed::{point, point_of};
 
 #[cfg(feature = "crash-points")]
 mod armed {
@@ -35,6 +40,12 @@ mod armed {
                 std::process::abort();
             }
         }
+    }
+
+    /// The program may die here, in the middle of this kind of request.
+    pub fn point_of(name: &str, what: &str) {
+        point(name);
+        point(&format!("{name} ({what})"));
     }
 
     /// Counts a passage; whether it is the one to die at.
@@ -78,4 +89,5 @@ mod armed {
 mod tests {
     /// What a constant can call reads no environment and ends no process.
     const _: () = super::point("anything");
+    const _: () = super::point_of("anything", "at all");
 }

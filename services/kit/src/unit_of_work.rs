@@ -131,12 +131,12 @@ impl<S: Service> UnitOfWork<S> {
         loop {
             let done = match self.stage(&batch).await {
                 Ok(staged) => {
-                    crash::point("request.before-commit");
+                    crash::point_of("request.before-commit", what);
                     staged.commit().await
                 }
                 Err(error) => Err(error),
             };
-            crash::point("request.after-commit");
+            crash::point_of("request.after-commit", what);
             tries += 1;
             match done {
                 Ok(outcomes) => {

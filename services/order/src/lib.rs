@@ -58,8 +58,8 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Occasions without an event, as the table and the logs name them.
 pub(crate) const POST_ORDERS: &str = "POST /orders";
-pub(crate) const POST_CANCEL: &str = "POST /orders/{id}/cancel";
-pub(crate) const DEADLINE_PASSED: &str = "deadline passed";
+pub const POST_CANCEL: &str = "POST /orders/{id}/cancel";
+pub const DEADLINE_PASSED: &str = "deadline passed";
 
 /// Keeps the orders.
 #[derive(Debug, Clone, Copy)]
