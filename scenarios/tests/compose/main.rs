@@ -144,8 +144,13 @@ fn services_can_be_scaled_and_only_this_machine_reaches_them() {
     let compose = compose();
     for (name, service) in &compose.services {
         assert_eq!(service.container_name, None, "{name}");
-        assert!(!service.environment.contains_key("KAFKA_INSTANCE_ID"), "{name}: a name that is one process's alone");
+        let instance = service.value("KAFKA_INSTANCE_ID");
+        assert!(matches!(instance, None | Some("@hostname")), "{name}: a name that is one process's alone");
         assert!(service.published().iter().all(|(address, ..)| *address == "127.0.0.1"), "{name}");
+    }
+    for program in Program::ALL.into_iter().filter(|program| program.consumes()) {
+        let instance = compose.services[program.name()].value("KAFKA_INSTANCE_ID");
+        assert_eq!(instance, Some("@hostname"), "{program} comes back to its partitions at once");
     }
     // The way in; all others are reached by events.
     let publishing = Program::ALL.into_iter().filter(|program| !compose.services[program.name()].ports.is_empty());

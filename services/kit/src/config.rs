@@ -92,9 +92,23 @@ pub struct Kafka {
     /// Copies of a topic that has to be created.
     #[arg(long, env = "KAFKA_REPLICATION", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=32_000))]
     pub kafka_replication: i32,
-    /// A name that stays the same over restarts and is this process's alone: it then gets its partitions back at once.
-    #[arg(long, env = "KAFKA_INSTANCE_ID")]
+    /// A name that stays the same over restarts and is this process's alone: killed and started again, it gets its partitions
+    /// back at once. `@hostname` stands for the name of the machine, which in a container is the container's own.
+    #[arg(long, env = "KAFKA_INSTANCE_ID", value_parser = instance_id)]
     pub kafka_instance_id: Option<String>,
+}
+
+/// The name of the machine, where that is what was asked for.
+fn instance_id(text: &str) -> Result<String, String> {
+    match text {
+        "@hostname" => {
+            let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            let name = name.trim();
+            if name.is_empty() { Err("this machine does not tell its name".to_owned()) } else { Ok(name.to_owned()) }
+        }
+        "" => Err("an empty name is nobody's".to_owned()),
+        name => Ok(name.to_owned()),
+    }
 }
 
 impl Kafka {
@@ -106,7 +120,12 @@ impl Kafka {
             .set("client.id", program)
             .set("socket.nagle.disable", "true")
             .set("reconnect.backoff.ms", "50")
-            .set("reconnect.backoff.max.ms", "2000")
+            // A broker that comes back is found within a second. Asking a closed port twice a second costs nothing.
+            .set("reconnect.backoff.max.ms", "500")
+            // By default a connection that has fallen silent is noticed after a minute; a broker that thinks for longer than
+            // this is asked again.
+            .set("socket.timeout.ms", "6000")
+            .set("socket.connection.setup.timeout.ms", "3000")
             .set("allow.auto.create.topics", "false");
         client
     }
@@ -132,4 +151,17 @@ pub struct Http {
     /// Address for /livez, /readyz, /metrics and what else the program serves.
     #[arg(long, env = "HTTP_ADDR", default_value = "0.0.0.0:8080")]
     pub http_addr: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_named_by_a_word_or_by_its_machine() {
+        assert_eq!(instance_id("order-1").as_deref(), Ok("order-1"));
+        assert!(instance_id("").is_err());
+        let name = instance_id("@hostname").expect("this machine has a name");
+        assert!(!name.is_empty() && !name.contains(['@', '\n']), "{name}");
+    }
 }

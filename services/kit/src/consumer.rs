@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context;
 use events::envelope::Unreadable;
 use rdkafka::{
-    Message, Offset, TopicPartitionList,
+    ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
     message::BorrowedMessage,
 };
@@ -51,6 +51,9 @@ const BEGIN_WITHIN: Duration = Duration::from_secs(5);
 /// Bytes after which a batch is full.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
+/// The end of a program waits for so long at most until its partitions are given back.
+const LEAVES_WITHIN: Duration = Duration::from_secs(1);
+
 /// One for the batch, one for putting aside what is wrong with it.
 const CONNECTIONS: u32 = 2;
 
@@ -79,9 +82,18 @@ impl<C> Default for Batch<C> {
     }
 }
 
+/// A client that is on its way into the group.
+fn subscribed(client: &ClientConfig, topics: &[&str]) -> anyhow::Result<BaseConsumer<Standing>> {
+    let consumer: BaseConsumer<Standing> =
+        client.create_with_context(Standing::default()).context("creating the Kafka consumer")?;
+    consumer.subscribe(topics).context("subscribing")?;
+    Ok(consumer)
+}
+
 /// Reads the topics of a service's table for it.
 pub(crate) struct Consumer<S: Service> {
     kafka: BaseConsumer<Standing>,
+    client: ClientConfig,
     table: Table<S::Command>,
     topics: Vec<&'static str>,
     database: Database,
@@ -130,13 +142,11 @@ impl<S: Service> Consumer<S> {
             // Static membership: a restarted process takes its partitions back at once.
             client.set("group.instance.id", instance);
         }
-        let consumer: BaseConsumer<Standing> =
-            client.create_with_context(Standing::default()).context("creating the Kafka consumer")?;
-        consumer.subscribe(&topics).context("subscribing")?;
         Ok(Consumer {
             server: Server::none(),
             unsaved: Unsaved::default(),
-            kafka: consumer,
+            kafka: subscribed(&client, &topics)?,
+            client,
             table,
             topics,
             database: config.database.clone(),
@@ -161,7 +171,15 @@ impl<S: Service> Consumer<S> {
             if let Err(error) = self.begin(&runtime) {
                 tracing::warn!(error = %format!("{error:#}"), "not known where to begin reading; asking again");
             }
-            let batch = self.poll()?;
+            let batch = match self.poll() {
+                Ok(batch) => batch,
+                Err(error) if self.kafka.context().is_between_sessions() => {
+                    tracing::warn!(%error, "shut out by its own return after an outage; joining the group as a new client");
+                    self.kafka = subscribed(&self.client, &self.topics)?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if !batch.positions.is_empty() {
                 if !runtime.block_on(self.process(&batch)) {
                     continue;
@@ -183,6 +201,7 @@ impl<S: Service> Consumer<S> {
             }
         }
         runtime.block_on(self.save());
+        self.leave_group();
         runtime.block_on(sessions.close());
         Ok(())
     }
@@ -215,6 +234,18 @@ impl<S: Service> Consumer<S> {
         let sessions = self.work.sessions();
         if let Err(error) = sessions.bounded(self.unsaved.save(sessions, &self.server)).await {
             tracing::debug!(%error, "positions not saved; they are saved again with the next");
+        }
+    }
+
+    /// Leaves the group, so that others get the partitions at once. The client does so by itself when it is closed, but for a
+    /// static member: that one would keep its partitions from everybody until its session is over, in the belief that it
+    /// comes back.
+    fn leave_group(&self) {
+        self.kafka.unsubscribe();
+        let last = Instant::now() + LEAVES_WITHIN;
+        // Partitions are given back while the client is polled.
+        while Instant::now() < last && self.kafka.assignment().is_ok_and(|assignment| assignment.count() > 0) {
+            let _nothing_is_taken_any_more = self.kafka.poll(Duration::from_millis(20));
         }
     }
 

@@ -35,6 +35,8 @@ struct State {
     /// Assigned partitions of which it is not known yet where to begin. They are paused, and what comes of them all the same
     /// is not looked at.
     pending: HashSet<(String, i32)>,
+    /// The group's coordinator was away for longer than the session: the partitions are lost until the client joins again.
+    lost: bool,
     /// Last time that trouble with Kafka was logged.
     told: Option<Instant>,
 }
@@ -84,6 +86,12 @@ impl Standing {
         let mut state = self.lock();
         partitions.iter().for_each(|place| drop(state.pending.take(place)));
         Ok(())
+    }
+
+    /// The client has lost its session and is on its way back into the group. If it is fenced then, by nobody else than itself:
+    /// a static member comes back under a new number, and a commit of its offsets that waited under the old one is refused.
+    pub(crate) fn is_between_sessions(&self) -> bool {
+        self.lock().lost
     }
 
     /// Takes note of an error that a poll has brought.
@@ -161,6 +169,12 @@ impl ClientContext for Standing {
 }
 
 impl ConsumerContext for Standing {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if matches!(rebalance, Rebalance::Revoke(_)) && consumer.assignment_lost() {
+            self.lock().lost = true;
+        }
+    }
+
     fn post_rebalance(&self, kafka: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Assign(partitions) = rebalance {
             self.pend(kafka, partitions);
@@ -170,6 +184,7 @@ impl ConsumerContext for Standing {
             Rebalance::Assign(partitions) => {
                 tracing::info!(partitions = partitions.count(), "assigned");
                 state.assigned = Some(state.assigned.unwrap_or(0) + partitions.count());
+                state.lost = false;
             }
             Rebalance::Revoke(partitions) => {
                 tracing::info!(partitions = partitions.count(), "revoked");
