@@ -36,6 +36,8 @@ impl Client {
             // broker for an identity.
             .set("linger.ms", "0")
             .set("partitioner", "murmur2_random")
+            // A broker that comes back is found at once.
+            .set("reconnect.backoff.max.ms", "250")
             .set("allow.auto.create.topics", "false")
             .create()
             .context("creating the Kafka producer")?;

@@ -20,7 +20,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use scenarios::{
     archive, audit,
     chaos::{
-        garbage,
+        bad_requests,
         records::Records,
         shoppers::{Shoppers, enrich},
         tally::Tally,
@@ -55,7 +55,7 @@ async fn judge(stack: &Stack) -> anyhow::Result<HashMap<&'static str, usize>> {
     let mut random = StdRng::seed_from_u64(SEED);
     let mut inputs = Vec::new();
     for _ in 0..INPUTS {
-        let mut record = garbage::draw(&mut random);
+        let mut record = bad_requests::draw(&mut random);
         let place = records.publish(&record).await?;
         (record.partition, record.offset) = (place.partition, place.offset);
         inputs.push(record);

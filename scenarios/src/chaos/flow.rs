@@ -15,8 +15,10 @@ use crate::{play::Wish, requests::Client, stack::Environment};
 
 /// One in so many orders comes through the order API instead of the topic.
 const BY_API: u32 = 4;
-/// One buyer in so many changes his mind at once.
-const CANCELLED: u32 = 16;
+/// One buyer in so many changes his mind, at any step of the saga.
+const CANCELLED: u32 = 8;
+/// Later than this nobody does.
+const SECOND_THOUGHTS: std::ops::Range<f64> = 0.0..3.0;
 /// After so long without an answer a client asks again.
 const AGAIN: Duration = Duration::from_millis(300);
 
@@ -75,6 +77,7 @@ async fn publish(counter: Arc<Counter>, mut shoppers: Shoppers, rate: u32, shutd
         placing.spawn(async move {
             counter.place(&wish, number % BY_API == 0).await;
             if number % CANCELLED == 0 {
+                tokio::time::sleep(Duration::from_secs_f64(rand::random_range(SECOND_THOUGHTS))).await;
                 counter.cancel(wish.order_id()).await;
             }
             wish.order_id()

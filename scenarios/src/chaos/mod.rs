@@ -1,37 +1,58 @@
-//! Chaos: a steady flow of orders of mixed fate, and all manner of trouble meanwhile. Afterwards everything has to agree.
+//! Chaos: a steady flow of orders of mixed fate, and all manner of faults meanwhile. Afterwards everything has to agree.
 //!
 //! The [`plan`] is drawn from a seed, so a run can be played again, as far as the timing of processes allows. What a
-//! [`Deed`] does to the system is in `doing.rs`; who buys what is in [`shoppers`]; what nobody can read, in [`garbage`].
+//! [`Fault`] does to the system is in `inject`; who buys what is in [`shoppers`]; what nobody can read, in [`bad_requests`]; what
+//! is made to do harm, in [`hostile`]. After each fault, [`probes`] tell when orders flow again, and all the time somebody
+//! looks for [`readiness`] that lies.
 
-pub mod garbage;
+pub mod bad_requests;
+pub mod hostile;
+pub mod partition;
 pub mod plan;
+pub mod probes;
+pub mod readiness;
 pub mod records;
+pub mod recovery;
 pub mod shoppers;
 pub mod tally;
 
-mod deed;
 mod diary;
-mod doing;
+mod fault;
 mod flow;
-mod open_transaction;
+mod foreign;
+mod inject;
+mod kind;
 
 use std::time::Duration;
 
 use anyhow::Context;
-use rand::{SeedableRng, rngs::StdRng};
-use tokio::time::{Instant, sleep_until};
+use events::OrderId;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 
 use crate::{audit, databases::Databases, stack::Stack};
 
-pub use deed::Deed;
 pub use diary::Diary;
+pub use fault::{Fault, Patience, Server};
 pub use flow::Flow;
+pub use kind::Kind;
 
-use doing::Doer;
+use inject::{Ended, Ending, Injector};
+use plan::{Pace, Plan, Step};
+use probes::Probes;
+use readiness::{Watch, Watched};
+use recovery::Recoveries;
 use tally::Tally;
 
+/// A run with time for one fault after the other.
+const LONG: Duration = Duration::from_secs(120);
+/// Orders have to flow again within this time after any fault.
+const FLOWS_WITHIN: Duration = Duration::from_secs(60);
+
 /// How long a run of chaos is and what it is drawn from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Chaos {
     pub lasting: Duration,
     pub seed: u64,
@@ -39,6 +60,10 @@ pub struct Chaos {
     pub rate: u32,
     /// How long the system may take to come to rest afterwards.
     pub patience: Duration,
+    /// The kinds of faults to inject.
+    pub kinds: Vec<Kind>,
+    /// Faults never overlap.
+    pub apart: bool,
 }
 
 /// What has become of it all.
@@ -46,48 +71,164 @@ pub struct Chaos {
 pub struct Outcome {
     pub tally: Tally,
     pub audit: audit::Report,
-    /// How many deeds were done.
-    pub deeds: usize,
-    /// How often a program was killed.
-    pub kills: usize,
+    /// Kinds of the faults that were injected, one for each.
+    pub faults: Vec<Kind>,
+    pub recoveries: Recoveries,
+    /// Readiness that lied, and orders that did not flow again.
+    pub findings: Vec<String>,
 }
 
 impl Chaos {
-    /// Lets orders flow, does what the plan says, waits for rest and audits. The diary hears of every deed.
+    /// Lets orders flow, injects faults as planned, waits for rest and audits. The diary hears of every fault.
     ///
     /// # Errors
     /// If the system is not ours to shake, cannot be read, or does not come up again. What is wrong in it afterwards is a
-    /// finding of the audit.
+    /// finding.
     pub async fn run(self, stack: &mut Stack, diary: &Diary) -> anyhow::Result<Outcome> {
         let environment = stack.environment().clone();
         shoppers::enrich(&environment).await?;
+        let programs = stack.programs().context("chaos needs a system of its own to shake")?;
+        let (ports, pids) = (programs.ports().clone(), programs.pids());
+        let watched = Watched::default();
+        let watch = Watch::begin(&environment, ports, pids, diary.clone(), watched.clone())?;
         let flow = Flow::begin(&environment, self.seed, self.rate)?;
-        let plan = plan::draw(&mut StdRng::seed_from_u64(self.seed), self.lasting, stack.broker());
+        let mut course = Course {
+            probes: Probes::new(&environment)?,
+            watched,
+            diary: diary.clone(),
+            passing: JoinSet::new(),
+            faults: Vec::new(),
+            recoveries: Recoveries::default(),
+            findings: Vec::new(),
+            orders: Vec::new(),
+        };
+        let mut injector = Injector::new(stack, self.seed, diary.clone())?;
         let begun = Instant::now();
-        let mut doer = Doer::new(stack, self.seed, diary.clone())?;
-        // What takes its time, such as a server that recovers, moves the rest of the plan.
-        let mut behind = Duration::ZERO;
-        for (at, deed) in plan {
-            sleep_until(begun + behind + at).await;
-            let started = Instant::now();
-            doer.begin(deed).await?;
-            behind += started.elapsed();
+        sleep(Duration::from_secs(1)).await;
+        let plan = Plan::new(self.seed, self.kinds, self.lasting >= LONG);
+        for step in if self.apart { plan.apart() } else { plan } {
+            course.take(&mut injector, step).await?;
+            if begun.elapsed() >= self.lasting {
+                break;
+            }
         }
-        sleep_until(begun + behind + self.lasting).await;
-        let (deeds, kills) = doer.finish().await?;
-        diary.note("no more trouble; waiting for the last orders");
+        course.settle().await?;
+        diary.note("no more faults; waiting for the last orders");
 
-        let orders = flow.end(self.patience).await.context("publishing orders")?;
+        course.orders.extend(flow.end(self.patience).await.context("publishing orders")?);
         let databases = Databases::of(&environment)?;
-        let tally = Tally::settled(&databases, &orders, self.patience).await?;
+        let tally = Tally::settled(&databases, &course.orders, self.patience).await?;
+        let foreign = foreign::resolve(&databases).await.context("looking at parked work")?;
+        if foreign > 0 {
+            diary.note(format!("resolved {foreign} parked records that name orders of nobody"));
+        }
         let audit = audit::run(&environment, self.patience).await?;
-        Ok(Outcome { tally, audit, deeds, kills })
+        course.findings.extend(watch.end().await?);
+        let Course { faults, recoveries, findings, .. } = course;
+        Ok(Outcome { tally, audit, faults, recoveries, findings })
+    }
+}
+
+/// A run while faults are injected.
+struct Course {
+    probes: Probes,
+    watched: Watched,
+    diary: Diary,
+    /// Faults that go on beside the next ones.
+    passing: JoinSet<anyhow::Result<()>>,
+    faults: Vec<Kind>,
+    recoveries: Recoveries,
+    findings: Vec<String>,
+    /// The probes.
+    orders: Vec<OrderId>,
+}
+
+impl Course {
+    async fn take(&mut self, injector: &mut Injector<'_>, Step { fault, pace, pause }: Step) -> anyhow::Result<()> {
+        let (kind, programs) = (fault.kind(), fault.programs().to_vec());
+        self.faults.push(kind);
+        self.watched.faults_on(&programs, true);
+        let ending = injector.begin(fault).await?;
+        match pace {
+            Pace::Overlapping => {
+                let (watched, diary) = (self.watched.clone(), self.diary.clone());
+                self.passing.spawn(async move {
+                    wait_out(ending, &diary).await?;
+                    watched.faults_on(&programs, false);
+                    Ok(())
+                });
+            }
+            Pace::Apart => {
+                self.measure(kind, ending).await?;
+                self.watched.faults_on(&programs, false);
+            }
+        }
+        sleep(pause).await;
+        Ok(())
+    }
+
+    /// Waits until the fault has ended and orders flow again.
+    async fn measure(&mut self, kind: Kind, ending: Ending) -> anyhow::Result<()> {
+        let (since, rest) = match ending.await? {
+            Ended::At(since, rest) => (since, rest),
+            Ended::LeftOut(why) => {
+                self.diary.note(format!("  left out: {why}"));
+                return Ok(());
+            }
+        };
+        let (flows, orders) = self.probes.flow(since, FLOWS_WITHIN).await;
+        self.orders.extend(orders);
+        match flows {
+            Ok(took) => {
+                self.diary.note(format!("  orders flow again after {:.1} s", took.as_secs_f64()));
+                self.recoveries.note(kind, took);
+            }
+            Err(error) => {
+                let finding = format!("orders do not flow again after {kind}: {error:#}");
+                self.diary.note(format!("  FOUND: {finding}"));
+                self.findings.push(finding);
+            }
+        }
+        match rest {
+            Some(rest) => rest.await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for what still lasts, and for orders to flow.
+    async fn settle(&mut self) -> anyhow::Result<()> {
+        while let Some(ended) = self.passing.join_next().await {
+            ended??;
+        }
+        let (flows, orders) = self.probes.flow(Instant::now(), FLOWS_WITHIN).await;
+        self.orders.extend(orders);
+        if let Err(error) = flows {
+            self.findings.push(format!("orders do not flow again when all faults have ended: {error:#}"));
+        }
+        Ok(())
+    }
+}
+
+async fn wait_out(ending: Ending, diary: &Diary) -> anyhow::Result<()> {
+    match ending.await? {
+        Ended::At(_, Some(rest)) => rest.await,
+        Ended::At(_, None) => Ok(()),
+        Ended::LeftOut(why) => {
+            diary.note(format!("  left out: {why}"));
+            Ok(())
+        }
     }
 }
 
 impl Outcome {
-    /// Whether every order ended once and everything agrees.
+    /// Whether every order ended once, everything agrees and nobody lied. How long recovery took is not judged here.
     pub fn holds(&self) -> bool {
-        self.audit.holds() && self.tally.holds()
+        self.audit.holds() && self.tally.holds() && self.findings.is_empty()
+    }
+
+    /// How often something was killed.
+    pub fn kills(&self) -> usize {
+        let kills = [Kind::KillService, Kind::KillRelay, Kind::KillGateway, Kind::LostHost];
+        self.faults.iter().filter(|kind| kills.contains(kind)).count()
     }
 }

@@ -1,14 +1,16 @@
-//! `scenarios chaos`: trouble of every kind while orders flow, and an audit afterwards.
+//! `scenarios chaos`: faults of every kind while orders flow, and an audit afterwards.
 
 #![expect(clippy::print_stdout, reason = "the diary and the verdict are the command's output")]
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
+use anyhow::Context;
 use clap::Args;
 use kit::shutdown::Shutdown;
+use serde_json::{Value, json};
 
 use crate::{
-    chaos::{Chaos, Diary},
+    chaos::{Chaos, Diary, Kind, Outcome},
     report,
     stack::{self, Broker, Environment, Options, Program, Reporter},
 };
@@ -16,16 +18,17 @@ use crate::{
 /// Kills, freezes and restarts what runs while orders flow; then everything has to agree.
 ///
 /// Starts a system of its own. Says what it does to whom and when, waits for the last order, and audits. Exit code 0 only
-/// if every order ended once and every invariant holds.
+/// if every order ended once, every invariant holds and no program called itself ready while it did nothing.
 #[derive(Debug, Args)]
 pub struct ChaosCommand {
     /// What carries the events. Only Kafka can be stopped and started meanwhile.
     #[arg(long, value_enum, default_value_t = Broker::Embedded)]
     broker: Broker,
-    /// Seconds of trouble; the time that servers take to come back is added.
+    /// Seconds of faults. From 120 on every other round of all kinds lets orders flow again after each, and tells how long
+    /// that took.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// What the trouble and the orders are drawn from; unset, another one each time. The same seed draws the same again.
+    /// What the faults and the orders are drawn from; unset, another one each time. The same seed draws the same again.
     #[arg(long)]
     seed: Option<u64>,
     /// Orders a second.
@@ -34,6 +37,15 @@ pub struct ChaosCommand {
     /// Seconds that the system may take to come to rest afterwards.
     #[arg(long, default_value_t = 120)]
     patience: u64,
+    /// Only faults of this kind; may be repeated.
+    #[arg(long, value_name = "KIND")]
+    only: Vec<Kind>,
+    /// Faults never overlap: orders flow again before the next, and how long that took is told.
+    #[arg(long)]
+    apart: bool,
+    /// Also writes what came of it, with the recovery times, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
 }
 
 impl ChaosCommand {
@@ -49,9 +61,12 @@ impl ChaosCommand {
             seed: self.seed.unwrap_or_else(|| rand::random_range(0..1_000_000)),
             rate: self.rate,
             patience: Duration::from_secs(self.patience),
+            kinds: self.kinds(),
+            apart: self.apart,
         };
+        let seed = chaos.seed;
         let outcome = stack::with(self.options(), &reporter, &shutdown, async |stack| {
-            println!("chaos for {} s, seed {}, {} orders a second", self.seconds, chaos.seed, self.rate);
+            println!("chaos for {} s, seed {seed}, {} orders a second", self.seconds, self.rate);
             let screen = reporter.clone();
             let diary = Diary::open(move |line| screen.suspend(|| println!("{line}")));
             chaos.run(stack, &diary).await
@@ -60,17 +75,43 @@ impl ChaosCommand {
         let Some(outcome) = outcome else { return Ok(ExitCode::FAILURE) };
         report::audit(&outcome.audit);
         println!();
-        println!("{} deeds, {} of them kills; seed {}", outcome.deeds, outcome.kills, chaos.seed);
+        if !outcome.recoveries.is_empty() {
+            println!("{}", outcome.recoveries);
+        }
+        for finding in &outcome.findings {
+            println!("✗ {finding}");
+        }
+        println!("{} faults, {} of them kills; seed {seed}", outcome.faults.len(), outcome.kills());
         println!("{}", outcome.tally);
+        if let Some(path) = &self.json {
+            std::fs::write(path, json(&outcome, seed).to_string())
+                .with_context(|| format!("writing {}", path.display()))?;
+        }
         Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
+        let wanted = |kind: &Kind| self.only.is_empty() || self.only.contains(kind);
+        let possible = |kind: &Kind| self.broker == Broker::Kafka || !kind.needs_kafka();
+        Kind::ALL.into_iter().filter(|kind| wanted(kind) && possible(kind)).collect()
     }
 
     /// Shorter times than usual, so that deadlines pass and leases end within the run.
     fn options(&self) -> Options {
-        Options::new(self.broker).setting(Program::Order, "ORDER_TIMEOUT_SECONDS", "20").setting(
+        Options::new(self.broker).breakable().setting(Program::Order, "ORDER_TIMEOUT_SECONDS", "20").setting(
             Program::OutboxRelay,
             "RELAY_LEASE_MS",
             "2000",
         )
     }
+}
+
+/// The outcome, for programs.
+fn json(outcome: &Outcome, seed: u64) -> Value {
+    let kinds: Vec<&str> = outcome.faults.iter().map(|kind| kind.name()).collect();
+    json!({
+        "seed": seed, "holds": outcome.holds(), "faults": kinds, "orders": outcome.tally.orders,
+        "lost": outcome.tally.lost.len(), "doubled": outcome.tally.doubled.len(), "stuck": outcome.tally.stuck.len(),
+        "findings": outcome.findings, "recovery": outcome.recoveries.to_json(),
+    })
 }

@@ -23,7 +23,7 @@ mod reporter;
 mod state;
 mod wait;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use kit::shutdown::Shutdown;
@@ -85,7 +85,7 @@ pub struct Stack {
 #[derive(Debug)]
 struct Own {
     programs: Programs,
-    network: Network,
+    network: Arc<Network>,
     foundation: Foundation,
     state: StateDir,
 }
@@ -161,7 +161,11 @@ impl Stack {
             Programs::start(&environment, &network, ports, options.partitions, &options.settings, &state, reporter)
                 .await?;
         step.done("the services, the payment gateway and the relay, each a process of its own");
-        Ok(Self { environment, broker: options.broker, own: Some(Own { programs, network, foundation, state }) })
+        Ok(Self {
+            environment,
+            broker: options.broker,
+            own: Some(Own { programs, network: Arc::new(network), foundation, state }),
+        })
     }
 
     pub fn environment(&self) -> &Environment {
@@ -184,8 +188,8 @@ impl Stack {
     }
 
     /// The lines between programs and servers, if we started them.
-    pub fn network(&self) -> Option<&Network> {
-        self.own.as_ref().map(|own| &own.network)
+    pub fn network(&self) -> Option<Arc<Network>> {
+        self.own.as_ref().map(|own| own.network.clone())
     }
 
     /// Where the logs of what we started are.

@@ -106,16 +106,22 @@ impl Programs {
         Ok(programs)
     }
 
-    /// Starts one more of a program that runs already, with a port of its own. It is nobody's but the caller's.
+    /// Starts one more of a program that runs already, with a port and a name in its group of its own, and changed as the
+    /// caller likes. It is nobody's but the caller's.
     ///
     /// # Errors
     /// If it can't be started.
-    pub fn one_more(&self, program: Program) -> anyhow::Result<Supervisor> {
+    pub fn one_more(&self, program: Program, change: impl FnOnce(&mut Launch)) -> anyhow::Result<Supervisor> {
         let launch = self.launches.get(&program).with_context(|| format!("{program} does not run"))?;
         let mut launch = launch.clone();
         launch.name.push_str(" (a second one)");
         launch.log.set_file_name(format!("{program}-2.log"));
-        launch.variables.push(("HTTP_ADDR".to_owned(), format!("127.0.0.1:{}", super::ports::free()?)));
+        let port = super::ports::free()?;
+        launch.variables.push(("HTTP_ADDR".to_owned(), format!("127.0.0.1:{port}")));
+        if program.consumes() {
+            launch.variables.push(("KAFKA_INSTANCE_ID".to_owned(), format!("{program}-{port}")));
+        }
+        change(&mut launch);
         Supervisor::start(launch, self.reporter.clone(), |_| {})
     }
 

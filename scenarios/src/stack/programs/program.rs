@@ -114,6 +114,10 @@ impl Program {
         } else {
             variables.push(pair("KAFKA_BROKERS", &environment.brokers));
         }
+        if self.consumes() {
+            // Started again after it has died, it has its partitions back at once.
+            variables.push(pair("KAFKA_INSTANCE_ID", self.name()));
+        }
         if let Some(database) = self.database() {
             variables.push(pair("DATABASE_URL", environment.database(database)?.expose_secret()));
         }

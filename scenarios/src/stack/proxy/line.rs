@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::{Mode, Side, pump::Direction};
 
@@ -36,20 +36,31 @@ impl Shared {
 
 /// Waits for the first connection on which a program says `COMMIT`.
 #[derive(Debug, Default)]
-pub(super) struct Trap(AtomicBool);
+pub(super) struct Trap {
+    armed: AtomicBool,
+    sprung: Notify,
+}
 
 impl Trap {
     pub(super) fn arm(&self) {
-        self.0.store(true, Ordering::Release);
+        self.armed.store(true, Ordering::Release);
     }
 
-    pub(super) fn is_armed(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    /// False if it was not armed any more.
+    pub(super) fn disarm(&self) -> bool {
+        self.armed.swap(false, Ordering::AcqRel)
     }
 
-    /// False if another connection has been caught already, or the trap was never armed.
-    pub(super) fn spring(&self) -> bool {
-        self.0.swap(false, Ordering::AcqRel)
+    /// Returns when it has caught a connection.
+    pub(super) async fn sprung(&self) {
+        self.sprung.notified().await;
+    }
+
+    /// Whether these bytes spring it.
+    fn is_sprung_by(&self, bytes: &[u8]) -> bool {
+        const COMMIT: &[u8] = b"COMMIT";
+        let commits = || bytes.windows(COMMIT.len()).any(|window| window.eq_ignore_ascii_case(COMMIT));
+        self.armed.load(Ordering::Acquire) && commits() && self.disarm()
     }
 }
 
@@ -98,12 +109,9 @@ impl Line {
 
     /// Looks for what the trap waits for in what the program says; the connection that has it is stranded.
     pub(super) fn inspect(&self, bytes: &[u8]) {
-        const COMMIT: &[u8] = b"COMMIT";
-        if self.shared.trap.is_armed()
-            && bytes.windows(COMMIT.len()).any(|window| window.eq_ignore_ascii_case(COMMIT))
-            && self.shared.trap.spring()
-        {
+        if self.shared.trap.is_sprung_by(bytes) {
             self.caught.store(true, Ordering::Release);
+            self.shared.trap.sprung.notify_one();
         }
     }
 }

@@ -19,7 +19,7 @@ use self::{
     line::{Control, Line, Shared},
     pump::{Direction, End},
 };
-use super::{ports, wait};
+use super::ports;
 
 /// How a proxy treats what passes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,9 +91,12 @@ impl Proxy {
     pub async fn strand_at_commit(&self, bound: Duration) -> anyhow::Result<()> {
         let trap = &self.shared.trap;
         trap.arm();
-        let sprung = wait::until("a transaction is about to commit", bound, async || (!trap.is_armed()).then_some(()));
-        // Sprung in the last moment is sprung.
-        sprung.await.or_else(|error| if trap.spring() { Err(error) } else { Ok(()) })
+        if tokio::time::timeout(bound, trap.sprung()).await.is_err() {
+            anyhow::ensure!(!trap.disarm(), "nobody committed within {} s", bound.as_secs());
+            // In the last moment somebody did.
+            trap.sprung().await;
+        }
+        Ok(())
     }
 }
 

@@ -37,7 +37,7 @@ pub fn draw(random: &mut impl Rng) -> Record {
 }
 
 /// A request that could be granted, but for what is done to it.
-fn sensible() -> Value {
+pub(super) fn sensible() -> Value {
     json!({
         "user_id": MALLORY.id, "payment_method_id": MALLORY.id, "items": [{ "product_id": MAP.id, "quantity": 1 }],
         "order_id": Uuid::now_v7(), "idempotency_key": "garbage", "ship_to": "nowhere",
