@@ -71,7 +71,7 @@ impl Ground {
         Kafka {
             kafka_brokers: vec![self.brokers().to_owned()],
             kafka_partitions: PARTITIONS,
-            kafka_replication: 1,
+            kafka_replication: Some(1),
             kafka_instance_id: None,
         }
     }

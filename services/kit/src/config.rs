@@ -89,9 +89,10 @@ pub struct Kafka {
     /// Partitions of a topic that has to be created.
     #[arg(long, env = "KAFKA_PARTITIONS", default_value_t = 6, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     pub kafka_partitions: i32,
-    /// Copies of a topic that has to be created.
-    #[arg(long, env = "KAFKA_REPLICATION", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=32_000))]
-    pub kafka_replication: i32,
+    /// Copies of a topic that has to be created, a majority of which has to have a record. If unset, three where there are
+    /// that many brokers, and else one.
+    #[arg(long, env = "KAFKA_REPLICATION", value_parser = clap::value_parser!(i32).range(1..=32_000))]
+    pub kafka_replication: Option<i32>,
     /// A name that stays the same over restarts and is this process's alone: killed and started again, it gets its partitions
     /// back at once. `@hostname` stands for the name of the machine, which in a container is the container's own.
     #[arg(long, env = "KAFKA_INSTANCE_ID", value_parser = instance_id)]

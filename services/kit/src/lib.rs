@@ -48,6 +48,7 @@ mod migration;
 mod positions;
 mod program;
 mod reading;
+mod replication;
 mod standing;
 mod supervision;
 mod throttle;

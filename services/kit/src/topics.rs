@@ -14,7 +14,11 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use crate::{config::Kafka, table::Table};
+use crate::{
+    config::Kafka,
+    replication::{self, Copies},
+    table::Table,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BYTES: &str = "max.message.bytes";
@@ -47,7 +51,7 @@ pub fn needed_by<C>(table: &Table<C>) -> Vec<String> {
 /// Creates those topics that are missing. Topics that exist keep the partitions and the settings that they have; where
 /// settings would let more through than expected, that is warned of.
 pub async fn ensure(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Result<()> {
-    let missing = missing(kafka, program, topics).await?;
+    let Existing { missing, brokers } = look(kafka, program, topics).await?;
     let existing: Vec<&str> = topics.iter().filter(|topic| !missing.contains(topic)).map(String::as_str).collect();
     if !existing.is_empty() {
         warn_of_settings(kafka, program, &existing).await;
@@ -57,10 +61,16 @@ pub async fn ensure(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::
     }
     let admin: AdminClient<DefaultClientContext> =
         kafka.client(program).create().context("creating the Kafka client")?;
+    let copies = Copies::choose(kafka.kafka_replication, brokers);
+    if let Some(risk) = copies.risk(brokers) {
+        tracing::warn!(brokers, "{risk}");
+    }
+    let in_sync = copies.in_sync.to_string();
     let new: Vec<NewTopic<'_>> = missing
         .iter()
         .map(|name| {
-            let topic = NewTopic::new(name, kafka.kafka_partitions, TopicReplication::Fixed(kafka.kafka_replication));
+            let topic = NewTopic::new(name, kafka.kafka_partitions, TopicReplication::Fixed(copies.all));
+            let topic = if copies.all > 1 { topic.set("min.insync.replicas", &in_sync) } else { topic };
             settings(name).iter().fold(topic, |topic, (name, value)| topic.set(name, value))
         })
         .collect();
@@ -75,16 +85,29 @@ pub async fn ensure(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::
     Ok(())
 }
 
-async fn missing(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Result<Vec<String>> {
+/// What there is already.
+struct Existing {
+    missing: Vec<String>,
+    brokers: usize,
+}
+
+async fn look(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Result<Existing> {
     let client: BaseConsumer = kafka.client(program).create().context("creating the Kafka client")?;
-    let brokers = kafka.kafka_brokers.join(",");
-    let existing: HashSet<String> = tokio::task::spawn_blocking(move || {
-        let metadata = client.fetch_metadata(None, TIMEOUT)?;
-        rdkafka::error::KafkaResult::Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
-    })
-    .await?
-    .with_context(|| format!("asking {brokers} for its topics"))?;
-    Ok(topics.iter().filter(|topic| !existing.contains(*topic)).cloned().collect())
+    let addresses = kafka.kafka_brokers.join(",");
+    let metadata = tokio::task::spawn_blocking(move || client.fetch_metadata(None, TIMEOUT))
+        .await?
+        .with_context(|| format!("asking {addresses} for its topics"))?;
+    let single = replication::single_copies(&metadata, topics);
+    if !single.is_empty() {
+        let topics = single.join(" ");
+        tracing::warn!(
+            topics,
+            "these topics have a single copy: a broker that dies takes it along, and all stops at it"
+        );
+    }
+    let existing: HashSet<&str> = metadata.topics().iter().map(rdkafka::metadata::MetadataTopic::name).collect();
+    let missing = topics.iter().filter(|topic| !existing.contains(topic.as_str())).cloned().collect();
+    Ok(Existing { missing, brokers: metadata.brokers().len() })
 }
 
 /// Only ever warns: what cannot be asked is left as it is, and an operator may have reasons for other settings.

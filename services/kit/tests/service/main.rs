@@ -48,7 +48,7 @@ fn kafka(partitions: i32) -> kit::config::Kafka {
     kit::config::Kafka {
         kafka_brokers: vec![brokers()],
         kafka_partitions: partitions,
-        kafka_replication: 1,
+        kafka_replication: Some(1),
         kafka_instance_id: None,
     }
 }
