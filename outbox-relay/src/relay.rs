@@ -20,6 +20,8 @@ use crate::{
 const STANDBY_POLL: Duration = Duration::from_millis(200);
 /// What stops a database until a person does something is said this often.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// A relay that is to stop waits no longer for a database that does not answer.
+const STOPPED_WITHIN: Duration = Duration::from_secs(5);
 /// No epoch is negative.
 const NONE: i64 = -1;
 
@@ -114,7 +116,13 @@ impl Relay {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         let mut reported = Reported::default();
         while !shutdown.is_requested() {
-            let left = self.lead_or_stand_by(shutdown, &mut backoff).await;
+            let left = tokio::select! {
+                left = self.lead_or_stand_by(shutdown, &mut backoff) => left,
+                () = stopped_too_long_ago(shutdown) => {
+                    tracing::warn!(database = self.database(), "stopped without an answer from the database");
+                    return;
+                }
+            };
             let lost = left.as_ref().err().map(ToString::to_string);
             *self.progress() = Progress { lost, ..Progress::new(Instant::now()) };
             if let Err(lost) = left {
@@ -203,4 +211,9 @@ impl Relay {
     pub(crate) fn holder(&self) -> &str {
         &self.0.holder
     }
+}
+
+async fn stopped_too_long_ago(shutdown: &Shutdown) {
+    shutdown.requested().await;
+    tokio::time::sleep(STOPPED_WITHIN).await;
 }

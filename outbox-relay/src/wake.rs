@@ -5,10 +5,13 @@ use std::{sync::Arc, time::Duration};
 use futures::FutureExt;
 use kit::Backoff;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 
 /// The channel on which a service says, after a commit, that its outbox has rows.
 const CHANNEL: &str = "outbox";
+const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
+/// A connection that has said nothing for so long is replaced.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Hears notifications on a connection of its own, from which nothing else is read. Several before the first
 /// has been heard are one. While the connection is away, polling alone has to do.
@@ -51,14 +54,21 @@ async fn pass_on(options: PgConnectOptions, called: Arc<Notify>) {
     }
 }
 
+/// Returns after a long silence: the connection may have died without a word, and a new one is cheap.
 async fn listen(options: &PgConnectOptions, called: &Notify, backoff: &mut Backoff) -> sqlx::Result<()> {
     let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-    let mut listener = PgListener::connect_with(&pool.connect_lazy_with(options.clone())).await?;
-    listener.listen(CHANNEL).await?;
+    let pool = pool.acquire_timeout(CONNECTED_WITHIN).connect_lazy_with(options.clone());
+    let listening = async {
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    };
+    let mut listener = timeout(CONNECTED_WITHIN, listening).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
     backoff.reset();
-    loop {
-        // None: the connection was lost and there is a new one; something may have been missed.
-        listener.try_recv().await?;
+    // None: the connection was lost and there is a new one; something may have been missed.
+    while let Ok(heard) = timeout(SILENCE, listener.try_recv()).await {
+        heard?;
         called.notify_one();
     }
+    Ok(())
 }

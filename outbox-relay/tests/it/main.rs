@@ -16,4 +16,5 @@ mod refusal;
 mod replay;
 mod running;
 mod sequence;
+mod silence;
 mod sizes;

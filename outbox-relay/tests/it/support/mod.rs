@@ -1,6 +1,7 @@
 //! A database and a topic for each test.
 
 mod database;
+mod line;
 mod topic;
 
 use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
@@ -14,6 +15,7 @@ use sqlx::{PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
 
 pub(crate) use database::{append, append_at};
+pub(crate) use line::Line;
 pub(crate) use topic::{create_topic, read_all};
 
 /// What one test has to itself.
