@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what building and running needs and this machine lacks, on Debian and Ubuntu; elsewhere says what is missing.
-# Silent when all is there. With the argument `kafka`, that includes a Java runtime and Maven.
+# Silent when all is there. With the argument `kafka`, that includes a Java runtime and Maven; with a version of PostgreSQL
+# behind it, which is then fetched and not installed, what unpacks it.
 set -eu
 
 rust_wanted=1.94
@@ -106,6 +107,7 @@ if [ "${1:-}" = kafka ]; then
     has_java || missing "a Java runtime, 17 or newer," java-runtime
     has mvn || missing Maven maven
 fi
+[ -z "${2:-}" ] || has xz || missing xz xz-utils
 [ -z "$packages" ] || install_packages
 
 # A cargo that rustup has just put into the home directory is not on the PATH yet.

@@ -17,17 +17,20 @@ use nix::{
 use secrecy::ExposeSecret;
 use tokio::process::Child;
 
-use crate::stack::{Broker, Foundation, PARTITIONS, Reporter, StateDir, process};
+use crate::stack::{Broker, Foundation, PARTITIONS, POSTGRES_BIN, Reporter, StateDir, process};
 
 /// For developers: runs a command, such as the tests, with a private Postgres and a broker.
 ///
 /// The command finds TEST_DATABASE_URL (a superuser's), TEST_KAFKA_BROKERS and, with Kafka, TEST_KAFKA_JARS (for its
-/// console tools) in its environment. Both servers are stopped when it ends; its exit code becomes ours.
+/// console tools) in its environment, and POSTGRES_BIN, so that it starts servers of the same version itself. Both servers are stopped when it ends; its exit code becomes ours.
 #[derive(Debug, Args)]
 pub struct Exec {
     /// What carries the events.
     #[arg(long, value_enum, default_value_t = Broker::Kafka)]
     broker: Broker,
+    /// Major version of Postgres, fetched if need be: 17 or 18. The installed one unless it is given.
+    #[arg(long, value_name = "MAJOR")]
+    postgres: Option<u32>,
     /// The command and its arguments.
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -39,7 +42,7 @@ impl Exec {
         let reporter = Reporter::on_stderr();
         let state = StateDir::create()?;
         let foundation = tokio::select! {
-            started = Foundation::start(self.broker, PARTITIONS, &state, &reporter) => started?,
+            started = Foundation::start_on(self.postgres, self.broker, PARTITIONS, &state, &reporter) => started?,
             () = shutdown.requested() => return Ok(ExitCode::FAILURE),
         };
         reporter.note(format!("tests run against {}", foundation.versions()));
@@ -55,6 +58,7 @@ impl Exec {
         let mut command = process::command(program, Signal::SIGTERM);
         command.args(arguments).kill_on_drop(true);
         command.env("TEST_DATABASE_URL", foundation.postgres.admin_url().expose_secret());
+        command.env(POSTGRES_BIN, foundation.postgres.programs());
         command.env("TEST_KAFKA_BROKERS", foundation.broker.brokers());
         if let Some(jars) = foundation.broker.jars() {
             command.env("TEST_KAFKA_JARS", jars);

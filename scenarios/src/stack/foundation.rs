@@ -18,7 +18,18 @@ pub struct Foundation {
 impl Foundation {
     /// Starts both at once and waits until both answer.
     pub async fn start(broker: Broker, partitions: i32, state: &StateDir, reporter: &Reporter) -> anyhow::Result<Self> {
-        Self::listening(broker, partitions, &[], state, reporter).await
+        Self::begin(None, broker, partitions, &[], state, reporter).await
+    }
+
+    /// The same with a certain major version of PostgreSQL; without one, with the version that is installed.
+    pub async fn start_on(
+        postgres: Option<u32>,
+        broker: Broker,
+        partitions: i32,
+        state: &StateDir,
+        reporter: &Reporter,
+    ) -> anyhow::Result<Self> {
+        Self::begin(postgres, broker, partitions, &[], state, reporter).await
     }
 
     /// The same, with further listeners of the broker.
@@ -29,9 +40,23 @@ impl Foundation {
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
+        Self::begin(None, broker, partitions, listeners, state, reporter).await
+    }
+
+    async fn begin(
+        postgres: Option<u32>,
+        broker: Broker,
+        partitions: i32,
+        listeners: &[Listener],
+        state: &StateDir,
+        reporter: &Reporter,
+    ) -> anyhow::Result<Self> {
         let postgres = async {
             let step = reporter.step("starting PostgreSQL");
-            let postgres = Postgres::start(state).await?;
+            let postgres = match postgres {
+                Some(major) => Postgres::start_version(major, state, &step).await?,
+                None => Postgres::start(state).await?,
+            };
             step.done(format!("PostgreSQL {}, private, one database for each service", postgres.version()));
             Ok(postgres)
         };

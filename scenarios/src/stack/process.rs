@@ -107,6 +107,19 @@ impl Drop for Process {
     }
 }
 
+/// Makes sure that `program` is there.
+///
+/// # Errors
+/// If it is not; the error says which Debian package has it, and what needs it.
+pub(crate) async fn require(program: &str, package: &str, what: &str) -> anyhow::Result<()> {
+    let ask = Command::new(program).arg(if program == "java" { "-version" } else { "--version" }).output();
+    anyhow::ensure!(
+        ask.await.is_ok_and(|run| run.status.success()),
+        "`{program}`, which {what} needs, is missing; on Debian or Ubuntu: apt-get install {package}"
+    );
+    Ok(())
+}
+
 /// `error` and what the program said last.
 pub(crate) fn explained(error: &anyhow::Error, log: &Path) -> anyhow::Error {
     anyhow::anyhow!("{error:#}; {}", last_words(log))

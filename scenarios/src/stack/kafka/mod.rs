@@ -55,7 +55,7 @@ impl Kafka {
     /// # Errors
     /// If Java or Maven is missing, or the broker does not come up; the error ends with what it said last.
     pub async fn start(state: &StateDir, partitions: i32, listeners: &[Listener], step: &Step) -> anyhow::Result<Self> {
-        require("java", "default-jre-headless").await?;
+        process::require("java", "default-jre-headless", "Apache Kafka").await?;
         let jars = jars::find_or_fetch(state, step).await?;
         step.now(format!("starting Apache Kafka {VERSION}"));
         // The ports were free a moment ago; if somebody was quicker, the next ones will do.
@@ -185,14 +185,4 @@ async fn failure(server: &mut Process) -> anyhow::Error {
         Ok(status) => anyhow::anyhow!("Apache Kafka ended with {status}; {}", server.last_words()),
         Err(error) => error,
     }
-}
-
-async fn require(program: &str, package: &str) -> anyhow::Result<()> {
-    let there =
-        tokio::process::Command::new(program).arg("-version").output().await.is_ok_and(|run| run.status.success());
-    anyhow::ensure!(
-        there,
-        "Apache Kafka needs `{program}`, which is missing; on Debian or Ubuntu: apt-get install {package}"
-    );
-    Ok(())
 }

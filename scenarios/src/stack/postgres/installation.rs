@@ -18,20 +18,36 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("/usr/local/opt", "postgresql", "bin"),
 ];
 
+/// The variable that names the directory of PostgreSQL's programs.
+pub(crate) const POSTGRES_BIN: &str = "POSTGRES_BIN";
+
 /// A directory with `initdb` and `postgres`.
 #[derive(Debug)]
 pub(super) struct Installation(PathBuf);
 
 impl Installation {
-    /// The one on the `PATH`, else the newest in the usual places.
+    /// The one that `POSTGRES_BIN` names, else the one on the `PATH`, else the newest in the usual places.
     pub(super) fn find() -> anyhow::Result<Self> {
+        if let Some(named) = std::env::var_os(POSTGRES_BIN).filter(|named| !named.is_empty()) {
+            return Self::at(named.into()).context("POSTGRES_BIN names the directory of PostgreSQL's server programs");
+        }
         let path = std::env::var_os("PATH").unwrap_or_default();
         let on_path = std::env::split_paths(&path).find(|directory| is_complete(directory));
         let found = on_path.or_else(|| PLACES.iter().flat_map(candidates).max().map(|(_, directory)| directory));
         found.map(Self).context(
             "PostgreSQL's server programs (initdb, postgres) are neither on the PATH nor in a usual place; \
-             on Debian or Ubuntu: apt-get install postgresql",
+             on Debian or Ubuntu: apt-get install postgresql. POSTGRES_BIN can name their directory",
         )
+    }
+
+    /// The one in this directory.
+    pub(super) fn at(directory: PathBuf) -> anyhow::Result<Self> {
+        anyhow::ensure!(is_complete(&directory), "initdb and postgres are not in {}", directory.display());
+        Ok(Self(directory))
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.0
     }
 
     pub(super) fn program(&self, name: &str) -> PathBuf {

@@ -1,5 +1,6 @@
 //! A private PostgreSQL server: its own directory, port and passwords, gone when it is stopped.
 
+mod binaries;
 mod installation;
 mod owner;
 mod settings;
@@ -17,11 +18,13 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
+pub(crate) use self::installation::POSTGRES_BIN;
 use self::{installation::Installation, owner::Owner};
 use super::{
     database::Database,
     ports,
     process::{self, Process},
+    reporter::Step,
     state::StateDir,
     wait,
 };
@@ -49,12 +52,24 @@ struct Seat {
 }
 
 impl Postgres {
-    /// Makes a new server and waits until it answers.
+    /// Makes a new server of the installed version and waits until it answers.
     ///
     /// # Errors
     /// If PostgreSQL is not installed or does not come up; the error ends with what it said last.
     pub async fn start(state: &StateDir) -> anyhow::Result<Self> {
-        let installation = Installation::find()?;
+        Self::start_installed(Installation::find()?, state).await
+    }
+
+    /// The same with this major version, which is fetched unless this machine has seen it before.
+    ///
+    /// # Errors
+    /// If there is no such version, it cannot be fetched, or it does not come up.
+    pub async fn start_version(major: u32, state: &StateDir, step: &Step) -> anyhow::Result<Self> {
+        let programs = binaries::find_or_fetch(major, state, step).await?;
+        Self::start_installed(Installation::at(programs)?, state).await
+    }
+
+    async fn start_installed(installation: Installation, state: &StateDir) -> anyhow::Result<Self> {
         let version = installation.version()?;
         let owner = Owner::choose()?;
         let log = state.log_of("postgres");
@@ -82,6 +97,11 @@ impl Postgres {
     /// The server's version, such as `15.13`.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The directory of the server's programs.
+    pub fn programs(&self) -> &Path {
+        self.seat.installation.directory()
     }
 
     /// Where the superuser logs in.
