@@ -24,8 +24,9 @@ pub struct Config {
     /// For drills: the service does not react to this event type, as if its compensation had been forgotten.
     #[arg(long, env = "WITHOUT_REACTION_TO", value_name = "EVENT", hide = true)]
     pub without_reaction_to: Option<String>,
-    /// Hours for which an event that has been seen is remembered: longer than the topics keep events.
-    #[arg(long, env = "INBOX_RETENTION_HOURS", default_value_t = 24 * 14)]
+    /// Hours for which an event that has been seen is remembered: longer than the topics keep events, and than outboxes do
+    /// on top of that.
+    #[arg(long, env = "INBOX_RETENTION_HOURS", default_value_t = 24 * 17)]
     pub inbox_retention_hours: u32,
     /// Hours for which published events stay in the outbox, to be replayed.
     #[arg(long, env = "OUTBOX_RETENTION_HOURS", default_value_t = 24 * 7)]

@@ -36,6 +36,7 @@ use crate::{
     table::Table,
     throttle::Throttle,
     unit_of_work::UnitOfWork,
+    unread::{self, Expected, Gap},
 };
 
 /// How long a poll waits for a first record, and so how long a shutdown may have to wait. Not shorter: in the last
@@ -66,6 +67,7 @@ struct Batch<C> {
     unread: Vec<(usize, Unread, Record)>,
     letters: Vec<Letter>,
     positions: Positions,
+    gaps: Vec<Gap>,
     bytes: usize,
 }
 
@@ -77,6 +79,7 @@ impl<C> Default for Batch<C> {
             unread: Vec::new(),
             letters: Vec::new(),
             positions: Positions::new(),
+            gaps: Vec::new(),
             bytes: 0,
         }
     }
@@ -104,6 +107,7 @@ pub(crate) struct Consumer<S: Service> {
     /// What the positions were last compared with.
     server: Server,
     unsaved: Unsaved,
+    expected: Expected,
     shutdown: Shutdown,
 }
 
@@ -147,6 +151,8 @@ impl<S: Service> Consumer<S> {
             unsaved: Unsaved::default(),
             kafka: subscribed(&client, &topics)?,
             client,
+            expected: Expected::default(),
+            kafka: consumer,
             table,
             topics,
             database: config.database.clone(),
@@ -188,6 +194,8 @@ impl<S: Service> Consumer<S> {
                 self.store(&batch.positions);
                 crash::point("consumer.after-offsets");
                 self.unsaved.note(&batch.positions);
+                self.expected.advance(&batch.positions);
+                unread::tell(&self.kafka, S::NAME, &batch.gaps);
             }
             if self.unsaved.is_due() {
                 runtime.block_on(self.save());
@@ -222,7 +230,9 @@ impl<S: Service> Consumer<S> {
         let (server, saved) =
             runtime.block_on(sessions.bounded(positions::load(sessions))).context("asking the database")?;
         let committed = self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("asking for committed offsets")?;
-        let sought = self.kafka.seek_partitions(positions::beginnings(&committed, &saved), BEGIN_WITHIN)?;
+        let beginnings = positions::beginnings(&committed, &saved);
+        self.expected.begin(&self.topics, &beginnings);
+        let sought = self.kafka.seek_partitions(beginnings, BEGIN_WITHIN)?;
         self.server = server;
         // An error: it is only just being assigned and stays pending, or was revoked.
         let begun = sought.elements().into_iter().filter(|element| element.error().is_ok());
@@ -280,7 +290,8 @@ impl<S: Service> Consumer<S> {
             return;
         }
         if let Some(topic) = self.topics.iter().copied().find(|topic| *topic == message.topic()) {
-            batch.positions.insert((topic, message.partition()), message.offset() + 1);
+            let after = batch.positions.insert((topic, message.partition()), message.offset() + 1);
+            batch.gaps.extend(self.expected.gap(topic, message.partition(), after, message.offset()));
         }
         // Before anything is copied: most of what a topic carries may be none of our business.
         if !self.concerns_us(message) {

@@ -53,6 +53,7 @@ mod standing;
 mod supervision;
 mod throttle;
 mod trace_context;
+mod unread;
 
 pub use backoff::Backoff;
 pub use migration::migrate;

@@ -229,7 +229,7 @@ async fn prepare_once<S: Service>(
     // Without a partition of its day a row goes into the default partition: nothing to wait for.
     let _ = tokio::time::timeout(UPKEEP_WITHIN, upkeep::round(pool, Retention::from(config), Utc::now())).await;
     topics::ensure(&config.kafka, S::NAME, topics).await?;
-    memory::compare(&config.kafka, S::NAME, &S::table().topics(), config.inbox_retention_hours).await
+    memory::compare(&config.kafka, S::NAME, &S::table().topics(), Retention::from(config)).await
 }
 
 /// Refuses to start where duplicates could not be told.
@@ -244,6 +244,9 @@ fn accept<S: Service>(config: &Config, memory: Verdict) -> anyhow::Result<()> {
             hours,
             "topics keep events for ever, the inbox does not: one that is read again after that counts again"
         ),
+        Verdict::ShortForReplays(why) => {
+            tracing::warn!(service, why, "not everything can be published again without harm")
+        }
         Verdict::TooShort(why) => anyhow::bail!(why),
     }
     Ok(())

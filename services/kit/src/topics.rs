@@ -23,6 +23,10 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BYTES: &str = "max.message.bytes";
 
+/// Only whole segments are removed, so events lie there for up to this longer than their retention, and inboxes have to remember
+/// them: a day, instead of Kafka's week.
+const SEGMENT: (&str, &str) = ("segment.ms", "86400000");
+
 /// Settings of a topic that is made here.
 ///
 /// Anyone may publish requests. Kept uncompressed, they are measured by the broker as they are and not as they came: a few
@@ -31,9 +35,16 @@ const MAX_BYTES: &str = "max.message.bytes";
 /// Events have room for whatever our own producers batch.
 fn settings(topic: &str) -> &'static [(&'static str, &'static str)] {
     if topic == Publisher::Client.topic() {
-        &[(MAX_BYTES, "1600000"), ("compression.type", "uncompressed"), ("message.timestamp.type", "LogAppendTime")]
-    } else {
+        &[
+            (MAX_BYTES, "1600000"),
+            ("compression.type", "uncompressed"),
+            ("message.timestamp.type", "LogAppendTime"),
+            SEGMENT,
+        ]
+    } else if topic.ends_with("-dlt") {
         &[(MAX_BYTES, "2000000")]
+    } else {
+        &[(MAX_BYTES, "2000000"), SEGMENT]
     }
 }
 
@@ -132,7 +143,7 @@ fn warn_of(config: &ConfigResource) {
         tracing::warn!(
             topic,
             settings,
-            "the topic has other settings than those that bound a service's memory and let dead letters fit; to set them: \
+            "the topic has other settings than those that bound a service's memory, let dead letters fit and let old events go; to set them: \
              kafka-configs.sh --alter --topic {topic} --add-config {settings}"
         );
     }

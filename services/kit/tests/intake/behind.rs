@@ -33,7 +33,7 @@ async fn positions(db: &TestDatabase) -> (Option<i64>, Option<i64>) {
 }
 
 /// Waits until both positions are behind the record at this offset.
-async fn until_passed(ground: &Ground, offset: i64) {
+pub(crate) async fn until_passed(ground: &Ground, offset: i64) {
     let passed = async || match positions(&ground.db).await {
         (Some(saved), Some(committed)) => (saved > offset && committed > offset).then_some(()),
         _ => None,
@@ -105,7 +105,7 @@ async fn events_that_the_database_has_lost_are_read_again_by_a_program_that_goes
 }
 
 /// The offset behind the last record of the first partition.
-async fn end(ground: &Ground) -> i64 {
+pub(crate) async fn end(ground: &Ground) -> i64 {
     use rdkafka::producer::Producer;
     let producer = ground.producer.clone();
     let asking = tokio::task::spawn_blocking(move || {

@@ -1,6 +1,7 @@
 //! What comes in from Kafka, whatever it is, in a whole program over a real Kafka: nothing stops a partition, nothing is lost,
 //! nothing overtakes, and a database that has lost its latest transactions gets them again.
 
+mod away;
 mod behind;
 mod newer;
 mod oversize;
