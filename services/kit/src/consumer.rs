@@ -152,7 +152,6 @@ impl<S: Service> Consumer<S> {
             kafka: subscribed(&client, &topics)?,
             client,
             expected: Expected::default(),
-            kafka: consumer,
             table,
             topics,
             database: config.database.clone(),
