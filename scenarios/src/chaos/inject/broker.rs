@@ -97,9 +97,14 @@ impl Injector<'_> {
         self.publish(records).await
     }
 
+    /// A broker may refuse some, such as those that are too large for their topic, or be away.
     async fn publish(&mut self, records: Vec<Record>) -> anyhow::Result<Ending> {
+        let mut refused = 0;
         for record in records {
-            self.records.publish(&record).await?;
+            refused += usize::from(self.records.publish(&record).await.is_err());
+        }
+        if refused > 0 {
+            self.diary.note(format!("  {refused} of them were refused by the broker"));
         }
         Ok(async { Ok(Ended::now()) }.boxed())
     }
