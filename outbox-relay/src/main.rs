@@ -2,6 +2,7 @@
 
 mod broker;
 mod databases;
+mod secrets;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use crate::{
     broker::Broker,
     databases::{Binding, Given},
+    secrets::without_passwords,
 };
 
 /// Publishes what services have written into their outboxes, in order, at least once.
@@ -91,14 +93,24 @@ struct Replay {
     kafka: Kafka,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
-    let metrics = telemetry::init()?;
-    match cli.command {
-        Some(Command::Replay(options)) => replay(options).await,
-        None => serve(cli.serve, metrics).await,
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    kit::main(async {
+        let metrics = telemetry::init()?;
+        match cli.command {
+            Some(Command::Replay(options)) => replay(options).await,
+            None => serve(cli.serve, metrics).await,
+        }
+    })
+}
+
+/// Ends the program as clap does, but repeats no password.
+fn refuse(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
     }
+    eprint!("{}", without_passwords(&error.to_string()));
+    std::process::exit(error.exit_code())
 }
 
 async fn serve(options: Serve, metrics: PrometheusHandle) -> anyhow::Result<()> {

@@ -62,7 +62,7 @@ impl Tenure {
 
     /// When the cursor is written next if it has moved.
     fn save_at(&self) -> Instant {
-        self.saved_at + CURSOR_EVERY.max(self.saving_took * SAVING_SHARE)
+        self.saved_at + save_interval(self.saving_took)
     }
 
     /// When [`tend`](Self::tend) has something to do at the latest.
@@ -126,5 +126,21 @@ impl Tenure {
         );
         self.relay.progress().refused = Some(refusal.error.clone());
         self.resting_until = Some(Instant::now() + rest);
+    }
+}
+
+/// The time from one saving of the cursor to the next, if it took so long.
+fn save_interval(took: Duration) -> Duration {
+    CURSOR_EVERY.max(took * SAVING_SHARE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saving_the_cursor_takes_a_small_part_of_the_time_however_long_it_takes() {
+        assert_eq!(save_interval(Duration::from_micros(200)), CURSOR_EVERY);
+        assert_eq!(save_interval(Duration::from_millis(5)), Duration::from_millis(250));
     }
 }

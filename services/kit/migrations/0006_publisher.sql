@@ -27,6 +27,3 @@ begin
         execute format('alter table outbox add constraint %I check (aggregatetype = %L) not valid', forbids, publisher);
     end if;
 end $$;
-
--- The one row changes many times a second: room for its versions beside it, so that no index entry is written.
-alter table relay_cursor set (fillfactor = 10);
