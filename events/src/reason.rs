@@ -2,22 +2,28 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 macro_rules! reasons {
     ($( $(#[$doc:meta])* $name:ident = $word:literal )+) => {
         /// Travels with every refusal and every compensation, from where it arose to the buyer's mail.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
-            $( $(#[$doc])* #[serde(rename = $word)] $name, )+
+            $( $(#[$doc])* $name, )+
+            /// A word of a newer version. It is passed on as it is: a compensation counts whatever its reason is called.
+            Other(Word),
         }
 
         impl Reason {
+            /// Those that this version knows.
             pub const ALL: &[Reason] = &[$( Reason::$name ),+];
 
             /// The word on the wire and in the `reason` columns.
-            pub fn as_str(self) -> &'static str {
-                match self { $( Reason::$name => $word, )+ }
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $( Reason::$name => $word, )+
+                    Reason::Other(word) => word.as_str(),
+                }
             }
         }
     };
@@ -44,6 +50,40 @@ reasons! {
     TimedOut = "timed_out"
 }
 
+/// Bytes of a word at most.
+const MAX_WORD: usize = 40;
+
+/// A reason that this version does not know: lower-case ASCII letters, digits and underscores, a letter first, at most 40.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Word {
+    /// Filled up with zeros.
+    bytes: [u8; MAX_WORD],
+}
+
+impl Word {
+    fn new(text: &str) -> Option<Self> {
+        let is_word = text.len() <= MAX_WORD
+            && text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        let mut bytes = [0; MAX_WORD];
+        is_word.then(|| {
+            bytes[..text.len()].copy_from_slice(text.as_bytes());
+            Word { bytes }
+        })
+    }
+
+    fn as_str(&self) -> &str {
+        let end = self.bytes.iter().position(|byte| *byte == 0).unwrap_or(MAX_WORD);
+        std::str::from_utf8(&self.bytes[..end]).expect("only ASCII is put in")
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -54,11 +94,24 @@ impl FromStr for Reason {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Reason::ALL
-            .iter()
-            .copied()
-            .find(|reason| reason.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is no reason"))
+        let known = Reason::ALL.iter().copied().find(|reason| reason.as_str() == text);
+        known.or_else(|| Word::new(text).map(Reason::Other)).ok_or_else(|| {
+            let shown: String = text.chars().take(MAX_WORD).collect();
+            format!("{shown:?} is no reason")
+        })
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 
@@ -68,9 +121,20 @@ mod tests {
 
     #[test]
     fn the_word_on_the_wire_is_the_word_in_the_column() {
-        for reason in Reason::ALL {
-            assert_eq!(serde_json::to_value(reason).expect("serializes"), reason.as_str());
+        let newer = ["customs_hold", "x", "y2k_again", &"w".repeat(MAX_WORD)].map(|word| word.parse().expect("a word"));
+        for reason in Reason::ALL.iter().chain(&newer) {
+            let wire = serde_json::to_value(reason).expect("serializes");
+            assert_eq!(wire, reason.as_str());
+            assert_eq!(serde_json::from_value::<Reason>(wire).expect("deserializes"), *reason);
             assert_eq!(reason.as_str().parse(), Ok(*reason));
+        }
+        assert!(newer.iter().all(|reason| matches!(reason, Reason::Other(_))));
+    }
+
+    #[test]
+    fn what_is_no_word_is_no_reason() {
+        for odd in ["", "Out_Of_Stock", "out of stock", "2late", "_x", "grün", "a\0b", &"w".repeat(MAX_WORD + 1)] {
+            assert!(odd.parse::<Reason>().is_err(), "{odd}");
         }
     }
 }

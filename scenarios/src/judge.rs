@@ -88,7 +88,7 @@ fn causes(events: &[Heard], ending: &Ending) -> Check {
 
 /// Every event that has a reason has this one.
 fn reasons(events: &[Heard], expected: Option<Reason>) -> Check {
-    let expected = expected.map(Reason::as_str);
+    let expected = expected.as_ref().map(Reason::as_str);
     let wrong: Vec<String> = events
         .iter()
         .filter_map(|event| Some((event, event.reason()?)))

@@ -38,7 +38,8 @@ impl End {
             | Reason::UnshippableAddress
             | Reason::Discontinued
             | Reason::InvalidRequest
-            | Reason::CancelledByUser => End::Refused(reason),
+            | Reason::CancelledByUser
+            | Reason::Other(_) => End::Refused(reason),
         }
     }
 }

@@ -99,7 +99,7 @@ async fn insert_reservations(db: &mut PgConnection, rows: &[(&OrderId, &Reservat
     .bind(rows.iter().map(|(_, row)| row.currency.as_str()).collect::<Vec<_>>())
     .bind(rows.iter().map(|(_, row)| row.amount).collect::<Vec<_>>())
     .bind(rows.iter().map(|(_, row)| row.status.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, row)| row.reason.map(Reason::as_str)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, row)| row.reason.as_ref().map(Reason::as_str)).collect::<Vec<_>>())
     .execute(db)
     .await?;
     all_inserted("balance_reservations", rows.len(), inserted.rows_affected())

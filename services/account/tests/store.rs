@@ -41,6 +41,26 @@ async fn reservation(db: &TestDatabase, order: &Order) -> (i64, String, Option<S
         .expect("the order is written down")
 }
 
+/// What a newer inventory says counts here too, and goes on to the next.
+#[tokio::test]
+async fn a_reason_of_a_newer_version_is_kept_and_passed_on() {
+    let (db, order) = (database().await, order([digital(1, 3)]));
+    let work = db.work(Account);
+    let newer: Reason = serde_json::from_str("\"customs_hold\"").expect("a word");
+    commit(&work, &[ask(&order, Ask::Reserve)]).await;
+    commit(&work, &[ask(&order, Ask::GiveBack(newer))]).await;
+    assert_eq!(balance(&db, 1, "JPY").await, (1000, 0, 1000));
+    assert_eq!(reservation(&db, &order).await, (300, "CANCELLED".to_owned(), Some("customs_hold".to_owned())));
+    let said: String = sqlx::query_scalar("select payload ->> 'reason' from outbox where type = 'BalanceReleased'")
+        .fetch_one(db.pool())
+        .await
+        .expect("it is said");
+    assert_eq!(said, "customs_hold");
+    // The row is read again, and nothing comes of it.
+    commit(&work, &[ask(&order, Ask::GiveBack(Reason::OutOfStock))]).await;
+    assert_eq!(db.said(order.order_id).await, ["BalanceReserved", "BalanceReleased"]);
+}
+
 #[tokio::test]
 async fn money_is_held_then_taken_then_given_back() {
     let (db, order) = (database().await, order([digital(1, 3)]));

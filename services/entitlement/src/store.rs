@@ -74,7 +74,7 @@ async fn insert_unlocks(db: &mut PgConnection, rows: &[(&OrderId, &Unlock)]) -> 
     .bind(items.iter().map(|(.., row)| row.user_id.0).collect::<Vec<_>>())
     .bind(items.iter().map(|(_, product, _)| *product).collect::<Vec<_>>())
     .bind(items.iter().map(|(.., row)| row.status.as_str()).collect::<Vec<_>>())
-    .bind(items.iter().map(|(.., row)| row.reason.map(Reason::as_str)).collect::<Vec<_>>())
+    .bind(items.iter().map(|(.., row)| row.reason.as_ref().map(Reason::as_str)).collect::<Vec<_>>())
     .execute(db)
     .await?;
     all_inserted("entitlements", items.len(), inserted.rows_affected())

@@ -77,7 +77,7 @@ async fn insert_reservations(db: &mut PgConnection, rows: &[(&OrderId, &Reservat
     .bind(items.iter().map(|(_, product, ..)| *product).collect::<Vec<_>>())
     .bind(items.iter().map(|(_, _, quantity, _)| *quantity).collect::<Vec<_>>())
     .bind(items.iter().map(|(.., row)| row.status.as_str()).collect::<Vec<_>>())
-    .bind(items.iter().map(|(.., row)| row.reason.map(Reason::as_str)).collect::<Vec<_>>())
+    .bind(items.iter().map(|(.., row)| row.reason.as_ref().map(Reason::as_str)).collect::<Vec<_>>())
     .execute(db)
     .await?;
     all_inserted("stock_reservations", items.len(), inserted.rows_affected())

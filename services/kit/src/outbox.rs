@@ -1,14 +1,50 @@
 //! What there is to say: written with the change that it is about, published by the relay.
 
-use events::{EventId, OrderId};
+use events::{EventId, OrderId, envelope::MAX_VALUE_BYTES};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::{says::Said, store::StoreError};
 
-/// The largest payload, in bytes: what Kafka takes by default, less room for headers and for the spaces that `jsonb` puts
-/// behind commas and colons.
-pub const MAX_PAYLOAD_BYTES: usize = 700_000;
+/// The largest payload, in bytes, as Postgres renders it: what is written is what readers take.
+pub const MAX_PAYLOAD_BYTES: usize = MAX_VALUE_BYTES;
+
+/// An upper bound of the bytes of `json::jsonb::text`, for valid JSON. Postgres puts a space behind each comma and colon and
+/// writes exponents out; it writes no character longer than it was, and drops blanks and names that come twice.
+pub fn rendered_at_most(json: &str) -> usize {
+    let bytes = json.as_bytes();
+    let (mut added, mut place) = (0_usize, 0);
+    while let Some(&byte) = bytes.get(place) {
+        match byte {
+            b'"' => place = end_of_string(bytes, place),
+            b',' | b':' => added += 1,
+            b'e' | b'E' if place > 0 && bytes[place - 1].is_ascii_digit() => {
+                let digits = bytes[place + 1..].iter().copied().skip_while(|byte| matches!(byte, b'+' | b'-'));
+                let exponent = digits
+                    .take_while(u8::is_ascii_digit)
+                    .fold(0_usize, |number, digit| number.saturating_mul(10).saturating_add(usize::from(digit - b'0')));
+                // A sign, a point and a zero may come along.
+                added = added.saturating_add(exponent).saturating_add(3);
+            }
+            _ => {}
+        }
+        place += 1;
+    }
+    bytes.len().saturating_add(added)
+}
+
+/// The place of the quotation mark that ends the string that begins at `start`.
+fn end_of_string(bytes: &[u8], start: usize) -> usize {
+    let mut place = start + 1;
+    while let Some(&byte) = bytes.get(place) {
+        match byte {
+            b'"' => return place,
+            b'\\' => place += 2,
+            _ => place += 1,
+        }
+    }
+    bytes.len()
+}
 
 /// One event on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +68,12 @@ pub async fn write(db: &mut PgConnection, outgoing: &[Outgoing<'_>]) -> Result<(
         return Ok(());
     }
     for Outgoing { said, .. } in outgoing {
-        if said.payload.len() > MAX_PAYLOAD_BYTES {
+        let bytes = rendered_at_most(&said.payload);
+        if bytes > MAX_PAYLOAD_BYTES {
             return Err(StoreError::TooLarge {
                 event_type: said.event_type,
                 order_id: said.order_id,
-                bytes: said.payload.len(),
+                bytes,
                 limit: MAX_PAYLOAD_BYTES,
             });
         }

@@ -108,7 +108,7 @@ pub async fn update_steps(
     for (order, status, reason) in steps {
         orders.push(order.0);
         statuses.push(status.as_str());
-        reasons.push(reason.map(Reason::as_str));
+        reasons.push(reason.map(|reason: Reason| reason.to_string()));
     }
     sqlx::query(statement).bind(orders).bind(statuses).bind(reasons).execute(db).await?;
     Ok(())

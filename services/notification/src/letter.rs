@@ -181,5 +181,7 @@ fn in_words(reason: Reason) -> &'static str {
         Reason::InvalidRequest => "it asked for something that cannot be ordered like that",
         Reason::CancelledByUser => "you asked us to",
         Reason::TimedOut => "it could not be completed in time",
+        // Said by a newer version of some service; the word itself follows in brackets.
+        Reason::Other(_) => "it could not be completed",
     }
 }

@@ -192,6 +192,8 @@ fn ends_fulfilment(settlement: Settlement) -> bool {
         | Reason::OutOfStock
         | Reason::InvalidRequest
         | Reason::CancelledByUser
-        | Reason::TimedOut => false,
+        | Reason::TimedOut
+        // Taken for no refusal of theirs: to wait for one that never comes would be worse.
+        | Reason::Other(_) => false,
     }
 }

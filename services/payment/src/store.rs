@@ -148,8 +148,8 @@ async fn update(db: &mut PgConnection, rows: &[(&OrderId, &Transaction)]) -> Res
 struct PhaseColumns {
     phases: Vec<&'static str>,
     statuses: Vec<&'static str>,
-    reasons: Vec<Option<&'static str>>,
-    cancel_reasons: Vec<Option<&'static str>>,
+    reasons: Vec<Option<String>>,
+    cancel_reasons: Vec<Option<String>>,
 }
 
 impl PhaseColumns {
@@ -158,8 +158,8 @@ impl PhaseColumns {
             let columns = row.phase.columns();
             all.phases.push(columns.phase);
             all.statuses.push(row.phase.status());
-            all.reasons.push(columns.reason.map(Reason::as_str));
-            all.cancel_reasons.push(columns.cancel_reason.map(Reason::as_str));
+            all.reasons.push(columns.reason.map(|reason| reason.to_string()));
+            all.cancel_reasons.push(columns.cancel_reason.map(|reason| reason.to_string()));
             all
         })
     }

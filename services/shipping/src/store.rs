@@ -62,7 +62,7 @@ async fn insert_shipments(db: &mut PgConnection, rows: &[(&OrderId, &Shipment)])
     .bind(rows.iter().map(|(_, row)| row.ship_to.as_deref()).collect::<Vec<_>>())
     .bind(rows.iter().map(|(_, row)| row.status.as_str()).collect::<Vec<_>>())
     .bind(rows.iter().map(|(_, row)| row.tracking_no.as_deref()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, row)| row.reason.map(Reason::as_str)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, row)| row.reason.as_ref().map(Reason::as_str)).collect::<Vec<_>>())
     .execute(db)
     .await?;
     all_inserted("shipments", rows.len(), inserted.rows_affected())

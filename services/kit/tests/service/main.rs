@@ -6,6 +6,7 @@ mod line;
 mod memory;
 mod outside;
 mod partitions;
+mod payload;
 mod program;
 mod severed;
 mod silent;

@@ -19,7 +19,7 @@ pub(super) struct View {
     /// PENDING, CANCELLING, COMPLETED, CANCELLED or REJECTED.
     status: &'static str,
     /// Why it was rejected or cancelled, or is being cancelled.
-    reason: Option<&'static str>,
+    reason: Option<String>,
     /// XXX where it could not be priced.
     currency: String,
     /// Whole minor units of the currency, like all amounts.
@@ -87,7 +87,7 @@ impl View {
             order_id: purchase.facts.order_id.0,
             user_id: purchase.facts.user_id.0,
             status: purchase.status.as_str(),
-            reason: purchase.reason.map(events::Reason::as_str),
+            reason: purchase.reason.map(|reason| reason.to_string()),
             currency: purchase.facts.currency.to_string(),
             total: purchase.facts.total,
             refunded: match purchase.money {
