@@ -46,7 +46,7 @@ async fn reservation(db: &TestDatabase, order: &Order) -> (i64, String, Option<S
 async fn a_reason_of_a_newer_version_is_kept_and_passed_on() {
     let (db, order) = (database().await, order([digital(1, 3)]));
     let work = db.work(Account);
-    let newer: Reason = serde_json::from_str("\"customs_hold\"").expect("a word");
+    let newer: Reason = "customs_hold".parse().expect("a word");
     commit(&work, &[ask(&order, Ask::Reserve)]).await;
     commit(&work, &[ask(&order, Ask::GiveBack(newer))]).await;
     assert_eq!(balance(&db, 1, "JPY").await, (1000, 0, 1000));
