@@ -12,6 +12,8 @@ use rdkafka::{
 };
 
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// `ce_source` of requests.
+pub const SOURCE: &str = "/clients/scenarios";
 
 /// Publishes what it is given, and waits until the broker has it.
 #[derive(Clone)]
@@ -52,7 +54,7 @@ impl Client {
 
     /// Publishes a request with an envelope, keyed by its order.
     pub async fn request(&self, order: OrderId, data: &serde_json::Value) -> anyhow::Result<Place> {
-        self.event(Publisher::Client.topic(), "/clients/scenarios", ORDER_REQUESTED, order, data).await
+        self.event(Publisher::Client.topic(), SOURCE, ORDER_REQUESTED, order, data).await
     }
 
     /// Publishes any event on any topic, as its publisher would.

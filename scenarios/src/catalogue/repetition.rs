@@ -1,6 +1,7 @@
 //! What comes again, or in the wrong order.
 
-use events::{OrderId, Publisher, Reason};
+use chrono::Utc;
+use events::{OrderId, Publisher, Reason, request::ORDER_REQUESTED};
 use serde_json::{Value, json};
 
 use crate::{
@@ -8,6 +9,7 @@ use crate::{
     ending::{BUYER_STOPPED, Ending},
     listener::Listener,
     play::{Play, Wish},
+    requests::SOURCE,
     stack::{Database, until},
 };
 
@@ -113,10 +115,15 @@ async fn everyone_has_read(play: &mut Play, order: OrderId) -> anyhow::Result<()
         let read = match heard(&stage.listener) {
             None => false,
             Some(event) => {
+                // An inbox remembers a client's event together with its source.
+                let id = match event_type {
+                    ORDER_REQUESTED => event.id.of_source(SOURCE, Utc::now().timestamp_millis().unsigned_abs()),
+                    _ => event.id,
+                };
                 let known = async || {
                     let known: Result<bool, _> =
                         sqlx::query_scalar("select exists (select from inbox where event_id = $1)")
-                            .bind(event.id.0)
+                            .bind(id.0)
                             .fetch_one(stage.databases.of_service(database))
                             .await;
                     known.ok().filter(|known| *known)
