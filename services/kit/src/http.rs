@@ -1,18 +1,255 @@
-//! Serving HTTP.
+//! Serving HTTP to clients that may be slow, silent or many: every wait has a bound, and so has their number.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use axum::Router;
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, StatusCode, header},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::timeout,
+};
 
-use crate::{config::Http, shutdown::Shutdown};
+use crate::{config::Http, shutdown::Shutdown, stalled::Bounded};
 
-/// Serves `routes` until shutdown.
+/// Bounds of the HTTP server.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Connections at a time; more wait to be accepted.
+    connections: usize,
+    /// For a request's head, from the moment the connection waits for it: so an idle connection is closed after it too.
+    head: Duration,
+    /// For a request's body and its answer together.
+    request: Duration,
+    /// For a client to take a part of the answer.
+    write: Duration,
+    /// For what is under way at a shutdown.
+    stop: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    connections: 512,
+    head: Duration::from_secs(10),
+    request: Duration::from_secs(15),
+    write: Duration::from_secs(10),
+    stop: Duration::from_secs(2),
+};
+
+/// Pause after an accept that failed, mostly for want of file descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `routes` until shutdown. Requests under way then have two seconds to end.
+///
+/// # Errors
+/// If the address cannot be listened on.
 pub async fn serve(http: &Http, routes: Router, shutdown: Shutdown) -> anyhow::Result<()> {
-    let listener = tokio::net::TcpListener::bind(http.http_addr)
+    let listener = TcpListener::bind(http.http_addr)
         .await
         .with_context(|| format!("listening on HTTP_ADDR {}; is the port taken?", http.http_addr))?;
-    tracing::info!(address = %http.http_addr, "serving HTTP");
-    axum::serve(listener, routes)
-        .with_graceful_shutdown(async move { shutdown.requested().await })
-        .await
-        .context("serving HTTP")
+    let address = listener.local_addr().unwrap_or(http.http_addr);
+    tracing::info!(%address, "serving HTTP");
+    serve_on(listener, routes, LIMITS, shutdown).await;
+    Ok(())
+}
+
+async fn serve_on(listener: TcpListener, routes: Router, limits: Limits, shutdown: Shutdown) {
+    let routes = routes.layer(from_fn(move |request: Request, next: Next| async move {
+        timeout(limits.request, next.run(request)).await.unwrap_or_else(|_| too_slow())
+    }));
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, place) = tokio::select! {
+            accepted = accept(&listener, &places) => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection cannot be accepted; going on");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            },
+            Some(_) = connections.join_next() => continue,
+            () = shutdown.requested() => break,
+        };
+        connections.spawn(converse(stream, place, routes.clone(), limits, shutdown.clone()));
+    }
+    // New ones are refused from here on.
+    drop(listener);
+    let all = async { while connections.join_next().await.is_some() {} };
+    if timeout(limits.stop, all).await.is_err() {
+        tracing::warn!(connections = connections.len(), "requests under way are given up: the program stops");
+    }
+}
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _): (_, SocketAddr) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+/// One connection, until it ends; at a shutdown its request is finished, and no other begun.
+async fn converse(stream: TcpStream, _place: OwnedSemaphorePermit, routes: Router, limits: Limits, shutdown: Shutdown) {
+    // Small answers: waiting for more to send would only delay them.
+    let _ = stream.set_nodelay(true);
+    let stream = TokioIo::new(Bounded::new(stream, limits.write));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .serve_connection(stream, TowerToHyperService::new(routes));
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.requested() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection has ended");
+    }
+}
+
+fn too_slow() -> Response {
+    let headers = [
+        // What is left of the request is not waited for.
+        (header::CONNECTION, HeaderValue::from_static("close")),
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json")),
+    ];
+    let problem = r#"{"type":"about:blank","title":"The request took too long","status":408}"#;
+    (StatusCode::REQUEST_TIMEOUT, headers, problem).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::{get, post};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::shutdown::Stop;
+
+    const LIMITS: Limits = Limits {
+        connections: 3,
+        head: Duration::from_millis(300),
+        request: Duration::from_millis(300),
+        write: Duration::from_millis(300),
+        stop: Duration::from_millis(300),
+    };
+    const SOON: Duration = Duration::from_secs(10);
+
+    struct Server {
+        address: SocketAddr,
+        stop: Stop,
+        /// Told by the route `/wait` that it has begun, and by the test that it may end.
+        begun: Arc<Notify>,
+        end: Arc<Notify>,
+        serving: tokio::task::JoinHandle<()>,
+    }
+
+    async fn server(limits: Limits) -> Server {
+        let (begun, end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let waiting = (begun.clone(), end.clone());
+        let wait = async move || {
+            waiting.0.notify_one();
+            waiting.1.notified().await;
+            "last"
+        };
+        let routes = Router::new()
+            .route("/wait", get(wait))
+            .route("/", get(async || "here\n"))
+            .route("/echo", post(async |body: String| body))
+            .route("/large", get(async || vec![b'x'; 64 << 20]))
+            .route("/never", get(async || std::future::pending::<()>().await));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, shutdown) = Shutdown::by_hand();
+        Server { address, stop, begun, end, serving: tokio::spawn(serve_on(listener, routes, limits, shutdown)) }
+    }
+
+    impl Server {
+        async fn says(&self, words: &str) -> TcpStream {
+            let mut stream = TcpStream::connect(self.address).await.expect("connected");
+            stream.write_all(words.as_bytes()).await.expect("sent");
+            stream
+        }
+
+        /// All that the server sends until it closes the connection.
+        async fn answer(&self, words: &str) -> String {
+            let mut stream = self.says(words).await;
+            until_closed(&mut stream).await
+        }
+
+        async fn stops(self) {
+            self.stop.now();
+            timeout(SOON, self.serving).await.expect("it stops").expect("no panic");
+        }
+    }
+
+    async fn until_closed(stream: &mut TcpStream) -> String {
+        let mut bytes = Vec::new();
+        let read = timeout(SOON, stream.read_to_end(&mut bytes)).await.expect("it is closed in time");
+        // A connection may be reset if the client has sent what nobody read.
+        read.map_or_else(|_| "reset".to_owned(), |_| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    #[tokio::test]
+    async fn a_client_that_never_ends_its_head_its_body_or_its_connection_is_let_go() {
+        let server = server(LIMITS).await;
+        assert_eq!(server.answer("GET / HTTP/1.1\r\nhost: te").await, "", "a head without an end");
+        assert_eq!(server.answer("").await, "", "no word at all");
+        let body = "POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\n\r\nbegun";
+        assert!(server.answer(body).await.starts_with("HTTP/1.1 408"), "a body without an end");
+        let idle = server.answer("GET / HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        assert!(idle.ends_with("here\n"), "answered, and closed when nothing follows: {idle}");
+        assert!(server.answer("GET /never HTTP/1.1\r\nhost: test\r\n\r\n").await.starts_with("HTTP/1.1 408"));
+        server.stops().await;
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_take_its_answer_is_let_go() {
+        let server = server(Limits { connections: 1, ..LIMITS }).await;
+        let _takes_nothing = server.says("GET /large HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        // There is one place only, and it is needed.
+        let next = server.answer("GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
+        assert!(next.ends_with("here\n"), "{next}");
+        server.stops().await;
+    }
+
+    #[tokio::test]
+    async fn neither_idle_nor_slow_clients_hold_a_stop_up() {
+        let patient = Duration::from_secs(600);
+        let limits = Limits { head: patient, request: patient, write: patient, ..LIMITS };
+        let server = server(limits).await;
+        let mut idle = server.says("GET / HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        let mut answer = [0; 12];
+        idle.read_exact(&mut answer).await.expect("answered");
+        let _head = server.says("GET / HTTP/1.1\r\nhost: te").await;
+        let _under_way = server.says("GET /never HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        server.stops().await;
+        until_closed(&mut idle).await;
+    }
+
+    #[tokio::test]
+    async fn a_request_under_way_is_answered_before_the_stop() {
+        let server = server(Limits { stop: SOON, request: SOON, head: SOON, ..LIMITS }).await;
+        let mut slow = server.says("GET /wait HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        timeout(SOON, server.begun.notified()).await.expect("it begins");
+        server.stop.now();
+        server.end.notify_one();
+        assert!(until_closed(&mut slow).await.ends_with("last"));
+        server.stops().await;
+    }
 }

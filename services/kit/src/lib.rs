@@ -49,6 +49,7 @@ mod positions;
 mod program;
 mod reading;
 mod replication;
+mod stalled;
 mod standing;
 mod supervision;
 mod throttle;

@@ -64,7 +64,14 @@ impl Line {
 
     /// New connections are silent as well.
     pub(crate) fn swallow_all(&self) {
+        self.silence();
         self.switches.swallow_all.store(true, Ordering::SeqCst);
+    }
+
+    /// New connections work again; those that were silent stay so.
+    pub(crate) fn heal(&self) {
+        self.silence();
+        self.switches.swallow_all.store(false, Ordering::SeqCst);
     }
 }
 

@@ -10,6 +10,7 @@ mod payload;
 mod program;
 mod severed;
 mod silent;
+mod timer;
 mod topics;
 mod toy;
 mod upkeep;

@@ -28,3 +28,28 @@ async fn an_overdue_order_is_timed_out_once_and_a_younger_one_is_not() {
     assert_eq!(db.said(overdue).await, ["OrderCreated", "OrderTimedOut"]);
     assert_eq!(db.said(young).await, ["OrderCreated"]);
 }
+
+#[tokio::test]
+async fn an_order_that_nobody_can_read_does_not_keep_others_from_being_timed_out() {
+    let db = shop().await;
+    let work = db.work(Orders { timeout: Duration::ZERO });
+    let mut orders = Vec::new();
+    for _ in 0..3 {
+        let order_id = events::OrderId(uuid::Uuid::now_v7());
+        let command = Command::Place(Placement { order_id, request: request(&[(1, 1)]), door: Door::Topic });
+        let _ = work.submit("test", command, None).await.expect("placed");
+        orders.push(order_id);
+    }
+    // The first to be overdue.
+    sqlx::query("update orders set facts = '{}' where id = $1")
+        .bind(orders[0].0)
+        .execute(db.pool())
+        .await
+        .expect("done");
+    let mut timer = Timer::new(work, Overdue);
+    assert_eq!(timer.step().await.expect("looked"), 2);
+    for order in &orders[1..] {
+        assert_eq!(db.said(*order).await, ["OrderCreated", "OrderTimedOut"]);
+    }
+    assert_eq!(db.said(orders[0]).await, ["OrderCreated"]);
+}

@@ -1,0 +1,68 @@
+//! Batches that a database does not take within its time-outs: they get smaller, and at last one event stands alone.
+
+use events::{Order, order::OrderCreated};
+use kit::testing::{digital, order};
+
+use crate::{
+    ALONE,
+    child::Child,
+    eventually, publish, topics,
+    toy::{count, database, rows},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_takes_too_long_is_divided_and_an_event_that_takes_too_long_is_parked() {
+    let _alone = ALONE.lock().await;
+    let db = database().await;
+    db.run("create table due (order_id uuid primary key)").await;
+    // A slow database: every row takes its time, and one of them takes for ever.
+    db.run(
+        "create function slowly() returns trigger language plpgsql as $$
+         begin
+             perform pg_sleep(case new.count when 777 then 600 else 0.06 end);
+             return new;
+         end $$",
+    )
+    .await;
+    db.run("create trigger slowly before insert on counts for each row execute function slowly()").await;
+    topics().await;
+    let orders: Vec<Order> =
+        (0..60).map(|place| Order { total: if place == 20 { 777 } else { 1 }, ..order([digital(1, 1)]) }).collect();
+    for order in &orders {
+        // One partition: all come at once.
+        publish(&OrderCreated { order: order.clone() }, "batch").await;
+    }
+    let program = Child::start(&db.url(), &[]);
+    eventually("all but one", async || (rows(&db, "counts").await == 59).then_some(())).await;
+    assert_eq!(count(&db, orders[20].order_id).await, None);
+    let parked: Vec<(uuid::Uuid, String)> =
+        sqlx::query_as("select order_id, status from parked_events").fetch_all(db.pool()).await.expect("read");
+    assert_eq!(parked, [(orders[20].order_id.0, "parked".to_owned())]);
+    program.until_ready().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_parked_while_the_database_takes_nothing_at_all() {
+    let _alone = ALONE.lock().await;
+    let db = database().await;
+    db.run("create table due (order_id uuid primary key)").await;
+    topics().await;
+    let program = Child::start(&db.url(), &[("DATABASE_TIMEOUT_MS", "500")]);
+    program.until_ready().await;
+    let mut lock = db.pool().begin().await.expect("begun");
+    sqlx::query("lock table counts in access exclusive mode").execute(&mut *lock).await.expect("locked");
+    let facts = order([digital(1, 1)]);
+    publish(&OrderCreated { order: facts.clone() }, "locked").await;
+    // Long enough for several tries: each is told.
+    program.until_not_ready().await;
+    let tried = async || {
+        let (_, why) = program.get("/readyz").await?;
+        let seconds = why.split("consumer: ").nth(1)?.split("for ").nth(1)?.split(' ').next()?;
+        seconds.parse::<f64>().ok().filter(|seconds| *seconds > 5.0)
+    };
+    eventually("several tries", tried).await;
+    assert_eq!(rows(&db, "parked_events").await, 0, "a lock that somebody holds is no fault of the event");
+    lock.rollback().await.expect("let go");
+    eventually("the event", async || count(&db, facts.order_id).await).await;
+    program.until_ready().await;
+}

@@ -1,0 +1,40 @@
+//! Programs that cannot do their work end, and say what to do.
+
+use events::order::OrderCreated;
+use kit::testing::{digital, order};
+
+use crate::{
+    ALONE,
+    child::Child,
+    eventually, publish, topics,
+    toy::{count, database},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_whose_instance_id_another_has_taken_ends() {
+    let _alone = ALONE.lock().await;
+    let db = database().await;
+    db.run("create table due (order_id uuid primary key)").await;
+    topics().await;
+    let settings = [("KAFKA_INSTANCE_ID", "the-only-one")];
+    let mut first = Child::start(&db.url(), &settings);
+    first.until_ready().await;
+    let second = Child::start(&db.url(), &settings);
+    let (status, words) = first.ended().await;
+    assert!(!status.success() && words.contains("give each process one of its own"), "{words}");
+
+    second.until_ready().await;
+    let facts = order([digital(1, 1)]);
+    publish(&OrderCreated { order: facts.clone() }, "fenced").await;
+    eventually("the other to go on", async || count(&db, facts.order_id).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_whose_port_is_taken_ends_at_once_even_while_it_waits_for_its_database() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let nowhere = "postgres://nobody@127.0.0.1:1/nothing";
+    let mut program = Child::start(nowhere, &[("HTTP_ADDR", &address)]);
+    let (status, words) = program.ended().await;
+    assert!(!status.success() && words.contains("is the port taken?"), "{words}");
+}

@@ -1,0 +1,68 @@
+//! Whole programs as processes of their own, in trouble: silent databases, taken ports and names, hostile batches.
+
+#[path = "../service/line.rs"]
+mod line;
+#[path = "../service/toy.rs"]
+#[expect(dead_code, reason = "the kit's other tests need more of the toy")]
+mod toy;
+
+mod batches;
+mod child;
+mod ends;
+mod silence;
+mod topic;
+
+use std::time::Duration;
+
+use events::{Event, EventId, envelope::Envelope, publisher::source_of};
+use kit::{Service, config::Kafka};
+use rdkafka::{
+    message::{Header, OwnedHeaders},
+    producer::{FutureProducer, FutureRecord},
+};
+
+/// One test at a time: all programs are of one consumer group.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+fn kafka() -> Kafka {
+    let brokers = std::env::var("TEST_KAFKA_BROKERS").expect("TEST_KAFKA_BROKERS is set: `make test` starts a Kafka");
+    Kafka { kafka_brokers: vec![brokers], kafka_partitions: 2, kafka_replication: 1, kafka_instance_id: None }
+}
+
+async fn topics() {
+    kit::topics::ensure(&kafka(), "test", &kit::topics::needed_by(&toy::Counter::table())).await.expect("topics");
+}
+
+async fn publish<E: Event>(event: &E, key: &str) {
+    let envelope = Envelope {
+        id: EventId::new(),
+        event_type: E::TYPE.to_owned(),
+        source: source_of("order"),
+        subject: None,
+        time: None,
+        causation_id: None,
+        traceparent: None,
+    };
+    let headers = envelope
+        .to_headers()
+        .iter()
+        .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value.as_str()) }));
+    let producer: FutureProducer = kafka().producer("test").create().expect("a producer");
+    let value = serde_json::to_vec(event).expect("JSON");
+    let record = FutureRecord::to(E::PUBLISHER.topic()).key(key).payload(&value).headers(headers);
+    producer.send(record, Duration::from_secs(10)).await.expect("published");
+}
+
+/// Asks until there is an answer.
+async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let answer = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let bound = Duration::from_secs(90);
+    tokio::time::timeout(bound, answer).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
+}
