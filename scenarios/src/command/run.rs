@@ -59,7 +59,7 @@ impl Run {
             without.split_once(':').context("--without takes SERVICE:EVENT, such as account:PaymentVoided")?;
         let program = Program::ALL.into_iter().find(|program| program.name() == service);
         let program = program.with_context(|| format!("there is no service `{service}`"))?;
-        Ok(options.setting(program, "WITHOUT_REACTION_TO", event))
+        Ok(options.setting(program, "WITHOUT_REACTION_TO", event).setting(program, "DRILLS", "allowed"))
     }
 }
 

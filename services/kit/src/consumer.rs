@@ -121,7 +121,7 @@ impl<S: Service> Consumer<S> {
     ) -> anyhow::Result<Self> {
         let kafka = &config.kafka;
         let mut table = S::table();
-        if let Some(event_type) = &config.without_reaction_to {
+        if let Some(event_type) = config.drill()? {
             tracing::warn!(event_type, "a drill: this service does not react to it");
             table = table.without(event_type).map_err(anyhow::Error::msg)?;
         }

@@ -32,6 +32,7 @@ pub mod telemetry;
 pub mod testing;
 pub mod timer;
 pub mod topics;
+pub mod unechoed;
 pub mod unit_of_work;
 pub mod upkeep;
 pub mod wake;

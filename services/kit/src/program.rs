@@ -54,6 +54,7 @@ impl<S: Service> Program<S> {
     /// Starts logging and prepares the pool; nothing is connected yet.
     pub fn new(service: S, config: Config, migrations: &'static Migrator) -> anyhow::Result<Self> {
         let metrics = telemetry::init()?;
+        config.drill()?;
         let (stop, shutdown) = Shutdown::on_signals_or_by_hand()?;
         let sessions = config.database.sessions(S::NAME)?;
         Ok(Program {

@@ -102,7 +102,8 @@ impl Sessions {
         let whole = options.get_options().is_some_and(|own| own.contains("statement_timeout")).then_some(bound * 2);
         let pool = PgPoolOptions::new()
             .max_connections(most)
-            .acquire_timeout(bound * 6 / 10)
+            // Before the bound: a server that takes no connection is away, and no reason to suspect a batch.
+            .acquire_timeout(bound * 8 / 10)
             // A connection that has died shows when it is used; asking first would cost every batch a round trip.
             .test_before_acquire(false)
             .after_connect(move |connection, _| {

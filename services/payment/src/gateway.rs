@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::Context;
-use kit::attempts::{Answer, Attempt, Outside};
+use kit::{
+    attempts::{Answer, Attempt, Outside},
+    unechoed::Unechoed,
+};
 use reqwest::{Client, Url, redirect::Policy};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -25,7 +28,7 @@ use crate::{
 #[derive(Debug, Clone, clap::Args)]
 pub struct Access {
     /// http://host:port
-    #[arg(long, env = "GATEWAY_URL")]
+    #[arg(long, env = "GATEWAY_URL", hide_env_values = true, value_parser = Unechoed(gateway_url))]
     pub gateway_url: Url,
     /// Milliseconds that a call may take.
     #[arg(long, env = "GATEWAY_TIMEOUT_MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
@@ -33,6 +36,10 @@ pub struct Access {
     /// Base64 of the 32 bytes under which the details of payment methods are sealed.
     #[arg(long, env = "PAYMENT_DETAILS_KEY", hide_env_values = true)]
     pub payment_details_key: SecretString,
+}
+
+fn gateway_url(text: &str) -> Result<Url, String> {
+    text.parse().map_err(|error| format!("not of the form http://host:port: {error}"))
 }
 
 /// The gateway as the service sees it, behind a circuit breaker.
@@ -163,4 +170,24 @@ impl Outside<Command> for Gateway {
 fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Args {
+        #[command(flatten)]
+        access: Access,
+    }
+
+    #[test]
+    fn a_password_in_the_url_is_not_repeated() {
+        let arguments = ["payment", "--payment-details-key", "k", "--gateway-url", "http://user:s3cret@host:port"];
+        let error = Args::try_parse_from(arguments).expect_err("no port").to_string();
+        assert!(error.contains("--gateway-url") && !error.contains("s3cret"), "{error}");
+    }
 }

@@ -47,17 +47,18 @@ async fn nothing_is_parked_while_the_database_takes_nothing_at_all() {
     let db = database().await;
     db.run("create table due (order_id uuid primary key)").await;
     topics().await;
-    let program = Child::start(&db.url(), &[("DATABASE_TIMEOUT_MS", "500")]);
+    let program = Child::start(&db.url(), &[("DATABASE_TIMEOUT_MS", "1000")]);
     program.until_ready().await;
     let mut lock = db.pool().begin().await.expect("begun");
     sqlx::query("lock table counts in access exclusive mode").execute(&mut *lock).await.expect("locked");
     let facts = order([digital(1, 1)]);
     publish(&OrderCreated { order: facts.clone() }, "locked").await;
-    // Long enough for several tries: each is told.
-    program.until_not_ready().await;
+    // Long enough for several tries.
     let tried = async || {
-        let (_, why) = program.get("/readyz").await?;
-        let seconds = why.split("consumer: ").nth(1)?.split("for ").nth(1)?.split(' ').next()?;
+        let why = program.until_not_ready().await;
+        let consumer =
+            why.split("; ").find(|part| part.starts_with("not ready: consumer") || part.starts_with("consumer"))?;
+        let seconds = consumer.rsplit_once("for ")?.1.split(' ').next()?;
         seconds.parse::<f64>().ok().filter(|seconds| *seconds > 5.0)
     };
     eventually("several tries", tried).await;

@@ -8,7 +8,10 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
-use kit::attempts::{Answer, Attempt, Outside};
+use kit::{
+    attempts::{Answer, Attempt, Outside},
+    unechoed::Unechoed,
+};
 use lettre::{Address, message::Mailbox};
 use serde::Deserialize;
 
@@ -22,7 +25,7 @@ pub use server::Server;
 #[derive(Debug, Clone, Args)]
 pub struct PostConfig {
     /// The mail system that takes our mail, smtp://host:port. Without it, mail goes into files.
-    #[arg(long, env = "SMTP_URL")]
+    #[arg(long, env = "SMTP_URL", hide_env_values = true, value_parser = Unechoed(str::parse::<Server>))]
     pub smtp_url: Option<Server>,
     /// Where mail goes while there is no mail system: one file each.
     #[arg(long, env = "MAIL_DIR", default_value = "./mail")]
@@ -87,8 +90,8 @@ impl Outside<Command> for Post {
         };
         match self.send(&mail).await {
             Ok(()) => Answer::Done(Command::NoteSent { order: mail.order }),
-            Err(NotTaken::Yet(why)) => Answer::Transient(why),
-            Err(NotTaken::Ever(why)) => Answer::NeedsPerson(why),
+            Err(NotTaken::Yet(why)) => Answer::Transient(without_addresses(&why)),
+            Err(NotTaken::Ever(why)) => Answer::NeedsPerson(without_addresses(&why)),
         }
     }
 
@@ -103,5 +106,38 @@ impl Outside<Command> for Post {
 
     fn gave_up(&self, attempt: &Attempt) -> Command {
         Command::GiveUp { order_id: attempt.order_id }
+    }
+}
+
+/// A mail system likes to repeat whom it does not know; that belongs neither into logs nor into `last_error`.
+fn without_addresses(text: &str) -> String {
+    let words = text.split(' ').map(|word| if word.contains('@') { "(an address)" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Args {
+        #[command(flatten)]
+        post: PostConfig,
+    }
+
+    #[test]
+    fn an_answer_of_the_mail_system_is_told_without_the_buyers_address() {
+        let told = without_addresses("550 5.1.1 <alice@example.org>: no such user (alice@example.org)");
+        assert_eq!(told, "550 5.1.1 (an address) no such user (an address)");
+    }
+
+    #[test]
+    fn a_password_in_the_url_is_not_repeated() {
+        let bad = "smtp://orders:s3cret@mail:25";
+        let error =
+            Args::try_parse_from(["notification", "--smtp-url", bad]).expect_err("no password here").to_string();
+        assert!(error.contains("--smtp-url") && !error.contains("s3cret"), "{error}");
     }
 }
