@@ -116,7 +116,7 @@ impl Hears for Ends {
 
 /// The header `ce_type`.
 pub(crate) fn event_type<'a>(message: &'a BorrowedMessage<'_>) -> Option<&'a str> {
-    let header = message.headers()?.iter().find(|header| header.key == "ce_type")?;
+    let header = kit::record::legible(message.headers()?).find(|header| header.key == "ce_type")?;
     std::str::from_utf8(header.value?).ok()
 }
 

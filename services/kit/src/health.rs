@@ -58,6 +58,8 @@ struct Loop {
 
 #[derive(Debug, Clone)]
 struct State {
+    /// Whether there was any sign of life yet: a loop that waits for others to start is not hung.
+    started: bool,
     /// Last sign of life: a completed round, or a round that had to wait.
     seen: Instant,
     /// Last completed round; the registration before the first.
@@ -88,7 +90,7 @@ impl Health {
     pub fn watch(&self, name: &'static str, bound: Duration) -> Progress {
         let now = Instant::now();
         let waiting = Some(("it has not started yet".to_owned(), now));
-        let state = Mutex::new(State { seen: now, progress: now, waiting });
+        let state = Mutex::new(State { started: false, seen: now, progress: now, waiting });
         let watched = Arc::new(Loop { name, bound, state });
         lock(&self.0.loops).push(watched.clone());
         Progress(watched)
@@ -126,6 +128,7 @@ impl Progress {
     pub fn round(&self) {
         let now = Instant::now();
         let mut state = lock(&self.0.state);
+        state.started = true;
         state.seen = now;
         state.progress = now;
         state.waiting = None;
@@ -135,6 +138,7 @@ impl Progress {
     pub fn waiting(&self, reason: impl Into<String>) {
         let now = Instant::now();
         let mut state = lock(&self.0.state);
+        state.started = true;
         state.seen = now;
         let since = state.waiting.take().map_or(now, |(_, since)| since);
         state.waiting = Some((reason.into(), since));
@@ -159,7 +163,7 @@ fn judge(name: &str, bound: Duration, state: &State, now: Instant, report: &mut 
     } else if silent > bound {
         report.not_ready.push(format!("{name}: no progress for {}", since(state.progress)));
     }
-    if silent > bound.saturating_mul(HUNG_AFTER).max(PATIENCE) {
+    if state.started && silent > bound.saturating_mul(HUNG_AFTER).max(PATIENCE) {
         report.hung.push(format!("{name}: no sign of life for {}", since(state.seen)));
     }
 }
@@ -178,7 +182,9 @@ mod tests {
     fn a_loop_is_ready_from_its_first_round_until_it_is_late_for_the_next() {
         let health = Health::default();
         let progress = health.watch("timer", BOUND);
-        assert!(health.report(Instant::now()).not_ready[0].starts_with("timer: it has not started yet"));
+        let waits = health.report(Instant::now() + 10 * PATIENCE);
+        assert!(waits.not_ready[0].starts_with("timer: it has not started yet"), "{waits:?}");
+        assert!(waits.hung.is_empty(), "it waits for what comes before it: {waits:?}");
         progress.round();
         let now = Instant::now();
         assert_eq!(health.report(now), Report::default());

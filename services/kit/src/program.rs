@@ -203,13 +203,25 @@ async fn prepare<S: Service>(
     let topics = topics::needed_by(&S::table());
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
     loop {
-        match prepare_once::<S>(config, sessions, migrations, &topics).await {
+        let preparing = prepare_once::<S>(config, sessions, migrations, &topics);
+        match alive("not started: preparing", progress, preparing).await {
             Ok(memory) => return accept::<S>(config, memory),
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), "not ready yet; trying again");
                 progress.waiting(format!("not started: {error:#}"));
                 tokio::time::sleep(backoff.delay()).await;
             }
+        }
+    }
+}
+
+/// Marks that the program lives while something is done that may take long and is bounded by itself.
+async fn alive<T>(what: &str, progress: &Progress, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = work.as_mut() => return done,
+            () = tokio::time::sleep(Duration::from_secs(1)) => progress.waiting(what),
         }
     }
 }

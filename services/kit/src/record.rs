@@ -66,7 +66,7 @@ impl Record {
 
 /// The headers whose names are UTF-8 text. Kafka's protocol wants all to be so, but no broker sees to it, and the client
 /// panics at one that is not: it must not stop the partition. What has no name can be none of ours and is left out.
-pub(crate) fn legible<H: Headers>(headers: &H) -> impl Iterator<Item = Header<'_, &[u8]>> {
+pub fn legible<H: Headers>(headers: &H) -> impl Iterator<Item = Header<'_, &[u8]>> {
     (0..headers.count()).filter_map(|place| catch_unwind(AssertUnwindSafe(|| headers.try_get(place))).ok().flatten())
 }
 
