@@ -16,11 +16,7 @@ use events::{
     Event, Publisher, Reason,
     order::{OrderCancelled, OrderCompleted, OrderRejected},
 };
-use rdkafka::{
-    Message,
-    consumer::BaseConsumer,
-    message::{BorrowedMessage, Headers},
-};
+use rdkafka::{Message, consumer::BaseConsumer, message::BorrowedMessage};
 
 use super::tally::{End, Tally};
 use crate::listener::{Since, assigned};
