@@ -19,7 +19,7 @@ async fn a_batch_that_takes_too_long_is_divided_and_an_event_that_takes_too_long
     db.run(
         "create function slowly() returns trigger language plpgsql as $$
          begin
-             perform pg_sleep(case new.count when 777 then 600 else 0.06 end);
+             perform pg_sleep(case new.count when 777 then 600 else 0.15 end);
              return new;
          end $$",
     )
@@ -27,17 +27,17 @@ async fn a_batch_that_takes_too_long_is_divided_and_an_event_that_takes_too_long
     db.run("create trigger slowly before insert on counts for each row execute function slowly()").await;
     topics().await;
     let orders: Vec<Order> =
-        (0..60).map(|place| Order { total: if place == 20 { 777 } else { 1 }, ..order([digital(1, 1)]) }).collect();
+        (0..24).map(|place| Order { total: if place == 8 { 777 } else { 1 }, ..order([digital(1, 1)]) }).collect();
     for order in &orders {
         // One partition: all come at once.
         publish(&OrderCreated { order: order.clone() }, "batch").await;
     }
     let program = Child::start(&db.url(), &[]);
-    eventually("all but one", async || (rows(&db, "counts").await == 59).then_some(())).await;
-    assert_eq!(count(&db, orders[20].order_id).await, None);
+    eventually("all but one", async || (rows(&db, "counts").await == 23).then_some(())).await;
+    assert_eq!(count(&db, orders[8].order_id).await, None);
     let parked: Vec<(uuid::Uuid, String)> =
         sqlx::query_as("select order_id, status from parked_events").fetch_all(db.pool()).await.expect("read");
-    assert_eq!(parked, [(orders[20].order_id.0, "parked".to_owned())]);
+    assert_eq!(parked, [(orders[8].order_id.0, "parked".to_owned())]);
     program.until_ready().await;
 }
 

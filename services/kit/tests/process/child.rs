@@ -3,6 +3,7 @@
 use std::{
     io::Read,
     process::{Child as Process, Command as Start, ExitStatus, Stdio},
+    sync::mpsc::Receiver,
     time::Duration,
 };
 
@@ -89,7 +90,7 @@ pub(crate) struct Child {
     process: Process,
     port: u16,
     /// Reads what it writes on standard error, to its end.
-    heard: Option<std::thread::JoinHandle<String>>,
+    heard: Option<Receiver<String>>,
 }
 
 impl Child {
@@ -111,10 +112,11 @@ impl Child {
             .stderr(Stdio::piped());
         let mut process = start.spawn().expect("started");
         let mut errors = process.stderr.take().expect("it is heard");
-        let heard = std::thread::spawn(move || {
+        let (hear, heard) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
             let mut words = String::new();
             let _ = errors.read_to_string(&mut words);
-            words
+            let _ = hear.send(words);
         });
         Child { process, port, heard: Some(heard) }
     }
@@ -155,8 +157,8 @@ impl Child {
     /// Waits until it has ended; its last words with it.
     pub(crate) async fn ended(&mut self) -> (ExitStatus, String) {
         let heard = self.heard.take().expect("it ends once");
-        let heard = tokio::task::spawn_blocking(move || heard.join().expect("no panic"));
-        let words = tokio::time::timeout(Duration::from_secs(60), heard).await.expect("it ends").expect("no panic");
+        let heard = tokio::task::spawn_blocking(move || heard.recv_timeout(Duration::from_secs(60)));
+        let words = heard.await.expect("no panic").expect("it ends");
         (self.process.wait().expect("it has ended"), words)
     }
 }
@@ -166,11 +168,8 @@ impl Drop for Child {
         if let Ok(None) = self.process.try_wait() {
             self.signal(Signal::SIGTERM);
             // At once out of its group, and not left over either.
-            for _ in 0..150 {
-                if !matches!(self.process.try_wait(), Ok(None)) {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(100));
+            if let Some(heard) = self.heard.take() {
+                let _ = heard.recv_timeout(Duration::from_secs(15));
             }
             let _ = self.process.kill();
             let _ = self.process.wait();

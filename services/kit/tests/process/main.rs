@@ -63,6 +63,6 @@ async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let bound = Duration::from_secs(90);
+    let bound = Duration::from_secs(180);
     tokio::time::timeout(bound, answer).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
 }
