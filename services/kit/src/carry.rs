@@ -1,22 +1,18 @@
 //! Carrying a batch through, whatever happens: retry or park, decided in one place.
 
-use std::{
-    collections::VecDeque,
-    future::Future,
-    ops::Range,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, future::Future, ops::Range, time::Duration};
 
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{
     backoff::Backoff,
     crash,
-    incoming::{Incoming, Outcome},
+    incoming::{Incoming, Origin, Outcome},
     service::Service,
     shutdown::Shutdown,
     store::{Remedy, StoreError},
-    throttle::{Suspicion, Throttle, Verdict},
+    throttle::{Throttle, Verdict},
     unit_of_work::UnitOfWork,
 };
 
@@ -50,7 +46,6 @@ pub(crate) async fn carry<S: Service>(
     let mut todo: VecDeque<Range<usize>> = VecDeque::new();
     todo.push_back(0..batch.len());
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
-    let mut suspicion = Suspicion::default();
     while let Some(mut part) = todo.pop_front() {
         if part.len() > throttle.size() {
             let middle = part.start + throttle.size();
@@ -60,10 +55,9 @@ pub(crate) async fn carry<S: Service>(
         let error = match once(work, &batch[part.clone()], part.start, exceptions).await {
             Ok(false) => return false,
             Ok(true) => {
-                throttle.passed(part.len());
+                throttle.passed(part.len(), identity(&batch[part.start]));
                 throttle.progress.round();
                 backoff.reset();
-                suspicion = Suspicion::default();
                 continue;
             }
             Err(error) => error,
@@ -95,14 +89,12 @@ pub(crate) async fn carry<S: Service>(
             Remedy::Later => {}
             Remedy::Suspect => {
                 let bound = work.sessions().bound();
-                match suspicion.judge(part.len(), error.is_lock(), bound, Instant::now()) {
-                    Verdict::Again => {}
-                    Verdict::Halve => throttle.too_large(part.len()),
+                match throttle.failed(part.len(), identity(&batch[part.start]), error.is_lock(), bound) {
+                    Verdict::Again | Verdict::Halve => {}
                     Verdict::Condemn if work.sessions().probe().await.is_ok() => {
                         if !exceptions.impossible(part.start, &error).await {
                             return false;
                         }
-                        suspicion = Suspicion::default();
                         continue;
                     }
                     Verdict::Condemn => {}
@@ -117,6 +109,15 @@ pub(crate) async fn carry<S: Service>(
         todo.push_front(part);
     }
     true
+}
+
+/// What a command is known by when it comes again.
+fn identity<C>(incoming: &Incoming<C>) -> Uuid {
+    match incoming.origin {
+        Origin::Event(id) | Origin::Parked(id) => id.0,
+        Origin::Attempt { id, .. } => id,
+        Origin::Direct => Uuid::nil(),
+    }
 }
 
 async fn once<S: Service>(

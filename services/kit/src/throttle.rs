@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use uuid::Uuid;
+
 use crate::health::Progress;
 
 /// Transactions in a row that have to go through before the next may be twice as large.
@@ -22,11 +24,12 @@ const PATIENCE_FOR_LOCKS: u32 = 24;
 pub(crate) struct Throttle {
     pub(crate) progress: Progress,
     portion: Mutex<Portion>,
+    suspicion: Mutex<Suspicion>,
 }
 
 impl Throttle {
     pub(crate) fn new(progress: Progress) -> Self {
-        Throttle { progress, portion: Mutex::default() }
+        Throttle { progress, portion: Mutex::default(), suspicion: Mutex::default() }
     }
 
     /// Most events that may share a transaction now.
@@ -34,14 +37,23 @@ impl Throttle {
         self.lock().size
     }
 
-    /// A transaction of that many events went through.
-    pub(crate) fn passed(&self, events: usize) {
+    /// A transaction of that many events went through, of which this is the first.
+    pub(crate) fn passed(&self, events: usize, first: Uuid) {
         self.lock().passed(events);
+        self.suspicion().passed(first);
     }
 
-    /// A transaction of that many events was too large, it seems.
-    pub(crate) fn too_large(&self, events: usize) {
-        self.lock().too_large(events);
+    /// A transaction of that many events failed, and it may be their fault; `bound` is the database's.
+    pub(crate) fn failed(&self, events: usize, first: Uuid, is_lock: bool, bound: Duration) -> Verdict {
+        let verdict = self.suspicion().judge(events, first, is_lock, bound, Instant::now());
+        if verdict == Verdict::Halve {
+            self.lock().too_large(events);
+        }
+        verdict
+    }
+
+    fn suspicion(&self) -> std::sync::MutexGuard<'_, Suspicion> {
+        self.suspicion.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Portion> {
@@ -78,14 +90,15 @@ impl Portion {
     }
 }
 
-/// Failures in a row that may be the fault of the events at the head of a batch.
-#[derive(Debug, Default)]
-pub(crate) struct Suspicion {
-    failures: u32,
-    alone: Option<(Instant, u32)>,
+/// An event that failed alone: since when, and how often.
+#[derive(Debug, Clone, Copy)]
+struct Suspect {
+    event: Uuid,
+    since: Instant,
+    tries: u32,
 }
 
-/// What follows from one more such failure.
+/// What follows from a failure that may be the fault of the events at the head of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The same part again.
@@ -96,21 +109,40 @@ pub(crate) enum Verdict {
     Condemn,
 }
 
+/// Suspicions outlive the batch as well: one that is given up and read again begins with what went through before.
+#[derive(Debug, Default)]
+struct Suspicion {
+    /// Failures of parts, until some parts in a row have gone through.
+    failures: u32,
+    passed: u32,
+    alone: Option<Suspect>,
+}
+
 impl Suspicion {
-    /// Judges a failure of a part of that many events. `bound` is the database's.
-    pub(crate) fn judge(&mut self, events: usize, is_lock: bool, bound: Duration, now: Instant) -> Verdict {
+    /// `bound` is the database's.
+    fn judge(&mut self, events: usize, first: Uuid, is_lock: bool, bound: Duration, now: Instant) -> Verdict {
+        self.passed = 0;
         if events > 1 {
             self.failures += 1;
             return if self.failures < TRIES { Verdict::Again } else { Verdict::Halve };
         }
-        let (since, tries) = self.alone.get_or_insert((now, 0));
-        *tries += 1;
+        let known = self.alone.filter(|suspect| suspect.event == first);
+        let Suspect { since, tries, .. } = known.unwrap_or(Suspect { event: first, since: now, tries: 0 });
+        self.alone = Some(Suspect { event: first, since, tries: tries + 1 });
         let patience = bound * if is_lock { PATIENCE_FOR_LOCKS } else { PATIENCE };
-        if *tries >= TRIES && now.saturating_duration_since(*since) >= patience {
+        if tries + 1 >= TRIES && now.saturating_duration_since(since) >= patience {
             Verdict::Condemn
         } else {
             Verdict::Again
         }
+    }
+
+    fn passed(&mut self, first: Uuid) {
+        self.passed += 1;
+        if self.passed >= GROW_AFTER {
+            self.failures = 0;
+        }
+        self.alone = self.alone.filter(|suspect| suspect.event != first);
     }
 }
 
@@ -142,14 +174,22 @@ mod tests {
     #[test]
     fn a_batch_is_tried_as_it_is_and_then_halved_and_its_last_event_is_condemned_after_a_while_only() {
         let (mut suspicion, start) = (Suspicion::default(), Instant::now());
-        let verdicts: Vec<_> = [8, 8, 8, 4, 2].map(|events| suspicion.judge(events, false, BOUND, start)).to_vec();
+        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let verdicts = [8, 8, 8, 4, 2].map(|events| {
+            // What went through before it, each time that the batch is read again.
+            suspicion.passed(other);
+            suspicion.judge(events, one, false, BOUND, start)
+        });
         use Verdict::{Again, Condemn, Halve};
         assert_eq!(verdicts, [Again, Again, Halve, Halve, Halve]);
         for after in [0, 10, 20] {
-            assert_eq!(suspicion.judge(1, false, BOUND, start + Duration::from_secs(after)), Again);
+            suspicion.passed(other);
+            assert_eq!(suspicion.judge(1, one, false, BOUND, start + Duration::from_secs(after)), Again);
         }
-        assert_eq!(suspicion.judge(1, true, BOUND, start + Duration::from_secs(31)), Again, "locks are let go");
-        assert_eq!(suspicion.judge(1, false, BOUND, start + Duration::from_secs(31)), Condemn);
-        assert_eq!(suspicion.judge(1, true, BOUND, start + Duration::from_secs(121)), Condemn);
+        let late = start + Duration::from_secs(31);
+        assert_eq!(suspicion.judge(1, one, true, BOUND, late), Again, "locks are let go");
+        assert_eq!(suspicion.judge(1, one, false, BOUND, late), Condemn);
+        assert_eq!(suspicion.judge(1, one, true, BOUND, start + Duration::from_secs(121)), Condemn);
+        assert_eq!(suspicion.judge(1, other, false, BOUND, start + Duration::from_secs(122)), Again, "another event");
     }
 }
