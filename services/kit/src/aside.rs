@@ -9,6 +9,7 @@ use crate::{
     backoff::Backoff,
     carry::Exceptions,
     dead_letter::{Class, DeadLetters, Letter},
+    health::Progress,
     incoming::{Incoming, Origin, Outcome},
     parked,
     positions::Server,
@@ -20,6 +21,9 @@ use crate::{
     store::StoreError,
 };
 
+/// Letters that share a transaction; fewer where the database does not take so many in time.
+const LETTERS: usize = 100;
+
 /// Where exceptions are written: in transactions of their own, until the database takes them.
 pub(crate) struct Shelf<'a> {
     pub(crate) service: &'static str,
@@ -27,6 +31,8 @@ pub(crate) struct Shelf<'a> {
     pub(crate) dead_letters: &'a DeadLetters,
     /// Nothing is written once the database may be another than the one that the batch was read for. None: never mind.
     pub(crate) server: Option<&'a Server>,
+    /// The progress of the loop that waits for it.
+    pub(crate) progress: &'a Progress,
     pub(crate) shutdown: &'a Shutdown,
 }
 
@@ -45,9 +51,28 @@ impl Shelf<'_> {
 
     /// Writes dead letters. False if that could not be done before a shutdown or on this server.
     pub(crate) async fn write(&self, letters: &[Letter]) -> bool {
-        let written = self.until_written(Write::Letters(letters)).await;
-        self.dead_letters.wake();
-        written
+        let mut rest = letters;
+        let mut portion = LETTERS;
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(portion.min(rest.len()));
+            match self.sessions.bounded(self.once(Write::Letters(now))).await {
+                Ok(true) => {
+                    self.progress.round();
+                    backoff.reset();
+                    rest = later;
+                }
+                Ok(false) => return false,
+                Err(error) => {
+                    portion = (now.len() / 2).max(1);
+                    if !self.wait(&error, &mut backoff).await {
+                        return false;
+                    }
+                }
+            }
+            self.dead_letters.wake();
+        }
+        true
     }
 
     /// Parks an event that this version cannot read. False as above.
@@ -60,10 +85,12 @@ impl Shelf<'_> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         loop {
             match self.sessions.bounded(self.once(write)).await {
-                Ok(written) => return written,
+                Ok(written) => {
+                    self.progress.round();
+                    return written;
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "the database does not take what has to be put aside; trying again");
-                    if !self.shutdown.sleep(backoff.delay()).await {
+                    if !self.wait(&error, &mut backoff).await {
                         return false;
                     }
                 }
@@ -71,13 +98,18 @@ impl Shelf<'_> {
         }
     }
 
+    /// False if a shutdown comes first.
+    async fn wait(&self, error: &StoreError, backoff: &mut Backoff) -> bool {
+        self.progress.waiting(format!("the database does not take what has to be put aside: {error}"));
+        tracing::warn!(%error, "the database does not take what has to be put aside; trying again");
+        self.shutdown.sleep(backoff.delay()).await
+    }
+
     async fn once(&self, write: Write<'_>) -> Result<bool, StoreError> {
         let mut transaction = self.sessions.begin().await?;
         let parked = match write {
             Write::Letters(letters) => {
-                for letter in letters {
-                    self.dead_letters.write(&mut transaction, letter).await?;
-                }
+                self.dead_letters.write(&mut transaction, letters).await?;
                 None
             }
             Write::Parked { id, order_id, what, record, why } => {
@@ -117,6 +149,7 @@ impl<S: Service> Exceptions for Aside<'_, S> {
         start: usize,
         outcomes: &[Outcome],
     ) -> Result<bool, StoreError> {
+        let mut letters = Vec::new();
         for (place, outcome) in (start..).zip(outcomes) {
             let (incoming, record) = (&self.batch[place], &self.records[place]);
             match (outcome, incoming.origin) {
@@ -125,26 +158,62 @@ impl<S: Service> Exceptions for Aside<'_, S> {
                 }
                 (Outcome::Decided(says), _) => {
                     if let Some(why) = &says.refused {
-                        let letter = Letter::new(record.clone(), None, Class::Refused, why);
-                        self.shelf.dead_letters.write(db, &letter).await?;
+                        letters.push(Letter::new(record.clone(), None, Class::Refused, why));
                     }
                 }
                 (Outcome::Duplicate | Outcome::Held, _) => {}
             }
         }
+        self.shelf.dead_letters.write(db, &letters).await?;
         Ok(!self.shelf.server_changed())
     }
 
-    async fn impossible(&self, place: usize, error: &StoreError) -> bool {
+    async fn impossible(&self, place: usize, why: &str) -> bool {
         let (incoming, record) = (&self.batch[place], &self.records[place]);
-        let (order_id, why) = (S::order_of(&incoming.command), error.to_string());
+        let order_id = S::order_of(&incoming.command);
         let what = incoming.what.as_str();
         match incoming.origin {
-            Origin::Event(id) => {
-                self.shelf.until_written(Write::Parked { id, order_id, what, record, why: &why }).await
-            }
-            Origin::Parked(id) => self.shelf.until_written(Write::ParkedAgain { id, order_id, what, why: &why }).await,
+            Origin::Event(id) => self.shelf.until_written(Write::Parked { id, order_id, what, record, why }).await,
+            Origin::Parked(id) => self.shelf.until_written(Write::ParkedAgain { id, order_id, what, why }).await,
             Origin::Attempt { .. } | Origin::Direct => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::postgres::PgConnectOptions;
+
+    use super::*;
+    use crate::health::Health;
+
+    #[tokio::test]
+    async fn who_puts_aside_while_the_database_is_away_says_that_it_waits() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+        let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(closed.port()).username("nobody");
+        let sessions = Sessions::new(options, 1, Duration::from_millis(500));
+        let (health, (stop, shutdown)) = (Health::default(), Shutdown::by_hand());
+        let progress = health.watch("consumer", Duration::from_secs(1));
+        progress.round();
+        let dead_letters = DeadLetters::default();
+        let (server, service) = (None, "test");
+        let shelf = Shelf {
+            service,
+            sessions: &sessions,
+            dead_letters: &dead_letters,
+            server,
+            progress: &progress,
+            shutdown: &shutdown,
+        };
+        let letters = [Letter::new(Record::default(), None, Class::Unreadable, "no JSON")];
+        let waits = async {
+            while !health.report(std::time::Instant::now()).not_ready.iter().any(|why| why.contains("put aside")) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            stop.now();
+        };
+        let both = async { tokio::join!(shelf.write(&letters), waits).0 };
+        let written = tokio::time::timeout(Duration::from_secs(30), both).await.expect("within 30 s");
+        assert!(!written, "there is no database");
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     backoff::Backoff,
     crash,
-    incoming::{Incoming, Origin, Outcome},
+    incoming::{Incoming, Outcome},
     service::Service,
     shutdown::Shutdown,
     store::{Remedy, StoreError},
@@ -28,14 +28,15 @@ pub(crate) trait Exceptions: Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Puts aside the one at this place, which can never be processed, before any after it is carried through. False if
-    /// that could not be done before a shutdown.
-    fn impossible(&self, place: usize, error: &StoreError) -> impl Future<Output = bool> + Send;
+    /// that could not be done before a shutdown, or on this connection: then the batch comes again.
+    fn impossible(&self, place: usize, why: &str) -> impl Future<Output = bool> + Send;
 }
 
 /// Carries a batch through. If it fails for one command's sake, it is halved until that command stands alone and
 /// can be put aside; the rest goes through. Where the failure may be the batch's size or the database's state, it is tried
 /// again first, then halved, and a command that still fails alone is put aside only while the database takes other writes.
-/// If the database is away, it waits. False if a shutdown comes first: then whatever is not through will come again.
+/// If the database is away, it waits. What is suspected is remembered by `throttle`: an event that costs the connection ends the
+/// batch, and is condemned for good only when it comes again. False if a shutdown comes first: then whatever is not through will come again.
 pub(crate) async fn carry<S: Service>(
     work: &UnitOfWork<S>,
     batch: &[Incoming<S::Command>],
@@ -52,10 +53,29 @@ pub(crate) async fn carry<S: Service>(
             todo.push_front(middle..part.end);
             part.end = middle;
         }
+        if let Some((id, why)) = throttle.condemned()
+            && let Some(place) = part.clone().find(|&place| batch[place].origin.id() == id)
+        {
+            // What comes before it first; then it alone.
+            let end = if place > part.start { place } else { place + 1 };
+            if end < part.end {
+                todo.push_front(end..part.end);
+                part.end = end;
+            }
+            if place == part.start && work.sessions().probe().await.is_ok() {
+                if !exceptions.impossible(place, &why).await {
+                    return false;
+                }
+                throttle.put_aside(id);
+                throttle.progress.round();
+                continue;
+            }
+        }
+        let ids = || batch[part.clone()].iter().map(|incoming| incoming.origin.id());
         let error = match once(work, &batch[part.clone()], part.start, exceptions).await {
-            Ok(false) => return false,
-            Ok(true) => {
-                throttle.passed(part.len(), identity(&batch[part.start]));
+            Ok(None) => return false,
+            Ok(Some(fresh)) => {
+                throttle.passed(ids(), fresh);
                 throttle.progress.round();
                 backoff.reset();
                 continue;
@@ -65,6 +85,20 @@ pub(crate) async fn carry<S: Service>(
         let remedy = match error.remedy() {
             // What happens again and again may have to do with the size.
             Remedy::Again if backoff.tries() >= 5 => Remedy::Suspect,
+            // The server may have died of it.
+            Remedy::Later if error.is_broken_off() => {
+                if work.sessions().probe().await.is_err() {
+                    Remedy::Later
+                } else if throttle.broke_off() {
+                    Remedy::Suspect
+                } else {
+                    Remedy::Later
+                }
+            }
+            Remedy::Later => {
+                throttle.is_away();
+                Remedy::Later
+            }
             remedy => remedy,
         };
         match remedy {
@@ -75,9 +109,10 @@ pub(crate) async fn carry<S: Service>(
                 continue;
             }
             Remedy::Park if part.len() == 1 => {
-                if !exceptions.impossible(part.start, &error).await {
+                if !exceptions.impossible(part.start, &error.to_string()).await {
                     return false;
                 }
+                ids().for_each(|id| throttle.put_aside(id));
                 continue;
             }
             Remedy::Park => {
@@ -88,16 +123,11 @@ pub(crate) async fn carry<S: Service>(
             }
             Remedy::Later => {}
             Remedy::Suspect => {
-                let bound = work.sessions().bound();
-                match throttle.failed(part.len(), identity(&batch[part.start]), error.is_lock(), bound) {
-                    Verdict::Again | Verdict::Halve => {}
-                    Verdict::Condemn if work.sessions().probe().await.is_ok() => {
-                        if !exceptions.impossible(part.start, &error).await {
-                            return false;
-                        }
-                        continue;
-                    }
-                    Verdict::Condemn => {}
+                let ids: Vec<Uuid> = ids().collect();
+                let (bound, why) = (work.sessions().bound(), error.to_string());
+                if throttle.judge(&ids, error.is_lock(), bound, &why) == Verdict::Condemn {
+                    todo.push_front(part);
+                    continue;
                 }
             }
         }
@@ -111,26 +141,19 @@ pub(crate) async fn carry<S: Service>(
     true
 }
 
-/// What a command is known by when it comes again.
-fn identity<C>(incoming: &Incoming<C>) -> Uuid {
-    match incoming.origin {
-        Origin::Event(id) | Origin::Parked(id) => id.0,
-        Origin::Attempt { id, .. } => id,
-        Origin::Direct => Uuid::nil(),
-    }
-}
-
+/// Decides upon a part and commits it: how many of it were no duplicates, or none if it must not be committed.
 async fn once<S: Service>(
     work: &UnitOfWork<S>,
     part: &[Incoming<S::Command>],
     start: usize,
     exceptions: &impl Exceptions,
-) -> Result<bool, StoreError> {
+) -> Result<Option<usize>, StoreError> {
     let mut staged = work.stage(part).await?;
     let (db, outcomes) = staged.parts();
     if !work.sessions().bounded(exceptions.before_commit(db, start, outcomes)).await? {
-        return Ok(false);
+        return Ok(None);
     }
     crash::point("batch.before-commit");
-    staged.commit().await.map(|_| true)
+    let outcomes = staged.commit().await?;
+    Ok(Some(outcomes.iter().filter(|outcome| **outcome != Outcome::Duplicate).count()))
 }

@@ -75,16 +75,22 @@ pub struct Database {
 impl Database {
     /// Sessions that connect when they are first used; a database that is not there yet is waited for by whoever asks.
     pub fn sessions(&self, program: &str) -> anyhow::Result<Sessions> {
-        self.sessions_at_most(self.database_pool, program)
+        let (options, bound) = self.options(program)?;
+        Ok(Sessions::new(options, self.database_pool, bound))
     }
 
-    /// As [`sessions`](Self::sessions), at most so many. They belong to the runtime that this is called in.
-    pub(crate) fn sessions_at_most(&self, most: u32, program: &str) -> anyhow::Result<Sessions> {
+    /// As [`sessions`](Self::sessions), at most so many, and kept for good. They belong to the runtime that this is called in.
+    pub(crate) fn lasting_sessions(&self, most: u32, program: &str) -> anyhow::Result<Sessions> {
+        let (options, bound) = self.options(program)?;
+        Ok(Sessions::lasting(options, most, bound))
+    }
+
+    fn options(&self, program: &str) -> anyhow::Result<(PgConnectOptions, Duration)> {
         let bound = Duration::from_millis(self.database_timeout_ms);
         let options = postgres_url(self.database_url.expose_secret()).map_err(anyhow::Error::msg)?;
         let options = options.application_name(program);
         let options = if self.database_session_timeouts { sessions::with_settings(options, bound) } else { options };
-        Ok(Sessions::new(options, most, bound))
+        Ok((options, bound))
     }
 }
 

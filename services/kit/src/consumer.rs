@@ -169,7 +169,7 @@ impl<S: Service> Consumer<S> {
             runtime::Builder::new_current_thread().enable_all().build().context("making the consumer's runtime")?;
         let sessions = {
             let _inside = runtime.enter();
-            self.database.sessions_at_most(CONNECTIONS, S::NAME)?
+            self.database.lasting_sessions(CONNECTIONS, S::NAME)?
         };
         self.work = self.work.over(sessions.clone());
         while !self.shutdown.is_requested() {
@@ -214,20 +214,24 @@ impl<S: Service> Consumer<S> {
     }
 
     /// Has the partitions that wait for it read from where they have to be. After a new connection to the database, which may
-    /// lead to another server, these are all partitions.
+    /// lead to another server, these are all partitions; also where it is opened only here.
     fn begin(&mut self, runtime: &runtime::Runtime) -> anyhow::Result<()> {
         let standing = self.kafka.context().clone();
         if !self.server.is_the_same() {
             self.unsaved.forget();
             standing.pend(&self.kafka, &self.kafka.assignment()?);
         }
-        let pending = standing.pending();
-        if pending.count() == 0 {
+        if standing.pending().count() == 0 {
             return Ok(());
         }
         let sessions = self.work.sessions();
         let (server, saved) =
             runtime.block_on(sessions.bounded(positions::load(sessions))).context("asking the database")?;
+        if !server.is(&self.server) {
+            self.unsaved.forget();
+            standing.pend(&self.kafka, &self.kafka.assignment()?);
+        }
+        let pending = standing.pending();
         let committed = self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("asking for committed offsets")?;
         let beginnings = positions::beginnings(&committed, &saved);
         self.expected.begin(&self.topics, &beginnings);
@@ -344,11 +348,9 @@ impl<S: Service> Consumer<S> {
             sessions: self.work.sessions(),
             dead_letters: &self.dead_letters,
             server: Some(&self.server),
+            progress: &self.throttle.progress,
             shutdown: &self.shutdown,
         };
-        if !batch.letters.is_empty() && !shelf.write(&batch.letters).await {
-            return false;
-        }
         // What cannot be read is parked after what came before it, and before what comes after it.
         let mut done = 0;
         for (place, unread, record) in &batch.unread {
@@ -357,7 +359,9 @@ impl<S: Service> Consumer<S> {
             }
             done = *place;
         }
+        // Letters last: a batch that has to be read again because a connection was lost would bring them again.
         self.carry(&shelf, batch, done..batch.incoming.len()).await
+            && (batch.letters.is_empty() || shelf.write(&batch.letters).await)
     }
 
     async fn carry(&self, shelf: &Shelf<'_>, batch: &Batch<S::Command>, part: Range<usize>) -> bool {

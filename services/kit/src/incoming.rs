@@ -39,6 +39,14 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// The id of the event or the attempt; the same for all that have none.
+    pub(crate) fn id(self) -> Uuid {
+        match self {
+            Origin::Event(EventId(id)) | Origin::Parked(EventId(id)) | Origin::Attempt { id, .. } => id,
+            Origin::Direct => Uuid::nil(),
+        }
+    }
+
     fn cause(self) -> Option<EventId> {
         match self {
             Origin::Event(id) | Origin::Parked(id) => Some(id),

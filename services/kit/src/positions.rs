@@ -37,6 +37,11 @@ impl Server {
         Server { sessions: None, opened: 0 }
     }
 
+    /// Whether both were known by the same connections.
+    pub(crate) fn is(&self, other: &Server) -> bool {
+        self.sessions.is_some() == other.sessions.is_some() && self.opened == other.opened
+    }
+
     /// False once any connection was opened since, for that may lead to another server. To be asked while a connection is
     /// held.
     pub(crate) fn is_the_same(&self) -> bool {

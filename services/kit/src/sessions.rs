@@ -95,12 +95,22 @@ pub fn with_settings(options: PgConnectOptions, bound: Duration) -> PgConnectOpt
 impl Sessions {
     /// Sessions with these options, at most `most` at a time; nothing is connected yet.
     pub fn new(options: PgConnectOptions, most: u32, bound: Duration) -> Self {
+        Self::of(PgPoolOptions::new(), options, most, bound)
+    }
+
+    /// The same for somebody who has to look after everything again whenever a connection is opened: they are kept, however
+    /// old or idle they get.
+    pub(crate) fn lasting(options: PgConnectOptions, most: u32, bound: Duration) -> Self {
+        Self::of(PgPoolOptions::new().max_lifetime(None).idle_timeout(None), options, most, bound)
+    }
+
+    fn of(pool: PgPoolOptions, options: PgConnectOptions, most: u32, bound: Duration) -> Self {
         let (distrust, opened) = (Distrust::default(), Arc::<AtomicU64>::default());
         let count = opened.clone();
         let (before, after) = (distrust.clone(), distrust.clone());
         // A setting that servers before 17 do not know cannot be among the options.
         let whole = options.get_options().is_some_and(|own| own.contains("statement_timeout")).then_some(bound * 2);
-        let pool = PgPoolOptions::new()
+        let pool = pool
             .max_connections(most)
             // Before the bound: a server that takes no connection is away, and no reason to suspect a batch.
             .acquire_timeout(bound * 8 / 10)

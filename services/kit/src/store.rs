@@ -48,6 +48,21 @@ impl StoreError {
         }
     }
 
+    /// Whether the server has ended the connection while it was in use, as when its process has died.
+    pub fn is_broken_off(&self) -> bool {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        match self {
+            StoreError::Sql(sqlx::Error::Io(error)) => {
+                matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+            }
+            // Another session's process has died: the server ends all of them.
+            StoreError::Sql(error) => {
+                error.as_database_error().and_then(|error| error.code()).as_deref() == Some("57P02")
+            }
+            _ => false,
+        }
+    }
+
     /// Whether somebody else holds a lock that was waited for.
     pub fn is_lock(&self) -> bool {
         matches!(self, StoreError::Sql(error) if error.as_database_error().and_then(|error| error.code()).as_deref() == Some("55P03"))

@@ -134,7 +134,7 @@ pub(super) async fn abandoned(db: &mut PgConnection, us: i64, horizon: Duration)
          from attempts
          where status = 'open' and next_at > now()
            and (next_at > now() + make_interval(secs => $2)
-                or claimed_by <> $1 and not exists (
+                or claimed_by is not null and claimed_by <> $1 and not exists (
                     select from pg_locks l
                     where l.locktype = 'advisory' and l.granted and l.objsubid = 1
                       and l.database = (select oid from pg_database where datname = current_database())

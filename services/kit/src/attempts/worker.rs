@@ -211,11 +211,11 @@ impl<S: Service> Exceptions for Aside<'_, S> {
         Ok(true)
     }
 
-    async fn impossible(&self, place: usize, error: &StoreError) -> bool {
+    async fn impossible(&self, place: usize, why: &str) -> bool {
         let Incoming { origin, what, .. } = &self.ended[place];
         if let Origin::Attempt { id, .. } = origin {
-            tracing::error!(%error, kind = what, "the answer cannot be processed: parked");
-            if let Err(error) = park(self.work, *id, self.claims[place], &error.to_string()).await {
+            tracing::error!(error = why, kind = what, "the answer cannot be processed: parked");
+            if let Err(error) = park(self.work, *id, self.claims[place], why).await {
                 tracing::error!(%error, "the attempt cannot be parked; it will be made again");
             }
         }

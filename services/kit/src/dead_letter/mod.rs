@@ -33,9 +33,12 @@ pub(crate) struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// Writes a letter within the caller's transaction. After the commit, [`wake`](Self::wake) has it published at once.
-    pub(crate) async fn write(&self, db: &mut PgConnection, letter: &Letter) -> Result<(), StoreError> {
-        store::write(db, letter, !self.full.load(Ordering::Relaxed)).await?;
+    /// Writes letters within the caller's transaction. After the commit, [`wake`](Self::wake) has it published at once.
+    pub(crate) async fn write(&self, db: &mut PgConnection, letters: &[Letter]) -> Result<(), StoreError> {
+        if letters.is_empty() {
+            return Ok(());
+        }
+        store::write(db, letters, !self.full.load(Ordering::Relaxed)).await?;
         self.written.store(true, Ordering::Relaxed);
         Ok(())
     }

@@ -7,33 +7,60 @@ use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
 use super::letter::{Digest, Letter};
 use crate::{record::Record, store::StoreError};
 
-/// Writes a letter; without its value, but with size and hash of it, where `whole` is false.
-pub(super) async fn write(db: &mut PgConnection, letter: &Letter, whole: bool) -> Result<(), StoreError> {
-    let Letter { record, lost, class, why } = letter;
-    let value = record.value.as_deref();
-    let digest = if whole { lost.clone() } else { lost.clone().or_else(|| value.map(Digest::of)) };
-    let (names, values): (Vec<&str>, Vec<&[u8]>) =
-        record.headers.iter().filter(|(name, _)| !name.contains('\0')).map(|(n, v)| (n.as_str(), v.as_slice())).unzip();
+/// Writes letters, all in one statement; without their values, but with size and hash of them, where `whole` is false.
+pub(super) async fn write(db: &mut PgConnection, letters: &[Letter], whole: bool) -> Result<(), StoreError> {
+    let records = || letters.iter().map(|letter| &letter.record);
+    let digests: Vec<Option<Digest>> = letters
+        .iter()
+        .map(|Letter { record, lost, .. }| {
+            let dropped = record.value.as_deref().filter(|_| !whole);
+            lost.clone().or_else(|| dropped.map(Digest::of))
+        })
+        .collect();
+    // Headers of all letters one after the other, and for each letter the places of its first and last, from 1.
+    let (mut names, mut values) = (Vec::<&str>::new(), Vec::<&[u8]>::new());
+    let (mut first, mut last) = (Vec::<i32>::new(), Vec::<i32>::new());
+    for record in records() {
+        first.push(place(names.len() + 1));
+        for (name, value) in record.headers.iter().filter(|(name, _)| !name.contains('\0')) {
+            names.push(name);
+            values.push(value);
+        }
+        last.push(place(names.len()));
+    }
     sqlx::query(
         "insert into dead_letters (topic, partition, record_offset, record_timestamp, key, value, value_bytes, value_sha256,
                                    header_names, header_values, class, why)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         select topic, partition, record_offset, record_timestamp, key, value, value_bytes, value_sha256,
+                ($13::text[])[first : last], ($14::bytea[])[first : last], class, why
+         from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bytea[],
+                     $9::text[], $10::text[], $11::int[], $12::int[]) with ordinality
+              l (topic, partition, record_offset, record_timestamp, key, value, value_bytes, value_sha256, class, why,
+                 first, last, place)
+         order by place",
     )
-    .bind(&record.topic)
-    .bind(record.partition)
-    .bind(record.offset)
-    .bind(i64::try_from(record.timestamp_ms).unwrap_or(0))
-    .bind(&record.key)
-    .bind(value.filter(|_| whole))
-    .bind(digest.as_ref().map(|digest| digest.bytes))
-    .bind(digest.as_ref().map(|digest| digest.sha256.as_slice()))
+    .bind(records().map(|record| record.topic.as_str()).collect::<Vec<_>>())
+    .bind(records().map(|record| record.partition).collect::<Vec<_>>())
+    .bind(records().map(|record| record.offset).collect::<Vec<_>>())
+    .bind(records().map(|record| i64::try_from(record.timestamp_ms).unwrap_or(0)).collect::<Vec<_>>())
+    .bind(records().map(|record| record.key.as_deref()).collect::<Vec<_>>())
+    .bind(records().map(|record| record.value.as_deref().filter(|_| whole)).collect::<Vec<_>>())
+    .bind(digests.iter().map(|digest| digest.as_ref().map(|digest| digest.bytes)).collect::<Vec<_>>())
+    .bind(digests.iter().map(|digest| digest.as_ref().map(|digest| digest.sha256.as_slice())).collect::<Vec<_>>())
+    .bind(letters.iter().map(|letter| letter.class.as_str()).collect::<Vec<_>>())
+    // Postgres keeps no NUL in text.
+    .bind(letters.iter().map(|letter| letter.why.replace('\0', "\u{fffd}")).collect::<Vec<_>>())
+    .bind(first)
+    .bind(last)
     .bind(names)
     .bind(values)
-    .bind(class)
-    .bind(why)
     .execute(db)
     .await?;
     Ok(())
+}
+
+fn place(number: usize) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 /// A letter that is to be published.

@@ -81,7 +81,8 @@ async fn step<S: Service>(
             }
         }
     }
-    let shelf = Shelf { service: S::NAME, sessions, dead_letters, server: None, shutdown };
+    let shelf =
+        Shelf { service: S::NAME, sessions, dead_letters, server: None, progress: &throttle.progress, shutdown };
     let aside = Aside::<S> { shelf: &shelf, batch: &batch, records: &records };
     let carried = batch.is_empty() || carry(work, &batch, &aside, throttle, shutdown).await;
     dead_letters.wake();

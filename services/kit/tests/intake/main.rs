@@ -5,6 +5,7 @@ mod away;
 mod behind;
 mod newer;
 mod oversize;
+mod poison;
 mod toy;
 
 use std::time::Duration;
@@ -74,7 +75,11 @@ impl Ground {
 
     /// Starts the program in one of its versions.
     fn start<const VERSION: u8>(&self) -> Running {
-        let program = Program::new(Notebook::<VERSION>, config(&self.db), &MIGRATIONS).expect("a program");
+        self.start_with::<VERSION>(config(&self.db))
+    }
+
+    fn start_with<const VERSION: u8>(&self, config: Config) -> Running {
+        let program = Program::new(Notebook::<VERSION>, config, &MIGRATIONS).expect("a program");
         Running(tokio::spawn(program.run()))
     }
 
