@@ -9,6 +9,7 @@ grant usage on schema public to debezium;
 -- By the root too, for the first look at what is there already.
 grant select on outbox to debezium;
 
--- Nothing waits for the relay any more: partitions past keeping may go, and the audit does not miss a publication.
--- To give the outbox back, set it to the greatest seq that Debezium has published.
-update relay_cursor set last_seq = 9223372036854775807, holder = 'debezium', updated_at = now();
+-- Nothing waits for the relay any more: partitions past keeping may go, and the audit does not miss a publication. A relay
+-- leaves an outbox alone whose cursor is there, and the new epoch stops one that leads. `hand-back.sql` gives it back.
+update relay_cursor set last_seq = 9223372036854775807, epoch = epoch + 1, holder = 'debezium', lease_until = null,
+    updated_at = now();

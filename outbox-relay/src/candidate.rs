@@ -8,6 +8,8 @@ use crate::{Lost, Relay, Tenure, leadership, lost::answered, outbox, sequence};
 pub struct Candidate {
     relay: Relay,
     session: PgConnection,
+    /// The publisher that the database belongs to, once it has been asked.
+    publisher: Option<String>,
 }
 
 /// What became of a try to lead.
@@ -19,7 +21,7 @@ pub enum Candidacy {
 
 impl Candidate {
     pub(crate) fn new(relay: Relay, session: PgConnection) -> Self {
-        Candidate { relay, session }
+        Candidate { publisher: relay.publisher().map(str::to_owned), relay, session }
     }
 
     /// Leads if the leader's session is gone, or its lease is over, or there has been none. Does not wait.
@@ -30,16 +32,22 @@ impl Candidate {
         let timing = self.relay.timing();
         let bound = timing.answered_within();
         let session = &mut self.session;
+        if self.publisher.is_none() {
+            self.publisher = answered(bound, outbox::declared_publisher(session)).await?;
+        }
+        // Also while another relay leads: whoever leads another database with the same publisher has to know.
+        if let Some(publisher) = &self.publisher {
+            self.relay.claim(publisher)?;
+        }
         let Some(vacancy) = answered(bound, leadership::vacancy(session, self.relay.abandoned())).await? else {
             return Ok(Candidacy::StandsBy(self));
         };
-        let publisher = match self.relay.publisher() {
-            Some(publisher) => publisher.to_owned(),
-            None => answered(bound, outbox::declared_publisher(session)).await?.ok_or(Lost::NoPublisher)?,
-        };
-        self.relay.claim(&publisher)?;
+        if vacancy.is_handed_over() {
+            return Err(Lost::HandedOver);
+        }
+        let publisher = self.publisher.clone().ok_or(Lost::NoPublisher)?;
         answered(bound, sequence::look(session)).await?.check(vacancy.last_seq)?;
-        answered(bound, async { Ok(sequence::check_behind(session, vacancy.last_seq).await) }).await??;
+        sequence::check_used_once(session, (vacancy.last_seq, vacancy.last_seq), bound).await?;
         let mandate =
             answered(bound, leadership::take_over(session, &vacancy, timing.lease, self.relay.holder())).await?;
         Ok(match mandate {

@@ -5,22 +5,20 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Which database each publisher's events come from, for the relays of one process.
+/// Which publisher each database belongs to, for the relays of one process.
 #[derive(Debug, Default)]
 pub(crate) struct Claims(Mutex<BTreeMap<String, String>>);
 
 impl Claims {
-    /// Claims a publisher for a database, instead of what the database had claimed before. An error names the database
-    /// that has it already.
+    /// Claims a publisher for a database, instead of what the database had claimed before. An error names another database
+    /// that claims it as well: which of them is right nobody can know, so whoever comes first has no better claim.
     pub(crate) fn claim(&self, publisher: &str, database: &str) -> Result<(), String> {
         let mut claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match claims.get(publisher) {
-            Some(other) if other != database => return Err(other.clone()),
-            _ => {}
+        claims.insert(database.to_owned(), publisher.to_owned());
+        match claims.iter().find(|(other, claimed)| *claimed == publisher && *other != database) {
+            Some((other, _)) => Err(other.clone()),
+            None => Ok(()),
         }
-        claims.retain(|_, claimed_by| claimed_by != database);
-        claims.insert(publisher.to_owned(), database.to_owned());
-        Ok(())
     }
 }
 
@@ -29,12 +27,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_publisher_has_one_database() {
+    fn a_publisher_that_two_databases_claim_is_neithers() {
         let claims = Claims::default();
         assert_eq!(claims.claim("order", "orders"), Ok(()));
         assert_eq!(claims.claim("order", "orders"), Ok(()));
         assert_eq!(claims.claim("order", "copy"), Err("orders".to_owned()));
-        assert_eq!(claims.claim("account", "orders"), Ok(()), "it has been declared anew");
-        assert_eq!(claims.claim("order", "copy"), Ok(()));
+        assert_eq!(claims.claim("order", "orders"), Err("copy".to_owned()), "it was first, and may be the copy");
+        assert_eq!(claims.claim("account", "copy"), Ok(()), "it has been declared anew");
+        assert_eq!(claims.claim("order", "orders"), Ok(()));
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! One [`Relay`] serves one database. It promises:
 //! - **Nothing is skipped**: every row that was committed to `outbox` reaches Kafka.
-//! - **At least once**: after a crash the last rows, some 20 ms' worth, are published again. The inbox of whoever
+//! - **At least once**: after a crash the last rows, 20 ms' worth or fifty times what writing the cursor takes, are published again. The inbox of whoever
 //!   consumes them drops what it has seen.
-//! - **In order per key**: the first occurrences of a key's events are on its partition in the order of `seq`. That holds
+//! - **In order per key**, as long as the topic keeps its number of partitions: the first occurrences of a key's events are on its partition in the order of `seq`. That holds
 //!   even if a relay that was thought dead comes back, because every relay publishes in the order of `seq`, starts at or
 //!   before the first row that nobody has published, and never leaves one out: two such streams, however they interleave,
 //!   repeat but never overtake.
@@ -48,11 +48,18 @@
 //!
 //! # What it checks before it leads, and while it does
 //! - New rows get numbers ahead of the cursor: `outbox_seq` is not behind it, as it would be after a restore or a
-//!   switch-over that left sequences out, and is not cached; and no rows have appeared behind the cursor
-//!   (`sequence.rs`). Else it stops, is not ready, and says what to do.
+//!   switch-over that left sequences out, and is not cached (`sequence.rs`). Else it stops, is not ready, and says what to do.
+//! - No number was used twice: a sequence that was set back and has caught up by the next look, a fifth of a lease later,
+//!   gives numbers to new rows that old rows have, as long as these are kept. It is looked for from 10,000 numbers before
+//!   the last look up to the cursor, with every renewal of the lease: rows that were passed over are found and named then,
+//!   not before others of their key have been published. A look that the server gives up stops nothing and is warned of.
+//!   What this does not find: numbers that were used again when their first rows are gone or were never written, if the
+//!   sequence has caught up with the cursor before a relay looks.
 //! - Reads are bounded by bytes and time (`portion.rs`): a read that the server gives up is tried again with half the rows.
-//! - Every wait for the database, the broker and the network has a bound. What [`Relay::trouble`] says is what `/readyz`
-//!   says.
+//! - Every wait for the database, the broker and the network has a bound, but for the end of a Kafka client, which has been
+//!   emptied before: nothing may follow it while it can still send. What [`Relay::trouble`] says is what `/readyz` says.
+//! - In one process, a publisher that two databases declare is neither's; between processes only
+//!   [`Settings::publisher`] says which is right.
 //!
 //! # What others get wrong
 //! - `NOTIFY` inside the writing transaction serializes all commits of the database. Here it is sent after the commit, on

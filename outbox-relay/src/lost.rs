@@ -30,8 +30,9 @@ pub enum Lost {
     #[error(
         "the sequence outbox_seq stands at {last_value}, behind the cursor at {cursor}: the database was restored or \
          switched over without its sequences, and what is written now would never be published. Stop the service; \
-         `select setval('outbox_seq', {cursor})`; give rows written since then new numbers, in their order: \
-         `update outbox set seq = nextval('outbox_seq') where seq <= {last_value} and created_at > TIME`; start it again"
+         `select setval('outbox_seq', {cursor})`; give the rows written since then new numbers, in their order: {}; \
+         start it again",
+        renumber(&format!("where seq <= {last_value} and created_at > TIME"), "seq")
     )]
     SequenceBehind { last_value: i64, cursor: i64 },
     #[error(
@@ -39,12 +40,32 @@ pub enum Lost {
          would never be published: `alter sequence outbox_seq cache 1`, then restart the service"
     )]
     SequenceCached { cache: i64 },
+    /// The sequence is ahead of the cursor, but some of its numbers will be used twice.
     #[error(
-        "{rows} rows have appeared behind the cursor, the first with seq {first_seq}, and have not been published. They \
-         need new numbers, in their order: `update outbox set seq = nextval('outbox_seq') where id in (…)`; these are the \
-         rows with seq from {first_seq} to {cursor} and created_at after {after}"
+        "the sequence outbox_seq was set back from {from} to {to}: some numbers are used twice, and of two such rows one may \
+         never be published; looking for them"
     )]
-    RowsBehind { rows: i64, first_seq: i64, cursor: i64, after: String },
+    SequenceSetBack { from: i64, to: i64 },
+    /// Rows that count as published and are not.
+    #[error(
+        "{numbers} numbers up to {cursor} were used twice, first seq {first_seq}: the sequence was set back, and the rows \
+         written since then have not been published. Give these rows new numbers, in their order; those that had been \
+         published are published again, which does no harm: {}",
+        renumber(
+            &format!(
+                "where seq in (select seq from outbox where seq between {first_seq} and {cursor} \
+                 group by seq having count(*) > 1)"
+            ),
+            "seq, created_at"
+        )
+    )]
+    NumbersUsedTwice { numbers: i64, first_seq: i64, cursor: i64 },
+    /// Nothing is wrong.
+    #[error(
+        "the outbox has been handed over, to Debezium or another that reads it: standing by until it is given back \
+         (docker/debezium/hand-back.sql)"
+    )]
+    HandedOver,
 }
 
 impl Lost {
@@ -61,10 +82,19 @@ impl Lost {
             | Lost::SamePublisher { .. }
             | Lost::SequenceBehind { .. }
             | Lost::SequenceCached { .. }
-            | Lost::RowsBehind { .. } => true,
-            Lost::Replaced { .. } | Lost::Database(_) | Lost::NoAnswer(_) | Lost::Client(_) => false,
+            | Lost::SequenceSetBack { .. }
+            | Lost::NumbersUsedTwice { .. } => true,
+            Lost::Replaced { .. } | Lost::Database(_) | Lost::NoAnswer(_) | Lost::Client(_) | Lost::HandedOver => false,
         }
     }
+}
+
+/// How rows get new numbers in the order of the old ones: an update alone would number them as it finds them.
+fn renumber(rows: &str, order: &str) -> String {
+    format!(
+        "`with n as materialized (select id, nextval('outbox_seq') as seq from (select id from outbox {rows} order by {order}) x) \
+         update outbox o set seq = n.seq from n where o.id = n.id`"
+    )
 }
 
 /// Whether the server has given up the statement because it took too long.

@@ -83,8 +83,9 @@ struct Replay {
     /// postgres://user:password@host:port/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Given,
-    /// The publisher that the database belongs to; if unset, what RELAY_PUBLISHERS says of a database of that name; if that
-    /// is unset, the one that the database itself declares.
+    /// The publisher that the database belongs to; if unset, what RELAY_PUBLISHERS says of the name that the database has in
+    /// its URL, so give it where they differ; if that is unset, the one that the database itself declares. The rows have to
+    /// name it: with another's, nothing is published.
     #[arg(long)]
     publisher: Option<String>,
     #[arg(long, env = "RELAY_PUBLISHERS", value_name = "NAME=PUBLISHER,…", value_delimiter = ',', hide = true)]

@@ -2,10 +2,10 @@
 
 /// Bytes of payload that a read should bring: some tens of milliseconds' worth.
 const BYTES: usize = 4 << 20;
-/// A read that has brought so many is cut off.
+/// Of a read that has brought so many nothing more is kept.
 pub(crate) const BYTES_MAX: usize = 4 * BYTES;
-/// Before anything is known about the rows.
-const FIRST: i64 = 250;
+/// Before anything is known about the rows: not much even if each is as large as an event may be.
+const FIRST: i64 = 16;
 /// A read is at most so much larger than the one before: the rows may have grown.
 const GROWTH: i64 = 4;
 /// While partitions are being opened, most of a long read would be read in vain.
@@ -36,9 +36,9 @@ impl Portion {
         }
     }
 
-    /// The read took too long, or nothing of it could be sent.
-    pub(crate) fn halve(&mut self) {
-        self.rows = (self.rows / 2).max(1);
+    /// A read of so many rows took too long.
+    pub(crate) fn halve(&mut self, limit: i64) {
+        self.rows = (limit / 2).max(1);
     }
 
     /// Whether rows had to be left because a partition had yet to accept its first record.
@@ -54,9 +54,12 @@ mod tests {
     #[test]
     fn small_rows_are_soon_read_as_many_as_are_allowed() {
         let mut portion = Portion::new(2000);
-        assert_eq!(portion.rows(), 250);
-        portion.brought(250, 250 * 500);
-        assert_eq!(portion.rows(), 1000);
+        assert_eq!(portion.rows(), 16);
+        portion.brought(16, 16 * 500);
+        assert_eq!(portion.rows(), 64);
+        portion.brought(64, 64 * 500);
+        portion.brought(256, 256 * 500);
+        assert_eq!(portion.rows(), 1024);
         portion.brought(1000, 1000 * 500);
         assert_eq!(portion.rows(), 2000);
         portion.brought(0, 0);
@@ -78,17 +81,31 @@ mod tests {
     fn a_read_that_takes_too_long_is_halved_down_to_one_row() {
         let mut portion = Portion::new(2000);
         for _ in 0..20 {
-            portion.halve();
+            portion.halve(portion.rows());
         }
         assert_eq!(portion.rows(), 1);
     }
 
     #[test]
+    fn half_of_what_was_read_is_read_next() {
+        let mut portion = Portion::new(2000);
+        for _ in 0..4 {
+            portion.brought(1000, 1000 * 500);
+        }
+        assert_eq!(portion.rows(), 2000);
+        portion.halve(32);
+        assert_eq!(portion.rows(), 16);
+    }
+
+    #[test]
     fn reads_are_short_while_partitions_open() {
         let mut portion = Portion::new(2000);
+        for _ in 0..4 {
+            portion.brought(1000, 1000 * 500);
+        }
         portion.opening(true);
         assert_eq!(portion.rows(), 64);
         portion.opening(false);
-        assert_eq!(portion.rows(), 250);
+        assert_eq!(portion.rows(), 2000);
     }
 }

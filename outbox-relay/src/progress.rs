@@ -15,7 +15,7 @@ pub(crate) struct Progress {
     pub(crate) standing: Standing,
     /// When it last got an answer from its database.
     pub(crate) answered_at: Instant,
-    /// Why it leads no longer, or cannot.
+    /// Why it leads no longer, or cannot; also of one that leads again, until it has saved its cursor.
     pub(crate) lost: Option<String>,
     /// The event that is not taken, and why.
     pub(crate) refused: Option<String>,
@@ -42,6 +42,9 @@ impl Progress {
         let longer_than = |since: Instant, bound: Duration| now.saturating_duration_since(since) > bound;
         if self.standing == Standing::Away {
             return Some(self.lost.clone().unwrap_or_else(|| "connecting to the database".to_owned()));
+        }
+        if self.lost.is_some() {
+            return self.lost.clone();
         }
         if longer_than(self.answered_at, patience) {
             return Some(format!("the database has not answered for {} s", (now - self.answered_at).as_secs()));
@@ -72,6 +75,14 @@ mod tests {
         let now = Instant::now();
         let away = Progress { lost: Some("no such database".into()), ..Progress::new(now) };
         assert_eq!(away.trouble(now, PATIENCE).as_deref(), Some("no such database"));
+    }
+
+    #[test]
+    fn one_that_leads_again_has_yet_to_show_that_it_can() {
+        let now = Instant::now();
+        let again = Progress { lost: Some("canceled".into()), ..leading(now) };
+        assert_eq!(again.trouble(now, PATIENCE).as_deref(), Some("canceled"));
+        assert_eq!(Progress { lost: None, ..again }.trouble(now, PATIENCE), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
 const STANDBY_POLL: Duration = Duration::from_millis(200);
 /// What stops a database until a person does something is said this often.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
-/// A relay that is to stop waits no longer for a database that does not answer.
+/// A relay that is to stop waits no longer for the broker and the database together.
 const STOPPED_WITHIN: Duration = Duration::from_secs(5);
 /// No epoch is negative.
 const NONE: i64 = -1;
@@ -60,8 +60,8 @@ impl Relay {
         Self::of(settings, Arc::default())
     }
 
-    /// The relays of one process. Each publisher's events come from one database only: of two that belong to the same
-    /// publisher, the second does not lead.
+    /// The relays of one process. Each publisher's events come from one database only: of two that declare the same
+    /// publisher, neither is led. Other processes know nothing of that: [`Settings::publisher`] is what holds for all.
     pub fn all(settings: impl IntoIterator<Item = Settings>) -> Vec<Self> {
         let claims = Arc::default();
         settings.into_iter().map(|settings| Self::of(settings, Arc::clone(&claims))).collect()
@@ -119,12 +119,15 @@ impl Relay {
             let left = tokio::select! {
                 left = self.lead_or_stand_by(shutdown, &mut backoff) => left,
                 () = stopped_too_long_ago(shutdown) => {
-                    tracing::warn!(database = self.database(), "stopped without an answer from the database");
+                    tracing::warn!(database = self.database(), "stopped without having finished: what is not acknowledged is left to a successor");
                     return;
                 }
             };
-            let lost = left.as_ref().err().map(ToString::to_string);
-            *self.progress() = Progress { lost, ..Progress::new(Instant::now()) };
+            let now = Progress::new(Instant::now());
+            *self.progress() = match &left {
+                Err(Lost::HandedOver) => Progress { standing: Standing::StandingBy, ..now },
+                left => Progress { lost: left.as_ref().err().map(ToString::to_string), ..now },
+            };
             if let Err(lost) = left {
                 self.report(&lost, &mut reported);
                 shutdown.sleep(backoff.delay()).await;
@@ -137,10 +140,14 @@ impl Relay {
         loop {
             match candidate.try_to_lead().await? {
                 Candidacy::Leads(tenure) => {
-                    backoff.reset();
-                    *self.progress() = Progress { standing: Standing::Leading, ..Progress::new(Instant::now()) };
+                    // What it was lost for the last time may come again: it is over when the cursor has been saved.
+                    let lost = self.progress().lost.take();
+                    *self.progress() = Progress { standing: Standing::Leading, lost, ..Progress::new(Instant::now()) };
                     let epoch = tenure.epoch();
                     let served = tenure.serve(shutdown).await;
+                    if self.progress().lost.is_none() {
+                        backoff.reset();
+                    }
                     // Its session is closed on our side, whether or not the server has noticed.
                     self.0.abandoned.store(if served.is_err() { epoch } else { NONE }, Ordering::Relaxed);
                     return served;
@@ -166,6 +173,8 @@ impl Relay {
         }
         if lost.needs_a_person() {
             tracing::error!(database, error = text, "nothing is published from this database until this is mended");
+        } else if matches!(lost, Lost::HandedOver) {
+            tracing::info!(database, "{text}");
         } else if lost.is_not_migrated() {
             tracing::info!(database, "waiting for the service to make its tables");
         } else {

@@ -1,11 +1,17 @@
-//! Whether the numbers that new rows will get are ahead of the cursor.
+//! Whether new rows get numbers ahead of the cursor. No clock is asked.
+
+use std::time::Duration;
 
 use sqlx::{PgConnection, Row};
 
-use crate::Lost;
+use crate::{
+    Lost,
+    lost::{answered, took_too_long},
+};
 
-/// A row may seem to have been written so much later than it was: clocks are set.
-const CLOCK_SLACK_SECONDS: f64 = 10.0;
+/// So far behind the cursor numbers are looked for that were used twice: more than are drawn from one look to the next. A
+/// sequence that was set back by more is still behind the cursor when it is looked at.
+const NUMBERS_BACK: i64 = 10_000;
 
 /// What the database says of its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,27 +48,39 @@ impl Numbers {
         }
         Ok(())
     }
+
+    /// An error if the sequence has been set back since `last_value` was seen.
+    pub(crate) fn check_since(self, last_value: i64) -> Result<(), Lost> {
+        if self.last_value < last_value {
+            return Err(Lost::SequenceSetBack { from: last_value, to: self.last_value });
+        }
+        Ok(())
+    }
 }
 
-/// An error if rows up to `cursor` were written after it had been saved there: they were never published. Looks at what was
-/// written since then and no further.
-pub(crate) async fn check_behind(session: &mut PgConnection, cursor: i64) -> Result<(), Lost> {
-    let row = sqlx::query(
-        "with saved as (select updated_at + make_interval(secs => $2) as at from relay_cursor)
-         select count(*), min(seq), (select at::text from saved)
-         from outbox
-         where seq <= $1 and created_at > (select at from saved)
-           and id >= (select rpad(lpad(to_hex((extract(epoch from at - interval '1 minute') * 1000)::bigint), 12, '0'),
-                                  32, '0')::uuid from saved)",
+/// Looks for numbers up to `cursor` that two rows have: the sequence was set back, and the later row was never published.
+/// Looks at those after `checked` and some before it, down the index. False: the server has taken too long, and nothing is
+/// known; that is no reason to stop.
+pub(crate) async fn check_used_once(
+    session: &mut PgConnection,
+    (checked, cursor): (i64, i64),
+    bound: Duration,
+) -> Result<bool, Lost> {
+    let twice = sqlx::query_as(
+        "select count(*), min(seq)
+         from (select seq from outbox where seq > $1 and seq <= $2 group by seq having count(*) > 1) twice",
     )
+    .bind(checked.saturating_sub(NUMBERS_BACK))
     .bind(cursor)
-    .bind(CLOCK_SLACK_SECONDS)
-    .fetch_one(session)
-    .await?;
-    let (rows, first_seq, after): (i64, Option<i64>, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    match first_seq {
-        Some(first_seq) => Err(Lost::RowsBehind { rows, first_seq, cursor, after }),
-        None => Ok(()),
+    .fetch_one(session);
+    match answered(bound, twice).await {
+        Ok((numbers, Some(first_seq))) => Err(Lost::NumbersUsedTwice { numbers, first_seq, cursor }),
+        Ok((_, None::<i64>)) => Ok(true),
+        Err(Lost::Database(error)) if took_too_long(&error) => {
+            tracing::warn!(%error, cursor, "whether numbers of the outbox were used twice has not been found out in time");
+            Ok(false)
+        }
+        Err(lost) => Err(lost),
     }
 }
 
@@ -76,5 +94,12 @@ mod tests {
         assert!(numbers.check(9).is_ok() && numbers.check(10).is_ok());
         assert!(matches!(numbers.check(11), Err(Lost::SequenceBehind { last_value: 10, cursor: 11 })));
         assert!(matches!(Numbers { cache: 20, ..numbers }.check(0), Err(Lost::SequenceCached { cache: 20 })));
+    }
+
+    #[test]
+    fn the_sequence_may_not_fall_even_ahead_of_the_cursor() {
+        let numbers = Numbers { last_value: 10, cache: 1, highest: 10 };
+        assert!(numbers.check_since(9).is_ok() && numbers.check_since(10).is_ok());
+        assert!(matches!(numbers.check_since(11), Err(Lost::SequenceSetBack { from: 11, to: 10 })));
     }
 }

@@ -45,6 +45,11 @@ pub struct Tenure {
     acknowledged: i64,
     /// The highest number that was visible when the lease was last renewed.
     highest: i64,
+    /// What the sequence stood at then.
+    last_value: i64,
+    /// Numbers up to here are known to have been used once, and when the next look at those after it is due.
+    checked: i64,
+    check_at: Instant,
     /// Where the cursor is in the database, since when, and how long it took to write it there.
     saved: i64,
     saved_at: Instant,
@@ -113,6 +118,9 @@ impl Tenure {
             handed: last_seq,
             acknowledged: last_seq,
             highest: last_seq,
+            last_value: last_seq,
+            checked: last_seq,
+            check_at: asked_at,
             saved: last_seq,
             saved_at: asked_at,
             saving_took: Duration::ZERO,

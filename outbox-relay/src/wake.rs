@@ -65,6 +65,8 @@ async fn listen(options: &PgConnectOptions, called: &Notify, backoff: &mut Backo
     };
     let mut listener = timeout(CONNECTED_WITHIN, listening).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
     backoff.reset();
+    // Somebody may have called before this connection listened.
+    called.notify_one();
     // None: the connection was lost and there is a new one; something may have been missed.
     while let Ok(heard) = timeout(SILENCE, listener.try_recv()).await {
         heard?;

@@ -63,14 +63,22 @@ impl Tenure {
         let (mut rows, mut bytes) = (Vec::new(), 0);
         let mut stream = outbox::read(&mut self.session, self.handed, limit);
         let reading = async {
-            while let Some(row) = stream.try_next().await? {
+            while bytes <= BYTES_MAX {
+                let Some(row) = stream.try_next().await? else {
+                    return Ok(true);
+                };
                 bytes += row.try_get_raw("payload")?.as_bytes().map_or(0, <[u8]>::len);
                 rows.push(row);
-                if bytes > BYTES_MAX {
-                    return Ok(false);
+            }
+            // What else the server has sent, if only that it gives up, is not to be left to the next statement.
+            loop {
+                match stream.try_next().await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return Ok(false),
+                    Err(error) if took_too_long(&error) => return Ok(false),
+                    Err(error) => return Err(error),
                 }
             }
-            Ok(true)
         };
         let is_whole = answered(bound, reading).await;
         drop(stream);
@@ -81,7 +89,7 @@ impl Tenure {
                 Ok(Some((rows, is_whole)))
             }
             Err(Lost::Database(error)) if took_too_long(&error) && limit > 1 => {
-                self.portion.halve();
+                self.portion.halve(limit);
                 let (database, rows) = (self.relay.database(), self.portion.rows());
                 tracing::warn!(database, limit, rows, %error, "a read of the outbox took too long; reading fewer rows");
                 Ok(None)

@@ -15,6 +15,9 @@ const CURSOR_EVERY: Duration = Duration::from_millis(20);
 /// It never takes more than this part of the time.
 const SAVING_SHARE: u32 = 50;
 
+/// When a look for numbers that were used twice has taken too long.
+const CHECKED_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
 impl Tenure {
     pub(super) async fn tend(&mut self) -> Result<(), Lost> {
         let (arrived, outcome) = self.publisher.arrived(Instant::now());
@@ -33,13 +36,31 @@ impl Tenure {
         self.watch_broker(now);
         if now >= self.lease.renew_at() {
             let bound = self.relay.timing().answered_within();
+            // A database that has been added in the meantime may say that it is this publisher's as well.
+            self.relay.claim(self.publisher.route().publisher())?;
             let numbers = answered(bound, sequence::look(&mut self.session)).await?;
             numbers.check(self.acknowledged)?;
-            self.highest = numbers.highest;
+            numbers.check_since(self.last_value)?;
+            (self.highest, self.last_value) = (numbers.highest, numbers.last_value);
             self.save().await?;
+            self.check_used_once().await?;
         } else if self.acknowledged > self.saved && now >= self.save_at() {
             self.save().await?;
         }
+        Ok(())
+    }
+
+    /// Stops if numbers were used twice. A look that takes too long is not repeated soon: it would take the time that
+    /// publishing needs.
+    async fn check_used_once(&mut self) -> Result<(), Lost> {
+        if Instant::now() < self.check_at {
+            return Ok(());
+        }
+        let (span, bound) = ((self.checked, self.acknowledged), self.relay.timing().answered_within());
+        if !sequence::check_used_once(&mut self.session, span, bound).await? {
+            self.check_at = Instant::now() + CHECKED_AGAIN_AFTER;
+        }
+        self.checked = self.acknowledged;
         Ok(())
     }
 
@@ -94,7 +115,9 @@ impl Tenure {
         self.lease.renewed(asked_at);
         self.publisher.fence_at(self.lease.ends_at());
         (self.saved, self.saved_at, self.saving_took) = (self.acknowledged, asked_at, asked_at.elapsed());
-        self.relay.progress().answered_at = Instant::now();
+        let mut progress = self.relay.progress();
+        (progress.answered_at, progress.lost) = (Instant::now(), None);
+        drop(progress);
         self.meters.lag_rows.set((self.highest - self.acknowledged).max(0) as f64);
         Ok(())
     }

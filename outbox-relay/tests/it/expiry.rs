@@ -121,20 +121,31 @@ async fn the_fence_falls_although_the_read_hangs() {
     .await;
 }
 
-/// The program in a process of its own.
-fn program(world: &World, settings: &Settings) -> Child {
+/// The program in a process of its own, which ends with the test, frozen or not.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn program(world: &World, settings: &Settings) -> Program {
     let (name, lease) = (&world.aggregatetype, LEASE.as_millis());
-    Command::new(env!("CARGO_BIN_EXE_outbox-relay"))
+    let child = Command::new(env!("CARGO_BIN_EXE_outbox-relay"))
         .args(["--database", &format!("{name}={}", world.options.to_url_lossy())])
         .args(["--publishers", &format!("{name}={name}")])
         .args(["--kafka-brokers", &settings.kafka.kafka_brokers.join(",")])
         .args(["--lease-ms", &lease.to_string(), "--http-addr", "127.0.0.1:0"])
         .stdout(Stdio::null())
         .spawn()
-        .unwrap()
+        .unwrap();
+    Program(child)
 }
 
-fn signal(child: &Child, name: &str) {
+fn signal(Program(child): &Program, name: &str) {
     let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
     assert!(sent.success(), "{name}");
 }
@@ -173,7 +184,7 @@ async fn a_process_that_was_frozen_for_longer_than_its_lease_may_repeat_but_does
         .await;
         signal(&frozen, "TERM");
         until("it has ended", || {
-            let ended = frozen.try_wait().unwrap();
+            let ended = frozen.0.try_wait().unwrap();
             async move { ended }
         })
         .await;

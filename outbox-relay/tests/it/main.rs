@@ -8,6 +8,7 @@ mod support;
 mod binding;
 mod content;
 mod crash;
+mod debezium;
 mod expiry;
 mod gaps;
 mod handover;

@@ -1,10 +1,10 @@
 //! Reads that would take longer than a lease.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use outbox_relay::{Drained, Relay, Settings, Timing};
 
-use crate::support::{in_a_world, lead};
+use crate::support::{in_a_world, lead, until};
 
 /// The server may spend a second on a read; to make the text of these rows takes several.
 const SHORT: Timing = Timing {
@@ -31,6 +31,38 @@ async fn rows_so_large_that_a_full_read_would_outlast_the_lease_are_published() 
         let relay = Relay::new(Settings { timing: SHORT, ..world.settings() });
         assert_eq!(lead(&relay).await.drain().await.unwrap(), Drained::Empty);
         assert_eq!(world.cursor().await, ROWS);
+    })
+    .await;
+}
+
+/// Rows that come in far greater numbers than the relay keeps of one read, after small ones from which it concludes nothing
+/// of the kind. The rest of that read is given up by the server sooner or later; that is the read's own affair.
+#[tokio::test]
+async fn a_read_that_is_cut_off_leaves_nothing_to_the_next_statement() {
+    in_a_world(async |world| {
+        for (rows, bytes) in [(100, 10), (100, 900_000)] {
+            sqlx::query(
+                "insert into outbox (id, aggregatetype, aggregateid, type, payload)
+                 select gen_random_uuid(), $1, n::text, 'Large', jsonb_build_object('n', repeat('x', $3))
+                 from generate_series(1, $2) n",
+            )
+            .bind(&world.aggregatetype)
+            .bind(rows)
+            .bind(bytes)
+            .execute(&world.pool)
+            .await
+            .unwrap();
+        }
+        let relay = Relay::new(Settings { timing: SHORT, ..world.settings() });
+        let mut tenure = lead(&relay).await;
+        for _ in 0..8 {
+            tenure.step().await.expect("it goes on");
+            // Longer than the server lets a statement last.
+            let pause = Instant::now() + SHORT.lease * 55 / 100;
+            until("time has passed", || async { (Instant::now() >= pause).then_some(()) }).await;
+        }
+        assert_eq!(tenure.drain().await.unwrap(), Drained::Empty);
+        assert_eq!(world.cursor().await, 200);
     })
     .await;
 }

@@ -149,6 +149,16 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut atte
     }
 }
 
+/// Waits until the server has no session of a relay left.
+pub(crate) async fn until_gone(world: &World) {
+    until("the relay's sessions are gone", || async {
+        let query = "select count(*) from pg_stat_activity where application_name = 'outbox-relay' and datname = $1";
+        let left: i64 = sqlx::query_scalar(query).bind(&world.aggregatetype).fetch_one(&world.pool).await.unwrap();
+        (left == 0).then_some(())
+    })
+    .await;
+}
+
 fn required(variable: &str) -> String {
     std::env::var(variable)
         .unwrap_or_else(|_| panic!("{variable} is not set: run `make test`, which starts Postgres and Kafka"))
