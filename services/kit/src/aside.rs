@@ -21,9 +21,6 @@ use crate::{
     store::StoreError,
 };
 
-/// Letters that share a transaction; fewer where the database does not take so many in time.
-const LETTERS: usize = 100;
-
 /// Where exceptions are written: in transactions of their own, until the database takes them.
 pub(crate) struct Shelf<'a> {
     pub(crate) service: &'static str,
@@ -52,10 +49,9 @@ impl Shelf<'_> {
     /// Writes dead letters. False if that could not be done before a shutdown or on this server.
     pub(crate) async fn write(&self, letters: &[Letter]) -> bool {
         let mut rest = letters;
-        let mut portion = LETTERS;
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(portion.min(rest.len()));
+            let (now, later) = rest.split_at(self.dead_letters.portion().min(rest.len()));
             match self.sessions.bounded(self.once(Write::Letters(now))).await {
                 Ok(true) => {
                     self.progress.round();
@@ -64,7 +60,8 @@ impl Shelf<'_> {
                 }
                 Ok(false) => return false,
                 Err(error) => {
-                    portion = (now.len() / 2).max(1);
+                    // Remembered: if this has cost the connection, the batch is read again.
+                    self.dead_letters.too_many(now.len());
                     if !self.wait(&error, &mut backoff).await {
                         return false;
                     }
@@ -72,6 +69,7 @@ impl Shelf<'_> {
             }
             self.dead_letters.wake();
         }
+        self.dead_letters.passed();
         true
     }
 

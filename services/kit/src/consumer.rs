@@ -36,7 +36,7 @@ use crate::{
     table::Table,
     throttle::Throttle,
     unit_of_work::UnitOfWork,
-    unread::{self, Expected, Gap},
+    unread::{Expected, Gap, Gaps},
 };
 
 /// How long a poll waits for a first record, and so how long a shutdown may have to wait. Not shorter: in the last
@@ -108,6 +108,7 @@ pub(crate) struct Consumer<S: Service> {
     server: Server,
     unsaved: Unsaved,
     expected: Expected,
+    gaps: Gaps,
     shutdown: Shutdown,
 }
 
@@ -152,6 +153,7 @@ impl<S: Service> Consumer<S> {
             kafka: subscribed(&client, &topics)?,
             client,
             expected: Expected::default(),
+            gaps: Gaps::none(),
             table,
             topics,
             database: config.database.clone(),
@@ -194,8 +196,9 @@ impl<S: Service> Consumer<S> {
                 crash::point("consumer.after-offsets");
                 self.unsaved.note(&batch.positions);
                 self.expected.advance(&batch.positions);
-                unread::tell(&self.kafka, S::NAME, &batch.gaps);
+                self.gaps.note(&batch.gaps);
             }
+            self.gaps.tell(&self.kafka, S::NAME, || self.shutdown.is_requested());
             if self.unsaved.is_due() {
                 runtime.block_on(self.save());
             }
@@ -234,6 +237,7 @@ impl<S: Service> Consumer<S> {
         let pending = standing.pending();
         let committed = self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("asking for committed offsets")?;
         let beginnings = positions::beginnings(&committed, &saved);
+        anyhow::ensure!(beginnings.count() > 0, "Kafka does not tell what is committed");
         self.expected.begin(&self.topics, &beginnings);
         let sought = self.kafka.seek_partitions(beginnings, BEGIN_WITHIN)?;
         self.server = server;

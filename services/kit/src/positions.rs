@@ -123,10 +123,10 @@ pub(crate) async fn load(sessions: &Sessions) -> sqlx::Result<(Server, Saved)> {
 }
 
 /// Where to begin: the smaller of what Kafka has committed and what the database has, partition by partition; at the
-/// beginning where one of them has nothing.
+/// beginning where one of them has nothing. Partitions of which Kafka has not told what is committed are left out.
 pub(crate) fn beginnings(committed: &TopicPartitionList, saved: &Saved) -> TopicPartitionList {
     let mut all = TopicPartitionList::new();
-    for element in committed.elements() {
+    for element in committed.elements().iter().filter(|element| element.error().is_ok()) {
         let (topic, partition) = (element.topic(), element.partition());
         let begin = match (element.offset(), saved.get(&(topic.to_owned(), partition))) {
             (Offset::Offset(committed), Some(&saved)) => {

@@ -206,6 +206,7 @@ async fn prepare<S: Service>(
         let preparing = prepare_once::<S>(config, sessions, migrations, &topics);
         match alive("not started: preparing", progress, preparing).await {
             Ok(memory) => return accept::<S>(config, memory),
+            Err(error) if is_harmful(&error) => return Err(error),
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), "not ready yet; trying again");
                 progress.waiting(format!("not started: {error:#}"));
@@ -224,6 +225,14 @@ async fn alive<T>(what: &str, progress: &Progress, work: impl Future<Output = T>
             () = tokio::time::sleep(Duration::from_secs(1)) => progress.waiting(what),
         }
     }
+}
+
+/// Whether a function of the database has refused something that another try does not change: a database that belongs to
+/// another service.
+fn is_harmful(error: &anyhow::Error) -> bool {
+    const RAISED: &str = "P0001";
+    let sql = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+    sql.and_then(|error| error.code()).as_deref() == Some(RAISED)
 }
 
 async fn prepare_once<S: Service>(

@@ -88,8 +88,16 @@ pub fn settings(bound: Duration) -> [(&'static str, u128); 8] {
 /// the server may refuse such options.
 pub fn with_settings(options: PgConnectOptions, bound: Duration) -> PgConnectOptions {
     let own = options.get_options().unwrap_or_default().to_owned();
-    let missing = settings(bound).into_iter().filter(|(name, _)| !own.contains(name));
+    let missing = settings(bound).into_iter().filter(|(name, _)| !sets(&own, name));
     options.options(missing)
+}
+
+/// Whether start options (`-c name=value …`) set this, and not only something whose name contains it.
+fn sets(options: &str, name: &str) -> bool {
+    options.split_whitespace().any(|word| {
+        let word = word.trim_start_matches("-c").trim_start_matches("--");
+        word.split_once('=').is_some_and(|(set, _)| set == name)
+    })
 }
 
 impl Sessions {
@@ -109,7 +117,8 @@ impl Sessions {
         let count = opened.clone();
         let (before, after) = (distrust.clone(), distrust.clone());
         // A setting that servers before 17 do not know cannot be among the options.
-        let whole = options.get_options().is_some_and(|own| own.contains("statement_timeout")).then_some(bound * 2);
+        let own = options.get_options().unwrap_or_default();
+        let whole = (sets(own, "statement_timeout") && !sets(own, "transaction_timeout")).then_some(bound * 2);
         let pool = pool
             .max_connections(most)
             // Before the bound: a server that takes no connection is away, and no reason to suspect a batch.
@@ -320,6 +329,13 @@ mod tests {
         let options = options.get_options().expect("there are some");
         assert_eq!(options.matches("statement_timeout=").count(), 1, "{options}");
         assert!(options.contains("statement_timeout=7") && options.contains("lock_timeout=4000"), "{options}");
+    }
+
+    #[test]
+    fn a_setting_is_known_by_its_whole_name() {
+        let own = "-c deadlock_timeout=1s -cstatement_timeout=7 --transaction_timeout=9";
+        assert!(sets(own, "deadlock_timeout") && sets(own, "statement_timeout") && sets(own, "transaction_timeout"));
+        assert!(!sets(own, "lock_timeout") && !sets("", "lock_timeout"));
     }
 
     #[test]

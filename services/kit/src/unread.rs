@@ -5,7 +5,10 @@
 //! behind the expected one, events are lost to this service. It says so and goes on: nothing that it could do brings them
 //! back. Their publisher's outbox still has them for `OUTBOX_RETENTION_HOURS`.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -15,7 +18,9 @@ use rdkafka::{
 use crate::positions::Positions;
 
 /// Longest wait for an answer about where the log begins. It is asked only when an offset is missing.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// Minimum time between two rounds of such questions.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// The offset that comes next in each partition, as far as it is known.
 #[derive(Debug, Default)]
@@ -62,28 +67,69 @@ impl Gap {
     fn lost(self, log_begins: i64) -> u64 {
         u64::try_from(log_begins.min(self.to) - self.from).unwrap_or(0)
     }
+
+    fn tell(self, service: &'static str, log_begins: i64) {
+        let (lost, Gap { topic, partition, from, to }) = (self.lost(log_begins), self);
+        if lost == 0 {
+            return;
+        }
+        metrics::counter!("events_lost_total", "service" => service, "topic" => topic).increment(lost);
+        tracing::error!(
+            topic,
+            partition,
+            from,
+            to,
+            lost,
+            "the topic's retention has removed records before this service read them; to have them published again: \
+             `outbox-relay replay --since …` for the topic's publisher, or `scenarios reconcile --repair`"
+        );
+    }
 }
 
-/// Tells of events that are lost to this service.
-pub(crate) fn tell(kafka: &BaseConsumer<impl ConsumerContext>, service: &'static str, gaps: &[Gap]) {
-    for gap @ &Gap { topic, partition, from, to } in gaps {
-        let begins = kafka.fetch_watermarks(topic, partition, TIMEOUT).map(|(begins, _)| begins);
-        match begins.map(|begins| gap.lost(begins)) {
-            Ok(0) => {}
-            Ok(lost) => {
-                metrics::counter!("events_lost_total", "service" => service, "topic" => topic).increment(lost);
-                tracing::error!(
-                    topic,
-                    partition,
-                    from,
-                    to,
-                    lost,
-                    "the topic's retention has removed records before this service read them; to have them published again: \
-                     `outbox-relay replay --since …` for the topic's publisher, or `scenarios reconcile --repair`"
-                );
+/// Gaps about which Kafka has not been asked yet.
+#[derive(Debug)]
+pub(crate) struct Gaps {
+    gaps: BTreeMap<(&'static str, i32), Vec<Gap>>,
+    asked: Option<Instant>,
+}
+
+impl Gaps {
+    pub(crate) fn none() -> Self {
+        Gaps { gaps: BTreeMap::new(), asked: None }
+    }
+
+    pub(crate) fn note(&mut self, gaps: &[Gap]) {
+        for gap in gaps {
+            self.gaps.entry((gap.topic, gap.partition)).or_default().push(*gap);
+        }
+    }
+
+    /// Tells of events that are lost to this service: with one question per partition and not more often than once a second,
+    /// as transactional publishers leave a gap with each of theirs. Stops at the first question that finds no answer, and
+    /// when `stops` says so.
+    pub(crate) fn tell(
+        &mut self,
+        kafka: &BaseConsumer<impl ConsumerContext>,
+        service: &'static str,
+        stops: impl Fn() -> bool,
+    ) {
+        if self.gaps.is_empty() || self.asked.is_some_and(|asked| asked.elapsed() < EVERY) {
+            return;
+        }
+        while let Some(partition) = self.gaps.first_entry() {
+            if stops() {
+                return;
             }
-            Err(error) => {
-                tracing::error!(%error, topic, partition, from, to, "records are missing, and Kafka does not say why");
+            let (topic, number) = *partition.key();
+            self.asked = Some(Instant::now());
+            match kafka.fetch_watermarks(topic, number, TIMEOUT) {
+                Ok((begins, _)) => partition.remove().into_iter().for_each(|gap| gap.tell(service, begins)),
+                Err(error) => {
+                    let missing = partition.remove();
+                    let (from, to) = (missing.first().map(|gap| gap.from), missing.last().map(|gap| gap.to));
+                    tracing::error!(%error, topic, partition = number, ?from, ?to, "records are missing, and Kafka does not say why");
+                    return;
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ mod worker;
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use sqlx::PgConnection;
@@ -30,7 +30,21 @@ pub(crate) struct DeadLetters {
     woken: Arc<Notify>,
     /// Set while so much waits to be published that values are not kept any more.
     full: Arc<AtomicBool>,
+    portion: Arc<Portion>,
 }
+
+/// Letters that share a transaction.
+#[derive(Debug)]
+struct Portion(AtomicUsize);
+
+impl Default for Portion {
+    fn default() -> Self {
+        Portion(AtomicUsize::new(MOST_AT_ONCE))
+    }
+}
+
+/// Most letters that share a transaction; fewer where the database does not take so many in time.
+const MOST_AT_ONCE: usize = 100;
 
 impl DeadLetters {
     /// Writes letters within the caller's transaction. After the commit, [`wake`](Self::wake) has it published at once.
@@ -41,6 +55,22 @@ impl DeadLetters {
         store::write(db, letters, !self.full.load(Ordering::Relaxed)).await?;
         self.written.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Letters that may share a transaction now.
+    pub(crate) fn portion(&self) -> usize {
+        self.portion.0.load(Ordering::Relaxed)
+    }
+
+    /// The database did not take so many at once.
+    pub(crate) fn too_many(&self, letters: usize) {
+        self.portion.0.store((letters / 2).max(1), Ordering::Relaxed);
+    }
+
+    /// All letters of a batch have been written: next time a few more may share a transaction.
+    pub(crate) fn passed(&self) {
+        let portion = self.portion();
+        self.portion.0.store((portion + portion / 4 + 1).min(MOST_AT_ONCE), Ordering::Relaxed);
     }
 
     /// To be called after a commit; does nothing if no letter was written.

@@ -173,7 +173,7 @@ async fn the_calls_of_a_process_that_was_killed_are_made_again_before_their_leas
     let order = ask(&db, false).await;
     let killed = Worker::start(&db, Slow::default());
     killed.calls(1).await;
-    sqlx::query("update attempts set next_at = now() + interval '1 hour'")
+    sqlx::query("update attempts set next_at = now() + interval '60 s'")
         .execute(db.pool())
         .await
         .expect("a long lease");
@@ -234,6 +234,8 @@ async fn a_claim_is_renewed_while_its_call_is_under_way() {
 #[tokio::test]
 async fn what_somebody_else_has_claimed_is_neither_put_off_nor_parked_nor_given_up() {
     let db = database().await;
+    let mut other = sqlx::PgConnection::connect(&db.url()).await.expect("connected");
+    sqlx::query("select pg_advisory_lock(42)").execute(&mut other).await.expect("locked");
     // A refusal for now, one for good, and for a Try the last refusal.
     for (gives_up, replies) in
         [(false, vec![Reply::NotNow]), (false, vec![Reply::Never]), (true, vec![Reply::NotNow, Reply::NotNow])]
@@ -247,7 +249,7 @@ async fn what_somebody_else_has_claimed_is_neither_put_off_nor_parked_nor_given_
             (tries == replies.len() && slow.outside.under_way.load(Ordering::SeqCst) == 1).then_some(())
         })
         .await;
-        claimed_by(&db, order, 42, "1 hour").await;
+        claimed_by(&db, order, 42, "60 s").await;
         let claimed = row(&db, order).await;
         slow.outside.answer([*last]);
         slow.end().await;

@@ -232,3 +232,12 @@ async fn what_cannot_be_processed_is_put_aside_and_the_rest_goes_through_in_orde
     eventually("the committed offset", || async { committed(partition).await.filter(|offset| *offset == behind) })
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_whose_database_belongs_to_another_service_does_not_start() {
+    let db = database().await;
+    db.run("select declare_publisher('order')").await;
+    let program = Program::new(Counter, config(&db), &MIGRATIONS).expect("a program");
+    let error = within("it to end", program.run()).await.expect_err("it would do harm");
+    assert!(format!("{error:#}").contains("belongs to the publisher order"), "{error:#}");
+}
