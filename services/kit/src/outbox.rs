@@ -1,6 +1,7 @@
 //! What there is to say: written with the change that it is about, published by the relay.
 
 use events::{EventId, OrderId, envelope::MAX_VALUE_BYTES};
+use futures::{FutureExt, TryFutureExt, future::BoxFuture};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -54,12 +55,25 @@ pub struct Outgoing<'a> {
     pub traceparent: String,
 }
 
-/// Declares the publisher that the database's outbox belongs to: rows that name another are refused from then on.
+/// Declares the publisher that the database's outbox belongs to. Locks no table: rows that name another are refused from the
+/// next round of the upkeep on, which does not wait behind a dump, and nobody behind it.
 ///
 /// # Errors
 /// If it belongs to another one.
 pub async fn declare(pool: &PgPool, publisher: &str) -> sqlx::Result<()> {
-    sqlx::query("select declare_publisher($1)").bind(publisher).execute(pool).await.map(drop)
+    let declare = "insert into outbox_publisher (name) values ($1) on conflict (only_row) do nothing";
+    sqlx::query(declare).bind(publisher).execute(pool).await?;
+    let declared: String = sqlx::query_scalar("select name from outbox_publisher").fetch_one(pool).await?;
+    if declared == publisher {
+        return Ok(());
+    }
+    let error = format!("this database belongs to the publisher {declared}, not to {publisher}");
+    Err(sqlx::Error::Configuration(error.into()))
+}
+
+/// Has the table refuse rows that name another publisher than the declared one.
+pub(crate) fn refuse_others(db: &mut PgConnection) -> BoxFuture<'_, sqlx::Result<()>> {
+    sqlx::query("select declare_publisher(name) from outbox_publisher").execute(db).map_ok(drop).boxed()
 }
 
 /// Writes events into the outbox, in their order: one statement.

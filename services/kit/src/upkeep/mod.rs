@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use crate::{config::Config, shutdown::Shutdown};
+use crate::{config::Config, outbox, shutdown::Shutdown};
 use clocks::Clocks;
 use step::Steps;
 
@@ -61,6 +61,7 @@ pub async fn round(pool: &PgPool, retention: Retention, host_now: DateTime<Utc>)
     partitions::drop_past(&mut steps, clocks, retention).await;
     removal::remove(&mut steps, clocks, retention).await;
     partitions::observe(&mut steps).await;
+    steps.run("refusing rows of other publishers", outbox::refuse_others).await;
     let failed = steps.failed();
     if failed.is_empty() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

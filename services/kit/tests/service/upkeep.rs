@@ -10,6 +10,7 @@ use std::{
 
 use chrono::{DateTime, Days, Duration, Utc};
 use kit::{
+    outbox,
     testing::TestDatabase,
     upkeep::{Retention, round},
 };
@@ -226,4 +227,22 @@ async fn thousands_of_ended_calls_go_and_one_that_is_being_worked_on_is_not_wait
     busy.rollback().await.expect("rolled back");
     assert_eq!(round(db.pool(), RETENTION, Utc::now()).await, [""; 0]);
     assert_eq!(rows(&db, "attempts").await, 0);
+}
+
+#[tokio::test]
+async fn a_dump_does_not_hold_up_the_start_and_the_constraint_follows_it() {
+    let db = TestDatabase::create(&MIGRATIONS).await;
+    let mut dump = db.pool().begin().await.expect("begun");
+    sqlx::query("lock table outbox in access share mode").execute(&mut *dump).await.expect("locked");
+
+    outbox::declare(db.pool(), "account").await.expect("declared without waiting");
+    let failed = round(db.pool(), RETENTION, Utc::now()).await;
+    assert_eq!(failed, ["refusing rows of other publishers"]);
+    dump.rollback().await.expect("ended");
+
+    assert_eq!(round(db.pool(), RETENTION, Utc::now()).await, [""; 0]);
+    let forged = "insert into outbox (id, aggregatetype, aggregateid, type, payload)
+                  values (gen_random_uuid(), 'other', 'some order', 'BalanceReserved', '{}')";
+    assert!(sqlx::query(forged).execute(db.pool()).await.is_err(), "the table refuses it");
+    assert!(outbox::declare(db.pool(), "other").await.is_err(), "it belongs to one publisher");
 }
