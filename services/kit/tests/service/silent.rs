@@ -75,7 +75,8 @@ async fn a_pool_whose_lines_are_all_silent_costs_one_time_out_and_not_one_each()
         held.push(sessions.acquire().await.expect("connected"));
     }
     drop(held);
-    assert_eq!(sessions.pool().size(), 8);
+    let idle = || async { (sessions.pool().num_idle() == 8).then_some(()) };
+    crate::eventually("all connections to be idle", idle).await;
 
     line.silence();
     let ask = || sessions.bounded(sqlx::query("select 1").execute(sessions.pool()));
