@@ -227,12 +227,9 @@ async fn alive<T>(what: &str, progress: &Progress, work: impl Future<Output = T>
     }
 }
 
-/// Whether a function of the database has refused something that another try does not change: a database that belongs to
-/// another service.
+/// Whether it is a setting that another try does not change, such as a database that belongs to another service.
 fn is_harmful(error: &anyhow::Error) -> bool {
-    const RAISED: &str = "P0001";
-    let sql = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
-    sql.and_then(|error| error.code()).as_deref() == Some(RAISED)
+    matches!(error.downcast_ref::<sqlx::Error>(), Some(sqlx::Error::Configuration(_)))
 }
 
 async fn prepare_once<S: Service>(
