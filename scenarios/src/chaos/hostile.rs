@@ -43,16 +43,26 @@ pub fn draw(random: &mut impl Rng, said: &[Uuid]) -> Record {
     }
 }
 
-/// More than a reader takes, and next to nothing on the wire once it is compressed.
+/// More than a reader takes, and next to nothing on the wire once it is compressed. A topic of events measures what it gets
+/// compressed and takes it; that of requests measures what is inside.
 fn blanks(random: &mut impl Rng) -> Record {
-    request(Uuid::now_v7(), vec![b' '; random.random_range(1_999_000..4_000_000)])
+    let value = vec![b' '; random.random_range(1_999_000..4_000_000)];
+    large(random, value)
 }
 
-/// A request that could be granted, and two megabytes of blanks behind it: a dead letter of it is larger still.
+/// A request that could be granted, or an event that says as much, and two megabytes of blanks behind it: a dead letter of it
+/// is larger still.
 fn padded(random: &mut impl Rng) -> Record {
     let mut value = sensible().to_string().into_bytes();
     value.resize(1_999_850 + random.random_range(0..200), b' ');
-    request(Uuid::now_v7(), value)
+    large(random, value)
+}
+
+fn large(random: &mut impl Rng, value: Vec<u8>) -> Record {
+    if random.random_range(0..3) == 0 {
+        return request(Uuid::now_v7(), value);
+    }
+    Record { value: Some(value), ..event(random, None, Value::Null) }
 }
 
 /// A request with an id of days or decades to come, such as a host would make whose clock is ahead.
@@ -134,7 +144,10 @@ mod tests {
             String::from_utf8(found.expect(name).1.clone()).expect("text")
         };
         let id = |record: &Record| -> Uuid { header(record, "ce_id").parse().expect("an id") };
-        assert!(records.iter().any(|record| record.value.as_ref().is_some_and(|value| value.len() > 2_000_000)));
+        for requests in [true, false] {
+            let large = |record: &&Record| record.value.as_ref().is_some_and(|value| value.len() > 2_000_000);
+            assert!(records.iter().filter(large).any(|record| (record.topic == "order.requests") == requests));
+        }
         assert!(records.iter().any(|record| record.value.is_none()));
         assert!(records.iter().any(|record| said.contains(&id(record))));
         assert!(records.iter().any(|record| {

@@ -135,7 +135,8 @@ struct Course {
     watched: Watched,
     diary: Diary,
     /// Faults that go on beside the next ones.
-    passing: JoinSet<anyhow::Result<()>>,
+    /// Each tells its kind when it has ended, unless it could not be injected here.
+    passing: JoinSet<anyhow::Result<Option<Kind>>>,
     faults: Vec<Kind>,
     recoveries: Recoveries,
     findings: Vec<String>,
@@ -146,16 +147,15 @@ struct Course {
 impl Course {
     async fn take(&mut self, injector: &mut Injector<'_>, Step { fault, pace, pause }: Step) -> anyhow::Result<()> {
         let (kind, programs) = (fault.kind(), fault.programs().to_vec());
-        self.faults.push(kind);
         self.watched.faults_on(&programs, true);
         let ending = injector.begin(fault).await?;
         match pace {
             Pace::Overlapping => {
                 let (watched, diary) = (self.watched.clone(), self.diary.clone());
                 self.passing.spawn(async move {
-                    wait_out(ending, &diary).await?;
+                    let injected = wait_out(ending, &diary).await?;
                     watched.faults_on(&programs, false);
-                    Ok(())
+                    Ok(injected.then_some(kind))
                 });
             }
             Pace::Apart => {
@@ -176,6 +176,7 @@ impl Course {
                 return Ok(());
             }
         };
+        self.faults.push(kind);
         let (flows, orders) = self.probes.flow(since, FLOWS_WITHIN).await;
         self.orders.extend(orders);
         match flows {
@@ -198,7 +199,7 @@ impl Course {
     /// Waits for what still lasts, and for orders to flow.
     async fn settle(&mut self) -> anyhow::Result<()> {
         while let Some(ended) = self.passing.join_next().await {
-            ended??;
+            self.faults.extend(ended??);
         }
         let (flows, orders) = self.probes.flow(Instant::now(), FLOWS_WITHIN).await;
         self.orders.extend(orders);
@@ -209,13 +210,14 @@ impl Course {
     }
 }
 
-async fn wait_out(ending: Ending, diary: &Diary) -> anyhow::Result<()> {
+/// Waits until a fault has passed; false if it could not be injected here.
+async fn wait_out(ending: Ending, diary: &Diary) -> anyhow::Result<bool> {
     match ending.await? {
-        Ended::At(_, Some(rest)) => rest.await,
-        Ended::At(_, None) => Ok(()),
+        Ended::At(_, Some(rest)) => rest.await.map(|()| true),
+        Ended::At(_, None) => Ok(true),
         Ended::LeftOut(why) => {
             diary.note(format!("  left out: {why}"));
-            Ok(())
+            Ok(false)
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context, bail};
-use futures::FutureExt;
+use futures::{FutureExt, future::join_all};
 use kit::record::Record;
 use rand::seq::IteratorRandom;
 use rdkafka::{
@@ -21,6 +21,9 @@ use crate::{
     listener,
     stack::Started,
 };
+
+/// A setting by which every write is rejected, and the value that does it where topics have one copy.
+const REJECT_WRITES: (&str, &str) = ("min.insync.replicas", "2");
 
 /// What a topic was told by whoever made it.
 type TopicSettings = HashMap<String, Vec<(String, String)>>;
@@ -50,7 +53,7 @@ impl Injector<'_> {
                 return Ok(Ended::LeftOut("the broker does not tell its topics' settings".to_owned()));
             };
             // If it fails half-way, what was changed is undone below all the same.
-            let rejected = alter(&admin, &before, Some(("min.insync.replicas", "2"))).await;
+            let rejected = alter(&admin, &before, Some(REJECT_WRITES)).await;
             sleep(time).await;
             let mut undone = alter(&admin, &before, None).await;
             for _ in 0..50 {
@@ -99,14 +102,17 @@ impl Injector<'_> {
 
     /// A broker may refuse some, such as those that are too large for their topic, or be away.
     async fn publish(&mut self, records: Vec<Record>) -> anyhow::Result<Ending> {
-        let mut refused = 0;
-        for record in records {
-            refused += usize::from(self.records.publish(&record).await.is_err());
-        }
+        let all = records.len();
+        let sender = self.records.clone();
+        // All at once: a broker that is away costs one time-out, not one for each.
+        let sent = join_all(records.iter().map(|record| sender.publish(record))).await;
+        let refused = sent.iter().filter(|sent| sent.is_err()).count();
         if refused > 0 {
             self.diary.note(format!("  {refused} of them were refused by the broker"));
         }
-        Ok(async { Ok(Ended::now()) }.boxed())
+        let ended =
+            if refused < all { Ended::now() } else { Ended::LeftOut("the broker took none of them".to_owned()) };
+        Ok(async { Ok(ended) }.boxed())
     }
 }
 
@@ -124,7 +130,10 @@ async fn settings(admin: &AdminClient<DefaultClientContext>) -> anyhow::Result<T
     for (topic, described) in topics.iter().zip(described) {
         let described = described.map_err(|code| anyhow::anyhow!("{topic}: {code}"))?;
         let own = described.entries.into_iter().filter(|entry| entry.source == ConfigSource::DynamicTopic);
-        settings.insert(topic.clone(), own.filter_map(|entry| Some((entry.name, entry.value?))).collect());
+        let own = own.filter_map(|entry| Some((entry.name, entry.value?)));
+        // Another fault of this kind may be going on: what it has set is nothing to go back to.
+        let kept = own.filter(|(name, value)| (name.as_str(), value.as_str()) != REJECT_WRITES);
+        settings.insert(topic.clone(), kept.collect());
     }
     Ok(settings)
 }

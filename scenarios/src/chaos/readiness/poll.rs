@@ -168,7 +168,7 @@ impl Poller {
 
     async fn outboxes(&self) -> Option<BTreeMap<Database, Outbox>> {
         let read = async |database: Database| {
-            let query = sqlx::query_as("select s.last_value, c.last_seq from outbox_seq s, relay_cursor c");
+            let query = sqlx::query_as("select coalesce((select max(seq) from outbox), 0), last_seq from relay_cursor");
             let read = tokio::time::timeout(EVERY * 4, query.fetch_one(self.databases.of_service(database))).await;
             let (written, published): (i64, i64) = read.ok()?.ok()?;
             Some((database, Outbox { written, published }))

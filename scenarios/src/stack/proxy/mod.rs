@@ -93,8 +93,9 @@ impl Proxy {
         trap.arm();
         if tokio::time::timeout(bound, trap.sprung()).await.is_err() {
             anyhow::ensure!(!trap.disarm(), "nobody committed within {} s", bound.as_secs());
-            // In the last moment somebody did.
-            trap.sprung().await;
+            // In the last moment somebody did; it may also be that another trap on this line was told.
+            let told = tokio::time::timeout(bound, trap.sprung()).await;
+            anyhow::ensure!(told.is_ok(), "somebody committed, but into another trap");
         }
         Ok(())
     }
