@@ -134,8 +134,8 @@ async fn a_gateway_that_is_slow_or_away_is_worth_another_try() {
 async fn what_retrying_cannot_mend_is_for_a_person() {
     let client = client(serve(json!({})).await, 2000);
     let id = new_order();
-    let unknown = client.call(&other(id, Call::Capture)).await;
-    assert_eq!(unknown, Answer::NeedsPerson("404 Not Found: payment-unknown There is no such payment".into()));
+    let misled = client.call(&other(id, Call::RefundInstead)).await;
+    assert_eq!(misled, Answer::NeedsPerson("404 Not Found: payment-unknown There is no such payment".into()));
 
     let mut foreign = authorize(id, 100, "tok_visa");
     foreign.request["payment_method_id"] = json!(METHOD.0 + 1);

@@ -13,7 +13,10 @@ use payment::{
     method::MethodType,
     reply::{Problem, Reply, meaning},
 };
-use payment_gateway::payment::{Card, Operation, Refusal, State, Verdict, decide};
+use payment_gateway::{
+    payment::{Card, Operation, State, Verdict, decide},
+    problem,
+};
 use reqwest::StatusCode;
 
 use crate::orders::{ALICE, books, order};
@@ -31,6 +34,8 @@ struct World {
     /// An authorization that was given up and is still on its way.
     straggler: bool,
     at_gateway: Option<State>,
+    /// What the provider may yet do of its own accord.
+    own_will: BTreeSet<Operation>,
     /// What the gateway has answered once, it answers again.
     saved: BTreeMap<Call, Verdict>,
     said: Vec<&'static str>,
@@ -45,6 +50,16 @@ struct Explorer {
 
 impl Explorer {
     fn explore(card: Card, method_type: MethodType, to_ask: &[Step]) -> BTreeSet<Vec<&'static str>> {
+        Self::explore_with(card, method_type, to_ask, &[])
+    }
+
+    /// With a provider that at any moment may do these things by itself, each once.
+    fn explore_with(
+        card: Card,
+        method_type: MethodType,
+        to_ask: &[Step],
+        own_will: &[Operation],
+    ) -> BTreeSet<Vec<&'static str>> {
         let begin = World {
             books: books(ALICE, method_type, Some("v1:sealed".into())),
             to_ask: to_ask.iter().copied().collect(),
@@ -52,6 +67,7 @@ impl Explorer {
             asked: BTreeSet::new(),
             straggler: false,
             at_gateway: None,
+            own_will: own_will.iter().copied().collect(),
             saved: BTreeMap::new(),
             said: Vec::new(),
         };
@@ -92,6 +108,15 @@ impl Explorer {
                 next.push(self.answered(straggling, call, Step::AuthorizeGaveUp));
             }
         }
+        for &operation in &world.own_will {
+            // A provider has nothing to act upon before it was asked for anything.
+            let Some(state) = world.at_gateway else { continue };
+            if let Verdict::Becomes(state) = decide(Some(state), operation, self.card) {
+                let mut acted = World { at_gateway: Some(state), ..world.clone() };
+                acted.own_will.remove(&operation);
+                next.push(acted);
+            }
+        }
         if world.straggler {
             next.push(self.called(World { straggler: false, ..world.clone() }, Call::Authorize).0);
         }
@@ -120,8 +145,8 @@ impl Explorer {
         let operation = match call {
             Call::Authorize => Operation::Authorize,
             Call::Capture => Operation::Capture,
-            Call::Void => Operation::Void,
-            Call::Refund => Operation::Refund,
+            Call::Void | Call::VoidInstead => Operation::Void,
+            Call::Refund | Call::RefundInstead => Operation::Refund,
         };
         let at_gateway = world.at_gateway;
         let verdict = world.saved.get(&call).copied().unwrap_or_else(|| {
@@ -133,13 +158,16 @@ impl Explorer {
             verdict
         });
         let (status, kind) = match verdict {
-            Verdict::Becomes(State::Declined) | Verdict::Refused(Refusal::CardDeclined) => (402, "card-declined"),
-            Verdict::Becomes(_) | Verdict::Stays(_) => (200, ""),
-            Verdict::Refused(Refusal::PaymentVoided) => (409, "payment-voided"),
-            Verdict::Refused(_) => (409, "another"),
+            Verdict::Becomes(State::Declined) => (402, "card-declined".to_owned()),
+            Verdict::Becomes(_) | Verdict::Stays(_) => (200, String::new()),
+            Verdict::Refused(refusal) => {
+                let problem = serde_json::to_value(problem::Problem::from(refusal)).expect("a problem is JSON");
+                let status = problem["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+                (status.expect("a status"), problem["type"].as_str().expect("a type").to_owned())
+            }
         };
         let status = StatusCode::from_u16(status).expect("a status");
-        let reply = Reply { status, problem: Problem { kind: kind.to_owned(), ..Problem::default() } };
+        let reply = Reply { status, problem: Problem { kind, ..Problem::default() } };
         match meaning(call, &reply) {
             Answer::Done(step) => (world, step),
             other => panic!("{call} at {at_gateway:?}: {verdict:?} means {other:?}"),
@@ -230,4 +258,34 @@ fn a_wallet() {
             &["PaymentAuthorized", "PaymentCaptured", "PaymentRefunded"],
         ])
     );
+}
+
+/// A provider that voids (an authorization that lapses), collects and gives back by itself: every cancel is still answered
+/// once, nothing stays held or collected, and no call is left to a person.
+#[test]
+fn a_provider_with_a_will_of_its_own() {
+    let asked = [Step::Authorize, Step::Capture, CANCEL];
+    for own_will in [
+        &[Operation::Void][..],
+        &[Operation::Capture],
+        &[Operation::Refund],
+        &[Operation::Capture, Operation::Refund],
+        &[Operation::Void, Operation::Capture, Operation::Refund],
+    ] {
+        for card in [Card::Good, Card::CaptureDeclined] {
+            let ends = Explorer::explore_with(card, MethodType::Card, &asked, own_will);
+            assert!(ends.contains(&["PaymentAuthorized", "PaymentVoided"][..].to_vec()), "{own_will:?}: {ends:?}");
+            if own_will.contains(&Operation::Void) {
+                let lapsed = ["PaymentAuthorized", "PaymentCaptureFailed", "PaymentVoided"].to_vec();
+                assert!(ends.contains(&lapsed), "{own_will:?}: {ends:?}");
+            }
+            // What it collects by itself is refunded rather than voided.
+            if own_will.contains(&Operation::Capture) && card == Card::Good {
+                assert!(
+                    ends.contains(&["PaymentAuthorized", "PaymentRefunded"][..].to_vec()),
+                    "{own_will:?}: {ends:?}"
+                );
+            }
+        }
+    }
 }

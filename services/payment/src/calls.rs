@@ -7,17 +7,22 @@ use kit::NewAttempt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The four calls. The word is the attempt's kind and the last part of the gateway's path.
+/// The calls. The word is the attempt's kind, of which an order has one each. A gateway that answers a void with "it was
+/// captured", or a refund with "it was not", is asked for the other one by a kind of its own: once. One that then says the
+/// opposite contradicts itself, and that is for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Call {
     Authorize,
     Capture,
     Void,
     Refund,
+    VoidInstead,
+    RefundInstead,
 }
 
 impl Call {
-    pub const ALL: [Call; 4] = [Call::Authorize, Call::Capture, Call::Void, Call::Refund];
+    pub const ALL: [Call; 6] =
+        [Call::Authorize, Call::Capture, Call::Void, Call::Refund, Call::VoidInstead, Call::RefundInstead];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -25,6 +30,18 @@ impl Call {
             Call::Capture => "capture",
             Call::Void => "void",
             Call::Refund => "refund",
+            Call::VoidInstead => "void-instead",
+            Call::RefundInstead => "refund-instead",
+        }
+    }
+
+    /// The operation that the gateway is asked for: the last part of its path.
+    pub fn operation(self) -> &'static str {
+        match self {
+            Call::Authorize => "authorize",
+            Call::Capture => "capture",
+            Call::Void | Call::VoidInstead => "void",
+            Call::Refund | Call::RefundInstead => "refund",
         }
     }
 

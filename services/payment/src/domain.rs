@@ -97,10 +97,15 @@ pub(crate) fn decide(books: &mut Books, command: &Command) -> Says {
         Move::Release(reason) | Move::Released(reason) => Phase::Voided(reason),
         Move::GiveBack(reason) if card => Phase::Refunding(reason),
         Move::GiveBack(reason) | Move::GivenBack(reason) => Phase::Refunded(reason),
+        Move::GiveBackInstead(reason) => Phase::Refunding(reason),
+        Move::ReleaseInstead(reason) => Phase::Voiding(reason),
+        Move::Recover(reason) => Phase::Declined(reason),
     };
     let says = match next {
         // The authorization may have been carried out although its answer was lost.
         Move::GiveUp(_) => entering(phase, &order).and_attempt(Call::Void.attempt(order.order_id)),
+        Move::GiveBackInstead(_) | Move::Recover(_) => Says::attempt(Call::RefundInstead.attempt(order.order_id)),
+        Move::ReleaseInstead(_) => Says::attempt(Call::VoidInstead.attempt(order.order_id)),
         _ => entering(phase, &order),
     };
     books.transactions.put(order.order_id, Transaction { order, method_type, phase });

@@ -81,13 +81,13 @@ impl Gateway {
                     .map_err(|error| format!("the details of payment method {payment_method_id}: {error}"))?;
                 Ok(json!({"amount": amount, "currency": currency, "token": token.expose_secret()}))
             }
-            Call::Capture | Call::Void | Call::Refund => Ok(json!({})),
+            Call::Capture | Call::Void | Call::Refund | Call::VoidInstead | Call::RefundInstead => Ok(json!({})),
         }
     }
 
     async fn post(&self, call: Call, attempt: &Attempt, body: &Value) -> reqwest::Result<Reply> {
         let mut url = self.url.clone();
-        url.set_path(&format!("/v1/payments/{}/{call}", attempt.order_id));
+        url.set_path(&format!("/v1/payments/{}/{}", attempt.order_id, call.operation()));
         let mut request = self.client.post(url).header("idempotency-key", &attempt.idempotency_key).json(body);
         if let Some(traceparent) = &attempt.traceparent {
             request = request.header("traceparent", traceparent);

@@ -20,7 +20,11 @@ pub enum Step {
     Captured,
     CaptureRefused(Reason),
     Voided,
+    /// The void is refused: the money has been collected, by whatever means.
+    CapturedElsewhere,
     Refunded,
+    /// The refund is refused: nothing has been collected that could be given back.
+    NotCaptured,
 }
 
 /// What follows.
@@ -52,6 +56,12 @@ pub enum Move {
     GiveBack(Reason),
     /// It is given back: say so.
     GivenBack(Reason),
+    /// What was to be let go of has been collected: give it back.
+    GiveBackInstead(Reason),
+    /// What was to be given back has not been collected: let go of it.
+    ReleaseInstead(Reason),
+    /// The decline has been said, but the money has been collected: give it back, and say nothing more.
+    Recover(Reason),
     /// Nothing is done and nothing is said; here is why.
     Nothing(&'static str),
 }
@@ -63,12 +73,12 @@ const OVER: Move = Move::Nothing("late answer: the payment is over");
 /// The table. `None` is a payment that was never heard of.
 pub const fn pass(phase: Option<Phase>, step: Step) -> Move {
     use Move::{
-        Collect, CollectFailed, Collected, Decline, Forbid, GiveBack, GiveUp, GivenBack, Held, Hold, NoteCancel,
-        Nothing, Release, Released,
+        Collect, CollectFailed, Collected, Decline, Forbid, GiveBack, GiveBackInstead, GiveUp, GivenBack, Held, Hold,
+        NoteCancel, Nothing, Recover, Release, ReleaseInstead, Released,
     };
     use Step::{
-        Authorize, AuthorizeDeclined, AuthorizeGaveUp, Authorized, Cancel, Capture, CaptureRefused, Captured, Refunded,
-        Voided,
+        Authorize, AuthorizeDeclined, AuthorizeGaveUp, Authorized, Cancel, Capture, CaptureRefused, Captured,
+        CapturedElsewhere, NotCaptured, Refunded, Voided,
     };
 
     match phase {
@@ -77,7 +87,7 @@ pub const fn pass(phase: Option<Phase>, step: Step) -> Move {
             Capture => Nothing("a capture of something never authorized"),
             Cancel(reason) => Forbid(reason),
             Authorized | AuthorizeDeclined(_) | AuthorizeGaveUp => NOT_ASKED,
-            Captured | CaptureRefused(_) | Voided | Refunded => NOT_ASKED,
+            Captured | CaptureRefused(_) | Voided | CapturedElsewhere | Refunded | NotCaptured => NOT_ASKED,
         },
         Some(Phase::Authorizing) => match step {
             Authorize => Nothing("already being authorized"),
@@ -87,21 +97,23 @@ pub const fn pass(phase: Option<Phase>, step: Step) -> Move {
             Authorized => Held,
             AuthorizeDeclined(reason) => Decline(reason),
             AuthorizeGaveUp => GiveUp(Reason::GatewayUnavailable),
-            Captured | CaptureRefused(_) | Voided | Refunded => NOT_ASKED,
+            Captured | CaptureRefused(_) | Voided | CapturedElsewhere | Refunded | NotCaptured => NOT_ASKED,
         },
         Some(Phase::Authorized) => match step {
             Authorize => Nothing("already authorized"),
             Capture => Collect,
             Cancel(reason) => Release(reason),
             Authorized | AuthorizeDeclined(_) | AuthorizeGaveUp => ANSWERED,
-            Captured | CaptureRefused(_) | Voided | Refunded => NOT_ASKED,
+            Captured | CaptureRefused(_) | Voided | CapturedElsewhere | Refunded | NotCaptured => NOT_ASKED,
         },
-        Some(Phase::Declined(_)) => match step {
+        Some(Phase::Declined(reason)) => match step {
             Authorize | Capture => Nothing("already declined"),
             Cancel(_) => Nothing("declined: there is nothing to undo"),
             Authorized | AuthorizeDeclined(_) | AuthorizeGaveUp => ANSWERED,
-            Captured | CaptureRefused(_) | Refunded => NOT_ASKED,
+            Captured | CaptureRefused(_) | NotCaptured => NOT_ASKED,
             Voided => Nothing("what may have been held after giving up is let go; the decline has been said"),
+            CapturedElsewhere => Recover(reason),
+            Refunded => Nothing("what was collected after giving up is given back; the decline has been said"),
         },
         Some(Phase::Capturing { cancel }) => match (step, cancel) {
             (Authorize, _) => Nothing("already authorized"),
@@ -113,20 +125,20 @@ pub const fn pass(phase: Option<Phase>, step: Step) -> Move {
             (CaptureRefused(reason), None) => CollectFailed(reason),
             (CaptureRefused(_), Some(reason)) => Release(reason),
             (Authorized | AuthorizeDeclined(_) | AuthorizeGaveUp, _) => ANSWERED,
-            (Voided | Refunded, _) => NOT_ASKED,
+            (Voided | CapturedElsewhere | Refunded | NotCaptured, _) => NOT_ASKED,
         },
         Some(Phase::Captured) => match step {
             Authorize | Capture => Nothing("already captured"),
             Cancel(reason) => GiveBack(reason),
             Authorized | AuthorizeDeclined(_) | AuthorizeGaveUp | Captured | CaptureRefused(_) => ANSWERED,
-            Voided | Refunded => NOT_ASKED,
+            Voided | CapturedElsewhere | Refunded | NotCaptured => NOT_ASKED,
         },
         Some(Phase::CaptureFailed(_)) => match step {
             Authorize => Nothing("already authorized"),
             Capture => Nothing("the capture has been refused"),
             Cancel(reason) => Release(reason),
             Authorized | AuthorizeDeclined(_) | AuthorizeGaveUp | Captured | CaptureRefused(_) => ANSWERED,
-            Voided | Refunded => NOT_ASKED,
+            Voided | CapturedElsewhere | Refunded | NotCaptured => NOT_ASKED,
         },
         Some(Phase::Voiding(reason)) => match step {
             Authorize => Nothing("hanging: its cancel came first"),
@@ -135,22 +147,24 @@ pub const fn pass(phase: Option<Phase>, step: Step) -> Move {
             Authorized | AuthorizeDeclined(_) | AuthorizeGaveUp => Nothing("the void sees to whatever is held"),
             Captured | CaptureRefused(_) => ANSWERED,
             Voided => Released(reason),
-            Refunded => NOT_ASKED,
+            CapturedElsewhere => GiveBackInstead(reason),
+            Refunded | NotCaptured => NOT_ASKED,
         },
         Some(Phase::Refunding(reason)) => match step {
             Authorize => Nothing("hanging: its cancel came first"),
             Capture => Nothing("late confirm: already being refunded"),
             Cancel(_) => Nothing("already being refunded"),
             Authorized | AuthorizeDeclined(_) | AuthorizeGaveUp | Captured | CaptureRefused(_) => ANSWERED,
-            Voided => NOT_ASKED,
+            Voided | CapturedElsewhere => NOT_ASKED,
             Refunded => GivenBack(reason),
+            NotCaptured => ReleaseInstead(reason),
         },
         Some(Phase::Voided(_) | Phase::Refunded(_) | Phase::Cancelled(_)) => match step {
             Authorize => Nothing("hanging: its cancel came first"),
             Capture => Nothing("late confirm: already cancelled"),
             Cancel(_) => Nothing("already cancelled"),
             Authorized | AuthorizeDeclined(_) | AuthorizeGaveUp => OVER,
-            Captured | CaptureRefused(_) | Voided | Refunded => OVER,
+            Captured | CaptureRefused(_) | Voided | CapturedElsewhere | Refunded | NotCaptured => OVER,
         },
     }
 }

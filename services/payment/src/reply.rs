@@ -32,9 +32,8 @@ pub fn meaning(call: Call, reply: &Reply) -> Answer<Step> {
         StatusCode::PAYMENT_REQUIRED => refused(call, reply),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Answer::Transient(status.to_string()),
         status if status.is_server_error() => Answer::Transient(status.to_string()),
-        // Our own void overtook the authorization, and sees to the rest.
-        StatusCode::CONFLICT if call == Call::Authorize && problem.kind == "payment-voided" => {
-            Answer::Done(Step::AuthorizeDeclined(Reason::CardDeclined))
+        StatusCode::NOT_FOUND | StatusCode::CONFLICT | StatusCode::GONE => {
+            definite(call, &problem.kind).map_or_else(|| unexpected(reply), Answer::Done)
         }
         _ => unexpected(reply),
     }
@@ -44,8 +43,34 @@ fn done(call: Call) -> Step {
     match call {
         Call::Authorize => Step::Authorized,
         Call::Capture => Step::Captured,
-        Call::Void => Step::Voided,
-        Call::Refund => Step::Refunded,
+        Call::Void | Call::VoidInstead => Step::Voided,
+        Call::Refund | Call::RefundInstead => Step::Refunded,
+    }
+}
+
+/// What a definite no means: where the payment stands at the gateway is an answer, whoever has brought it there. None if
+/// the gateway does not tell, as a proxy's page does not, or contradicts what it has told before.
+fn definite(call: Call, kind: &str) -> Option<Step> {
+    match (call, kind) {
+        // Our own void overtook the authorization, and sees to the rest.
+        (Call::Authorize, "payment-voided") => Some(Step::AuthorizeDeclined(Reason::CardDeclined)),
+        (Call::Capture, "payment-captured") => Some(Step::Captured),
+        // Lapsed, voided, unknown: nothing will be collected. If something is held all the same, the void that follows
+        // lets go of it.
+        (Call::Capture, kind) if kind.starts_with("payment-") => Some(Step::CaptureRefused(Reason::CardDeclined)),
+        (Call::Void, "payment-captured") => Some(Step::CapturedElsewhere),
+        (
+            Call::Void | Call::VoidInstead,
+            "payment-unknown" | "payment-voided" | "payment-expired" | "payment-declined" | "payment-refunded",
+        ) => Some(Step::Voided),
+        (Call::Refund | Call::RefundInstead, "payment-refunded") => Some(Step::Refunded),
+        (
+            Call::Refund,
+            "payment-unknown" | "payment-voided" | "payment-expired" | "payment-declined" | "payment-not-captured",
+        ) => Some(Step::NotCaptured),
+        (Call::Authorize | Call::Capture | Call::Void | Call::VoidInstead | Call::Refund | Call::RefundInstead, _) => {
+            None
+        }
     }
 }
 
@@ -56,7 +81,7 @@ fn refused(call: Call, reply: &Reply) -> Answer<Step> {
         Call::Authorize => Answer::Done(Step::AuthorizeDeclined(reason)),
         Call::Capture => Answer::Done(Step::CaptureRefused(reason)),
         // Nothing is charged here that a card could refuse.
-        Call::Void | Call::Refund => unexpected(reply),
+        Call::Void | Call::Refund | Call::VoidInstead | Call::RefundInstead => unexpected(reply),
     }
 }
 
@@ -76,7 +101,7 @@ mod tests {
     #[test]
     fn a_yes_is_a_yes_to_what_was_asked() {
         let yes = Call::ALL.map(|call| meaning_of(call, 200, "{}"));
-        let steps = [Step::Authorized, Step::Captured, Step::Voided, Step::Refunded];
+        let steps = [Step::Authorized, Step::Captured, Step::Voided, Step::Refunded, Step::Voided, Step::Refunded];
         assert_eq!(yes, steps.map(Answer::Done));
     }
 
@@ -102,8 +127,43 @@ mod tests {
     fn an_authorization_after_its_void_is_declined() {
         let voided = r#"{"type":"payment-voided"}"#;
         assert!(matches!(meaning_of(Call::Authorize, 409, voided), Answer::Done(Step::AuthorizeDeclined(_))));
-        for call in [Call::Capture, Call::Void, Call::Refund] {
-            assert!(matches!(meaning_of(call, 409, voided), Answer::NeedsPerson(_)), "{call}");
+    }
+
+    #[test]
+    fn a_definite_no_is_an_answer() {
+        let no = |call, status, kind: &str| meaning_of(call, status, &format!(r#"{{"type":"{kind}"}}"#));
+        let refused = Answer::Done(Step::CaptureRefused(Reason::CardDeclined));
+        for (status, kind) in [
+            (404, "payment-unknown"),
+            (409, "payment-voided"),
+            (409, "payment-expired"),
+            (410, "payment-lapsed-last-night"),
+            (409, "payment-refunded"),
+        ] {
+            assert_eq!(no(Call::Capture, status, kind), refused, "{kind}");
+        }
+        assert_eq!(no(Call::Capture, 409, "payment-captured"), Answer::Done(Step::Captured));
+        for kind in ["payment-unknown", "payment-voided", "payment-expired", "payment-declined", "payment-refunded"] {
+            assert_eq!(no(Call::Void, 409, kind), Answer::Done(Step::Voided), "{kind}");
+            assert_eq!(no(Call::VoidInstead, 409, kind), Answer::Done(Step::Voided), "{kind}");
+        }
+        assert_eq!(no(Call::Void, 409, "payment-captured"), Answer::Done(Step::CapturedElsewhere));
+        for kind in ["payment-unknown", "payment-voided", "payment-expired", "payment-declined", "payment-not-captured"]
+        {
+            assert_eq!(no(Call::Refund, 409, kind), Answer::Done(Step::NotCaptured), "{kind}");
+        }
+        assert_eq!(no(Call::Refund, 409, "payment-refunded"), Answer::Done(Step::Refunded));
+    }
+
+    #[test]
+    fn a_gateway_that_contradicts_itself_is_for_a_person() {
+        for (call, kind) in [
+            (Call::VoidInstead, "payment-captured"),
+            (Call::RefundInstead, "payment-not-captured"),
+            (Call::RefundInstead, "payment-voided"),
+        ] {
+            let problem = format!(r#"{{"type":"{kind}"}}"#);
+            assert!(matches!(meaning_of(call, 409, &problem), Answer::NeedsPerson(_)), "{call} {kind}");
         }
     }
 
@@ -115,7 +175,7 @@ mod tests {
             }
         }
         assert!(matches!(meaning_of(Call::Refund, 402, "{}"), Answer::NeedsPerson(_)));
-        let told = meaning_of(Call::Void, 409, r#"{"type":"payment-captured","title":"Refund it instead"}"#);
-        assert_eq!(told, Answer::NeedsPerson("409 Conflict: payment-captured Refund it instead".into()));
+        let told = meaning_of(Call::Void, 409, r#"{"type":"payment-frozen","title":"Ask the bank"}"#);
+        assert_eq!(told, Answer::NeedsPerson("409 Conflict: payment-frozen Ask the bank".into()));
     }
 }

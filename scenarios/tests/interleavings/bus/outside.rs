@@ -86,8 +86,8 @@ fn execute(books: &Books, wanted: &NewAttempt) -> books::Answer {
             Command::Authorize(request::Charge { amount: charge.amount, currency, token: charge.sealed_details })
         }
         Call::Capture => Command::Capture,
-        Call::Void => Command::Void,
-        Call::Refund => Command::Refund,
+        Call::Void | Call::VoidInstead => Command::Void,
+        Call::Refund | Call::RefundInstead => Command::Refund,
     };
     let OrderId(payment_id) = wanted.order_id;
     let idempotency_key = format!("{payment_id}:{}", wanted.kind);

@@ -176,3 +176,32 @@ fn an_answer_about_an_unknown_order_changes_nothing() {
     assert!(story.answer(Step::Captured).ignored.is_some());
     assert_eq!(story.phase(), None);
 }
+
+#[test]
+fn what_the_provider_has_done_by_itself_is_undone_with_the_rest() {
+    let mut collected = Story::of_a_card();
+    let _ = collected.on(Step::Authorize);
+    let _ = collected.answer(Step::Authorized);
+    assert_eq!(told(&collected.on(TIMED_OUT)), ["call void"]);
+    assert_eq!(told(&collected.answer(Step::CapturedElsewhere)), ["call refund-instead"]);
+    assert_eq!(told(&collected.answer(Step::Refunded)), ["PaymentRefunded(timed_out)"]);
+
+    let mut lapsed = Story::of_a_card();
+    let _ = lapsed.on(Step::Authorize);
+    let _ = lapsed.answer(Step::Authorized);
+    let _ = lapsed.on(Step::Capture);
+    let _ = lapsed.answer(Step::Captured);
+    assert_eq!(told(&lapsed.on(TIMED_OUT)), ["call refund"]);
+    assert_eq!(told(&lapsed.answer(Step::NotCaptured)), ["call void-instead"]);
+    assert_eq!(told(&lapsed.answer(Step::Voided)), ["PaymentVoided(timed_out)"]);
+}
+
+#[test]
+fn what_was_collected_after_giving_up_is_given_back_in_silence() {
+    let mut story = Story::of_a_card();
+    let _ = story.on(Step::Authorize);
+    let _ = story.answer(Step::AuthorizeGaveUp);
+    assert_eq!(told(&story.answer(Step::CapturedElsewhere)), ["call refund-instead"]);
+    assert!(story.answer(Step::Refunded).ignored.is_some(), "the decline has been said");
+    assert_eq!(story.phase(), Some(Phase::Declined(Reason::GatewayUnavailable)));
+}
