@@ -9,6 +9,8 @@ use events::{
 
 /// Lines of one request at most.
 const MAX_LINES: usize = 100;
+/// Pieces of one product at most.
+const MAX_QUANTITY: i64 = 1_000_000;
 /// Characters of a text at most.
 const MAX_TEXT: usize = 500;
 
@@ -68,9 +70,12 @@ fn quantities(lines: &[RequestedItem]) -> Result<BTreeMap<ProductId, i64>, Refus
             return Err(invalid(format!("the quantity of product {product_id} is {quantity}; it must be at least 1")));
         }
         let sum = quantities.entry(*product_id).or_default();
-        *sum = sum
-            .checked_add(*quantity)
-            .ok_or_else(|| invalid(format!("the quantity of product {product_id} is too large")))?;
+        *sum = sum.saturating_add(*quantity);
+        if *sum > MAX_QUANTITY {
+            return Err(invalid(format!(
+                "the quantity of product {product_id} is {sum}; at most {MAX_QUANTITY} are taken"
+            )));
+        }
     }
     Ok(quantities)
 }

@@ -37,12 +37,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// A header's text; none if it is not there.
+/// A header's text; none if it is not there. It may be repeated, but not with another text.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
-    headers
-        .get(name)
-        .map(|value| value.to_str().map_err(|_| Problem::malformed(format!("the header {name} is not plain ASCII"))))
-        .transpose()
+    let mut values = headers.get_all(name).iter();
+    let Some(first) = values.next() else { return Ok(None) };
+    if values.any(|other| other != first) {
+        return Err(Problem::refused(format!("the header {name} comes more than once, and not with the same text")));
+    }
+    let text = first.to_str();
+    text.map(Some).map_err(|_| Problem::malformed(format!("the header {name} is not plain ASCII")))
 }
 
 /// The caller's trace context. One that cannot be read is none: nobody's order fails for it.

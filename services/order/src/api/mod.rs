@@ -37,6 +37,7 @@ pub fn routes(work: UnitOfWork<Orders>) -> Router {
         .route("/orders/{order_id}/cancel", post(cancel::cancel))
         .route("/openapi.json", get(async || Json(Description::openapi())))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .fallback(async || Problem::unknown_route())
         .layer(DefaultBodyLimit::max(MAX_VALUE_BYTES))
         .with_state(work)
 }

@@ -27,23 +27,26 @@ use crate::{
 
 /// A wish to buy, as on the topic order.requests.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewOrder {
     user_id: i64,
     payment_method_id: i64,
     /// 1 to 100 lines; lines of the same product are added up.
     items: Vec<NewItem>,
-    /// Chosen by the client: the same request under the same id is the same order.
+    /// Chosen by the client: the same request under the same id is the same order. Beside an idempotency key, it has to be
+    /// the order that the key names.
     order_id: Option<Uuid>,
-    /// Names the order together with user_id, where no order_id is given. May also come as a header.
+    /// Names the order together with user_id, where no order_id is given: 1 to 500 characters. May also come as a header.
     idempotency_key: Option<String>,
     /// Needed where goods travel.
     ship_to: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct NewItem {
     product_id: i64,
-    /// At least 1.
+    /// At least 1; all lines of one product together at most 1,000,000.
     quantity: i64,
 }
 
@@ -59,7 +62,7 @@ pub(super) struct NewItem {
     responses(
         (status = 202, description = "placed, or placed before, or rejected for an unknown product", body = Receipt,
             headers(("Location" = String, description = "where to look at the order"))),
-        (status = 400, description = "not JSON, or of wrong types", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "not JSON, of wrong types, or with fields that nobody knows", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "over 256 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "not declared as JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "makes no sense, or the order was requested with other content before", body = Problem,
@@ -74,7 +77,7 @@ pub(super) async fn place(
 ) -> Result<impl IntoResponse, Problem> {
     let mut request = OrderRequested::from(order);
     request.idempotency_key = one_key(header(&headers, "idempotency-key")?, request.idempotency_key)?;
-    let order_id = request.named_order().unwrap_or_else(|| OrderId(Uuid::now_v7()));
+    let order_id = one_order(&request)?.unwrap_or_else(|| OrderId(Uuid::now_v7()));
     let command = Command::Place(Placement { order_id, request, door: Door::Api });
     let says = work.submit(POST_ORDERS, command, traceparent(&headers)).await?;
     if let Some(why) = says.refused {
@@ -88,12 +91,31 @@ pub(super) async fn place(
 
 /// The key may come twice, but not as two.
 fn one_key(header: Option<&str>, body: Option<String>) -> Result<Option<String>, Problem> {
-    match (header, body) {
+    let key = match (header, body) {
         (Some(header), Some(body)) if header != body => {
-            Err(Problem::refused("the header Idempotency-Key and idempotency_key in the body are not the same"))
+            return Err(Problem::refused(
+                "the header Idempotency-Key and idempotency_key in the body are not the same",
+            ));
         }
-        (Some(header), _) => Ok(Some(header.to_owned())),
-        (None, body) => Ok(body),
+        (Some(header), _) => Some(header.to_owned()),
+        (None, body) => body,
+    };
+    match key {
+        // It would protect nobody from a second order.
+        Some(key) if key.is_empty() => Err(Problem::refused("the idempotency key is empty; leave it out or give one")),
+        key => Ok(key),
+    }
+}
+
+/// The order that the request names, if it names one. Two names have to mean the same order.
+fn one_order(request: &OrderRequested) -> Result<Option<OrderId>, Problem> {
+    let key = request.idempotency_key.as_deref();
+    let by_key = key.map(|key| OrderId::from_idempotency_key(request.user_id, key));
+    match (request.order_id, by_key) {
+        (Some(order_id), Some(by_key)) if order_id != by_key => Err(Problem::refused(format!(
+            "order_id is {order_id}, but the idempotency key names the order {by_key}; give one of the two"
+        ))),
+        (order_id, by_key) => Ok(order_id.or(by_key)),
     }
 }
 

@@ -50,6 +50,11 @@ impl Problem {
         Problem::new(StatusCode::CONFLICT, "order-ended", "The order can no longer be cancelled", detail)
     }
 
+    pub(super) fn unknown_route() -> Self {
+        let detail = "/openapi.json describes what there is";
+        Problem::new(StatusCode::NOT_FOUND, "route-unknown", "There is nothing here", detail)
+    }
+
     pub(super) fn method_not_allowed() -> Self {
         let detail = "/openapi.json describes what can be done";
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "This cannot be done here", detail)

@@ -110,6 +110,12 @@ async fn the_same_request_again_is_the_same_order_and_another_one_is_refused() {
     assert!(other.body["detail"].as_str().expect("a detail").contains("other content"));
     let two_keys = client.post("/orders", &key, with(one(1), json!({"idempotency_key": "k2"}))).await;
     assert_eq!(two_keys.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let two_headers = [("idempotency-key", "k1"), ("idempotency-key", "k2")];
+    assert_eq!(client.post("/orders", &two_headers, one(1)).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        client.post("/orders", &[("idempotency-key", "")], one(1)).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
     assert_eq!(db.said(id_of(&first)).await, ["OrderCreated"]);
 
     let unnamed = (client.place(one(1)).await, client.place(one(1)).await);
@@ -124,7 +130,10 @@ async fn what_makes_no_sense_is_refused_with_the_reason_and_leaves_nothing() {
     for (body, word) in [
         (lines(json!([])), "items"),
         (lines(json!([{"product_id": 1, "quantity": 0}])), "quantity"),
-        (lines(json!([{"product_id": 1, "quantity": i64::MAX}])), "total"),
+        (lines(json!([{"product_id": 1, "quantity": i64::MAX}])), "quantity"),
+        (lines(json!([{"product_id": 1, "quantity": 1_000_000}, {"product_id": 1, "quantity": 1}])), "1000001"),
+        (with(one(1), json!({"idempotency_key": ""})), "idempotency key is empty"),
+        (with(one(1), json!({"idempotency_key": "k", "order_id": Uuid::now_v7()})), "give one of the two"),
         (lines(json!([{"product_id": 1, "quantity": 1}, {"product_id": 3, "quantity": 1}])), "currency"),
         (with(one(1), json!({"ship_to": "nul\u{0}"})), "ship_to"),
         (with(one(1), json!({"idempotency_key": "k".repeat(501)})), "idempotency_key"),
@@ -148,6 +157,11 @@ async fn what_cannot_be_read_is_told_apart() {
         ("[]".to_owned(), StatusCode::BAD_REQUEST),
         (with(one(1), json!({"user_id": "1"})).to_string(), StatusCode::BAD_REQUEST),
         (with(one(1), json!({"order_id": "no uuid"})).to_string(), StatusCode::BAD_REQUEST),
+        (with(one(1), json!({"idempotencykey": "misspelt"})).to_string(), StatusCode::BAD_REQUEST),
+        (
+            with(one(1), json!({"items": [{"product_id": 1, "quantity": 1, "price": 0}]})).to_string(),
+            StatusCode::BAD_REQUEST,
+        ),
         (one(1).to_string().replace("\"quantity\":1", "\"quantity\":1e300"), StatusCode::BAD_REQUEST),
         (with(one(1), json!({"ship_to": "x".repeat(300_000)})).to_string(), StatusCode::PAYLOAD_TOO_LARGE),
     ] {
@@ -157,6 +171,7 @@ async fn what_cannot_be_read_is_told_apart() {
     assert_eq!(client.send(plain.expect("a request")).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(client.get("/orders/no-uuid").await.status, StatusCode::BAD_REQUEST);
     assert_eq!(client.get("/orders").await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(client.get("/order").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
