@@ -69,3 +69,30 @@ fn no_service_depends_on_another() {
         }
     }
 }
+
+/// Every promise in the table of faults is held by a test that is there: `path::test_name`, under the root of the project.
+#[test]
+fn every_fault_names_the_test_that_shows_its_promise() {
+    let faults = readme().with_file_name("docs/faults");
+    let pages = fs::read_dir(&faults).unwrap_or_else(|error| panic!("{}: {error}", faults.display()));
+    let mut rows = 0;
+    for page in pages {
+        let page = page.expect("readable").path();
+        let text = fs::read_to_string(&page).expect("readable");
+        for row in text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| fault |")) {
+            let test = row.trim_end().trim_end_matches('|').rsplit('|').next().expect("a last cell");
+            let named: Vec<&str> = test.split('`').skip(1).step_by(2).filter(|name| name.contains("::")).collect();
+            assert!(!named.is_empty(), "{}: no test in {row}", page.display());
+            for name in named {
+                let (path, function) = name.split_once("::").expect("path::test_name");
+                let function = function.rsplit("::").next().expect("a name");
+                let source = fs::read_to_string(readme().with_file_name(path))
+                    .unwrap_or_else(|error| panic!("{}: {path}: {error}", page.display()));
+                let there = source.contains(&format!("fn {function}("));
+                assert!(there, "{}: {path} has no test {function}", page.display());
+            }
+            rows += 1;
+        }
+    }
+    assert!(rows > 20, "only {rows} faults have a row");
+}
