@@ -75,8 +75,9 @@ fn definite(call: Call, kind: &str) -> Option<Step> {
 }
 
 fn refused(call: Call, reply: &Reply) -> Answer<Step> {
+    // A reason that is ours; what else a provider may write is for people, not for the saga.
     let reason = reply.problem.reason.as_deref().and_then(|reason| reason.parse().ok());
-    let reason = reason.unwrap_or(Reason::CardDeclined);
+    let reason = reason.filter(|reason| Reason::ALL.contains(reason)).unwrap_or(Reason::CardDeclined);
     match call {
         Call::Authorize => Answer::Done(Step::AuthorizeDeclined(reason)),
         Call::Capture => Answer::Done(Step::CaptureRefused(reason)),
