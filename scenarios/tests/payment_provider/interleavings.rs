@@ -274,17 +274,14 @@ fn a_provider_with_a_will_of_its_own() {
     ] {
         for card in [Card::Good, Card::CaptureDeclined] {
             let ends = Explorer::explore_with(card, MethodType::Card, &asked, own_will);
-            assert!(ends.contains(&["PaymentAuthorized", "PaymentVoided"][..].to_vec()), "{own_will:?}: {ends:?}");
+            assert!(ends.contains(["PaymentAuthorized", "PaymentVoided"].as_slice()), "{own_will:?}: {ends:?}");
             if own_will.contains(&Operation::Void) {
-                let lapsed = ["PaymentAuthorized", "PaymentCaptureFailed", "PaymentVoided"].to_vec();
-                assert!(ends.contains(&lapsed), "{own_will:?}: {ends:?}");
+                let lapsed = ["PaymentAuthorized", "PaymentCaptureFailed", "PaymentVoided"];
+                assert!(ends.contains(lapsed.as_slice()), "{own_will:?}: {ends:?}");
             }
             // What it collects by itself is refunded rather than voided.
             if own_will.contains(&Operation::Capture) && card == Card::Good {
-                assert!(
-                    ends.contains(&["PaymentAuthorized", "PaymentRefunded"][..].to_vec()),
-                    "{own_will:?}: {ends:?}"
-                );
+                assert!(ends.contains(["PaymentAuthorized", "PaymentRefunded"].as_slice()), "{own_will:?}: {ends:?}");
             }
         }
     }
