@@ -15,7 +15,7 @@ async fn after_half_a_minute_of_faults_everything_agrees() {
     let outcome: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let kinds: HashSet<&str> = outcome["faults"].as_array().unwrap().iter().filter_map(|kind| kind.as_str()).collect();
     // How many there is time for is up to the machine; every kind comes before any comes again.
-    assert!(kinds.len() >= 4, "{outcome:#}");
+    assert!(kinds.len() >= 3, "{outcome:#}");
     assert!(outcome["orders"].as_u64().is_some_and(|orders| orders > 100), "{outcome:#}");
 }
 
