@@ -1,8 +1,11 @@
 //! What is on its way to the broker, counted by batch.
 
-use std::sync::{
-    Mutex, OnceLock, PoisonError,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 
 use rdkafka::{
@@ -103,7 +106,7 @@ impl ProducerContext for Acknowledgements {
             // later record, or of an earlier try; it may be wrong.
             Ok(record) if record.offset() >= 0 => {
                 if let (Some(partitions), Ok(partition)) = (self.0.partitions(), usize::try_from(record.partition())) {
-                    partitions.opened(partition);
+                    partitions.opened(partition, Instant::now());
                 }
                 return self.0.remove(slot);
             }

@@ -110,6 +110,7 @@ mod writers;
 
 pub use candidate::{Candidacy, Candidate};
 pub use lost::Lost;
+pub use partition::partition_of;
 pub use relay::{Relay, Standing};
 pub use replay::replay;
 pub use settings::{BATCH_ROWS, Settings};

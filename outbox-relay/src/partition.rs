@@ -1,10 +1,17 @@
 //! Which partition a key goes to, and which partitions know our producer.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::{
+    sync::atomic::{AtomicU8, AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 const NEW: u8 = 0;
 const OPENING: u8 = 1;
 const OPEN: u8 = 2;
+
+/// A broker forgets a producer that has been silent in a partition (`producer.id.expiration.ms`, a day unless it is set).
+/// One that has been silent for this long counts as forgotten.
+const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
 /// The partitions of a topic as one producer knows them.
 ///
@@ -12,28 +19,39 @@ const OPEN: u8 = 2;
 /// refused and the second is already on its way, the second is accepted and the first has been passed. So a partition gets
 /// one record, and nothing more until it has accepted that one.
 #[derive(Debug)]
-pub(crate) struct Partitions(Vec<AtomicU8>);
+pub(crate) struct Partitions {
+    since: Instant,
+    partitions: Vec<Partition>,
+}
+
+#[derive(Debug, Default)]
+struct Partition {
+    state: AtomicU8,
+    /// When it last accepted a record, in milliseconds since [`Partitions::since`].
+    accepted_at: AtomicU64,
+}
 
 impl Partitions {
     /// # Panics
     /// If `count` is 0.
     pub(crate) fn new(count: usize) -> Self {
         assert!(count > 0, "a topic has partitions");
-        Partitions((0..count).map(|_| AtomicU8::new(NEW)).collect())
+        Partitions { since: Instant::now(), partitions: (0..count).map(|_| Partition::default()).collect() }
     }
 
     /// The partition of a key: the one that the Java client and librdkafka's `murmur2` choose.
     pub(crate) fn of(&self, key: &[u8]) -> usize {
-        (murmur2(key) & 0x7fff_ffff) as usize % self.0.len()
+        partition_of(key, self.partitions.len())
     }
 
     /// Whether a record may be handed over; if it is the first one, no other may until [`opened`](Self::opened).
-    pub(crate) fn admits(&self, partition: usize) -> bool {
-        match self.0[partition].load(Ordering::Acquire) {
-            OPEN => true,
+    pub(crate) fn admits(&self, partition: usize, now: Instant) -> bool {
+        let partition = &self.partitions[partition];
+        match partition.state.load(Ordering::Acquire) {
+            OPEN if !self.is_forgotten(partition, now) => true,
             OPENING => false,
             _ => {
-                self.0[partition].store(OPENING, Ordering::Release);
+                partition.state.store(OPENING, Ordering::Release);
                 true
             }
         }
@@ -41,16 +59,35 @@ impl Partitions {
 
     /// The client did not take the first record after all.
     pub(crate) fn not_begun(&self, partition: usize) {
-        let _ = self.0[partition].compare_exchange(OPENING, NEW, Ordering::AcqRel, Ordering::Acquire);
+        let state = &self.partitions[partition].state;
+        let _ = state.compare_exchange(OPENING, NEW, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// The partition has accepted a record.
-    pub(crate) fn opened(&self, partition: usize) {
-        let partition = &self.0[partition];
-        if partition.load(Ordering::Relaxed) != OPEN {
-            partition.store(OPEN, Ordering::Release);
+    pub(crate) fn opened(&self, partition: usize, now: Instant) {
+        let partition = &self.partitions[partition];
+        partition.accepted_at.store(self.millis(now), Ordering::Relaxed);
+        if partition.state.load(Ordering::Relaxed) != OPEN {
+            partition.state.store(OPEN, Ordering::Release);
         }
     }
+
+    fn is_forgotten(&self, partition: &Partition, now: Instant) -> bool {
+        let silent_for = self.millis(now).saturating_sub(partition.accepted_at.load(Ordering::Relaxed));
+        Duration::from_millis(silent_for) >= REMEMBERED_FOR
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.since).as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The partition of a key in a topic of `count` partitions: the one that the Java client and librdkafka's `murmur2` choose.
+///
+/// # Panics
+/// If `count` is 0.
+pub fn partition_of(key: &[u8], count: usize) -> usize {
+    (murmur2(key) & 0x7fff_ffff) as usize % count
 }
 
 /// Austin Appleby's MurmurHash2 with Kafka's seed.
@@ -97,13 +134,27 @@ mod tests {
 
     #[test]
     fn a_partition_gets_one_record_until_it_has_accepted_it() {
-        let partitions = Partitions::new(2);
-        assert!(partitions.admits(0));
-        assert!(!partitions.admits(0));
-        assert!(partitions.admits(1), "each partition by itself");
-        partitions.opened(0);
-        assert!(partitions.admits(0) && partitions.admits(0));
+        let (partitions, now) = (Partitions::new(2), Instant::now());
+        assert!(partitions.admits(0, now));
+        assert!(!partitions.admits(0, now));
+        assert!(partitions.admits(1, now), "each partition by itself");
+        partitions.opened(0, now);
+        assert!(partitions.admits(0, now) && partitions.admits(0, now));
         partitions.not_begun(1);
-        assert!(partitions.admits(1) && !partitions.admits(1));
+        assert!(partitions.admits(1, now) && !partitions.admits(1, now));
+    }
+
+    #[test]
+    fn a_partition_that_may_have_forgotten_the_producer_is_opened_anew() {
+        let (partitions, now) = (Partitions::new(1), Instant::now());
+        partitions.admits(0, now);
+        partitions.opened(0, now);
+        let later = now + REMEMBERED_FOR - Duration::from_secs(1);
+        assert!(partitions.admits(0, later) && partitions.admits(0, later), "not yet");
+        partitions.opened(0, later);
+        let next_day = later + REMEMBERED_FOR;
+        assert!(partitions.admits(0, next_day) && !partitions.admits(0, next_day), "one record, then none");
+        partitions.opened(0, next_day);
+        assert!(partitions.admits(0, next_day) && partitions.admits(0, next_day));
     }
 }

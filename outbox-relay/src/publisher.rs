@@ -19,6 +19,9 @@ use crate::{
     timing::Timing,
 };
 
+/// The most that keeps a partition's requests in order (KIP-98).
+const MAX_IN_FLIGHT: &str = "5";
+
 /// A producer for one database. After a refusal it is of no use any more: everything in it is discarded with it.
 ///
 /// It never skips a record: none expires by itself, one that is refused for good stops the producer, and what is
@@ -74,8 +77,9 @@ impl Publisher {
             .set("topic.metadata.propagation.max.ms", "3600000")
             // A record that is refused for good takes all that follow it along.
             .set("enable.gapless.guarantee", "true")
-            // The broker serves one request of a connection after the other anyhow.
-            .set("max.in.flight.requests.per.connection", "1")
+            // A request carries one partition's records, so one in flight would be a round trip for each partition. What one
+            // would guard against, `Partitions` and the demand for an offset do.
+            .set("max.in.flight.requests.per.connection", MAX_IN_FLIGHT)
             .set("batch.num.messages", batch_max.to_string())
             // Bounds the memory of a relay whose broker is away.
             .set("queue.buffering.max.kbytes", "65536");
@@ -135,7 +139,7 @@ impl Publisher {
             return Err(NotTaken::Later);
         };
         let partition = partitions.of(row.aggregateid.as_bytes());
-        if !partitions.admits(partition) {
+        if !partitions.admits(partition, Instant::now()) {
             return Err(NotTaken::Opening);
         }
         let slot = self.next_slot;

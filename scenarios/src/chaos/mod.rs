@@ -7,7 +7,6 @@
 
 pub mod bad_requests;
 pub mod hostile;
-pub mod partition;
 pub mod plan;
 pub mod probes;
 pub mod readiness;

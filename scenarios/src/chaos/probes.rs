@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use events::OrderId;
 use futures::future::join_all;
+use outbox_relay::partition_of;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::partition;
 use crate::{
     cast::{POSTCARD, SYBIL, THEME},
     databases::Databases,
@@ -35,7 +35,7 @@ impl Probes {
     /// # Errors
     /// If they are not through within `bound`.
     pub async fn flow(&self, since: Instant, bound: Duration) -> (anyhow::Result<Duration>, Vec<OrderId>) {
-        let wishes: Vec<Wish> = (0..PARTITIONS.unsigned_abs()).map(wish).collect();
+        let wishes: Vec<Wish> = (0..PARTITIONS as usize).map(wish).collect();
         let orders: Vec<OrderId> = wishes.iter().map(Wish::order_id).collect();
         let ids: Vec<Uuid> = orders.iter().map(|order| order.0).collect();
         let through = async {
@@ -76,10 +76,10 @@ impl Probes {
 }
 
 /// A card, a parcel and an unlock: every service has a part in it.
-fn wish(partition: u32) -> Wish {
+fn wish(partition: usize) -> Wish {
     loop {
         let wish = Wish::of(SYBIL, &[(POSTCARD, 1), (THEME, 1)]).shipped_to("1-1 Chiyoda, Tokyo");
-        if partition::of(wish.order_id().to_string().as_bytes(), PARTITIONS.unsigned_abs()) == partition {
+        if partition_of(wish.order_id().to_string().as_bytes(), PARTITIONS as usize) == partition {
             return wish;
         }
     }
