@@ -32,7 +32,7 @@ use crate::{
     record::{Record, legible},
     service::Service,
     shutdown::Shutdown,
-    standing::{Standing, fatal},
+    standing::{self, Standing, fatal},
     table::Table,
     throttle::Throttle,
     unit_of_work::UnitOfWork,
@@ -142,7 +142,9 @@ impl<S: Service> Consumer<S> {
             // Memory: what one response brings compressed, and what lies in the queue.
             .set("fetch.max.bytes", "4000000")
             .set("queued.max.messages.kbytes", "16384")
-            .set("enable.partition.eof", "false");
+            .set("enable.partition.eof", "false")
+            // Topics are there before they are subscribed to: one that is not known has been deleted.
+            .set("topic.metadata.propagation.max.ms", "5000");
         if let Some(instance) = &kafka.kafka_instance_id {
             // Static membership: a restarted process takes its partitions back at once.
             client.set("group.instance.id", instance);
@@ -235,15 +237,25 @@ impl<S: Service> Consumer<S> {
             standing.pend(&self.kafka, &self.kafka.assignment()?);
         }
         let pending = standing.pending();
+        let asked = pending.count();
         let committed = self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("asking for committed offsets")?;
-        let beginnings = positions::beginnings(&committed, &saved);
+        let anew = standing.made_anew();
+        if !anew.is_empty() {
+            self.unsaved.forget();
+        }
+        let beginnings = positions::beginnings(&committed, &saved, &anew);
         anyhow::ensure!(beginnings.count() > 0, "Kafka does not tell what is committed");
         self.expected.begin(&self.topics, &beginnings);
+        let starts = beginnings.clone();
         let sought = self.kafka.seek_partitions(beginnings, BEGIN_WITHIN)?;
         self.server = server;
         // An error: it is only just being assigned and stays pending, or was revoked.
         let begun = sought.elements().into_iter().filter(|element| element.error().is_ok());
         let begun: Vec<_> = begun.map(|element| (element.topic().to_owned(), element.partition())).collect();
+        self.unsaved.note(&positions::of(&self.topics, &starts));
+        if begun.len() == asked {
+            standing.begun_anew(&anew);
+        }
         standing.begun(&self.kafka, &begun)
     }
 
@@ -279,7 +291,7 @@ impl<S: Service> Consumer<S> {
         {
             match self.kafka.poll(wait) {
                 Some(Ok(message)) => self.take(&message, &mut batch),
-                Some(Err(error)) => self.kafka.context().failed(error),
+                Some(Err(error)) => self.kafka.context().failed(error, || standing::missing(&self.kafka, &self.topics)),
                 None => break,
             }
             wait = Duration::ZERO;

@@ -8,7 +8,7 @@
 //! only makes the inbox recognise some events.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -108,8 +108,17 @@ async fn save(db: &mut PgConnection, positions: &Positions) -> sqlx::Result<()> 
     .map(drop)
 }
 
-/// Saved positions, by topic and partition.
-type Saved = HashMap<(String, i32), i64>;
+/// Events between two savings at full speed, and then some: so many may lie between Kafka's committed offset and the
+/// database after any kill.
+const USUAL: i64 = 10_000;
+
+/// Positions that the database has.
+#[derive(Debug, Default)]
+pub(crate) struct Saved {
+    positions: HashMap<(String, i32), i64>,
+    /// It has events in its inbox and no position at all: an earlier version, which saved none, has read them.
+    is_of_earlier_version: bool,
+}
 
 /// The positions that the database has, and the server that has them.
 pub(crate) async fn load(sessions: &Sessions) -> sqlx::Result<(Server, Saved)> {
@@ -118,33 +127,50 @@ pub(crate) async fn load(sessions: &Sessions) -> sqlx::Result<(Server, Saved)> {
     let opened = sessions.opened();
     let rows: Vec<(String, i32, i64)> =
         sqlx::query_as("select topic, partition, next_offset from consumer_offsets").fetch_all(&mut *db).await?;
-    let saved = rows.into_iter().map(|(topic, partition, next)| ((topic, partition), next)).collect();
-    Ok((Server { sessions: Some(sessions.clone()), opened }, saved))
+    let is_of_earlier_version =
+        rows.is_empty() && sqlx::query_scalar("select exists (select from inbox)").fetch_one(&mut *db).await?;
+    let positions = rows.into_iter().map(|(topic, partition, next)| ((topic, partition), next)).collect();
+    Ok((Server { sessions: Some(sessions.clone()), opened }, Saved { positions, is_of_earlier_version }))
 }
 
 /// Where to begin: the smaller of what Kafka has committed and what the database has, partition by partition; at the
-/// beginning where one of them has nothing. Partitions of which Kafka has not told what is committed are left out.
-pub(crate) fn beginnings(committed: &TopicPartitionList, saved: &Saved) -> TopicPartitionList {
+/// beginning where one of them has nothing, and in topics that were made `anew`. Partitions of which Kafka has not told what
+/// is committed are left out.
+pub(crate) fn beginnings(committed: &TopicPartitionList, saved: &Saved, anew: &HashSet<String>) -> TopicPartitionList {
     let mut all = TopicPartitionList::new();
     for element in committed.elements().iter().filter(|element| element.error().is_ok()) {
         let (topic, partition) = (element.topic(), element.partition());
-        let begin = match (element.offset(), saved.get(&(topic.to_owned(), partition))) {
+        let begin = match (element.offset(), saved.positions.get(&(topic.to_owned(), partition))) {
+            _ if anew.contains(topic) => Offset::Beginning,
             (Offset::Offset(committed), Some(&saved)) => {
-                if saved < committed {
+                if committed - saved > USUAL {
                     tracing::warn!(
                         topic,
                         partition,
                         committed,
                         saved,
-                        "the database is behind Kafka's committed offset: reading again from where the database is"
+                        "the database is far behind Kafka's committed offset: reading again from where the database is"
                     );
                 }
                 Offset::Offset(committed.min(saved))
             }
+            (Offset::Offset(committed), None) if saved.is_of_earlier_version => Offset::Offset(committed),
             _ => Offset::Beginning,
         };
         // Only a malformed offset could be refused here, and these are not.
         let _ = all.add_partition_offset(topic, partition, begin);
+    }
+    all
+}
+
+/// The offsets among `list`, of topics that are known.
+pub(crate) fn of(topics: &[&'static str], list: &TopicPartitionList) -> Positions {
+    let mut all = Positions::new();
+    for element in list.elements() {
+        let topic = topics.iter().copied().find(|topic| *topic == element.topic());
+        if let (Some(topic), Offset::Offset(next)) = (topic, element.offset()) {
+            all.insert((topic, element.partition()), next);
+        }
     }
     all
 }
@@ -161,8 +187,17 @@ mod tests {
         {
             committed.add_partition_offset("t", partition, offset).expect("an offset");
         }
-        let saved = [(0, 5), (1, 9), (2, 5)].map(|(partition, next)| (("t".to_owned(), partition), next)).into();
-        let begin: Vec<Offset> = beginnings(&committed, &saved).elements().iter().map(|e| e.offset()).collect();
-        assert_eq!(begin, [Offset::Offset(5), Offset::Offset(7), Offset::Beginning, Offset::Beginning]);
+        let offsets = |saved: &Saved, anew: &HashSet<String>| -> Vec<Offset> {
+            beginnings(&committed, saved, anew).elements().iter().map(|e| e.offset()).collect()
+        };
+        let none = HashSet::new();
+        let positions = [(0, 5), (1, 9), (2, 5)].map(|(partition, next)| (("t".to_owned(), partition), next)).into();
+        let saved = Saved { positions, is_of_earlier_version: false };
+        let [b, at] = [Offset::Beginning, Offset::Offset(7)];
+        assert_eq!(offsets(&saved, &none), [Offset::Offset(5), at, b, b]);
+        assert_eq!(offsets(&saved, &HashSet::from(["t".to_owned()])), [b; 4], "a topic that was made anew");
+        assert_eq!(offsets(&Saved::default(), &none), [b; 4], "an empty database");
+        let earlier = Saved { is_of_earlier_version: true, ..Saved::default() };
+        assert_eq!(offsets(&earlier, &none), [at, at, b, at], "a database that saved none");
     }
 }

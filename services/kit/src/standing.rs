@@ -17,7 +17,7 @@ use rdkafka::{
 /// Minimum interval between logged Kafka errors.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Interval between questions for a topic that was missing.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+const ASK_EVERY: Duration = Duration::from_secs(2);
 /// Bound for such a question, during which nothing is consumed.
 const ASK_WITHIN: Duration = Duration::from_secs(2);
 
@@ -32,6 +32,8 @@ struct State {
     assigned: Option<usize>,
     /// Error that a topic brought, and when its topics were last asked for.
     unreadable: Option<(String, Instant)>,
+    /// Topics that were missing. Once they are back they are others, in which the positions of before mean nothing.
+    vanished: HashSet<String>,
     /// Assigned partitions of which it is not known yet where to begin. They are paused, and what comes of them all the same
     /// is not looked at.
     pending: HashSet<(String, i32)>,
@@ -94,8 +96,8 @@ impl Standing {
         self.lock().lost
     }
 
-    /// Takes note of an error that a poll has brought.
-    pub(crate) fn failed(&self, error: KafkaError) {
+    /// Takes note of an error that a poll has brought. `missing` asks which topics there are not.
+    pub(crate) fn failed(&self, error: KafkaError, missing: impl FnOnce() -> Vec<String>) {
         if let KafkaError::MessageConsumption(
             code @ (RDKafkaErrorCode::UnknownTopicOrPartition
             | RDKafkaErrorCode::UnknownTopic
@@ -105,10 +107,15 @@ impl Standing {
         ) = error
         {
             let why = format!("a topic cannot be read: {code}");
-            let mut state = self.lock();
-            if state.unreadable.is_none() {
-                tracing::error!(error = %code, "a topic cannot be read; waiting until it is there again and may be read");
+            // Errors come for as long as it lasts, and some later; they neither ask again nor put off the next question.
+            if self.lock().unreadable.is_some() {
+                return;
             }
+            tracing::error!(error = %code, "a topic cannot be read; waiting until it is there again and may be read");
+            // Asked before anybody hears of it: who then makes the topic anew does so after this.
+            let missing = missing();
+            let mut state = self.lock();
+            state.vanished.extend(missing);
             state.unreadable = Some((why, Instant::now()));
         } else {
             self.error(error, "poll");
@@ -121,20 +128,69 @@ impl Standing {
             Some((_, asked)) if asked.elapsed() >= ASK_EVERY => *asked = Instant::now(),
             _ => return,
         }
-        let is_there = |topic: &&str| {
-            kafka.fetch_metadata(Some(topic), ASK_WITHIN).is_ok_and(|metadata| {
-                metadata.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
-            })
-        };
-        if topics.iter().all(is_there) {
-            tracing::info!("every topic can be read again");
-            self.lock().unreadable = None;
+        let answers: Vec<Topic> = topics.iter().map(|topic| ask(kafka, topic)).collect();
+        let mut state = self.lock();
+        let missing = topics.iter().zip(&answers).filter(|(_, answer)| **answer == Topic::Missing);
+        state.vanished.extend(missing.map(|(topic, _)| (*topic).to_owned()));
+        if answers.iter().any(|answer| *answer != Topic::Readable) {
+            return;
         }
+        tracing::info!("every topic can be read again");
+        state.unreadable = None;
+        let vanished = state.vanished.clone();
+        drop(state);
+        if let Ok(assignment) = kafka.assignment() {
+            self.pend(kafka, &of_topics(&assignment, &vanished));
+        }
+    }
+
+    /// Topics that are back after they were missing, to be read from their beginning.
+    pub(crate) fn made_anew(&self) -> HashSet<String> {
+        let state = self.lock();
+        if state.unreadable.is_some() { HashSet::new() } else { state.vanished.clone() }
+    }
+
+    /// These topics are read from their beginning.
+    pub(crate) fn begun_anew(&self, topics: &HashSet<String>) {
+        self.lock().vanished.retain(|topic| !topics.contains(topic));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the broker says of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Topic {
+    Readable,
+    Missing,
+    /// Or the broker gives no answer.
+    Unreadable,
+}
+
+fn ask(kafka: &BaseConsumer<Standing>, topic: &str) -> Topic {
+    let Ok(metadata) = kafka.fetch_metadata(Some(topic), ASK_WITHIN) else { return Topic::Unreadable };
+    let error = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
+    match error {
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Topic::Missing,
+        None if metadata.topics().iter().all(|topic| !topic.partitions().is_empty()) => Topic::Readable,
+        _ => Topic::Unreadable,
+    }
+}
+
+/// Those of the topics that the broker says it does not have.
+pub(crate) fn missing(kafka: &BaseConsumer<Standing>, topics: &[&str]) -> Vec<String> {
+    let missing = topics.iter().filter(|topic| ask(kafka, topic) == Topic::Missing);
+    missing.map(|topic| (*topic).to_owned()).collect()
+}
+
+fn of_topics(partitions: &TopicPartitionList, topics: &HashSet<String>) -> TopicPartitionList {
+    let mut those = TopicPartitionList::new();
+    for (topic, partition) in places(partitions).filter(|(topic, _)| topics.contains(topic)) {
+        those.add_partition(&topic, partition);
+    }
+    those
 }
 
 fn places(partitions: &TopicPartitionList) -> impl Iterator<Item = (String, i32)> {
@@ -206,10 +262,17 @@ mod tests {
         let standing = Standing::default();
         assert_eq!(standing.hindrance().as_deref(), Some("no partitions are assigned"));
         standing.lock().assigned = Some(0);
-        standing.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::BrokerTransportFailure));
+        standing.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::BrokerTransportFailure), Vec::new);
         assert_eq!(standing.hindrance(), None);
-        standing.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition));
+        let missing = || vec!["t".to_owned()];
+        standing.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition), missing);
         assert!(standing.hindrance().is_some_and(|why| why.contains("a topic cannot be read")));
+        assert!(standing.made_anew().is_empty(), "it is not back yet");
+        standing.lock().unreadable = None;
+        let anew = standing.made_anew();
+        assert_eq!(anew, HashSet::from(["t".to_owned()]));
+        standing.begun_anew(&anew);
+        assert!(standing.made_anew().is_empty(), "once");
     }
 
     #[test]

@@ -169,7 +169,10 @@ impl Drop for Child {
             self.signal(Signal::SIGTERM);
             // At once out of its group, and not left over either.
             if let Some(heard) = self.heard.take() {
-                let _ = heard.recv_timeout(Duration::from_secs(15));
+                let words = heard.recv_timeout(Duration::from_secs(15)).unwrap_or_default();
+                if std::thread::panicking() {
+                    eprintln!("the program said:\n{words}");
+                }
             }
             let _ = self.process.kill();
             let _ = self.process.wait();
