@@ -85,8 +85,8 @@ fn fits(status: &str, state: Option<&str>) -> bool {
         "RESERVED" => matches!(state, Some("authorized" | "captured")),
         // Under way: anything may have happened there already.
         "PENDING" => true,
-        // Cancelled or rejected: no money may be held there.
-        _ => matches!(state, None | Some("voided" | "declined")),
+        // Cancelled or rejected: no money may be held there. What the provider has collected by itself, it has given back.
+        _ => matches!(state, None | Some("voided" | "declined" | "refunded")),
     }
 }
 
@@ -103,6 +103,10 @@ mod tests {
         for left in [Some("authorized"), Some("captured")] {
             assert!(!fits("CANCELLED", left), "{left:?}");
             assert!(!fits("REJECTED", left), "{left:?}");
+        }
+        for settled in [None, Some("voided"), Some("declined"), Some("refunded")] {
+            assert!(fits("CANCELLED", settled), "{settled:?}");
+            assert!(fits("REJECTED", settled), "{settled:?}");
         }
         assert!(fits("REFUNDED", Some("refunded")));
         assert!(!fits("REFUNDED", Some("captured")));

@@ -8,22 +8,28 @@ use std::{cell::Cell, time::Instant};
 use proptest::{
     collection::vec,
     prelude::*,
+    sample::subsequence,
     test_runner::{Config, FileFailurePersistence, RngSeed, TestRunner},
 };
 
+use payment_gateway::payment::Operation;
+
 use crate::{
-    bus::{Bus, Step, World},
+    bus::{Bus, Change, Disturbances, Step, World},
     laws::LAWS,
     report::announce,
-    shop::{BUYER, NOWHERE, PRICE, Pay, STRANGER, Shop, Wish},
+    shop::{BUYER, NEIGHBOUR, NOWHERE, PRICE, STRANGER, Shop},
     story,
+    wish::{Pay, Wish},
 };
 
-/// A shop, what is wanted of it, and a choice for every step as long as they last; whether repetitions get through.
+/// A shop, what is wanted of it, what else may happen, and a choice for every step as long as they last; whether repetitions get
+/// through.
 #[derive(Debug)]
 struct Run {
     shop: Shop,
     wishes: Vec<Wish>,
+    may: Disturbances,
     forgetful: bool,
     choices: Vec<u16>,
 }
@@ -34,17 +40,35 @@ fn wish() -> impl Strategy<Value = Wish> {
         4 => Just(Pay::Card),
         1 => Just(Pay::DeclinedCard),
         1 => Just(Pay::FaithlessCard),
+        1 => Just(Pay::Points),
         1 => Just(Pay::Nothing),
     ];
-    let user = prop_oneof![19 => Just(BUYER), 1 => Just(STRANGER)];
+    let user = prop_oneof![15 => Just(BUYER), 4 => Just(NEIGHBOUR), 1 => Just(STRANGER)];
     let ship_to = prop_oneof![4 => Just("Kyoto"), 1 => Just(NOWHERE)];
-    (user, 0..3_i64, 0..3_i64, pay, ship_to).prop_map(|(user, digital, physical, pay, ship_to)| Wish {
-        user,
-        digital,
-        physical,
-        pay,
-        ship_to,
-    })
+    let odd = proptest::bool::weighted(0.2);
+    ((user, 0..3_i64, 0..3_i64, pay, ship_to), (0..2_i64, odd.clone(), odd)).prop_map(
+        |((user, digital, physical, pay, ship_to), (another, piecemeal, points))| Wish {
+            user,
+            digital,
+            physical,
+            another,
+            piecemeal,
+            points,
+            pay,
+            ship_to,
+            key: None,
+        },
+    )
+}
+
+/// Nothing, or a few things that are out of the ordinary.
+fn disturbances() -> impl Strategy<Value = Disturbances> {
+    let changes = subsequence(Change::ALL.to_vec(), 0..=3);
+    let provider = subsequence(vec![Operation::Void, Operation::Capture, Operation::Refund], 0..=3);
+    let some = (changes, provider, any::<bool>(), any::<bool>()).prop_map(|(changes, provider, parks, calls_park)| {
+        Disturbances { changes, provider, parks, calls_park, ..Disturbances::default() }
+    });
+    prop_oneof![Just(Disturbances::default()), some]
 }
 
 fn run() -> impl Strategy<Value = Run> {
@@ -54,8 +78,13 @@ fn run() -> impl Strategy<Value = Run> {
         unlocks: Some(unlocks),
         ..Shop::default()
     });
-    (shop, vec(wish(), 1..=6), any::<bool>(), vec(any::<u16>(), 0..400))
-        .prop_map(|(shop, wishes, forgetful, choices)| Run { shop, wishes, forgetful, choices })
+    (shop, vec(wish(), 1..=6), disturbances(), any::<bool>(), vec(any::<u16>(), 0..400)).prop_map(
+        |(shop, wishes, may, forgetful, choices)| {
+            // Parking relies on the inbox: what a service has read and put aside, it does not read again.
+            let forgetful = forgetful && !may.parks;
+            Run { shop, wishes, may, forgetful, choices }
+        },
+    )
 }
 
 #[test]
@@ -83,7 +112,7 @@ fn any_crowd_of_orders_comes_to_a_good_end() {
 
 /// Takes a step for every choice and then everything that is owed, and looks at every moment.
 fn play(run: &Run, taken: &Cell<usize>) -> Result<(), TestCaseError> {
-    let bus = Bus { forgetful: run.forgetful, ..Bus::default() };
+    let bus = Bus { forgetful: run.forgetful, may: run.may.clone(), ..Bus::default() };
     let begin = run.shop.open(&run.wishes, &bus.cast);
     let mut world = begin.clone();
     let mut steps = Vec::new();

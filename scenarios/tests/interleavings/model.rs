@@ -13,8 +13,9 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 use crate::{
     bus::{Bus, Step, World},
     laws::{LAWS, Law},
-    shop::{Shop, Wish},
+    shop::Shop,
     story,
+    wish::Wish,
 };
 
 /// How an order can end.

@@ -5,8 +5,9 @@ use crate::{
     bus::Bus,
     model::explore,
     report::Report,
-    shop::{Pay, Shop, Wish},
+    shop::Shop,
     troubles::TROUBLES,
+    wish::{Pay, Wish},
 };
 
 #[test]

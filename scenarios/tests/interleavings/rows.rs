@@ -8,11 +8,14 @@ use scenarios::audit::{
     self, BalanceRow, Booking, Finding, Ledgers, OrderRow, Reservation, Steps, StockRow, Transaction,
 };
 
-use crate::{bus::World, shop::Shop};
+use crate::{
+    bus::{Change, World},
+    shop::Shop,
+};
 
 /// Everything that the audit finds wrong with a world at rest.
 pub(crate) fn audit(shop: &Shop, world: &World) -> Vec<Finding> {
-    let bookings: Vec<Booking> = world.sagas.iter().flat_map(|saga| saga.gateway.bookings()).collect();
+    let bookings: Vec<Booking> = world.sagas.iter().flat_map(|saga| saga.gateway.bookings(saga.order_id)).collect();
     let invariants = audit::judge(&steps(world), &ledgers(shop, world), &bookings);
     invariants.into_iter().flat_map(|invariant| invariant.findings).collect()
 }
@@ -79,10 +82,12 @@ fn words(statuses: impl Iterator<Item = (OrderId, Status)>) -> HashMap<OrderId, 
 /// Balances and stock beside what orders did to them.
 pub(crate) fn ledgers(shop: &Shop, world: &World) -> Ledgers {
     let (account, inventory) = (&world.databases.account, &world.databases.inventory);
-    let of_balance = |wanted| {
-        let rows = account.reservations.iter().filter(move |(_, row)| row.status == wanted);
-        rows.map(|(_, row)| row.amount).sum()
+    let of_balance = |(user, currency), wanted| {
+        let rows = account.reservations.iter().map(|(_, row)| row);
+        let rows = rows.filter(move |row| (row.user_id, row.currency, row.status) == (user, currency, wanted));
+        rows.map(|row| row.amount).sum()
     };
+    let restocked = i64::from(world.changes.contains(&Change::Restocked));
     let of_stock = |product: &ProductId, wanted| {
         let rows = inventory.reservations.iter().filter(|(_, row)| row.status == wanted);
         rows.filter_map(|(_, row)| row.items.get(product)).sum()
@@ -97,8 +102,8 @@ pub(crate) fn ledgers(shop: &Shop, world: &World) -> Ledgers {
                 balance: row.balance,
                 reserved_balance: row.reserved,
                 deposited: shop.deposit,
-                held: of_balance(Status::Reserved),
-                taken: of_balance(Status::Confirmed),
+                held: of_balance((*user, *currency), Status::Reserved),
+                taken: of_balance((*user, *currency), Status::Confirmed),
             })
             .collect(),
         stock: inventory
@@ -108,7 +113,7 @@ pub(crate) fn ledgers(shop: &Shop, world: &World) -> Ledgers {
                 product_id: product.0,
                 stock_quantity: row.quantity,
                 reserved_quantity: row.reserved,
-                received: shop.received.unwrap_or_default(),
+                received: shop.received.unwrap_or_default() + restocked,
                 held: of_stock(product, Status::Reserved),
                 taken: of_stock(product, Status::Confirmed),
             })

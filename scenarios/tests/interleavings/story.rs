@@ -36,14 +36,25 @@ fn line(world: &World, next: &World, Step { order, what }: Step) -> String {
 
 fn happening(saga: &Saga, what: What) -> String {
     let kind = |attempt: usize| saga.attempts[attempt].wanted.kind;
+    let next = |from, to| saga.topic(from).next(to).map_or("nothing", |event| event.said.event_type);
     match what {
-        What::Deliver { from, to } => {
-            let event = saga.topic(from).next(to).map_or("nothing", |event| event.said.event_type);
-            format!("{to} hears {event}")
+        What::Deliver { from, to } if saga.first_aside(to).is_some() => {
+            format!("{to} puts {} behind another", next(from, to))
         }
+        What::Deliver { from, to } => format!("{to} hears {}", next(from, to)),
         What::Redeliver { from, to, nth } => {
             format!("{to} hears {} again", saga.topic(from).events()[nth].said.event_type)
         }
+        What::TakeUp { by } => format!("{by} takes up what it has put aside"),
+        What::RequestOther => "the client requests something else under the same name".to_owned(),
+        What::Change(change) => format!("people change something: {change:?}"),
+        What::Provider(operation) => format!("the provider does it by itself: {operation:?}"),
+        What::Park { from, to } => format!("{to} puts aside {}", next(from, to)),
+        What::ParkCall { attempt } => format!("{} is parked", kind(attempt)),
+        What::Retry { at } => format!("an operator has {at} try it again"),
+        What::RetryCall { attempt } => format!("an operator has {} tried again", kind(attempt)),
+        What::DropCall { attempt } => format!("an operator drops {}", kind(attempt)),
+        What::AnswerCall { attempt } => format!("an operator answers {}", kind(attempt)),
         What::RequestAgain => "the client requests it again".to_owned(),
         What::Cancel => "the buyer cancels".to_owned(),
         What::TimeOut => "the deadline passes".to_owned(),

@@ -7,7 +7,8 @@ use order::Status;
 
 use crate::{
     model::Ending,
-    shop::{NOWHERE, Pay, STRANGER, Shop, Wish},
+    shop::{NOWHERE, STRANGER, Shop},
+    wish::{Pay, Wish},
 };
 
 /// Something that stops an order on its way.

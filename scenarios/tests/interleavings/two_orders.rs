@@ -9,7 +9,8 @@ use crate::{
     bus::Bus,
     model::{Ending, explore},
     report::Report,
-    shop::{NOWHERE, PRICE, Pay, Shop, Wish},
+    shop::{NOWHERE, PRICE, Shop},
+    wish::{Pay, Wish},
 };
 
 const DIGITAL: Wish = Wish::of(1, 0, Pay::Wallet);

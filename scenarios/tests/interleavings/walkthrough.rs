@@ -2,8 +2,9 @@
 
 use crate::{
     bus::{Bus, Step, What, World},
-    shop::{NOWHERE, Pay, Shop, Wish},
+    shop::{NOWHERE, Shop},
     story,
+    wish::{Pay, Wish},
 };
 
 /// Everything that is owed, in turn; what happens `meanwhile` happens right after its event has been said.

@@ -26,7 +26,7 @@ pub(crate) struct Databases {
 }
 
 /// A service whose database is one of [`Databases`].
-pub(crate) trait Keeper: Service<Rows: Debug + Clone + Eq + Hash> {
+pub(crate) trait Keeper: Service<Rows: Debug + Clone + Eq + Hash, Command: Debug + Clone + Eq + Hash> {
     fn database(databases: &mut Databases) -> &mut Shared<Self::Rows>;
 
     /// The rows as the next transaction finds them.

@@ -4,7 +4,12 @@
 //! Who hears what, and what it is asked to decide, comes from the services' own tables.
 
 mod cast;
+mod change;
+mod content;
 mod databases;
+mod disturbances;
+mod memory;
+mod operators;
 mod outside;
 mod player;
 mod shared;
@@ -14,14 +19,25 @@ mod turn;
 mod world;
 
 use events::Publisher;
+use kit::{NewAttempt, attempts::Answer, says::Said};
+use payment::lifecycle;
 
 pub(crate) use cast::Cast;
+pub(crate) use change::{Change, DEARER};
 pub(crate) use databases::Databases;
+pub(crate) use disturbances::Disturbances;
+pub(crate) use memory::Memory;
+pub(crate) use outside::Stage;
+pub(crate) use player::own;
 pub(crate) use shared::Shared;
 pub(crate) use step::{Step, What};
+pub(crate) use topic::{Event, Occasion};
 pub(crate) use world::{Saga, World};
 
+use outside::Gateway;
 use turn::Turn;
+
+use crate::laws::Judged;
 
 /// What makes one moment follow another.
 #[derive(Default)]
@@ -29,6 +45,14 @@ pub(crate) struct Bus {
     pub(crate) cast: Cast,
     /// Repetitions are kept out neither by the inbox nor by the attempts' table: they get through to the decisions.
     pub(crate) forgetful: bool,
+    /// What may happen beside the ordinary.
+    pub(crate) may: Disturbances,
+    /// Events that were said before, in some other world.
+    pub(crate) printed: Memory<(Said, Occasion), Shared<Event>>,
+    /// Calls that the gateway has carried out before.
+    pub(crate) calls: Memory<(Gateway, Shared<NewAttempt>), (Gateway, Answer<lifecycle::Step>)>,
+    /// What the laws have said of the same rows before.
+    pub(crate) judged: Judged,
 }
 
 impl Bus {
@@ -37,24 +61,58 @@ impl Bus {
         if world.fault.is_some() {
             return Vec::new();
         }
-        let mut steps = Vec::new();
+        let changes = self.may.changes.iter().filter(|change| !world.changes.contains(change));
+        let mut steps: Vec<Step> = changes.map(|change| Step { order: 0, what: What::Change(*change) }).collect();
         for (order, saga) in world.sagas.iter().enumerate() {
-            let step = |what| Step { order, what };
-            for from in Publisher::all() {
-                let topic = saga.topic(from);
-                for &to in Publisher::SERVICES {
-                    steps.extend(topic.next(to).map(|_| step(What::Deliver { from, to })));
-                    steps.extend(topic.seen(to).map(|nth| step(What::Redeliver { from, to, nth })));
-                }
+            let mut whats = Vec::new();
+            self.reading(saga, &mut whats);
+            self.calling(saga, &mut whats);
+            whats.extend([What::RequestAgain, What::Cancel, What::TimeOut]);
+            if order == 0 && self.may.other_request.is_some() {
+                whats.push(What::RequestOther);
             }
-            for attempt in 0..saga.attempts.len() {
-                steps.extend(
-                    [What::Answer { attempt }, What::LoseAnswer { attempt }, What::GiveUp { attempt }].map(step),
-                );
-            }
-            steps.extend([What::RequestAgain, What::Cancel, What::TimeOut].map(step));
+            whats.extend(self.may.provider.iter().map(|operation| What::Provider(*operation)));
+            operators::steps(saga, &mut whats);
+            steps.extend(whats.into_iter().map(|what| Step { order, what }));
         }
         steps
+    }
+
+    /// What services may do with the events of an order.
+    fn reading(&self, saga: &Saga, whats: &mut Vec<What>) {
+        for from in Publisher::all() {
+            let topic = saga.topic(from);
+            for &to in Publisher::SERVICES {
+                if topic.next(to).is_some() {
+                    whats.push(What::Deliver { from, to });
+                    // What the client has asked for, it asks for again if nothing comes of it; and mails are no part of the saga.
+                    let ours = from != Publisher::Client && to != Publisher::Notification;
+                    if ours && self.may.parks && !saga.spent.parked {
+                        whats.push(What::Park { from, to });
+                    }
+                }
+                if self.forgetful {
+                    whats.extend(topic.seen(to).map(|nth| What::Redeliver { from, to, nth }));
+                }
+            }
+        }
+    }
+
+    /// What may become of calls to the outside.
+    fn calling(&self, saga: &Saga, whats: &mut Vec<What>) {
+        for (attempt, call) in saga.attempts.iter().enumerate() {
+            whats.extend([What::Answer { attempt }, What::LoseAnswer { attempt }, What::GiveUp { attempt }]);
+            if self.may.calls_park && !saga.spent.call_parked && call.stage == Stage::Open {
+                whats.push(What::ParkCall { attempt });
+            }
+            if call.stage == Stage::Parked {
+                whats.push(What::RetryCall { attempt });
+                whats.push(What::AnswerCall { attempt });
+                if self.may.drops_calls {
+                    whats.push(What::DropCall { attempt });
+                }
+            }
+        }
     }
 
     /// The next moment; none if the step is impossible or changes nothing.
@@ -62,5 +120,12 @@ impl Bus {
         let mut turn = Turn::new(self, world, order);
         turn.take(what)?;
         turn.end(world, order)
+    }
+
+    /// An event, parsed and addressed once however often it is said.
+    fn event(&self, said: &Said, occasion: Occasion) -> Shared<Event> {
+        self.printed.recall((said.clone(), occasion), |(said, occasion)| {
+            Shared::new(Event::new(said.clone(), *occasion, &self.cast))
+        })
     }
 }

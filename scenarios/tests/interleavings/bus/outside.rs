@@ -1,13 +1,15 @@
 //! The world outside: the payment gateway with its real books, and a mail system that takes every mail.
 
-use events::OrderId;
+use events::{OrderId, Reason};
 use kit::{NewAttempt, attempts::Answer};
 use payment::{
     calls::{Call, Charge},
+    lifecycle::Step,
     reply::{Problem, Reply, meaning},
 };
 use payment_gateway::{
     books::{self, Books},
+    payment::{Operation, State},
     problem,
     request::{self, Command, Request},
     settings::Settings,
@@ -30,36 +32,94 @@ pub(crate) struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Stage {
     Open,
-    /// Answered, or given up; a request that was given up may still be on its way.
+    /// Not answered within all retries: it waits for an operator.
+    Parked,
+    /// Answered, given up or settled by hand; a request that was given up may still be on its way.
     Ended,
 }
 
-/// What the payment gateway knows of one order: what it was asked, in the order in which that arrived. Everything else
-/// follows from it.
+/// What the payment gateway knows of one order: what has happened there, in its order. Everything else follows from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Gateway(Vec<Shared<NewAttempt>>);
+pub(crate) struct Gateway(Vec<Deed>);
+
+/// Something that happens at the gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Deed {
+    /// A call of ours arrives.
+    Call(Shared<NewAttempt>),
+    /// The provider does it of its own accord.
+    Own(Operation),
+    /// A person has it done by hand.
+    ByHand(Operation),
+}
 
 impl Gateway {
     /// Carries a call out, and tells what the payment service makes of the reply. Again: the same reply, and nothing changes.
-    pub(crate) fn carry_out(&mut self, wanted: &Shared<NewAttempt>) -> Answer<payment::lifecycle::Step> {
-        let books = self.books();
+    pub(crate) fn carry_out(&mut self, wanted: &Shared<NewAttempt>) -> Answer<Step> {
         let call: Call = wanted.kind.parse().expect("a call to the gateway");
-        let answer = execute(&books, wanted);
+        let deed = Deed::Call(wanted.clone());
+        let answer = execute(&self.books(wanted.order_id), wanted.order_id, &deed);
         let reply = match &answer {
             books::Answer::Done(_) => Reply { status: StatusCode::OK, problem: Problem::default() },
             books::Answer::Refused(refusal) => reply(&problem::Problem::from(*refusal)),
             books::Answer::KeyReused => reply(&problem::Problem::key_reused()),
             books::Answer::Breakdown => reply(&problem::Problem::internal()),
         };
-        if answer != books::Answer::Breakdown && !self.0.contains(wanted) {
-            self.0.push(wanted.clone());
+        if answer != books::Answer::Breakdown && !self.0.contains(&deed) {
+            self.0.push(deed);
         }
         meaning(call, &reply)
     }
 
+    /// The provider does something by itself, once, with a payment that it knows; none if it cannot.
+    pub(crate) fn act(&mut self, order: OrderId, operation: Operation) -> Option<()> {
+        let deed = Deed::Own(operation);
+        self.state(order).filter(|_| !self.0.contains(&deed))?;
+        let before = self.state(order);
+        self.0.push(deed);
+        (self.state(order) != before).then_some(())
+    }
+
+    /// A person settles a call by hand: has the provider do what is left to do, and tells what the end of it is.
+    pub(crate) fn settle_by_hand(&mut self, order: OrderId, call: Call) -> Step {
+        match (call, self.state(order)) {
+            (Call::Authorize, Some(State::Authorized)) => Step::Authorized,
+            (Call::Authorize, _) => Step::AuthorizeDeclined(Reason::CardDeclined),
+            (Call::Capture, Some(State::Captured)) => Step::Captured,
+            (Call::Capture, _) => Step::CaptureRefused(Reason::CardDeclined),
+            (Call::Void, Some(State::Captured)) => Step::CapturedElsewhere,
+            (Call::VoidInstead, Some(State::Captured)) => {
+                self.0.push(Deed::ByHand(Operation::Refund));
+                Step::Voided
+            }
+            // Remembered also where nothing is known yet: what is still on its way is refused.
+            (Call::Void | Call::VoidInstead, None | Some(State::Authorized)) => {
+                self.0.push(Deed::ByHand(Operation::Void));
+                Step::Voided
+            }
+            (Call::Void | Call::VoidInstead, _) => Step::Voided,
+            (Call::Refund | Call::RefundInstead, Some(State::Captured)) => {
+                self.0.push(Deed::ByHand(Operation::Refund));
+                Step::Refunded
+            }
+            (Call::Refund | Call::RefundInstead, Some(State::Refunded)) => Step::Refunded,
+            (Call::Refund | Call::RefundInstead, _) => Step::NotCaptured,
+        }
+    }
+
+    /// Where the payment stands; none if it is not known.
+    pub(crate) fn state(&self, order: OrderId) -> Option<State> {
+        if self.0.is_empty() { None } else { self.books(order).payment(order.0).map(|payment| payment.state) }
+    }
+
+    /// Whether the provider has done this by itself.
+    pub(crate) fn has_acted(&self, operation: Operation) -> bool {
+        self.0.contains(&Deed::Own(operation))
+    }
+
     /// What it has booked, oldest first.
-    pub(crate) fn bookings(&self) -> Vec<Booking> {
-        let statement = serde_json::to_value(self.books().statement(None)).expect("a statement is JSON");
+    pub(crate) fn bookings(&self, order: OrderId) -> Vec<Booking> {
+        let statement = serde_json::to_value(self.books(order).statement(None)).expect("a statement is JSON");
         serde_json::from_value(statement["entries"].clone()).expect("the audit reads bookings")
     }
 
@@ -68,17 +128,27 @@ impl Gateway {
         self.0.len()
     }
 
-    fn books(&self) -> Books {
+    fn books(&self, order: OrderId) -> Books {
         let books = Books::in_memory();
-        for wanted in &self.0 {
-            execute(&books, wanted);
+        for deed in &self.0 {
+            execute(&books, order, deed);
         }
         books
     }
 }
 
-fn execute(books: &Books, wanted: &NewAttempt) -> books::Answer {
-    let command = match wanted.kind.parse().expect("a call to the gateway") {
+fn execute(books: &Books, order: OrderId, deed: &Deed) -> books::Answer {
+    let (key, command) = match deed {
+        Deed::Call(wanted) => (wanted.kind.to_owned(), command(wanted)),
+        Deed::Own(operation) => (format!("provider {operation:?}"), bare(*operation)),
+        Deed::ByHand(operation) => (format!("by hand {operation:?}"), bare(*operation)),
+    };
+    let request = Request { idempotency_key: format!("{order}:{key}"), payment_id: order.0, command };
+    books.execute(request, &Settings::default()).expect("books in memory")
+}
+
+fn command(wanted: &NewAttempt) -> Command {
+    match wanted.kind.parse().expect("a call to the gateway") {
         // On the bus, details are sealed by calling them so: they are the card's token.
         Call::Authorize => {
             let charge = Charge::read(&wanted.request).expect("a charge");
@@ -88,10 +158,16 @@ fn execute(books: &Books, wanted: &NewAttempt) -> books::Answer {
         Call::Capture => Command::Capture,
         Call::Void | Call::VoidInstead => Command::Void,
         Call::Refund | Call::RefundInstead => Command::Refund,
-    };
-    let OrderId(payment_id) = wanted.order_id;
-    let idempotency_key = format!("{payment_id}:{}", wanted.kind);
-    books.execute(Request { idempotency_key, payment_id, command }, &Settings::default()).expect("books in memory")
+    }
+}
+
+fn bare(operation: Operation) -> Command {
+    match operation {
+        Operation::Authorize => panic!("nobody authorizes a charge but we"),
+        Operation::Capture => Command::Capture,
+        Operation::Void => Command::Void,
+        Operation::Refund => Command::Refund,
+    }
 }
 
 /// A refusal as it arrives over HTTP.

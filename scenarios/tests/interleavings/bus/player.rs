@@ -1,9 +1,6 @@
 //! One service on the bus: its real table and its real decisions, without Kafka and without Postgres.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard},
-};
+use std::sync::Arc;
 
 use chrono::DateTime;
 use events::{EventId, envelope::Envelope};
@@ -12,6 +9,7 @@ use uuid::Uuid;
 
 use super::{
     databases::{Databases, Keeper},
+    memory::Memory,
     shared::Shared,
     topic::{Event, publisher},
 };
@@ -27,11 +25,27 @@ pub(crate) struct Player<S: Service> {
     pub(crate) before: fn(&mut S::Rows, &mut S::Command),
     /// Happens after every decision.
     pub(crate) after: fn(&mut S::Rows, &S::Command, &mut Says),
-    memory: Mutex<Memory<S::Rows>>,
+    /// Decides.
+    pub(crate) decide: Decide<S>,
+    memory: Memory<(Shared<S::Rows>, Asked<S::Command>), (Shared<S::Rows>, Heard)>,
 }
 
-/// Decisions are pure: what an event makes of the same rows need not be decided twice.
-type Memory<R> = HashMap<(Shared<R>, Shared<Event>), (Shared<R>, Heard)>;
+/// What a service is asked.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Asked<C> {
+    /// By an event, as its line says.
+    Event(Shared<Event>),
+    /// By a person, a deadline or an answer.
+    Command(C),
+}
+
+/// A decision: the service's own, or what a mutant has put around it.
+type Decide<S> = fn(&S, &mut <S as Service>::Rows, &<S as Service>::Command) -> Says;
+
+/// What the service decides.
+pub(crate) fn own<S: Service>(service: &S, rows: &mut S::Rows, command: &S::Command) -> Says {
+    service.decide(rows, command, NOW)
+}
 
 /// What a service says to an event; `Err` if its table does not allow it.
 pub(crate) type Heard = Arc<Result<Says, String>>;
@@ -48,15 +62,37 @@ pub(crate) trait Part {
 impl<S: Keeper> Player<S> {
     /// As it is.
     pub(crate) fn new(service: S) -> Self {
-        Player { service, table: S::table(), before: |_, _| {}, after: |_, _, _| {}, memory: Mutex::default() }
+        let (before, after, decide) = (|_: &mut _, _: &mut _| {}, |_: &mut _, _: &_, _: &mut _| {}, own::<S>);
+        Player { service, table: S::table(), before, after, decide, memory: Memory::default() }
+    }
+
+    /// What the service makes of a command that is no event's.
+    pub(crate) fn ask(&self, databases: &mut Databases, command: S::Command) -> Heard {
+        self.remembered(databases, Asked::Command(command))
+    }
+
+    fn remembered(&self, databases: &mut Databases, asked: Asked<S::Command>) -> Heard {
+        let key = (S::database(databases).clone(), asked);
+        let (rows, heard) = self.memory.recall(key, |(_, asked)| {
+            let heard = match asked {
+                Asked::Event(event) => {
+                    let heard = self.decide_on(databases, &event.said);
+                    heard.map_err(|why| format!("{} on {}: {why}", S::NAME, event.said.event_type))
+                }
+                Asked::Command(command) => Ok(self.decide(databases, command.clone())),
+            };
+            (S::database(databases).clone(), Arc::new(heard))
+        });
+        *S::database(databases) = rows;
+        heard
     }
 
     /// What the unit of work does with a command: load, decide, save.
-    pub(crate) fn decide(&self, databases: &mut Databases, mut command: S::Command) -> Says {
+    fn decide(&self, databases: &mut Databases, mut command: S::Command) -> Says {
         let database = S::database(databases);
         let mut rows = S::Rows::clone(database);
         (self.before)(&mut rows, &mut command);
-        let mut says = self.service.decide(&mut rows, &command, NOW);
+        let mut says = (self.decide)(&self.service, &mut rows, &command);
         (self.after)(&mut rows, &command, &mut says);
         let rows = S::saved(rows);
         if rows != **database {
@@ -85,10 +121,6 @@ impl<S: Keeper> Player<S> {
             None => Ok(says),
         }
     }
-
-    fn memory(&self) -> MutexGuard<'_, Memory<S::Rows>> {
-        self.memory.lock().expect("nobody panicked")
-    }
 }
 
 impl<S: Keeper> Part for Player<S> {
@@ -97,16 +129,6 @@ impl<S: Keeper> Part for Player<S> {
     }
 
     fn hear(&self, databases: &mut Databases, event: &Shared<Event>) -> Heard {
-        let key = (S::database(databases).clone(), event.clone());
-        let known = self.memory().get(&key).cloned();
-        let (rows, heard) = known.unwrap_or_else(|| {
-            let heard = self.decide_on(databases, &event.said);
-            let heard = heard.map_err(|why| format!("{} on {}: {why}", S::NAME, event.said.event_type));
-            let outcome = (S::database(databases).clone(), Arc::new(heard));
-            self.memory().insert(key, outcome.clone());
-            outcome
-        });
-        *S::database(databases) = rows;
-        heard
+        self.remembered(databases, Asked::Event(event.clone()))
     }
 }

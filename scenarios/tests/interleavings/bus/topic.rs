@@ -1,10 +1,12 @@
 //! What Kafka guarantees, and no more: what one publisher says about one order is read in that order, by every service at
 //! its own pace. Between publishers nothing is guaranteed.
 
+use std::hash::{Hash, Hasher};
+
 use events::Publisher;
 use kit::says::Said;
 
-use super::{cast::Cast, shared::Shared};
+use super::{cast::Cast, content::Content, shared::Shared};
 
 /// One publisher's events about one order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -15,17 +17,29 @@ pub(crate) struct Topic {
 }
 
 /// Something that was said, and the services whose tables have a line for it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub(crate) struct Event {
     pub(crate) said: Said,
+    pub(crate) occasion: Occasion,
+    /// What is said, parsed.
+    pub(crate) content: Content,
     hearers: Vec<Publisher>,
 }
 
+/// What an event was said upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Occasion {
+    /// Another event of the saga, by its type.
+    Event(&'static str),
+    /// A request of a client or a buyer, a deadline, an answer from outside.
+    Outside,
+}
+
 impl Event {
-    pub(crate) fn new(said: Said, cast: &Cast) -> Self {
+    pub(crate) fn new(said: Said, occasion: Occasion, cast: &Cast) -> Self {
         let services = Publisher::SERVICES.iter().copied();
         let hearers = services.filter(|&service| cast.part(service).cares_for(&said)).collect();
-        Event { said, hearers }
+        Event { content: Content::of(&said), said, occasion, hearers }
     }
 
     /// Whose topic it is on.
@@ -34,13 +48,28 @@ impl Event {
     }
 }
 
+// Content and hearers follow from what was said.
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.said, self.occasion) == (&other.said, other.occasion)
+    }
+}
+
+impl Eq for Event {}
+
+impl Hash for Event {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.said, self.occasion).hash(state);
+    }
+}
+
 impl Topic {
     pub(crate) fn events(&self) -> &[Shared<Event>] {
         &self.events
     }
 
-    pub(crate) fn append(&mut self, event: Event) {
-        self.events.push(Shared::new(event));
+    pub(crate) fn append(&mut self, event: Shared<Event>) {
+        self.events.push(event);
         for &service in Publisher::SERVICES {
             self.pass_over(service);
         }
@@ -49,6 +78,11 @@ impl Topic {
     /// The next event that the service has not seen.
     pub(crate) fn next(&self, service: Publisher) -> Option<&Shared<Event>> {
         self.events.get(self.has_read(service))
+    }
+
+    /// The place of the next event that the service has not seen.
+    pub(crate) fn place(&self, service: Publisher) -> Option<usize> {
+        self.next(service).map(|_| self.has_read(service))
     }
 
     pub(crate) fn advance(&mut self, service: Publisher) {

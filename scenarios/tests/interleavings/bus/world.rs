@@ -1,14 +1,17 @@
 //! All there is at one moment.
 
-use events::{OrderId, Publisher};
+use std::collections::BTreeSet;
+
+use events::{Order, OrderId, Publisher};
 use kit::says::Said;
 
 use super::{
     cast::Cast,
+    change::Change,
     databases::Databases,
     outside::{Attempt, Gateway, Stage},
     shared::Shared,
-    topic::{Event, Topic},
+    topic::{Event, Occasion, Topic},
 };
 
 /// One moment: what is written in every database, what lies on every topic, and what the outside knows.
@@ -16,6 +19,8 @@ use super::{
 pub(crate) struct World {
     pub(crate) databases: Databases,
     pub(crate) sagas: Vec<Shared<Saga>>,
+    /// What people have changed in the services' own data.
+    pub(crate) changes: BTreeSet<Change>,
     /// Something that must not happen has happened: nothing goes on after it.
     pub(crate) fault: Option<String>,
 }
@@ -27,30 +32,57 @@ pub(crate) struct Saga {
     topics: [Topic; 8],
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) gateway: Gateway,
+    /// Events that services have put aside, and the order's later ones, in the order in which they came.
+    pub(crate) aside: Vec<Aside>,
+    pub(crate) spent: Spent,
+}
+
+/// An event that a service does not process when it reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Aside {
+    pub(crate) at: Publisher,
+    pub(crate) from: Publisher,
+    pub(crate) nth: usize,
+    /// Waits for an operator, and not only for those before it.
+    pub(crate) parked: bool,
+}
+
+/// How much out of the ordinary has happened already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Spent {
+    pub(crate) parked: bool,
+    pub(crate) call_parked: bool,
+    /// Everything that leaves no other trace: it makes the order older.
+    pub(crate) acts: u8,
 }
 
 impl World {
     /// Nothing has happened yet, but these requests have been published.
     pub(crate) fn new(databases: Databases, requests: Vec<Said>, cast: &Cast) -> Self {
         let saga = |request: Said| {
-            let (order_id, topics) = (request.order_id, Default::default());
-            let mut saga = Saga { order_id, topics, attempts: Vec::new(), gateway: Gateway::default() };
-            saga.topic_mut(Publisher::Client).append(Event::new(request, cast));
+            let mut saga = Saga {
+                order_id: request.order_id,
+                topics: Default::default(),
+                attempts: Vec::new(),
+                gateway: Gateway::default(),
+                aside: Vec::new(),
+                spent: Spent::default(),
+            };
+            saga.topic_mut(Publisher::Client).append(Shared::new(Event::new(request, Occasion::Outside, cast)));
             Shared::new(saga)
         };
-        World { databases, sagas: requests.into_iter().map(saga).collect(), fault: None }
+        let sagas = requests.into_iter().map(saga).collect();
+        World { databases, sagas, changes: BTreeSet::new(), fault: None }
     }
 
     /// Somebody has something left to read.
     pub(crate) fn has_unread(&self) -> bool {
-        let mut topics = self.sagas.iter().flat_map(|saga| &saga.topics);
-        topics.any(|topic| Publisher::SERVICES.iter().any(|&to| topic.next(to).is_some()))
+        self.sagas.iter().any(|saga| saga.has_unread())
     }
 
-    /// Nobody has anything left to read, and no call is open.
+    /// Nobody has anything left to read, no call is open, and nothing waits for a person.
     pub(crate) fn is_at_rest(&self) -> bool {
-        let mut attempts = self.sagas.iter().flat_map(|saga| &saga.attempts);
-        !self.has_unread() && attempts.all(|attempt| attempt.stage == Stage::Ended)
+        self.sagas.iter().all(|saga| saga.is_at_rest())
     }
 }
 
@@ -63,14 +95,40 @@ impl Saga {
         &mut self.topics[of as usize]
     }
 
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let ended = self.attempts.iter().all(|attempt| attempt.stage == Stage::Ended);
+        ended && self.aside.is_empty() && !self.has_unread()
+    }
+
+    fn has_unread(&self) -> bool {
+        self.topics.iter().any(|topic| Publisher::SERVICES.iter().any(|&to| topic.next(to).is_some()))
+    }
+
+    /// All events, publisher by publisher.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.topics.iter().flat_map(|topic| topic.events().iter().map(|event| &**event))
+    }
+
+    /// What was ordered: as the order service has it, or else as anybody has said it.
+    pub(crate) fn facts(&self, databases: &Databases) -> Option<Order> {
+        let known = databases.order.purchases.get(&self.order_id).map(|purchase| purchase.facts.clone());
+        known.or_else(|| self.events().find_map(|event| event.content.order.clone()))
+    }
+
     /// The types of all that was said, publisher by publisher.
     pub(crate) fn said(&self) -> impl Iterator<Item = &'static str> {
-        self.topics.iter().flat_map(|topic| topic.events().iter().map(|event| event.said.event_type))
+        self.events().map(|event| event.said.event_type)
+    }
+
+    /// The first event at a service that is aside.
+    pub(crate) fn first_aside(&self, at: Publisher) -> Option<(usize, Aside)> {
+        self.aside.iter().copied().enumerate().find(|(_, aside)| aside.at == at)
     }
 
     /// Grows with every step that counts. So no run goes round in circles: each comes to an end.
     pub(crate) fn age(&self) -> usize {
         let ended = self.attempts.iter().filter(|attempt| attempt.stage == Stage::Ended).count();
-        self.topics.iter().map(Topic::age).sum::<usize>() + self.attempts.len() + ended + self.gateway.age()
+        let acts = usize::from(self.spent.acts);
+        self.topics.iter().map(Topic::age).sum::<usize>() + self.attempts.len() + ended + self.gateway.age() + acts
     }
 }

@@ -1,4 +1,4 @@
-//! The test of the test: one guard is taken away, and the laws must notice. What they show is the shortest way to the damage.
+//! One guard is taken away.
 
 use account::Ask as Account;
 use events::{
@@ -10,62 +10,13 @@ use kit::{Rows, Service, barrier::Status, says};
 use order::{Branch, Command as Order, Turn};
 use payment::{Payment, lifecycle::Step, phase::Phase};
 
+use super::{Mutant, by_card, by_wallet};
 use crate::{
-    bus::{Bus, Cast},
-    laws::{AT_REST, ENDS_LAST, IN_ORDER, Law, MONEY, SAID_ONCE},
-    model::{Explored, explore},
-    shop::{NOWHERE, Pay, Shop, Wish},
+    bus::Cast,
+    laws::{AT_REST, ENDS_LAST, IN_ORDER, MONEY, REASONS, SAID_ONCE},
+    shop::NOWHERE,
+    wish::{Pay, Wish},
 };
-
-/// A cast in which one guard is missing.
-struct Mutant {
-    /// Takes it away.
-    lacks: fn(&mut Cast),
-    wish: Wish,
-    /// Whether repetitions get through to the decisions.
-    forgetful: bool,
-}
-
-impl Mutant {
-    fn of(wish: Wish, lacks: fn(&mut Cast)) -> Self {
-        Mutant { lacks, wish, forgetful: false }
-    }
-
-    /// Where the inbox does not keep repetitions out.
-    fn forgetful(self) -> Self {
-        Mutant { forgetful: true, ..self }
-    }
-
-    fn explored(self) -> Explored {
-        let mut bus = Bus { forgetful: self.forgetful, ..Bus::default() };
-        (self.lacks)(&mut bus.cast);
-        explore(&Shop::default(), &[self.wish], bus)
-    }
-
-    /// Asserts that the law is seen broken, and how the shortest story of it ends.
-    #[track_caller]
-    fn breaks(self, law: &Law, last_step: &str) {
-        let broken = self.explored().broken.expect("a mutant is noticed");
-        eprintln!("{broken}");
-        assert_eq!((broken.law, broken.story.lines().last().unwrap_or_default()), (law.name, last_step), "{broken}");
-    }
-
-    /// Asserts that all is well nevertheless.
-    #[track_caller]
-    fn breaks_nothing(self) {
-        if let Some(broken) = self.explored().broken {
-            panic!("{broken}");
-        }
-    }
-}
-
-fn by_wallet() -> Wish {
-    Wish::of(1, 0, Pay::Wallet)
-}
-
-fn by_card() -> Wish {
-    Wish::of(1, 0, Pay::Card)
-}
 
 fn without<K: Ord + Clone, V: Clone>(rows: &Rows<K, V>, key: &K) -> Rows<K, V> {
     Rows::loaded(rows.iter().filter(|(other, _)| *other != key).map(|(key, row)| (key.clone(), row.clone())))
@@ -82,7 +33,7 @@ fn a_try_that_hangs_is_accepted() {
             }
         };
     });
-    mutant.breaks(&IN_ORDER, "inventory hears PaymentCaptured -> StockCommitted");
+    mutant.breaks(&REASONS, "inventory hears PaymentAuthorized -> StockReserved");
 }
 
 #[test]

@@ -1,0 +1,46 @@
+//! How everything ends.
+
+use order::Status;
+use payment_gateway::payment::Operation;
+
+use super::nothing_found;
+use crate::{
+    bus::{Bus, Saga, What, World},
+    rows,
+    shop::Shop,
+};
+
+/// No order waits for ever: what is unread is read some day, every open call is answered or given up, and about everything
+/// else somebody can do something.
+pub(super) fn goes_on(bus: &Bus, world: &World) -> Result<(), String> {
+    if world.has_unread() || world.is_at_rest() || world.fault.is_some() {
+        return Ok(());
+    }
+    let happens = |what: What| what.is_owed() || what.is_an_operators() || matches!(what, What::GiveUp { .. });
+    let mut steps = bus.steps(world).into_iter().filter(|step| happens(step.what));
+    if steps.any(|step| bus.take(world, step).is_some()) {
+        Ok(())
+    } else {
+        Err("a call or a parked event waits for ever".to_owned())
+    }
+}
+
+pub(super) fn at_rest(shop: &Shop, world: &World) -> Result<(), String> {
+    for saga in &world.sagas {
+        world.databases.order.purchases.get(&saga.order_id).ok_or("the request was lost")?;
+    }
+    let mut findings = rows::audit(shop, world);
+    // What a provider has taken back from a buyer who has the goods is for people, so the audit has to tell of it.
+    for saga in world.sagas.iter().filter(|saga| took_back(saga, world)) {
+        let about = |what: &str| what.contains("CONFIRMED, but refunded to the gateway");
+        let place = findings.iter().position(|found| found.order == Some(saga.order_id) && about(&found.what));
+        findings.remove(place.ok_or("the provider has refunded a completed order, and nobody notices")?);
+    }
+    nothing_found(findings)
+}
+
+fn took_back(saga: &Saga, world: &World) -> bool {
+    let purchase = world.databases.order.purchases.get(&saga.order_id);
+    let completed = purchase.is_some_and(|purchase| purchase.status == Status::Completed);
+    completed && saga.gateway.has_acted(Operation::Refund)
+}

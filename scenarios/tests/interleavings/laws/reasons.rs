@@ -1,0 +1,117 @@
+//! Why an order was undone: every event and every row gives the reason of the cause that came first.
+
+use events::Reason;
+use payment::phase::Phase;
+
+use crate::bus::{Event, Occasion, Saga, World};
+
+/// Which event passes on the reason of which. Of each list, one is said.
+const PASSES_ON: &[(&str, &[&str])] = &[
+    ("PaymentVoided", &["StockReleased", "StockRejected"]),
+    ("PaymentRefunded", &["StockReleased", "StockRejected"]),
+    ("BalanceReleased", &["PaymentVoided", "PaymentRefunded", "PaymentDeclined"]),
+    ("BalanceRefunded", &["PaymentVoided", "PaymentRefunded"]),
+    ("OrderCancelled", &["BalanceReleased", "BalanceRefunded", "BalanceRejected"]),
+    ("EntitlementRevoked", &["ShipmentRejected"]),
+    ("ShipmentCancelled", &["EntitlementRejected"]),
+];
+
+/// What a service may say no for.
+const REFUSES: &[(&str, &[Reason])] = &[
+    ("OrderRejected", &[Reason::InvalidRequest, Reason::UnknownProduct]),
+    ("BalanceRejected", &[Reason::UnknownUser, Reason::InsufficientBalance]),
+    ("PaymentDeclined", &[Reason::InvalidPaymentMethod, Reason::CardDeclined, Reason::GatewayUnavailable]),
+    ("StockRejected", &[Reason::OutOfStock, Reason::UnknownProduct]),
+    ("PaymentCaptureFailed", &[Reason::CardDeclined]),
+    ("ShipmentRejected", &[Reason::UnshippableAddress]),
+    ("EntitlementRejected", &[Reason::Discontinued, Reason::UnknownProduct]),
+];
+
+/// Every event gives the reason of the one that it follows from.
+pub(super) fn passed_on(saga: &Saga) -> Result<(), String> {
+    saga.events().try_for_each(|event| {
+        let (Some(reason), event_type) = (event.content.reason, event.said.event_type) else { return Ok(()) };
+        let own = REFUSES.iter().find(|(refusal, _)| *refusal == event_type);
+        let first = match (event.occasion, own) {
+            (Occasion::Event(cause), _) if event_type == "StockReleased" => Some(cause_of(saga, cause)?),
+            (_, Some((_, reasons))) if reasons.contains(&reason) => return Ok(()),
+            (_, Some(_)) => return Err(format!("{event_type} gives {reason}, which is no reason of its own")),
+            (_, None) => predecessor(saga, event_type),
+        };
+        match first {
+            Some(first) if first != reason => Err(format!("{event_type} gives {reason}; its cause gives {first}")),
+            Some(_) => Ok(()),
+            None => Err(format!("{event_type} gives {reason}, and nobody has said so before")),
+        }
+    })
+}
+
+/// The reason of what has made inventory undo its step.
+fn cause_of(saga: &Saga, cause: &'static str) -> Result<Reason, String> {
+    let event = event_of(saga, cause).ok_or_else(|| format!("nobody has said {cause}"))?;
+    match cause {
+        "OrderCancelRequested" => Ok(Reason::CancelledByUser),
+        "OrderTimedOut" => Ok(Reason::TimedOut),
+        _ => event.content.reason.ok_or_else(|| format!("{cause} gives no reason")),
+    }
+}
+
+fn predecessor(saga: &Saga, event_type: &str) -> Option<Reason> {
+    let (_, first) = PASSES_ON.iter().find(|(event, _)| *event == event_type)?;
+    first.iter().find_map(|event| said(saga, event))
+}
+
+fn event_of<'a>(saga: &'a Saga, event_type: &str) -> Option<&'a Event> {
+    saga.events().find(|event| event.said.event_type == event_type)
+}
+
+/// The reason that the service has given.
+fn said(saga: &Saga, event_type: &str) -> Option<Reason> {
+    event_of(saga, event_type)?.content.reason
+}
+
+/// Every row keeps the reason that its service has given.
+pub(super) fn kept(saga: &Saga, world: &World) -> Result<(), String> {
+    let (id, databases) = (&saga.order_id, &world.databases);
+    let order = databases.order.purchases.get(id).filter(|order| !matches!(order.status, order::Status::Cancelling));
+    let payment = databases.payment.transactions.get(id).and_then(|row| match row.phase {
+        Phase::Declined(reason) | Phase::Voided(reason) | Phase::Refunded(reason) => Some(reason),
+        Phase::Cancelled(reason) | Phase::CaptureFailed(reason) => Some(reason),
+        Phase::Authorizing | Phase::Authorized | Phase::Capturing { .. } | Phase::Captured => None,
+        // On its way back: what it says in the end has its reason.
+        Phase::Voiding(_) | Phase::Refunding(_) => None,
+    });
+    let rows: [(&str, Option<Reason>, &[&str]); 6] = [
+        ("order", order.and_then(|row| row.reason), &["OrderCancelled", "OrderRejected"]),
+        (
+            "balance",
+            databases.account.reservations.get(id).and_then(|row| row.reason),
+            &["BalanceReleased", "BalanceRefunded", "BalanceRejected"],
+        ),
+        ("payment", payment, &["PaymentVoided", "PaymentRefunded", "PaymentDeclined", "PaymentCaptureFailed"]),
+        (
+            "stock",
+            databases.inventory.reservations.get(id).and_then(|row| row.reason),
+            &["StockReleased", "StockRejected"],
+        ),
+        (
+            "shipment",
+            databases.shipping.shipments.get(id).and_then(|row| row.reason),
+            &["ShipmentRejected", "ShipmentCancelled"],
+        ),
+        (
+            "entitlement",
+            databases.entitlement.unlocks.get(id).and_then(|row| row.reason),
+            &["EntitlementRejected", "EntitlementRevoked"],
+        ),
+    ];
+    rows.into_iter().try_for_each(|(step, kept, events)| {
+        // The first that was said: after a refused capture, the void that follows passes on its reason.
+        let given = events.iter().find_map(|event| said(saga, event));
+        if kept == given || kept.is_none() && step == "payment" {
+            return Ok(());
+        }
+        let word = |reason: Option<Reason>| reason.map_or("none".to_owned(), |reason| reason.to_string());
+        Err(format!("the {step} keeps the reason {}, and {} was given", word(kept), word(given)))
+    })
+}

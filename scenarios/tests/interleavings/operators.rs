@@ -1,0 +1,76 @@
+//! A payment provider with a will of its own, and operators who see to what has come to a standstill: every order
+//! ends, whole or not at all.
+
+use std::collections::BTreeSet;
+
+use events::Reason;
+use order::Status;
+use payment_gateway::payment::Operation;
+
+use crate::{
+    bus::{Bus, Disturbances},
+    model::{Ending, explore},
+    report::Report,
+    shop::{PRICE, Shop},
+    wish::{Pay, Wish},
+};
+
+const BY_CARD: Wish = Wish::of(1, 0, Pay::Card);
+
+/// Asserts that every law holds for each of the wishes, and tells how they end.
+fn explore_all(what: &str, wishes: &[Wish], may: &Disturbances) -> BTreeSet<Ending> {
+    let mut report = Report::of(what);
+    let mut endings = BTreeSet::new();
+    for wish in wishes {
+        let bus = Bus { may: may.clone(), ..Bus::default() };
+        let explored = explore(&Shop::default(), std::slice::from_ref(wish), bus);
+        report.add(&format!("{what}, {wish:?}"), &explored);
+        endings.extend(explored.endings);
+    }
+    report.print();
+    endings
+}
+
+/// An order by card ends as it may without them, or with a card that does not pay any more.
+fn assert_ordinary(endings: &BTreeSet<Ending>) {
+    let cancelled = |reason, given_back| Ending { status: Status::Cancelled, reason: Some(reason), given_back };
+    let mut ordinary = BTreeSet::from([Ending { status: Status::Completed, reason: None, given_back: 0 }]);
+    for reason in [Reason::CancelledByUser, Reason::TimedOut] {
+        ordinary.extend([cancelled(reason, 0), cancelled(reason, PRICE)]);
+    }
+    ordinary.extend([cancelled(Reason::GatewayUnavailable, 0), cancelled(Reason::CardDeclined, PRICE)]);
+    assert_eq!(*endings, ordinary);
+}
+
+/// It lets go, collects and gives back at any moment, each once.
+#[test]
+fn a_provider_with_a_will_of_its_own() {
+    let all = [Operation::Void, Operation::Capture, Operation::Refund];
+    for provider in [&all[..1], &all[1..2], &all[2..], &all] {
+        let may = Disturbances { provider: provider.to_vec(), ..Disturbances::default() };
+        let endings =
+            explore_all(&format!("an order and a provider that does {provider:?} by itself"), &[BY_CARD], &may);
+        if provider.contains(&Operation::Void) {
+            assert_ordinary(&endings);
+        }
+    }
+}
+
+/// A call is never answered, and operators have it made again, answer it, or drop it.
+#[test]
+fn a_call_that_waits_for_an_operator() {
+    let provider = vec![Operation::Void, Operation::Capture, Operation::Refund];
+    let may = Disturbances { provider, calls_park: true, ..Disturbances::default() };
+    let endings =
+        explore_all("an order whose call is parked", &[BY_CARD, Wish { pay: Pay::FaithlessCard, ..BY_CARD }], &may);
+    assert_ordinary(&endings);
+}
+
+/// A service cannot process an event, and what comes behind it waits, until an operator has it tried again.
+#[test]
+fn an_event_that_waits_for_an_operator() {
+    let may = Disturbances { parks: true, ..Disturbances::default() };
+    let wishes = [Wish::of(1, 0, Pay::Wallet), BY_CARD];
+    let endings = explore_all("an order with a parked event", &wishes, &may);
+    assert!(endings.iter().any(|ending| ending.status == Status::Completed), "{endings:?}");
+}
