@@ -46,7 +46,7 @@ fn wish() -> impl Strategy<Value = Wish> {
     let user = prop_oneof![15 => Just(BUYER), 4 => Just(NEIGHBOUR), 1 => Just(STRANGER)];
     let ship_to = prop_oneof![4 => Just("Kyoto"), 1 => Just(NOWHERE)];
     let odd = proptest::bool::weighted(0.2);
-    ((user, 0..3_i64, 0..3_i64, pay, ship_to), (0..2_i64, odd.clone(), odd)).prop_map(
+    ((user, 0..3_i64, 0..3_i64, pay, ship_to), (0..2_i64, odd, odd)).prop_map(
         |((user, digital, physical, pay, ship_to), (another, piecemeal, points))| Wish {
             user,
             digital,

@@ -27,8 +27,11 @@ pub(crate) struct Player<S: Service> {
     pub(crate) after: fn(&mut S::Rows, &S::Command, &mut Says),
     /// Decides.
     pub(crate) decide: Decide<S>,
-    memory: Memory<(Shared<S::Rows>, Asked<S::Command>), (Shared<S::Rows>, Heard)>,
+    memory: Memory<Before<S>, (Shared<<S as Service>::Rows>, Heard)>,
 }
+
+/// What a decision depends on.
+type Before<S> = (Shared<<S as Service>::Rows>, Asked<<S as Service>::Command>);
 
 /// What a service is asked.
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -65,7 +65,7 @@ fn what_was_held_counts_as_given_back() {
             }
         };
     });
-    mutant.is_caught_by(&TOLD);
+    mutant.caught_by(&TOLD);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn the_reasons_of_a_cancel_and_of_a_time_out_are_swapped() {
             };
         };
     };
-    Mutant::of(by_wallet(), at_inventory).is_caught_by(&REASONS);
+    Mutant::of(by_wallet(), at_inventory).caught_by(&REASONS);
     let at_payment = |cast: &mut Cast| {
         cast.payment.before = |_, command| {
             use payment::lifecycle::Step::Cancel;
@@ -90,7 +90,7 @@ fn the_reasons_of_a_cancel_and_of_a_time_out_are_swapped() {
             };
         };
     };
-    Mutant::of(by_card(), at_payment).is_caught_by(&REASONS);
+    Mutant::of(by_card(), at_payment).caught_by(&REASONS);
 }
 
 /// The buyer cancels, but the balance did not suffice: that came first.
@@ -108,7 +108,7 @@ fn an_order_keeps_its_first_reason() {
             }
         };
     };
-    Mutant::of(by_wallet(), everywhere).in_shop(poor()).is_caught_by(&REASONS);
+    Mutant::of(by_wallet(), everywhere).in_shop(poor()).caught_by(&REASONS);
     // In its row alone.
     let in_the_row = |cast: &mut Cast| {
         cast.order.decide = |orders, register, command| {
@@ -121,7 +121,7 @@ fn an_order_keeps_its_first_reason() {
             says
         };
     };
-    Mutant::of(by_wallet(), in_the_row).in_shop(poor()).is_caught_by(&REASONS);
+    Mutant::of(by_wallet(), in_the_row).in_shop(poor()).caught_by(&REASONS);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_branch_answers_for_another() {
         };
     };
     for wish in [mixed(), unshippable()] {
-        Mutant::of(wish, swapped).is_caught_by(&BRANCHES);
+        Mutant::of(wish, swapped).caught_by(&BRANCHES);
     }
     // What one side has done counts for both.
     let for_both = |cast: &mut Cast| {
@@ -166,7 +166,7 @@ fn a_branch_answers_for_another() {
         };
     })
     .in_shop(discontinued())
-    .is_caught_by(&BRANCHES);
+    .caught_by(&BRANCHES);
     let broken = Mutant::of(mixed(), for_both).explored().broken.expect("a mutant is noticed");
     assert!([BRANCHES.name, ENDS_LAST.name].contains(&broken.law), "{broken}");
 }
@@ -192,7 +192,7 @@ fn less_is_taken_than_was_ordered() {
             }
         };
     });
-    mutant.is_caught_by(&CONTENTS);
+    mutant.caught_by(&CONTENTS);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn less_is_given_back_than_was_taken() {
     let mutant = Mutant::of(unshippable(), |cast| {
         cast.account.after = |_, _, says| forge(says, "BalanceRefunded", |said| said["amount"] = json!(1));
     });
-    mutant.is_caught_by(&CONTENTS);
+    mutant.caught_by(&CONTENTS);
     let silently = Mutant::of(unshippable(), |cast| {
         cast.account.decide = |service, books, command| {
             let says = crate::bus::own(service, books, command);
@@ -237,7 +237,7 @@ fn less_is_given_back_than_was_taken() {
             says
         };
     });
-    silently.is_caught_by(&MONEY);
+    silently.caught_by(&MONEY);
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn one_line_of_two_for_the_same_product_is_lost() {
             }
         };
     });
-    mutant.is_caught_by(&CONTENTS);
+    mutant.caught_by(&CONTENTS);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn the_mail_says_something_else() {
             }
         };
     });
-    mutant.is_caught_by(&TOLD);
+    mutant.caught_by(&TOLD);
     let misdirected = Mutant::of(by_wallet(), |cast| {
         cast.notification.before = |_, command| {
             if let notification::Command::Tell { order, .. } = command {
@@ -272,7 +272,7 @@ fn the_mail_says_something_else() {
             }
         };
     });
-    misdirected.is_caught_by(&TOLD);
+    misdirected.caught_by(&TOLD);
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn an_order_forgets_that_its_money_came_back() {
             }
         };
     });
-    mutant.is_caught_by(&TOLD);
+    mutant.caught_by(&TOLD);
 }
 
 #[test]
@@ -296,11 +296,11 @@ fn all_parcels_have_one_number() {
             }
         };
     });
-    mutant.is_caught_by(&CONTENTS);
+    mutant.caught_by(&CONTENTS);
 }
 
 #[test]
 fn a_lost_mail_is_noticed() {
     let mutant = Mutant::of(by_wallet(), |cast| cast.notification.after = |_, _, says| says.attempts.clear());
-    mutant.is_caught_by(&AT_REST);
+    mutant.caught_by(&AT_REST);
 }

@@ -52,7 +52,7 @@ impl Mutant {
 
     /// Asserts that the law is seen broken, however.
     #[track_caller]
-    fn is_caught_by(self, law: &Law) {
+    fn caught_by(self, law: &Law) {
         let broken = self.explored().broken.expect("a mutant is noticed");
         eprintln!("{broken}");
         assert_eq!(broken.law, law.name, "{broken}");

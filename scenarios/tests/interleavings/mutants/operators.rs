@@ -7,5 +7,5 @@ use crate::{bus::Disturbances, laws::AT_REST};
 #[test]
 fn a_parked_call_can_be_dropped() {
     let may = Disturbances { calls_park: true, drops_calls: true, ..Disturbances::default() };
-    Mutant::of(by_card(), |_| {}).amid(may).is_caught_by(&AT_REST);
+    Mutant::of(by_card(), |_| {}).amid(may).caught_by(&AT_REST);
 }

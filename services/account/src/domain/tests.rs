@@ -117,6 +117,18 @@ fn what_is_held_for_one_order_is_not_there_for_another() {
     assert_balanced(&books);
 }
 
+#[test]
+fn the_reason_is_written_down_too() {
+    for before in [None, Some(Status::Reserved), Some(Status::Confirmed)] {
+        let order = order([digital(1, 1)]);
+        let mut books = books_with(&order, before);
+        let says = ask(&mut books, &order, GIVE_BACK);
+        assert!(says.events[0].payload.contains(r#""reason":"out_of_stock""#), "{before:?}: {says:?}");
+        let kept = books.reservations.get(&order.order_id).and_then(|held| held.reason);
+        assert_eq!(kept, Some(Reason::OutOfStock), "{before:?}");
+    }
+}
+
 /// What was reserved counts, should a later event say something else.
 #[test]
 fn as_much_comes_back_as_was_taken() {
