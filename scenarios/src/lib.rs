@@ -5,6 +5,7 @@
 pub mod archive;
 pub mod audit;
 pub mod bench;
+pub mod by_hand;
 pub mod cast;
 pub mod catalogue;
 pub mod chaos;

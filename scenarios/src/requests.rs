@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{SecondsFormat, Utc};
 use events::{EventId, OrderId, Publisher, request::ORDER_REQUESTED};
+use kit::record::EXPECTS;
 use rdkafka::{
     ClientConfig,
     message::{Header, OwnedHeaders},
@@ -66,6 +67,31 @@ impl Client {
         order: OrderId,
         data: &serde_json::Value,
     ) -> anyhow::Result<Place> {
+        self.say(topic, source, event_type, order, data, None).await
+    }
+
+    /// Publishes an event as an operator: it counts with each service only while the order stands there as `expects` says.
+    pub async fn said_again(
+        &self,
+        topic: &str,
+        source: &str,
+        event_type: &str,
+        order: OrderId,
+        data: &serde_json::Value,
+        expects: &str,
+    ) -> anyhow::Result<Place> {
+        self.say(topic, source, event_type, order, data, Some(expects)).await
+    }
+
+    async fn say(
+        &self,
+        topic: &str,
+        source: &str,
+        event_type: &str,
+        order: OrderId,
+        data: &serde_json::Value,
+        expects: Option<&str>,
+    ) -> anyhow::Result<Place> {
         let (id, order) = (EventId::new().to_string(), order.to_string());
         let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
         let headers = [
@@ -79,6 +105,7 @@ impl Client {
         ];
         let headers = headers
             .into_iter()
+            .chain(expects.map(|expects| (EXPECTS, expects)))
             .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
         self.send(topic, Some(order.as_bytes()), Some(data.to_string().as_bytes()), headers).await
     }

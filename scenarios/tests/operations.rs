@@ -3,6 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
+#[path = "operations/parked_calls.rs"]
+mod parked_calls;
+#[path = "operations/repair_under_load.rs"]
+mod repair_under_load;
+#[path = "operations/torn.rs"]
+mod torn;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -106,7 +113,9 @@ async fn ends(orders: &PgPool, order: Uuid, status: &str) {
 async fn a_person_can_mend_what_went_wrong() {
     let up = Up::start().await;
     parked_work(&up).await;
+    parked_calls::are_answered_by_hand(&up).await;
     dead_letters(&up).await;
+    repair_under_load::harms_nobody(&up).await;
     up.does(&["verify"]).await;
     reconciling(&up).await;
     up.stop().await;
@@ -135,6 +144,11 @@ async fn parked_work(up: &Up) {
 
     let (success, said) = up.run(&["parked", "resolve", id]).await;
     assert!(!success && said.contains("--note"), "{said}");
+    let (success, said) = up.run(&["parked", "resolve", id, "--note", "never mind"]).await;
+    assert!(!success && said.contains("is PENDING, and waits for what follows"), "{said}");
+    assert!(said.contains(&format!("scenarios parked retry {id}")), "it says what to do instead: {said}");
+    let (success, said) = up.run(&["parked", "answer", id, "--as", "captured"]).await;
+    assert!(!success && said.contains("only calls have an answer"), "{said}");
     sqlx::query("alter table balance_reservations drop constraint nobody").execute(&accounts).await.unwrap();
     assert!(up.does(&["parked", "retry", id, "--note", "constraint dropped"]).await.contains("is tried again"));
     ends(&orders, stuck, "COMPLETED").await;
@@ -204,7 +218,7 @@ async fn reconciling(up: &Up) {
     let rejected = up.publishes(2, 10).await;
     ends(&orders, rejected, "CANCELLED").await;
     up.does(&["verify"]).await;
-    assert!(up.does(&["reconcile"]).await.contains("0 findings"));
+    assert!(up.does(&["reconcile", "--grace", "1"]).await.contains("0 findings"));
 
     // The order service has missed that the money came back.
     let forget =
@@ -235,7 +249,32 @@ async fn reconciling(up: &Up) {
     // And Kafka has lost all that the account service said.
     lose(up.get("KAFKA_BROKERS").to_owned(), Publisher::Account.topic()).await;
 
+    // A buyer has no mail.
+    let untold = up.publishes(3, 1).await;
+    ends(&orders, untold, "COMPLETED").await;
+    let notifications = up.database("NOTIFICATIONS").await;
+    until("the mail is sent", BOUND, async || {
+        let sent = "delete from notifications where order_id = $1 and sent_at is not null";
+        (sqlx::query(sent).bind(untold).execute(&notifications).await.ok()?.rows_affected() == 1).then_some(())
+    })
+    .await
+    .unwrap();
+    sqlx::query("delete from attempts where order_id = $1").bind(untold).execute(&notifications).await.unwrap();
+    sqlx::query("update orders set deadline = now() - interval '1 hour' where id = $1")
+        .bind(untold)
+        .execute(&orders)
+        .await
+        .unwrap();
+
     let (success, said) = up.run(&["reconcile", "--wait", "2"]).await;
+    assert!(success && said.contains("0 findings"), "what has just happened is left alone for a while:\n{said}");
+    until("nothing has happened for a while", BOUND, async || {
+        let quiet = "select min(now() - updated_at) > interval '2 seconds' from orders";
+        sqlx::query_scalar::<_, bool>(quiet).fetch_one(&orders).await.ok()?.then_some(())
+    })
+    .await
+    .unwrap();
+    let (success, said) = up.run(&["reconcile", "--wait", "2", "--grace", "1"]).await;
     assert!(!success, "{said}");
     for finding in [
         &format!("order {cancelled} is CANCELLING") as &str,
@@ -244,13 +283,15 @@ async fn reconciling(up: &Up) {
         "would publish again what accounts said",
         &format!("would void the charge {charge}"),
         &format!("order {rejected} is CANCELLING"),
-        "would say OrderTimedOut on order.events",
+        "would say BalanceRejected on account.events",
+        &format!("order {untold} is COMPLETED, and its buyer has no mail"),
+        "would say OrderCompleted on order.events",
         &format!("order {vanished} has a balance reservation, but there is no such order"),
-        "5 findings; nothing was changed",
+        "6 findings; nothing was changed",
     ] {
         assert!(said.contains(finding), "no {finding:?} in\n{said}");
     }
-    let said = up.does(&["reconcile", "--repair", "--wait", "10"]).await;
+    let said = up.does(&["reconcile", "--repair", "--wait", "10", "--grace", "1"]).await;
     assert!(said.contains("0 findings left"), "{said}");
     for order in [cancelled, rejected, vanished] {
         ends(&orders, order, "CANCELLED").await;
@@ -258,7 +299,18 @@ async fn reconciling(up: &Up) {
     let held: i64 =
         sqlx::query_scalar("select sum(reserved_balance)::bigint from balances").fetch_one(&accounts).await.unwrap();
     assert_eq!(held, 0);
-    assert!(up.does(&["reconcile"]).await.contains("0 findings"));
+    assert!(up.does(&["reconcile", "--grace", "0"]).await.contains("0 findings"));
+    let told: Option<String> = sqlx::query_scalar("select kind from notifications where order_id = $1")
+        .bind(untold)
+        .fetch_optional(&notifications)
+        .await
+        .unwrap();
+    assert_eq!(told.as_deref(), Some("receipt"), "the mail is written");
+    for (order, why) in [(cancelled, "out_of_stock"), (rejected, "insufficient_balance"), (vanished, "out_of_stock")] {
+        let reason: String =
+            sqlx::query_scalar("select reason from orders where id = $1").bind(order).fetch_one(&orders).await.unwrap();
+        assert_eq!(reason, why, "no reason is made up");
+    }
 }
 
 /// Drops every record of a topic.

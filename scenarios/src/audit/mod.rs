@@ -22,7 +22,6 @@ use crate::{databases::Databases, stack::Environment};
 
 pub use agreement::steps_agree;
 pub use gateway::Booking;
-pub(crate) use gateway::bookings;
 pub use ledgers::{BalanceRow, Ledgers, StockRow};
 pub use steps::{OrderRow, Reservation, Steps, Transaction};
 
@@ -101,19 +100,4 @@ pub fn judge(steps: &Steps, ledgers: &Ledgers, bookings: &[Booking]) -> Vec<Inva
         mails::one_each(steps),
         gateway::agrees(steps, bookings),
     ]
-}
-
-/// What is wrong with single orders: stuck, in disagreement, or not there although somebody has done something for them.
-pub(crate) fn orders_in_doubt(steps: &Steps) -> Vec<Finding> {
-    let invariants =
-        [agreement::every_order_ends(steps), agreement::steps_agree(steps), agreement::nothing_without_an_order(steps)];
-    invariants.into_iter().flat_map(|invariant| invariant.findings).collect()
-}
-
-/// Waits until nothing is under way, for `patience` at most.
-///
-/// # Errors
-/// If that cannot be found out.
-pub(crate) async fn wait_for_rest(databases: &Databases, patience: Duration) -> anyhow::Result<()> {
-    rest::wait(databases, patience).await.map(drop)
 }

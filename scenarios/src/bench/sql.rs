@@ -74,7 +74,7 @@ async fn carry(work: &UnitOfWork<Account>, batch: usize, time: Duration) -> anyh
 
 fn event(order: Order, ask: Ask) -> Incoming<Command> {
     let (origin, what) = (Origin::Event(EventId::new()), "bench".to_owned());
-    Incoming { origin, event_id: None, what, traceparent: None, command: Command::new(order, ask) }
+    Incoming { origin, event_id: None, what, traceparent: None, expects: None, command: Command::new(order, ask) }
 }
 
 fn order() -> Order {

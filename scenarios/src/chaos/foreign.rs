@@ -1,6 +1,6 @@
 //! Work that is parked for orders that nobody placed: what hostile records leave behind, as they should.
 
-use kit::parked::desk::{self, Signature, Wish};
+use kit::parked::desk::{self, Done, Signature, Wish};
 use uuid::Uuid;
 
 use crate::{databases::Databases, stack::Database};
@@ -16,8 +16,8 @@ pub(super) async fn resolve(databases: &Databases) -> sqlx::Result<usize> {
         let pool = databases.of_service(database);
         for work in desk::list(pool).await? {
             if !is_placed(databases, work.order_id).await? {
-                desk::act(pool, work.id, Wish::Resolve, signature).await?;
-                resolved += 1;
+                let done = desk::act(pool, work.id, Wish::Resolve, signature).await?;
+                resolved += usize::from(matches!(done, Done::Yes(_)));
             }
         }
     }

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use kit::parked::desk::{self, Content, Details, Done, Signature, Wish, Work};
 use uuid::Uuid;
 
-use crate::{command::seed::running, databases::Databases, exhibit, stack::Database};
+use crate::{by_hand, command::seed::running, databases::Databases, exhibit, stack::Database};
 
 /// Shows work that waits for a person: calls that used up their retries, events that a service could not process.
 #[derive(Debug, Args)]
@@ -29,8 +29,21 @@ enum What {
     },
     /// Has the service try it again, and then what waits behind it.
     Retry(Act),
-    /// Settles it by hand: it is not tried again, nothing is said on its behalf, and what waits behind it goes on.
+    /// Says how a call was settled with the other side by hand: its service goes on as after that answer.
+    Answer(Answer),
+    /// Settles an event by hand: it is not tried again, nothing is said on its behalf, and what waits behind it goes on.
+    /// Refused while its order waits for what follows from it.
     Resolve(Act),
+}
+
+#[derive(Debug, Args)]
+struct Answer {
+    #[command(flatten)]
+    act: Act,
+    /// How: authorized, captured, refused, voided or refunded for a payment, as the provider's books have it; sent for a
+    /// mail.
+    #[arg(long = "as", value_name = "ANSWER")]
+    word: String,
 }
 
 #[derive(Debug, Args)]
@@ -53,6 +66,7 @@ impl Parked {
             What::List => list(&databases).await,
             What::Show { id } => show(&databases, id).await,
             What::Retry(act) => act.carry_out(&databases, Wish::Retry).await,
+            What::Answer(Answer { act, word }) => act.carry_out(&databases, Wish::Answer(&word)).await,
             What::Resolve(act) => {
                 anyhow::ensure!(!act.note.trim().is_empty(), "--note is missing: how was it settled?");
                 act.carry_out(&databases, Wish::Resolve).await
@@ -115,22 +129,39 @@ async fn find(databases: &Databases, id: Uuid) -> anyhow::Result<Option<(Databas
 }
 
 impl Act {
-    async fn carry_out(&self, databases: &Databases, wish: Wish) -> anyhow::Result<ExitCode> {
-        let mut known = true;
+    async fn carry_out(&self, databases: &Databases, wish: Wish<'_>) -> anyhow::Result<ExitCode> {
+        let mut all = true;
         for id in &self.ids {
-            let Some((database, _)) = find(databases, *id).await? else {
-                println!("{id} is not parked anywhere");
-                known = false;
-                continue;
-            };
-            let signature = Signature { by: &self.by, note: &self.note };
-            match desk::act(databases.of_service(database), *id, wish, signature).await? {
-                Done::Yes(_) if wish == Wish::Retry => println!("{id} is tried again"),
-                Done::Yes(_) => println!("{id} is settled"),
-                Done::NotNow(Work { status, .. }) => println!("{id} is {status}: nothing to do"),
-                Done::Unknown => known = false,
-            }
+            let (done, said) = self.one(databases, *id, wish).await?;
+            println!("{id} {said}");
+            all &= done;
         }
-        Ok(if known { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Whether it is done, or need not be done, and what has become of the work.
+    async fn one(&self, databases: &Databases, id: Uuid, wish: Wish<'_>) -> anyhow::Result<(bool, String)> {
+        let Some((database, details)) = find(databases, id).await? else {
+            return Ok((false, "is not parked anywhere".to_owned()));
+        };
+        let objection = match wish {
+            Wish::Retry => None,
+            Wish::Resolve => by_hand::resolve_objection(databases, database, &details).await?,
+            Wish::Answer(word) => by_hand::answer_objection(database, &details, word),
+        };
+        if let Some(objection) = objection {
+            return Ok((false, objection));
+        }
+        let signature = Signature { by: &self.by, note: &self.note };
+        Ok(match (desk::act(databases.of_service(database), id, wish, signature).await?, wish) {
+            (Done::Yes(_), Wish::Retry) => (true, "is tried again".to_owned()),
+            (Done::Yes(_), Wish::Resolve) => (true, "is settled".to_owned()),
+            (Done::Yes(_), Wish::Answer(word)) => (true, format!("is answered: {word}")),
+            (Done::NotNow(Work { status, .. }), _) => (true, format!("is {status}: nothing to do")),
+            (Done::WrongKind(Work { kind, .. }), _) => {
+                (false, format!("is a parked {kind}: this cannot be done to it"))
+            }
+            (Done::Unknown, _) => (false, "is not parked any more".to_owned()),
+        })
     }
 }

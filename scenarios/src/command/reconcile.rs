@@ -7,24 +7,28 @@ use std::{process::ExitCode, time::Duration};
 use clap::Args;
 
 use crate::{
-    audit,
     command::seed::running,
     databases::Databases,
-    reconcile::{self, Case, Repairs},
+    reconcile::{self, Case, Outcome, Repairs, Scope},
 };
 
 /// Finds orders that are stuck, steps that disagree with their order, events that Kafka has lost, reservations without an
-/// order and charges without a payment, and says what would mend them.
+/// order, buyers without a mail and charges without a payment, and says what would mend them.
 ///
-/// Exit code 1 if something is left that does not agree.
+/// Everything may go on meanwhile: a case has to be seen twice, with all that was on its way at the first look having
+/// arrived before the second. Exit code 1 if something is left that does not agree, or if it cannot be told.
 #[derive(Debug, Args)]
 pub struct Reconcile {
-    /// Does it, through events and the gateway's own interface; nobody's rows are edited.
+    /// Does it, through events and the gateway's own interface; nobody's rows are edited. Each is done only if it is still
+    /// so just before, and counts only if it is still so when it arrives.
     #[arg(long)]
     repair: bool,
-    /// Seconds to wait for the system to come to rest, and then for the effect of each repair.
+    /// Seconds to wait for what is on its way to arrive; nothing is done if that takes longer.
     #[arg(long, default_value_t = 15)]
     wait: u64,
+    /// Seconds that an order is left alone after its deadline, and after anything that happened to it.
+    #[arg(long, default_value_t = 60)]
+    grace: u32,
 }
 
 impl Reconcile {
@@ -32,21 +36,30 @@ impl Reconcile {
         let environment = running()?;
         let databases = Databases::of(&environment)?;
         let patience = Duration::from_secs(self.wait);
-        audit::wait_for_rest(&databases, patience).await?;
-        let cases = reconcile::find(&environment, &databases).await?;
+        let scope = Scope { environment: &environment, databases: &databases, patience, grace: self.grace.into() };
+        let picture = scope.find().await?;
         if !self.repair {
-            cases.iter().for_each(|case| show(case, "would "));
-            println!("{} findings; nothing was changed", cases.len());
-            return Ok(verdict(&cases));
+            picture.cases.iter().for_each(|case| show(case, "would "));
+            println!("{} findings; nothing was changed", picture.cases.len());
+            if let Err(why) = &picture.whole {
+                println!("what is still on its way may be among them: {why}");
+                return Ok(ExitCode::FAILURE);
+            }
+            return Ok(verdict(&picture.cases));
         }
-        let outcome = Repairs::new(&environment, &databases, patience)?.carry_out(cases).await?;
-        outcome.done.iter().for_each(|case| show(case, "did "));
-        if !outcome.left.is_empty() {
+        let Outcome { done, moved_on, left, refused } = Repairs::new(scope)?.carry_out(picture).await?;
+        done.iter().for_each(|case| show(case, "did "));
+        moved_on.iter().for_each(|case| show(case, "is settled by itself, did not "));
+        if !left.is_empty() {
             println!("left:");
-            outcome.left.iter().for_each(|case| show(case, "would "));
+            left.iter().for_each(|case| show(case, "would "));
         }
-        println!("{} repairs, {} findings left", outcome.done.len(), outcome.left.len());
-        Ok(verdict(&outcome.left))
+        println!("{} repairs, {} findings left", done.len(), left.len());
+        if let Some(why) = refused {
+            println!("no more is done while not everything has arrived: {why}");
+            return Ok(ExitCode::FAILURE);
+        }
+        Ok(verdict(&left))
     }
 }
 

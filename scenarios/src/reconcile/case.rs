@@ -5,7 +5,7 @@ use std::fmt;
 use events::OrderId;
 use outbox_relay::Span;
 
-use super::next::Fresh;
+use super::{charges::Charge, look::Seen, next::Fresh};
 use crate::stack::Database;
 
 /// A finding with its remedy.
@@ -15,6 +15,35 @@ pub struct Case {
     pub order: Option<OrderId>,
     pub what: String,
     pub remedy: Remedy,
+    /// What it was found by.
+    pub(super) evidence: Evidence,
+}
+
+/// What a case was found by.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Evidence {
+    /// Published rows that Kafka does not have: they never come back by themselves.
+    Lost,
+    /// How an order stood with everybody.
+    Order(Box<Seen>),
+    /// How a charge stood, and its payment.
+    Charge(Charge, Option<Box<Seen>>),
+}
+
+impl Case {
+    /// Whether this is what was found `before`, and nothing has happened since.
+    pub(super) fn is_unchanged_since(&self, before: &Case) -> bool {
+        let same = match (&self.evidence, &before.evidence) {
+            (Evidence::Lost, Evidence::Lost) => true,
+            (Evidence::Order(now), Evidence::Order(before)) => now.is_unchanged(before),
+            (Evidence::Charge(now, None), Evidence::Charge(before, None)) => now == before,
+            (Evidence::Charge(now, Some(of)), Evidence::Charge(before, Some(of_before))) => {
+                now == before && of.is_unchanged(of_before)
+            }
+            _ => false,
+        };
+        same && self.order == before.order && self.remedy == before.remedy
+    }
 }
 
 /// What would mend it.

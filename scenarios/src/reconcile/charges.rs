@@ -1,75 +1,125 @@
 //! Money that the gateway holds for nobody.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+use anyhow::Context;
+use chrono::{DateTime, Utc};
 use events::OrderId;
+use kit::barrier::Status::{Cancelled, Confirmed, Refunded, Rejected};
+use serde::Deserialize;
 
-use super::{Case, Remedy};
-use crate::audit::{Booking, Steps};
+use super::{Case, Look, Remedy, Seen, case::Evidence};
+use crate::stack::Environment;
 
-/// A case for every charge that is held or taken at the gateway, while our payment for it is over or was never there.
-/// `busy` orders are left alone: they have calls that are still to be made.
-pub(super) fn find(steps: &Steps, bookings: &[Booking], busy: &HashSet<OrderId>) -> Vec<Case> {
-    let last: HashMap<&str, &Booking> = bookings.iter().map(|booking| (booking.payment_id.as_str(), booking)).collect();
-    let mut cases: Vec<Case> = last.into_values().filter_map(|charge| case(steps, charge, busy)).collect();
+/// How a payment stands at the gateway: the last booking of its ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Charge {
+    payment_id: String,
+    state: String,
+    /// Absent where a payment was voided before it was authorized.
+    #[serde(default)]
+    amount: i64,
+    #[serde(default)]
+    currency: String,
+    #[serde(default)]
+    at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Ledger {
+    entries: Vec<Charge>,
+}
+
+/// The charges that the gateway has, or the one of this payment.
+pub(super) async fn all(environment: &Environment, payment: Option<&str>) -> anyhow::Result<Vec<Charge>> {
+    let filter = payment.map_or(String::new(), |payment| format!("?payment_id={payment}"));
+    let url = format!("{}/v1/ledger{filter}", environment.gateway()?);
+    let answer = reqwest::get(&url).await.and_then(reqwest::Response::error_for_status);
+    let ledger: Ledger =
+        answer.with_context(|| format!("GET {url}"))?.json().await.with_context(|| format!("reading {url}"))?;
+    let last: HashMap<String, Charge> =
+        ledger.entries.into_iter().map(|charge| (charge.payment_id.clone(), charge)).collect();
+    Ok(last.into_values().collect())
+}
+
+impl Charge {
+    /// The order that it is for; none if it is none of ours.
+    pub(super) fn order(&self) -> Option<OrderId> {
+        self.payment_id.parse().ok()
+    }
+
+    fn is_quiet(&self, grace: i64) -> bool {
+        self.at.is_none_or(|at| (Utc::now() - at).num_seconds() >= grace)
+    }
+}
+
+/// A case for every charge that is held or taken at the gateway, while our payment for it is over or was never there. The
+/// charges have to be older than the look. Orders of which `is_busy` are left alone: something about them is still to be
+/// done.
+pub(super) fn find(look: &Look, charges: Vec<Charge>, grace: i64, is_busy: impl Fn(OrderId) -> bool) -> Vec<Case> {
+    let quiet = charges.into_iter().filter(|charge| charge.is_quiet(grace));
+    let mut cases: Vec<Case> = quiet
+        .filter(|charge| !charge.order().is_some_and(&is_busy))
+        .filter_map(|charge| {
+            let seen = charge.order().and_then(|order| look.orders.get(&order));
+            case(charge, seen)
+        })
+        .collect();
     cases.sort_by(|a, b| a.what.cmp(&b.what));
     cases
 }
 
-fn case(steps: &Steps, charge: &Booking, busy: &HashSet<OrderId>) -> Option<Case> {
-    let order: Option<OrderId> = charge.payment_id.parse().ok();
-    let payment = order.and_then(|order| steps.payments.get(&order)).map(|payment| payment.status.as_str());
-    if order.is_some_and(|order| busy.contains(&order)) {
+fn case(charge: Charge, seen: Option<&Seen>) -> Option<Case> {
+    if seen.is_some_and(|seen| seen.obstacle.is_some()) {
         return None;
     }
-    let state = charge.state.as_str();
+    let payment = seen.and_then(|seen| seen.standing.payment).map(|payment| payment.status);
     let (id, amount) = (&charge.payment_id, format!("{} {}", charge.amount, charge.currency));
     let let_go = |operation| Remedy::LetGo { payment_id: id.clone(), operation };
-    let (what, remedy) = match (payment, state) {
+    let (what, remedy) = match (payment, charge.state.as_str()) {
         (None, "authorized") => {
             (format!("the gateway holds {amount} for {id}, which is no payment of ours"), let_go("void"))
         }
         (None, "captured") => {
             (format!("the gateway took {amount} for {id}, which is no payment of ours"), let_go("refund"))
         }
-        (Some(over @ ("CANCELLED" | "REJECTED" | "REFUNDED")), "authorized") => {
+        (Some(over @ (Cancelled | Rejected | Refunded)), "authorized") => {
             (format!("has a payment that is {over}, but the gateway holds {amount}"), let_go("void"))
         }
-        (Some(over @ ("CANCELLED" | "REJECTED" | "REFUNDED")), "captured") => {
+        (Some(over @ (Cancelled | Rejected | Refunded)), "captured") => {
             (format!("has a payment that is {over}, but the gateway took {amount}"), let_go("refund"))
         }
-        (Some("CONFIRMED"), other) if other != "captured" => {
+        (Some(Confirmed), other) if other != "captured" => {
             let why = "money that we count as taken is not: collect it, or take the order back".to_owned();
             (format!("has a payment that is CONFIRMED, but {other} to the gateway"), Remedy::Person(why))
         }
         _ => return None,
     };
-    Some(Case { order: payment.and(order), what, remedy })
+    let order = payment.and(charge.order());
+    Some(Case { order, what, remedy, evidence: Evidence::Charge(charge, seen.cloned().map(Box::new)) })
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::audit::Transaction;
+    use kit::barrier::Status::{self, Reserved};
 
     use super::*;
+    use crate::reconcile::Step;
 
-    fn remedy(payment: Option<&str>, state: &str, busy: bool) -> Option<String> {
+    fn remedy(payment: Option<Status>, state: &str, busy: bool, seconds: i64) -> Option<String> {
         let order = OrderId(uuid::Uuid::now_v7());
-        let mut steps = Steps::default();
-        steps.payments.extend(payment.map(|status| {
-            let row = Transaction {
-                order_id: order.0,
-                amount: 100,
-                currency: "JPY".into(),
-                status: status.into(),
-                method_type: Some("card".into()),
-            };
-            (order, row)
-        }));
-        let booking =
-            Booking { payment_id: order.to_string(), state: state.into(), amount: 100, currency: "JPY".into() };
-        let busy = if busy { HashSet::from([order]) } else { HashSet::new() };
-        let cases = find(&steps, &[booking], &busy);
+        let mut look = Look::default();
+        if let Some(status) = payment {
+            look.orders.entry(order).or_default().standing.payment = Some(Step { status, reason: None });
+        }
+        let charge = Charge {
+            payment_id: order.to_string(),
+            state: state.into(),
+            amount: 100,
+            currency: "JPY".into(),
+            at: Some(Utc::now() - chrono::TimeDelta::seconds(seconds)),
+        };
+        let cases = find(&look, vec![charge], 60, |_| busy);
         cases.into_iter().next().map(|case| match case.remedy {
             Remedy::LetGo { operation, .. } => operation.to_owned(),
             _ => "person".to_owned(),
@@ -78,18 +128,20 @@ mod tests {
 
     #[test]
     fn money_that_is_held_for_nobody_is_let_go() {
-        assert_eq!(remedy(None, "authorized", false).as_deref(), Some("void"));
-        assert_eq!(remedy(None, "captured", false).as_deref(), Some("refund"));
-        assert_eq!(remedy(Some("CANCELLED"), "authorized", false).as_deref(), Some("void"));
-        assert_eq!(remedy(Some("REJECTED"), "captured", false).as_deref(), Some("refund"));
-        assert_eq!(remedy(Some("CONFIRMED"), "voided", false).as_deref(), Some("person"));
-        for (payment, state) in [(None, "voided"), (Some("RESERVED"), "authorized"), (Some("CONFIRMED"), "captured")] {
-            assert_eq!(remedy(payment, state, false), None);
+        let old = |payment, state| remedy(payment, state, false, 3600);
+        assert_eq!(old(None, "authorized").as_deref(), Some("void"));
+        assert_eq!(old(None, "captured").as_deref(), Some("refund"));
+        assert_eq!(old(Some(Cancelled), "authorized").as_deref(), Some("void"));
+        assert_eq!(old(Some(Rejected), "captured").as_deref(), Some("refund"));
+        assert_eq!(old(Some(Confirmed), "voided").as_deref(), Some("person"));
+        for (payment, state) in [(None, "voided"), (Some(Reserved), "authorized"), (Some(Confirmed), "captured")] {
+            assert_eq!(old(payment, state), None);
         }
     }
 
     #[test]
-    fn whose_calls_are_still_to_be_made_is_left_alone() {
-        assert_eq!(remedy(Some("REJECTED"), "authorized", true), None);
+    fn what_is_young_or_has_calls_still_to_be_made_is_left_alone() {
+        assert_eq!(remedy(Some(Rejected), "authorized", true, 3600), None);
+        assert_eq!(remedy(None, "authorized", false, 30), None);
     }
 }

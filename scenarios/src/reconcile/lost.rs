@@ -8,7 +8,7 @@ use events::{EventId, Publisher, envelope};
 use outbox_relay::Span;
 use uuid::Uuid;
 
-use super::{Case, Remedy};
+use super::{Case, Remedy, case::Evidence};
 use crate::{archive, databases::Databases, stack::Database};
 
 /// A case for each database some of whose published rows are not on Kafka. That may be a loss, or the topic's retention:
@@ -44,7 +44,7 @@ fn case(database: Database, rows: &[(Uuid, DateTime<Utc>)], kept: &HashSet<Event
     let (since, last) = (*lost.iter().min()?, *lost.iter().max()?);
     let span = Span { since, until: last + TimeDelta::microseconds(1) };
     let what = format!("{} of {} events in the outbox of {database} are not on Kafka", lost.len(), rows.len());
-    Some(Case { order: None, what, remedy: Remedy::Replay { database, span } })
+    Some(Case { order: None, what, remedy: Remedy::Replay { database, span }, evidence: Evidence::Lost })
 }
 
 #[cfg(test)]

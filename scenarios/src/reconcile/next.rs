@@ -1,24 +1,32 @@
 //! What has to be said so that an order moves on: the event that somebody has missed.
 //!
 //! It is the first that is missing along the saga's way, forward or back. It may come too often: whoever has acted on it
-//! already ignores it by the barrier, and the next round finds the next one.
+//! already ignores it by the barrier, and the next round finds the next one. It says what its service would have said, with
+//! the reason and the amount that this service has written down; where nobody has written down a reason, it says
+//! [`RECONCILED`], which is true.
 
 use events::{
     Event, Kind, Order, OrderId, Reason,
     account::{BalanceDebited, BalanceRefunded, BalanceRejected, BalanceReleased},
     entitlement::{EntitlementGranted, EntitlementRejected},
     inventory::{StockCommitted, StockReleased, StockReserved},
-    order::OrderTimedOut,
-    payment::{PaymentCaptureFailed, PaymentCaptured, PaymentVoided},
+    order::{OrderCancelRequested, OrderCancelled, OrderCompleted, OrderRejected, OrderTimedOut},
+    payment::{PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided},
     shipping::{ShipmentArranged, ShipmentRejected},
 };
 use kit::barrier::Status::{self, Cancelled, Confirmed, Refunded, Rejected, Reserved};
 use serde_json::Value;
 
-use super::Remedy;
+use super::{
+    Remedy,
+    standing::{Placed, Standing, Step},
+};
 
 #[cfg(test)]
 mod tests;
+
+/// The reason for undoing what nobody has given a reason for.
+pub const RECONCILED: &str = "reconciled";
 
 /// An event to be said anew.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,46 +48,50 @@ impl Fresh {
     }
 }
 
-/// How an order stands with everybody. None is: never heard of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// The order's own status, as its service has it.
-    pub order: Option<String>,
-    pub reason: Option<Reason>,
-    pub balance: Option<Status>,
-    pub payment: Option<Status>,
-    pub stock: Option<Status>,
-    pub shipment: Option<Status>,
-    pub entitlement: Option<Status>,
+fn is(step: Option<Step>, status: Status) -> bool {
+    step.is_some_and(|step| step.status == status)
 }
 
 impl Standing {
-    fn has_ended(&self) -> bool {
-        matches!(self.order.as_deref(), Some("CANCELLED" | "REJECTED"))
+    fn status(&self) -> Option<&str> {
+        self.order.as_ref().map(|order| order.status.as_str())
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.status(), Some("CANCELLED" | "REJECTED"))
     }
 
     /// Whether something is handed out.
     fn is_fulfilled(&self) -> bool {
-        [self.shipment, self.entitlement].contains(&Some(Confirmed))
+        is(self.shipment, Confirmed) || is(self.entitlement, Confirmed)
     }
 
     fn misses_fulfilment(&self, order: &Order) -> bool {
         order.has(Kind::Physical) && self.shipment.is_none() || order.has(Kind::Digital) && self.entitlement.is_none()
     }
 
-    fn reason(&self) -> Reason {
-        self.reason.unwrap_or(Reason::TimedOut)
+    /// Why the order fails: as its service has it, or else the first of the others, in the order in which refusals arise.
+    fn cause(&self) -> Reason {
+        let steps = [self.balance, self.payment, self.stock, self.shipment, self.entitlement];
+        let known = self.order.as_ref().and_then(|order| order.reason);
+        let known = known.or_else(|| steps.into_iter().flatten().find_map(|step| step.reason));
+        known.unwrap_or_else(|| RECONCILED.parse().expect("a word"))
+    }
+
+    /// Why this step was refused or undone, as its own service would say.
+    fn reason_of(&self, step: Option<Step>) -> Reason {
+        step.and_then(|step| step.reason).unwrap_or_else(|| self.cause())
     }
 }
 
 /// What to do about an order that is stuck, or whose steps do not agree with its end.
 pub fn next(standing: &Standing, order: &Order) -> Remedy {
-    match standing.order.as_deref() {
+    match standing.status() {
         Some("COMPLETED") => forward(standing, order),
         Some("PENDING") => {
             person("its deadline has passed, and the order service does not time it out: is it running?")
         }
-        Some("CANCELLING") if standing.stock == Some(Confirmed) => fulfil(standing, order),
+        Some("CANCELLING") if is(standing.stock, Confirmed) => fulfil(standing, order),
         _ => back(standing, order),
     }
 }
@@ -95,14 +107,16 @@ fn person(why: &str) -> Remedy {
 /// It is complete, so what was held for it is taken.
 fn forward(standing: &Standing, order: &Order) -> Remedy {
     let order_ = || order.clone();
-    if standing.balance == Some(Reserved) {
+    if is(standing.balance, Reserved) {
         say(&StockReserved { order: order_() })
-    } else if standing.payment == Some(Reserved) {
+    } else if is(standing.payment, Reserved) {
         say(&BalanceDebited { order: order_() })
-    } else if standing.stock == Some(Reserved) {
+    } else if is(standing.stock, Reserved) {
         say(&PaymentCaptured { order: order_() })
     } else if standing.misses_fulfilment(order) {
         say(&StockCommitted { order: order_() })
+    } else if !standing.letter && standing.steps().iter().flat_map(|(_, step)| step).all(|s| s.status == Confirmed) {
+        say(&OrderCompleted { order: order_() })
     } else {
         person("it is complete, but something of it was undone or never begun")
     }
@@ -118,54 +132,71 @@ fn fulfil(standing: &Standing, order: &Order) -> Remedy {
         return say(&StockCommitted { order: order.clone() });
     }
     let mut done = Vec::new();
-    if standing.shipment == Some(Confirmed) {
-        let tracking_no = shipping::tracking_no(order.order_id);
+    if is(standing.shipment, Confirmed) {
+        let booked = standing.tracking_no.clone();
+        let tracking_no = booked.unwrap_or_else(|| shipping::tracking_no(order.order_id));
         done.push(Fresh::of(&ShipmentArranged { order: order.clone(), tracking_no }));
     }
-    if standing.entitlement == Some(Confirmed) {
+    if is(standing.entitlement, Confirmed) {
         done.push(Fresh::of(&EntitlementGranted { order: order.clone() }));
     }
     if done.is_empty() { person("its fulfilment was undone although nobody refused it") } else { Remedy::Say(done) }
 }
 
 fn refusals(standing: &Standing, order: &Order) -> Vec<Fresh> {
-    let reason = standing.reason();
     let mut refusals = Vec::new();
-    if standing.shipment == Some(Rejected) {
+    if is(standing.shipment, Rejected) {
+        let reason = standing.reason_of(standing.shipment);
         refusals.push(Fresh::of(&ShipmentRejected { order: order.clone(), reason }));
     }
-    if standing.entitlement == Some(Rejected) {
+    if is(standing.entitlement, Rejected) {
+        let reason = standing.reason_of(standing.entitlement);
         refusals.push(Fresh::of(&EntitlementRejected { order: order.clone(), reason }));
     }
     refusals
 }
 
 /// It is cancelled, is to be, or does not exist: everything is undone, in reverse order. A step that nobody has taken yet is
-/// told too, unless the order has ended: it answers, and the way back goes on.
+/// told too, unless the order has ended or the one before it refused: it answers, and the way back goes on.
 fn back(standing: &Standing, order: &Order) -> Remedy {
-    let (reason, ended) = (standing.reason(), standing.has_ended());
-    let undone = |status: Option<Status>| match status {
-        None => ended,
+    let ended = standing.has_failed();
+    let refused_before = is(standing.balance, Rejected);
+    let undone = |step: Option<Step>, never_reached: bool| match step.map(|step| step.status) {
+        None => ended || never_reached,
         Some(Reserved | Confirmed) => false,
         Some(Cancelled | Refunded | Rejected) => true,
     };
     if standing.is_fulfilled() {
-        return take_back(standing, order);
-    }
-    if standing.stock == Some(Confirmed) {
-        say(&PaymentCaptureFailed { order: order.clone(), reason })
-    } else if !undone(standing.stock) {
-        say(&OrderTimedOut { order: order.clone() })
-    } else if !undone(standing.payment) {
-        say(&StockReleased { order: order.clone(), reason })
-    } else if !undone(standing.balance) {
-        say(&PaymentVoided { order: order.clone(), reason })
-    } else if ended {
-        person("everything is undone, and still it does not agree")
+        take_back(standing, order)
+    } else if is(standing.stock, Confirmed) {
+        say(&PaymentCaptureFailed { order: order.clone(), reason: standing.cause() })
+    } else if !undone(standing.stock, refused_before || is(standing.payment, Rejected)) {
+        Remedy::Say(vec![withdrawal(standing, order)])
+    } else if !undone(standing.payment, refused_before) {
+        say(&StockReleased { order: order.clone(), reason: standing.reason_of(standing.stock) })
+    } else if !undone(standing.balance, false) {
+        Remedy::Say(vec![payment_back(standing, order)])
+    } else if let Some(placed) = standing.order.as_ref().filter(|_| ended) {
+        if standing.letter {
+            person("everything is undone, and still it does not agree")
+        } else {
+            Remedy::Say(vec![ending(standing, placed, order)])
+        }
     } else {
         let mut said = refusals(standing, order);
         said.push(money(standing, order));
         Remedy::Say(said)
+    }
+}
+
+/// What has inventory let go: the cause itself, as it was said first.
+fn withdrawal(standing: &Standing, order: &Order) -> Fresh {
+    let order = order.clone();
+    match standing.cause() {
+        Reason::CancelledByUser => Fresh::of(&OrderCancelRequested { order }),
+        Reason::TimedOut => Fresh::of(&OrderTimedOut { order }),
+        // Any other reason travels with the event that has inventory take back what it holds.
+        reason => Fresh::of(&PaymentCaptureFailed { order, reason }),
     }
 }
 
@@ -178,12 +209,31 @@ fn take_back(standing: &Standing, order: &Order) -> Remedy {
     person("goods are handed out for an order that is not to be: take them back, or let the buyer keep them")
 }
 
+/// How the payment was undone.
+fn payment_back(standing: &Standing, order: &Order) -> Fresh {
+    let (order, reason) = (order.clone(), standing.reason_of(standing.payment));
+    match standing.payment.map(|step| step.status) {
+        Some(Rejected) => Fresh::of(&PaymentDeclined { order, reason }),
+        Some(Refunded) => Fresh::of(&PaymentRefunded { order, reason }),
+        None | Some(Reserved | Confirmed | Cancelled) => Fresh::of(&PaymentVoided { order, reason }),
+    }
+}
+
 /// How the buyer's money has come to rest.
 fn money(standing: &Standing, order: &Order) -> Fresh {
-    let (order, reason) = (order.clone(), standing.reason());
-    match standing.balance {
+    let (order, reason) = (order.clone(), standing.reason_of(standing.balance));
+    match standing.balance.map(|step| step.status) {
         Some(Rejected) => Fresh::of(&BalanceRejected { order, reason }),
-        Some(Refunded) => Fresh::of(&BalanceRefunded { amount: order.total, order, reason }),
+        Some(Refunded) => Fresh::of(&BalanceRefunded { amount: standing.amount, order, reason }),
         None | Some(Reserved | Confirmed | Cancelled) => Fresh::of(&BalanceReleased { order, reason }),
+    }
+}
+
+/// How the order has ended, for the letter that is missing.
+fn ending(standing: &Standing, placed: &Placed, order: &Order) -> Fresh {
+    let (order, reason) = (order.clone(), standing.cause());
+    match placed.status.as_str() {
+        "REJECTED" => Fresh::of(&OrderRejected { order, reason }),
+        _ => Fresh::of(&OrderCancelled { order, reason, refunded: placed.refunded }),
     }
 }

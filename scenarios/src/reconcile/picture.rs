@@ -1,6 +1,9 @@
 //! Looking at everything, and making cases of what does not agree.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use anyhow::Context;
 use events::{Order, OrderId};
@@ -8,50 +11,111 @@ use kit::parked::desk;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Case, Remedy, Standing, charges, lost, next};
+use super::{Case, Look, Remedy, Seen, case::Evidence, charges, lost, next, whole::arrived};
 use crate::{
-    audit::{self, Steps},
     databases::Databases,
     stack::{Database, Environment},
 };
 
-/// All that does not agree now. What is under way may be among it: let the system come to rest first.
-///
-/// # Errors
-/// If something cannot be read.
-pub async fn find(environment: &Environment, databases: &Databases) -> anyhow::Result<Vec<Case>> {
-    let mut cases = lost::find(&environment.brokers, databases).await?;
-    cases.extend(of_rows(environment, databases).await?);
-    Ok(cases)
+/// What is looked at, and how carefully.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    pub environment: &'a Environment,
+    pub databases: &'a Databases,
+    /// Longest time to wait for what is on its way.
+    pub patience: Duration,
+    /// Seconds that an order is left alone after its deadline, and after anything that happened to it.
+    pub grace: i64,
 }
 
-/// As [`find`], but without Kafka.
-pub(super) async fn of_rows(environment: &Environment, databases: &Databases) -> anyhow::Result<Vec<Case>> {
-    let steps = Steps::load(databases).await.context("reading what each service did for each order")?;
-    let parked = parked(databases).await?;
-    let mut busy: HashSet<OrderId> = parked.keys().copied().collect();
-    busy.extend(calling(databases).await?);
+/// What does not agree.
+#[derive(Debug)]
+pub struct Picture {
+    pub cases: Vec<Case>,
+    /// Or else what was still on its way: then nothing may be done.
+    pub whole: Result<(), String>,
+}
 
-    let mut in_doubt: BTreeMap<OrderId, String> = BTreeMap::new();
-    for finding in audit::orders_in_doubt(&steps) {
-        if let Some(order) = finding.order {
-            in_doubt.entry(order).or_insert(finding.what);
-        }
+impl Scope<'_> {
+    /// All that does not agree, on Kafka and in two looks at the rows.
+    ///
+    /// # Errors
+    /// If something cannot be read.
+    pub async fn find(&self) -> anyhow::Result<Picture> {
+        let mut cases = lost::find(&self.environment.brokers, self.databases).await?;
+        let Picture { cases: on_rows, whole } = self.of_rows(&HashSet::new()).await?;
+        cases.extend(on_rows);
+        Ok(Picture { cases, whole })
     }
-    let facts = facts(databases, in_doubt.keys().copied()).await?;
-    let mut cases: Vec<Case> = in_doubt
-        .into_iter()
-        .map(|(order, what)| {
-            let remedy = match (parked.get(&order), facts.get(&order)) {
-                (Some(parked), _) => Remedy::Person(parked.clone()),
-                (None, None) => Remedy::Person("nobody has said what was ordered".to_owned()),
-                (None, Some(facts)) => standing(&steps, order).map_or_else(Remedy::Person, |s| next(&s, facts)),
-            };
-            Case { order: Some(order), what, remedy }
-        })
-        .collect();
-    cases.extend(charges::find(&steps, &audit::bookings(environment).await?, &busy));
-    Ok(cases)
+
+    /// As [`find`](Self::find), but without Kafka. Orders that we have touched need not have been quiet.
+    pub(super) async fn of_rows(&self, touched: &HashSet<OrderId>) -> anyhow::Result<Picture> {
+        let first = self.look(None, touched).await?;
+        let whole = self.arrived().await?;
+        let orders: Vec<Uuid> = first.iter().filter_map(concerned).collect();
+        let second = self.look(Some(&orders), touched).await?;
+        let seen_twice = |case: &Case| first.iter().any(|before| case.is_unchanged_since(before));
+        Ok(Picture { cases: second.into_iter().filter(seen_twice).collect(), whole })
+    }
+
+    pub(super) async fn arrived(&self) -> anyhow::Result<Result<(), String>> {
+        arrived(&self.environment.brokers, self.databases, self.patience).await
+    }
+
+    /// Whether a case is still what it was.
+    pub(super) async fn is_still_so(&self, case: &Case, touched: &HashSet<OrderId>) -> anyhow::Result<bool> {
+        if case.evidence == Evidence::Lost {
+            return Ok(true);
+        }
+        let orders: Vec<Uuid> = concerned(case).into_iter().collect();
+        let now = self.look(Some(&orders), touched).await?;
+        Ok(now.iter().any(|now| now.is_unchanged_since(case)))
+    }
+
+    /// One look at all orders and charges, or at these. The ledger first: of what it has booked, our payments know.
+    async fn look(&self, orders: Option<&[Uuid]>, touched: &HashSet<OrderId>) -> anyhow::Result<Vec<Case>> {
+        let one = match orders {
+            Some([order]) => Some(order.to_string()),
+            _ => None,
+        };
+        let charges = charges::all(self.environment, one.as_deref()).await?;
+        let parked = parked(self.databases).await?;
+        let look = Look::at(self.databases, orders).await?;
+        let mut doubtful: Vec<(OrderId, &Seen, String)> = look
+            .orders
+            .iter()
+            .filter(|(order, _)| touched.contains(order) || look.is_quiet(**order, self.grace))
+            .filter_map(|(order, seen)| Some((*order, seen, seen.standing.doubt(self.grace)?)))
+            .collect();
+        doubtful.sort_by_key(|(order, ..)| *order);
+        let facts = facts(self.databases, doubtful.iter().map(|(order, ..)| *order)).await?;
+        let mut cases: Vec<Case> = doubtful
+            .into_iter()
+            .map(|(order, seen, what)| {
+                let remedy = remedy(seen, parked.get(&order), facts.get(&order));
+                Case { order: Some(order), what, remedy, evidence: Evidence::Order(Box::new(seen.clone())) }
+            })
+            .collect();
+        cases.extend(charges::find(&look, charges, self.grace, |order| parked.contains_key(&order)));
+        Ok(cases)
+    }
+}
+
+/// The order that a case is about, or would be.
+fn concerned(case: &Case) -> Option<Uuid> {
+    match &case.evidence {
+        Evidence::Lost => None,
+        Evidence::Order(_) => case.order.map(|order| order.0),
+        Evidence::Charge(charge, _) => charge.order().map(|order| order.0),
+    }
+}
+
+fn remedy(seen: &Seen, parked: Option<&String>, facts: Option<&Order>) -> Remedy {
+    match (parked.or(seen.obstacle.as_ref()), facts) {
+        (Some(why), _) => Remedy::Person(why.clone()),
+        (None, None) => Remedy::Person("nobody has said what was ordered".to_owned()),
+        (None, Some(facts)) => next(&seen.standing, facts),
+    }
 }
 
 /// The orders that have parked work, and what to say about it.
@@ -64,14 +128,6 @@ async fn parked(databases: &Databases) -> anyhow::Result<HashMap<OrderId, String
         }
     }
     Ok(parked)
-}
-
-/// The orders with calls that are still to be made.
-async fn calling(databases: &Databases) -> anyhow::Result<HashSet<OrderId>> {
-    let orders: Vec<Uuid> = sqlx::query_scalar("select order_id from attempts where status in ('open', 'parked')")
-        .fetch_all(databases.of_service(Database::Payments))
-        .await?;
-    Ok(orders.into_iter().map(OrderId).collect())
 }
 
 /// What was ordered: as the order service has it, or else as anybody has said it.
@@ -106,28 +162,4 @@ async fn facts(
         }
     }
     Ok(facts)
-}
-
-/// How an order stands with everybody; or else why that cannot be told.
-fn standing(steps: &Steps, order: OrderId) -> Result<Standing, String> {
-    let row = steps.orders.get(&order);
-    let one = |step: &str, statuses: Option<&Vec<String>>| match statuses.map(Vec::as_slice) {
-        None | Some([]) => Ok(None),
-        Some([status]) => status.parse().map(Some),
-        Some(_) => Err(format!("its {step} is in two minds")),
-    };
-    let payment = match steps.payments.get(&order).map(|row| row.status.as_str()) {
-        None => None,
-        Some("PENDING") => return Err("its payment waits for the gateway's answer".to_owned()),
-        Some(status) => Some(status.parse()?),
-    };
-    Ok(Standing {
-        order: row.map(|row| row.status.clone()),
-        reason: row.and_then(|row| row.reason.as_deref()).and_then(|reason| reason.parse().ok()),
-        balance: steps.reservations.get(&order).map(|row| row.status.parse()).transpose()?,
-        payment,
-        stock: one("stock", steps.stock.get(&order))?,
-        shipment: one("shipment", steps.shipments.get(&order))?,
-        entitlement: one("entitlement", steps.entitlements.get(&order))?,
-    })
 }

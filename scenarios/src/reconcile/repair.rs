@@ -1,19 +1,18 @@
 //! Mending, round by round: what is said in one round shows its effect in the next.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use anyhow::Context;
+use events::OrderId;
 use kit::config::Kafka;
+use reqwest::StatusCode;
 use secrecy::ExposeSecret;
-use tokio::time::{Instant, sleep};
 
-use super::{Case, Fresh, Remedy, picture};
-use crate::{databases::Databases, requests::Client, stack::Environment};
+use super::{Case, Fresh, Picture, Remedy, Scope, case::Evidence};
+use crate::requests::Client;
 
 /// A saga has no more hops than this on its way back.
 const ROUNDS: usize = 10;
-/// How often the effect of a round is looked for.
-const LOOK: Duration = Duration::from_millis(500);
 /// Who says what is said anew.
 const SOURCE: &str = "/operators/reconcile";
 
@@ -22,93 +21,98 @@ const SOURCE: &str = "/operators/reconcile";
 pub struct Outcome {
     /// What was done, in its order.
     pub done: Vec<Case>,
+    /// What was no longer so when its turn came: nothing was done about it.
+    pub moved_on: Vec<Case>,
     /// What is left: for a person, or without effect.
     pub left: Vec<Case>,
+    /// Why nothing more was done, where the picture could not be made whole.
+    pub refused: Option<String>,
 }
 
 /// Mends what can be mended.
 pub struct Repairs<'a> {
-    environment: &'a Environment,
-    databases: &'a Databases,
+    scope: Scope<'a>,
     client: Client,
     http: reqwest::Client,
-    /// For how long the effect of a round is waited for.
-    patience: Duration,
+    /// The orders that something was said about.
+    touched: HashSet<OrderId>,
 }
 
 impl<'a> Repairs<'a> {
     /// # Errors
     /// If the Kafka client cannot be made.
-    pub fn new(environment: &'a Environment, databases: &'a Databases, patience: Duration) -> anyhow::Result<Self> {
-        let client = Client::new(&environment.brokers)?;
-        Ok(Repairs { environment, databases, client, http: reqwest::Client::new(), patience })
+    pub fn new(scope: Scope<'a>) -> anyhow::Result<Self> {
+        let client = Client::new(&scope.environment.brokers)?;
+        Ok(Repairs { scope, client, http: reqwest::Client::new(), touched: HashSet::new() })
     }
 
     /// Carries the remedies out, and those of what is found then, until nothing more can be done.
     ///
     /// # Errors
     /// If a remedy cannot be carried out, or something not be read. What was done until then is done.
-    pub async fn carry_out(&self, mut cases: Vec<Case>) -> anyhow::Result<Outcome> {
-        let mut done: Vec<Case> = Vec::new();
+    pub async fn carry_out(mut self, mut picture: Picture) -> anyhow::Result<Outcome> {
+        let (mut done, mut moved_on) = (Vec::new(), Vec::new());
         let mut tried: HashSet<String> = HashSet::new();
         for _ in 0..ROUNDS {
+            if let Err(why) = picture.whole {
+                return Ok(Outcome { done, moved_on, left: picture.cases, refused: Some(why) });
+            }
             // The same remedy twice for the same order would have no other effect the second time.
-            let new: Vec<Case> = cases.iter().filter(|case| tried.insert(key(case))).cloned().collect();
+            let new: Vec<Case> = picture.cases.iter().filter(|case| tried.insert(key(case))).cloned().collect();
             let new: Vec<Case> = new.into_iter().filter(|case| !matches!(case.remedy, Remedy::Person(_))).collect();
             if new.is_empty() {
                 break;
             }
-            for case in &new {
-                self.apply(&case.remedy).await.with_context(|| case.remedy.to_string())?;
+            for case in new {
+                let still = self.scope.is_still_so(&case, &self.touched).await?;
+                if still && self.apply(&case).await.with_context(|| case.remedy.to_string())? {
+                    self.touched.extend(case.order);
+                    done.push(case);
+                } else {
+                    moved_on.push(case);
+                }
             }
-            done.extend(new);
-            cases = self.after(&cases).await?;
+            picture = match self.scope.arrived().await? {
+                Ok(()) => self.scope.of_rows(&self.touched).await?,
+                Err(why) => Picture { cases: picture.cases, whole: Err(why) },
+            };
         }
         // Kafka too, now that it is over.
-        let left = picture::find(self.environment, self.databases).await?;
-        Ok(Outcome { done, left })
+        let Picture { cases: left, whole } = self.scope.find().await?;
+        Ok(Outcome { done, moved_on, left, refused: whole.err() })
     }
 
-    /// What is found when something has changed, or when it has been waited for that in vain.
-    async fn after(&self, before: &[Case]) -> anyhow::Result<Vec<Case>> {
-        let last = Instant::now() + self.patience;
-        let on_rows = before.iter().filter(|case| !matches!(case.remedy, Remedy::Replay { .. }));
-        let before: HashSet<String> = on_rows.map(key).collect();
-        loop {
-            sleep(LOOK).await;
-            let now = picture::of_rows(self.environment, self.databases).await?;
-            let changed = now.iter().map(key).collect::<HashSet<String>>() != before;
-            if changed || before.is_empty() || Instant::now() >= last {
-                return Ok(now);
-            }
-        }
-    }
-
-    async fn apply(&self, remedy: &Remedy) -> anyhow::Result<()> {
-        match remedy {
+    /// Does it; false if it could not be done any more, and was not.
+    async fn apply(&self, case: &Case) -> anyhow::Result<bool> {
+        match &case.remedy {
             Remedy::Replay { database, span } => {
-                let url = self.environment.database(*database)?.expose_secret().parse()?;
+                let url = self.scope.environment.database(*database)?.expose_secret().parse()?;
                 outbox_relay::replay(&url, &self.kafka(), Some(database.publisher().name()), *span).await?;
             }
             Remedy::Say(events) => {
+                let Evidence::Order(seen) = &case.evidence else { return Ok(false) };
+                let expects = seen.expectation();
                 for Fresh { event_type, topic, order_id, data } in events {
-                    self.client.event(topic, SOURCE, event_type, *order_id, data).await?;
+                    self.client.said_again(topic, SOURCE, event_type, *order_id, data, &expects).await?;
                 }
             }
             Remedy::LetGo { payment_id, operation } => {
-                let url = format!("{}/v1/payments/{payment_id}/{operation}", self.environment.gateway()?);
+                let url = format!("{}/v1/payments/{payment_id}/{operation}", self.scope.environment.gateway()?);
                 let key = format!("reconcile:{payment_id}:{operation}");
                 let answer = self.http.post(&url).header("idempotency-key", key).body("{}").send().await?;
                 let status = answer.status();
+                if status == StatusCode::CONFLICT {
+                    return Ok(false);
+                }
                 anyhow::ensure!(status.is_success(), "{status}: {}", answer.text().await.unwrap_or_default());
             }
-            Remedy::Person(_) => {}
+            Remedy::Person(_) => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 
     fn kafka(&self) -> Kafka {
-        let kafka_brokers = self.environment.brokers.split(',').map(str::to_owned).collect();
+        let kafka_brokers = self.scope.environment.brokers.split(',').map(str::to_owned).collect();
         Kafka { kafka_brokers, kafka_partitions: 1, kafka_replication: Some(1), kafka_instance_id: None }
     }
 }

@@ -53,6 +53,7 @@ fn attempt(order_id: OrderId, call: Call, request: Value) -> Attempt {
         tries: 1,
         causation_id: None,
         traceparent: None,
+        settled_as: None,
     }
 }
 

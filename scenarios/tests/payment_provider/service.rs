@@ -98,7 +98,14 @@ impl System {
 }
 
 fn event(id: EventId, command: Command) -> Incoming<Command> {
-    Incoming { origin: Origin::Event(id), event_id: None, what: "test".into(), traceparent: None, command }
+    Incoming {
+        origin: Origin::Event(id),
+        event_id: None,
+        what: "test".into(),
+        traceparent: None,
+        expects: None,
+        command,
+    }
 }
 
 fn asked(order: &Order, step: Step) -> Command {

@@ -61,6 +61,10 @@ impl Service for Account {
         domain::decide(books, command)
     }
 
+    fn standing(&self, books: &Books, order: OrderId) -> Option<&'static str> {
+        books.reservations.get(&order).map(|held| held.status.as_str())
+    }
+
     async fn save(&self, db: &mut PgConnection, books: &Books) -> Result<(), StoreError> {
         store::save(db, books).await
     }

@@ -41,6 +41,22 @@ async fn reservation(db: &TestDatabase, order: &Order) -> (i64, String, Option<S
         .expect("the order is written down")
 }
 
+/// An operator has seen the money held, and says what undoes that; meanwhile it was taken for an order that goes its way.
+#[tokio::test]
+async fn what_an_operator_says_counts_only_while_the_order_stands_as_the_operator_has_seen_it() {
+    let (db, order) = (database().await, order([digital(1, 3)]));
+    let work = db.work(Account);
+    let operator = |seen: &str| Incoming { expects: Some(seen.to_owned()), ..ask(&order, GIVE_BACK) };
+    commit(&work, &[ask(&order, Ask::Reserve), ask(&order, Ask::Debit)]).await;
+    commit(&work, &[operator("RESERVED"), operator("-")]).await;
+    assert_eq!(reservation(&db, &order).await.1, "CONFIRMED");
+    assert_eq!(balance(&db, 1, "JPY").await, (700, 0, 1000));
+    // In one batch too, each meets what the one before it has left.
+    commit(&work, &[operator("CONFIRMED"), operator("CONFIRMED")]).await;
+    assert_eq!(reservation(&db, &order).await.1, "REFUNDED");
+    assert_eq!(db.said(order.order_id).await, ["BalanceReserved", "BalanceDebited", "BalanceRefunded"]);
+}
+
 /// What a newer inventory says counts here too, and goes on to the next.
 #[tokio::test]
 async fn a_reason_of_a_newer_version_is_kept_and_passed_on() {

@@ -53,6 +53,10 @@ impl Service for Entitlement {
         domain::decide(shelf, command)
     }
 
+    fn standing(&self, shelf: &Shelf, order: OrderId) -> Option<&'static str> {
+        shelf.unlocks.get(&order).map(|unlock| unlock.status.as_str())
+    }
+
     async fn save(&self, db: &mut PgConnection, shelf: &Shelf) -> Result<(), StoreError> {
         store::save(db, shelf).await
     }

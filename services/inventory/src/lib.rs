@@ -70,6 +70,10 @@ impl Service for Inventory {
         domain::decide(warehouse, command)
     }
 
+    fn standing(&self, warehouse: &Warehouse, order: OrderId) -> Option<&'static str> {
+        warehouse.reservations.get(&order).map(|held| held.status.as_str())
+    }
+
     async fn save(&self, db: &mut PgConnection, warehouse: &Warehouse) -> Result<(), StoreError> {
         store::save(db, warehouse).await
     }

@@ -14,6 +14,8 @@ pub struct Incoming<C> {
     /// The event's type, the call's kind, or what a person or a deadline wants: for logs and metrics.
     pub what: String,
     pub traceparent: Option<String>,
+    /// The word for how the order has to stand here, or the command changes nothing; none if it counts however it stands.
+    pub expects: Option<String>,
     pub command: C,
 }
 

@@ -16,9 +16,12 @@ use events::{
 
 use crate::{
     incoming::{Incoming, Origin},
-    record::Record,
+    record::{EXPECTS, Record},
     table::Table,
 };
+
+/// How the sources of operators begin.
+const OPERATORS: &str = "/operators/";
 
 /// What a record turned out to be.
 #[derive(Debug)]
@@ -59,6 +62,7 @@ pub(crate) fn read<C>(table: &Table<C>, record: &Record) -> Reading<C> {
                 event_id: Some(envelope.id),
                 what: envelope.event_type,
                 traceparent: envelope.traceparent,
+                expects: expected(table, record, &envelope.source),
                 command,
             }),
             Err(why) => parks(table, record, Hints::from(&envelope), &why.to_string()),
@@ -126,11 +130,19 @@ fn parks<C>(table: &Table<C>, record: &Record, hints: Hints<'_>, why: &str) -> R
     }
 }
 
+/// How the order has to stand with this service for an operator's event to count. Services expect nothing: their events are
+/// facts, whatever has happened since.
+fn expected<C>(table: &Table<C>, record: &Record, source: &str) -> Option<String> {
+    let words = record.text(EXPECTS).filter(|_| source.starts_with(OPERATORS))?;
+    let own = words.split(',').filter_map(|pair| pair.split_once('='));
+    own.into_iter().find(|(service, _)| *service == table.service().name()).map(|(_, word)| word.to_owned())
+}
+
 /// Whether somebody may say things on this topic: a service on its own, an operator on each, a client on that of requests.
 fn believed<C>(table: &Table<C>, record: &Record, source: &str) -> Result<(), String> {
     let Some(publisher) = table.publisher_of(&record.topic) else { return Ok(()) };
     let own = source_of(publisher.name());
-    if publisher == Publisher::Client || source == own || source.starts_with("/operators/") {
+    if publisher == Publisher::Client || source == own || source.starts_with(OPERATORS) {
         return Ok(());
     }
     Err(format!("its ce_source is {source:?}, but only {own} publishes on {}", record.topic))

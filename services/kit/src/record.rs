@@ -11,6 +11,13 @@ use rdkafka::{
 /// The header of a record that was published again: where on its topic it first lay, `topic/partition/offset`.
 pub const FIRST_AT: &str = "first-at";
 
+/// The header of an event that an operator says again: how the order stood with each service when the operator looked at it,
+/// `account=RESERVED,payment=-`. A service where it stands otherwise by then ignores the event.
+pub const EXPECTS: &str = "ce_expects";
+
+/// The word in [`EXPECTS`] where a service has never heard of the order.
+pub const ABSENT: &str = "-";
+
 /// Everything of a record that matters here. It keeps the bytes as they came, so that a dead letter loses nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {

@@ -37,6 +37,12 @@ pub trait Service: Send + Sync + 'static {
     /// Plain Rust: no await, no SQL, no randomness, and no clock but `now`.
     fn decide(&self, rows: &mut Self::Rows, command: &Self::Command, now: DateTime<Utc>) -> Says;
 
+    /// How an order stands here, in one word that changes whenever anything of consequence does; none if it was never heard
+    /// of. What operators say again counts only while this is what they have seen. By default the service knows no order.
+    fn standing(&self, _rows: &Self::Rows, _order: OrderId) -> Option<&'static str> {
+        None
+    }
+
     /// Writes what has changed: one or two statements per table.
     fn save(&self, db: &mut PgConnection, rows: &Self::Rows) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -152,7 +152,14 @@ pub fn event<C>(what: &str, command: C) -> Incoming<C> {
 
 /// A command as an event with this id brings it: twice the same id is a duplicate.
 pub fn event_with_id<C>(id: EventId, what: &str, command: C) -> Incoming<C> {
-    Incoming { origin: Origin::Event(id), event_id: None, what: what.to_owned(), traceparent: None, command }
+    Incoming {
+        origin: Origin::Event(id),
+        event_id: None,
+        what: what.to_owned(),
+        traceparent: None,
+        expects: None,
+        command,
+    }
 }
 
 /// A new order of user 1 with payment method 1, in JPY, without an address.

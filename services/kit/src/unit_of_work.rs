@@ -17,6 +17,7 @@ use crate::{
     incoming::{Incoming, Origin, Outcome},
     journal::Journal,
     outbox::{self, Outgoing},
+    record::ABSENT,
     says::Says,
     service::Service,
     sessions::{Session, Sessions},
@@ -24,6 +25,8 @@ use crate::{
     trace_context,
     wake::Wake,
 };
+
+const MOVED_ON: &str = "the order stands otherwise than it did when an operator looked at it";
 
 /// A batch that has been written and not committed.
 #[must_use = "without a commit nothing has happened"]
@@ -126,7 +129,14 @@ impl<S: Service> UnitOfWork<S> {
         command: S::Command,
         traceparent: Option<String>,
     ) -> Result<Says, StoreError> {
-        let batch = [Incoming { origin: Origin::Direct, event_id: None, what: what.to_owned(), traceparent, command }];
+        let batch = [Incoming {
+            origin: Origin::Direct,
+            event_id: None,
+            what: what.to_owned(),
+            traceparent,
+            expects: None,
+            command,
+        }];
         let mut tries = 0;
         loop {
             let done = match self.stage(&batch).await {
@@ -167,6 +177,7 @@ impl<S: Service> UnitOfWork<S> {
         let mut outcomes = Vec::with_capacity(batch.len());
         for (incoming, admission) in batch.iter().zip(admissions) {
             outcomes.push(match admission {
+                Admission::New if !self.is_expected(&rows, incoming) => Outcome::Decided(Says::ignored(MOVED_ON)),
                 Admission::New => Outcome::Decided(self.decide(&mut rows, &incoming.command, now)?),
                 Admission::Known | Admission::Held => not_decided(admission),
             });
@@ -174,6 +185,12 @@ impl<S: Service> UnitOfWork<S> {
         self.service.save(db, &rows).await?;
         say(db, batch, &outcomes).await?;
         Ok(outcomes)
+    }
+
+    /// Whether the order stands here as whoever sent the command has seen it.
+    fn is_expected(&self, rows: &S::Rows, incoming: &Incoming<S::Command>) -> bool {
+        let Some(expected) = &incoming.expects else { return true };
+        self.service.standing(rows, S::order_of(&incoming.command)).unwrap_or(ABSENT) == expected
     }
 
     fn decide(&self, rows: &mut S::Rows, command: &S::Command, now: chrono::DateTime<Utc>) -> Result<Says, StoreError> {

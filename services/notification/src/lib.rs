@@ -85,6 +85,10 @@ impl Service for Notification {
         domain::decide(rows, command, &self.mail_domain, now)
     }
 
+    fn standing(&self, rows: &Correspondence, order: OrderId) -> Option<&'static str> {
+        rows.notices.get(&order).map(|notice| notice.kind.as_str())
+    }
+
     async fn save(&self, db: &mut PgConnection, rows: &Correspondence) -> Result<(), StoreError> {
         store::save(db, rows).await
     }

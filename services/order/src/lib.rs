@@ -132,6 +132,10 @@ impl Service for Orders {
         domain::decide(register, command, now, self.timeout)
     }
 
+    fn standing(&self, register: &Register, order: OrderId) -> Option<&'static str> {
+        register.purchases.get(&order).map(|known| known.status.as_str())
+    }
+
     async fn save(&self, db: &mut PgConnection, register: &Register) -> Result<(), StoreError> {
         store::save(db, register).await
     }

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     breaker::{Breaker, Circuit, Limits, Permit},
+    by_hand,
     calls::{Call, Charge},
     domain::Command,
     lifecycle::Step,
@@ -159,6 +160,13 @@ impl Outside<Command> for Gateway {
     fn time_out(&self) -> Duration {
         // The client's own comes first, and tells more.
         self.time_out + Duration::from_secs(1)
+    }
+
+    fn settled(&self, attempt: &Attempt, word: &str) -> Answer<Command> {
+        match by_hand::meaning(&attempt.kind, word) {
+            Ok(step) => Answer::Done(Command::answered(attempt.order_id, step)),
+            Err(why) => Answer::NeedsPerson(why),
+        }
     }
 
     fn gave_up(&self, attempt: &Attempt) -> Command {

@@ -13,6 +13,7 @@
 //! decision like any other. Every phase and every step has its outcome in [`lifecycle`].
 
 pub mod breaker;
+pub mod by_hand;
 pub mod calls;
 pub mod gateway;
 pub mod lifecycle;
@@ -85,6 +86,10 @@ impl Service for Payment {
 
     fn decide(&self, books: &mut Books, command: &Command, _now: DateTime<Utc>) -> Says {
         domain::decide(books, command)
+    }
+
+    fn standing(&self, books: &Books, order: OrderId) -> Option<&'static str> {
+        books.transactions.get(&order).map(|payment| payment.phase.as_str())
     }
 
     async fn save(&self, db: &mut PgConnection, books: &Books) -> Result<(), StoreError> {

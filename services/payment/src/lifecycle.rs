@@ -148,14 +148,18 @@ pub const fn pass(phase: Option<Phase>, step: Step) -> Move {
             Captured | CaptureRefused(_) => ANSWERED,
             Voided => Released(reason),
             CapturedElsewhere => GiveBackInstead(reason),
-            Refunded | NotCaptured => NOT_ASKED,
+            // Settled by a person: the money was collected, and is back.
+            Refunded => GivenBack(reason),
+            NotCaptured => NOT_ASKED,
         },
         Some(Phase::Refunding(reason)) => match step {
             Authorize => Nothing("hanging: its cancel came first"),
             Capture => Nothing("late confirm: already being refunded"),
             Cancel(_) => Nothing("already being refunded"),
             Authorized | AuthorizeDeclined(_) | AuthorizeGaveUp | Captured | CaptureRefused(_) => ANSWERED,
-            Voided | CapturedElsewhere => NOT_ASKED,
+            CapturedElsewhere => NOT_ASKED,
+            // Settled by a person: nothing was collected after all, and nothing is held.
+            Voided => Released(reason),
             Refunded => GivenBack(reason),
             NotCaptured => ReleaseInstead(reason),
         },

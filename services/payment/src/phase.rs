@@ -41,6 +41,11 @@ pub(crate) struct Columns<'a> {
 }
 
 impl Phase {
+    /// The word in the `phase` column.
+    pub fn as_str(self) -> &'static str {
+        self.columns().phase
+    }
+
     /// The word in the `status` column, for operators and auditors.
     pub fn status(self) -> &'static str {
         match self {

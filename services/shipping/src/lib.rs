@@ -55,6 +55,10 @@ impl Service for Shipping {
         domain::decide(depot, command)
     }
 
+    fn standing(&self, depot: &Depot, order: OrderId) -> Option<&'static str> {
+        depot.shipments.get(&order).map(|shipment| shipment.status.as_str())
+    }
+
     async fn save(&self, db: &mut PgConnection, depot: &Depot) -> Result<(), StoreError> {
         store::save(db, depot).await
     }

@@ -1,4 +1,5 @@
 use events::{Currency, Item, PaymentMethodId, ProductId, UserId};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
@@ -30,8 +31,30 @@ fn says(standing: &Standing, kinds: &[Kind]) -> Vec<&'static str> {
 }
 
 fn standing(order: Option<&str>, steps: [Option<Status>; 5]) -> Standing {
-    let [balance, payment, stock, shipment, entitlement] = steps;
-    Standing { order: order.map(str::to_owned), reason: None, balance, payment, stock, shipment, entitlement }
+    let [balance, payment, stock, shipment, entitlement] =
+        steps.map(|status| status.map(|status| Step { status, reason: None }));
+    let reason = Some(Reason::TimedOut);
+    let placed = |status: &str| Placed {
+        status: status.to_owned(),
+        reason,
+        refunded: 0,
+        physical: false,
+        digital: true,
+        overdue: None,
+    };
+    let order = order.map(placed);
+    Standing { order, balance, payment, stock, shipment, entitlement, letter: true, ..Standing::default() }
+}
+
+/// The data of the one event that is said.
+fn data(standing: &Standing) -> (&'static str, Value) {
+    match next(standing, &order(&[Kind::Digital])) {
+        Remedy::Say(mut events) if events.len() == 1 => {
+            let event = events.remove(0);
+            (event.event_type, event.data)
+        }
+        other => panic!("{other}"),
+    }
 }
 
 #[test]
@@ -42,7 +65,8 @@ fn the_way_back_goes_on_where_it_stopped() {
     assert_eq!(says(&at(held, held, None), &digital), ["OrderTimedOut"]);
     assert_eq!(says(&at(taken, taken, held), &digital), ["OrderTimedOut"]);
     assert_eq!(says(&at(taken, taken, free), &digital), ["StockReleased"]);
-    assert_eq!(says(&at(taken, Some(Refunded), free), &digital), ["PaymentVoided"]);
+    assert_eq!(says(&at(taken, Some(Refunded), free), &digital), ["PaymentRefunded"]);
+    assert_eq!(says(&at(taken, Some(Rejected), free), &digital), ["PaymentDeclined"]);
     assert_eq!(says(&at(Some(Refunded), Some(Refunded), free), &digital), ["BalanceRefunded"]);
     assert_eq!(says(&at(free, free, free), &digital), ["BalanceReleased"]);
     assert_eq!(says(&at(Some(Rejected), free, free), &digital), ["BalanceRejected"]);
@@ -83,7 +107,60 @@ fn what_is_held_for_a_complete_order_is_taken() {
 
 #[test]
 fn a_reservation_without_an_order_is_withdrawn_where_every_cancel_begins() {
-    assert_eq!(says(&standing(None, [Some(Reserved), None, None, None, None]), &[Kind::Digital]), ["OrderTimedOut"]);
+    let (event, data) = data(&standing(None, [Some(Reserved), None, None, None, None]));
+    assert_eq!((event, &data["reason"]), ("PaymentCaptureFailed", &json!(RECONCILED)));
+}
+
+#[test]
+fn what_nobody_was_ever_asked_for_is_not_undone() {
+    let at = |balance, payment| standing(Some("CANCELLING"), [Some(balance), payment, None, None, None]);
+    assert_eq!(says(&at(Rejected, None), &[Kind::Digital]), ["BalanceRejected"]);
+    assert_eq!(says(&at(Reserved, Some(Rejected)), &[Kind::Digital]), ["PaymentDeclined"]);
+}
+
+/// An order that timed out while an answer was lost fails for what came first, and gets back what was held.
+#[test]
+fn every_event_carries_the_reason_and_the_amount_that_its_service_has_written_down() {
+    let (free, back) = (Some(Cancelled), Some(Refunded));
+    let with = |step: Option<Step>, reason| step.map(|step| Step { reason: Some(reason), ..step });
+    let mut seen = standing(Some("CANCELLING"), [Some(Confirmed), Some(Confirmed), Some(Rejected), None, None]);
+    seen.stock = with(seen.stock, Reason::OutOfStock);
+    assert_eq!(data(&seen), ("StockReleased", json!({"order": order(&[Kind::Digital]), "reason": "out_of_stock"})));
+
+    let mut seen = standing(Some("CANCELLING"), [Some(Reserved), free, free, None, None]);
+    seen.payment = with(seen.payment, Reason::CardDeclined);
+    assert_eq!(data(&seen).1["reason"], "card_declined");
+
+    let mut seen = standing(Some("CANCELLING"), [back, back, free, None, None]);
+    (seen.balance, seen.amount) = (with(seen.balance, Reason::OutOfStock), 70);
+    let (event, said) = data(&seen);
+    assert_eq!((event, &said["reason"], &said["amount"]), ("BalanceRefunded", &json!("out_of_stock"), &json!(70)));
+
+    // What inventory is told is what was said first.
+    for (reason, event) in [(Reason::CancelledByUser, "OrderCancelRequested"), (Reason::TimedOut, "OrderTimedOut")] {
+        let mut seen = standing(Some("CANCELLING"), [Some(Reserved), None, None, None, None]);
+        seen.order.as_mut().expect("placed").reason = Some(reason);
+        assert_eq!(data(&seen).0, event);
+    }
+}
+
+#[test]
+fn a_buyer_without_a_mail_gets_the_one_that_is_missing() {
+    let done = Some(Confirmed);
+    let untold = |status, steps, reason, refunded| {
+        let mut seen = Standing { letter: false, ..standing(Some(status), steps) };
+        let placed = seen.order.as_mut().expect("placed");
+        (placed.reason, placed.refunded) = (reason, refunded);
+        data(&seen)
+    };
+    assert_eq!(untold("COMPLETED", [done, done, done, None, done], None, 0).0, "OrderCompleted");
+    let back = Some(Refunded);
+    let (event, said) = untold("CANCELLED", [back, back, back, None, Some(Rejected)], Some(Reason::Discontinued), 100);
+    assert_eq!((event, &said["reason"], &said["refunded"]), ("OrderCancelled", &json!("discontinued"), &json!(100)));
+    let (event, said) = untold("REJECTED", [None; 5], Some(Reason::UnknownProduct), 0);
+    assert_eq!((event, &said["reason"]), ("OrderRejected", &json!("unknown_product")));
+    // Nobody is told the end of an order whose money is still held.
+    assert_eq!(untold("CANCELLED", [Some(Reserved), None, None, None, None], None, 0).0, "PaymentVoided");
 }
 
 #[test]

@@ -5,6 +5,9 @@
 //! service as a command: the attempt's end, the decision about it and what it says are one transaction again. The call
 //! itself may happen more than once; its idempotency key stays the same.
 //!
+//! A person who has settled a parked call with the other side says so through the [desk](crate::parked::desk). The worker then
+//! takes that word in place of a call, and what follows is the same transaction as after a real answer.
+//!
 //! # Claims
 //! A claim is a lease, renewed while its call is under way, in the name of a [claimant](claimant) that proves by a session lock
 //! that it lives. The claims of one that is gone are due again a moment later, those of one that is frozen when their lease
@@ -41,6 +44,8 @@ pub struct Attempt {
     pub tries: u32,
     pub causation_id: Option<EventId>,
     pub traceparent: Option<String>,
+    /// How a person has settled it: no call is made.
+    pub settled_as: Option<String>,
 }
 
 /// The claim under which a call was made: it holds as long as the attempt's row says so.
@@ -90,6 +95,12 @@ pub trait Outside<C>: Send + Sync + 'static {
     /// Longest time that a call takes; whoever still waits then gives it up for failed.
     fn time_out(&self) -> Duration {
         Duration::from_secs(10)
+    }
+
+    /// What it means to the service that a person has settled the call, in a word: `captured`. By default no word means
+    /// anything, and the call is parked again.
+    fn settled(&self, attempt: &Attempt, word: &str) -> Answer<C> {
+        Answer::NeedsPerson(format!("`{word}` is no answer to {}", attempt.kind))
     }
 
     /// What a Try that has used up its retries means to the service.

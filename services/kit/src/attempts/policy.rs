@@ -85,6 +85,7 @@ mod tests {
             tries,
             causation_id: None,
             traceparent: None,
+            settled_as: None,
         }
     }
 

@@ -49,7 +49,7 @@ pub async fn write(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     All,
-    /// Those that end when their tries are used up.
+    /// Those that end when their tries are used up, and those that people have settled.
     Tries,
 }
 
@@ -63,9 +63,9 @@ pub(super) async fn claim(
 ) -> sqlx::Result<Vec<Attempt>> {
     sqlx::query(
         "update attempts set tries = tries + 1, claimed_by = $3, next_at = now() + make_interval(secs => $4), updated_at = now()
-         where id in (select id from attempts where status = 'open' and next_at <= now() and (gives_up or $2)
-                      order by next_at limit $1 for update skip locked)
-         returning id, kind, order_id, idempotency_key, request, gives_up, tries, causation_id, traceparent",
+         where id in (select id from attempts where status = 'open' and next_at <= now()
+                        and (gives_up or answer is not null or $2) order by next_at limit $1 for update skip locked)
+         returning id, kind, order_id, idempotency_key, request, gives_up, tries, causation_id, traceparent, answer",
     )
     .bind(limit)
     .bind(due == Due::All)
@@ -82,6 +82,7 @@ pub(super) async fn claim(
             tries: u32::try_from(row.try_get::<i32, _>("tries")?).unwrap_or(u32::MAX),
             causation_id: row.try_get::<Option<Uuid>, _>("causation_id")?.map(EventId),
             traceparent: row.try_get("traceparent")?,
+            settled_as: row.try_get("answer")?,
         })
     })
     .fetch_all(db)
@@ -92,7 +93,7 @@ pub(super) async fn claim(
 pub(super) async fn next_due(db: &mut PgConnection, due: Due) -> sqlx::Result<Option<Duration>> {
     let seconds: Option<f64> = sqlx::query_scalar(
         "select extract(epoch from min(next_at) - clock_timestamp())::float8
-         from attempts where status = 'open' and (gives_up or $1)",
+         from attempts where status = 'open' and (gives_up or answer is not null or $1)",
     )
     .bind(due == Due::All)
     .fetch_one(db)
@@ -197,7 +198,7 @@ pub(super) async fn postpone(db: &mut PgConnection, put_off: &[PutOff]) -> sqlx:
 /// Puts an attempt aside for a person, unless somebody else has claimed it meanwhile.
 pub(super) async fn park(db: &mut PgConnection, id: Uuid, claim: Claim, error: &str) -> sqlx::Result<bool> {
     sqlx::query(
-        "update attempts set status = 'parked', last_error = $4, claimed_by = null, updated_at = now()
+        "update attempts set status = 'parked', last_error = $4, answer = null, claimed_by = null, updated_at = now()
          where id = $1 and status = 'open' and claimed_by = $2 and tries = $3",
     )
     .bind(id)

@@ -131,8 +131,12 @@ async fn claim<S: Service, O: Outside<S::Command>>(
     Ok(next.unwrap_or(LOOK).clamp(Duration::from_millis(5), LOOK))
 }
 
-/// Makes the call. One that never returns, or panics, has failed like any other.
+/// Makes the call, unless a person has settled it. One that never returns, or panics, has failed like any other.
 async fn call<C, O: Outside<C>>(outside: &O, attempt: &Attempt) -> Answer<C> {
+    if let Some(word) = &attempt.settled_as {
+        tracing::info!(order_id = %attempt.order_id, kind = attempt.kind, word, "settled by a person: not called");
+        return outside.settled(attempt, word);
+    }
     let time_out = outside.time_out();
     match tokio::time::timeout(time_out, AssertUnwindSafe(outside.call(attempt)).catch_unwind()).await {
         Ok(Ok(answer)) => answer,
@@ -229,6 +233,7 @@ fn incoming<C>(attempt: Attempt, command: C, given_up: Option<Claim>) -> Incomin
         event_id: None,
         what: attempt.kind,
         traceparent: attempt.traceparent,
+        expects: None,
         command,
     }
 }

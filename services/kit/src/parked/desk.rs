@@ -52,11 +52,26 @@ pub enum Content {
 
 /// What a person wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum Wish<'a> {
     /// Try it again.
     Retry,
-    /// It is dealt with: do not try it again. Nothing is said on its behalf.
+    /// The event is dealt with: do not try it again. Nothing is said on its behalf, so no call can be resolved: a saga waits
+    /// for its answer.
     Resolve,
+    /// The call was settled with the other side by hand, and this word of its service says how. The service decides what
+    /// follows as it does after a real answer.
+    Answer(&'a str),
+}
+
+impl Wish<'_> {
+    /// The word in `parked_actions`.
+    fn as_str(self) -> &'static str {
+        match self {
+            Wish::Retry => "retry",
+            Wish::Resolve => "resolve",
+            Wish::Answer(_) => "answer",
+        }
+    }
 }
 
 /// Who, and why.
@@ -73,6 +88,8 @@ pub enum Done {
     Yes(Work),
     /// Nothing was changed, since the work does not wait for that: its status tells why.
     NotNow(Work),
+    /// Nothing was changed, since the work is of the other kind: an event has no answer, and a call nothing but one.
+    WrongKind(Work),
     /// There is no such work here.
     Unknown,
 }
@@ -114,22 +131,25 @@ pub async fn find(pool: &PgPool, id: Uuid) -> sqlx::Result<Option<Details>> {
 
 /// Carries out a wish and writes down whose it was, in one transaction. The service itself does the rest within a second or
 /// two: it makes the call, or processes the event and then those behind it. Wished twice, it happens once.
-pub async fn act(pool: &PgPool, id: Uuid, wish: Wish, signature: Signature<'_>) -> sqlx::Result<Done> {
+pub async fn act(pool: &PgPool, id: Uuid, wish: Wish<'_>, signature: Signature<'_>) -> sqlx::Result<Done> {
     let mut transaction = pool.begin().await?;
     let changed = match wish {
         Wish::Retry => retry(&mut transaction, id).await?,
         Wish::Resolve => resolve(&mut transaction, id).await?,
+        Wish::Answer(word) => answer(&mut transaction, id, word).await?,
     };
     let Some(work) = look(&mut transaction, id).await? else { return Ok(Done::Unknown) };
     if !changed {
-        return Ok(Done::NotNow(work));
+        let fits = match wish {
+            Wish::Retry => true,
+            Wish::Resolve => work.kind == "event",
+            Wish::Answer(_) => work.kind == "call",
+        };
+        return Ok(if fits { Done::NotNow(work) } else { Done::WrongKind(work) });
     }
     sqlx::query("insert into parked_actions (by_whom, action, work_id, order_id, note) values ($1, $2, $3, $4, $5)")
         .bind(signature.by)
-        .bind(match wish {
-            Wish::Retry => "retry",
-            Wish::Resolve => "resolve",
-        })
+        .bind(wish.as_str())
         .bind(id)
         .bind(work.order_id)
         .bind(signature.note)
@@ -162,12 +182,17 @@ async fn retry(db: &mut PgConnection, id: Uuid) -> sqlx::Result<bool> {
 }
 
 async fn resolve(db: &mut PgConnection, id: Uuid) -> sqlx::Result<bool> {
-    let calls =
-        sqlx::query("update attempts set status = 'resolved', updated_at = now() where id = $1 and status = 'parked'");
     // Also one that only waits: then it is passed over when its turn comes.
     let events = sqlx::query(
         "update parked_events set status = 'settled', settled_at = now() where event_id = $1 and status <> 'settled'",
     );
-    Ok(calls.bind(id).execute(&mut *db).await?.rows_affected() == 1
-        || events.bind(id).execute(db).await?.rows_affected() == 1)
+    Ok(events.bind(id).execute(db).await?.rows_affected() == 1)
+}
+
+async fn answer(db: &mut PgConnection, id: Uuid, word: &str) -> sqlx::Result<bool> {
+    let calls = sqlx::query(
+        "update attempts set status = 'open', answer = $2, tries = 0, next_at = now(), updated_at = now()
+         where id = $1 and status = 'parked'",
+    );
+    Ok(calls.bind(id).bind(word).execute(db).await?.rows_affected() == 1)
 }

@@ -96,6 +96,22 @@ fn on_a_services_topic_only_that_service_and_operators_are_believed() {
     assert_ne!(operator.origin, Origin::Event(id));
 }
 
+#[test]
+fn only_an_operators_event_counts_on_how_the_order_stands() {
+    let id = EventId::new().to_string();
+    let expects = |source: &str, words: &str| {
+        let mut record = event(&good(), &id, source, "k");
+        record.headers.push((EXPECTS.to_owned(), words.as_bytes().to_vec()));
+        let Reading::Command(incoming) = read(&table(), &record) else { panic!("an event") };
+        incoming.expects
+    };
+    let own = table().service().name();
+    let words = format!("nobody=X,{own}=RESERVED,other=-");
+    assert_eq!(expects("/operators/reconcile", &words).as_deref(), Some("RESERVED"));
+    assert_eq!(expects("/operators/reconcile", "other=-"), None);
+    assert_eq!(expects("/services/order", &words), None, "a service's events are facts");
+}
+
 /// A client that uses the id of a service's event must not make the inbox take that event for a repetition.
 #[test]
 fn a_clients_id_uses_up_no_other_id() {

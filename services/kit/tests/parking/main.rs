@@ -89,7 +89,7 @@ async fn standing(db: &TestDatabase, order: OrderId) -> Vec<(Uuid, String)> {
     list.into_iter().filter(|work| work.order_id == order.0).map(|work| (work.id, work.status)).collect()
 }
 
-async fn act(db: &TestDatabase, id: EventId, wish: Wish) -> Done {
+async fn act(db: &TestDatabase, id: EventId, wish: Wish<'_>) -> Done {
     desk::act(db.pool(), id.0, wish, OPERATOR).await.expect("acted")
 }
 
@@ -130,6 +130,8 @@ async fn only_the_order_concerned_waits_and_then_goes_through_in_order() {
     let Content::Event(record) = details.content else { panic!("an event is parked") };
     assert!(record.headers.contains(&("x-odd".to_owned(), vec![0])), "kept whole: {record:?}");
 
+    // Only calls have answers.
+    assert!(matches!(act(&db, events[0].0, Wish::Answer("yes")).await, Done::WrongKind(_)));
     // Tried again without a cure, it is parked again; one that waits is not to be tried.
     assert!(matches!(act(&db, events[1].0, Wish::Retry).await, Done::NotNow(_)));
     assert!(matches!(act(&db, events[0].0, Wish::Retry).await, Done::Yes(_)));
@@ -203,10 +205,10 @@ async fn an_event_that_another_instance_parks_meanwhile_is_not_overtaken() {
 }
 
 #[tokio::test]
-async fn a_parked_call_is_open_again_after_a_retry_and_settled_after_a_resolve() {
+async fn a_parked_call_is_open_again_after_a_retry_or_an_answer_and_cannot_be_resolved() {
     let db = database().await;
     let work = db.work(Counter);
-    for (wish, status) in [(Wish::Retry, "open"), (Wish::Resolve, "resolved")] {
+    for wish in [Wish::Retry, Wish::Answer("yes")] {
         let order = order([digital(1, 1)]);
         commit(&work, &[event("call", Command::new(order.clone(), Ask::Call { gives_up: false }))]).await;
         let id: Uuid =
@@ -216,10 +218,12 @@ async fn a_parked_call_is_open_again_after_a_retry_and_settled_after_a_resolve()
                 .await
                 .expect("parked");
         assert_eq!(standing(&db, order.order_id).await, [(id, "parked".to_owned())]);
+        let refused = desk::act(db.pool(), id, Wish::Resolve, OPERATOR).await.expect("acted");
+        assert!(matches!(refused, Done::WrongKind(_)), "its saga waits for the answer: {refused:?}");
         let Done::Yes(after) = desk::act(db.pool(), id, wish, OPERATOR).await.expect("acted") else {
             panic!("not done")
         };
-        assert_eq!(after.status, status);
+        assert_eq!(after.status, "open");
         assert!(matches!(desk::act(db.pool(), id, wish, OPERATOR).await.expect("acted"), Done::NotNow(_)));
         assert_eq!(desk::find(db.pool(), id).await.expect("read").expect("there").actions.len(), 1);
     }

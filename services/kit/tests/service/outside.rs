@@ -9,6 +9,7 @@ use events::Order;
 use kit::{
     attempts::{self, Answer, Attempt, Outside, RetryPolicy},
     incoming::{Incoming, Origin, Outcome},
+    parked::desk::{self, Done, Signature, Wish},
     shutdown::Shutdown,
     testing::{TestDatabase, commit, digital, event, order},
 };
@@ -33,6 +34,18 @@ impl Outside<Command> for Moody {
             return Answer::Transient(format!("mood {}", attempt.tries));
         }
         Answer::Done(command(attempt, Ask::Answered))
+    }
+
+    fn settled(&self, attempt: &Attempt, word: &str) -> Answer<Command> {
+        match word {
+            "yes" => Answer::Done(command(attempt, Ask::Answered)),
+            other => Answer::NeedsPerson(format!("what is {other}?")),
+        }
+    }
+
+    /// It is being left alone: nothing is claimed but what ends without it.
+    fn room(&self) -> usize {
+        if self.failures == 0 { 0 } else { usize::MAX }
     }
 
     fn gave_up(&self, attempt: &Attempt) -> Command {
@@ -91,6 +104,42 @@ async fn a_try_gives_up_after_its_delays_and_anything_else_waits_for_a_person() 
 }
 
 #[tokio::test]
+async fn what_a_person_has_settled_is_answered_without_a_call_once_and_a_wrong_word_waits_again() {
+    let db = database().await;
+    let work = db.work(Counter);
+    let order = order([digital(1, 1)]);
+    commit(&work, &[event("call", Command::new(order.clone(), Ask::Call { gives_up: false }))]).await;
+    let id: Uuid = sqlx::query_scalar("update attempts set status = 'parked' returning id")
+        .fetch_one(db.pool())
+        .await
+        .expect("parked");
+    let (stop, shutdown) = Shutdown::by_hand();
+    // The circuit is open: it could not be called.
+    let outside = Arc::new(Moody { failures: 0, keys: Mutex::default() });
+    let policy = RetryPolicy { delays_ms: vec![1], longest_ms: 5, patience: 6 };
+    let worker = tokio::spawn(attempts::run(work, outside.clone(), policy, shutdown));
+    let person = Signature { by: "ophelia", note: "by phone" };
+    for (word, status) in [("perhaps", "parked"), ("yes", "done")] {
+        let done = desk::act(db.pool(), id, Wish::Answer(word), person).await.expect("acted");
+        assert!(matches!(done, Done::Yes(_)), "{done:?}");
+        eventually("the answer to be taken", || async {
+            sqlx::query_as::<_, (String,)>("select status from attempts where status = $1")
+                .bind(status)
+                .fetch_optional(db.pool())
+                .await
+                .expect("attempts can be read")
+        })
+        .await;
+    }
+    stop.now();
+    worker.await.expect("the worker ends by itself");
+    assert!(outside.keys.lock().expect("not poisoned").is_empty(), "no call was made");
+    assert_eq!(db.said(order.order_id).await, ["BalanceDebited"]);
+    let again = desk::act(db.pool(), id, Wish::Answer("yes"), person).await.expect("acted");
+    assert!(matches!(again, Done::NotNow(_)), "it has its answer: {again:?}");
+}
+
+#[tokio::test]
 async fn an_attempt_settles_once() {
     let db = database().await;
     let work = db.work(Counter);
@@ -108,6 +157,7 @@ async fn an_attempt_settles_once() {
         origin: Origin::Attempt { id, cause, given_up: None },
         what: "ask".to_owned(),
         traceparent: None,
+        expects: None,
         command: Command::new(order.clone(), Ask::Answered),
     };
     let outcomes = commit(&work, &[answer(), answer()]).await;

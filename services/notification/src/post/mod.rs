@@ -21,6 +21,9 @@ use smtp::Smtp;
 
 pub use server::Server;
 
+/// The answer to a mail that a person has settled: the buyer has been told by other means.
+pub const SETTLED: &str = "sent";
+
 /// Where mail goes and where it comes from.
 #[derive(Debug, Clone, Args)]
 pub struct PostConfig {
@@ -102,6 +105,16 @@ impl Outside<Command> for Post {
     fn time_out(&self) -> Duration {
         // A dialogue's own comes first, and tells more.
         smtp::TIMEOUT + Duration::from_secs(1)
+    }
+
+    fn settled(&self, attempt: &Attempt, word: &str) -> Answer<Command> {
+        match (word, Mail::deserialize(&attempt.request)) {
+            (SETTLED, Ok(mail)) => Answer::Done(Command::NoteSent { order: mail.order }),
+            (SETTLED, Err(error)) => Answer::NeedsPerson(format!("the request is no mail: {error}")),
+            (other, _) => Answer::NeedsPerson(format!(
+                "`{other}` is no answer to a mail: say {SETTLED} once the buyer has been told"
+            )),
+        }
     }
 
     fn gave_up(&self, attempt: &Attempt) -> Command {

@@ -97,6 +97,7 @@ async fn the_same_mail_again_is_the_same_file() {
         tries: 1,
         causation_id: None,
         traceparent: None,
+        settled_as: None,
     };
     let mut files = Vec::new();
     for _ in 0..2 {

@@ -45,7 +45,7 @@ const STEPS: [Step; 12] = [
 
 /// The pairs in which something happens.
 #[rustfmt::skip]
-const MOVES: [(Option<Phase>, Step, Move); 20] = [
+const MOVES: [(Option<Phase>, Step, Move); 22] = [
     (None,                                              Authorize,                       Hold),
     (None,                                              CANCEL,                          Forbid(CancelledByUser)),
     (Some(Phase::Authorizing),                          CANCEL,                          Release(CancelledByUser)),
@@ -63,6 +63,8 @@ const MOVES: [(Option<Phase>, Step, Move); 20] = [
     (Some(Phase::CaptureFailed(TimedOut)),              CANCEL,                          Release(CancelledByUser)),
     (Some(Phase::Voiding(TimedOut)),                    Voided,                          Released(TimedOut)),
     (Some(Phase::Refunding(TimedOut)),                  Refunded,                        GivenBack(TimedOut)),
+    (Some(Phase::Voiding(TimedOut)),                    Refunded,                        GivenBack(TimedOut)),
+    (Some(Phase::Refunding(TimedOut)),                  Voided,                          Released(TimedOut)),
     (Some(Phase::Voiding(TimedOut)),                    CapturedElsewhere,               GiveBackInstead(TimedOut)),
     (Some(Phase::Refunding(TimedOut)),                  NotCaptured,                     ReleaseInstead(TimedOut)),
     (Some(Phase::Declined(TimedOut)),                   CapturedElsewhere,               Recover(TimedOut)),

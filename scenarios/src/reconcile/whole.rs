@@ -1,0 +1,126 @@
+//! Whether a picture is whole: whether all that was on its way when it was taken has arrived since.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use kit::table::Trigger;
+use tokio::time::sleep;
+
+use crate::{
+    choreography,
+    databases::Databases,
+    listener::{Ends, Since, assigned},
+    stack::Database,
+};
+
+/// Shortest time between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often it is asked how far everybody is.
+const ASK: Duration = Duration::from_millis(250);
+
+/// Waits, for `patience` at most, until everything that has been said by now is published, and read by all whom it concerns.
+/// Says what is still on its way if that takes longer.
+///
+/// # Errors
+/// If a database or the broker does not answer.
+pub(super) async fn arrived(
+    brokers: &str,
+    databases: &Databases,
+    patience: Duration,
+) -> anyhow::Result<Result<(), String>> {
+    let last = Instant::now() + patience.max(PAUSE);
+    sleep(PAUSE).await;
+    let mut said = Vec::new();
+    for database in Database::ALL {
+        let seq: Option<i64> = sqlx::query_scalar("select max(seq) from outbox")
+            .fetch_one(databases.of_service(database))
+            .await
+            .with_context(|| format!("reading what {database} has said"))?;
+        said.push((database, seq.unwrap_or(0)));
+    }
+    for (database, seq) in said {
+        loop {
+            let published: i64 = sqlx::query_scalar("select last_seq from relay_cursor")
+                .fetch_one(databases.of_service(database))
+                .await
+                .with_context(|| format!("reading how far the relay is with {database}"))?;
+            if published >= seq {
+                break;
+            }
+            if Instant::now() >= last {
+                return Ok(Err(format!("{} events of {database} are not published", seq - published)));
+            }
+            sleep(ASK).await;
+        }
+    }
+    let ends = ends(brokers.to_owned()).await?;
+    for database in Database::ALL {
+        loop {
+            let unread = unread(&ends, &topics_of(database), &saved(databases, database).await?);
+            if unread == 0 {
+                break;
+            }
+            if Instant::now() >= last {
+                return Ok(Err(format!("{} is {unread} records behind", database.publisher())));
+            }
+            sleep(ASK).await;
+        }
+    }
+    Ok(Ok(()))
+}
+
+async fn ends(brokers: String) -> anyhow::Result<Ends> {
+    let topics: Vec<String> =
+        Database::ALL.iter().flat_map(|database| topics_of(*database)).map(str::to_owned).collect();
+    tokio::task::spawn_blocking(move || assigned(&brokers, &topics, Since::Now).map(|(_, ends)| ends)).await?
+}
+
+/// What a service reads.
+fn topics_of(database: Database) -> Vec<&'static str> {
+    let part = choreography::parts().into_iter().find(|part| part.service == database.publisher());
+    let lines = part.into_iter().flat_map(|part| part.lines);
+    lines
+        .filter_map(|line| match line.trigger {
+            Trigger::Event { publisher, .. } => Some(publisher.topic()),
+            Trigger::Other(_) => None,
+        })
+        .collect()
+}
+
+/// Offsets up to which everything is done, by topic and partition.
+type Saved = HashMap<(String, i32), i64>;
+
+async fn saved(databases: &Databases, database: Database) -> anyhow::Result<Saved> {
+    let rows: Vec<(String, i32, i64)> = sqlx::query_as("select topic, partition, next_offset from consumer_offsets")
+        .fetch_all(databases.of_service(database))
+        .await
+        .with_context(|| format!("reading how far {database} is"))?;
+    Ok(rows.into_iter().map(|(topic, partition, next)| ((topic, partition), next)).collect())
+}
+
+/// Records before the ends that are not done. A partition without a position has not been begun.
+fn unread(ends: &Ends, topics: &[&str], saved: &Saved) -> i64 {
+    ends.iter()
+        .filter(|((topic, _), _)| topics.contains(&topic.as_str()))
+        .map(|(place, end)| (end - saved.get(place).copied().unwrap_or(0)).max(0))
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_behind_by_what_it_has_not_done_of_its_own_topics() {
+        let at = |topic: &str, partition| (topic.to_owned(), partition);
+        let ends = Ends::from([(at("a", 0), 10), (at("a", 1), 5), (at("b", 0), 7)]);
+        assert_eq!(unread(&ends, &["a"], &Saved::new()), 15);
+        assert_eq!(unread(&ends, &["a"], &Saved::from([(at("a", 0), 10), (at("a", 1), 4)])), 1);
+        assert_eq!(unread(&ends, &["a"], &Saved::from([(at("a", 0), 12), (at("a", 1), 5)])), 0);
+        assert!(topics_of(Database::Accounts).contains(&"inventory.events"));
+        assert!(!topics_of(Database::Accounts).contains(&"notification.events"));
+    }
+}
