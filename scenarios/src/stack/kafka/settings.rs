@@ -51,6 +51,10 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=10
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
+# The controller dies with the broker. A broker that comes back is let in when its session of before has ended: after nine
+# seconds by default.
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 # A group begins with its first member instead of waiting for more.
 group.initial.rebalance.delay.ms=0
 ",
