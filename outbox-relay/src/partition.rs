@@ -39,7 +39,7 @@ impl Partitions {
         Partitions { since: Instant::now(), partitions: (0..count).map(|_| Partition::default()).collect() }
     }
 
-    /// The partition of a key: the one that the Java client and librdkafka's `murmur2` choose.
+    /// The partition of a key.
     pub(crate) fn of(&self, key: &[u8]) -> usize {
         partition_of(key, self.partitions.len())
     }

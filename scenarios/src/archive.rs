@@ -1,15 +1,45 @@
 //! Reading all that the topics keep, up to where they end now.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use kit::record::Record;
-use rdkafka::consumer::Consumer;
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer},
+};
 
 use crate::listener::{Since, assigned};
 
 /// Longest time without any record before reading is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The first offset that each partition still keeps.
+///
+/// # Errors
+/// If the broker does not answer.
+pub fn beginnings(brokers: &str, topics: &[String]) -> anyhow::Result<HashMap<(String, i32), i64>> {
+    let client: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("client.id", "scenarios")
+        .set("group.id", "scenarios-listens-without-a-group")
+        .create()
+        .context("creating a Kafka client")?;
+    let metadata = client.fetch_metadata(None, PATIENCE).with_context(|| format!("asking {brokers} for its topics"))?;
+    let mut beginnings = HashMap::new();
+    for topic in metadata.topics().iter().filter(|topic| topics.iter().any(|wanted| wanted == topic.name())) {
+        for partition in topic.partitions() {
+            let (low, _) = client
+                .fetch_watermarks(topic.name(), partition.id(), PATIENCE)
+                .with_context(|| format!("asking where {}/{} begins", topic.name(), partition.id()))?;
+            beginnings.insert((topic.name().to_owned(), partition.id()), low);
+        }
+    }
+    Ok(beginnings)
+}
 
 /// Shows every record of `topics` to `look`, up to the ends that the topics have now. Blocks: for a thread of its own.
 ///

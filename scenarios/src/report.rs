@@ -5,7 +5,14 @@ use std::time::Duration;
 use events::OrderId;
 use owo_colors::{OwoColorize, Stream::Stdout};
 
-use crate::{audit::Report, catalogue::Scenario, check::Check, play::Play, stage::Stage, timeline};
+use crate::{
+    audit::{Finding, News, Report},
+    catalogue::Scenario,
+    check::Check,
+    play::Play,
+    stage::Stage,
+    timeline,
+};
 
 /// Longest timeline list that is shown of one scenario.
 const TIMELINES: usize = 3;
@@ -104,10 +111,28 @@ pub fn audit(report: &Report) {
             invariant.looked_at.if_supports_color(Stdout, |text| text.dimmed())
         );
         for finding in &invariant.findings {
-            let order = finding.order.map_or(String::new(), |order| format!("order {order} "));
-            println!("      {order}{}", finding.what);
+            println!("      {}", sentence(finding));
         }
     }
+}
+
+/// One look of a watch: what is new.
+pub fn watched(news: &News) {
+    let now = chrono::Local::now().format("%T");
+    for finding in &news.wrong {
+        println!("{now} {} {}", mark(false), sentence(finding));
+    }
+    for finding in &news.mended {
+        println!("{now} {} no longer: {}", mark(true), sentence(finding));
+    }
+    if news.wrong.is_empty() && news.mended.is_empty() {
+        println!("{now} · nothing new  {}", news.looked_at.if_supports_color(Stdout, |text| text.dimmed()));
+    }
+}
+
+fn sentence(finding: &Finding) -> String {
+    let order = finding.order.map_or(String::new(), |order| format!("order {order} "));
+    format!("{order}{}", finding.what)
 }
 
 /// The last lines: which failed, and how many. Whether all passed.

@@ -4,16 +4,21 @@ use std::collections::HashMap;
 
 use anyhow::Context;
 use events::OrderId;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::stack::Environment;
 
-use super::{Finding, Invariant, Steps};
+use super::{Finding, Invariant, Steps, dossier::Dossier};
 
 /// A booking of the gateway's ledger; the last one of a payment tells how it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Booking {
+    /// Place in the ledger, from 1.
+    #[serde(default)]
+    pub seq: Option<i64>,
     pub payment_id: String,
+    #[serde(default)]
+    pub operation: String,
     pub state: String,
     /// Absent where a payment was voided before it was authorized.
     #[serde(default)]
@@ -50,31 +55,141 @@ pub(super) fn agrees(steps: &Steps, bookings: &[Booking]) -> Invariant {
                 format!("has a payment that is {}, but {state} to the gateway", payment.status),
             ));
         }
-        let charge = charge.filter(|charge| matches!(charge.state.as_str(), "captured" | "refunded"))?;
-        let same = (charge.amount, charge.currency.as_str()) == (payment.amount, payment.currency.as_str());
+        None
+    });
+    let amounts = bookings.iter().filter_map(|booking| {
+        let order: OrderId = booking.payment_id.parse().ok()?;
+        let payment = steps.payments.get(&order).filter(|_| !booking.currency.is_empty())?;
+        let same = (booking.amount, &booking.currency) == (payment.amount, &payment.currency);
         (!same).then(|| {
-            let (theirs, ours) =
-                (format!("{} {}", charge.amount, charge.currency), format!("{} {}", payment.amount, payment.currency));
-            Finding::of(*order, format!("was charged {theirs} by the gateway, but {ours} by us"))
+            let (theirs, ours) = (
+                format!("{} {}", booking.amount, booking.currency),
+                format!("{} {}", payment.amount, payment.currency),
+            );
+            Finding::of(order, format!("was {} at the gateway with {theirs}, but is about {ours}", booking.state))
         })
+    });
+    let not_by_card = bookings.iter().filter(|booking| booking.state != "voided").filter_map(|booking| {
+        let order: OrderId = booking.payment_id.parse().ok()?;
+        let payment = steps.payments.get(&order)?;
+        let method = payment.method_type.as_deref().filter(|method| *method != "card")?;
+        Some(Finding::of(order, format!("was paid by {method}, but was {} at the gateway", booking.state)))
     });
     let strangers = charges.values().filter_map(|charge| {
         let known = charge.payment_id.parse::<OrderId>().is_ok_and(|order| steps.payments.contains_key(&order));
-        // What was let go again, or declined, holds nobody's money.
-        let holds_money = matches!(charge.state.as_str(), "authorized" | "captured");
-        (!known && holds_money).then(|| {
+        // One that nobody knew may have been let go of.
+        let is_let_go = matches!(charge.state.as_str(), "voided" | "refunded");
+        (!known && !is_let_go).then(|| {
             Finding::general(format!(
                 "the gateway has a charge {} that is {} and no payment of ours",
                 charge.payment_id, charge.state
             ))
         })
     });
-    let findings = ours.chain(strangers).collect();
+    let findings = ours.chain(amounts).chain(not_by_card).chain(strangers).collect();
     Invariant {
         what: "the gateway's ledger agrees with the payments",
         looked_at: format!("{} card payments, {} charges", cards.count(), charges.len()),
         findings,
     }
+}
+
+/// Whether what the payment service says that the gateway holds was booked there.
+pub(super) fn is_asked(dossiers: &[Dossier], steps: &Steps) -> Invariant {
+    let mut looked_at = 0;
+    let findings = dossiers.iter().filter_map(|dossier| {
+        let by_card = steps.payments.get(&dossier.order)?.method_type.as_deref() == Some("card");
+        let said = |event_type| dossier.log.iter().any(|event| event.is_own() && event.event_type == event_type);
+        looked_at += usize::from(by_card && said("PaymentAuthorized"));
+        let booked = dossier.bookings.iter().any(|booking| booking.state == "authorized");
+        (by_card && said("PaymentAuthorized") && !booked)
+            .then(|| Finding::of(dossier.order, "was authorized by card, but the gateway has not booked it"))
+    });
+    let findings = findings.collect();
+    let looked_at = format!("{looked_at} authorizations");
+    Invariant { what: "what was authorized by card was booked by the gateway", looked_at, findings }
+}
+
+/// Whether each payment has come to where it stands in steps that there are, and each step was booked for one amount.
+pub(super) fn is_lawful(bookings: &[Booking]) -> Invariant {
+    let mut last: HashMap<&str, &Booking> = HashMap::new();
+    let mut findings = Vec::new();
+    for booking in bookings {
+        let before = last.insert(&booking.payment_id, booking);
+        let complaint = unlawful(before, booking);
+        findings.extend(complaint.map(|what| Finding { order: booking.payment_id.parse().ok(), what }));
+    }
+    Invariant {
+        what: "the gateway's bookings follow one another",
+        looked_at: format!("{} bookings", bookings.len()),
+        findings,
+    }
+}
+
+fn unlawful(before: Option<&Booking>, booking: &Booking) -> Option<String> {
+    let Booking { operation, state, .. } = booking;
+    let leads_there = match operation.as_str() {
+        "authorize" => matches!(state.as_str(), "authorized" | "declined"),
+        "capture" => state == "captured",
+        "void" => state == "voided",
+        "refund" => state == "refunded",
+        // Not told.
+        "" => true,
+        _ => false,
+    };
+    if !leads_there {
+        return Some(format!("was {state} at the gateway by {operation}"));
+    }
+    let from = before.map(|before| before.state.as_str());
+    let follows = match state.as_str() {
+        "authorized" | "declined" => from.is_none(),
+        "captured" => from == Some("authorized"),
+        "voided" => matches!(from, None | Some("authorized")),
+        "refunded" => from == Some("captured"),
+        _ => true,
+    };
+    if !follows {
+        return Some(format!("was {state} at the gateway after it was {}", from.unwrap_or("nothing")));
+    }
+    let sum = |booking: &Booking| (booking.amount, booking.currency.clone());
+    let before = before.filter(|before| sum(before) != sum(booking))?;
+    Some(format!(
+        "was {state} at the gateway for {} {} after {} {}",
+        booking.amount, booking.currency, before.amount, before.currency
+    ))
+}
+
+/// Whether the ledger is whole: its bookings are numbered from 1. Takes one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Numbered {
+    last: i64,
+    findings: Vec<Finding>,
+}
+
+impl Numbered {
+    pub(super) fn note(&mut self, booking: &Booking) {
+        let Some(seq) = booking.seq else { return };
+        if seq != self.last + 1 {
+            self.findings
+                .push(Finding::general(format!("the gateway's ledger has booking {seq} after booking {}", self.last)));
+        }
+        self.last = seq;
+    }
+
+    pub(super) fn end(self) -> Invariant {
+        Invariant {
+            what: "the gateway's ledger has no gap",
+            looked_at: format!("{} bookings", self.last),
+            findings: self.findings,
+        }
+    }
+}
+
+/// Whether a ledger has every booking, by their numbers.
+pub fn ledger_is_whole(bookings: &[Booking]) -> Invariant {
+    let mut numbered = Numbered::default();
+    bookings.iter().for_each(|booking| numbered.note(booking));
+    numbered.end()
 }
 
 /// Whether the gateway's state fits our status.

@@ -26,8 +26,9 @@ pub(super) fn nothing_held(steps: &Steps, ledgers: &Ledgers) -> Invariant {
     }
 }
 
-/// Σ balances + Σ captured − Σ refunded is what was put in, for every user and in every currency.
-pub(super) fn conserved(steps: &Steps, ledgers: &Ledgers) -> Invariant {
+/// Σ balances + Σ captured − Σ refunded is what was put in, for every user and, where it is known what was `paid`, in every
+/// currency.
+pub(super) fn conserved(paid: Option<&Paid>, ledgers: &Ledgers) -> Invariant {
     let by_user = ledgers.balances.iter().filter(|row| row.balance + row.taken != row.deposited).map(|row| {
         Finding::general(format!(
             "user {} put in {} {}, has {} and spent {}: {} too {}",
@@ -40,33 +41,17 @@ pub(super) fn conserved(steps: &Steps, ledgers: &Ledgers) -> Invariant {
             if row.balance + row.taken > row.deposited { "much" } else { "little" },
         ))
     });
-    let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
+    let mut sums = paid.cloned().unwrap_or_default();
     for row in &ledgers.balances {
-        let sums = sums.entry(&row.currency).or_default();
+        let sums = sums.0.entry(row.currency.clone()).or_default();
         sums.deposited += i128::from(row.deposited);
         sums.balances += i128::from(row.balance);
     }
-    // An order under way may be debited and not captured yet, or refunded by one and not yet by the other.
-    let under_way = |order| steps.orders.get(order).is_none_or(|order| !order.is_finished());
-    for (order, payment) in &steps.payments {
-        let sums = sums.entry(&payment.currency).or_default();
-        if under_way(order) {
-            let taken =
-                steps.reservations.get(order).filter(|row| row.status == "CONFIRMED").map_or(0, |row| row.amount);
-            sums.captured += i128::from(taken);
-            continue;
-        }
-        match payment.status.as_str() {
-            "CONFIRMED" => sums.captured += i128::from(payment.amount),
-            "REFUNDED" => {
-                sums.captured += i128::from(payment.amount);
-                sums.refunded += i128::from(payment.amount);
-            }
-            _ => {}
-        }
-    }
-    let in_sum = sums.iter().filter(|(_, sums)| sums.balances + sums.captured - sums.refunded != sums.deposited).map(
-        |(currency, sums)| {
+    let in_sum = sums
+        .0
+        .iter()
+        .filter(|(_, sums)| paid.is_some() && sums.balances + sums.captured - sums.refunded != sums.deposited)
+        .map(|(currency, sums)| {
             Finding::general(format!(
                 "{currency}: balances {} + captured {} − refunded {} = {}, but {} was put in",
                 sums.balances,
@@ -75,9 +60,9 @@ pub(super) fn conserved(steps: &Steps, ledgers: &Ledgers) -> Invariant {
                 sums.balances + sums.captured - sums.refunded,
                 sums.deposited
             ))
-        },
-    );
+        });
     let looked_at: Vec<String> = sums
+        .0
         .iter()
         .map(|(currency, sums)| {
             format!("{currency} {} + {} − {} = {}", sums.balances, sums.captured, sums.refunded, sums.deposited)
@@ -91,7 +76,36 @@ pub(super) fn conserved(steps: &Steps, ledgers: &Ledgers) -> Invariant {
     }
 }
 
-#[derive(Debug, Default)]
+/// What was captured and refunded, by currency, beside what was put in.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Paid(BTreeMap<String, Sums>);
+
+impl Paid {
+    /// Adds what these orders have paid.
+    pub(super) fn add(&mut self, steps: &Steps) {
+        // An order under way may be debited and not captured yet, or refunded by one and not yet by the other.
+        let under_way = |order| steps.orders.get(order).is_none_or(|order| !order.is_finished());
+        for (order, payment) in &steps.payments {
+            let sums = self.0.entry(payment.currency.clone()).or_default();
+            if under_way(order) {
+                let taken =
+                    steps.reservations.get(order).filter(|row| row.status == "CONFIRMED").map_or(0, |row| row.amount);
+                sums.captured += i128::from(taken);
+                continue;
+            }
+            match payment.status.as_str() {
+                "CONFIRMED" => sums.captured += i128::from(payment.amount),
+                "REFUNDED" => {
+                    sums.captured += i128::from(payment.amount);
+                    sums.refunded += i128::from(payment.amount);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
 struct Sums {
     deposited: i128,
     balances: i128,

@@ -7,29 +7,51 @@ use crate::{
     stack::{Database, until},
 };
 
-use super::{Finding, Invariant};
+use super::{Finding, Groups, Invariant};
 
-/// Waits until no order is under way, no call is open and no event or dead letter is unpublished; what is still open after `patience` is
-/// told. Parked work is at rest, but it is a finding: it waits for a person.
-pub(super) async fn wait(databases: &Databases, patience: Duration) -> anyhow::Result<Invariant> {
-    let at_rest = async || match open(databases).await {
+/// Waits until no order is under way, no call is open, no event or dead letter is unpublished and no service has anything left
+/// to read; what is still open after `patience` is told. Parked work is at rest, but it is a finding: it waits for a person.
+pub(super) async fn wait(databases: &Databases, groups: &Groups, patience: Duration) -> anyhow::Result<Invariant> {
+    let at_rest = async || match open(databases, groups, Depth::AsFarAsNeeded).await {
         Ok(open) => open.is_empty().then_some(Ok(())),
         Err(error) => Some(Err(error)),
     };
     // Not at rest in time is a finding below, not an error.
     if let Ok(Err(error)) = until("the system is at rest", patience, at_rest).await {
-        return Err(error.into());
+        return Err(error);
     }
-    let mut findings: Vec<Finding> = open(databases).await?.into_iter().map(Finding::general).collect();
+    let open = open(databases, groups, Depth::All).await?;
+    let mut findings: Vec<Finding> = open.into_iter().map(Finding::general).collect();
     findings.extend(parked(databases).await?.into_iter().map(Finding::general));
     Ok(Invariant {
         what: "the system comes to rest",
-        looked_at: "orders, calls, outboxes, parked work".into(),
+        looked_at: "orders, calls, outboxes, the place of every consumer group, parked work".into(),
         findings,
     })
 }
 
-async fn open(databases: &Databases) -> sqlx::Result<Vec<String>> {
+/// How closely to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Kafka is not asked while the databases say that something is under way.
+    AsFarAsNeeded,
+    All,
+}
+
+async fn open(databases: &Databases, groups: &Groups, depth: Depth) -> anyhow::Result<Vec<String>> {
+    let mut open = in_databases(databases).await?;
+    if open.is_empty() || depth == Depth::All {
+        let behind = groups.places(databases).await?.behind();
+        // What was published meanwhile may have moved on: the databases have the last word.
+        if behind.is_empty() && open.is_empty() {
+            return Ok(in_databases(databases).await?);
+        }
+        open.extend(behind.into_iter().map(|(service, lag)| format!("{service} has {lag} events left to read")));
+    }
+    Ok(open)
+}
+
+async fn in_databases(databases: &Databases) -> sqlx::Result<Vec<String>> {
     let mut open = Vec::new();
     let orders = databases.of_service(Database::Orders);
     let under_way: i64 = sqlx::query_scalar("select count(*) from orders where status in ('PENDING', 'CANCELLING')")

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use events::OrderId;
+use events::{Kind, Order, OrderId};
+use serde::{Deserialize, de::DeserializeOwned};
 use sqlx::{PgPool, postgres::PgRow, prelude::FromRow};
 use uuid::Uuid;
 
+use super::{dossier::Dossier, tables::Table};
 use crate::{databases::Databases, stack::Database};
 
 /// An order as the order service has it.
@@ -24,7 +26,7 @@ pub struct OrderRow {
 }
 
 /// An order's hold on a balance.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, Deserialize)]
 pub struct Reservation {
     pub order_id: Uuid,
     pub user_id: i64,
@@ -34,13 +36,13 @@ pub struct Reservation {
 }
 
 /// An order's payment.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, Deserialize)]
 pub struct Transaction {
     pub order_id: Uuid,
     pub amount: i64,
     pub currency: String,
     pub status: String,
-    /// None where the method is unknown.
+    /// As it was when it was authorized; None where it never came to that.
     pub method_type: Option<String>,
 }
 
@@ -64,10 +66,11 @@ impl Steps {
         Ok(Steps {
             orders: rows(
                 pool(Database::Orders),
-                "select o.id, o.status, o.reason, o.currency, o.total_amount, o.deadline,
-                        coalesce(bool_or(kind = 'physical'), false) as physical, coalesce(bool_or(kind = 'digital'), false) as digital
-                 from orders o left join order_items i on i.order_id = o.id left join products p on p.id = i.product_id
-                 group by o.id",
+                // By what was ordered, not by what the catalogue says today.
+                r#"select id, status, reason, currency, total_amount, deadline,
+                          facts @> '{"items": [{"kind": "physical"}]}' as physical,
+                          facts @> '{"items": [{"kind": "digital"}]}' as digital
+                   from orders"#,
                 |row: &OrderRow| row.id,
             )
             .await?,
@@ -79,8 +82,7 @@ impl Steps {
             .await?,
             payments: rows(
                 pool(Database::Payments),
-                "select t.order_id, t.amount, t.currency, t.status, m.method_type
-                 from payment_transactions t left join payment_methods m on m.id = t.payment_method_id",
+                "select order_id, amount, currency, status, method_type from payment_transactions",
                 |row: &Transaction| row.order_id,
             )
             .await?,
@@ -89,7 +91,11 @@ impl Steps {
                 "select order_id, array_agg(distinct status) from stock_reservations group by order_id",
             )
             .await?,
-            shipments: words(pool(Database::Shipping), "select order_id, array_agg(status) from shipments group by order_id").await?,
+            shipments: words(
+                pool(Database::Shipping),
+                "select order_id, array_agg(status) from shipments group by order_id",
+            )
+            .await?,
             entitlements: words(
                 pool(Database::Entitlements),
                 "select order_id, array_agg(distinct status) from entitlements group by order_id",
@@ -101,6 +107,67 @@ impl Steps {
             )
             .await?,
         })
+    }
+}
+
+/// A row of `orders` in its wire form.
+#[derive(Deserialize)]
+struct Stored {
+    id: Uuid,
+    status: String,
+    reason: Option<String>,
+    currency: String,
+    total_amount: i64,
+    deadline: Option<DateTime<Utc>>,
+    facts: Order,
+}
+
+/// A row that has a status, or, of a mail, a kind.
+#[derive(Deserialize)]
+struct Word {
+    #[serde(alias = "kind")]
+    status: String,
+    #[serde(default)]
+    sent_at: Option<DateTime<Utc>>,
+}
+
+impl Steps {
+    /// The same of the orders of these files.
+    pub(super) fn of(dossiers: &[Dossier]) -> Self {
+        let mut steps = Steps::default();
+        for dossier in dossiers {
+            let id = dossier.order;
+            steps.orders.extend(of_table(dossier, Table::Orders).map(|row: Stored| (id, row.into())));
+            steps.reservations.extend(of_table(dossier, Table::BalanceReservations).map(|row| (id, row)));
+            steps.payments.extend(of_table(dossier, Table::PaymentTransactions).map(|row| (id, row)));
+            let words = |table: Table| {
+                let mut words: Vec<String> = of_table(dossier, table)
+                    .filter(|row: &Word| table != Table::Notifications || row.sent_at.is_some())
+                    .map(|row| row.status)
+                    .collect();
+                words.sort_unstable();
+                words.dedup();
+                (!words.is_empty()).then_some((id, words))
+            };
+            steps.stock.extend(words(Table::StockReservations));
+            steps.shipments.extend(words(Table::Shipments));
+            steps.entitlements.extend(words(Table::Entitlements));
+            steps.mails.extend(words(Table::Notifications));
+        }
+        steps
+    }
+}
+
+/// The rows of one table that can be read.
+fn of_table<T: DeserializeOwned>(dossier: &Dossier, table: Table) -> impl Iterator<Item = T> {
+    dossier.rows_of(table).filter_map(|row| serde_json::from_str(row.get()).ok())
+}
+
+impl From<Stored> for OrderRow {
+    fn from(stored: Stored) -> OrderRow {
+        let Stored { id, status, reason, currency, total_amount, deadline, facts } = stored;
+        let (physical, digital) = (facts.has(Kind::Physical), facts.has(Kind::Digital));
+        OrderRow { id, status, reason, currency, total_amount, deadline, physical, digital }
     }
 }
 

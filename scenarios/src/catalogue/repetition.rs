@@ -69,8 +69,8 @@ pub(super) async fn compensation_first(play: &mut Play) -> anyhow::Result<()> {
     }});
     let stage = play.stage();
     let say = async |publisher: Publisher, event_type: &str, data: &Value| {
-        let source = format!("/services/{publisher}");
-        stage.client.event(publisher.topic(), &source, event_type, order, data).await
+        // As an operator: what claims to be a service's own and is not is a forgery to the audit.
+        stage.client.event(publisher.topic(), "/operators/scenarios", event_type, order, data).await
     };
     say(Publisher::Order, "OrderCancelRequested", &facts).await?;
     let ending = Ending::stopped(Reason::CancelledByUser, BUYER_STOPPED);

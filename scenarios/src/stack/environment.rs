@@ -1,6 +1,9 @@
 //! Where the system is: what every command works against, whether we started it or somebody else did.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
@@ -84,6 +87,11 @@ impl Environment {
     pub fn payment_details_key(&self) -> anyhow::Result<&SecretString> {
         let key = self.payment_details_key.as_ref();
         key.context("PAYMENT_DETAILS_KEY is not set: it has to be the payment service's")
+    }
+
+    /// Where mails go that are not sent to a server, if that is a directory of this machine.
+    pub fn mail_dir(&self) -> Option<&Path> {
+        self.mail_dir.as_deref()
     }
 
     /// The same as `NAME`, `value`, readable by [`from_variables`](Self::from_variables).

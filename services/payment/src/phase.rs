@@ -32,12 +32,12 @@ pub enum Phase {
 
 /// A phase as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Columns<'a> {
-    pub(crate) phase: &'a str,
+pub struct Columns<'a> {
+    pub phase: &'a str,
     /// Why it was declined or undone.
-    pub(crate) reason: Option<Reason>,
+    pub reason: Option<Reason>,
     /// A cancel that has not been answered yet.
-    pub(crate) cancel_reason: Option<Reason>,
+    pub cancel_reason: Option<Reason>,
 }
 
 impl Phase {
@@ -61,7 +61,8 @@ impl Phase {
         }
     }
 
-    pub(crate) fn columns(self) -> Columns<'static> {
+    /// What is written down of it.
+    pub fn columns(self) -> Columns<'static> {
         let columns = |phase, reason, cancel_reason| Columns { phase, reason, cancel_reason };
         match self {
             Phase::Authorizing => columns("authorizing", None, None),

@@ -1,0 +1,98 @@
+//! The mails that lie where the mail system, or what stands in for it, has put them: each once, to the buyer, as it was written.
+
+use std::path::Path;
+
+use anyhow::Context;
+use chrono::DateTime;
+use events::{Order, OrderId};
+use lettre::{Address, message::Mailbox};
+use notification::Mail;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Finding, dossier::Dossier, tables::Table};
+
+/// A mail as it was delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// Of its file, without the ending: `<order id>-<kind>`.
+    pub name: String,
+    pub text: String,
+}
+
+/// Reads the mails of a directory.
+///
+/// # Errors
+/// If the directory cannot be read, or `put` fails.
+pub(super) fn read(
+    directory: &Path,
+    mut put: impl FnMut(Option<OrderId>, Delivered) -> anyhow::Result<()>,
+) -> anyhow::Result<usize> {
+    let mut count = 0;
+    for entry in std::fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))? {
+        let path = entry?.path();
+        // Drafts are no mails yet.
+        if path.extension().is_none_or(|ending| ending != "eml") {
+            continue;
+        }
+        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let text = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let order = name.get(..36).and_then(|order| order.parse().ok());
+        put(order, Delivered { name, text: String::from_utf8_lossy(&text).into_owned() })?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// What is wrong with an order's mails.
+pub(super) fn findings(dossier: &Dossier, facts: Option<&Order>, domain: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let row: Option<Value> =
+        dossier.rows_of(Table::Notifications).next().and_then(|row| serde_json::from_str(row.get()).ok());
+    let sent = row.as_ref().is_some_and(|row| !row["sent_at"].is_null());
+    let wanted = row.as_ref().zip(facts).and_then(|(row, facts)| mail(row, facts));
+    let is_it = |mail: &Delivered| wanted.as_ref().is_some_and(|wanted| mail.name == wanted.name());
+    if sent && !dossier.mails.iter().any(is_it) {
+        found.push("has a mail that was sent, but the mail system does not have it".to_owned());
+    }
+    for mail in &dossier.mails {
+        match &wanted {
+            Some(wanted) if mail.name == wanted.name() => {
+                let text = wanted_text(wanted, domain);
+                if text.is_none_or(|text| without_date(&text) != without_date(&mail.text)) {
+                    found.push(format!("has another mail than was written: {}", mail.name));
+                }
+            }
+            Some(_) | None => found.push(format!("has a mail that nobody has written: {}", mail.name)),
+        }
+    }
+    let names: Vec<&str> = dossier.mails.iter().map(|mail| mail.name.as_str()).collect();
+    if names.iter().enumerate().any(|(place, name)| names[..place].contains(name)) {
+        found.push("has the same mail twice".to_owned());
+    }
+    found.into_iter().map(|what| Finding::of(dossier.order, what)).collect()
+}
+
+/// The mail that a row tells of.
+fn mail(row: &Value, facts: &Order) -> Option<Mail> {
+    let text = |name: &str| Some(row.get(name)?.as_str()?.to_owned());
+    Some(Mail {
+        order: facts.clone(),
+        kind: text("kind")?.parse().ok()?,
+        recipient: text("recipient")?,
+        subject: text("subject")?,
+        body: text("body")?,
+        // Of no account, see `without_date`.
+        written_at: DateTime::UNIX_EPOCH,
+    })
+}
+
+fn wanted_text(mail: &Mail, domain: &str) -> Option<String> {
+    let sender = Mailbox::new(None, Address::new("orders", domain).ok()?);
+    Some(String::from_utf8_lossy(&mail.message(&sender).ok()?.formatted()).into_owned())
+}
+
+/// When a mail was written is written down in it alone.
+fn without_date(mail: &str) -> Vec<&str> {
+    mail.lines().filter(|line| !line.starts_with("Date: ")).collect()
+}

@@ -1,0 +1,173 @@
+//! All that is known of one order, wherever it is written down: rows, outbox rows, records on Kafka, bookings, mails.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use events::{EventId, Order, OrderId, Publisher, publisher::source_of};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{Booking, delivered::Delivered, tables::Table};
+
+/// One thing that is known of an order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Item {
+    Row(Row),
+    Written(Written),
+    Logged(Logged),
+    Booking(Booking),
+    Mail(Delivered),
+}
+
+/// A row of a domain table, without the times at which it was made and changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Row {
+    pub table: Table,
+    pub row: Box<RawValue>,
+}
+
+/// An outbox row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Whose outbox it is.
+    #[serde(with = "by_name")]
+    pub publisher: Publisher,
+    pub seq: i64,
+    pub id: Uuid,
+    pub aggregatetype: String,
+    pub aggregateid: String,
+    pub event_type: String,
+    /// Of the payload, see [`digest`](super::said::digest).
+    pub digest: String,
+    pub causation_id: Option<Uuid>,
+    pub traceparent: Option<String>,
+    pub at: DateTime<Utc>,
+}
+
+/// A readable event on Kafka.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Logged {
+    /// Whose topic it lies on.
+    #[serde(with = "by_name")]
+    pub topic: Publisher,
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp_ms: u64,
+    pub key: Option<String>,
+    pub id: Uuid,
+    pub event_type: String,
+    pub source: String,
+    pub subject: Option<String>,
+    pub at: Option<DateTime<Utc>>,
+    pub causation_id: Option<Uuid>,
+    pub traceparent: Option<String>,
+    /// The header of a record that was published again.
+    pub first_at: Option<String>,
+    pub data: Box<RawValue>,
+}
+
+impl Logged {
+    /// Whether the service whose topic it is says that it has said it.
+    pub fn is_own(&self) -> bool {
+        self.topic != Publisher::Client && self.source == source_of(self.topic.name())
+    }
+
+    /// Whether the topic's readers believe it.
+    pub fn is_believed(&self) -> bool {
+        self.topic == Publisher::Client || self.is_own() || self.source.starts_with("/operators/")
+    }
+}
+
+/// One order's file.
+#[derive(Debug, Clone)]
+pub struct Dossier {
+    pub order: OrderId,
+    pub rows: Vec<Row>,
+    /// By publisher, in the order in which they were written.
+    pub written: Vec<Written>,
+    /// By topic, in the order in which they lie there.
+    pub log: Vec<Logged>,
+    /// In the order of the ledger.
+    pub bookings: Vec<Booking>,
+    pub mails: Vec<Delivered>,
+}
+
+impl Dossier {
+    fn new(order: OrderId) -> Self {
+        Dossier {
+            order,
+            rows: Vec::new(),
+            written: Vec::new(),
+            log: Vec::new(),
+            bookings: Vec::new(),
+            mails: Vec::new(),
+        }
+    }
+
+    /// Puts items together by their orders. The items of one source have to come in its order.
+    pub fn file(items: impl IntoIterator<Item = (OrderId, Item)>) -> Vec<Dossier> {
+        let mut dossiers: BTreeMap<OrderId, Dossier> = BTreeMap::new();
+        for (order, item) in items {
+            let dossier = dossiers.entry(order).or_insert_with(|| Dossier::new(order));
+            match item {
+                Item::Row(row) => dossier.rows.push(row),
+                Item::Written(row) => dossier.written.push(row),
+                Item::Logged(event) => dossier.log.push(event),
+                Item::Booking(booking) => dossier.bookings.push(booking),
+                Item::Mail(mail) => dossier.mails.push(mail),
+            }
+        }
+        let mut dossiers: Vec<Dossier> = dossiers.into_values().collect();
+        for dossier in &mut dossiers {
+            dossier.written.sort_by_key(|row| (row.publisher, row.seq));
+            dossier.log.sort_by_key(|event| (event.topic, event.partition, event.offset));
+        }
+        dossiers
+    }
+
+    /// What was ordered, as the first event that tells it has it.
+    pub fn facts(&self) -> Option<Order> {
+        #[derive(Deserialize)]
+        struct Facts {
+            order: Order,
+        }
+        let said = self.log.iter().filter(|event| event.is_own());
+        said.filter_map(|event| serde_json::from_str::<Facts>(event.data.get()).ok()).map(|facts| facts.order).next()
+    }
+
+    /// The rows of one table.
+    pub fn rows_of(&self, table: Table) -> impl Iterator<Item = &RawValue> {
+        self.rows.iter().filter(move |row| row.table == table).map(|row| &*row.row)
+    }
+
+    /// The first record of each event on a topic: what its readers go by.
+    pub fn first_of(&self, topic: Publisher) -> Vec<&Logged> {
+        let mut seen: Vec<EventId> = Vec::new();
+        let on_topic = self.log.iter().filter(|event| event.topic == topic && event.is_believed());
+        on_topic
+            .filter(|event| {
+                let id = EventId(event.id);
+                !seen.contains(&id) && {
+                    seen.push(id);
+                    true
+                }
+            })
+            .collect()
+    }
+}
+
+/// Publishers by their names.
+mod by_name {
+    use events::Publisher;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(publisher: &Publisher, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(publisher.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Publisher, D::Error> {
+        let name = <&str>::deserialize(from)?;
+        Publisher::all().find(|publisher| publisher.name() == name).ok_or_else(|| D::Error::custom("no publisher"))
+    }
+}

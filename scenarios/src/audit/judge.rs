@@ -1,0 +1,213 @@
+//! What can be judged order by order, on files that were read before: pure, whatever they were read from.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use events::{Order, OrderId, Publisher};
+use kit::table::Trigger;
+use uuid::Uuid;
+
+use super::{
+    Booking, Invariant, Places, Steps, agreement, delivered,
+    dossier::{Dossier, Logged},
+    gateway,
+    ledgers::Ledgers,
+    mails, money,
+    requests::Requests,
+    retrace::{self, Buyers, Case},
+    said::{self, Kept},
+    tables::Table,
+};
+use crate::choreography;
+
+/// What is known beside the orders' files.
+#[derive(Debug, Default)]
+pub struct Known {
+    pub kept: Kept,
+    pub buyers: Buyers,
+    /// Events that people have resolved by hand, by service.
+    pub resolved: HashSet<(Publisher, Uuid)>,
+    /// How far each service has read; None at rest, when all have read everything.
+    pub places: Option<Places>,
+    /// Whether mails lie where they can be read.
+    pub mails: bool,
+    /// Digests of requests that became dead letters.
+    pub letters: HashSet<String>,
+}
+
+/// Quiet time after which nothing more is expected of an order that has ended.
+const MARGIN: TimeDelta = TimeDelta::seconds(30);
+
+/// Why nothing can be said of an order yet: something about it is younger than everything takes, or still to be read by a
+/// service that has a part in it. None if it has come to rest, for good or for bad.
+pub fn on_its_way(dossier: &Dossier, known: &Known, now: DateTime<Utc>) -> Option<String> {
+    let written = dossier.written.iter().map(|row| (row.at, &row.event_type));
+    let logged = dossier.log.iter().filter_map(|event| {
+        let at = DateTime::from_timestamp_millis(i64::try_from(event.timestamp_ms).ok()?)?;
+        Some((at, &event.event_type))
+    });
+    if let Some((at, event_type)) = written.chain(logged).max_by_key(|(at, _)| *at)
+        && now - at < MARGIN
+    {
+        return Some(format!("{event_type} is {} s old", (now - at).num_seconds()));
+    }
+    if known.kept.has_more_of(dossier) {
+        return Some("an event of it is not published yet".to_owned());
+    }
+    unread(dossier, known.places.as_ref()?)
+}
+
+fn unread(dossier: &Dossier, places: &Places) -> Option<String> {
+    let parts = choreography::parts();
+    for event in dossier.log.iter().filter(|event| event.is_believed()) {
+        let reads = |line: &kit::table::Line| match line.trigger {
+            Trigger::Event { event_type, publisher } => event_type == event.event_type && publisher == event.topic,
+            Trigger::Other(_) => false,
+        };
+        for part in parts.iter().filter(|part| part.lines.iter().any(reads)) {
+            let Logged { topic, partition, offset, event_type, .. } = event;
+            if !places.has_read(part.service, topic.topic(), *partition, *offset) {
+                return Some(format!("{} has yet to read {event_type}", part.service));
+            }
+        }
+    }
+    None
+}
+
+/// Judges some orders. In a system that never rests, what is on its way is left for later.
+pub fn files(dossiers: Vec<Dossier>, known: &Known, now: DateTime<Utc>) -> Judgement {
+    let all = dossiers.len();
+    let dossiers: Vec<Dossier> = match &known.places {
+        None => dossiers,
+        Some(_) => dossiers.into_iter().filter(|dossier| on_its_way(dossier, known, now).is_none()).collect(),
+    };
+    let (under_way, facts) = (all - dossiers.len(), dossiers.iter().map(Dossier::facts).collect::<Vec<_>>());
+    let steps = Steps::of(&dossiers);
+    let bookings: Vec<Booking> = dossiers.iter().flat_map(|dossier| dossier.bookings.iter().cloned()).collect();
+    let none = Ledgers::default();
+    let mut invariants = vec![
+        agreement::every_order_ends(&steps),
+        agreement::steps_agree(&steps),
+        agreement::nothing_without_an_order(&steps),
+        money::nothing_held(&steps, &none),
+        mails::one_each(&steps),
+        gateway::agrees(&steps, &bookings),
+        gateway::is_lawful(&bookings),
+        gateway::is_asked(&dossiers, &steps),
+    ];
+    invariants.extend(events(&dossiers, known));
+    invariants.push(again(&dossiers, &facts, known));
+    invariants.extend(known.mails.then(|| delivered_mails(&dossiers, &facts, known)));
+    let mut requests = Requests::default();
+    dossiers.iter().for_each(|dossier| requests.note(dossier, &known.letters));
+    Judgement { invariants, steps, requests, under_way }
+}
+
+/// What was found about some orders, and what belongs to sums over all.
+pub struct Judgement {
+    pub invariants: Vec<Invariant>,
+    pub(super) steps: Steps,
+    pub(super) requests: Requests,
+    pub under_way: usize,
+}
+
+fn events(dossiers: &[Dossier], known: &Known) -> [Invariant; 2] {
+    let rows: usize = dossiers.iter().map(|dossier| dossier.written.len()).sum();
+    let records: usize = dossiers.iter().map(|dossier| dossier.log.iter().filter(|event| event.is_own()).count()).sum();
+    [
+        Invariant {
+            what: "Kafka has what the outboxes have, as they have it, and nothing else",
+            looked_at: format!("{rows} rows, {records} records"),
+            findings: dossiers.iter().flat_map(|dossier| said::differences(dossier, &known.kept)).collect(),
+        },
+        Invariant {
+            what: "every event is said once",
+            looked_at: format!("{rows} rows"),
+            findings: dossiers.iter().flat_map(said::repetitions).collect(),
+        },
+    ]
+}
+
+fn again(dossiers: &[Dossier], facts: &[Option<Order>], known: &Known) -> Invariant {
+    let (mut looked_at, mut too_old, mut findings) = (0, 0, Vec::new());
+    for (dossier, facts) in dossiers.iter().zip(facts) {
+        if dossier.order == OrderId(Uuid::nil()) {
+            continue;
+        }
+        if !known.kept.has_all_of(dossier) {
+            too_old += 1;
+            continue;
+        }
+        looked_at += 1;
+        let case = Case {
+            dossier,
+            facts: facts.clone(),
+            buyers: &known.buyers,
+            places: known.places.as_ref(),
+            resolved: &known.resolved,
+        };
+        findings.extend(retrace::findings(&case));
+    }
+    Invariant {
+        what: "the services' decisions lead to every row and every event",
+        looked_at: format!("{looked_at} orders, {too_old} older than what Kafka keeps"),
+        findings,
+    }
+}
+
+fn delivered_mails(dossiers: &[Dossier], facts: &[Option<Order>], known: &Known) -> Invariant {
+    let findings = dossiers.iter().zip(facts).flat_map(|(dossier, facts)| {
+        // The facts may have gone from Kafka; the row has the text all the same.
+        let kept =
+            || dossier.rows_of(Table::Orders).next().and_then(|row| serde_json::from_str::<Facts>(row.get()).ok());
+        let facts = facts.clone().or_else(|| kept().map(|row| row.facts));
+        delivered::findings(dossier, facts.as_ref(), &known.buyers.domain)
+    });
+    Invariant {
+        what: "the mail system has every mail once, as it was written",
+        looked_at: format!("{} mails", dossiers.iter().map(|dossier| dossier.mails.len()).sum::<usize>()),
+        findings: findings.collect(),
+    }
+}
+
+/// What a row of `orders` tells of what was ordered.
+#[derive(serde::Deserialize)]
+struct Facts {
+    facts: Order,
+}
+
+/// Adds what was found in one part to what was found in others.
+pub(super) fn add(all: &mut Vec<Invariant>, part: Vec<Invariant>) {
+    for invariant in part {
+        match all.iter_mut().find(|other| other.what == invariant.what) {
+            None => all.push(invariant),
+            Some(other) => {
+                other.looked_at = sum(&other.looked_at, &invariant.looked_at);
+                other.findings.extend(invariant.findings);
+            }
+        }
+    }
+}
+
+/// Two counts in the same words, added up.
+fn sum(one: &str, other: &str) -> String {
+    let number = |word: &str| word.parse::<u64>().ok();
+    let words = one.split(' ').zip(other.split(' ')).map(|(one, other)| match (number(one), number(other)) {
+        (Some(one), Some(other)) => (one + other).to_string(),
+        _ => one.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_parts_add_up() {
+        assert_eq!(
+            sum("3 orders, 1 of them under way", "40 orders, 2 of them under way"),
+            "43 orders, 3 of them under way"
+        );
+    }
+}

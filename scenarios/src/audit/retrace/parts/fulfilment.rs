@@ -1,0 +1,116 @@
+//! Shipping, entitlement and notification: what the buyer gets.
+
+use std::collections::BTreeMap;
+
+use entitlement::{Entitlement, Shelf};
+use events::{Kind, Publisher, Reason};
+use kit::Rows;
+use notification::{Correspondence, Notification};
+use serde_json::{Map, Value, json};
+use shipping::{Depot, Shipping};
+
+use super::{
+    super::{Case, search::Retraced},
+    whether,
+};
+use crate::audit::{dossier::Logged, tables::Table};
+
+impl Retraced for Shipping {
+    const TABLES: &'static [Table] = &[Table::Shipments];
+
+    fn again(_case: &Case<'_>) -> Self {
+        Shipping
+    }
+
+    fn world(case: &Case<'_>) -> Depot {
+        // Every address contains nothing.
+        let no_service = case.reason_of(Publisher::Shipping, "ShipmentRejected").map(|_| String::new());
+        Depot { shipments: Rows::default(), no_service: Vec::from_iter(no_service) }
+    }
+
+    fn occasions(_case: &Case<'_>, _next: Option<&Logged>) -> Vec<shipping::Command> {
+        Vec::new()
+    }
+
+    fn rows(_case: &Case<'_>, depot: &Depot) -> Vec<(Table, Value)> {
+        let rows = depot.shipments.iter().map(|(order_id, row)| {
+            let shipping::Shipment { ship_to, status, tracking_no, reason } = row;
+            let row = json!({
+                "order_id": order_id, "ship_to": ship_to, "status": status.as_str(), "tracking_no": tracking_no,
+                "reason": reason,
+            });
+            (Table::Shipments, row)
+        });
+        rows.collect()
+    }
+}
+
+impl Retraced for Entitlement {
+    const TABLES: &'static [Table] = &[Table::Entitlements];
+
+    fn again(_case: &Case<'_>) -> Self {
+        Entitlement
+    }
+
+    fn world(case: &Case<'_>) -> Shelf {
+        let refused = case.reason_of(Publisher::Entitlement, "EntitlementRejected");
+        let items = case.facts.iter().flat_map(|order| order.items_of(Kind::Digital));
+        let items = items.filter(|_| refused != Some(Reason::UnknownProduct));
+        let catalogue: BTreeMap<_, _> = items.map(|item| (item.product_id, refused.is_none())).collect();
+        Shelf { catalogue, unlocks: Rows::default() }
+    }
+
+    fn occasions(_case: &Case<'_>, _next: Option<&Logged>) -> Vec<entitlement::Command> {
+        Vec::new()
+    }
+
+    fn rows(_case: &Case<'_>, shelf: &Shelf) -> Vec<(Table, Value)> {
+        let rows = shelf.unlocks.iter().flat_map(|(order_id, row)| {
+            row.products.iter().map(move |product_id| {
+                let row = json!({
+                    "order_id": order_id, "user_id": row.user_id, "product_id": product_id,
+                    "status": row.status.as_str(), "reason": row.reason,
+                });
+                (Table::Entitlements, row)
+            })
+        });
+        rows.collect()
+    }
+}
+
+impl Retraced for Notification {
+    const TABLES: &'static [Table] = &[Table::Notifications];
+
+    fn again(case: &Case<'_>) -> Self {
+        Notification::new(&*case.buyers.domain)
+    }
+
+    fn world(case: &Case<'_>) -> Correspondence {
+        let found = case.column(Table::Notifications, "recipient");
+        let contact = case.facts.as_ref().map(|order| {
+            let user = order.user_id;
+            (user, case.buyers.address(user.0, found.as_deref()))
+        });
+        Correspondence { contacts: BTreeMap::from_iter(contact), notices: Rows::default() }
+    }
+
+    fn occasions(case: &Case<'_>, _next: Option<&Logged>) -> Vec<notification::Command> {
+        case.facts.iter().map(|order| notification::Command::NoteSent { order: order.clone() }).collect()
+    }
+
+    fn rows(_case: &Case<'_>, rows: &Correspondence) -> Vec<(Table, Value)> {
+        let rows = rows.notices.iter().map(|(order_id, row)| {
+            let notification::Notice { kind, recipient, subject, body, sent_at } = row;
+            let row = json!({
+                "order_id": order_id, "kind": kind.as_str(), "recipient": recipient, "subject": subject, "body": body,
+                "sent_at": sent_at.is_some(),
+            });
+            (Table::Notifications, row)
+        });
+        rows.collect()
+    }
+
+    fn normalise(_case: &Case<'_>, _table: Table, row: &mut Map<String, Value>) {
+        whether(row, "sent_at");
+    }
+}

@@ -1,0 +1,184 @@
+//! Whether Kafka has what the outboxes have, and nothing else: id by id, with content, key, partition, headers and order.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use events::{EventId, OrderId, Publisher};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{
+    Finding,
+    dossier::{Dossier, Logged, Written},
+};
+
+/// First bytes of the SHA-256 of a payload, in hexadecimal: as many as make an accident unthinkable.
+pub(super) fn digest(payload: &[u8]) -> String {
+    Sha256::digest(payload)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How an id may be older than its neighbours and still have been written with them: transactions overlap.
+const SLACK_MS: u64 = 600_000;
+
+/// What outboxes and topics still keep.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    /// Where an outbox begins: retention takes its rows by ranges of ids.
+    pub written_since: BTreeMap<Publisher, Uuid>,
+    /// Time of the oldest record of a topic that has lost records to its retention.
+    pub logged_since: BTreeMap<Publisher, u64>,
+    /// How many partitions each topic has.
+    pub partitions: BTreeMap<Publisher, i32>,
+    /// Up to which number each outbox has been published.
+    pub published: BTreeMap<Publisher, i64>,
+    /// When reading began: what was written later need not be on Kafka yet.
+    pub begun: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+impl Kept {
+    /// Whether an event was in an outbox once, for all that can be known: its outbox has lost rows of its time.
+    fn may_have_gone(&self, event: &Logged) -> bool {
+        let since = self.written_since.get(&event.topic);
+        // An old id on a new record is no old event.
+        since.is_some_and(|oldest| event.id < *oldest && event.timestamp_ms < ms_of(*oldest).saturating_add(SLACK_MS))
+    }
+
+    /// Whether a row was on Kafka once, for all that can be known.
+    fn may_have_expired(&self, row: &Written) -> bool {
+        let ms = u64::try_from(row.at.timestamp_millis()).unwrap_or(0);
+        self.logged_since.get(&row.publisher).is_some_and(|since| ms < since + SLACK_MS)
+    }
+
+    /// Whether a row need not be on Kafka yet.
+    fn is_on_its_way(&self, row: &Written) -> bool {
+        self.published.get(&row.publisher).is_some_and(|last| row.seq > *last)
+            || self.begun.is_some_and(|begun| row.at >= begun)
+    }
+
+    /// Whether everything that the order's services have said is there to be looked at.
+    pub(super) fn has_all_of(&self, dossier: &Dossier) -> bool {
+        if self.logged_since.is_empty() {
+            return true;
+        }
+        let begun = dossier.log.iter().filter(|event| event.topic == Publisher::Order).map(|event| event.timestamp_ms);
+        begun.min().is_some_and(|begun| self.logged_since.values().all(|since| begun > since + SLACK_MS))
+    }
+
+    /// Whether an event of the order has been written and is not on Kafka yet.
+    pub(super) fn has_more_of(&self, dossier: &Dossier) -> bool {
+        let logged: HashSet<Uuid> = dossier.log.iter().map(|event| event.id).collect();
+        dossier.written.iter().any(|row| !logged.contains(&row.id) && self.is_on_its_way(row))
+    }
+}
+
+/// Milliseconds since 1970, of a UUIDv7.
+fn ms_of(id: Uuid) -> u64 {
+    u64::try_from(id.as_u128() >> 80).unwrap_or(u64::MAX)
+}
+
+/// What differs between the outboxes and Kafka.
+pub(super) fn differences(dossier: &Dossier, kept: &Kept) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut complain = |what: String| found.push(Finding { order: known(dossier.order), what });
+    let written: HashMap<(Publisher, Uuid), &Written> =
+        dossier.written.iter().map(|row| ((row.publisher, row.id), row)).collect();
+    let logged: HashSet<(Publisher, Uuid)> = dossier.log.iter().map(|event| (event.topic, event.id)).collect();
+    for row in &dossier.written {
+        let is_there = logged.contains(&(row.publisher, row.id));
+        if !is_there && !kept.may_have_expired(row) && !kept.is_on_its_way(row) {
+            complain(format!("{} is in the outbox of {}, but not on Kafka", row.event_type, row.publisher));
+        }
+        if row.aggregatetype != row.publisher.name() {
+            complain(format!("{} in the outbox of {} names {}", row.event_type, row.publisher, row.aggregatetype));
+        }
+    }
+    for event in dossier.log.iter().filter(|event| event.is_own()) {
+        let Some(row) = written.get(&(event.topic, event.id)) else {
+            if !kept.may_have_gone(event) {
+                let Logged { event_type, topic, partition, offset, .. } = event;
+                complain(format!(
+                    "{event_type} is on Kafka ({}/{partition}/{offset}), but {topic} has never said it: forged",
+                    topic.topic()
+                ));
+            }
+            continue;
+        };
+        for (what, theirs, ours) in unequal(event, row, kept) {
+            let event_type = &event.event_type;
+            complain(format!("{event_type} is on Kafka with the {what} {theirs}, but in the outbox with {ours}"));
+        }
+    }
+    for what in out_of_order(dossier, &written).into_iter().chain(both_ends(dossier)) {
+        complain(what);
+    }
+    found
+}
+
+fn known(order: OrderId) -> Option<OrderId> {
+    (!order.0.is_nil()).then_some(order)
+}
+
+/// What a record has otherwise than its row: what, on Kafka, in the outbox.
+fn unequal(event: &Logged, row: &Written, kept: &Kept) -> Vec<(&'static str, String, String)> {
+    let text = |text: Option<&str>| text.unwrap_or("(none)").to_owned();
+    let id = |id: Option<Uuid>| id.map_or("(none)".to_owned(), |id| id.to_string());
+    let time = |at: Option<chrono::DateTime<chrono::Utc>>| {
+        at.map_or("(none)".to_owned(), |at| at.format("%FT%T%.6fZ").to_string())
+    };
+    let partition = kept.partitions.get(&event.topic).and_then(|count| usize::try_from(*count).ok());
+    let partition = partition.map(|count| outbox_relay::partition_of(row.aggregateid.as_bytes(), count).to_string());
+    let all = [
+        ("key", text(event.key.as_deref()), row.aggregateid.clone()),
+        ("partition", event.partition.to_string(), partition.unwrap_or_else(|| event.partition.to_string())),
+        ("type", event.event_type.clone(), row.event_type.clone()),
+        ("subject", text(event.subject.as_deref()), row.aggregateid.clone()),
+        ("time", time(event.at), time(Some(row.at))),
+        ("cause", id(event.causation_id), id(row.causation_id)),
+        ("trace", text(event.traceparent.as_deref()), text(row.traceparent.as_deref())),
+        ("content", digest(event.data.get().as_bytes()), row.digest.clone()),
+    ];
+    all.into_iter().filter(|(_, theirs, ours)| theirs != ours).collect()
+}
+
+/// Events of the order that do not lie on their topic in the order in which they were written. A record that comes again
+/// changes nothing.
+fn out_of_order(dossier: &Dossier, written: &HashMap<(Publisher, Uuid), &Written>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut seen: HashSet<EventId> = HashSet::new();
+    let mut last: BTreeMap<Publisher, &Written> = BTreeMap::new();
+    for event in dossier.log.iter().filter(|event| event.is_own() && seen.insert(EventId(event.id))) {
+        let Some(row) = written.get(&(event.topic, event.id)) else { continue };
+        if let Some(before) = last.insert(event.topic, row)
+            && before.seq > row.seq
+        {
+            found.push(format!(
+                "{} lies before {} on Kafka, but was written after it",
+                before.event_type, row.event_type
+            ));
+        }
+    }
+    found
+}
+
+/// What was said twice, or may not be said beside what was said.
+pub(super) fn repetitions(dossier: &Dossier) -> Vec<Finding> {
+    let mut times: BTreeMap<&str, u32> = BTreeMap::new();
+    for row in &dossier.written {
+        *times.entry(&row.event_type).or_default() += 1;
+    }
+    let twice = times.into_iter().filter(|(_, times)| *times > 1);
+    twice
+        .map(|(event_type, times)| Finding {
+            order: known(dossier.order),
+            what: format!("{event_type} was said {times} times"),
+        })
+        .collect()
+}
+
+/// An order ends once.
+fn both_ends(dossier: &Dossier) -> Option<String> {
+    let ends: Vec<&str> = ["OrderCompleted", "OrderCancelled", "OrderRejected"]
+        .into_iter()
+        .filter(|end| dossier.log.iter().any(|event| event.is_own() && event.event_type == *end))
+        .collect();
+    (ends.len() > 1).then(|| format!("{} are both on Kafka", ends.join(" and ")))
+}

@@ -1,0 +1,115 @@
+//! Reading what lies on Kafka into the orders' files.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use events::{
+    OrderId, Publisher,
+    envelope::{self, Envelope},
+    publisher::dead_letter_topic,
+};
+use kit::record::{FIRST_AT, Record};
+use serde_json::value::RawValue;
+
+use super::{
+    dossier::{Item, Logged},
+    requests::request,
+    said::digest,
+};
+
+/// What was read beside the orders' events.
+#[derive(Debug, Default)]
+pub struct Topics {
+    /// Digests of the values and the data of requests' dead letters.
+    pub letters: HashSet<String>,
+    pub letter_count: usize,
+    /// By partition of a topic: the time of the first record that is kept.
+    first: BTreeMap<(Publisher, i32), u64>,
+}
+
+impl Topics {
+    /// Takes one record after the other, each partition's in its order.
+    ///
+    /// # Errors
+    /// If `put` fails.
+    pub fn note(
+        &mut self,
+        record: &Record,
+        mut put: impl FnMut(OrderId, Item) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        if record.topic == dead_letter_topic(Publisher::Client.topic()) {
+            self.note_letter(record);
+            return Ok(());
+        }
+        let Some(topic) = Publisher::all().find(|publisher| publisher.topic() == record.topic) else { return Ok(()) };
+        self.first.entry((topic, record.partition)).or_insert(record.timestamp_ms);
+        match logged(topic, record) {
+            Some((order, event)) => put(order, Item::Logged(event)),
+            None => Ok(()),
+        }
+    }
+
+    fn note_letter(&mut self, record: &Record) {
+        self.letter_count += 1;
+        let Some(value) = &record.value else { return };
+        self.letters.insert(digest(value.trim_ascii()));
+        let as_it_was = Record { topic: Publisher::Client.topic().to_owned(), ..record.clone() };
+        let data = as_it_was.with_raw(|raw| Some(digest(envelope::read(raw).ok()?.1.trim_ascii())));
+        self.letters.extend(data);
+    }
+
+    /// Since when a topic has kept everything, where the beginnings of partitions have gone.
+    pub fn since(&self, beginnings: &BTreeMap<(Publisher, i32), i64>) -> BTreeMap<Publisher, u64> {
+        let mut since = BTreeMap::new();
+        for ((topic, partition), low) in beginnings.iter().filter(|(_, low)| **low > 0) {
+            // What is empty now has lost everything until now.
+            let now = u64::try_from(Utc::now().timestamp_millis()).unwrap_or(0);
+            let first = self.first.get(&(*topic, *partition)).copied().unwrap_or(now);
+            let _ = low;
+            let latest = since.entry(*topic).or_insert(first);
+            *latest = first.max(*latest);
+        }
+        since
+    }
+}
+
+/// A readable event, or request, and the order that it is about.
+fn logged(topic: Publisher, record: &Record) -> Option<(OrderId, Logged)> {
+    let (envelope, data) =
+        record.with_raw(|raw| envelope::read(raw).map(|(envelope, data)| (envelope, data.into_owned()))).ok()?;
+    let order = match topic {
+        Publisher::Client => request(record)?.1,
+        _ => order_of(&envelope, record)?,
+    };
+    let data: Box<RawValue> = serde_json::from_slice(&data).ok()?;
+    let Envelope { id, event_type, source, subject, time, causation_id, traceparent } = envelope;
+    let first_at = record.headers.iter().find(|(name, _)| name == FIRST_AT);
+    let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+    let at: Option<DateTime<Utc>> = time;
+    Some((
+        order,
+        Logged {
+            topic,
+            partition: record.partition,
+            offset: record.offset,
+            timestamp_ms: record.timestamp_ms,
+            key: record.key.as_ref().map(text),
+            id: id.0,
+            event_type,
+            source,
+            subject,
+            at,
+            causation_id: causation_id.map(|id| id.0),
+            traceparent,
+            first_at: first_at.map(|(_, value)| text(value)),
+            data,
+        },
+    ))
+}
+
+/// By its subject, or else its key; what has neither is nobody's, and kept all the same.
+fn order_of(envelope: &Envelope, record: &Record) -> Option<OrderId> {
+    let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
+    let named = [envelope.subject.as_deref(), key].into_iter().flatten().find_map(|name| name.parse().ok());
+    Some(named.unwrap_or(OrderId(uuid::Uuid::nil())))
+}
