@@ -56,7 +56,8 @@ impl<S: Service> Part<S> {
             let command = self.table.read(&envelope, record, &data)?.ok()?;
             let id = envelope.id;
             let (origin, event_id) = (Origin::Event(id), Some(id));
-            Some(Incoming { origin, event_id, what: envelope.event_type, traceparent: envelope.traceparent, command })
+            let (what, traceparent) = (envelope.event_type, envelope.traceparent);
+            Some(Incoming { origin, event_id, what, traceparent, expects: None, command })
         });
         if let Some(incoming) = incoming {
             commit(&self.work, &[incoming]).await;
@@ -251,6 +252,7 @@ impl System {
                 tries: 1,
                 causation_id: open.causation_id.map(EventId),
                 traceparent: open.traceparent.clone(),
+                settled_as: None,
             };
             let Answer::Done(command) = self.post.call(&attempt).await else { panic!("the mail is not taken") };
             commit(&self.notification.work, &[answer(open, command)]).await;
@@ -305,7 +307,8 @@ impl System {
 
 fn answer<C>(open: &Open, command: C) -> Incoming<C> {
     let origin = Origin::Attempt { id: open.id, cause: open.causation_id.map(EventId), given_up: None };
-    Incoming { origin, event_id: None, what: open.kind.clone(), traceparent: open.traceparent.clone(), command }
+    let (what, traceparent) = (open.kind.clone(), open.traceparent.clone());
+    Incoming { origin, event_id: None, what, traceparent, expects: None, command }
 }
 
 /// A record as the relay and clients publish it.

@@ -136,6 +136,13 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
                 return true;
             }
         }
+        for topic in 0..self.inputs.len() {
+            if let Some(next) = self.passes_over(&moment, topic)
+                && self.explains(next)
+            {
+                return true;
+            }
+        }
         let next = self.outputs.get(moment.said).map(|output| output.event);
         for occasion in S::occasions(self.case, next) {
             if let Some(next) = self.happens(&moment, &occasion)
@@ -174,6 +181,17 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
         let mut read = moment.read.clone();
         read[topic] += 1;
         Some(Moment { rows, read, said })
+    }
+
+    /// The moment after an operator's event that was meant for another standing of the order, and has changed nothing.
+    fn passes_over(&self, moment: &Moment<S::Rows>, topic: usize) -> Option<Moment<S::Rows>> {
+        let input = self.inputs[topic].get(moment.read[topic])?;
+        let is_operators = input.event.topic != Publisher::Client && !input.event.is_own();
+        is_operators.then(|| {
+            let mut next = moment.clone();
+            next.read[topic] += 1;
+            next
+        })
     }
 
     /// The moment after something that no event brings.
