@@ -55,6 +55,9 @@ pub(super) async fn key_reused(play: &mut Play) -> anyhow::Result<()> {
     play.then_in_stock(ALBUM, 9).await
 }
 
+/// What somebody says on a service's topic who is not that service.
+const OPERATOR: &str = "/operators/scenarios";
+
 /// Every cancel overtakes its action; then every action arrives, and does nothing.
 pub(super) async fn compensation_first(play: &mut Play) -> anyhow::Result<()> {
     play.owns(TRENT, 1_000).await?;
@@ -70,7 +73,7 @@ pub(super) async fn compensation_first(play: &mut Play) -> anyhow::Result<()> {
     let stage = play.stage();
     let say = async |publisher: Publisher, event_type: &str, data: &Value| {
         // As an operator: what claims to be a service's own and is not is a forgery to the audit.
-        stage.client.event(publisher.topic(), "/operators/scenarios", event_type, order, data).await
+        stage.client.event(publisher.topic(), OPERATOR, event_type, order, data).await
     };
     say(Publisher::Order, "OrderCancelRequested", &facts).await?;
     let ending = Ending::stopped(Reason::CancelledByUser, BUYER_STOPPED);
@@ -115,11 +118,9 @@ async fn everyone_has_read(play: &mut Play, order: OrderId) -> anyhow::Result<()
         let read = match heard(&stage.listener) {
             None => false,
             Some(event) => {
-                // An inbox remembers a client's event together with its source.
-                let id = match event_type {
-                    ORDER_REQUESTED => event.id.of_source(SOURCE, Utc::now().timestamp_millis().unsigned_abs()),
-                    _ => event.id,
-                };
+                // An inbox remembers the event of a client or an operator together with its source.
+                let source = if event_type == ORDER_REQUESTED { SOURCE } else { OPERATOR };
+                let id = event.id.of_source(source, Utc::now().timestamp_millis().unsigned_abs());
                 let known = async || {
                     let known: Result<bool, _> =
                         sqlx::query_scalar("select exists (select from inbox where event_id = $1)")
