@@ -5,7 +5,7 @@ POSTGRES ?=
 # A cargo that rustup has put into the home directory may not be on the PATH yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help demo test bench fmt lint
+.PHONY: help demo test bench mutants fmt lint
 
 help:
 	@echo 'make demo                 build, start everything, run every scenario, judge'
@@ -13,6 +13,7 @@ help:
 	@echo 'make test                 every test, against real PostgreSQL and Apache Kafka'
 	@echo 'make test POSTGRES=18     the same on PostgreSQL 17 or 18, which it fetches'
 	@echo 'make bench                every figure, beside its floor and the naive way; pictures'
+	@echo 'make mutants              change the decisions, one place at a time: some test has to notice (docs/mutants.md)'
 	@echo 'make fmt, make lint       format the code, let clippy look at it'
 
 demo:
@@ -29,6 +30,17 @@ bench:
 	@scenarios/setup.sh kafka
 	cargo build --release --workspace
 	target/release/scenarios bench all
+
+# Every line builds its tests anew for each mutant: a few minutes each.
+mutants:
+	cargo mutants -p account -f services/account/src/domain.rs -- --lib
+	cargo mutants -p inventory -f services/inventory/src/domain.rs -- --lib
+	cargo mutants -p shipping -f services/shipping/src/domain.rs -- --lib
+	cargo mutants -p entitlement -f services/entitlement/src/domain.rs -- --lib
+	cargo mutants -p notification -f 'services/notification/src/{domain,letter,amount}.rs' -- --lib --test decisions --test letters
+	cargo mutants -p order -f 'services/order/src/{domain,purchase,fulfilment,quote,fingerprint,history,status,command}.rs' -- --lib --test domain
+	cargo mutants -p payment -f 'services/payment/src/{domain,lifecycle,phase,reply,method,calls}.rs' -- --lib --test payment
+	cargo mutants -p kit -f 'services/kit/src/{barrier,rows}.rs' -- --lib
 
 fmt:
 	cargo fmt

@@ -8,11 +8,11 @@
 use events::{
     Event, Kind, Order, OrderId, Reason,
     account::{BalanceDebited, BalanceRefunded, BalanceRejected, BalanceReleased},
-    entitlement::{EntitlementGranted, EntitlementRejected},
+    entitlement::{EntitlementGranted, EntitlementRejected, EntitlementRevoked},
     inventory::{StockCommitted, StockReleased, StockReserved},
     order::{OrderCancelRequested, OrderCancelled, OrderCompleted, OrderRejected, OrderTimedOut},
     payment::{PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided},
-    shipping::{ShipmentArranged, ShipmentRejected},
+    shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
 use kit::barrier::Status::{self, Cancelled, Confirmed, Refunded, Rejected, Reserved};
 use serde_json::Value;
@@ -184,9 +184,24 @@ fn back(standing: &Standing, order: &Order) -> Remedy {
         }
     } else {
         let mut said = refusals(standing, order);
+        said.extend(taken_back(standing, order));
         said.push(money(standing, order));
         Remedy::Say(said)
     }
+}
+
+/// What the other half of a mixed order has undone, or will never do: its order waits to hear that too.
+fn taken_back(standing: &Standing, order: &Order) -> Vec<Fresh> {
+    let mut taken_back = Vec::new();
+    if order.is_mixed() && is(standing.shipment, Cancelled) {
+        let reason = standing.reason_of(standing.shipment);
+        taken_back.push(Fresh::of(&ShipmentCancelled { order: order.clone(), reason }));
+    }
+    if order.is_mixed() && is(standing.entitlement, Cancelled) {
+        let reason = standing.reason_of(standing.entitlement);
+        taken_back.push(Fresh::of(&EntitlementRevoked { order: order.clone(), reason }));
+    }
+    taken_back
 }
 
 /// What has inventory let go: the cause itself, as it was said first.

@@ -8,7 +8,8 @@
 //! - the client may publish its request again, the buyer may cancel, the deadline may pass;
 //! - a call to the gateway may be answered, be carried out without an answer, or be given up and still arrive later;
 //! - where an exploration allows it, the payment provider may let go, collect or give back by itself, people may change
-//!   catalogue, stock, payment methods and addresses, a service may put an event aside, a call may wait for an operator.
+//!   catalogue, stock, payment methods and addresses, a service may put an event aside or never get it, a call may wait for an
+//!   operator, and reconcile may act upon a picture that it has taken service by service.
 //!
 //! [`walkthrough`] tells three sagas step by step. The [`laws`] say what holds at every moment and what holds at rest, where
 //! the audit judges that `scenarios verify` uses on real databases. Every step makes an order older and none of them undoes
@@ -18,12 +19,12 @@
 //! |---|---|
 //! | [`one_order`] | every kind of order with every one of the [`troubles`], exhaustively, and exactly the expected endings |
 //! | [`changes`] | people change the services' own data, the client uses a name again, orders of several items and for points |
-//! | [`operators`] | a provider with a will of its own, and operators who see to parked events and calls |
+//! | [`operators`] | a provider with a will of its own, operators who see to parked events and calls, and reconcile |
 //! | [`two_orders`] | two that compete, exhaustively |
 //! | [`crowd`] | up to six at once, at random; a failure can be replayed |
 //! | [`mutants`] | a service does one thing wrong: the laws must notice |
 //!
-//! `cargo test -p scenarios --test interleavings -- --ignored` explores larger pairs, for some minutes;
+//! `cargo test -p scenarios --test interleavings -- --ignored` explores larger ones, for many minutes;
 //! `PROPTEST_CASES=100000` plays more crowds. With `--nocapture` every case tells its endings and every mutant its story.
 
 mod bus;

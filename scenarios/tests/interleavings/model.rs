@@ -12,7 +12,7 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use crate::{
     bus::{Bus, Step, World},
-    laws::{LAWS, Law},
+    laws::{LAWS, Law, endings},
     shop::Shop,
     story,
     wish::Wish,
@@ -114,7 +114,7 @@ impl Model for Interleavings {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![Property::always("every law holds", |model: &Self, world: &World| {
-            if world.is_at_rest() {
+            if endings::is_final(&model.bus, world) {
                 model.note_endings(world);
             }
             LAWS.into_iter().all(|law| model.holds(law, world))

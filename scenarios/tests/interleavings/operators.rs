@@ -1,5 +1,5 @@
 //! A payment provider with a will of its own, and operators who see to what has come to a standstill: every order
-//! ends, whole or not at all.
+//! ends, whole or not at all, and no healthy one is harmed.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,14 @@ use order::Status;
 use payment_gateway::payment::Operation;
 
 use crate::{
-    bus::{Bus, Disturbances},
+    bus::{Bus, Disturbances, LEDGER_FIRST_ORDERS_LAST},
     model::{Ending, explore},
     report::Report,
-    shop::{PRICE, Shop},
+    shop::{NOWHERE, PRICE, Shop},
     wish::{Pay, Wish},
 };
 
+const BY_WALLET: Wish = Wish::of(1, 0, Pay::Wallet);
 const BY_CARD: Wish = Wish::of(1, 0, Pay::Card);
 
 /// Asserts that every law holds for each of the wishes, and tells how they end.
@@ -66,11 +67,43 @@ fn a_call_that_waits_for_an_operator() {
     assert_ordinary(&endings);
 }
 
-/// A service cannot process an event, and what comes behind it waits, until an operator has it tried again.
+/// A service cannot process an event, and what comes behind it waits. Operators have it tried again, or drop it, and then reconcile
+/// says what is missing.
 #[test]
 fn an_event_that_waits_for_an_operator() {
-    let may = Disturbances { parks: true, ..Disturbances::default() };
-    let wishes = [Wish::of(1, 0, Pay::Wallet), BY_CARD];
-    let endings = explore_all("an order with a parked event", &wishes, &may);
+    let may = Disturbances { parks: true, repairs: true, ..Disturbances::default() };
+    let endings = explore_all("an order with a parked event", &[BY_WALLET, BY_CARD], &may);
     assert!(endings.iter().any(|ending| ending.status == Status::Completed), "{endings:?}");
+}
+
+/// Any one event fails to reach any one service: reconcile says it anew, with the same reason, and the mail is written too.
+#[test]
+fn an_event_that_is_lost() {
+    let may = Disturbances { loses: true, repairs: true, ..Disturbances::default() };
+    let unshippable = Wish { ship_to: NOWHERE, ..Wish::of(1, 1, Pay::Wallet) };
+    let endings = explore_all("an order with a lost event", &[BY_WALLET, BY_CARD, unshippable], &may);
+    assert!(endings.iter().any(|ending| ending.status == Status::Completed), "{endings:?}");
+}
+
+/// Reconcile reads one service after another while the order goes on, takes it for long overdue, and acts late.
+#[test]
+fn reconcile_on_a_living_system() {
+    let may = Disturbances { torn: Some(LEDGER_FIRST_ORDERS_LAST), ..Disturbances::default() };
+    let endings = explore_all("an order that reconcile looks at", &[BY_WALLET], &may);
+    assert!(endings.iter().any(|ending| ending.status == Status::Completed), "{endings:?}");
+}
+
+#[test]
+#[ignore = "larger: a few minutes"]
+fn reconcile_on_an_order_by_card() {
+    let may = Disturbances { torn: Some(LEDGER_FIRST_ORDERS_LAST), ..Disturbances::default() };
+    explore_all("an order by card that reconcile looks at", &[BY_CARD], &may);
+}
+
+#[test]
+#[ignore = "larger: many minutes"]
+fn reconcile_on_a_mixed_order_that_is_refused() {
+    let may = Disturbances { torn: Some(LEDGER_FIRST_ORDERS_LAST), ..Disturbances::default() };
+    let unshippable = Wish { ship_to: NOWHERE, ..Wish::of(1, 1, Pay::Wallet) };
+    explore_all("a mixed order that is refused and that reconcile looks at", &[unshippable], &may);
 }

@@ -124,3 +124,14 @@ fn the_words_of_kinds_are_read_as_they_are_written() {
     }
     assert!("postcard".parse::<LetterKind>().is_err());
 }
+
+#[test]
+fn a_long_bill_says_how_many_products_it_leaves_out() {
+    let bill = |products: i64| {
+        let items: Vec<(i64, i64, i64)> = (1..=products).map(|product| (product, 1, 5)).collect();
+        write(&order("JPY", &items), Ending::Completed).body
+    };
+    assert!(!bill(20).contains("products more"), "{}", bill(20));
+    assert!(bill(20).contains("product 20 at"), "{}", bill(20));
+    assert!(bill(21).contains("and 1 products more") && !bill(21).contains("product 21 at"), "{}", bill(21));
+}

@@ -122,3 +122,24 @@ impl Fulfilment {
         self.branches().all(Branch::is_out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_branch_is_read_as_it_is_written() {
+        assert_eq!(Branch::ALL.map(Branch::as_str), ["open", "done", "refused", "undone"]);
+        for branch in Branch::ALL {
+            assert_eq!(branch.to_string().parse(), Ok(branch));
+        }
+        assert_eq!("lost".parse::<Branch>(), Err("`lost` is no branch state".to_owned()));
+    }
+
+    #[test]
+    fn an_order_without_branches_is_never_done() {
+        assert!(!Fulfilment::NONE.is_done());
+        assert!(Fulfilment { parcel: Some(Branch::Done), unlock: None }.is_done());
+        assert!(!Fulfilment { parcel: Some(Branch::Done), unlock: Some(Branch::Open) }.is_done());
+    }
+}

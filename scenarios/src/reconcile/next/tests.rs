@@ -83,6 +83,19 @@ fn a_cancel_that_came_too_late_is_fulfilled() {
     assert_eq!(says(&at(Some(Rejected), done), &mixed), ["ShipmentRejected"]);
 }
 
+/// The order waits for both halves: it is told anew what became of each, whichever of them it has missed.
+#[test]
+fn a_half_that_was_taken_back_is_told_again() {
+    let at = |shipment, entitlement| {
+        let back = Some(Refunded);
+        standing(Some("CANCELLING"), [back, back, back, Some(shipment), Some(entitlement)])
+    };
+    let mixed = [Kind::Physical, Kind::Digital];
+    assert_eq!(says(&at(Rejected, Cancelled), &mixed), ["ShipmentRejected", "EntitlementRevoked", "BalanceRefunded"]);
+    assert_eq!(says(&at(Cancelled, Rejected), &mixed), ["EntitlementRejected", "ShipmentCancelled", "BalanceRefunded"]);
+    assert_eq!(says(&at(Rejected, Rejected), &mixed), ["ShipmentRejected", "EntitlementRejected", "BalanceRefunded"]);
+}
+
 #[test]
 fn what_is_held_for_an_order_that_has_ended_is_let_go_and_nothing_else_is_told() {
     let at = |balance, payment, stock| standing(Some("CANCELLED"), [balance, payment, stock, None, None]);

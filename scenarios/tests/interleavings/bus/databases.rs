@@ -29,6 +29,8 @@ pub(crate) struct Databases {
 pub(crate) trait Keeper: Service<Rows: Debug + Clone + Eq + Hash, Command: Debug + Clone + Eq + Hash> {
     fn database(databases: &mut Databases) -> &mut Shared<Self::Rows>;
 
+    fn rows(databases: &Databases) -> &Self::Rows;
+
     /// The rows as the next transaction finds them.
     fn saved(rows: Self::Rows) -> Self::Rows;
 }
@@ -36,6 +38,10 @@ pub(crate) trait Keeper: Service<Rows: Debug + Clone + Eq + Hash, Command: Debug
 impl Keeper for Orders {
     fn database(databases: &mut Databases) -> &mut Shared<order::Register> {
         &mut databases.order
+    }
+
+    fn rows(databases: &Databases) -> &order::Register {
+        &databases.order
     }
 
     fn saved(rows: order::Register) -> order::Register {
@@ -49,6 +55,10 @@ impl Keeper for Account {
         &mut databases.account
     }
 
+    fn rows(databases: &Databases) -> &account::Books {
+        &databases.account
+    }
+
     fn saved(rows: account::Books) -> account::Books {
         account::Books { balances: rows.balances.saved(), reservations: rows.reservations.saved(), ..rows }
     }
@@ -57,6 +67,10 @@ impl Keeper for Account {
 impl Keeper for Payment {
     fn database(databases: &mut Databases) -> &mut Shared<payment::Books> {
         &mut databases.payment
+    }
+
+    fn rows(databases: &Databases) -> &payment::Books {
+        &databases.payment
     }
 
     fn saved(rows: payment::Books) -> payment::Books {
@@ -69,6 +83,10 @@ impl Keeper for Inventory {
         &mut databases.inventory
     }
 
+    fn rows(databases: &Databases) -> &inventory::Warehouse {
+        &databases.inventory
+    }
+
     fn saved(rows: inventory::Warehouse) -> inventory::Warehouse {
         inventory::Warehouse { stock: rows.stock.saved(), reservations: rows.reservations.saved() }
     }
@@ -77,6 +95,10 @@ impl Keeper for Inventory {
 impl Keeper for Shipping {
     fn database(databases: &mut Databases) -> &mut Shared<shipping::Depot> {
         &mut databases.shipping
+    }
+
+    fn rows(databases: &Databases) -> &shipping::Depot {
+        &databases.shipping
     }
 
     fn saved(rows: shipping::Depot) -> shipping::Depot {
@@ -89,6 +111,10 @@ impl Keeper for Entitlement {
         &mut databases.entitlement
     }
 
+    fn rows(databases: &Databases) -> &entitlement::Shelf {
+        &databases.entitlement
+    }
+
     fn saved(rows: entitlement::Shelf) -> entitlement::Shelf {
         entitlement::Shelf { unlocks: rows.unlocks.saved(), ..rows }
     }
@@ -97,6 +123,10 @@ impl Keeper for Entitlement {
 impl Keeper for Notification {
     fn database(databases: &mut Databases) -> &mut Shared<notification::Correspondence> {
         &mut databases.notification
+    }
+
+    fn rows(databases: &Databases) -> &notification::Correspondence {
+        &databases.notification
     }
 
     fn saved(rows: notification::Correspondence) -> notification::Correspondence {

@@ -12,6 +12,7 @@ mod memory;
 mod operators;
 mod outside;
 mod player;
+mod reconcile;
 mod shared;
 mod step;
 mod topic;
@@ -29,6 +30,7 @@ pub(crate) use disturbances::Disturbances;
 pub(crate) use memory::Memory;
 pub(crate) use outside::Stage;
 pub(crate) use player::own;
+pub(crate) use reconcile::{Expected, LEDGER_FIRST_ORDERS_LAST, LEDGER_LAST, ORDERS_FIRST};
 pub(crate) use shared::Shared;
 pub(crate) use step::{Step, What};
 pub(crate) use topic::{Event, Occasion};
@@ -48,7 +50,7 @@ pub(crate) struct Bus {
     /// What may happen beside the ordinary.
     pub(crate) may: Disturbances,
     /// Events that were said before, in some other world.
-    pub(crate) printed: Memory<(Said, Occasion), Shared<Event>>,
+    pub(crate) printed: Memory<(Said, Occasion, Expected), Shared<Event>>,
     /// Calls that the gateway has carried out before.
     pub(crate) calls: Memory<(Gateway, Shared<NewAttempt>), (Gateway, Answer<lifecycle::Step>)>,
     /// What the laws have said of the same rows before.
@@ -72,7 +74,7 @@ impl Bus {
                 whats.push(What::RequestOther);
             }
             whats.extend(self.may.provider.iter().map(|operation| What::Provider(*operation)));
-            operators::steps(saga, &mut whats);
+            self.operating(world, saga, &mut whats);
             steps.extend(whats.into_iter().map(|what| Step { order, what }));
         }
         steps
@@ -89,6 +91,9 @@ impl Bus {
                     let ours = from != Publisher::Client && to != Publisher::Notification;
                     if ours && self.may.parks && !saga.spent.parked {
                         whats.push(What::Park { from, to });
+                    }
+                    if from != Publisher::Client && self.may.loses && !saga.spent.lost {
+                        whats.push(What::Lose { from, to });
                     }
                 }
                 if self.forgetful {
@@ -123,9 +128,9 @@ impl Bus {
     }
 
     /// An event, parsed and addressed once however often it is said.
-    fn event(&self, said: &Said, occasion: Occasion) -> Shared<Event> {
-        self.printed.recall((said.clone(), occasion), |(said, occasion)| {
-            Shared::new(Event::new(said.clone(), *occasion, &self.cast))
+    fn event(&self, said: &Said, occasion: Occasion, expected: Expected) -> Shared<Event> {
+        self.printed.recall((said.clone(), occasion, expected), |(said, occasion, expected)| {
+            Shared::new(Event::new(said.clone(), *occasion, expected.clone(), &self.cast))
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The world outside: the payment gateway with its real books, and a mail system that takes every mail.
 
-use events::{OrderId, Reason};
+use events::OrderId;
 use kit::{NewAttempt, attempts::Answer};
 use payment::{
     calls::{Call, Charge},
@@ -80,31 +80,34 @@ impl Gateway {
         (self.state(order) != before).then_some(())
     }
 
-    /// A person settles a call by hand: has the provider do what is left to do, and tells what the end of it is.
-    pub(crate) fn settle_by_hand(&mut self, order: OrderId, call: Call) -> Step {
+    /// A person settles a call by hand: has the provider do what is left to do, and says where the money is.
+    pub(crate) fn settle_by_hand(&mut self, order: OrderId, call: Call) -> &'static str {
         match (call, self.state(order)) {
-            (Call::Authorize, Some(State::Authorized)) => Step::Authorized,
-            (Call::Authorize, _) => Step::AuthorizeDeclined(Reason::CardDeclined),
-            (Call::Capture, Some(State::Captured)) => Step::Captured,
-            (Call::Capture, _) => Step::CaptureRefused(Reason::CardDeclined),
-            (Call::Void, Some(State::Captured)) => Step::CapturedElsewhere,
-            (Call::VoidInstead, Some(State::Captured)) => {
+            (Call::Authorize, Some(State::Authorized)) => "authorized",
+            (Call::Authorize, _) => "refused",
+            (Call::Capture, Some(State::Captured)) => "captured",
+            (Call::Capture, Some(State::Voided)) => "voided",
+            (Call::Capture, _) => "refused",
+            (Call::Void, Some(State::Captured)) => "captured",
+            (_, Some(State::Refunded)) => "refunded",
+            (Call::VoidInstead | Call::Refund | Call::RefundInstead, Some(State::Captured)) => {
                 self.0.push(Deed::ByHand(Operation::Refund));
-                Step::Voided
+                "refunded"
             }
             // Remembered also where nothing is known yet: what is still on its way is refused.
-            (Call::Void | Call::VoidInstead, None | Some(State::Authorized)) => {
+            (_, None | Some(State::Authorized)) => {
                 self.0.push(Deed::ByHand(Operation::Void));
-                Step::Voided
+                "voided"
             }
-            (Call::Void | Call::VoidInstead, _) => Step::Voided,
-            (Call::Refund | Call::RefundInstead, Some(State::Captured)) => {
-                self.0.push(Deed::ByHand(Operation::Refund));
-                Step::Refunded
-            }
-            (Call::Refund | Call::RefundInstead, Some(State::Refunded)) => Step::Refunded,
-            (Call::Refund | Call::RefundInstead, _) => Step::NotCaptured,
+            (_, Some(State::Voided | State::Declined)) => "voided",
         }
+    }
+
+    /// An operator has something done by hand, once.
+    pub(crate) fn have_done(&mut self, order: OrderId, operation: Operation) -> Option<()> {
+        let before = self.state(order);
+        self.0.push(Deed::ByHand(operation));
+        (self.state(order) != before).then_some(())
     }
 
     /// Where the payment stands; none if it is not known.

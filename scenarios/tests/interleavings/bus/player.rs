@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::DateTime;
-use events::{EventId, envelope::Envelope};
+use events::{EventId, OrderId, envelope::Envelope};
 use kit::{Says, Service, Table, record::Record, says::Said};
 use uuid::Uuid;
 
@@ -57,6 +57,9 @@ pub(crate) type Heard = Arc<Result<Says, String>>;
 pub(crate) trait Part {
     /// Whether the service's table has a line for what was said.
     fn cares_for(&self, said: &Said) -> bool;
+
+    /// How an order stands with the service, in its own word.
+    fn standing(&self, databases: &Databases, order: OrderId) -> Option<&'static str>;
 
     /// Reads an event as its line says, decides and saves.
     fn hear(&self, databases: &mut Databases, event: &Shared<Event>) -> Heard;
@@ -129,6 +132,10 @@ impl<S: Keeper> Player<S> {
 impl<S: Keeper> Part for Player<S> {
     fn cares_for(&self, said: &Said) -> bool {
         self.table.line(said.event_type, publisher(said).topic()).is_some()
+    }
+
+    fn standing(&self, databases: &Databases, order: OrderId) -> Option<&'static str> {
+        self.service.standing(S::rows(databases), order)
     }
 
     fn hear(&self, databases: &mut Databases, event: &Shared<Event>) -> Heard {

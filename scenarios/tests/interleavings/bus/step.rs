@@ -43,17 +43,25 @@ pub(crate) enum What {
 
     /// A service cannot process the next event, and puts it aside.
     Park { from: Publisher, to: Publisher },
+    /// An event never reaches a service.
+    Lose { from: Publisher, to: Publisher },
     /// The retries of a call are used up that has to be made.
     ParkCall { attempt: usize },
 
     /// An operator has a parked event tried again.
     Retry { at: Publisher },
+    /// An operator drops a parked event.
+    Resolve { at: Publisher },
     /// An operator has a parked call made again.
     RetryCall { attempt: usize },
     /// An operator has settled a parked call by hand, and says how it ended.
     AnswerCall { attempt: usize },
     /// An operator drops a parked call, and says nothing.
     DropCall { attempt: usize },
+    /// Reconcile reads one part more.
+    Look,
+    /// Reconcile does something about what it has read.
+    Repair,
 }
 
 impl What {
@@ -64,6 +72,9 @@ impl What {
 
     /// What people do when nothing else goes on.
     pub(crate) fn is_an_operators(self) -> bool {
-        matches!(self, What::Retry { .. } | What::RetryCall { .. } | What::AnswerCall { .. })
+        match self {
+            What::Retry { .. } | What::RetryCall { .. } | What::AnswerCall { .. } | What::Repair => true,
+            _ => false,
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use events::Publisher;
 use kit::says::Said;
 
-use super::{cast::Cast, content::Content, shared::Shared};
+use super::{cast::Cast, content::Content, reconcile::Expected, shared::Shared};
 
 /// One publisher's events about one order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -21,6 +21,8 @@ pub(crate) struct Topic {
 pub(crate) struct Event {
     pub(crate) said: Said,
     pub(crate) occasion: Occasion,
+    /// How the order has to stand with a service, or what an operator says does not count there.
+    expected: Expected,
     /// What is said, parsed.
     pub(crate) content: Content,
     hearers: Vec<Publisher>,
@@ -33,13 +35,26 @@ pub(crate) enum Occasion {
     Event(&'static str),
     /// A request of a client or a buyer, a deadline, an answer from outside.
     Outside,
+    /// An operator says it in the service's stead.
+    Operator,
 }
 
 impl Event {
-    pub(crate) fn new(said: Said, occasion: Occasion, cast: &Cast) -> Self {
+    pub(crate) fn new(said: Said, occasion: Occasion, expected: Expected, cast: &Cast) -> Self {
         let services = Publisher::SERVICES.iter().copied();
         let hearers = services.filter(|&service| cast.part(service).cares_for(&said)).collect();
-        Event { content: Content::of(&said), said, occasion, hearers }
+        Event { content: Content::of(&said), said, occasion, expected, hearers }
+    }
+
+    /// Whether it counts with a service where the order stands like this.
+    pub(super) fn counts(&self, service: Publisher, standing: Option<&str>) -> bool {
+        let expected = self.expected.iter().find(|(of, _)| *of == service);
+        expected.is_none_or(|(_, expected)| *expected == standing)
+    }
+
+    /// Whether an operator has said this.
+    pub(crate) fn is_an_operators(&self, said: &Said) -> bool {
+        self.occasion == Occasion::Operator && self.said == *said
     }
 
     /// Whose topic it is on.
@@ -51,7 +66,7 @@ impl Event {
 // Content and hearers follow from what was said.
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
-        (&self.said, self.occasion) == (&other.said, other.occasion)
+        (&self.said, self.occasion, &self.expected) == (&other.said, other.occasion, &other.expected)
     }
 }
 
@@ -59,7 +74,7 @@ impl Eq for Event {}
 
 impl Hash for Event {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.said, self.occasion).hash(state);
+        (&self.said, self.occasion, &self.expected).hash(state);
     }
 }
 

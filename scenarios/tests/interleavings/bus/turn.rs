@@ -14,6 +14,7 @@ use super::{
     databases::Databases,
     outside::{Attempt, MAIL, Stage},
     player::Heard,
+    reconcile::Expected,
     shared::Shared,
     step::What,
     topic::{Event, Occasion},
@@ -26,6 +27,7 @@ pub(super) struct Turn<'a> {
     pub(super) databases: Databases,
     pub(super) saga: Cow<'a, Saga>,
     changes: BTreeSet<Change>,
+    at_rest: bool,
     pub(super) fault: Option<String>,
 }
 
@@ -36,6 +38,7 @@ impl<'a> Turn<'a> {
             databases: world.databases.clone(),
             saga: Cow::Borrowed(&world.sagas[order]),
             changes: world.changes.clone(),
+            at_rest: bus.may.repairs && world.is_at_rest(),
             fault: None,
         }
     }
@@ -52,6 +55,10 @@ impl<'a> Turn<'a> {
             What::TakeUp { by } => self.take_up(by)?,
             What::Park { from, to } => self.put_aside(from, to, true)?,
             What::Retry { at } => self.retry(at)?,
+            What::Lose { from, to } => self.lose(from, to)?,
+            What::Resolve { at } => self.resolve(at)?,
+            What::Look => self.look()?,
+            What::Repair => self.repair(!self.at_rest)?,
             What::ParkCall { attempt } => self.park_call(attempt)?,
             What::RetryCall { attempt } => self.retry_call(attempt)?,
             What::AnswerCall { attempt } => self.settle_call(attempt, true)?,
@@ -65,7 +72,7 @@ impl<'a> Turn<'a> {
                 self.saga.to_mut().gateway.act(order, operation)?;
             }
             What::RequestOther => {
-                let other = self.bus.event(self.bus.may.other_request.as_ref()?, Occasion::Outside);
+                let other = self.bus.event(self.bus.may.other_request.as_ref()?, Occasion::Outside, Expected::new());
                 self.hear(Publisher::Order, &other);
             }
             What::Redeliver { from, to, nth } => {
@@ -114,7 +121,11 @@ impl<'a> Turn<'a> {
     }
 
     pub(super) fn hear(&mut self, to: Publisher, event: &Shared<Event>) {
-        let heard = self.bus.cast.part(to).hear(&mut self.databases, event);
+        let service = self.bus.cast.part(to);
+        if !event.counts(to, service.standing(&self.databases, self.saga.order_id)) {
+            return;
+        }
+        let heard = service.hear(&mut self.databases, event);
         self.say(&heard, Occasion::Event(event.said.event_type));
     }
 
@@ -190,7 +201,7 @@ impl<'a> Turn<'a> {
             }
         };
         for said in &says.events {
-            self.append(said, occasion);
+            self.append(said, occasion, Expected::new());
         }
         for wanted in &says.attempts {
             if self.saga.attempts.iter().all(|attempt| attempt.wanted.kind != wanted.kind) {
@@ -200,8 +211,8 @@ impl<'a> Turn<'a> {
         }
     }
 
-    pub(super) fn append(&mut self, said: &Said, occasion: Occasion) {
-        let event = self.bus.event(said, occasion);
+    pub(super) fn append(&mut self, said: &Said, occasion: Occasion, expected: Expected) {
+        let event = self.bus.event(said, occasion, expected);
         self.saga.to_mut().topic_mut(event.publisher()).append(event);
     }
 }

@@ -10,6 +10,7 @@ use super::{
     change::Change,
     databases::Databases,
     outside::{Attempt, Gateway, Stage},
+    reconcile::{Expected, Picture},
     shared::Shared,
     topic::{Event, Occasion, Topic},
 };
@@ -34,6 +35,8 @@ pub(crate) struct Saga {
     pub(crate) gateway: Gateway,
     /// Events that services have put aside, and the order's later ones, in the order in which they came.
     pub(crate) aside: Vec<Aside>,
+    /// What reconcile has read so far.
+    pub(crate) picture: Picture,
     pub(crate) spent: Spent,
 }
 
@@ -52,6 +55,9 @@ pub(crate) struct Aside {
 pub(crate) struct Spent {
     pub(crate) parked: bool,
     pub(crate) call_parked: bool,
+    pub(crate) lost: bool,
+    /// Reconcile has acted upon a torn picture.
+    pub(crate) repaired: bool,
     /// Everything that leaves no other trace: it makes the order older.
     pub(crate) acts: u8,
 }
@@ -66,9 +72,15 @@ impl World {
                 attempts: Vec::new(),
                 gateway: Gateway::default(),
                 aside: Vec::new(),
+                picture: Picture::default(),
                 spent: Spent::default(),
             };
-            saga.topic_mut(Publisher::Client).append(Shared::new(Event::new(request, Occasion::Outside, cast)));
+            saga.topic_mut(Publisher::Client).append(Shared::new(Event::new(
+                request,
+                Occasion::Outside,
+                Expected::new(),
+                cast,
+            )));
             Shared::new(saga)
         };
         let sagas = requests.into_iter().map(saga).collect();
@@ -115,9 +127,14 @@ impl Saga {
         known.or_else(|| self.events().find_map(|event| event.content.order.clone()))
     }
 
-    /// The types of all that was said, publisher by publisher.
+    /// The types of all that was said, publisher by publisher, also by operators.
     pub(crate) fn said(&self) -> impl Iterator<Item = &'static str> {
         self.events().map(|event| event.said.event_type)
+    }
+
+    /// The types of all that the services themselves have said.
+    pub(crate) fn said_by_services(&self) -> impl Iterator<Item = &'static str> {
+        self.events().filter(|event| event.occasion != Occasion::Operator).map(|event| event.said.event_type)
     }
 
     /// The first event at a service that is aside.

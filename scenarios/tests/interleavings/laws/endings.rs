@@ -5,7 +5,7 @@ use payment_gateway::payment::Operation;
 
 use super::nothing_found;
 use crate::{
-    bus::{Bus, Saga, What, World},
+    bus::{Bus, Saga, Step, What, World},
     rows,
     shop::Shop,
 };
@@ -23,6 +23,16 @@ pub(super) fn goes_on(bus: &Bus, world: &World) -> Result<(), String> {
     } else {
         Err("a call or a parked event waits for ever".to_owned())
     }
+}
+
+/// Whether nothing goes on any more, and no operator and no deadline has anything left to do.
+pub(crate) fn is_final(bus: &Bus, world: &World) -> bool {
+    if !world.is_at_rest() {
+        return false;
+    }
+    let step = |order, what| bus.take(world, Step { order, what }).is_some();
+    let acted_upon = |order| step(order, What::TimeOut) || step(order, What::Repair);
+    !bus.may.repairs || !(0..world.sagas.len()).any(acted_upon)
 }
 
 pub(super) fn at_rest(shop: &Shop, world: &World) -> Result<(), String> {

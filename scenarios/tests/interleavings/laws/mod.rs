@@ -1,7 +1,7 @@
 //! What holds of the saga, whatever happens in which order.
 
 mod contents;
-mod endings;
+pub(crate) mod endings;
 mod reasons;
 mod sequence;
 mod stores;
@@ -67,7 +67,7 @@ pub(crate) const ENDS_LAST: Law = Law {
     holds: |_, _, world| if some_order_has_ended(world) { nothing_found(rows::disagreements(world)) } else { Ok(()) },
 };
 pub(crate) const REASONS: Law = Law {
-    name: "the reason is that of the run's first cause",
+    name: "the reason is that of the run's first cause, and a service has said it",
     holds: |_, _, world| each(world, |saga| reasons::passed_on(saga).and_then(|()| reasons::kept(saga, world))),
 };
 pub(crate) const CONTENTS: Law = Law {
@@ -94,8 +94,8 @@ pub(crate) const GOES_ON: Law = Law {
 };
 pub(crate) const AT_REST: Law = Law {
     name: "at rest, every order has ended, nothing is held and all books agree",
-    holds: |shop, _, world| {
-        if world.is_at_rest() { endings::at_rest(shop, world) } else { Ok(()) }
+    holds: |shop, bus, world| {
+        if endings::is_final(bus, world) { endings::at_rest(shop, world) } else { Ok(()) }
     },
 };
 

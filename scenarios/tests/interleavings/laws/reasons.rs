@@ -33,6 +33,8 @@ pub(super) fn passed_on(saga: &Saga) -> Result<(), String> {
         let (Some(reason), event_type) = (event.content.reason, event.said.event_type) else { return Ok(()) };
         let own = REFUSES.iter().find(|(refusal, _)| *refusal == event_type);
         let first = match (event.occasion, own) {
+            // What an operator says in a service's stead shows in what follows from it, if it counts anywhere.
+            (Occasion::Operator, _) => return Ok(()),
             (Occasion::Event(cause), _) if event_type == "StockReleased" => Some(cause_of(saga, cause)?),
             (_, Some((_, reasons))) if reasons.contains(&reason) => return Ok(()),
             (_, Some(_)) => return Err(format!("{event_type} gives {reason}, which is no reason of its own")),
@@ -46,9 +48,9 @@ pub(super) fn passed_on(saga: &Saga) -> Result<(), String> {
     })
 }
 
-/// The reason of what has made inventory undo its step.
+/// The reason of what has made inventory undo its step. It has to be said by a service: no order ends on an operator's word.
 fn cause_of(saga: &Saga, cause: &'static str) -> Result<Reason, String> {
-    let event = event_of(saga, cause).ok_or_else(|| format!("nobody has said {cause}"))?;
+    let event = event_of(saga, cause).ok_or_else(|| format!("{cause} is an operator's word alone"))?;
     match cause {
         "OrderCancelRequested" => Ok(Reason::CancelledByUser),
         "OrderTimedOut" => Ok(Reason::TimedOut),
@@ -58,14 +60,16 @@ fn cause_of(saga: &Saga, cause: &'static str) -> Result<Reason, String> {
 
 fn predecessor(saga: &Saga, event_type: &str) -> Option<Reason> {
     let (_, first) = PASSES_ON.iter().find(|(event, _)| *event == event_type)?;
-    first.iter().find_map(|event| said(saga, event))
+    // What has not been said by its service, an operator may have said in its stead.
+    let repeated = || saga.events().find(|event| first.contains(&event.said.event_type));
+    first.iter().find_map(|event| said(saga, event)).or_else(|| repeated()?.content.reason)
 }
 
 fn event_of<'a>(saga: &'a Saga, event_type: &str) -> Option<&'a Event> {
-    saga.events().find(|event| event.said.event_type == event_type)
+    saga.events().find(|event| event.said.event_type == event_type && event.occasion != Occasion::Operator)
 }
 
-/// The reason that the service has given.
+/// The reason that the service itself has given.
 fn said(saga: &Saga, event_type: &str) -> Option<Reason> {
     event_of(saga, event_type)?.content.reason
 }

@@ -6,7 +6,7 @@ use notification::{Ending, Notice, letter};
 use order::{Money, Purchase, Status};
 
 use crate::{
-    bus::{Change, Event, Saga, World},
+    bus::{Change, Event, Occasion, Saga, World},
     shop::{STRANGER, address},
 };
 
@@ -21,7 +21,8 @@ pub(super) fn truth(saga: &Saga, world: &World) -> Result<(), String> {
 }
 
 fn ends_an_order(event: &Event) -> bool {
-    matches!(event.said.event_type, "OrderCompleted" | "OrderCancelled" | "OrderRejected")
+    let ends = matches!(event.said.event_type, "OrderCompleted" | "OrderCancelled" | "OrderRejected");
+    ends && event.occasion != Occasion::Operator
 }
 
 /// How the order has ended, as its event says and its row agrees.

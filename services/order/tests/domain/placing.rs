@@ -144,3 +144,17 @@ fn the_history_tells_what_came_and_what_was_said() {
     let history: Vec<_> = desk.register.history.iter().map(|entry| (entry.event, entry.publisher.name())).collect();
     assert_eq!(history, [("OrderRequested", "client"), ("OrderCreated", "order")]);
 }
+
+/// The log tells each change of status, and nothing else.
+#[test]
+fn the_log_is_told_what_has_become_of_the_order() {
+    let mut desk = Desk::new();
+    let id = order_id();
+    let request = request(&[(DIGITAL, 1)]);
+    assert_eq!(desk.decide(&place(id, request.clone())).becomes, Some("PENDING"));
+    assert_eq!(desk.decide(&place(id, request)).becomes, None);
+    assert_eq!(desk.decide(&Command::RequestCancel(id)).becomes, Some("CANCELLING"));
+    assert_eq!(desk.decide(&Command::RequestCancel(id)).becomes, None);
+    let order = desk.purchase(id).facts.clone();
+    assert_eq!(desk.decide(&released(Reason::CancelledByUser).of(&order)).becomes, Some("CANCELLED"));
+}

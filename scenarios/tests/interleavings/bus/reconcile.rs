@@ -1,0 +1,236 @@
+//! Reconcile on the bus: its own decision, on a picture that was taken service by service while everything went on.
+
+use events::{Kind, Order, Publisher, Reason};
+use kit::{barrier::Status, says::Said};
+use payment::phase::Phase;
+use payment_gateway::payment::{Operation, State};
+use scenarios::reconcile::{Fresh, Placed, Remedy, Standing, Step, next};
+
+use super::{Cast, databases::Databases, world::Saga};
+
+/// What reconcile reads, one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Part {
+    Ledger,
+    Of(Publisher),
+}
+
+/// The provider's ledger before our payments, and everyone before the orders.
+pub(crate) const LEDGER_FIRST_ORDERS_LAST: &[Part] = &[
+    Part::Ledger,
+    Part::Of(Publisher::Notification),
+    Part::Of(Publisher::Payment),
+    Part::Of(Publisher::Account),
+    Part::Of(Publisher::Inventory),
+    Part::Of(Publisher::Shipping),
+    Part::Of(Publisher::Entitlement),
+    Part::Of(Publisher::Order),
+];
+
+/// The orders before everyone else: what is new by the time of the last look seems to be of no order.
+pub(crate) const ORDERS_FIRST: &[Part] = &[
+    Part::Ledger,
+    Part::Of(Publisher::Order),
+    Part::Of(Publisher::Account),
+    Part::Of(Publisher::Payment),
+    Part::Of(Publisher::Inventory),
+    Part::Of(Publisher::Shipping),
+    Part::Of(Publisher::Entitlement),
+    Part::Of(Publisher::Notification),
+];
+
+/// Our payments before the provider's ledger: a charge that is new by then seems to be nobody's.
+pub(crate) const LEDGER_LAST: &[Part] = &[
+    Part::Of(Publisher::Notification),
+    Part::Of(Publisher::Payment),
+    Part::Of(Publisher::Account),
+    Part::Of(Publisher::Inventory),
+    Part::Of(Publisher::Shipping),
+    Part::Of(Publisher::Entitlement),
+    Part::Of(Publisher::Order),
+    Part::Ledger,
+];
+
+/// How an order stood with a service when reconcile looked: what it says counts only while it still does.
+pub(crate) type Expected = Vec<(Publisher, Option<&'static str>)>;
+
+/// What has been read so far, in the order of reading.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Picture(Vec<(Part, Option<Seen>)>);
+
+/// How an order stands with one service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Seen {
+    /// In the service's own word.
+    word: &'static str,
+    status: &'static str,
+    reason: Option<Reason>,
+    /// What is held, or was given back.
+    amount: i64,
+}
+
+/// What reconcile does about an order.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Act {
+    Say(Vec<Said>, Expected),
+    LetGo(Operation),
+}
+
+impl Picture {
+    /// The picture that is taken all at once.
+    pub(super) fn whole(cast: &Cast, databases: &Databases, saga: &Saga) -> Self {
+        let parts = LEDGER_FIRST_ORDERS_LAST.iter();
+        parts.fold(Picture::default(), |picture, part| picture.with(*part, cast, databases, saga))
+    }
+
+    /// What is to be read next.
+    pub(super) fn next(&self, parts: &'static [Part]) -> Option<Part> {
+        parts.get(self.0.len()).copied()
+    }
+
+    pub(super) fn with(mut self, part: Part, cast: &Cast, databases: &Databases, saga: &Saga) -> Self {
+        self.0.push((part, look(part, cast, databases, saga)));
+        self
+    }
+
+    /// What is to be done about it, by reconcile's own decision.
+    pub(super) fn act(&self, facts: Option<&Order>) -> Option<Act> {
+        if let Some(operation) = self.let_go() {
+            return Some(Act::LetGo(operation));
+        }
+        let (facts, standing) = (facts?, self.standing(facts?)?);
+        standing.doubt(0)?;
+        match next(&standing, facts) {
+            Remedy::Say(events) => Some(Act::Say(events.iter().map(said).collect(), self.expected())),
+            _ => None,
+        }
+    }
+
+    fn of(&self, service: Publisher) -> Option<Seen> {
+        self.0.iter().find(|(part, _)| *part == Part::Of(service)).and_then(|(_, seen)| *seen)
+    }
+
+    /// None while the payment waits for an answer: then nothing can be told.
+    fn standing(&self, facts: &Order) -> Option<Standing> {
+        let step = |service| {
+            let seen: Option<Seen> = self.of(service);
+            seen.and_then(|seen| Some(Step { status: seen.status.parse::<Status>().ok()?, reason: seen.reason }))
+        };
+        if self.of(Publisher::Payment).is_some_and(|seen| seen.status == "PENDING") {
+            return None;
+        }
+        let placed = self.of(Publisher::Order).map(|seen| Placed {
+            status: seen.status.to_owned(),
+            reason: seen.reason,
+            refunded: seen.amount,
+            physical: facts.has(Kind::Physical),
+            digital: facts.has(Kind::Digital),
+            // As slow as can be: every order seems to be long past its deadline.
+            overdue: Some(i64::MAX),
+        });
+        Some(Standing {
+            order: placed,
+            balance: step(Publisher::Account),
+            amount: self.of(Publisher::Account).map_or(0, |seen| seen.amount),
+            payment: step(Publisher::Payment),
+            stock: step(Publisher::Inventory),
+            shipment: step(Publisher::Shipping),
+            tracking_no: None,
+            entitlement: step(Publisher::Entitlement),
+            letter: self.of(Publisher::Notification).is_some(),
+        })
+    }
+
+    fn expected(&self) -> Expected {
+        let word = |&service: &Publisher| (service, self.of(service).map(|seen| seen.word));
+        Publisher::SERVICES.iter().map(word).collect()
+    }
+
+    /// Money that the provider holds although our payment is over.
+    fn let_go(&self) -> Option<Operation> {
+        let over = |seen: Seen| matches!(seen.status, "CANCELLED" | "REJECTED" | "REFUNDED");
+        if !self.of(Publisher::Payment).is_none_or(over) {
+            return None;
+        }
+        let ledger = self.0.iter().find(|(part, _)| *part == Part::Ledger).and_then(|(_, seen)| *seen)?;
+        match ledger.status {
+            "authorized" => Some(Operation::Void),
+            "captured" => Some(Operation::Refund),
+            _ => None,
+        }
+    }
+}
+
+fn look(part: Part, cast: &Cast, databases: &Databases, saga: &Saga) -> Option<Seen> {
+    let id = &saga.order_id;
+    let Part::Of(service) = part else {
+        let status = ledger_word(saga.gateway.state(*id)?);
+        return Some(Seen { word: status, status, reason: None, amount: 0 });
+    };
+    let word = cast.part(service).standing(databases, *id)?;
+    let seen = |status, reason, amount| Some(Seen { word, status, reason, amount });
+    match service {
+        Publisher::Payment => {
+            let row = databases.payment.transactions.get(id)?;
+            seen(row.phase.status(), reason(row.phase), row.order.total)
+        }
+        Publisher::Account => {
+            let row = databases.account.reservations.get(id)?;
+            seen(row.status.as_str(), row.reason, row.amount)
+        }
+        Publisher::Order => {
+            let row = databases.order.purchases.get(id)?;
+            let refunded = match row.money {
+                order::Money::Open => 0,
+                order::Money::Settled { refunded, .. } => refunded,
+            };
+            seen(row.status.as_str(), row.reason, refunded)
+        }
+        Publisher::Inventory => seen(word, databases.inventory.reservations.get(id)?.reason, 0),
+        Publisher::Shipping => seen(word, databases.shipping.shipments.get(id)?.reason, 0),
+        Publisher::Entitlement => seen(word, databases.entitlement.unlocks.get(id)?.reason, 0),
+        Publisher::Notification => seen(word, None, 0),
+        Publisher::Client => None,
+    }
+}
+
+fn ledger_word(state: State) -> &'static str {
+    match state {
+        State::Authorized => "authorized",
+        State::Declined => "declined",
+        State::Captured => "captured",
+        State::Voided => "voided",
+        State::Refunded => "refunded",
+    }
+}
+
+fn reason(phase: Phase) -> Option<Reason> {
+    match phase {
+        Phase::Declined(reason) | Phase::CaptureFailed(reason) | Phase::Cancelled(reason) => Some(reason),
+        Phase::Voiding(reason) | Phase::Voided(reason) | Phase::Refunding(reason) | Phase::Refunded(reason) => {
+            Some(reason)
+        }
+        Phase::Capturing { cancel } => cancel,
+        Phase::Authorizing | Phase::Authorized | Phase::Captured => None,
+    }
+}
+
+/// A fresh event as its topic has it.
+fn said(fresh: &Fresh) -> Said {
+    let publisher = Publisher::all().find(|publisher| publisher.topic() == fresh.topic).expect("a topic of the saga");
+    Said {
+        event_type: fresh.event_type,
+        aggregatetype: publisher.name(),
+        order_id: fresh.order_id,
+        payload: fresh.data.to_string(),
+    }
+}
+
+/// Whether nothing of the payment is under way at the provider, so that an operator may let go of what is held there.
+pub(super) fn is_over(phase: Option<Phase>) -> bool {
+    match phase {
+        None | Some(Phase::Declined(_) | Phase::Voided(_) | Phase::Refunded(_) | Phase::Cancelled(_)) => true,
+        Some(Phase::Authorizing | Phase::Authorized | Phase::Capturing { .. } | Phase::Captured) => false,
+        Some(Phase::CaptureFailed(_) | Phase::Voiding(_) | Phase::Refunding(_)) => false,
+    }
+}
