@@ -72,9 +72,6 @@ impl What {
 
     /// What people do when nothing else goes on.
     pub(crate) fn is_an_operators(self) -> bool {
-        match self {
-            What::Retry { .. } | What::RetryCall { .. } | What::AnswerCall { .. } | What::Repair => true,
-            _ => false,
-        }
+        matches!(self, What::Retry { .. } | What::RetryCall { .. } | What::AnswerCall { .. } | What::Repair)
     }
 }
