@@ -73,13 +73,24 @@ impl Topics {
     }
 }
 
-/// A readable event, or request, and the order that it is about.
+/// What every event of a service has.
+#[derive(serde::Deserialize)]
+struct Facts {
+    #[serde(rename = "order")]
+    _order: events::Order,
+}
+
+/// A readable event, or request, and the order that it is about. What nobody can read is nothing that anybody has said: its
+/// readers park it or make it a dead letter.
 fn logged(topic: Publisher, record: &Record) -> Option<(OrderId, Logged)> {
     let (envelope, data) =
         record.with_raw(|raw| envelope::read(raw).map(|(envelope, data)| (envelope, data.into_owned()))).ok()?;
     let order = match topic {
         Publisher::Client => request(record)?.1,
-        _ => order_of(&envelope, record)?,
+        _ => {
+            serde_json::from_slice::<Facts>(&data).ok()?;
+            order_of(&envelope, record)?
+        }
     };
     let data: Box<RawValue> = serde_json::from_slice(&data).ok()?;
     let Envelope { id, event_type, source, subject, time, causation_id, traceparent } = envelope;

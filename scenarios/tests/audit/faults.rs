@@ -1,6 +1,6 @@
 //! What an audit that looked at statuses alone passed over, one by one.
 
-use events::{EventId, envelope::Envelope, publisher::source_of};
+use events::{EventId, OrderId, envelope::Envelope, publisher::source_of};
 use scenarios::stack::Database;
 use sqlx::AssertSqlSafe;
 
@@ -100,6 +100,9 @@ async fn facts_count_and_not_what_the_catalogue_says_today(shop: &Shop) {
 }
 
 async fn what_lies_on_kafka_is_what_the_outboxes_have(shop: &mut Shop) {
+    unreadable(shop);
+    assert_eq!(shop.books().await.findings(), [], "what nobody can read, nobody has said");
+
     // Somebody says that an order has been cancelled that was completed.
     let order = shop.orders["card"];
     let completed = shop.system.log.iter().rfind(|record| {
@@ -110,15 +113,7 @@ async fn what_lies_on_kafka_is_what_the_outboxes_have(shop: &mut Shop) {
     let mut data: serde_json::Value = serde_json::from_str(&value).unwrap();
     data["reason"] = "timed_out".into();
     data["refunded"] = 600.into();
-    let envelope = Envelope {
-        id: EventId::new(),
-        event_type: "OrderCancelled".to_owned(),
-        source: source_of("order"),
-        subject: Some(order.to_string()),
-        time: Some(chrono::Utc::now()),
-        causation_id: None,
-        traceparent: None,
-    };
+    let envelope = of_order_service(order, "OrderCancelled");
     shop.system.publish(system::record("order.events", &order.to_string(), &envelope, &data.to_string()));
     let forged = said(&shop.books().await, shop, "card");
     assert!(forged.contains("order has never said it: forged"), "{forged}");
@@ -137,6 +132,27 @@ async fn what_lies_on_kafka_is_what_the_outboxes_have(shop: &mut Shop) {
     let books = change(shop, Database::Accounts, retention.to_owned()).await;
     let about = books.findings().into_iter().filter(|finding| finding.order != Some(shop.orders["card"]));
     assert_eq!(about.collect::<Vec<_>>(), [], "what retention has deleted was there");
+}
+
+/// Publishes what calls itself an event of the order service, about an order of nobody, and cannot be read.
+fn unreadable(shop: &mut Shop) {
+    let order = OrderId(uuid::Uuid::now_v7());
+    let envelope = of_order_service(order, "OrderCreated");
+    let record = system::record("order.events", &order.to_string(), &envelope, r#"{"order": "unreadable"}"#);
+    shop.system.publish(record.clone());
+    shop.system.publish(kit::record::Record { value: None, ..record });
+}
+
+fn of_order_service(order: OrderId, event_type: &str) -> Envelope {
+    Envelope {
+        id: EventId::new(),
+        event_type: event_type.to_owned(),
+        source: source_of("order"),
+        subject: Some(order.to_string()),
+        time: Some(chrono::Utc::now()),
+        causation_id: None,
+        traceparent: None,
+    }
 }
 
 /// Swaps the places of the two events that the account service has said of an order.
