@@ -95,3 +95,29 @@ pub(crate) fn authorize(order: &Order, sealed_details: &str) -> NewAttempt {
     });
     NewAttempt { kind: Call::Authorize.as_str(), order_id: order.order_id, request, gives_up: true }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words are kept in `attempts` and make the provider's idempotency keys; the operations are paths of its API.
+    #[test]
+    fn calls_keep_their_words_and_operations() {
+        let words = Call::ALL.map(|call| (call.as_str(), call.operation()));
+        assert_eq!(
+            words,
+            [
+                ("authorize", "authorize"),
+                ("capture", "capture"),
+                ("void", "void"),
+                ("refund", "refund"),
+                ("void-instead", "void"),
+                ("refund-instead", "refund"),
+            ]
+        );
+        for call in Call::ALL {
+            assert_eq!(call.to_string().parse(), Ok(call));
+        }
+        assert_eq!("steal".parse::<Call>(), Err("`steal` is no call to the gateway".to_owned()));
+    }
+}

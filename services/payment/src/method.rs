@@ -83,3 +83,17 @@ impl Method {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_read_as_it_is_written() {
+        assert_eq!(MethodType::ALL.map(MethodType::as_str), ["card", "wallet", "points"]);
+        for method_type in MethodType::ALL {
+            assert_eq!(method_type.to_string().parse(), Ok(method_type));
+        }
+        assert_eq!("cash".parse::<MethodType>(), Err("`cash` is no type of payment method".to_owned()));
+    }
+}

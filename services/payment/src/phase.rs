@@ -125,6 +125,27 @@ mod tests {
         }
     }
 
+    /// Operators, auditors and reconcile go by these words.
+    #[test]
+    fn phases_keep_their_words() {
+        let reason = Reason::TimedOut;
+        for (phase, word, status) in [
+            (Phase::Authorizing, "authorizing", "PENDING"),
+            (Phase::Authorized, "authorized", "RESERVED"),
+            (Phase::Declined(reason), "declined", "REJECTED"),
+            (Phase::Capturing { cancel: None }, "capturing", "RESERVED"),
+            (Phase::Captured, "captured", "CONFIRMED"),
+            (Phase::CaptureFailed(reason), "capture_failed", "RESERVED"),
+            (Phase::Voiding(reason), "voiding", "RESERVED"),
+            (Phase::Voided(reason), "voided", "CANCELLED"),
+            (Phase::Refunding(reason), "refunding", "CONFIRMED"),
+            (Phase::Refunded(reason), "refunded", "REFUNDED"),
+            (Phase::Cancelled(reason), "cancelled", "CANCELLED"),
+        ] {
+            assert_eq!((phase.as_str(), phase.status()), (word, status));
+        }
+    }
+
     #[test]
     fn an_undoing_without_a_reason_is_no_phase() {
         for phase in ["declined", "capture_failed", "voiding", "voided", "refunding", "refunded", "cancelled", "lost"] {
