@@ -10,7 +10,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{EventId, Publisher, ids::Coordinates, request::ORDER_REQUESTED};
+use crate::{
+    EventId, Publisher,
+    ids::{Coordinates, Original},
+    request::ORDER_REQUESTED,
+};
 
 /// The largest value that we read, in bytes. Our own events stay far below; whatever is larger is a dead letter.
 pub const MAX_VALUE_BYTES: usize = 256 * 1024;
@@ -41,10 +45,17 @@ pub struct Envelope {
 #[derive(Debug, Clone, Copy)]
 pub struct RawRecord<'a> {
     pub at: Coordinates<'a>,
-    /// The record's own timestamp, milliseconds since 1970; 0 where it has none.
+    /// The record's own timestamp, milliseconds since 1970; 0 where it has none. Of one that was published again, the first.
     pub timestamp_ms: u64,
     pub headers: &'a [(&'a str, &'a [u8])],
     pub value: Option<&'a [u8]>,
+}
+
+impl<'a> RawRecord<'a> {
+    /// What ids are made up from where it comes without.
+    pub fn original(&self) -> Original<'a> {
+        Original { at: self.at, timestamp_ms: self.timestamp_ms, value: self.value }
+    }
 }
 
 /// Why a record is no event that we can read. Such a record is a dead letter.
@@ -125,7 +136,7 @@ fn read_headers(record: &RawRecord<'_>) -> Result<Envelope, Unreadable> {
     let id = match text(record, "ce_id")? {
         Some("") => return Err(Unreadable::Malformed("ce_id", "it is empty".to_owned())),
         Some(id) => EventId::from_foreign(&source, id),
-        None if request => EventId::from_record(record.at, record.timestamp_ms),
+        None if request => EventId::from_record(record.original()),
         None => return Err(Unreadable::MissingAttribute("ce_id")),
     };
     Ok(Envelope {

@@ -83,18 +83,55 @@ impl fmt::Display for Coordinates<'_> {
     }
 }
 
-/// Namespace of all order ids that are derived rather than given.
-const DERIVED_ORDERS: Uuid = Uuid::from_u128(0x6f5c_2f5e_2a52_5d0e_9c57_1c0f_d1a5_0a61);
+/// A record as it first lay on Kafka: the same on every delivery, and another one wherever anything differs. A topic that is
+/// deleted and made anew counts its offsets from the beginning, so that the place alone says too little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Original<'a> {
+    pub at: Coordinates<'a>,
+    /// The record's own timestamp, milliseconds since 1970; 0 where it has none.
+    pub timestamp_ms: u64,
+    pub value: Option<&'a [u8]>,
+}
+
+impl Original<'_> {
+    fn digest(&self) -> impl AsRef<[u8]> {
+        let Original { at, timestamp_ms, value } = self;
+        Sha256::new().chain_update(format!("{at} {timestamp_ms} ")).chain_update(value.unwrap_or_default()).finalize()
+    }
+}
+
+/// Namespace of the order ids that earlier versions derived, as UUIDv5.
+const FORMERLY_DERIVED: Uuid = Uuid::from_u128(0x6f5c_2f5e_2a52_5d0e_9c57_1c0f_d1a5_0a61);
+/// What every derived order id begins with. As a UUIDv8 it is a form that nobody comes upon by chance, so it can be told
+/// from an id that a client has chosen: nobody can choose an id that another's request is going to get.
+const DERIVED: [u8; 4] = [0xde, 0x51, 0x7e, 0xd0];
 
 impl OrderId {
     /// The order that a buyer means by an idempotency key: the same key is always the same order.
     pub fn from_idempotency_key(user: UserId, key: &str) -> Self {
-        OrderId(Uuid::new_v5(&DERIVED_ORDERS, format!("key/{user}/{key}").as_bytes()))
+        Self::derived(Sha256::digest(format!("key/{user}/{key}")))
+    }
+
+    /// The order that earlier versions took an idempotency key for.
+    pub fn formerly_from_idempotency_key(user: UserId, key: &str) -> Self {
+        OrderId(Uuid::new_v5(&FORMERLY_DERIVED, format!("key/{user}/{key}").as_bytes()))
     }
 
     /// The order of a request without any id: the same record is always the same order, however often it is delivered.
-    pub fn from_coordinates(at: Coordinates<'_>) -> Self {
-        OrderId(Uuid::new_v5(&DERIVED_ORDERS, format!("record/{at}").as_bytes()))
+    pub fn from_record(original: Original<'_>) -> Self {
+        Self::derived(Sha256::new().chain_update("record/").chain_update(original.digest()).finalize())
+    }
+
+    /// Whether it has the form of those that are made up for requests without one. Only we make them.
+    pub fn is_derived(self) -> bool {
+        self.0.get_version_num() == 8 && self.0.as_bytes().starts_with(&DERIVED)
+    }
+
+    fn derived(digest: impl AsRef<[u8]>) -> Self {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest.as_ref()[..16]);
+        bytes[..DERIVED.len()].copy_from_slice(&DERIVED);
+        OrderId(Uuid::new_v8(bytes))
     }
 }
 
@@ -109,13 +146,19 @@ impl EventId {
         EventId(Uuid::now_v7())
     }
 
-    /// The id of a record that came without one: a UUIDv7 out of the record's own timestamp and a hash of its
-    /// coordinates, so it is the same on every delivery.
-    pub fn from_record(at: Coordinates<'_>, timestamp_ms: u64) -> Self {
-        let hash = Sha256::digest(at.to_string());
+    /// The id of a record that came without one: a UUIDv7 out of the record's own timestamp and a hash of its place and its
+    /// value, so it is the same on every delivery.
+    pub fn from_record(original: Original<'_>) -> Self {
         let mut random = [0; 10];
-        random.copy_from_slice(&hash[..10]);
-        EventId(uuid::Builder::from_unix_timestamp_millis(timestamp_ms, &random).into_uuid())
+        random.copy_from_slice(&original.digest().as_ref()[..10]);
+        EventId(uuid::Builder::from_unix_timestamp_millis(original.timestamp_ms, &random).into_uuid())
+    }
+
+    /// What an inbox remembers a record by that came without an id. No `ce_id` of any source is ever remembered by the same.
+    #[must_use]
+    pub fn of_record(self, record_ms: u64) -> Self {
+        // No text has this byte.
+        self.remembered(&[0xff], record_ms)
     }
 
     /// What an inbox remembers a foreign event by: its id and its source together, so that no two sources can use up each
@@ -124,6 +167,10 @@ impl EventId {
     /// whole, as [`from_foreign`](Self::from_foreign) does with what is no UUIDv7. The same on every delivery of the record.
     #[must_use]
     pub fn of_source(self, source: &str, record_ms: u64) -> Self {
+        self.remembered(source.as_bytes(), record_ms)
+    }
+
+    fn remembered(self, source: &[u8], record_ms: u64) -> Self {
         let Some(ms) = self.unix_ms() else { return self };
         let digest = Sha256::new().chain_update(source).chain_update([0]).chain_update(self.0.as_bytes()).finalize();
         let window = record_ms.saturating_sub(WINDOW_BEHIND_MS)..=record_ms.saturating_add(WINDOW_AHEAD_MS);
@@ -173,13 +220,41 @@ mod tests {
 
     const AT: Coordinates<'_> = Coordinates { topic: "order.requests", partition: 3, offset: 41 };
 
+    const RECORD: Original<'_> = Original { at: AT, timestamp_ms: 1_700_000_000_123, value: Some(b"{}") };
+
     #[test]
-    fn a_record_has_the_same_ids_on_every_delivery() {
-        assert_eq!(OrderId::from_coordinates(AT), OrderId::from_coordinates(AT));
-        assert_eq!(EventId::from_record(AT, 1_700_000_000_123), EventId::from_record(AT, 1_700_000_000_123));
-        let next = Coordinates { offset: 42, ..AT };
-        assert_ne!(OrderId::from_coordinates(AT), OrderId::from_coordinates(next));
-        assert_ne!(EventId::from_record(AT, 1), EventId::from_record(next, 1));
+    fn a_record_has_the_same_ids_on_every_delivery_and_no_other_record_has_them() {
+        assert_eq!(OrderId::from_record(RECORD), OrderId::from_record(RECORD));
+        assert_eq!(EventId::from_record(RECORD), EventId::from_record(RECORD));
+        let others = [
+            Original { at: Coordinates { offset: 42, ..AT }, ..RECORD },
+            Original { at: Coordinates { partition: 4, ..AT }, ..RECORD },
+            // The topic was made anew: the same place, the same request, another time.
+            Original { timestamp_ms: 1_700_000_000_124, ..RECORD },
+            Original { value: Some(b"{} "), ..RECORD },
+        ];
+        for other in others {
+            assert_ne!(OrderId::from_record(other), OrderId::from_record(RECORD), "{other:?}");
+            assert_ne!(EventId::from_record(other), EventId::from_record(RECORD), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_derived_can_be_told_from_what_a_client_has_chosen() {
+        let key = OrderId::from_idempotency_key(UserId(1), "cart-17");
+        assert!(key.is_derived() && OrderId::from_record(RECORD).is_derived());
+        let chosen = [Uuid::now_v7(), Uuid::new_v5(&FORMERLY_DERIVED, b"x"), Uuid::nil(), Uuid::new_v8([7; 16])];
+        assert!(chosen.into_iter().all(|id| !OrderId(id).is_derived()));
+    }
+
+    /// Somebody guesses where and when a bare request is going to lie, and uses the id that it would get.
+    #[test]
+    fn no_source_can_use_up_the_id_of_a_record_that_comes_without_one() {
+        let id = EventId::from_record(RECORD);
+        for source in ["/clients", "", "\u{ff}", "\0"] {
+            assert_ne!(id.of_source(source, RECORD.timestamp_ms), id.of_record(RECORD.timestamp_ms), "{source:?}");
+        }
+        assert_eq!(id.of_record(RECORD.timestamp_ms).unix_ms(), Some(RECORD.timestamp_ms));
     }
 
     #[test]
@@ -192,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_made_up_event_id_is_a_v7_with_the_records_time() {
-        let id = EventId::from_record(AT, 1_700_000_000_123).0;
+        let id = EventId::from_record(RECORD).0;
         assert_eq!(id.get_version_num(), 7);
         assert_eq!(id.get_timestamp().expect("v7 has a time").to_unix().0, 1_700_000_000);
     }

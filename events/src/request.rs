@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{OrderId, PaymentMethodId, ProductId, UserId, ids::Coordinates};
+use crate::{OrderId, PaymentMethodId, ProductId, UserId, ids::Original};
 
 /// The wire name of a request.
 pub const ORDER_REQUESTED: &str = "OrderRequested";
@@ -38,8 +38,20 @@ impl OrderRequested {
         self.order_id.or_else(|| key.map(|key| OrderId::from_idempotency_key(self.user_id, key)))
     }
 
-    /// Which order this request means when it was read from Kafka: without a name of its own, the record's place is its name.
-    pub fn order_id_at(&self, at: Coordinates<'_>) -> OrderId {
-        self.named_order().unwrap_or_else(|| OrderId::from_coordinates(at))
+    /// Which order this request means when it was read from Kafka: without a name of its own, the record is its name.
+    pub fn order_id_of(&self, original: Original<'_>) -> OrderId {
+        self.named_order().unwrap_or_else(|| OrderId::from_record(original))
+    }
+
+    /// The order that earlier versions took its idempotency key for, where it has one that says which order is meant.
+    pub fn former_order(&self) -> Option<OrderId> {
+        let key = self.idempotency_key.as_deref().filter(|key| !key.is_empty() && self.order_id.is_none());
+        key.map(|key| OrderId::formerly_from_idempotency_key(self.user_id, key))
+    }
+
+    /// Whether it names an order by an id that another request is going to get, without having a claim to it.
+    pub fn names_anothers_order(&self) -> bool {
+        let own = self.idempotency_key.as_deref().map(|key| OrderId::from_idempotency_key(self.user_id, key));
+        self.order_id.is_some_and(|order_id| order_id.is_derived() && own != Some(order_id))
     }
 }

@@ -17,11 +17,13 @@ fn record<'a>(at: Coordinates<'a>, headers: &'a [(&'a str, &'a [u8])], value: Op
 #[test]
 fn a_bare_request_is_enough() {
     let value = br#"{"user_id":1,"payment_method_id":1,"items":[{"product_id":1,"quantity":1}]}"#;
-    let (envelope, data) = read(&record(REQUESTS, &[], Some(value))).expect("readable");
+    let bare = record(REQUESTS, &[], Some(value));
+    let original = bare.original();
+    let (envelope, data) = read(&bare).expect("readable");
     assert_eq!(envelope.event_type, "OrderRequested");
-    assert_eq!(envelope.id, EventId::from_record(REQUESTS, 1_700_000_000_000));
+    assert_eq!(envelope.id, EventId::from_record(original));
     let request: OrderRequested = read_data(&envelope.event_type, &data).expect("a request");
-    assert_eq!(request.order_id_at(REQUESTS), OrderId::from_coordinates(REQUESTS));
+    assert_eq!(request.order_id_of(original), OrderId::from_record(original));
 }
 
 #[test]

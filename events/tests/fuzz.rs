@@ -151,7 +151,7 @@ proptest! {
                 prop_assert_eq!(&read(&record).expect("readable").0, &envelope);
                 let kind = &envelope.event_type;
                 if let Ok(request) = read_data::<OrderRequested>(kind, &data) {
-                    prop_assert_eq!(request.order_id_at(at), request.order_id_at(at));
+                    prop_assert_eq!(request.order_id_of(record.original()), request.order_id_of(record.original()));
                     // What we would write of it can be read again.
                     let written = serde_json::to_vec(&request).expect("JSON");
                     prop_assert_eq!(read_data::<OrderRequested>(kind, &written), Ok(request));

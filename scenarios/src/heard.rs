@@ -77,7 +77,7 @@ impl Heard {
 fn order_of(record: &Record, envelope: &Envelope, data: &[u8]) -> Option<OrderId> {
     if record.topic == Publisher::Client.topic() {
         let request: OrderRequested = serde_json::from_slice(data).ok()?;
-        return Some(request.order_id_at(record.first_at()));
+        return Some(request.order_id_of(record.original()));
     }
     envelope.subject.as_deref().and_then(|subject| subject.parse().ok()).or_else(|| {
         let data: Value = serde_json::from_slice(data).ok()?;

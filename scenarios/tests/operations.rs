@@ -17,7 +17,11 @@ use std::{
     time::Duration,
 };
 
-use events::{OrderId, Publisher, ids::Coordinates, publisher::dead_letter_topic};
+use events::{
+    OrderId, Publisher,
+    ids::{Coordinates, Original},
+    publisher::dead_letter_topic,
+};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
@@ -207,8 +211,13 @@ async fn dead_letters(up: &Up) {
     // Whatever comes after the replays on any partition is through when this order is.
     ends(&orders, up.publishes(2, 1).await, "COMPLETED").await;
     assert_eq!(count().await, before + 1);
-    let first = Coordinates { topic: Publisher::Client.topic(), partition: 0, offset: 1_000_000 };
-    ends(&orders, OrderId::from_coordinates(first).0, "COMPLETED").await;
+    let value = request.to_string();
+    let first = Original {
+        at: Coordinates { topic: Publisher::Client.topic(), partition: 0, offset: 1_000_000 },
+        timestamp_ms: 1_700_000_000_000,
+        value: Some(value.as_bytes()),
+    };
+    ends(&orders, OrderId::from_record(first).0, "COMPLETED").await;
 }
 
 async fn reconciling(up: &Up) {

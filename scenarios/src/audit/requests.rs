@@ -89,6 +89,6 @@ pub(super) fn request(record: &Record) -> Option<(EventId, OrderId)> {
         // What calls itself something else is skipped by the service, whatever it contains.
         let data = (envelope.event_type == ORDER_REQUESTED).then_some(data)?;
         let request: OrderRequested = serde_json::from_slice(&data).ok()?;
-        Some((envelope.id.of_source(&envelope.source, record.timestamp_ms), request.order_id_at(raw.at)))
+        Some((envelope.id.of_source(&envelope.source, record.timestamp_ms), request.order_id_of(raw.original())))
     })
 }

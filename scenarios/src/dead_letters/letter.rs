@@ -1,7 +1,7 @@
 //! One dead letter.
 
-use events::{EventId, Publisher, ids::Coordinates};
-use kit::record::{FIRST_AT, Record};
+use events::{Publisher, ids::Coordinates};
+use kit::record::{FIRST_AT, FIRST_TIMESTAMP, Record};
 
 /// What the writer of dead letters adds, in Spring's convention.
 const ADDED: &str = "kafka_dlt-";
@@ -78,10 +78,10 @@ impl Letter {
         let own = |(name, _): &&(String, Vec<u8>)| !name.starts_with(ADDED) && name != REPLAY_OF;
         let mut headers: Vec<(String, Vec<u8>)> = self.record.headers.iter().filter(own).cloned().collect();
         if original.topic == Publisher::Client.topic() {
-            // A bare request has its ids from where it first lay. So however often it is replayed, and even if the first
-            // record is read again by a version that understands it, it becomes that one order.
-            let id = EventId::from_record(original.at(), original.timestamp_ms);
-            for (name, value) in [("ce_id", id.to_string()), (FIRST_AT, original.at().to_string())] {
+            // A bare request has its ids from where and when it first lay. So however often it is replayed, and even if the
+            // first record is read again by a version that understands it, it becomes that one order.
+            let (at, timestamp) = (original.at().to_string(), original.timestamp_ms.to_string());
+            for (name, value) in [(FIRST_AT, at), (FIRST_TIMESTAMP, timestamp)] {
                 if !headers.iter().any(|(own, _)| own == name) {
                     headers.push((name.to_owned(), value.into_bytes()));
                 }
@@ -131,11 +131,10 @@ mod tests {
     #[test]
     fn a_bare_request_is_replayed_as_what_it_was_where_it_first_lay() {
         let letter = letter("order.requests", &[("x-mine", "kept")]);
-        let id = EventId::from_record(letter.original.as_ref().expect("there").at(), 1_700_000_000_123);
         let expected = [
             ("x-mine", "kept".to_owned()),
-            ("ce_id", id.to_string()),
             ("first-at", "order.requests/3/41".to_owned()),
+            ("first-timestamp", "1700000000123".to_owned()),
             ("replay-of", letter.name()),
         ];
         assert_eq!(replayed(&letter), expected.map(|(name, value)| (name.to_owned(), value)));
@@ -144,7 +143,7 @@ mod tests {
     /// A replay that failed again is replayed as what the first was; and other topics have no bare records.
     #[test]
     fn what_has_an_id_keeps_it_and_no_other_topic_gets_one() {
-        let again = [("ce_id", "17"), ("first-at", "order.requests/0/1")];
+        let again = [("first-at", "order.requests/0/1"), ("first-timestamp", "17")];
         for (topic, own) in [("order.requests", &again[..]), ("account.events", &[])] {
             let own_and_replay = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             let letter = letter(topic, own);

@@ -74,8 +74,8 @@ const STEPS: [(Database, &str); 5] = [
             "phase",
             "coalesce(reason, cancel_reason)",
             "max(amount) as amount, null::text as tracking_no,
-             exists (select from attempts a where a.order_id = t.order_id and a.status in ('open', 'parked')) as calls",
-            "payment_transactions t"
+             order_id in (select order_id from attempts where status in ('open', 'parked')) as calls",
+            "payment_transactions"
         ),
     ),
     (

@@ -18,6 +18,8 @@ use crate::{
 
 /// Shortest time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Shortest patience: services save their positions once a second.
+const LEAST: Duration = Duration::from_secs(5);
 /// How often it is asked how far everybody is.
 const ASK: Duration = Duration::from_millis(250);
 
@@ -31,8 +33,8 @@ pub(super) async fn arrived(
     databases: &Databases,
     patience: Duration,
 ) -> anyhow::Result<Result<(), String>> {
-    let last = Instant::now() + patience.max(PAUSE);
     sleep(PAUSE).await;
+    let last = Instant::now() + patience.max(LEAST);
     let mut said = Vec::new();
     for database in Database::ALL {
         let seq: Option<i64> = sqlx::query_scalar("select max(seq) from outbox")

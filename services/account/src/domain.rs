@@ -72,7 +72,11 @@ pub(crate) fn decide(books: &mut Books, command: &Command) -> Says {
     let held = books.reservations.get(&order.order_id).copied();
     // Only a Cancel undoes, and every Cancel has a reason.
     let why = reason.unwrap_or(Reason::CancelledByUser);
-    match pass(held.map(|held| held.status), step) {
+    let next = pass(held.map(|held| held.status), step);
+    if let Some(gone) = held.filter(|_| next.moves_what_is_held()).and_then(|held| books.missing(&held)) {
+        return Says::impossible(gone);
+    }
+    match next {
         Move::Reserve => reserve(books, order),
         Move::Confirm => {
             books.change(order, |balance, amount| {
@@ -121,6 +125,13 @@ fn reserve(books: &mut Books, order: &Order) -> Says {
 }
 
 impl Books {
+    /// What is missing of the balance that is held for an order. To go on without it would be to say what has not happened.
+    fn missing(&self, held: &Reservation) -> Option<String> {
+        let Reservation { user_id, currency, .. } = held;
+        let there = self.balances.get(&(*user_id, *currency)).is_some();
+        (!there).then(|| format!("user {user_id} has a reservation, but no balance in {currency} any more"))
+    }
+
     /// Changes the buyer's balance by what is reserved for the order.
     fn change(&mut self, order: &Order, change: impl FnOnce(&mut Balance, i64)) {
         let Some(held) = self.reservations.get(&order.order_id) else { return };

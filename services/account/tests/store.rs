@@ -57,6 +57,21 @@ async fn what_an_operator_says_counts_only_while_the_order_stands_as_the_operato
     assert_eq!(db.said(order.order_id).await, ["BalanceReserved", "BalanceDebited", "BalanceRefunded"]);
 }
 
+#[tokio::test]
+async fn an_event_whose_balance_is_gone_is_for_a_person() {
+    let (db, order) = (database().await, order([digital(1, 3)]));
+    let work = db.work(Account);
+    commit(&work, &[ask(&order, Ask::Reserve)]).await;
+    db.run("delete from balances where user_id = 1 and currency = 'JPY'").await;
+    let error = work.stage(&[ask(&order, Ask::Debit)]).await.err().expect("nothing could be debited");
+    assert_eq!(error.remedy(), kit::store::Remedy::Park, "{error}");
+    assert_eq!(db.said(order.order_id).await, ["BalanceReserved"]);
+    // Put back, it can be tried again.
+    db.run("insert into balances (user_id, currency, balance, reserved_balance) values (1, 'JPY', 1000, 300)").await;
+    commit(&work, &[ask(&order, Ask::Debit)]).await;
+    assert_eq!(balance(&db, 1, "JPY").await.0, 700);
+}
+
 /// What a newer inventory says counts here too, and goes on to the next.
 #[tokio::test]
 async fn a_reason_of_a_newer_version_is_kept_and_passed_on() {

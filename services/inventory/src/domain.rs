@@ -77,7 +77,13 @@ pub(crate) fn decide(warehouse: &mut Warehouse, command: &Command) -> Says {
     // Only a Cancel or a Withdraw undoes, and each of them has a reason.
     let released =
         || Says::event(StockReleased { order: order.clone(), reason: reason.unwrap_or(Reason::CancelledByUser) });
-    match pass(status, step) {
+    let next = pass(status, step);
+    if next.moves_what_is_held()
+        && let Some(gone) = warehouse.missing(order)
+    {
+        return Says::impossible(gone);
+    }
+    match next {
         Move::Reserve => reserve(warehouse, order),
         Move::Confirm => {
             warehouse.change(order, |stock, quantity| {
@@ -139,6 +145,13 @@ fn reserve(warehouse: &mut Warehouse, order: &Order) -> Says {
 }
 
 impl Warehouse {
+    /// What is missing of the stock that is held for an order. To go on without it would be to say what has not happened.
+    fn missing(&self, order: &Order) -> Option<String> {
+        let held = self.reservations.get(&order.order_id)?;
+        let gone = held.items.keys().find(|product| self.stock.get(product).is_none())?;
+        Some(format!("product {gone} is reserved, but has no stock any more"))
+    }
+
     /// Changes the stock of each product by what is written down for the order.
     fn change(&mut self, order: &Order, change: impl Fn(&mut Stock, i64)) {
         let Some(held) = self.reservations.get(&order.order_id) else { return };

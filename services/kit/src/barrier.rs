@@ -86,6 +86,16 @@ pub enum Move {
     Nothing(&'static str),
 }
 
+impl Move {
+    /// Whether it changes what is held, or was taken, for the order.
+    pub const fn moves_what_is_held(self) -> bool {
+        match self {
+            Move::Confirm | Move::Release | Move::GiveBack => true,
+            Move::Reserve | Move::Forbid | Move::Nothing(_) => false,
+        }
+    }
+}
+
 /// The table. `None` is a step that was never heard of.
 pub const fn pass(status: Option<Status>, step: Step) -> Move {
     use Move::{Confirm, Forbid, GiveBack, Nothing, Release, Reserve};

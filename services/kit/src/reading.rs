@@ -118,7 +118,7 @@ fn parks<C>(table: &Table<C>, record: &Record, hints: Hints<'_>, why: &str) -> R
     match order_id {
         None => Reading::DeadLetter(why.to_owned()),
         Some(order_id) => {
-            let own = hints.id.unwrap_or_else(|| EventId::from_record(record.first_at(), record.timestamp_ms));
+            let own = hints.id.unwrap_or_else(|| EventId::from_record(record.original()));
             let source = hints.source.unwrap_or_default();
             Reading::Parks(Unread {
                 id: remembered_as(table, record, source, own),
@@ -149,12 +149,18 @@ fn believed<C>(table: &Table<C>, record: &Record, source: &str) -> Result<(), St
 }
 
 /// What the inbox remembers an event by: a service's own id, which is unique; anybody else's together with its source, so that
-/// nobody can use up the id of another's event.
+/// nobody can use up the id of another's event; one that was made up as what no `ce_id` is remembered by.
 fn remembered_as<C>(table: &Table<C>, record: &Record, source: &str, id: EventId) -> EventId {
     let of_service = table
         .publisher_of(&record.topic)
         .is_some_and(|publisher| publisher != Publisher::Client && source == source_of(publisher.name()));
-    if of_service { id } else { id.of_source(source, record.timestamp_ms) }
+    if of_service {
+        id
+    } else if id == EventId::from_record(record.original()) {
+        id.of_record(record.timestamp_ms)
+    } else {
+        id.of_source(source, record.timestamp_ms)
+    }
 }
 
 #[cfg(test)]

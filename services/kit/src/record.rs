@@ -2,7 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use events::{envelope::RawRecord, ids::Coordinates};
+use events::{
+    envelope::RawRecord,
+    ids::{Coordinates, Original},
+};
 use rdkafka::{
     Message,
     message::{BorrowedMessage, Header, Headers},
@@ -10,6 +13,8 @@ use rdkafka::{
 
 /// The header of a record that was published again: where on its topic it first lay, `topic/partition/offset`.
 pub const FIRST_AT: &str = "first-at";
+/// The header of a record that was published again, beside [`FIRST_AT`]: its first timestamp, milliseconds since 1970.
+pub const FIRST_TIMESTAMP: &str = "first-timestamp";
 
 /// The header of an event that an operator says again: how the order stood with each service when the operator looked at it,
 /// `account=RESERVED,payment=-`. A service where it stands otherwise by then ignores the event.
@@ -45,6 +50,19 @@ impl Record {
             .unwrap_or_else(|| self.at())
     }
 
+    /// When it was first published, in milliseconds since 1970.
+    fn first_timestamp_ms(&self) -> u64 {
+        let again = self.first_at() != self.at();
+        let first = self.text(FIRST_TIMESTAMP).filter(|_| again).and_then(|text| text.parse().ok());
+        first.unwrap_or(self.timestamp_ms)
+    }
+
+    /// The record as it first lay: what ids are made up from where it comes without.
+    pub fn original(&self) -> Original<'_> {
+        let (at, timestamp_ms) = (self.first_at(), self.first_timestamp_ms());
+        Original { at, timestamp_ms, value: self.value.as_deref() }
+    }
+
     /// A header's value, if it is text.
     pub(crate) fn text(&self, wanted: &str) -> Option<&str> {
         let header = self.headers.iter().find(|(name, _)| name == wanted);
@@ -64,7 +82,7 @@ impl Record {
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         look(&RawRecord {
             at: self.first_at(),
-            timestamp_ms: self.timestamp_ms,
+            timestamp_ms: self.first_timestamp_ms(),
             headers: &headers,
             value: self.value.as_deref(),
         })
@@ -112,6 +130,8 @@ impl From<&BorrowedMessage<'_>> for Record {
 
 #[cfg(test)]
 mod tests {
+    use events::EventId;
+
     use super::*;
 
     /// As the client behaves where the second of three headers has a name that is no text.
@@ -146,5 +166,25 @@ mod tests {
         for odd in ["account.events/3/41", "order.requests/3", ""] {
             assert_eq!(at(odd), "order.requests/1/9");
         }
+    }
+
+    #[test]
+    fn a_record_that_was_published_again_has_the_ids_that_it_had() {
+        let first = Record {
+            topic: "order.requests".into(),
+            partition: 3,
+            offset: 41,
+            timestamp_ms: 1_700_000_000_123,
+            value: Some(b"{}".into()),
+            ..Record::default()
+        };
+        let headers = [(FIRST_AT, "order.requests/3/41"), (FIRST_TIMESTAMP, "1700000000123")];
+        let headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into();
+        let again = Record { partition: 1, offset: 9, timestamp_ms: 1_800_000_000_000, headers, ..first.clone() };
+        assert_eq!(again.original(), first.original());
+        assert_eq!(again.with_raw(|raw| EventId::from_record(raw.original())), EventId::from_record(first.original()));
+        // With other content it is another one, whatever it says of itself.
+        let forged = Record { value: Some(b"{\"user_id\":2}".into()), ..again };
+        assert_ne!(EventId::from_record(forged.original()), EventId::from_record(first.original()));
     }
 }

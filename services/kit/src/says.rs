@@ -49,6 +49,8 @@ pub struct Says {
     pub ignored: Option<&'static str>,
     /// Why the event itself is wrong: it goes to the dead letters.
     pub refused: Option<String>,
+    /// Why it cannot be decided: a row is missing that has to be there. Nothing is written, and the event is parked.
+    pub impossible: Option<String>,
 }
 
 impl Says {
@@ -75,6 +77,11 @@ impl Says {
     /// The event cannot be meant: it goes to the dead letters, for this reason.
     pub fn refused(why: impl Into<String>) -> Self {
         Says { refused: Some(why.into()), ..Says::default() }
+    }
+
+    /// It cannot be decided, since a row is missing that has to be there: the event is parked, for this reason.
+    pub fn impossible(why: impl Into<String>) -> Self {
+        Says { impossible: Some(why.into()), ..Says::default() }
     }
 
     /// And tells the log what has become of the order.

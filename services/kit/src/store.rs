@@ -21,6 +21,9 @@ pub enum StoreError {
     /// A decision panicked: a bug in the service.
     #[error("the decision panicked: {0}")]
     Panicked(String),
+    /// A row is missing without which there is nothing to decide.
+    #[error("{0}")]
+    Impossible(String),
     /// An event too large for the broker. Refused here, where it is made, so that it never blocks the relay.
     #[error("the event {event_type} of order {order_id} has {bytes} bytes; Kafka takes {limit}")]
     TooLarge { event_type: &'static str, order_id: OrderId, bytes: usize, limit: usize },
@@ -43,7 +46,10 @@ impl StoreError {
     pub fn remedy(&self) -> Remedy {
         match self {
             StoreError::Raced(_) => Remedy::Again,
-            StoreError::Corrupt { .. } | StoreError::Panicked(_) | StoreError::TooLarge { .. } => Remedy::Park,
+            StoreError::Corrupt { .. }
+            | StoreError::Panicked(_)
+            | StoreError::Impossible(_)
+            | StoreError::TooLarge { .. } => Remedy::Park,
             StoreError::Sql(error) => remedy_of_sql(error),
         }
     }

@@ -195,12 +195,16 @@ impl<S: Service> UnitOfWork<S> {
 
     fn decide(&self, rows: &mut S::Rows, command: &S::Command, now: chrono::DateTime<Utc>) -> Result<Says, StoreError> {
         // A panic concerns one event; the rest of the batch shall go on without it. The rows are dropped with the batch.
-        catch_unwind(AssertUnwindSafe(|| self.service.decide(rows, command, now))).map_err(|panic| {
+        let says = catch_unwind(AssertUnwindSafe(|| self.service.decide(rows, command, now))).map_err(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             StoreError::Panicked(
                 text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned(),
             )
-        })
+        })?;
+        match says.impossible {
+            Some(why) => Err(StoreError::Impossible(why)),
+            None => Ok(says),
+        }
     }
 }
 

@@ -75,6 +75,14 @@ pub enum Turn {
 }
 
 impl Command {
+    /// The order that a request means if an earlier version has placed it.
+    pub(crate) fn former_order(&self) -> Option<OrderId> {
+        match self {
+            Command::Place(placement) => placement.request.former_order(),
+            Command::RequestCancel(_) | Command::TimeOut(_) | Command::Settle(..) | Command::Fulfil(..) => None,
+        }
+    }
+
     pub fn order_id(&self) -> OrderId {
         match self {
             Command::Place(placement) => placement.order_id,

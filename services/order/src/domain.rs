@@ -57,6 +57,19 @@ impl Register {
         if let Some(known) = self.purchases.get(order_id) {
             return known.request_again(fingerprint);
         }
+        // Placed by an earlier version, which took the same key for another order.
+        if request
+            .former_order()
+            .and_then(|former| self.purchases.get(&former))
+            .is_some_and(|known| known.is_of(fingerprint))
+        {
+            return Says::ignored("requested already, of an earlier version");
+        }
+        if request.names_anothers_order() {
+            return Says::refused(format!(
+                "order_id {order_id} has the form of those that are made up for requests without one; choose another"
+            ));
+        }
         let reason = match (quote(*order_id, request, &self.catalogue), door) {
             (Ok(order), _) => {
                 self.purchases.put(*order_id, Purchase::placed(order.clone(), fingerprint, deadline));
@@ -65,6 +78,8 @@ impl Register {
             (Err(Refusal::Invalid(why)), Door::Api) => return Says::refused(why),
             (Err(Refusal::Invalid(_)), Door::Topic) => Reason::InvalidRequest,
             (Err(Refusal::UnknownProduct(_)), _) => Reason::UnknownProduct,
+            (Err(Refusal::NoAddress), Door::Api) => return Says::refused("ship_to is missing: some of it travels"),
+            (Err(Refusal::NoAddress), Door::Topic) => Reason::UnshippableAddress,
         };
         let order = unpriced(placement);
         self.purchases.put(*order_id, Purchase::rejected(order.clone(), fingerprint, reason));

@@ -89,7 +89,7 @@ impl Service for Orders {
         let completed = says![OrderCompleted];
         Table::of(Publisher::Order)
             .on_data(ORDER_REQUESTED, Publisher::Client, "place", placed, |request: OrderRequested, _, record| {
-                let order_id = request.order_id_at(record.first_at());
+                let order_id = request.order_id_of(record.original());
                 Command::Place(Placement { order_id, request, door: Door::Topic })
             })
             .when(POST_ORDERS, "place", placed)

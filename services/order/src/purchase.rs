@@ -74,6 +74,11 @@ impl Purchase {
         }
     }
 
+    /// Whether it came of this request.
+    pub(crate) fn is_of(&self, request: Fingerprint) -> bool {
+        self.request == Some(request)
+    }
+
     /// A request for an order that is there already.
     pub(crate) fn request_again(&self, request: Fingerprint) -> Says {
         match self.request {

@@ -32,6 +32,8 @@ pub(crate) enum Refusal {
     /// The request makes no sense; in words for who made it.
     Invalid(String),
     UnknownProduct(ProductId),
+    /// Goods travel, and nobody has said where to.
+    NoAddress,
 }
 
 /// The order that a request means, at today's prices.
@@ -55,6 +57,10 @@ pub(crate) fn quote(order_id: OrderId, request: &OrderRequested, catalogue: &Cat
         ship_to: None,
     };
     let ship_to = request.ship_to.clone().filter(|_| order.has(Kind::Physical));
+    // Refused here rather than by shipping, which would find it when the money is taken.
+    if order.has(Kind::Physical) && ship_to.as_deref().is_none_or(|address| address.trim().is_empty()) {
+        return Err(Refusal::NoAddress);
+    }
     Ok(Order { ship_to, ..order })
 }
 

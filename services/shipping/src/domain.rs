@@ -82,11 +82,15 @@ fn arrange(depot: &mut Depot, order: &Order) -> Says {
     Says::event(ShipmentArranged { order: order.clone(), tracking_no: tracking_no(order.order_id) })
 }
 
-/// The carrier's number for an order's parcel, always the same: `PP-9C57-1C0F-D1A5`. Made from the end of the id, since
-/// the ids of orders of one moment begin alike.
+/// The digits of a tracking number: Crockford's, without letters that are taken for digits.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// The carrier's number for an order's parcel, always the same: `PP-` and the whole id in 26 digits. Orders' ids may be chosen
+/// by clients, so that no part of one would do: two parcels never have the same number.
 pub fn tracking_no(order: OrderId) -> String {
-    let id = order.0.simple().to_string().to_uppercase();
-    format!("PP-{}-{}-{}", &id[20..24], &id[24..28], &id[28..32])
+    let id = order.0.as_u128();
+    let digits = (0..26).rev().map(|place| char::from(DIGITS[(id >> (5 * place)) as usize & 31]));
+    format!("PP-{}", digits.collect::<String>())
 }
 
 impl Depot {

@@ -43,6 +43,21 @@ async fn a_parcel_is_booked_and_then_cancelled() {
     assert_eq!(db.said(order.order_id).await, ["ShipmentArranged", "ShipmentCancelled"]);
 }
 
+/// Whatever a later version may make them from.
+#[tokio::test]
+async fn the_database_takes_no_tracking_number_twice() {
+    let db = TestDatabase::create(&MIGRATIONS).await;
+    let book = "insert into shipments (order_id, ship_to, status, tracking_no)
+                values (gen_random_uuid(), 'Kyoto', 'CONFIRMED', $1)";
+    let number = tracking_no(mixed("Kyoto").order_id);
+    let twice = async |number: &str| {
+        sqlx::query(book).bind(number).execute(db.pool()).await.expect("the first");
+        sqlx::query(book).bind(number).execute(db.pool()).await.is_ok()
+    };
+    assert!(!twice(&number).await);
+    assert!(twice("PP-9C57-1C0F-D1A5").await, "those of earlier versions stay as they are");
+}
+
 /// Many orders in one transaction, each with an outcome of its own; the places without service are those of the migration.
 #[tokio::test]
 async fn a_batch_of_mixed_fate() {

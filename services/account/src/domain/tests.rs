@@ -43,6 +43,23 @@ fn assert_balanced(books: &Books) {
     assert!(0 <= balance.reserved && balance.reserved <= balance.balance, "{balance:?}");
 }
 
+/// A balance that is gone: nothing could be taken or given back, so nothing is said of it either.
+#[test]
+fn what_cannot_be_done_is_not_said_to_be_done() {
+    let order = order([digital(1, 3)]);
+    for (status, asked) in [(Status::Reserved, DEBIT), (Status::Reserved, GIVE_BACK), (Status::Confirmed, GIVE_BACK)] {
+        let mut books = books_with(&order, Some(status));
+        books.balances = Rows::default();
+        let before = books.clone();
+        let says = ask(&mut books, &order, asked);
+        assert!(says.impossible.is_some_and(|why| why.contains("no balance in JPY")), "{asked:?} of {status:?}");
+        assert!(says.events.is_empty() && books == before, "{asked:?} of {status:?}");
+    }
+    // Where nothing is held, nothing is missing.
+    let mut nobody = Books { balances: Rows::default(), ..books() };
+    assert_eq!(ask(&mut nobody, &order, GIVE_BACK).events.len(), 1);
+}
+
 #[test]
 fn every_status_and_every_ask_have_an_outcome() {
     use Status::{Cancelled, Confirmed, Refunded, Rejected, Reserved};

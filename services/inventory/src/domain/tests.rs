@@ -49,6 +49,26 @@ fn assert_balanced(warehouse: &Warehouse) {
     }
 }
 
+/// Stock that is gone: nothing could be taken or returned, so nothing is said of it either.
+#[test]
+fn what_cannot_be_done_is_not_said_to_be_done() {
+    let order = order([digital(1, 1), physical(2, 1)]);
+    for (status, asked) in [
+        (Status::Reserved, COMMIT),
+        (Status::Reserved, TAKE_BACK),
+        (Status::Reserved, WITHDRAW),
+        (Status::Confirmed, TAKE_BACK),
+    ] {
+        let mut warehouse = warehouse_with(&order, Some(status));
+        let left = warehouse.stock.iter().filter(|(id, _)| id.0 != 2).map(|(id, stock)| (*id, *stock));
+        warehouse.stock = Rows::loaded(left.collect::<Vec<_>>());
+        let before = warehouse.clone();
+        let says = ask(&mut warehouse, &order, asked);
+        assert!(says.impossible.is_some_and(|why| why.contains("product 2")), "{asked:?} of {status:?}");
+        assert!(says.events.is_empty() && warehouse == before, "{asked:?} of {status:?}");
+    }
+}
+
 #[test]
 fn every_status_and_every_ask_have_an_outcome() {
     use Status::{Cancelled, Confirmed, Refunded, Rejected, Reserved};

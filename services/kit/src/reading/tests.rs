@@ -14,7 +14,7 @@ fn table() -> Table<OrderId> {
         Publisher::Client,
         "place",
         &[],
-        |r: OrderRequested, _, record| r.order_id_at(record.first_at()),
+        |r: OrderRequested, _, record| r.order_id_of(record.original()),
     )
 }
 

@@ -62,7 +62,7 @@ impl<const VERSION: u8> Service for Notebook<VERSION> {
         let note = |data: Data| Note { order_id: data.order_id, note: data.note, refuse: data.refuse };
         let table = Table::of(Publisher::Shipping)
             .on_data(ORDER_REQUESTED, Publisher::Client, "note", &[], |request: OrderRequested, _, record| Note {
-                order_id: request.order_id_at(record.first_at()),
+                order_id: request.order_id_of(record.original()),
                 note: 0,
                 refuse: false,
             })

@@ -78,14 +78,21 @@ pub(super) async fn place(
     let mut request = OrderRequested::from(order);
     request.idempotency_key = one_key(header(&headers, "idempotency-key")?, request.idempotency_key)?;
     let order_id = one_order(&request)?.unwrap_or_else(|| OrderId(Uuid::now_v7()));
+    let former = request.former_order();
     let command = Command::Place(Placement { order_id, request, door: Door::Api });
     let says = work.submit(POST_ORDERS, command, traceparent(&headers)).await?;
     if let Some(why) = says.refused {
         return Err(Problem::refused(why));
     }
     // Read rather than concluded from what was said: a request that came before has gone further since.
-    let status = store::status(work.sessions(), order_id).await?;
-    let status = status.ok_or_else(|| Problem::unknown(order_id))?;
+    let (order_id, status) = match (store::status(work.sessions(), order_id).await?, former) {
+        (Some(status), _) => (order_id, status),
+        (None, Some(former)) => {
+            let status = store::status(work.sessions(), former).await?;
+            (former, status.ok_or_else(|| Problem::unknown(order_id))?)
+        }
+        (None, None) => return Err(Problem::unknown(order_id)),
+    };
     Ok((AppendHeaders([(LOCATION, format!("/orders/{order_id}"))]), accepted(order_id, status)))
 }
 

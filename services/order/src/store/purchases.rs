@@ -53,7 +53,9 @@ pub(crate) struct Dated {
 }
 
 pub(super) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result<Rows<OrderId, Purchase>, StoreError> {
-    let ids: Vec<Uuid> = commands.iter().map(|command| command.order_id().0).collect();
+    let formers = commands.iter().filter_map(|command| command.former_order());
+    let ids: Vec<Uuid> =
+        commands.iter().map(|command| command.order_id()).chain(formers).map(|order| order.0).collect();
     let rows: Vec<Row> =
         sqlx::query_as(select_rows!("where id = any($1) order by id for update")).bind(ids).fetch_all(db).await?;
     let purchases: Result<Vec<_>, StoreError> =

@@ -1,6 +1,10 @@
 //! From request to order: what is priced, what is rejected, what is the same again.
 
-use events::{Currency, OrderId, PaymentMethodId, Reason, UserId, request::OrderRequested};
+use events::{
+    Currency, OrderId, PaymentMethodId, Reason, UserId,
+    ids::{Coordinates, Original},
+    request::OrderRequested,
+};
 use order::{Command, Door, Money, Placement, Status};
 use uuid::Uuid;
 
@@ -98,6 +102,70 @@ fn an_unknown_product_is_rejected_at_every_door() {
         assert_eq!(types(&says), ["OrderRejected"]);
         assert_eq!(desk.purchase(id).reason, Some(Reason::UnknownProduct));
     }
+}
+
+/// Found out later, it would be found out with the buyer's money taken.
+#[test]
+fn goods_without_an_address_are_refused_before_anything_is_charged() {
+    for address in [None, Some(""), Some("  ")] {
+        let address = address.map(str::to_owned);
+        let request = OrderRequested { ship_to: address, ..request(&[(DIGITAL, 1), (PHYSICAL, 1)]) };
+        let (mut desk, id) = (Desk::new(), order_id());
+        assert_eq!(types(&desk.decide(&place(id, request.clone()))), ["OrderRejected"]);
+        assert_eq!(desk.purchase(id).reason, Some(Reason::UnshippableAddress));
+
+        let (mut desk, id) = (Desk::new(), order_id());
+        let says = desk.decide(&Command::Place(Placement { order_id: id, request, door: Door::Api }));
+        assert!(says.refused.is_some_and(|why| why.contains("ship_to")) && desk.register.purchases.get(&id).is_none());
+    }
+    let digital = OrderRequested { ship_to: None, ..request(&[(DIGITAL, 1)]) };
+    assert_eq!(types(&Desk::new().decide(&place(order_id(), digital))), ["OrderCreated"]);
+}
+
+/// Somebody names the order that another's idempotency key, or bare record, is going to get.
+#[test]
+fn nobody_can_take_the_id_that_anothers_request_is_going_to_get() {
+    let keyed = |user| OrderRequested {
+        user_id: UserId(user),
+        idempotency_key: Some("cart-17".into()),
+        ..request(&[(DIGITAL, 1)])
+    };
+    let at = Coordinates { topic: "order.requests", partition: 0, offset: 7 };
+    let original = Original { at, timestamp_ms: 1_790_000_000_000, value: Some(b"{}") };
+    let owners = [keyed(1).named_order().expect("by its key"), OrderId::from_record(original)];
+    for taken in owners {
+        let thief = OrderRequested { order_id: Some(taken), ..request(&[(DIGITAL, 5)]) };
+        for (door, request) in [
+            (Door::Topic, thief.clone()),
+            (Door::Api, thief),
+            // Nor with a key of one's own.
+            (Door::Topic, OrderRequested { order_id: Some(taken), ..keyed(2) }),
+        ] {
+            let mut desk = Desk::new();
+            let says = desk.decide(&Command::Place(Placement { order_id: taken, request, door }));
+            assert!(says.refused.is_some() && desk.register.purchases.get(&taken).is_none(), "{door:?}");
+            // Its owner finds it free.
+            assert_eq!(types(&desk.decide(&place(taken, keyed(1)))), ["OrderCreated"]);
+            // And may name it too from then on.
+            let named = OrderRequested { order_id: Some(taken), ..keyed(1) };
+            assert!(desk.decide(&place(taken, named)).ignored.is_some());
+        }
+    }
+}
+
+/// A retry after an upgrade: an earlier version took the key for another id.
+#[test]
+fn a_key_that_an_earlier_version_has_seen_makes_no_second_order() {
+    let keyed = OrderRequested { idempotency_key: Some("cart-17".into()), ..request(&[(DIGITAL, 1)]) };
+    let former = keyed.former_order().expect("it has a key");
+    let mut desk = Desk::new();
+    let _ = desk.decide(&place(former, OrderRequested { order_id: Some(former), ..keyed.clone() }));
+    let now = keyed.named_order().expect("by its key");
+    assert_ne!(former, now);
+    assert!(desk.decide(&place(now, keyed.clone())).ignored.is_some());
+    // What somebody else has put there under that id does not stop it.
+    let other = OrderRequested { payment_method_id: PaymentMethodId(9), ..keyed };
+    assert_eq!(types(&desk.decide(&place(now, other))), ["OrderCreated"]);
 }
 
 #[test]

@@ -109,8 +109,15 @@ fn a_cancelled_parcel_keeps_its_number_and_tells_why() {
     assert_eq!((shipment.tracking_no.clone(), shipment.reason), (Some(tracking_no(order.order_id)), Some(reason)));
 }
 
+/// Ids that differ in any one bit, as a client might choose them.
 #[test]
-fn an_order_has_one_tracking_number() {
+fn two_parcels_never_have_the_same_number() {
     let id: OrderId = "0190a6a0-1c3e-7d55-8b1f-9c571c0fd1a5".parse().expect("a uuid");
-    assert_eq!(tracking_no(id), "PP-9C57-1C0F-D1A5");
+    assert_eq!(tracking_no(id), "PP-01J2KA071YFNARP7WWAWE0ZMD5");
+    let mut numbers: Vec<String> =
+        (0..128).map(|bit| tracking_no(OrderId(uuid::Uuid::from_u128(id.0.as_u128() ^ 1 << bit)))).collect();
+    numbers.push(tracking_no(id));
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 129);
 }
