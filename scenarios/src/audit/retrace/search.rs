@@ -27,6 +27,12 @@ pub(super) trait Retraced: Service<Rows: Clone + Eq + Hash> {
     /// What may happen without an event, where `next` is what is to be said next.
     fn occasions(case: &Case<'_>, next: Option<&Logged>) -> Vec<Self::Command>;
 
+    /// A command as it was meant. What it says of itself is all that most have; a request without a name means the order
+    /// under which it was filed, which the record itself has told.
+    fn meant(_case: &Case<'_>, command: Self::Command) -> Self::Command {
+        command
+    }
+
     /// The order's rows as they are to be written, column by column.
     fn rows(case: &Case<'_>, rows: &Self::Rows) -> Vec<(Table, Value)>;
 
@@ -98,7 +104,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
         let topics = Publisher::all().filter(|publisher| table.topics().contains(&publisher.topic()));
         let inputs = topics.map(|topic| {
             let events = case.dossier.first_of(topic).into_iter();
-            events.filter_map(|event| Some(Input { event, command: command(&table, event)? })).collect()
+            events.filter_map(|event| Some(Input { event, command: S::meant(case, command(&table, event)?) })).collect()
         });
         let inputs = inputs.collect();
         let outputs = case

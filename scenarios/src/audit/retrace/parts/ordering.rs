@@ -39,6 +39,15 @@ impl Retraced for Orders {
         }
     }
 
+    fn meant(case: &Case<'_>, command: Command) -> Command {
+        match command {
+            Command::Place(placement) if placement.request.named_order().is_none() => {
+                Command::Place(Placement { order_id: case.dossier.order, ..placement })
+            }
+            other => other,
+        }
+    }
+
     fn rows(case: &Case<'_>, register: &Register) -> Vec<(Table, Value)> {
         let mut rows = Vec::new();
         for (order_id, row) in register.purchases.iter() {
