@@ -20,6 +20,10 @@ use super::{
 };
 use crate::choreography;
 
+/// Where an event is found that is on Kafka and that no service has said.
+pub(super) const SAID: &str = "Kafka has what the outboxes have, as they have it, and nothing else";
+pub(super) const LED_TO: &str = "the services' decisions lead to every row and every event";
+
 /// What is known beside the orders' files.
 #[derive(Debug, Default)]
 pub struct Known {
@@ -116,7 +120,7 @@ fn events(dossiers: &[Dossier], known: &Known) -> [Invariant; 2] {
     let records: usize = dossiers.iter().map(|dossier| dossier.log.iter().filter(|event| event.is_own()).count()).sum();
     [
         Invariant {
-            what: "Kafka has what the outboxes have, as they have it, and nothing else",
+            what: SAID,
             looked_at: format!("{rows} rows, {records} records"),
             findings: dossiers.iter().flat_map(|dossier| said::differences(dossier, &known.kept)).collect(),
         },
@@ -149,7 +153,7 @@ fn again(dossiers: &[Dossier], facts: &[Option<Order>], known: &Known) -> Invari
         findings.extend(retrace::findings(&case));
     }
     Invariant {
-        what: "the services' decisions lead to every row and every event",
+        what: LED_TO,
         looked_at: format!("{looked_at} orders, {too_old} older than what Kafka keeps"),
         findings,
     }

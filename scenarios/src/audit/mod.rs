@@ -24,7 +24,7 @@ mod topics;
 mod watch;
 mod whole;
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use events::OrderId;
 
@@ -82,6 +82,19 @@ impl Report {
     /// Whether every invariant holds.
     pub fn holds(&self) -> bool {
         self.invariants.iter().all(|invariant| invariant.findings.is_empty())
+    }
+
+    /// The report without the events that somebody is known to have forged in the name of these orders, and how many findings
+    /// those were. What services have made of such an event stays a finding.
+    pub fn without(mut self, orders: &HashSet<OrderId>) -> (Self, usize) {
+        let mut left_out = 0;
+        let about_events = |invariant: &&mut Invariant| [judge::SAID, judge::LED_TO].contains(&invariant.what);
+        for invariant in self.invariants.iter_mut().filter(about_events) {
+            let all = invariant.findings.len();
+            invariant.findings.retain(|finding| finding.order.is_none_or(|order| !orders.contains(&order)));
+            left_out += all - invariant.findings.len();
+        }
+        (self, left_out)
     }
 
     /// What was found about these orders.

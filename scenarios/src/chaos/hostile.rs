@@ -2,7 +2,7 @@
 //! placed, or is a request.
 
 use chrono::{Duration, Utc};
-use events::Publisher;
+use events::{OrderId, Publisher};
 use kit::record::Record;
 use rand::{Rng, RngExt};
 use serde_json::{Value, json};
@@ -41,6 +41,13 @@ pub fn draw(random: &mut impl Rng, said: &[Uuid]) -> Record {
         7 => event(random, None, json!({ "order": "unreadable" })),
         _ => event(random, None, Value::Null),
     }
+}
+
+/// The order in whose name a record is an event that nobody has said.
+pub fn forgery(record: &Record) -> Option<OrderId> {
+    let subject = record.headers.iter().find(|(name, _)| name == "ce_subject");
+    let order = subject.and_then(|(_, order)| std::str::from_utf8(order).ok()?.parse().ok());
+    order.filter(|_| record.topic != Publisher::Client.topic()).map(OrderId)
 }
 
 /// More than a reader takes, and next to nothing on the wire once it is compressed. A topic of events measures what it gets
@@ -149,6 +156,7 @@ mod tests {
             assert!(records.iter().filter(large).any(|record| (record.topic == "order.requests") == requests));
         }
         assert!(records.iter().any(|record| record.value.is_none()));
+        assert!(records.iter().all(|record| forgery(record).is_some() == (record.topic != "order.requests")));
         assert!(records.iter().any(|record| said.contains(&id(record))));
         assert!(records.iter().any(|record| {
             id(record).get_timestamp().is_some_and(|at| at.to_unix().0 as i64 > Utc::now().timestamp() + 86_400)

@@ -111,17 +111,23 @@ impl Chaos {
                 break;
             }
         }
+        let forgeries = injector.into_forgeries();
         course.settle().await?;
         diary.note("no more faults; waiting for the last orders");
 
         course.orders.extend(flow.end(self.patience).await.context("publishing orders")?);
         let databases = Databases::of(&environment)?;
         let tally = Tally::settled(&databases, &course.orders, self.patience).await?;
-        let foreign = foreign::resolve(&databases).await.context("looking at parked work")?;
-        if foreign > 0 {
-            diary.note(format!("resolved {foreign} parked records that name orders of nobody"));
+        let audit = tokio::select! {
+            audit = audit::run(&environment, self.patience) => audit?,
+            Err(error) = foreign::keep_resolving(&databases, diary) => {
+                return Err(error).context("looking at parked work");
+            }
+        };
+        let (audit, forged) = audit.without(&forgeries);
+        if forged > 0 {
+            diary.note(format!("the audit has found {forged} traces of events that chaos forged"));
         }
-        let audit = audit::run(&environment, self.patience).await?;
         course.findings.extend(watch.end().await?);
         let Course { faults, recoveries, findings, .. } = course;
         Ok(Outcome { tally, audit, faults, recoveries, findings })

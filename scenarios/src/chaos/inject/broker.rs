@@ -96,7 +96,8 @@ impl Injector<'_> {
 
     pub(super) async fn hostile_records(&mut self, how_many: usize) -> anyhow::Result<Ending> {
         let said = hostile::recently_said(&Databases::of(&self.environment)?).await.unwrap_or_default();
-        let records = (0..how_many).map(|_| hostile::draw(&mut self.random, &said)).collect();
+        let records: Vec<Record> = (0..how_many).map(|_| hostile::draw(&mut self.random, &said)).collect();
+        self.forgeries.extend(records.iter().filter_map(hostile::forgery));
         self.publish(records).await
     }
 

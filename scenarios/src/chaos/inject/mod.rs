@@ -6,7 +6,10 @@ mod database;
 mod network;
 mod process;
 
+use std::collections::HashSet;
+
 use anyhow::Context;
+use events::OrderId;
 use futures::future::BoxFuture;
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::{sync::watch, time::Instant};
@@ -41,6 +44,8 @@ pub(super) struct Injector<'a> {
     records: Records,
     random: StdRng,
     diary: Diary,
+    /// Orders in whose name events were published that no service has said.
+    forgeries: HashSet<OrderId>,
 }
 
 impl<'a> Injector<'a> {
@@ -53,7 +58,13 @@ impl<'a> Injector<'a> {
             environment,
             random: StdRng::seed_from_u64(seed),
             diary,
+            forgeries: HashSet::new(),
         })
+    }
+
+    /// Orders in whose name events were published that no service has said.
+    pub(super) fn into_forgeries(self) -> HashSet<OrderId> {
+        self.forgeries
     }
 
     /// Begins a fault; what comes back ends it, and has to be awaited.
