@@ -144,7 +144,9 @@ impl<S: Service> Consumer<S> {
             .set("queued.max.messages.kbytes", "16384")
             .set("enable.partition.eof", "false")
             // Topics are there before they are subscribed to: one that is not known has been deleted.
-            .set("topic.metadata.propagation.max.ms", "5000");
+            .set("topic.metadata.propagation.max.ms", "5000")
+            // New partitions are read after half a minute instead of five.
+            .set("topic.metadata.refresh.interval.ms", "30000");
         if let Some(instance) = &kafka.kafka_instance_id {
             // Static membership: a restarted process takes its partitions back at once.
             client.set("group.instance.id", instance);
@@ -180,7 +182,10 @@ impl<S: Service> Consumer<S> {
             if let Err(error) = self.begin(&runtime) {
                 tracing::warn!(error = %format!("{error:#}"), "not known where to begin reading; asking again");
             }
-            let batch = match self.poll() {
+            let polled = self.poll();
+            // Before anything that was read is noted: what was taken away may have come back.
+            self.unsaved.leave_out(&self.kafka.context().take_revoked());
+            let batch = match polled {
                 Ok(batch) => batch,
                 Err(error) if self.kafka.context().is_between_sessions() => {
                     tracing::warn!(%error, "shut out by its own return after an outage; joining the group as a new client");
@@ -208,7 +213,10 @@ impl<S: Service> Consumer<S> {
                 None => self.throttle.progress.round(),
                 Some(why) => {
                     self.throttle.progress.waiting(why);
-                    self.kafka.context().look_again(&self.kafka, &self.topics);
+                    if self.kafka.context().can_read_again(&self.kafka, &self.topics) {
+                        self.leave_group();
+                        self.kafka.subscribe(&self.topics).context("subscribing")?;
+                    }
                 }
             }
         }
@@ -246,13 +254,13 @@ impl<S: Service> Consumer<S> {
         let beginnings = positions::beginnings(&committed, &saved, &anew);
         anyhow::ensure!(beginnings.count() > 0, "Kafka does not tell what is committed");
         self.expected.begin(&self.topics, &beginnings);
-        let starts = beginnings.clone();
+        let starts = positions::of(&self.topics, &beginnings, &anew);
         let sought = self.kafka.seek_partitions(beginnings, BEGIN_WITHIN)?;
         self.server = server;
         // An error: it is only just being assigned and stays pending, or was revoked.
         let begun = sought.elements().into_iter().filter(|element| element.error().is_ok());
         let begun: Vec<_> = begun.map(|element| (element.topic().to_owned(), element.partition())).collect();
-        self.unsaved.note(&positions::of(&self.topics, &starts));
+        self.unsaved.note(&starts);
         if begun.len() == asked {
             standing.begun_anew(&anew);
         }

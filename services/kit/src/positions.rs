@@ -72,6 +72,11 @@ impl Unsaved {
         self.positions.clear();
     }
 
+    /// Leaves out partitions that are somebody else's by now.
+    pub(crate) fn leave_out(&mut self, revoked: &[(String, i32)]) {
+        self.positions.retain(|(topic, partition), _| !revoked.iter().any(|(t, p)| t == topic && p == partition));
+    }
+
     pub(crate) fn is_due(&self) -> bool {
         !self.positions.is_empty() && self.saved_at.elapsed() >= EVERY
     }
@@ -112,13 +117,8 @@ async fn save(db: &mut PgConnection, positions: &Positions) -> sqlx::Result<()> 
 /// database after any kill.
 const USUAL: i64 = 10_000;
 
-/// Positions that the database has.
-#[derive(Debug, Default)]
-pub(crate) struct Saved {
-    positions: HashMap<(String, i32), i64>,
-    /// It has events in its inbox and no position at all: an earlier version, which saved none, has read them.
-    is_of_earlier_version: bool,
-}
+/// Positions that the database has, by topic and partition.
+type Saved = HashMap<(String, i32), i64>;
 
 /// The positions that the database has, and the server that has them.
 pub(crate) async fn load(sessions: &Sessions) -> sqlx::Result<(Server, Saved)> {
@@ -127,10 +127,8 @@ pub(crate) async fn load(sessions: &Sessions) -> sqlx::Result<(Server, Saved)> {
     let opened = sessions.opened();
     let rows: Vec<(String, i32, i64)> =
         sqlx::query_as("select topic, partition, next_offset from consumer_offsets").fetch_all(&mut *db).await?;
-    let is_of_earlier_version =
-        rows.is_empty() && sqlx::query_scalar("select exists (select from inbox)").fetch_one(&mut *db).await?;
-    let positions = rows.into_iter().map(|(topic, partition, next)| ((topic, partition), next)).collect();
-    Ok((Server { sessions: Some(sessions.clone()), opened }, Saved { positions, is_of_earlier_version }))
+    let saved = rows.into_iter().map(|(topic, partition, next)| ((topic, partition), next)).collect();
+    Ok((Server { sessions: Some(sessions.clone()), opened }, saved))
 }
 
 /// Where to begin: the smaller of what Kafka has committed and what the database has, partition by partition; at the
@@ -140,7 +138,7 @@ pub(crate) fn beginnings(committed: &TopicPartitionList, saved: &Saved, anew: &H
     let mut all = TopicPartitionList::new();
     for element in committed.elements().iter().filter(|element| element.error().is_ok()) {
         let (topic, partition) = (element.topic(), element.partition());
-        let begin = match (element.offset(), saved.positions.get(&(topic.to_owned(), partition))) {
+        let begin = match (element.offset(), saved.get(&(topic.to_owned(), partition))) {
             _ if anew.contains(topic) => Offset::Beginning,
             (Offset::Offset(committed), Some(&saved)) => {
                 if committed - saved > USUAL {
@@ -154,7 +152,6 @@ pub(crate) fn beginnings(committed: &TopicPartitionList, saved: &Saved, anew: &H
                 }
                 Offset::Offset(committed.min(saved))
             }
-            (Offset::Offset(committed), None) if saved.is_of_earlier_version => Offset::Offset(committed),
             _ => Offset::Beginning,
         };
         // Only a malformed offset could be refused here, and these are not.
@@ -163,12 +160,18 @@ pub(crate) fn beginnings(committed: &TopicPartitionList, saved: &Saved, anew: &H
     all
 }
 
-/// The offsets among `list`, of topics that are known.
-pub(crate) fn of(topics: &[&'static str], list: &TopicPartitionList) -> Positions {
+/// What to save of the places where reading begins: in topics that were made anew, that it is the beginning, whatever was
+/// saved of the topic before.
+pub(crate) fn of(topics: &[&'static str], beginnings: &TopicPartitionList, anew: &HashSet<String>) -> Positions {
     let mut all = Positions::new();
-    for element in list.elements() {
+    for element in beginnings.elements() {
         let topic = topics.iter().copied().find(|topic| *topic == element.topic());
-        if let (Some(topic), Offset::Offset(next)) = (topic, element.offset()) {
+        let next = match element.offset() {
+            Offset::Offset(next) => Some(next),
+            Offset::Beginning if anew.contains(element.topic()) => Some(0),
+            _ => None,
+        };
+        if let (Some(topic), Some(next)) = (topic, next) {
             all.insert((topic, element.partition()), next);
         }
     }
@@ -190,14 +193,29 @@ mod tests {
         let offsets = |saved: &Saved, anew: &HashSet<String>| -> Vec<Offset> {
             beginnings(&committed, saved, anew).elements().iter().map(|e| e.offset()).collect()
         };
-        let none = HashSet::new();
-        let positions = [(0, 5), (1, 9), (2, 5)].map(|(partition, next)| (("t".to_owned(), partition), next)).into();
-        let saved = Saved { positions, is_of_earlier_version: false };
-        let [b, at] = [Offset::Beginning, Offset::Offset(7)];
-        assert_eq!(offsets(&saved, &none), [Offset::Offset(5), at, b, b]);
-        assert_eq!(offsets(&saved, &HashSet::from(["t".to_owned()])), [b; 4], "a topic that was made anew");
-        assert_eq!(offsets(&Saved::default(), &none), [b; 4], "an empty database");
-        let earlier = Saved { is_of_earlier_version: true, ..Saved::default() };
-        assert_eq!(offsets(&earlier, &none), [at, at, b, at], "a database that saved none");
+        let (none, anew) = (HashSet::new(), HashSet::from(["t".to_owned()]));
+        let saved = [(0, 5), (1, 9), (2, 5)].map(|(partition, next)| (("t".to_owned(), partition), next)).into();
+        let [beginning, at] = [Offset::Beginning, Offset::Offset(7)];
+        assert_eq!(offsets(&saved, &none), [Offset::Offset(5), at, beginning, beginning]);
+        assert_eq!(offsets(&saved, &anew), [beginning; 4], "a topic that was made anew");
+        // Kafka may be far ahead of it: it was restored from a time before positions were saved.
+        assert_eq!(offsets(&Saved::new(), &none), [beginning; 4], "a database that has saved none");
+
+        let start = beginnings(&committed, &saved, &none);
+        let first = of(&["t"], &start, &none);
+        assert_eq!(first, Positions::from([(("t", 0), 5), (("t", 1), 7)]));
+        let start = beginnings(&committed, &saved, &anew);
+        assert!(
+            of(&["t"], &start, &anew).values().all(|next| *next == 0),
+            "what was saved of the topic before is no more"
+        );
+    }
+
+    #[test]
+    fn a_place_that_was_taken_away_is_not_saved_over_what_its_new_owner_saves() {
+        let mut unsaved = Unsaved::default();
+        unsaved.note(&Positions::from([(("t", 0), 5), (("t", 1), 7)]));
+        unsaved.leave_out(&[("t".to_owned(), 1)]);
+        assert_eq!(unsaved.positions, Positions::from([(("t", 0), 5)]));
     }
 }

@@ -37,6 +37,8 @@ struct State {
     /// Assigned partitions of which it is not known yet where to begin. They are paused, and what comes of them all the same
     /// is not looked at.
     pending: HashSet<(String, i32)>,
+    /// Partitions that were taken away and not yet told of.
+    revoked: Vec<(String, i32)>,
     /// The group's coordinator was away for longer than the session: the partitions are lost until the client joins again.
     lost: bool,
     /// Last time that trouble with Kafka was logged.
@@ -90,6 +92,11 @@ impl Standing {
         Ok(())
     }
 
+    /// Partitions that were taken away since the last call. Some may have come back meanwhile.
+    pub(crate) fn take_revoked(&self) -> Vec<(String, i32)> {
+        std::mem::take(&mut self.lock().revoked)
+    }
+
     /// The client has lost its session and is on its way back into the group. If it is fenced then, by nobody else than itself:
     /// a static member comes back under a new number, and a commit of its offsets that waited under the old one is refused.
     pub(crate) fn is_between_sessions(&self) -> bool {
@@ -122,26 +129,23 @@ impl Standing {
         }
     }
 
-    /// Asks, now and then, whether topics that could not be read can be read again.
-    pub(crate) fn look_again(&self, kafka: &BaseConsumer<Self>, topics: &[&str]) {
+    /// Asks, now and then, whether topics that could not be read can be read again: true once they can. The client has to join
+    /// the group anew then: the partitions of what it did not find are nobody's until somebody notices.
+    pub(crate) fn can_read_again(&self, kafka: &BaseConsumer<Self>, topics: &[&str]) -> bool {
         match &mut self.lock().unreadable {
             Some((_, asked)) if asked.elapsed() >= ASK_EVERY => *asked = Instant::now(),
-            _ => return,
+            _ => return false,
         }
         let answers: Vec<Topic> = topics.iter().map(|topic| ask(kafka, topic)).collect();
         let mut state = self.lock();
         let missing = topics.iter().zip(&answers).filter(|(_, answer)| **answer == Topic::Missing);
         state.vanished.extend(missing.map(|(topic, _)| (*topic).to_owned()));
         if answers.iter().any(|answer| *answer != Topic::Readable) {
-            return;
+            return false;
         }
         tracing::info!("every topic can be read again");
         state.unreadable = None;
-        let vanished = state.vanished.clone();
-        drop(state);
-        if let Ok(assignment) = kafka.assignment() {
-            self.pend(kafka, &of_topics(&assignment, &vanished));
-        }
+        true
     }
 
     /// Topics that are back after they were missing, to be read from their beginning.
@@ -183,14 +187,6 @@ fn ask(kafka: &BaseConsumer<Standing>, topic: &str) -> Topic {
 pub(crate) fn missing(kafka: &BaseConsumer<Standing>, topics: &[&str]) -> Vec<String> {
     let missing = topics.iter().filter(|topic| ask(kafka, topic) == Topic::Missing);
     missing.map(|topic| (*topic).to_owned()).collect()
-}
-
-fn of_topics(partitions: &TopicPartitionList, topics: &HashSet<String>) -> TopicPartitionList {
-    let mut those = TopicPartitionList::new();
-    for (topic, partition) in places(partitions).filter(|(topic, _)| topics.contains(topic)) {
-        those.add_partition(&topic, partition);
-    }
-    those
 }
 
 fn places(partitions: &TopicPartitionList) -> impl Iterator<Item = (String, i32)> {
@@ -244,7 +240,10 @@ impl ConsumerContext for Standing {
             }
             Rebalance::Revoke(partitions) => {
                 tracing::info!(partitions = partitions.count(), "revoked");
-                places(partitions).for_each(|place| drop(state.pending.take(&place)));
+                places(partitions).for_each(|place| {
+                    state.pending.remove(&place);
+                    state.revoked.push(place);
+                });
                 state.assigned =
                     state.assigned.and_then(|had| had.checked_sub(partitions.count())).filter(|left| *left > 0);
             }

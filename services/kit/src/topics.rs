@@ -1,6 +1,9 @@
 //! Making sure that the topics are there, with the partitions that were asked for: never by auto-creation.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail};
 use events::{Publisher, publisher::dead_letter_topic};
@@ -94,7 +97,30 @@ pub async fn ensure(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::
             Err((topic, code)) => bail!("the topic {topic} cannot be created: {code}"),
         }
     }
-    Ok(())
+    until_known(kafka, program, missing).await
+}
+
+/// A broker hears of new topics a moment after they were made, and a client that subscribes to one before that reads the
+/// others without it.
+async fn until_known(kafka: &Kafka, program: &str, topics: Vec<String>) -> anyhow::Result<()> {
+    let client: BaseConsumer = kafka.client(program).create().context("creating the Kafka client")?;
+    let known = tokio::task::spawn_blocking(move || {
+        let is_known = |topic: &String| {
+            client.fetch_metadata(Some(topic), TIMEOUT).is_ok_and(|metadata| {
+                metadata.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
+            })
+        };
+        let last = Instant::now() + TIMEOUT;
+        let mut unknown = topics.iter().filter(|topic| !is_known(topic));
+        while let Some(topic) = unknown.next() {
+            while !is_known(topic) {
+                anyhow::ensure!(Instant::now() < last, "the topic {topic} was made, and the broker does not know it");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        Ok(())
+    });
+    known.await?
 }
 
 /// What there is already.
