@@ -117,6 +117,11 @@ impl OrderId {
         OrderId(Uuid::new_v5(&FORMERLY_DERIVED, format!("key/{user}/{key}").as_bytes()))
     }
 
+    /// The order that earlier versions took a record without any id for.
+    pub fn formerly_from_coordinates(at: Coordinates<'_>) -> Self {
+        OrderId(Uuid::new_v5(&FORMERLY_DERIVED, format!("record/{at}").as_bytes()))
+    }
+
     /// The order of a request without any id: the same record is always the same order, however often it is delivered.
     pub fn from_record(original: Original<'_>) -> Self {
         Self::derived(Sha256::new().chain_update("record/").chain_update(original.digest()).finalize())

@@ -134,7 +134,7 @@ async fn place(work: &UnitOfWork<Orders>, mut wish: Value) -> OrderId {
     let order_id = OrderId(Uuid::now_v7());
     wish["order_id"] = json!(order_id);
     let request = serde_json::from_value(wish).unwrap();
-    let command = Command::Place(Placement { order_id, request, door: Door::Api });
+    let command = Command::Place(Placement { order_id, request, door: Door::Api, former: None });
     let _said = work.submit("POST /orders", command, None).await.unwrap();
     order_id
 }

@@ -1,9 +1,6 @@
 //! Making sure that the topics are there, with the partitions that were asked for: never by auto-creation.
 
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use events::{Publisher, publisher::dead_letter_topic};
@@ -104,23 +101,25 @@ pub async fn ensure(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::
 /// others without it.
 async fn until_known(kafka: &Kafka, program: &str, topics: Vec<String>) -> anyhow::Result<()> {
     let client: BaseConsumer = kafka.client(program).create().context("creating the Kafka client")?;
-    let known = tokio::task::spawn_blocking(move || {
-        let is_known = |topic: &String| {
-            client.fetch_metadata(Some(topic), TIMEOUT).is_ok_and(|metadata| {
-                metadata.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
-            })
-        };
-        let last = Instant::now() + TIMEOUT;
-        let mut unknown = topics.iter().filter(|topic| !is_known(topic));
-        while let Some(topic) = unknown.next() {
-            while !is_known(topic) {
-                anyhow::ensure!(Instant::now() < last, "the topic {topic} was made, and the broker does not know it");
-                std::thread::sleep(Duration::from_millis(20));
+    let client = Arc::new(client);
+    let known = async {
+        for topic in &topics {
+            while !is_known(&client, topic).await? {
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-        Ok(())
-    });
-    known.await?
+        anyhow::Ok(())
+    };
+    let bounded = tokio::time::timeout(TIMEOUT, known).await;
+    bounded.context("topics were made, and the broker does not know them")?
+}
+
+async fn is_known(client: &Arc<BaseConsumer>, topic: &str) -> anyhow::Result<bool> {
+    let (client, topic) = (Arc::clone(client), topic.to_owned());
+    let asked = tokio::task::spawn_blocking(move || client.fetch_metadata(Some(&topic), TIMEOUT));
+    Ok(asked.await?.is_ok_and(|metadata| {
+        metadata.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
+    }))
 }
 
 /// What there is already.

@@ -23,6 +23,24 @@ pub struct Placement {
     pub order_id: OrderId,
     pub request: OrderRequested,
     pub door: Door,
+    /// Of a request that names no order.
+    pub former: Option<Former>,
+}
+
+/// What earlier versions took a record without a name for: its place alone said which order it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Former {
+    pub order_id: OrderId,
+    /// The record's timestamp, milliseconds since 1970. An order that was there before it is that of a record which had this
+    /// place in a topic that has been deleted since.
+    pub requested_ms: u64,
+}
+
+impl Placement {
+    /// The order that an earlier version may have placed for the same request.
+    pub(crate) fn former_order(&self) -> Option<OrderId> {
+        self.request.former_order().or_else(|| self.former.map(|former| former.order_id))
+    }
 }
 
 /// Where a request came in, and so who can hear of its mistakes.
@@ -77,8 +95,12 @@ pub enum Turn {
 impl Command {
     /// The order that a request means if an earlier version has placed it.
     pub(crate) fn former_order(&self) -> Option<OrderId> {
+        self.placement().and_then(Placement::former_order)
+    }
+
+    pub(crate) fn placement(&self) -> Option<&Placement> {
         match self {
-            Command::Place(placement) => placement.request.former_order(),
+            Command::Place(placement) => Some(placement),
             Command::RequestCancel(_) | Command::TimeOut(_) | Command::Settle(..) | Command::Fulfil(..) => None,
         }
     }

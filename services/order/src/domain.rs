@@ -52,13 +52,13 @@ impl Register {
     }
 
     fn place(&mut self, placement: &Placement, deadline: DateTime<Utc>) -> Says {
-        let Placement { order_id, request, door } = placement;
+        let Placement { order_id, request, door, .. } = placement;
         let fingerprint = Fingerprint::of(request);
         if let Some(known) = self.purchases.get(order_id) {
             return known.request_again(fingerprint);
         }
-        // Placed by an earlier version, which took the same key for another order.
-        if request
+        // Placed by an earlier version, which took the same key or the same record for another order.
+        if placement
             .former_order()
             .and_then(|former| self.purchases.get(&former))
             .is_some_and(|known| known.is_of(fingerprint))

@@ -43,7 +43,7 @@ use events::{
 use kit::{Says, Service, StoreError, Table, says};
 use sqlx::{PgConnection, migrate::Migrator};
 
-pub use command::{Command, Door, Placement, Settlement, Turn};
+pub use command::{Command, Door, Former, Placement, Settlement, Turn};
 pub use deadline::Overdue;
 pub use domain::Register;
 pub use fingerprint::Fingerprint;
@@ -89,8 +89,13 @@ impl Service for Orders {
         let completed = says![OrderCompleted];
         Table::of(Publisher::Order)
             .on_data(ORDER_REQUESTED, Publisher::Client, "place", placed, |request: OrderRequested, _, record| {
-                let order_id = request.order_id_of(record.original());
-                Command::Place(Placement { order_id, request, door: Door::Topic })
+                let original = record.original();
+                let former = request.named_order().is_none().then(|| Former {
+                    order_id: OrderId::formerly_from_coordinates(original.at),
+                    requested_ms: original.timestamp_ms,
+                });
+                let order_id = request.order_id_of(original);
+                Command::Place(Placement { order_id, request, door: Door::Topic, former })
             })
             .when(POST_ORDERS, "place", placed)
             .when(POST_CANCEL, "request cancel", says![OrderCancelRequested])

@@ -79,7 +79,7 @@ pub(super) async fn place(
     request.idempotency_key = one_key(header(&headers, "idempotency-key")?, request.idempotency_key)?;
     let order_id = one_order(&request)?.unwrap_or_else(|| OrderId(Uuid::now_v7()));
     let former = request.former_order();
-    let command = Command::Place(Placement { order_id, request, door: Door::Api });
+    let command = Command::Place(Placement { order_id, request, door: Door::Api, former: None });
     let says = work.submit(POST_ORDERS, command, traceparent(&headers)).await?;
     if let Some(why) = says.refused {
         return Err(Problem::refused(why));

@@ -62,7 +62,7 @@ proptest! {
         let mut desk = Desk::new();
         let order_id = OrderId(Uuid::now_v7());
         let door = if api { Door::Api } else { Door::Topic };
-        let command = Command::Place(Placement { order_id, request: request.clone(), door });
+        let command = Command::Place(Placement { order_id, request: request.clone(), door, former: None });
         let says = desk.decide(&command);
         prop_assert!(says.events.len() == 1 || says.refused.is_some(), "{says:?}");
         for said in &says.events {

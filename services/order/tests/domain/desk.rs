@@ -95,7 +95,7 @@ pub(crate) fn request(lines: &[(i64, i64)]) -> OrderRequested {
 }
 
 pub(crate) fn place(order_id: OrderId, request: OrderRequested) -> Command {
-    Command::Place(Placement { order_id, request, door: Door::Topic })
+    Command::Place(Placement { order_id, request, door: Door::Topic, former: None })
 }
 
 /// What can happen to an order after it has been placed.

@@ -5,7 +5,7 @@ use events::{
     ids::{Coordinates, Original},
     request::OrderRequested,
 };
-use order::{Command, Door, Money, Placement, Status};
+use order::{Command, Door, Former, Money, Placement, Status};
 use uuid::Uuid;
 
 use crate::desk::{DIGITAL, Desk, FOR_POINTS, PHYSICAL, PRICELESS, TIMEOUT, order_id, place, released, request, types};
@@ -74,7 +74,7 @@ fn at_the_api_it_is_refused_with_the_reason_and_leaves_nothing() {
     for (request, word) in nonsense() {
         let mut desk = Desk::new();
         let id = order_id();
-        let says = desk.decide(&Command::Place(Placement { order_id: id, request, door: Door::Api }));
+        let says = desk.decide(&Command::Place(Placement { order_id: id, request, door: Door::Api, former: None }));
         let why = says.refused.expect("refused");
         assert!(why.contains(word), "{why:?} tells of {word:?}");
         assert!(desk.said.is_empty() && desk.register.purchases.get(&id).is_none() && desk.register.history.is_empty());
@@ -98,7 +98,7 @@ fn an_unknown_product_is_rejected_at_every_door() {
         let mut desk = Desk::new();
         let id = order_id();
         let request = request(&[(DIGITAL, 1), (4711, 1)]);
-        let says = desk.decide(&Command::Place(Placement { order_id: id, request, door }));
+        let says = desk.decide(&Command::Place(Placement { order_id: id, request, door, former: None }));
         assert_eq!(types(&says), ["OrderRejected"]);
         assert_eq!(desk.purchase(id).reason, Some(Reason::UnknownProduct));
     }
@@ -115,7 +115,7 @@ fn goods_without_an_address_are_refused_before_anything_is_charged() {
         assert_eq!(desk.purchase(id).reason, Some(Reason::UnshippableAddress));
 
         let (mut desk, id) = (Desk::new(), order_id());
-        let says = desk.decide(&Command::Place(Placement { order_id: id, request, door: Door::Api }));
+        let says = desk.decide(&Command::Place(Placement { order_id: id, request, door: Door::Api, former: None }));
         assert!(says.refused.is_some_and(|why| why.contains("ship_to")) && desk.register.purchases.get(&id).is_none());
     }
     let digital = OrderRequested { ship_to: None, ..request(&[(DIGITAL, 1)]) };
@@ -142,7 +142,7 @@ fn nobody_can_take_the_id_that_anothers_request_is_going_to_get() {
             (Door::Topic, OrderRequested { order_id: Some(taken), ..keyed(2) }),
         ] {
             let mut desk = Desk::new();
-            let says = desk.decide(&Command::Place(Placement { order_id: taken, request, door }));
+            let says = desk.decide(&Command::Place(Placement { order_id: taken, request, door, former: None }));
             assert!(says.refused.is_some() && desk.register.purchases.get(&taken).is_none(), "{door:?}");
             // Its owner finds it free.
             assert_eq!(types(&desk.decide(&place(taken, keyed(1)))), ["OrderCreated"]);
@@ -166,6 +166,20 @@ fn a_key_that_an_earlier_version_has_seen_makes_no_second_order() {
     // What somebody else has put there under that id does not stop it.
     let other = OrderRequested { payment_method_id: PaymentMethodId(9), ..keyed };
     assert_eq!(types(&desk.decide(&place(now, other))), ["OrderCreated"]);
+}
+
+/// A topic that is read again after an upgrade: an earlier version took the record's place for another id.
+#[test]
+fn a_record_that_an_earlier_version_has_seen_makes_no_second_order() {
+    let (former, now) = (order_id(), order_id());
+    let placed = |order_id, former| {
+        Command::Place(Placement { order_id, request: request(&[(DIGITAL, 1)]), door: Door::Topic, former })
+    };
+    let mut desk = Desk::new();
+    assert_eq!(types(&desk.decide(&placed(former, None))), ["OrderCreated"]);
+    assert!(desk.decide(&placed(now, Some(Former { order_id: former, requested_ms: 0 }))).ignored.is_some());
+    let another = Former { order_id: order_id(), requested_ms: 0 };
+    assert_eq!(types(&desk.decide(&placed(now, Some(another)))), ["OrderCreated"]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ async fn an_overdue_order_is_timed_out_once_and_a_younger_one_is_not() {
         async move {
             let request = request(&[(1, 1)]);
             let order_id = events::OrderId(uuid::Uuid::now_v7());
-            let command = Command::Place(Placement { order_id, request, door: Door::Topic });
+            let command = Command::Place(Placement { order_id, request, door: Door::Topic, former: None });
             let _ = work.submit("test", command, None).await.expect("placed");
             order_id
         }
@@ -36,7 +36,8 @@ async fn an_order_that_nobody_can_read_does_not_keep_others_from_being_timed_out
     let mut orders = Vec::new();
     for _ in 0..3 {
         let order_id = events::OrderId(uuid::Uuid::now_v7());
-        let command = Command::Place(Placement { order_id, request: request(&[(1, 1)]), door: Door::Topic });
+        let command =
+            Command::Place(Placement { order_id, request: request(&[(1, 1)]), door: Door::Topic, former: None });
         let _ = work.submit("test", command, None).await.expect("placed");
         orders.push(order_id);
     }

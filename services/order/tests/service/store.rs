@@ -9,7 +9,7 @@ use kit::{
     incoming::{Incoming, Outcome},
     testing::{TestDatabase, digital, event, event_with_id, order, physical},
 };
-use order::{Command, Door, Money, Orders, Placement, Settlement, Status, Turn};
+use order::{Command, Door, Former, Money, Orders, Placement, Settlement, Status, Turn};
 use uuid::Uuid;
 
 use crate::client::shop;
@@ -29,7 +29,7 @@ pub(crate) fn request(lines: &[(i64, i64)]) -> OrderRequested {
 }
 
 fn place(order_id: OrderId, request: OrderRequested) -> Incoming<Command> {
-    event("OrderRequested", Command::Place(Placement { order_id, request, door: Door::Topic }))
+    event("OrderRequested", Command::Place(Placement { order_id, request, door: Door::Topic, former: None }))
 }
 
 async fn carry(db: &TestDatabase, batch: &[Incoming<Command>]) -> Vec<Outcome> {
@@ -131,12 +131,31 @@ async fn a_duplicate_event_is_decided_upon_once() {
     let db = shop().await;
     let (id, event_id) = (new_id(), events::EventId::new());
     let again = || {
-        let placement = Placement { order_id: id, request: request(&[(1, 1)]), door: Door::Topic };
+        let placement = Placement { order_id: id, request: request(&[(1, 1)]), door: Door::Topic, former: None };
         event_with_id(event_id, "OrderRequested", Command::Place(placement))
     };
     let outcomes = [carry(&db, &[again(), again()]).await, carry(&db, &[again()]).await].concat();
     assert_eq!(outcomes[1..], [Outcome::Duplicate, Outcome::Duplicate]);
     assert_eq!(db.said(id).await, ["OrderCreated"]);
+}
+
+/// Both have the place that a record had which an earlier version made an order of: one is that record, read again, the other
+/// lies in a topic that was made anew.
+#[tokio::test]
+async fn a_record_of_before_is_its_order_and_one_of_a_later_topic_is_another() {
+    let db = shop().await;
+    let (first, again, another) = (new_id(), new_id(), new_id());
+    let placed = |order_id, former| {
+        let placement = Placement { order_id, request: request(&[(1, 1)]), door: Door::Topic, former };
+        event("OrderRequested", Command::Place(placement))
+    };
+    carry(&db, &[placed(first, None)]).await;
+    let now = chrono::Utc::now().timestamp_millis().unsigned_abs();
+    let at = |requested_ms| Some(Former { order_id: first, requested_ms });
+    carry(&db, &[placed(again, at(now - 5_000))]).await;
+    carry(&db, &[placed(another, at(now + 3_600_000))]).await;
+    assert_eq!(db.said(again).await, [""; 0]);
+    assert_eq!(db.said(another).await, ["OrderCreated"]);
 }
 
 #[tokio::test]
@@ -145,7 +164,7 @@ async fn two_who_place_the_same_order_at_once_place_one() {
     let id = new_id();
     let work = db.work(Orders::default());
     let place = || {
-        let placement = Placement { order_id: id, request: request(&[(1, 1)]), door: Door::Api };
+        let placement = Placement { order_id: id, request: request(&[(1, 1)]), door: Door::Api, former: None };
         work.submit("test", Command::Place(placement), None)
     };
     let (a, b, c, d) = tokio::join!(place(), place(), place(), place());

@@ -31,7 +31,10 @@ impl Retraced for Orders {
         match next.event_type.as_str() {
             "OrderCreated" | "OrderRejected" => {
                 let request = told_to_the_api(case);
-                Vec::from_iter(request.map(|request| Command::Place(Placement { order_id, request, door: Door::Api })))
+                Vec::from_iter(
+                    request
+                        .map(|request| Command::Place(Placement { order_id, request, door: Door::Api, former: None })),
+                )
             }
             "OrderCancelRequested" => vec![Command::RequestCancel(order_id)],
             "OrderTimedOut" => vec![Command::TimeOut(order_id)],
