@@ -7,6 +7,8 @@
 mod parked_calls;
 #[path = "operations/repair_under_load.rs"]
 mod repair_under_load;
+#[path = "operations/repairs.rs"]
+mod repairs;
 #[path = "operations/torn.rs"]
 mod torn;
 

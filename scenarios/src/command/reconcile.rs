@@ -16,7 +16,8 @@ use crate::{
 /// order, buyers without a mail and charges without a payment, and says what would mend them.
 ///
 /// Everything may go on meanwhile: a case has to be seen twice, with all that was on its way at the first look having
-/// arrived before the second. Exit code 1 if something is left that does not agree, or if it cannot be told.
+/// arrived before the second. Exit code 1 if something is left that does not agree, if a repair failed, or if
+/// it cannot be told.
 #[derive(Debug, Args)]
 pub struct Reconcile {
     /// Does it, through events and the gateway's own interface; nobody's rows are edited. Each is done only if it is still
@@ -36,7 +37,9 @@ impl Reconcile {
         let environment = running()?;
         let databases = Databases::of(&environment)?;
         let patience = Duration::from_secs(self.wait);
-        let scope = Scope { environment: &environment, databases: &databases, patience, grace: self.grace.into() };
+        let http = reconcile::client()?;
+        let scope =
+            Scope { environment: &environment, databases: &databases, http: &http, patience, grace: self.grace.into() };
         let picture = scope.find().await?;
         if !self.repair {
             picture.cases.iter().for_each(|case| show(case, "would "));
@@ -47,20 +50,27 @@ impl Reconcile {
             }
             return Ok(verdict(&picture.cases));
         }
-        let Outcome { done, moved_on, left, refused } = Repairs::new(scope)?.carry_out(picture).await?;
-        done.iter().for_each(|case| show(case, "did "));
-        moved_on.iter().for_each(|case| show(case, "is settled by itself, did not "));
-        if !left.is_empty() {
-            println!("left:");
-            left.iter().for_each(|case| show(case, "would "));
-        }
-        println!("{} repairs, {} findings left", done.len(), left.len());
-        if let Some(why) = refused {
-            println!("no more is done while not everything has arrived: {why}");
-            return Ok(ExitCode::FAILURE);
-        }
-        Ok(verdict(&left))
+        Ok(report(&Repairs::new(scope)?.carry_out(picture).await))
     }
+}
+
+fn report(outcome: &Outcome) -> ExitCode {
+    let Outcome { done, moved_on, failed, left, refused } = outcome;
+    done.iter().for_each(|case| show(case, "did "));
+    moved_on.iter().for_each(|case| show(case, "is settled by itself, did not "));
+    for (case, why) in failed {
+        show(case, "failed to ");
+        println!("      {why}");
+    }
+    if !left.is_empty() {
+        println!("left:");
+        left.iter().for_each(|case| show(case, "would "));
+    }
+    println!("{} repairs, {} failed, {} findings left", done.len(), failed.len(), left.len());
+    if let Some(why) = refused {
+        println!("no more is done while not everything has arrived: {why}");
+    }
+    if refused.is_some() || !failed.is_empty() { ExitCode::FAILURE } else { verdict(left) }
 }
 
 fn verdict(left: &[Case]) -> ExitCode {

@@ -1,6 +1,9 @@
 //! Money that the gateway holds for nobody.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -30,11 +33,26 @@ struct Ledger {
     entries: Vec<Charge>,
 }
 
+/// Longest time that the gateway may take for an answer.
+const TIME_OUT: Duration = Duration::from_secs(10);
+
+/// The client with which the gateway is asked.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn client() -> anyhow::Result<reqwest::Client> {
+    reqwest::Client::builder().timeout(TIME_OUT).build().context("making an HTTP client")
+}
+
 /// The charges that the gateway has, or the one of this payment.
-pub(super) async fn all(environment: &Environment, payment: Option<&str>) -> anyhow::Result<Vec<Charge>> {
+pub(super) async fn all(
+    http: &reqwest::Client,
+    environment: &Environment,
+    payment: Option<&str>,
+) -> anyhow::Result<Vec<Charge>> {
     let filter = payment.map_or(String::new(), |payment| format!("?payment_id={payment}"));
     let url = format!("{}/v1/ledger{filter}", environment.gateway()?);
-    let answer = reqwest::get(&url).await.and_then(reqwest::Response::error_for_status);
+    let answer = http.get(&url).send().await.and_then(reqwest::Response::error_for_status);
     let ledger: Ledger =
         answer.with_context(|| format!("GET {url}"))?.json().await.with_context(|| format!("reading {url}"))?;
     let last: HashMap<String, Charge> =
@@ -54,10 +72,17 @@ impl Charge {
 }
 
 /// A case for every charge that is held or taken at the gateway, while our payment for it is over or was never there. The
-/// charges have to be older than the look. Orders of which `is_busy` are left alone: something about them is still to be
-/// done.
-pub(super) fn find(look: &Look, charges: Vec<Charge>, grace: i64, is_busy: impl Fn(OrderId) -> bool) -> Vec<Case> {
-    let quiet = charges.into_iter().filter(|charge| charge.is_quiet(grace));
+/// charges have to be older than the look, but for those of orders that we have `touched`. Orders of which `is_busy` are left
+/// alone: something about them is still to be done.
+pub(super) fn find(
+    look: &Look,
+    charges: Vec<Charge>,
+    grace: i64,
+    touched: &HashSet<OrderId>,
+    is_busy: impl Fn(OrderId) -> bool,
+) -> Vec<Case> {
+    let is_ours = |charge: &Charge| charge.order().is_some_and(|order| touched.contains(&order));
+    let quiet = charges.into_iter().filter(|charge| is_ours(charge) || charge.is_quiet(grace));
     let mut cases: Vec<Case> = quiet
         .filter(|charge| !charge.order().is_some_and(&is_busy))
         .filter_map(|charge| {
@@ -107,7 +132,17 @@ mod tests {
     use crate::reconcile::Step;
 
     fn remedy(payment: Option<Status>, state: &str, busy: bool, seconds: i64) -> Option<String> {
-        let order = OrderId(uuid::Uuid::now_v7());
+        remedy_of(OrderId(uuid::Uuid::now_v7()), &HashSet::new(), payment, state, busy, seconds)
+    }
+
+    fn remedy_of(
+        order: OrderId,
+        touched: &HashSet<OrderId>,
+        payment: Option<Status>,
+        state: &str,
+        busy: bool,
+        seconds: i64,
+    ) -> Option<String> {
         let mut look = Look::default();
         if let Some(status) = payment {
             look.orders.entry(order).or_default().standing.payment = Some(Step { status, reason: None });
@@ -119,7 +154,7 @@ mod tests {
             currency: "JPY".into(),
             at: Some(Utc::now() - chrono::TimeDelta::seconds(seconds)),
         };
-        let cases = find(&look, vec![charge], 60, |_| busy);
+        let cases = find(&look, vec![charge], 60, touched, |_| busy);
         cases.into_iter().next().map(|case| match case.remedy {
             Remedy::LetGo { operation, .. } => operation.to_owned(),
             _ => "person".to_owned(),
@@ -143,5 +178,23 @@ mod tests {
     fn what_is_young_or_has_calls_still_to_be_made_is_left_alone() {
         assert_eq!(remedy(Some(Rejected), "authorized", true, 3600), None);
         assert_eq!(remedy(None, "authorized", false, 30), None);
+        // What we have had a hand in is looked at again at once.
+        let order = OrderId(uuid::Uuid::now_v7());
+        let again = remedy_of(order, &HashSet::from([order]), Some(Rejected), "authorized", false, 30);
+        assert_eq!(again.as_deref(), Some("void"));
+    }
+
+    /// It takes the connection and is never heard of again.
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_that_never_answers_is_not_waited_for() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let gateway = format!("http://{}", silent.local_addr().expect("it is bound"));
+        let environment = Environment::from_variables(|name| {
+            Some(if name == "GATEWAY_URL" { gateway.clone() } else { "postgres://nobody@nowhere/nothing".to_owned() })
+        });
+        let environment = environment.expect("all is there").expect("all are named");
+        let http = client().expect("a client");
+        let asked = tokio::time::timeout(TIME_OUT * 10, all(&http, &environment, None)).await;
+        assert!(asked.expect("it ends").is_err());
     }
 }

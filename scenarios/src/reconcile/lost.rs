@@ -8,13 +8,25 @@ use events::{EventId, Publisher, envelope};
 use outbox_relay::Span;
 use uuid::Uuid;
 
-use super::{Case, Remedy, case::Evidence};
+use super::{Case, Remedy, case::Evidence, picture::LONGEST};
 use crate::{archive, databases::Databases, stack::Database};
 
 /// A case for each database some of whose published rows are not on Kafka. That may be a loss, or the topic's retention:
 /// publishing them again is right for the one and harmless for the other.
 pub(super) async fn find(brokers: &str, databases: &Databases) -> anyhow::Result<Vec<Case>> {
     // The outboxes first: whatever the relay has passed by then is on Kafka when that is read.
+    let outboxes = tokio::time::timeout(LONGEST, outboxes(databases)).await;
+    let outboxes =
+        outboxes.with_context(|| format!("reading the outboxes took longer than {} s", LONGEST.as_secs()))??;
+    let brokers = brokers.to_owned();
+    let kept = tokio::task::spawn_blocking(move || ids(&brokers)).await?.context("reading Kafka")?;
+    Ok(outboxes.iter().filter_map(|(database, rows)| case(*database, rows, &kept)).collect())
+}
+
+/// The ids of what each relay has published, and when it was written.
+type Published = Vec<(Database, Vec<(Uuid, DateTime<Utc>)>)>;
+
+async fn outboxes(databases: &Databases) -> anyhow::Result<Published> {
     let mut outboxes = Vec::new();
     for database in Database::ALL {
         let rows: Vec<(Uuid, DateTime<Utc>)> =
@@ -24,9 +36,7 @@ pub(super) async fn find(brokers: &str, databases: &Databases) -> anyhow::Result
                 .with_context(|| format!("reading the outbox of {database}"))?;
         outboxes.push((database, rows));
     }
-    let brokers = brokers.to_owned();
-    let kept = tokio::task::spawn_blocking(move || ids(&brokers)).await?.context("reading Kafka")?;
-    Ok(outboxes.iter().filter_map(|(database, rows)| case(*database, rows, &kept)).collect())
+    Ok(outboxes)
 }
 
 fn ids(brokers: &str) -> anyhow::Result<HashSet<EventId>> {

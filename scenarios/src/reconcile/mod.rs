@@ -19,6 +19,7 @@
 
 mod case;
 mod charges;
+mod facts;
 mod look;
 mod lost;
 mod next;
@@ -28,6 +29,7 @@ mod standing;
 mod whole;
 
 pub use case::{Case, Remedy};
+pub use charges::client;
 pub use look::{Look, Seen};
 pub use next::{Fresh, RECONCILED, next};
 pub use picture::{Picture, Scope};

@@ -8,20 +8,24 @@ use std::{
 use anyhow::Context;
 use events::{Order, OrderId};
 use kit::parked::desk;
-use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Case, Look, Remedy, Seen, case::Evidence, charges, lost, next, whole::arrived};
+use super::{Case, Look, Remedy, Seen, case::Evidence, charges, facts::facts, lost, next, whole::arrived};
 use crate::{
     databases::Databases,
     stack::{Database, Environment},
 };
+
+/// Longest time for a look at all databases and the gateway: one that is frozen does not answer at all.
+pub(super) const LONGEST: Duration = Duration::from_secs(300);
 
 /// What is looked at, and how carefully.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     pub environment: &'a Environment,
     pub databases: &'a Databases,
+    /// For the gateway, see [`client`](super::client).
+    pub http: &'a reqwest::Client,
     /// Longest time to wait for what is on its way.
     pub patience: Duration,
     /// Seconds that an order is left alone after its deadline, and after anything that happened to it.
@@ -42,13 +46,18 @@ impl Scope<'_> {
     /// # Errors
     /// If something cannot be read.
     pub async fn find(&self) -> anyhow::Result<Picture> {
+        self.find_after(&HashSet::new()).await
+    }
+
+    /// As [`find`](Self::find). Orders that we have touched need not have been quiet.
+    pub(super) async fn find_after(&self, touched: &HashSet<OrderId>) -> anyhow::Result<Picture> {
         let mut cases = lost::find(&self.environment.brokers, self.databases).await?;
-        let Picture { cases: on_rows, whole } = self.of_rows(&HashSet::new()).await?;
+        let Picture { cases: on_rows, whole } = self.of_rows(touched).await?;
         cases.extend(on_rows);
         Ok(Picture { cases, whole })
     }
 
-    /// As [`find`](Self::find), but without Kafka. Orders that we have touched need not have been quiet.
+    /// As [`find_after`](Self::find_after), but without Kafka.
     pub(super) async fn of_rows(&self, touched: &HashSet<OrderId>) -> anyhow::Result<Picture> {
         let first = self.look(None, touched).await?;
         let whole = self.arrived().await?;
@@ -72,13 +81,18 @@ impl Scope<'_> {
         Ok(now.iter().any(|now| now.is_unchanged_since(case)))
     }
 
-    /// One look at all orders and charges, or at these. The ledger first: of what it has booked, our payments know.
     async fn look(&self, orders: Option<&[Uuid]>, touched: &HashSet<OrderId>) -> anyhow::Result<Vec<Case>> {
+        let look = tokio::time::timeout(LONGEST, self.look_unbounded(orders, touched)).await;
+        look.with_context(|| format!("looking took longer than {} s", LONGEST.as_secs()))?
+    }
+
+    /// One look at all orders and charges, or at these. The ledger first: of what it has booked, our payments know.
+    async fn look_unbounded(&self, orders: Option<&[Uuid]>, touched: &HashSet<OrderId>) -> anyhow::Result<Vec<Case>> {
         let one = match orders {
             Some([order]) => Some(order.to_string()),
             _ => None,
         };
-        let charges = charges::all(self.environment, one.as_deref()).await?;
+        let charges = charges::all(self.http, self.environment, one.as_deref()).await?;
         let parked = parked(self.databases).await?;
         let look = Look::at(self.databases, orders).await?;
         let mut doubtful: Vec<(OrderId, &Seen, String)> = look
@@ -96,7 +110,7 @@ impl Scope<'_> {
                 Case { order: Some(order), what, remedy, evidence: Evidence::Order(Box::new(seen.clone())) }
             })
             .collect();
-        cases.extend(charges::find(&look, charges, self.grace, |order| parked.contains_key(&order)));
+        cases.extend(charges::find(&look, charges, self.grace, touched, |order| parked.contains_key(&order)));
         Ok(cases)
     }
 }
@@ -110,11 +124,11 @@ fn concerned(case: &Case) -> Option<Uuid> {
     }
 }
 
-fn remedy(seen: &Seen, parked: Option<&String>, facts: Option<&Order>) -> Remedy {
+fn remedy(seen: &Seen, parked: Option<&String>, facts: Option<&Result<Order, String>>) -> Remedy {
     match (parked.or(seen.obstacle.as_ref()), facts) {
-        (Some(why), _) => Remedy::Person(why.clone()),
+        (Some(why), _) | (None, Some(Err(why))) => Remedy::Person(why.clone()),
         (None, None) => Remedy::Person("nobody has said what was ordered".to_owned()),
-        (None, Some(facts)) => next(&seen.standing, facts),
+        (None, Some(Ok(facts))) => next(&seen.standing, facts),
     }
 }
 
@@ -128,38 +142,4 @@ async fn parked(databases: &Databases) -> anyhow::Result<HashMap<OrderId, String
         }
     }
     Ok(parked)
-}
-
-/// What was ordered: as the order service has it, or else as anybody has said it.
-async fn facts(
-    databases: &Databases,
-    orders: impl Iterator<Item = OrderId>,
-) -> anyhow::Result<HashMap<OrderId, Order>> {
-    let ids: Vec<Uuid> = orders.map(|order| order.0).collect();
-    let known: Vec<(Uuid, Json<Order>)> = sqlx::query_as("select id, facts from orders where id = any($1)")
-        .bind(&ids)
-        .fetch_all(databases.of_service(Database::Orders))
-        .await
-        .context("reading what was ordered")?;
-    let mut facts: HashMap<OrderId, Order> = known.into_iter().map(|(id, facts)| (OrderId(id), facts.0)).collect();
-    let mut texts: Vec<String> =
-        ids.iter().filter(|id| !facts.contains_key(&OrderId(**id))).map(Uuid::to_string).collect();
-    for database in Database::ALL {
-        if texts.is_empty() {
-            break;
-        }
-        let said: Vec<Json<Order>> = sqlx::query_scalar(
-            "select distinct on (aggregateid) payload -> 'order' from outbox
-             where aggregateid = any($1) and payload ? 'order' order by aggregateid, seq",
-        )
-        .bind(&texts)
-        .fetch_all(databases.of_service(database))
-        .await
-        .with_context(|| format!("reading what was ordered in the outbox of {database}"))?;
-        for Json(order) in said {
-            texts.retain(|text| *text != order.order_id.to_string());
-            facts.insert(order.order_id, order);
-        }
-    }
-    Ok(facts)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use anyhow::Context;
 use events::OrderId;
 use kit::config::Kafka;
 use reqwest::StatusCode;
@@ -17,15 +16,17 @@ const ROUNDS: usize = 10;
 const SOURCE: &str = "/operators/reconcile";
 
 /// What has come of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// What was done, in its order.
     pub done: Vec<Case>,
     /// What was no longer so when its turn came: nothing was done about it.
     pub moved_on: Vec<Case>,
+    /// What was tried and failed, and why: the next run tries it again.
+    pub failed: Vec<(Case, String)>,
     /// What is left: for a person, or without effect.
     pub left: Vec<Case>,
-    /// Why nothing more was done, where the picture could not be made whole.
+    /// Why nothing more was done, where the picture could not be made whole. Then what is left may be out of date.
     pub refused: Option<String>,
 }
 
@@ -33,7 +34,6 @@ pub struct Outcome {
 pub struct Repairs<'a> {
     scope: Scope<'a>,
     client: Client,
-    http: reqwest::Client,
     /// The orders that something was said about.
     touched: HashSet<OrderId>,
 }
@@ -43,19 +43,27 @@ impl<'a> Repairs<'a> {
     /// If the Kafka client cannot be made.
     pub fn new(scope: Scope<'a>) -> anyhow::Result<Self> {
         let client = Client::new(&scope.environment.brokers)?;
-        Ok(Repairs { scope, client, http: reqwest::Client::new(), touched: HashSet::new() })
+        Ok(Repairs { scope, client, touched: HashSet::new() })
     }
 
-    /// Carries the remedies out, and those of what is found then, until nothing more can be done.
-    ///
-    /// # Errors
-    /// If a remedy cannot be carried out, or something not be read. What was done until then is done.
-    pub async fn carry_out(mut self, mut picture: Picture) -> anyhow::Result<Outcome> {
-        let (mut done, mut moved_on) = (Vec::new(), Vec::new());
+    /// Carries the remedies out, and those of what is found then, until nothing more can be done. One that fails keeps none of
+    /// the others from being tried.
+    pub async fn carry_out(mut self, picture: Picture) -> Outcome {
+        let mut outcome = Outcome::default();
+        if let Err(error) = self.rounds(picture, &mut outcome).await {
+            outcome.refused = Some(format!("{error:#}"));
+        }
+        outcome
+    }
+
+    /// What was done until an error is in the outcome, and what was left then.
+    async fn rounds(&mut self, mut picture: Picture, outcome: &mut Outcome) -> anyhow::Result<()> {
         let mut tried: HashSet<String> = HashSet::new();
         for _ in 0..ROUNDS {
+            outcome.left.clone_from(&picture.cases);
             if let Err(why) = picture.whole {
-                return Ok(Outcome { done, moved_on, left: picture.cases, refused: Some(why) });
+                outcome.refused = Some(why);
+                return Ok(());
             }
             // The same remedy twice for the same order would have no other effect the second time.
             let new: Vec<Case> = picture.cases.iter().filter(|case| tried.insert(key(case))).cloned().collect();
@@ -64,13 +72,7 @@ impl<'a> Repairs<'a> {
                 break;
             }
             for case in new {
-                let still = self.scope.is_still_so(&case, &self.touched).await?;
-                if still && self.apply(&case).await.with_context(|| case.remedy.to_string())? {
-                    self.touched.extend(case.order);
-                    done.push(case);
-                } else {
-                    moved_on.push(case);
-                }
+                self.mend(case, outcome).await?;
             }
             picture = match self.scope.arrived().await? {
                 Ok(()) => self.scope.of_rows(&self.touched).await?,
@@ -78,8 +80,27 @@ impl<'a> Repairs<'a> {
             };
         }
         // Kafka too, now that it is over.
-        let Picture { cases: left, whole } = self.scope.find().await?;
-        Ok(Outcome { done, moved_on, left, refused: whole.err() })
+        let Picture { cases, whole } = self.scope.find_after(&self.touched).await?;
+        (outcome.left, outcome.refused) = (cases, whole.err());
+        Ok(())
+    }
+
+    async fn mend(&mut self, case: Case, outcome: &mut Outcome) -> anyhow::Result<()> {
+        if !self.scope.is_still_so(&case, &self.touched).await? {
+            outcome.moved_on.push(case);
+            return Ok(());
+        }
+        let applied = self.apply(&case).await;
+        if !matches!(applied, Ok(false)) {
+            // Also where it failed: some of it may have been said.
+            self.touched.extend(case.order);
+        }
+        match applied {
+            Ok(true) => outcome.done.push(case),
+            Ok(false) => outcome.moved_on.push(case),
+            Err(error) => outcome.failed.push((case, format!("{error:#}"))),
+        }
+        Ok(())
     }
 
     /// Does it; false if it could not be done any more, and was not.
@@ -99,7 +120,7 @@ impl<'a> Repairs<'a> {
             Remedy::LetGo { payment_id, operation } => {
                 let url = format!("{}/v1/payments/{payment_id}/{operation}", self.scope.environment.gateway()?);
                 let key = format!("reconcile:{payment_id}:{operation}");
-                let answer = self.http.post(&url).header("idempotency-key", key).body("{}").send().await?;
+                let answer = self.scope.http.post(&url).header("idempotency-key", key).body("{}").send().await?;
                 let status = answer.status();
                 if status == StatusCode::CONFLICT {
                     return Ok(false);

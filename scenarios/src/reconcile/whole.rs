@@ -20,6 +20,8 @@ use crate::{
 const PAUSE: Duration = Duration::from_secs(1);
 /// Shortest patience: services save their positions once a second.
 const LEAST: Duration = Duration::from_secs(5);
+/// Longest time for the last answer.
+const ANSWER: Duration = Duration::from_secs(10);
 /// How often it is asked how far everybody is.
 const ASK: Duration = Duration::from_millis(250);
 
@@ -34,7 +36,20 @@ pub(super) async fn arrived(
     patience: Duration,
 ) -> anyhow::Result<Result<(), String>> {
     sleep(PAUSE).await;
-    let last = Instant::now() + patience.max(LEAST);
+    let patience = patience.max(LEAST);
+    within(patience + ANSWER, has_arrived(brokers, databases, Instant::now() + patience)).await
+}
+
+/// Ends waiting for those who do not answer at all.
+async fn within(
+    bound: Duration,
+    arriving: impl Future<Output = anyhow::Result<Result<(), String>>>,
+) -> anyhow::Result<Result<(), String>> {
+    let silent = |_| Ok(Err(format!("a database or the broker has not answered within {} s", bound.as_secs())));
+    tokio::time::timeout(bound, arriving).await.unwrap_or_else(silent)
+}
+
+async fn has_arrived(brokers: &str, databases: &Databases, last: Instant) -> anyhow::Result<Result<(), String>> {
     let mut said = Vec::new();
     for database in Database::ALL {
         let seq: Option<i64> = sqlx::query_scalar("select max(seq) from outbox")
@@ -114,6 +129,14 @@ fn unread(ends: &Ends, topics: &[&str], saved: &Saved) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_who_never_answers_is_waited_for() {
+        let waited = tokio::time::timeout(LEAST * 10, within(LEAST, std::future::pending())).await;
+        let why = waited.expect("it ends").expect("it can be told").expect_err("not whole");
+        assert_eq!(why, "a database or the broker has not answered within 5 s");
+        assert_eq!(within(LEAST, async { Ok(Ok(())) }).await.expect("it can be told"), Ok(()));
+    }
 
     #[test]
     fn a_service_is_behind_by_what_it_has_not_done_of_its_own_topics() {

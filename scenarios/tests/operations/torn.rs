@@ -13,13 +13,13 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 /// All databases, without services.
-struct Shop {
-    databases: Databases,
+pub(crate) struct Shop {
+    pub(crate) databases: Databases,
     tests: BTreeMap<Database, TestDatabase>,
 }
 
 impl Shop {
-    async fn open() -> Shop {
+    pub(crate) async fn open() -> Shop {
         let mut tests = BTreeMap::new();
         for database in Database::ALL {
             let migrations = match database {
@@ -33,19 +33,20 @@ impl Shop {
             };
             tests.insert(database, TestDatabase::create(migrations).await);
         }
-        let url = |name: &str| match name {
-            "KAFKA_BROKERS" => Some("nowhere:1".to_owned()),
-            name => tests.iter().find(|(database, _)| database.variable() == name).map(|(_, test)| test.url()),
-        };
-        let environment = Environment::from_variables(url).unwrap().expect("all are named");
+        let environment = environment(&tests, "nowhere:1", "http://nowhere:1");
         Shop { databases: Databases::of(&environment).unwrap(), tests }
     }
 
-    async fn run(&self, database: Database, sql: &'static str, order: Uuid) {
+    /// The databases, with this broker and this gateway.
+    pub(crate) fn environment(&self, brokers: &str, gateway: &str) -> Environment {
+        environment(&self.tests, brokers, gateway)
+    }
+
+    pub(crate) async fn run(&self, database: Database, sql: &'static str, order: Uuid) {
         sqlx::query(sql).bind(order).execute(self.tests[&database].pool()).await.unwrap();
     }
 
-    async fn places(&self, order: Uuid, status: &'static str, overdue: &'static str) {
+    pub(crate) async fn places(&self, order: Uuid, status: &'static str, overdue: &'static str) {
         let insert = "insert into orders (id, user_id, payment_method_id, currency, total_amount, status, deadline, facts, unlock)
                       values ($1, 1, 1, 'JPY', 100, $2, now() - $3::interval, $4, 'open')";
         let facts = serde_json::json!({"order_id": order, "user_id": 1, "payment_method_id": 1, "currency": "JPY",
@@ -64,6 +65,15 @@ impl Shop {
         let mut look = Look::at(&self.databases, Some(&[order])).await.unwrap();
         look.orders.remove(&OrderId(order)).unwrap_or_default()
     }
+}
+
+fn environment(tests: &BTreeMap<Database, TestDatabase>, brokers: &str, gateway: &str) -> Environment {
+    let variable = |name: &str| match name {
+        "KAFKA_BROKERS" => Some(brokers.to_owned()),
+        "GATEWAY_URL" => Some(gateway.to_owned()),
+        name => tests.iter().find(|(database, _)| database.variable() == name).map(|(_, test)| test.url()),
+    };
+    Environment::from_variables(variable).unwrap().expect("all are named")
 }
 
 /// The order service is slow to answer; meanwhile an order is placed and its money held. It is there when its turn comes.

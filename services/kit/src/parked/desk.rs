@@ -53,7 +53,7 @@ pub enum Content {
 /// What a person wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish<'a> {
-    /// Try it again.
+    /// Try it again; a call is made, whatever it was answered before.
     Retry,
     /// The event is dealt with: do not try it again. Nothing is said on its behalf, so no call can be resolved: a saga waits
     /// for its answer.
@@ -173,7 +173,7 @@ async fn look(db: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Work>> {
 
 async fn retry(db: &mut PgConnection, id: Uuid) -> sqlx::Result<bool> {
     let calls = sqlx::query(
-        "update attempts set status = 'open', tries = 0, next_at = now(), updated_at = now()
+        "update attempts set status = 'open', answer = null, tries = 0, next_at = now(), updated_at = now()
          where id = $1 and status = 'parked'",
     );
     let events = sqlx::query("update parked_events set status = 'retry' where event_id = $1 and status = 'parked'");

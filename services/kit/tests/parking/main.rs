@@ -212,11 +212,14 @@ async fn a_parked_call_is_open_again_after_a_retry_or_an_answer_and_cannot_be_re
         let order = order([digital(1, 1)]);
         commit(&work, &[event("call", Command::new(order.clone(), Ask::Call { gives_up: false }))]).await;
         let id: Uuid =
-            sqlx::query_scalar("update attempts set status = 'parked', tries = 9 where order_id = $1 returning id")
-                .bind(order.order_id.0)
-                .fetch_one(db.pool())
-                .await
-                .expect("parked");
+            // By a version that knew no answers, which left an earlier one where it was.
+            sqlx::query_scalar(
+                "update attempts set status = 'parked', answer = 'no', tries = 9 where order_id = $1 returning id",
+            )
+            .bind(order.order_id.0)
+            .fetch_one(db.pool())
+            .await
+            .expect("parked");
         assert_eq!(standing(&db, order.order_id).await, [(id, "parked".to_owned())]);
         let refused = desk::act(db.pool(), id, Wish::Resolve, OPERATOR).await.expect("acted");
         assert!(matches!(refused, Done::WrongKind(_)), "its saga waits for the answer: {refused:?}");
@@ -224,6 +227,12 @@ async fn a_parked_call_is_open_again_after_a_retry_or_an_answer_and_cannot_be_re
             panic!("not done")
         };
         assert_eq!(after.status, "open");
+        let answer: Option<String> = sqlx::query_scalar("select answer from attempts where id = $1")
+            .bind(id)
+            .fetch_one(db.pool())
+            .await
+            .expect("read");
+        assert_eq!(answer.as_deref(), (wish == Wish::Answer("yes")).then_some("yes"), "{wish:?}");
         assert!(matches!(desk::act(db.pool(), id, wish, OPERATOR).await.expect("acted"), Done::NotNow(_)));
         assert_eq!(desk::find(db.pool(), id).await.expect("read").expect("there").actions.len(), 1);
     }
