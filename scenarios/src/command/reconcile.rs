@@ -16,8 +16,8 @@ use crate::{
 /// order, buyers without a mail and charges without a payment, and says what would mend them.
 ///
 /// Everything may go on meanwhile: a case has to be seen twice, with all that was on its way at the first look having
-/// arrived before the second. Exit code 1 if something is left that does not agree, if a repair failed, or if
-/// it cannot be told.
+/// arrived before the second. Exit code 1 if something is left that does not agree, if a repair failed, or if it
+/// cannot be told.
 #[derive(Debug, Args)]
 pub struct Reconcile {
     /// Does it, through events and the gateway's own interface; nobody's rows are edited. Each is done only if it is still
@@ -68,7 +68,7 @@ fn report(outcome: &Outcome) -> ExitCode {
     }
     println!("{} repairs, {} failed, {} findings left", done.len(), failed.len(), left.len());
     if let Some(why) = refused {
-        println!("no more is done while not everything has arrived: {why}");
+        println!("no more was done, and what is left may be out of date: {why}");
     }
     if refused.is_some() || !failed.is_empty() { ExitCode::FAILURE } else { verdict(left) }
 }
