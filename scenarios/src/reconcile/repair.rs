@@ -1,7 +1,8 @@
 //! Mending, round by round: what is said in one round shows its effect in the next.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
+use anyhow::Context;
 use events::OrderId;
 use kit::config::Kafka;
 use reqwest::StatusCode;
@@ -12,6 +13,8 @@ use crate::requests::Client;
 
 /// A saga has no more hops than this on its way back.
 const ROUNDS: usize = 10;
+/// Longest time for publishing a span again: weeks of events may have to go.
+const REPLAY: Duration = Duration::from_secs(3600);
 /// Who says what is said anew.
 const SOURCE: &str = "/operators/reconcile";
 
@@ -108,7 +111,10 @@ impl<'a> Repairs<'a> {
         match &case.remedy {
             Remedy::Replay { database, span } => {
                 let url = self.scope.environment.database(*database)?.expose_secret().parse()?;
-                outbox_relay::replay(&url, &self.kafka(), Some(database.publisher().name()), *span).await?;
+                let kafka = self.kafka();
+                let replay = outbox_relay::replay(&url, &kafka, Some(database.publisher().name()), *span);
+                let replayed = tokio::time::timeout(REPLAY, replay).await;
+                replayed.with_context(|| format!("it took longer than {} s", REPLAY.as_secs()))??;
             }
             Remedy::Say(events) => {
                 let Evidence::Order(seen) = &case.evidence else { return Ok(false) };

@@ -12,7 +12,10 @@ use axum::{
     routing::{get, post},
 };
 use events::OrderId;
-use kit::parked::desk::{self, Done, Signature, Wish};
+use kit::{
+    parked::desk::{self, Done, Signature, Wish},
+    testing::TestDatabase,
+};
 use scenarios::{
     databases::Databases,
     reconcile::{self, Case, Remedy, Repairs, Scope},
@@ -144,7 +147,8 @@ async fn what_cannot_be_mended_stops_nothing_else_and_what_is_left_is_said() {
 /// Resolved calls were never shown again. Those whose payments still wait are, after an upgrade, and they can be answered.
 #[tokio::test]
 async fn a_call_that_was_resolved_while_its_payment_waits_is_for_a_person_again() {
-    let shop = Shop::open().await;
+    let payments = TestDatabase::create(&payment::MIGRATIONS).await;
+    let pool = payments.pool();
     let [waits, over] = [(); 2].map(|()| Uuid::now_v7());
     for (order, phase) in [
         (waits, "values ($1, 1, 1, 100, 'JPY', 'CONFIRMED', 'refunding', '{}')"),
@@ -153,7 +157,6 @@ async fn a_call_that_was_resolved_while_its_payment_waits_is_for_a_person_again(
         let payment = "insert into payment_transactions
                            (order_id, user_id, payment_method_id, amount, currency, status, phase, facts) ";
         let sql = sqlx::AssertSqlSafe(format!("{payment}{phase}"));
-        let pool = shop.databases.of_service(Database::Payments);
         sqlx::query(sql).bind(order).execute(pool).await.unwrap();
         for kind in ["capture", "refund"] {
             let call = "insert into attempts (id, kind, order_id, idempotency_key, request, gives_up, status)
@@ -162,7 +165,6 @@ async fn a_call_that_was_resolved_while_its_payment_waits_is_for_a_person_again(
             sqlx::query(call).bind(order).bind(kind).bind(key).execute(pool).await.unwrap();
         }
     }
-    let pool = shop.databases.of_service(Database::Payments);
     let migration = include_str!("../../../services/payment/migrations/1001_resolved_calls.sql");
     sqlx::raw_sql(migration).execute(pool).await.unwrap();
     let list = desk::list(pool).await.unwrap();
