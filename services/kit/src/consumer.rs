@@ -278,12 +278,17 @@ impl<S: Service> Consumer<S> {
     /// static member: that one would keep its partitions from everybody until its session is over, in the belief that it
     /// comes back.
     fn leave_group(&self) {
+        let Ok(mut last) = self.kafka.assignment() else { return };
         self.kafka.unsubscribe();
-        let last = Instant::now() + LEAVES_WITHIN;
+        let until = Instant::now() + LEAVES_WITHIN;
         // Partitions are given back while the client is polled.
-        while Instant::now() < last && self.kafka.assignment().is_ok_and(|assignment| assignment.count() > 0) {
+        while Instant::now() < until && self.kafka.assignment().is_ok_and(|assignment| assignment.count() > 0) {
             let _nothing_is_taken_any_more = self.kafka.poll(Duration::from_millis(20));
         }
+        // It leaves once its last offsets are committed, and one that is closed before does not leave at all. The coordinator
+        // answers in turn: it has the offsets when it answers this.
+        let _ = last.set_all_offsets(Offset::Invalid);
+        let _whatever_they_are = self.kafka.committed_offsets(last, LEAVES_WITHIN);
     }
 
     /// Everything that is there, up to `batch_max`; waits only for the first.

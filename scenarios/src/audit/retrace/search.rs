@@ -189,11 +189,13 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
         Some(Moment { rows, read, said })
     }
 
-    /// The moment after an operator's event that was meant for another standing of the order, and has changed nothing.
+    /// The moment after an event that may have changed nothing: an operator's, which was meant for another standing of the
+    /// order, or a request whose id another request had used up. Whether an order has come of a request is judged elsewhere,
+    /// where all of them are known.
     fn passes_over(&self, moment: &Moment<S::Rows>, topic: usize) -> Option<Moment<S::Rows>> {
         let input = self.inputs[topic].get(moment.read[topic])?;
-        let is_operators = input.event.topic != Publisher::Client && !input.event.is_own();
-        is_operators.then(|| {
+        let from_outside = input.event.topic == Publisher::Client || !input.event.is_own();
+        from_outside.then(|| {
             let mut next = moment.clone();
             next.read[topic] += 1;
             next

@@ -1,12 +1,16 @@
 //! Programs that cannot do their work end, and say what to do.
 
+use std::time::Duration;
+
 use events::order::OrderCreated;
 use kit::testing::{digital, order};
+use nix::sys::signal::Signal;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::{
     ALONE,
     child::Child,
-    eventually, publish, topics,
+    eventually, kafka, publish, topics,
     toy::{count, database},
 };
 
@@ -27,6 +31,35 @@ async fn a_process_whose_instance_id_another_has_taken_ends() {
     let facts = order([digital(1, 1)]);
     publish(&OrderCreated { order: facts.clone() }, "fenced").await;
     eventually("the other to go on", async || count(&db, facts.order_id).await).await;
+}
+
+/// Its successor need not wait for the end of a session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_stopped_in_order_has_left_its_group() {
+    let _alone = ALONE.lock().await;
+    let db = database().await;
+    db.run("create table due (order_id uuid primary key)").await;
+    topics().await;
+    for settings in [&[][..], &[("KAFKA_INSTANCE_ID", "comes-and-goes")]] {
+        let mut program = Child::start(&db.url(), settings);
+        program.until_ready().await;
+        // So that there is an offset to be committed at the end.
+        let facts = order([digital(1, 1)]);
+        publish(&OrderCreated { order: facts.clone() }, "left").await;
+        eventually("the event", async || count(&db, facts.order_id).await).await;
+        assert_eq!(members(), 1, "{settings:?}");
+        program.signal(Signal::SIGTERM);
+        let (status, words) = program.ended().await;
+        assert!(status.success(), "{words}");
+        assert_eq!(members(), 0, "{settings:?}");
+    }
+}
+
+/// How many members the group of the programs has.
+fn members() -> usize {
+    let client: BaseConsumer = kafka().client("test").create().expect("a client");
+    let groups = client.fetch_group_list(Some("counter"), Duration::from_secs(10)).expect("the group");
+    groups.groups().iter().map(|group| group.members().len()).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
