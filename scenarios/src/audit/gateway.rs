@@ -1,6 +1,6 @@
 //! Whether the payment provider's books agree with ours.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use anyhow::Context;
 use events::OrderId;
@@ -32,10 +32,15 @@ struct Ledger {
     entries: Vec<Booking>,
 }
 
+/// A gateway that has said nothing for so long has no answer.
+const SILENT_FOR: Duration = Duration::from_secs(30);
+
 /// The gateway's ledger, oldest booking first.
 pub(crate) async fn bookings(environment: &Environment) -> anyhow::Result<Vec<Booking>> {
     let url = format!("{}/v1/ledger", environment.gateway()?);
-    let answer = reqwest::get(&url).await.and_then(reqwest::Response::error_for_status);
+    // A long ledger takes its time, but something has to come all the while.
+    let client = reqwest::Client::builder().connect_timeout(SILENT_FOR).read_timeout(SILENT_FOR).build()?;
+    let answer = client.get(&url).send().await.and_then(reqwest::Response::error_for_status);
     let ledger: Ledger =
         answer.with_context(|| format!("GET {url}"))?.json().await.with_context(|| format!("reading {url}"))?;
     Ok(ledger.entries)
