@@ -7,6 +7,7 @@
 
 use std::{
     ops::Range,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -97,6 +98,8 @@ fn subscribed(client: &ClientConfig, topics: &[&str]) -> anyhow::Result<BaseCons
 pub(crate) struct Consumer<S: Service> {
     kafka: BaseConsumer<Standing>,
     client: ClientConfig,
+    /// Ends the client that was there before this one.
+    former: Option<thread::JoinHandle<()>>,
     table: Table<S::Command>,
     topics: Vec<&'static str>,
     database: Database,
@@ -136,6 +139,9 @@ impl<S: Service> Consumer<S> {
             .set("auto.offset.reset", "earliest")
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", "10000")
+            // Whoever is away for longer, in a batch that its database does not take, leaves its partitions to others; and
+            // nobody waits for it longer when the group is divided anew.
+            .set("max.poll.interval.ms", "60000")
             .set("heartbeat.interval.ms", "1000")
             .set("fetch.wait.max.ms", "200")
             .set("fetch.queue.backoff.ms", "10")
@@ -156,6 +162,7 @@ impl<S: Service> Consumer<S> {
             unsaved: Unsaved::default(),
             kafka: subscribed(&client, &topics)?,
             client,
+            former: None,
             expected: Expected::default(),
             gaps: Gaps::none(),
             table,
@@ -188,8 +195,8 @@ impl<S: Service> Consumer<S> {
             let batch = match polled {
                 Ok(batch) => batch,
                 Err(error) if self.kafka.context().is_between_sessions() => {
-                    tracing::warn!(%error, "shut out by its own return after an outage; joining the group as a new client");
-                    self.kafka = subscribed(&self.client, &self.topics)?;
+                    tracing::warn!(%error, "shut out by its own return after an outage");
+                    self.join_as_a_new_client()?;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -216,6 +223,9 @@ impl<S: Service> Consumer<S> {
                     if self.kafka.context().can_read_again(&self.kafka, &self.topics) {
                         self.leave_group();
                         self.kafka.subscribe(&self.topics).context("subscribing")?;
+                    } else if self.kafka.context().asks_in_vain(&self.kafka, &self.topics) {
+                        tracing::warn!("Kafka answers, and nobody the question to join the group");
+                        self.join_as_a_new_client()?;
                     }
                 }
             }
@@ -272,6 +282,21 @@ impl<S: Service> Consumer<S> {
         if let Err(error) = sessions.bounded(self.unsaved.save(sessions, &self.server)).await {
             tracing::debug!(%error, "positions not saved; they are saved again with the next");
         }
+    }
+
+    /// # Errors
+    /// If the client before the present one has not ended yet: this process does not get into the group by itself.
+    fn join_as_a_new_client(&mut self) -> anyhow::Result<()> {
+        let former = self.former.take();
+        anyhow::ensure!(
+            former.is_none_or(|former| former.is_finished()),
+            "Kafka's client neither joins the group nor ends; start the program again"
+        );
+        tracing::info!("joining the group as a new client");
+        let old = std::mem::replace(&mut self.kafka, subscribed(&self.client, &self.topics)?);
+        // Its end waits for answers too.
+        self.former = Some(thread::Builder::new().name("former-client".to_owned()).spawn(move || drop(old))?);
+        Ok(())
     }
 
     /// Leaves the group, so that others get the partitions at once. The client does so by itself when it is closed, but for a

@@ -20,16 +20,21 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 const ASK_EVERY: Duration = Duration::from_secs(2);
 /// Bound for such a question, during which nothing is consumed.
 const ASK_WITHIN: Duration = Duration::from_secs(2);
+/// A client that belongs to no group for longer than this, although Kafka answers, has asked in vain. Asking takes a moment,
+/// and a rebalance as long as its slowest member takes to come back from its batch.
+const JOINS_WITHIN: Duration = Duration::from_secs(15);
 
 /// Hears of assignments and errors; the context of the consumer's client.
 #[derive(Debug, Default)]
 pub(crate) struct Standing(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// Partitions at present; none before the first assignment and after all of it was taken away. A spare replica has been
     /// assigned no partition, which is an assignment.
     assigned: Option<usize>,
+    /// When there was an assignment last, or when the broker was last asked whether it is there.
+    outside_since: Instant,
     /// Error that a topic brought, and when its topics were last asked for.
     unreadable: Option<(String, Instant)>,
     /// Topics that were missing. Once they are back they are others, in which the positions of before mean nothing.
@@ -43,6 +48,21 @@ struct State {
     lost: bool,
     /// Last time that trouble with Kafka was logged.
     told: Option<Instant>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State {
+            assigned: None,
+            outside_since: Instant::now(),
+            unreadable: None,
+            vanished: HashSet::new(),
+            pending: HashSet::new(),
+            revoked: Vec::new(),
+            lost: false,
+            told: None,
+        }
+    }
 }
 
 impl Standing {
@@ -148,6 +168,20 @@ impl Standing {
         true
     }
 
+    /// The group does not answer, although Kafka does: the question to join was lost on its way, or the answer to it, and the
+    /// client goes on waiting for it on a connection on which nothing comes any more. It waits for
+    /// `max.poll.interval.ms`, whatever its other bounds are.
+    pub(crate) fn asks_in_vain(&self, kafka: &BaseConsumer<Self>, topics: &[&str]) -> bool {
+        {
+            let mut state = self.lock();
+            if state.assigned.is_some() || state.unreadable.is_some() || state.outside_since.elapsed() < JOINS_WITHIN {
+                return false;
+            }
+            state.outside_since = Instant::now();
+        }
+        topics.first().is_some_and(|topic| ask(kafka, topic) == Topic::Readable)
+    }
+
     /// Topics that are back after they were missing, to be read from their beginning.
     pub(crate) fn made_anew(&self) -> HashSet<String> {
         let state = self.lock();
@@ -246,6 +280,7 @@ impl ConsumerContext for Standing {
                 });
                 state.assigned =
                     state.assigned.and_then(|had| had.checked_sub(partitions.count())).filter(|left| *left > 0);
+                state.outside_since = Instant::now();
             }
             Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
         }

@@ -1,6 +1,6 @@
 //! Faults of processes: killed, frozen, doubled.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context;
 use futures::FutureExt;
@@ -18,6 +18,9 @@ use crate::{
 
 /// So long a fault waits for a program to commit something.
 const COMMITS_WITHIN: Duration = Duration::from_secs(10);
+
+/// The library of Debian's package `faketime`; the dynamic linker knows what `$LIB` is.
+const LIBFAKETIME: &str = "/usr/$LIB/faketime/libfaketime.so.1";
 
 impl Injector<'_> {
     pub(super) fn kill(&self, program: Program) -> Ending {
@@ -113,13 +116,16 @@ impl Injector<'_> {
         })
     }
 
+    /// Only the time of day is ahead, as on a machine whose clock is wrong. The library and not the program `faketime`: that one
+    /// stays between us and the process, and passes no signal on.
     pub(super) fn clock_ahead(&self, program: Program, time: Duration) -> anyhow::Result<Ending> {
-        let Some(faketime) = faketime() else {
+        if !is_on_path("faketime") {
             return Ok(async { Ok(Ended::LeftOut("`faketime` is not installed".to_owned())) }.boxed());
-        };
+        }
         self.second(program, time, |launch| {
-            let binary = std::mem::replace(&mut launch.binary, faketime);
-            launch.arguments = vec![OsString::from("-f"), OsString::from("+2d"), binary.into_os_string()];
+            let settings =
+                [("LD_PRELOAD", LIBFAKETIME), ("FAKETIME", "+2d"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
+            launch.variables.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
         })
     }
 
@@ -149,10 +155,8 @@ impl Injector<'_> {
     }
 }
 
-/// The program of Debian's package `faketime`, if it is installed.
-fn faketime() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|directory| directory.join("faketime")).find(|program| program.is_file())
+fn is_on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
 
 fn send(pid: Option<u32>, signal: Signal) {

@@ -7,8 +7,10 @@ mod line;
 mod toy;
 
 mod batches;
+mod broker_line;
 mod child;
 mod ends;
+mod joins;
 mod silence;
 mod topic;
 

@@ -1,0 +1,31 @@
+//! Joining the group over a connection that falls silent.
+
+use events::order::OrderCreated;
+use kit::testing::{digital, order};
+
+use crate::{
+    ALONE,
+    broker_line::{BrokerLine, Lost},
+    child::Child,
+    eventually, kafka, publish, topics,
+    toy::{count, database},
+};
+
+/// Kafka's client would wait for the answer for as long as the group may wait for its slowest member.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_to_join_that_is_never_answered_is_asked_again() {
+    let _alone = ALONE.lock().await;
+    let db = database().await;
+    db.run("create table due (order_id uuid primary key)").await;
+    topics().await;
+    for (lost, instance) in [(Lost::Request, &[][..]), (Lost::Answer, &[("KAFKA_INSTANCE_ID", "joins")])] {
+        let line = BrokerLine::to(&kafka().kafka_brokers[0], lost).await;
+        let address = line.address();
+        let program = Child::start(&db.url(), &[&[("KAFKA_BROKERS", address.as_str())], instance].concat());
+        program.until_ready().await;
+        assert!(line.has_caught(), "{lost:?}");
+        let facts = order([digital(1, 1)]);
+        publish(&OrderCreated { order: facts.clone() }, "joins").await;
+        eventually("an event", async || count(&db, facts.order_id).await).await;
+    }
+}
