@@ -159,6 +159,12 @@ impl EventId {
         EventId(uuid::Builder::from_unix_timestamp_millis(original.timestamp_ms, &random).into_uuid())
     }
 
+    /// Tells whether this is the id that the record gets if it comes without one.
+    pub fn is_from_record(self, original: Original<'_>) -> bool {
+        // Without hashing the value, which is the rule.
+        self.unix_ms() == Some(original.timestamp_ms) && self == Self::from_record(original)
+    }
+
     /// What an inbox remembers a record by that came without an id. No `ce_id` of any source is ever remembered by the same.
     #[must_use]
     pub fn of_record(self, record_ms: u64) -> Self {

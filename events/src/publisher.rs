@@ -60,6 +60,17 @@ impl Publisher {
             Publisher::Notification => "notification.events",
         }
     }
+
+    /// Tells whether `source` is this service's own. Clients have no source of theirs.
+    pub fn is_source(self, source: &str) -> bool {
+        self != Publisher::Client && source.strip_prefix(SERVICES) == Some(self.name())
+    }
+
+    /// Tells whether a record of this `source` counts on this publisher's topic: a service's own and an operator's do, and
+    /// anybody's among the requests.
+    pub fn believes(self, source: &str) -> bool {
+        self == Publisher::Client || self.is_source(source) || is_operator(source)
+    }
 }
 
 impl fmt::Display for Publisher {
@@ -74,9 +85,16 @@ pub fn topic_of_aggregate(aggregatetype: &str) -> String {
     format!("{aggregatetype}.events")
 }
 
+const SERVICES: &str = "/services/";
+
 /// `ce_source` of a service's events.
 pub fn source_of(service: &str) -> String {
-    format!("/services/{service}")
+    format!("{SERVICES}{service}")
+}
+
+/// Tells whether `source` is an operator's: `/operators/` and a name.
+pub fn is_operator(source: &str) -> bool {
+    source.starts_with("/operators/")
 }
 
 /// Where records of `topic` go that nobody can read.
@@ -92,6 +110,17 @@ mod tests {
     fn a_services_topic_follows_from_its_name() {
         for service in Publisher::SERVICES {
             assert_eq!(service.topic(), topic_of_aggregate(service.name()));
+        }
+    }
+
+    #[test]
+    fn a_topic_believes_its_service_and_operators_and_that_of_requests_anybody() {
+        for service in Publisher::SERVICES {
+            let believed: Vec<&Publisher> =
+                Publisher::SERVICES.iter().filter(|other| service.believes(&source_of(other.name()))).collect();
+            assert_eq!(believed, [service]);
+            assert!(service.believes("/operators/anna") && !service.believes("/clients") && !service.believes(""));
+            assert!(Publisher::Client.believes(&source_of(service.name())) && !Publisher::Client.is_source("/clients"));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use events::{EventId, Order, OrderId, Publisher, publisher::source_of};
+use events::{EventId, Order, OrderId, Publisher};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -68,14 +68,14 @@ pub struct Logged {
 }
 
 impl Logged {
-    /// Whether the service whose topic it is says that it has said it.
+    /// Tells whether the service whose topic it is says that it has said it.
     pub fn is_own(&self) -> bool {
-        self.topic != Publisher::Client && self.source == source_of(self.topic.name())
+        self.topic.is_source(&self.source)
     }
 
-    /// Whether the topic's readers believe it.
+    /// Tells whether the topic's readers believe it.
     pub fn is_believed(&self) -> bool {
-        self.topic == Publisher::Client || self.is_own() || self.source.starts_with("/operators/")
+        self.topic.believes(&self.source)
     }
 }
 

@@ -111,10 +111,18 @@ impl Report {
 pub async fn run(environment: &Environment, patience: Duration) -> anyhow::Result<Report> {
     let databases = Databases::of(environment)?;
     let groups = Groups::new(&environment.brokers)?;
-    let at_rest = rest::wait(&databases, &groups, patience).await?;
+    let at_rest = rest::reached(&databases, &groups, patience).await?;
     let mut invariants = vec![at_rest];
     invariants.extend(whole::judge(environment, &databases, None).await?);
     Ok(Report { invariants })
+}
+
+/// Waits until the system rests, parked work apart, for `patience` at most; whether it does is for [`run`] to say.
+///
+/// # Errors
+/// If a database or the broker does not answer.
+pub async fn wait_for_rest(environment: &Environment, patience: Duration) -> anyhow::Result<()> {
+    rest::wait(&Databases::of(environment)?, &Groups::new(&environment.brokers)?, patience).await
 }
 
 /// Audits a system that does not rest: what is on its way is left out.

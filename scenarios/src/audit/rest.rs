@@ -10,16 +10,19 @@ use crate::{
 use super::{Finding, Groups, Invariant};
 
 /// Waits until no order is under way, no call is open, no event or dead letter is unpublished and no service has anything left
-/// to read; what is still open after `patience` is told. Parked work is at rest, but it is a finding: it waits for a person.
-pub(super) async fn wait(databases: &Databases, groups: &Groups, patience: Duration) -> anyhow::Result<Invariant> {
+/// to read, for `patience` at most. Parked work is at rest: it waits for a person.
+pub(super) async fn wait(databases: &Databases, groups: &Groups, patience: Duration) -> anyhow::Result<()> {
     let at_rest = async || match open(databases, groups, Depth::AsFarAsNeeded).await {
         Ok(open) => open.is_empty().then_some(Ok(())),
         Err(error) => Some(Err(error)),
     };
-    // Not at rest in time is a finding below, not an error.
-    if let Ok(Err(error)) = until("the system is at rest", patience, at_rest).await {
-        return Err(error);
-    }
+    // Not at rest in time is for `reached` to tell, and no error.
+    until("the system is at rest", patience, at_rest).await.unwrap_or(Ok(()))
+}
+
+/// What is still open after waiting as long as [`wait`] does, and what is parked, is a finding.
+pub(super) async fn reached(databases: &Databases, groups: &Groups, patience: Duration) -> anyhow::Result<Invariant> {
+    wait(databases, groups, patience).await?;
     let open = open(databases, groups, Depth::All).await?;
     let mut findings: Vec<Finding> = open.into_iter().map(Finding::general).collect();
     findings.extend(parked(databases).await?.into_iter().map(Finding::general));

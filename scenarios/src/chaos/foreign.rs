@@ -1,40 +1,46 @@
 //! Work that is parked for orders that nobody placed: what hostile records leave behind, as they should.
 
-use std::{convert::Infallible, time::Duration};
+use std::time::Duration;
 
 use kit::parked::desk::{self, Done, Signature, Wish};
 use uuid::Uuid;
 
 use super::Diary;
-use crate::{databases::Databases, stack::Database};
+use crate::{
+    databases::Databases,
+    stack::{Database, until},
+};
 
-/// Resolves it now and then, as a person would who has looked at it: a slow system reads some of the records late.
+/// Resolves it, as a person would who has looked at it, until none is left: what waited behind it goes on only then.
 ///
 /// # Errors
-/// If a database does not answer.
-pub(super) async fn keep_resolving(databases: &Databases, diary: &Diary) -> sqlx::Result<Infallible> {
-    loop {
-        let resolved = resolve(databases).await?;
-        if resolved > 0 {
-            diary.note(format!("resolved {resolved} parked records that name orders of nobody"));
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+/// If a database does not answer, or some is left after `patience`.
+pub(super) async fn resolve(databases: &Databases, diary: &Diary, patience: Duration) -> anyhow::Result<()> {
+    let none_is_left = async || match resolve_once(databases, diary).await {
+        Ok(left) => (left == 0).then_some(Ok(())),
+        Err(error) => Some(Err(error.into())),
+    };
+    until("no work is parked for orders of nobody", patience, none_is_left).await?
 }
 
-async fn resolve(databases: &Databases) -> sqlx::Result<usize> {
+/// Resolves what can be resolved now; how much it has found.
+async fn resolve_once(databases: &Databases, diary: &Diary) -> sqlx::Result<usize> {
     let signature = Signature { by: "chaos", note: "a hostile record: nobody placed this order" };
-    let mut resolved = 0;
+    let (mut found, mut resolved) = (0, 0);
     for database in Database::ALL {
         let pool = databases.of_service(database);
         for work in desk::list(pool).await? {
             if !is_placed(databases, work.order_id).await? {
                 let done = desk::act(pool, work.id, Wish::Resolve, signature).await?;
+                found += 1;
                 resolved += usize::from(matches!(done, Done::Yes(_)));
             }
         }
     }
-    Ok(resolved)
+    if resolved > 0 {
+        diary.note(format!("resolved {resolved} parked records that name orders of nobody"));
+    }
+    Ok(found)
 }
 
 async fn is_placed(databases: &Databases, order: Uuid) -> sqlx::Result<bool> {

@@ -28,12 +28,12 @@ use crate::{
     dead_letter::{Class, DeadLetters, Digest, Letter, MAX_KEPT_VALUE_BYTES},
     health::Progress,
     incoming::Incoming,
+    membership::{self, Membership, fatal},
     positions::{self, Positions, Server, Unsaved},
     reading::{self, Reading, Unread},
     record::{Record, legible},
     service::Service,
     shutdown::Shutdown,
-    standing::{self, Standing, fatal},
     table::Table,
     throttle::Throttle,
     unit_of_work::UnitOfWork,
@@ -87,16 +87,16 @@ impl<C> Default for Batch<C> {
 }
 
 /// A client that is on its way into the group.
-fn subscribed(client: &ClientConfig, topics: &[&str]) -> anyhow::Result<BaseConsumer<Standing>> {
-    let consumer: BaseConsumer<Standing> =
-        client.create_with_context(Standing::default()).context("creating the Kafka consumer")?;
+fn subscribed(client: &ClientConfig, topics: &[&str]) -> anyhow::Result<BaseConsumer<Membership>> {
+    let consumer: BaseConsumer<Membership> =
+        client.create_with_context(Membership::default()).context("creating the Kafka consumer")?;
     consumer.subscribe(topics).context("subscribing")?;
     Ok(consumer)
 }
 
 /// Reads the topics of a service's table for it.
 pub(crate) struct Consumer<S: Service> {
-    kafka: BaseConsumer<Standing>,
+    kafka: BaseConsumer<Membership>,
     client: ClientConfig,
     /// Ends the client that was there before this one.
     former: Option<thread::JoinHandle<()>>,
@@ -239,12 +239,12 @@ impl<S: Service> Consumer<S> {
     /// Has the partitions that wait for it read from where they have to be. After a new connection to the database, which may
     /// lead to another server, these are all partitions; also where it is opened only here.
     fn begin(&mut self, runtime: &runtime::Runtime) -> anyhow::Result<()> {
-        let standing = self.kafka.context().clone();
+        let membership = self.kafka.context().clone();
         if !self.server.is_the_same() {
             self.unsaved.forget();
-            standing.pend(&self.kafka, &self.kafka.assignment()?);
+            membership.pend(&self.kafka, &self.kafka.assignment()?);
         }
-        if standing.pending().count() == 0 {
+        if membership.pending().count() == 0 {
             return Ok(());
         }
         let sessions = self.work.sessions();
@@ -252,12 +252,12 @@ impl<S: Service> Consumer<S> {
             runtime.block_on(sessions.bounded(positions::load(sessions))).context("asking the database")?;
         if !server.is(&self.server) {
             self.unsaved.forget();
-            standing.pend(&self.kafka, &self.kafka.assignment()?);
+            membership.pend(&self.kafka, &self.kafka.assignment()?);
         }
-        let pending = standing.pending();
+        let pending = membership.pending();
         let asked = pending.count();
         let committed = self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("asking for committed offsets")?;
-        let anew = standing.made_anew();
+        let anew = membership.made_anew();
         if !anew.is_empty() {
             self.unsaved.forget();
         }
@@ -272,9 +272,9 @@ impl<S: Service> Consumer<S> {
         let begun: Vec<_> = begun.map(|element| (element.topic().to_owned(), element.partition())).collect();
         self.unsaved.note(&starts);
         if begun.len() == asked {
-            standing.begun_anew(&anew);
+            membership.begun_anew(&anew);
         }
-        standing.begun(&self.kafka, &begun)
+        membership.begun(&self.kafka, &begun)
     }
 
     async fn save(&mut self) {
@@ -329,7 +329,9 @@ impl<S: Service> Consumer<S> {
         {
             match self.kafka.poll(wait) {
                 Some(Ok(message)) => self.take(&message, &mut batch),
-                Some(Err(error)) => self.kafka.context().failed(error, || standing::missing(&self.kafka, &self.topics)),
+                Some(Err(error)) => {
+                    self.kafka.context().failed(error, || membership::missing(&self.kafka, &self.topics))
+                }
                 None => break,
             }
             wait = Duration::ZERO;

@@ -11,7 +11,7 @@
 use events::{
     EventId, OrderId, Publisher,
     envelope::{self, Envelope},
-    publisher::source_of,
+    publisher::{is_operator, source_of},
 };
 
 use crate::{
@@ -19,9 +19,6 @@ use crate::{
     record::{EXPECTS, Record},
     table::Table,
 };
-
-/// How the sources of operators begin.
-const OPERATORS: &str = "/operators/";
 
 /// What a record turned out to be.
 #[derive(Debug)]
@@ -133,30 +130,27 @@ fn parks<C>(table: &Table<C>, record: &Record, hints: Hints<'_>, why: &str) -> R
 /// How the order has to stand with this service for an operator's event to count. Services expect nothing: their events are
 /// facts, whatever has happened since.
 fn expected<C>(table: &Table<C>, record: &Record, source: &str) -> Option<String> {
-    let words = record.text(EXPECTS).filter(|_| source.starts_with(OPERATORS))?;
+    let words = if is_operator(source) { record.text(EXPECTS)? } else { return None };
     let own = words.split(',').filter_map(|pair| pair.split_once('='));
     own.into_iter().find(|(service, _)| *service == table.service().name()).map(|(_, word)| word.to_owned())
 }
 
-/// Whether somebody may say things on this topic: a service on its own, an operator on each, a client on that of requests.
+/// Checks that somebody may say things on this topic.
 fn believed<C>(table: &Table<C>, record: &Record, source: &str) -> Result<(), String> {
     let Some(publisher) = table.publisher_of(&record.topic) else { return Ok(()) };
-    let own = source_of(publisher.name());
-    if publisher == Publisher::Client || source == own || source.starts_with(OPERATORS) {
+    if publisher.believes(source) {
         return Ok(());
     }
+    let own = source_of(publisher.name());
     Err(format!("its ce_source is {source:?}, but only {own} publishes on {}", record.topic))
 }
 
 /// What the inbox remembers an event by: a service's own id, which is unique; anybody else's together with its source, so that
 /// nobody can use up the id of another's event; one that was made up as what no `ce_id` is remembered by.
 fn remembered_as<C>(table: &Table<C>, record: &Record, source: &str, id: EventId) -> EventId {
-    let of_service = table
-        .publisher_of(&record.topic)
-        .is_some_and(|publisher| publisher != Publisher::Client && source == source_of(publisher.name()));
-    if of_service {
+    if table.publisher_of(&record.topic).is_some_and(|publisher| publisher.is_source(source)) {
         id
-    } else if id == EventId::from_record(record.original()) {
+    } else if id.is_from_record(record.original()) {
         id.of_record(record.timestamp_ms)
     } else {
         id.of_source(source, record.timestamp_ms)

@@ -16,6 +16,7 @@ use rdkafka::{
 
 use crate::{
     config::Kafka,
+    membership::is_readable,
     replication::{self, Copies},
     table::Table,
 };
@@ -117,9 +118,7 @@ async fn until_known(kafka: &Kafka, program: &str, topics: Vec<String>) -> anyho
 async fn is_known(client: &Arc<BaseConsumer>, topic: &str) -> anyhow::Result<bool> {
     let (client, topic) = (Arc::clone(client), topic.to_owned());
     let asked = tokio::task::spawn_blocking(move || client.fetch_metadata(Some(&topic), TIMEOUT));
-    Ok(asked.await?.is_ok_and(|metadata| {
-        metadata.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
-    }))
+    Ok(asked.await?.is_ok_and(|metadata| is_readable(&metadata)))
 }
 
 /// What there is already.

@@ -123,8 +123,7 @@ impl Injector<'_> {
             return Ok(async { Ok(Ended::LeftOut("`faketime` is not installed".to_owned())) }.boxed());
         }
         self.second(program, time, |launch| {
-            let settings =
-                [("LD_PRELOAD", LIBFAKETIME), ("FAKETIME", "+2d"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
+            let settings = [("LD_PRELOAD", LIBFAKETIME), ("FAKETIME", "+2d"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
             launch.variables.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
         })
     }

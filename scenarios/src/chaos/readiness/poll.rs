@@ -225,7 +225,11 @@ mod tests {
         let before = Work { written: 7, published: 7, read: 100 };
         assert_ne!(before.by_service(), Work { read: 101, ..before }.by_service());
         assert_ne!(before.by_service(), Work { written: 8, ..before }.by_service());
-        assert_eq!(before.by_service(), Work { published: 8, ..before }.by_service(), "what the relay does is not its work");
+        assert_eq!(
+            before.by_service(),
+            Work { published: 8, ..before }.by_service(),
+            "what the relay does is not its work"
+        );
     }
 
     #[test]

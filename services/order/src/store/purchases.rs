@@ -11,7 +11,7 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    command::Command,
+    command::{Command, Former},
     fingerprint::Fingerprint,
     fulfilment::{Branch, Fulfilment},
     purchase::{Money, Purchase},
@@ -58,7 +58,8 @@ pub(super) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result
         commands.iter().map(|command| command.order_id()).chain(formers).map(|order| order.0).collect();
     let rows: Vec<Row> =
         sqlx::query_as(select_rows!("where id = any($1) order by id for update")).bind(ids).fetch_all(db).await?;
-    let rows = rows.into_iter().filter(|row| !is_of_another_topic(row, commands));
+    let formers: Vec<Former> = commands.iter().filter_map(|command| command.placement()?.former).collect();
+    let rows = rows.into_iter().filter(|row| !is_of_another_topic(row, &formers, commands));
     let purchases: Result<Vec<_>, StoreError> = rows.map(|row| Ok((OrderId(row.id), row.purchase()?))).collect();
     purchases.map(Rows::loaded)
 }
@@ -67,15 +68,16 @@ pub(super) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result
 const CLOCKS_DIFFER_BY: i64 = 60_000;
 
 /// Whether an order has the former id of a request and cannot be that request's: it was there before it.
-fn is_of_another_topic(row: &Row, commands: &[&Command]) -> bool {
-    let placements = || commands.iter().filter_map(|command| command.placement());
-    let is_asked_for = commands.iter().any(|command| command.order_id().0 == row.id)
-        || placements().any(|placement| placement.request.former_order() == Some(OrderId(row.id)));
-    let requested = placements().filter_map(|placement| placement.former).find(|former| former.order_id.0 == row.id);
-    !is_asked_for
-        && requested.is_some_and(|former| {
-            row.created_at.timestamp_millis().saturating_add(CLOCKS_DIFFER_BY) < former.requested_ms.cast_signed()
-        })
+fn is_of_another_topic(row: &Row, formers: &[Former], commands: &[&Command]) -> bool {
+    // Few requests come without any id, and only those have formers.
+    let Some(former) = formers.iter().find(|former| former.order_id.0 == row.id) else { return false };
+    let is_older =
+        row.created_at.timestamp_millis().saturating_add(CLOCKS_DIFFER_BY) < former.requested_ms.cast_signed();
+    let is_asked_for = |command: &&Command| {
+        let former = command.placement().and_then(|placement| placement.request.former_order());
+        command.order_id().0 == row.id || former == Some(OrderId(row.id))
+    };
+    is_older && !commands.iter().any(is_asked_for)
 }
 
 /// An order to look at, not locked.

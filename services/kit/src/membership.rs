@@ -1,4 +1,4 @@
-//! A consumer's standing in its group: its partitions, and what keeps it from reading.
+//! A consumer's membership of its group: its partitions, and what keeps it from reading.
 
 use std::{
     collections::HashSet,
@@ -10,6 +10,7 @@ use rdkafka::{
     ClientContext,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
     error::KafkaError,
+    metadata::Metadata,
     topic_partition_list::TopicPartitionList,
     types::RDKafkaErrorCode,
 };
@@ -26,7 +27,7 @@ const JOINS_WITHIN: Duration = Duration::from_secs(15);
 
 /// Hears of assignments and errors; the context of the consumer's client.
 #[derive(Debug, Default)]
-pub(crate) struct Standing(Mutex<State>);
+pub(crate) struct Membership(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -65,7 +66,7 @@ impl Default for State {
     }
 }
 
-impl Standing {
+impl Membership {
     /// Reason why nothing can be read now.
     pub(crate) fn hindrance(&self) -> Option<String> {
         let state = self.lock();
@@ -156,11 +157,10 @@ impl Standing {
             Some((_, asked)) if asked.elapsed() >= ASK_EVERY => *asked = Instant::now(),
             _ => return false,
         }
-        let answers: Vec<Topic> = topics.iter().map(|topic| ask(kafka, topic)).collect();
+        let answers = Answers::to(kafka, topics);
         let mut state = self.lock();
-        let missing = topics.iter().zip(&answers).filter(|(_, answer)| **answer == Topic::Missing);
-        state.vanished.extend(missing.map(|(topic, _)| (*topic).to_owned()));
-        if answers.iter().any(|answer| *answer != Topic::Readable) {
+        state.vanished.extend(answers.missing);
+        if !answers.all_readable {
             return false;
         }
         tracing::info!("every topic can be read again");
@@ -179,7 +179,8 @@ impl Standing {
             }
             state.outside_since = Instant::now();
         }
-        topics.first().is_some_and(|topic| ask(kafka, topic) == Topic::Readable)
+        // Any answer at all.
+        topics.first().is_some_and(|topic| kafka.fetch_metadata(Some(topic), ASK_WITHIN).is_ok())
     }
 
     /// Topics that are back after they were missing, to be read from their beginning.
@@ -198,29 +199,40 @@ impl Standing {
     }
 }
 
-/// What the broker says of a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Topic {
-    Readable,
-    Missing,
-    /// Or the broker gives no answer.
-    Unreadable,
+/// What the broker says of some topics.
+struct Answers {
+    missing: Vec<String>,
+    all_readable: bool,
 }
 
-fn ask(kafka: &BaseConsumer<Standing>, topic: &str) -> Topic {
-    let Ok(metadata) = kafka.fetch_metadata(Some(topic), ASK_WITHIN) else { return Topic::Unreadable };
-    let error = metadata.topics().iter().find_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
-    match error {
-        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Topic::Missing,
-        None if metadata.topics().iter().all(|topic| !topic.partitions().is_empty()) => Topic::Readable,
-        _ => Topic::Unreadable,
+impl Answers {
+    /// Asks for one topic after the other; after a question that nobody answers for none any more.
+    fn to(kafka: &BaseConsumer<Membership>, topics: &[&str]) -> Self {
+        let mut answers = Answers { missing: Vec::new(), all_readable: true };
+        for topic in topics {
+            let Ok(metadata) = kafka.fetch_metadata(Some(topic), ASK_WITHIN) else {
+                answers.all_readable = false;
+                break;
+            };
+            answers.all_readable &= is_readable(&metadata);
+            let errors = metadata.topics().iter().filter_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
+            let unknown = [RDKafkaErrorCode::UnknownTopicOrPartition, RDKafkaErrorCode::UnknownTopic];
+            if errors.into_iter().any(|error| unknown.contains(&error)) {
+                answers.missing.push((*topic).to_owned());
+            }
+        }
+        answers
     }
 }
 
 /// Those of the topics that the broker says it does not have.
-pub(crate) fn missing(kafka: &BaseConsumer<Standing>, topics: &[&str]) -> Vec<String> {
-    let missing = topics.iter().filter(|topic| ask(kafka, topic) == Topic::Missing);
-    missing.map(|topic| (*topic).to_owned()).collect()
+pub(crate) fn missing(kafka: &BaseConsumer<Membership>, topics: &[&str]) -> Vec<String> {
+    Answers::to(kafka, topics).missing
+}
+
+/// Tells whether all the topics that were asked for can be read.
+pub(crate) fn is_readable(metadata: &Metadata) -> bool {
+    metadata.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
 }
 
 fn places(partitions: &TopicPartitionList) -> impl Iterator<Item = (String, i32)> {
@@ -243,7 +255,7 @@ pub(crate) fn fatal(code: RDKafkaErrorCode, reason: &str) -> anyhow::Error {
     anyhow::anyhow!("Kafka has shut this consumer out for good ({code}, {reason}){advice}")
 }
 
-impl ClientContext for Standing {
+impl ClientContext for Membership {
     /// While Kafka is away the client says so many times a second; once in a while is enough.
     fn error(&self, error: KafkaError, reason: &str) {
         let mut state = self.lock();
@@ -254,7 +266,7 @@ impl ClientContext for Standing {
     }
 }
 
-impl ConsumerContext for Standing {
+impl ConsumerContext for Membership {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if matches!(rebalance, Rebalance::Revoke(_)) && consumer.assignment_lost() {
             self.lock().lost = true;
@@ -293,20 +305,20 @@ mod tests {
 
     #[test]
     fn a_topic_that_cannot_be_read_is_a_hindrance_and_a_passing_error_is_none() {
-        let standing = Standing::default();
-        assert_eq!(standing.hindrance().as_deref(), Some("no partitions are assigned"));
-        standing.lock().assigned = Some(0);
-        standing.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::BrokerTransportFailure), Vec::new);
-        assert_eq!(standing.hindrance(), None);
+        let membership = Membership::default();
+        assert_eq!(membership.hindrance().as_deref(), Some("no partitions are assigned"));
+        membership.lock().assigned = Some(0);
+        membership.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::BrokerTransportFailure), Vec::new);
+        assert_eq!(membership.hindrance(), None);
         let missing = || vec!["t".to_owned()];
-        standing.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition), missing);
-        assert!(standing.hindrance().is_some_and(|why| why.contains("a topic cannot be read")));
-        assert!(standing.made_anew().is_empty(), "it is not back yet");
-        standing.lock().unreadable = None;
-        let anew = standing.made_anew();
+        membership.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition), missing);
+        assert!(membership.hindrance().is_some_and(|why| why.contains("a topic cannot be read")));
+        assert!(membership.made_anew().is_empty(), "it is not back yet");
+        membership.lock().unreadable = None;
+        let anew = membership.made_anew();
         assert_eq!(anew, HashSet::from(["t".to_owned()]));
-        standing.begun_anew(&anew);
-        assert!(standing.made_anew().is_empty(), "once");
+        membership.begun_anew(&anew);
+        assert!(membership.made_anew().is_empty(), "once");
     }
 
     #[test]
