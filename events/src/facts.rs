@@ -66,12 +66,12 @@ impl Order {
         self.items.iter().filter(move |item| item.kind == kind)
     }
 
-    /// Whether this kind of fulfilment has anything to do for the order.
+    /// Tells whether this kind of fulfilment has anything to do for the order.
     pub fn has(&self, kind: Kind) -> bool {
         self.items_of(kind).next().is_some()
     }
 
-    /// Whether both shipping and entitlement fulfil it.
+    /// Tells whether both shipping and entitlement fulfil it.
     pub fn is_mixed(&self) -> bool {
         self.has(Kind::Physical) && self.has(Kind::Digital)
     }

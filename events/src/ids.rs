@@ -127,7 +127,7 @@ impl OrderId {
         Self::derived(Sha256::new().chain_update("record/").chain_update(original.digest()).finalize())
     }
 
-    /// Whether it has the form of those that are made up for requests without one. Only we make them.
+    /// Tells whether it has the form of those that are made up for requests without one. Only we make them.
     pub fn is_derived(self) -> bool {
         self.0.get_version_num() == 8 && self.0.as_bytes().starts_with(&DERIVED)
     }

@@ -49,7 +49,7 @@ impl OrderRequested {
         key.map(|key| OrderId::formerly_from_idempotency_key(self.user_id, key))
     }
 
-    /// Whether it names an order by an id that another request is going to get, without having a claim to it.
+    /// Tells whether it names an order by an id that another request is going to get, without having a claim to it.
     pub fn names_anothers_order(&self) -> bool {
         let own = self.idempotency_key.as_deref().map(|key| OrderId::from_idempotency_key(self.user_id, key));
         self.order_id.is_some_and(|order_id| order_id.is_derived() && own != Some(order_id))

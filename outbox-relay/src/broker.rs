@@ -32,7 +32,7 @@ impl Broker {
         Ok(Broker { client: Arc::new(client), answered_at: None, away: false })
     }
 
-    /// Whether it answers; asks only if it has not for a while.
+    /// Tells whether it answers; asks only if it has not for a while.
     pub(crate) async fn answers(&mut self) -> bool {
         if self.answered_at.is_some_and(|at| at.elapsed() < ASK_EVERY) {
             return true;

@@ -92,7 +92,7 @@ impl Client {
         }
     }
 
-    /// How many partitions the topic has, asked of the broker.
+    /// Asks the broker how many partitions the topic has.
     pub(crate) async fn partitions(&self, topic: &str, within: Duration) -> Result<usize, String> {
         let (shared, topic) = (Arc::clone(&self.shared), topic.to_owned());
         let asked = tokio::task::spawn_blocking(move || {

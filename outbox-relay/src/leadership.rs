@@ -31,13 +31,13 @@ pub(crate) struct Vacancy {
 const HANDED_OVER: i64 = i64::MAX;
 
 impl Vacancy {
-    /// Whether another program publishes this outbox.
+    /// Tells whether another program publishes this outbox.
     pub(crate) fn is_handed_over(&self) -> bool {
         self.last_seq == HANDED_OVER
     }
 }
 
-/// Whether nobody leads: the leader's session is gone, its lease is over, or it was ourselves, in a session that we have
+/// Tells whether nobody leads: the leader's session is gone, its lease is over, or it was ourselves, in a session that we have
 /// thrown away (`abandoned`: the epoch of it).
 pub(crate) async fn vacancy(session: &mut PgConnection, abandoned: i64) -> sqlx::Result<Option<Vacancy>> {
     let row = sqlx::query(

@@ -69,13 +69,13 @@ pub enum Lost {
 }
 
 impl Lost {
-    /// Whether the tables are missing: their service has not been started yet.
+    /// Tells whether the tables are missing: their service has not been started yet.
     pub(crate) fn is_not_migrated(&self) -> bool {
         const UNDEFINED_TABLE: &str = "42P01";
         matches!(self, Lost::Database(error) if has_code(error, UNDEFINED_TABLE))
     }
 
-    /// Whether somebody has to do something about it.
+    /// Tells whether somebody has to do something about it.
     pub(crate) fn needs_a_person(&self) -> bool {
         match self {
             Lost::NoPublisher
@@ -97,7 +97,7 @@ fn renumber(rows: &str, order: &str) -> String {
     )
 }
 
-/// Whether the server has given up the statement because it took too long.
+/// Tells whether the server has given up the statement because it took too long.
 pub(crate) fn took_too_long(error: &sqlx::Error) -> bool {
     const QUERY_CANCELED: &str = "57014";
     has_code(error, QUERY_CANCELED)

@@ -44,7 +44,7 @@ impl Partitions {
         partition_of(key, self.partitions.len())
     }
 
-    /// Whether a record may be handed over; if it is the first one, no other may until [`opened`](Self::opened).
+    /// Tells whether a record may be handed over; if it is the first one, no other may until [`opened`](Self::opened).
     pub(crate) fn admits(&self, partition: usize, now: Instant) -> bool {
         let partition = &self.partitions[partition];
         match partition.state.load(Ordering::Acquire) {

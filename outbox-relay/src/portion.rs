@@ -41,7 +41,7 @@ impl Portion {
         self.rows = (limit / 2).max(1);
     }
 
-    /// Whether rows had to be left because a partition had yet to accept its first record.
+    /// Tells whether rows had to be left because a partition had yet to accept its first record.
     pub(crate) fn opening(&mut self, opening: bool) {
         self.opening = opening;
     }

@@ -90,7 +90,7 @@ impl Relay {
         progress.trouble(Instant::now(), self.patience())
     }
 
-    /// Whether it has done anything at all lately, if only to find that its database is away.
+    /// Tells whether it has done anything at all lately, if only to find that its database is away.
     pub fn is_alive(&self) -> bool {
         self.progress().answered_at.elapsed() <= self.patience()
     }

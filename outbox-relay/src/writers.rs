@@ -20,7 +20,7 @@ pub(crate) async fn open(session: &mut PgConnection) -> sqlx::Result<(i64, Vec<S
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
-/// Those of `writers` that have not ended. A prepared transaction goes by a new name and by no process: any of them counts.
+/// Finds those of `writers` that have not ended. A prepared transaction goes by a new name and by no process: any of them counts.
 pub(crate) async fn left(session: &mut PgConnection, writers: &[String]) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "select virtualtransaction from pg_locks

@@ -69,7 +69,7 @@ pub fn cause_of<'a>(event: &Heard, events: &'a [Heard]) -> Option<&'a Heard> {
     events.iter().find(|other| other.id == cause)
 }
 
-/// Whether the saga has ended: its last word is the mail.
+/// Tells whether the saga has ended: its last word is the mail.
 pub fn has_ended(events: &[Heard]) -> bool {
     events.iter().any(|event| event.event_type == "NotificationSent")
 }

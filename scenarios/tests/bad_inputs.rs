@@ -125,7 +125,7 @@ async fn ended(databases: &Databases, events: &HashMap<EventId, Vec<OrderId>>) -
     until("every readable request has become an order that has ended", PATIENCE, all).await
 }
 
-/// Whether it calls itself something that is none of the order service's business.
+/// Tells whether it calls itself something that is none of the order service's business.
 fn is_something_else(record: &Record) -> bool {
     let event_type = record.headers.iter().find(|(name, _)| name == "ce_type");
     event_type.is_some_and(|(_, value)| std::str::from_utf8(value).is_ok_and(|text| text != ORDER_REQUESTED))

@@ -92,7 +92,7 @@ async fn a_session_listens(world: &World) -> bool {
     .unwrap()
 }
 
-/// Whether a statement has ever failed in the world's database. The session that it failed in is gone within a
+/// Tells whether a statement has ever failed in the world's database. The session that it failed in is gone within a
 /// millisecond, too short to be seen; this stays.
 async fn statement_failed(world: &World) -> bool {
     sqlx::query_scalar("select xact_rollback > 0 from pg_stat_database where datname = current_database()")

@@ -58,7 +58,7 @@ fn disagreements(steps: &Steps, order: &OrderRow) -> Vec<Finding> {
         .collect()
 }
 
-/// Whether a step's statuses fit the order's end. A step in two minds never fits.
+/// Tells whether a step's statuses fit the order's end. A step in two minds never fits.
 fn fits(order: &OrderRow, step: &str, statuses: &[String]) -> bool {
     let status = match statuses {
         [] => None,

@@ -99,7 +99,7 @@ pub(super) fn agrees(steps: &Steps, bookings: &[Booking]) -> Invariant {
     }
 }
 
-/// Whether what the payment service says that the gateway holds was booked there.
+/// Tells whether what the payment service says that the gateway holds was booked there.
 pub(super) fn is_asked(dossiers: &[Dossier], steps: &Steps) -> Invariant {
     let mut looked_at = 0;
     let findings = dossiers.iter().filter_map(|dossier| {
@@ -115,7 +115,7 @@ pub(super) fn is_asked(dossiers: &[Dossier], steps: &Steps) -> Invariant {
     Invariant { what: "what was authorized by card was booked by the gateway", looked_at, findings }
 }
 
-/// Whether each payment has come to where it stands in steps that there are, and each step was booked for one amount.
+/// Tells whether each payment has come to where it stands in steps that there are, and each step was booked for one amount.
 pub(super) fn is_lawful(bookings: &[Booking]) -> Invariant {
     let mut last: HashMap<&str, &Booking> = HashMap::new();
     let mut findings = Vec::new();
@@ -190,14 +190,14 @@ impl Numbered {
     }
 }
 
-/// Whether a ledger has every booking, by their numbers.
+/// Tells whether a ledger has every booking, by their numbers.
 pub fn ledger_is_whole(bookings: &[Booking]) -> Invariant {
     let mut numbered = Numbered::default();
     bookings.iter().for_each(|booking| numbered.note(booking));
     numbered.end()
 }
 
-/// Whether the gateway's state fits our status.
+/// Tells whether the gateway's state fits our status.
 fn fits(status: &str, state: Option<&str>) -> bool {
     match status {
         "CONFIRMED" => state == Some("captured"),

@@ -43,7 +43,7 @@ impl Place {
 pub struct Places(pub Vec<Place>);
 
 impl Places {
-    /// Whether the service has certainly read the record there.
+    /// Tells whether the service has certainly read the record there.
     pub fn has_read(&self, service: Publisher, topic: &str, partition: i32, offset: i64) -> bool {
         self.0
             .iter()

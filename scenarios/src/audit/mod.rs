@@ -79,7 +79,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every invariant holds.
+    /// Tells whether every invariant holds.
     pub fn holds(&self) -> bool {
         self.invariants.iter().all(|invariant| invariant.findings.is_empty())
     }

@@ -35,26 +35,26 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Whether an event was in an outbox once, for all that can be known: its outbox has lost rows of its time.
+    /// Tells whether an event was in an outbox once, for all that can be known: its outbox has lost rows of its time.
     fn may_have_gone(&self, event: &Logged) -> bool {
         let since = self.written_since.get(&event.topic);
         // An old id on a new record is no old event.
         since.is_some_and(|oldest| event.id < *oldest && event.timestamp_ms < ms_of(*oldest).saturating_add(SLACK_MS))
     }
 
-    /// Whether a row was on Kafka once, for all that can be known.
+    /// Tells whether a row was on Kafka once, for all that can be known.
     fn may_have_expired(&self, row: &Written) -> bool {
         let ms = u64::try_from(row.at.timestamp_millis()).unwrap_or(0);
         self.logged_since.get(&row.publisher).is_some_and(|since| ms < since + SLACK_MS)
     }
 
-    /// Whether a row need not be on Kafka yet.
+    /// Tells whether a row need not be on Kafka yet.
     fn is_on_its_way(&self, row: &Written) -> bool {
         self.published.get(&row.publisher).is_some_and(|last| row.seq > *last)
             || self.begun.is_some_and(|begun| row.at >= begun)
     }
 
-    /// Whether everything that the order's services have said is there to be looked at.
+    /// Tells whether everything that the order's services have said is there to be looked at.
     pub(super) fn has_all_of(&self, dossier: &Dossier) -> bool {
         if self.logged_since.is_empty() {
             return true;
@@ -63,7 +63,7 @@ impl Kept {
         begun.min().is_some_and(|begun| self.logged_since.values().all(|since| begun > since + SLACK_MS))
     }
 
-    /// Whether an event of the order has been written and is not on Kafka yet.
+    /// Tells whether an event of the order has been written and is not on Kafka yet.
     pub(super) fn has_more_of(&self, dossier: &Dossier) -> bool {
         let logged: HashSet<Uuid> = dossier.log.iter().map(|event| event.id).collect();
         dossier.written.iter().any(|row| !logged.contains(&row.id) && self.is_on_its_way(row))

@@ -172,7 +172,7 @@ impl From<Stored> for OrderRow {
 }
 
 impl OrderRow {
-    /// Whether nothing more will happen to it.
+    /// Tells whether nothing more will happen to it.
     pub fn is_finished(&self) -> bool {
         matches!(self.status.as_str(), "COMPLETED" | "CANCELLED" | "REJECTED")
     }

@@ -39,7 +39,7 @@ impl Watch {
         News { wrong, mended, looked_at }
     }
 
-    /// Whether nothing is wrong for all that is known now.
+    /// Tells whether nothing is wrong for all that is known now.
     pub fn was_sound(&self) -> bool {
         self.told.is_empty()
     }

@@ -226,7 +226,7 @@ async fn wait_out(ending: Ending, diary: &Diary) -> anyhow::Result<bool> {
 }
 
 impl Outcome {
-    /// Whether every order ended once, everything agrees and nobody lied. How long recovery took is not judged here.
+    /// Tells whether every order ended once, everything agrees and nobody lied. How long recovery took is not judged here.
     pub fn holds(&self) -> bool {
         self.audit.holds() && self.tally.holds() && self.findings.is_empty()
     }

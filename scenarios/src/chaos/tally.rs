@@ -70,7 +70,7 @@ impl Tally {
         Ok(tally)
     }
 
-    /// Whether each order ended, and ended once.
+    /// Tells whether each order ended, and ended once.
     pub fn holds(&self) -> bool {
         self.lost.is_empty() && self.doubled.is_empty() && self.stuck.is_empty()
     }

@@ -137,7 +137,7 @@ pub(super) fn quiet(options: Options) -> Options {
     Program::ALL.into_iter().fold(options, |options, program| options.setting(program, "RUST_LOG", "warn"))
 }
 
-/// Whether the audit holds afterwards.
+/// Tells whether the audit holds afterwards.
 async fn measure(plan: &Plan, stack: &mut Stack, reporter: &Reporter) -> anyhow::Result<bool> {
     let setting = setting(stack).await?;
     let stages = load::run(plan, stack, reporter).await?;

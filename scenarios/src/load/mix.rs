@@ -34,7 +34,7 @@ impl Fate {
         }
     }
 
-    /// Whether such an order should complete.
+    /// Tells whether such an order should complete.
     pub fn completes(self) -> bool {
         match self {
             Fate::Happy | Fate::Card | Fate::HotProduct | Fate::HotUser => true,
@@ -70,7 +70,7 @@ impl Mix {
         Fate::Happy
     }
 
-    /// Whether any order meets this fate.
+    /// Tells whether any order meets this fate.
     pub fn has(&self, fate: Fate) -> bool {
         self.0.iter().any(|(has, _)| *has == fate)
     }

@@ -31,7 +31,7 @@ pub(super) enum Evidence {
 }
 
 impl Case {
-    /// Whether this is what was found `before`, and nothing has happened since.
+    /// Tells whether this is what was found `before`, and nothing has happened since.
     pub(super) fn is_unchanged_since(&self, before: &Case) -> bool {
         let same = match (&self.evidence, &before.evidence) {
             (Evidence::Lost, Evidence::Lost) => true,

@@ -142,7 +142,7 @@ impl Look {
         Ok(look)
     }
 
-    /// Whether nothing has happened to an order for so many seconds.
+    /// Tells whether nothing has happened to an order for so many seconds.
     pub fn is_quiet(&self, order: OrderId, grace: i64) -> bool {
         self.quiet.get(&order).is_some_and(|quiet| *quiet >= grace)
     }
@@ -235,7 +235,7 @@ impl Look {
 }
 
 impl Seen {
-    /// Whether nothing has happened between two looks. Time has passed, so that an overdue order is more so.
+    /// Tells whether nothing has happened between two looks. Time has passed, so that an overdue order is more so.
     pub fn is_unchanged(&self, later: &Seen) -> bool {
         self.versions == later.versions && self.words == later.words && self.obstacle == later.obstacle
     }

@@ -61,7 +61,7 @@ impl Standing {
         matches!(self.status(), Some("CANCELLED" | "REJECTED"))
     }
 
-    /// Whether something is handed out.
+    /// Tells whether something is handed out.
     fn is_fulfilled(&self) -> bool {
         is(self.shipment, Confirmed) || is(self.entitlement, Confirmed)
     }

@@ -71,7 +71,7 @@ impl Scope<'_> {
         arrived(&self.environment.brokers, self.databases, self.patience).await
     }
 
-    /// Whether a case is still what it was.
+    /// Tells whether a case is still what it was.
     pub(super) async fn is_still_so(&self, case: &Case, touched: &HashSet<OrderId>) -> anyhow::Result<bool> {
         if case.evidence == Evidence::Lost {
             return Ok(true);

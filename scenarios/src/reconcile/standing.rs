@@ -93,7 +93,7 @@ fn trace(step: &str) -> &'static str {
     }
 }
 
-/// Whether a step fits the order's end.
+/// Tells whether a step fits the order's end.
 fn fits(order: &Placed, step: &str, status: Option<Status>) -> bool {
     match order.status.as_str() {
         "COMPLETED" => {

@@ -255,7 +255,7 @@ async fn try_one(
     transaction.rollback().await.unwrap();
 }
 
-/// Whether the audit complains, looking at the orders of which something has changed, and at all balances and stock.
+/// Tells whether the audit complains, looking at the orders of which something has changed, and at all balances and stock.
 fn is_found(books: &Books, source: Source, before: &[(OrderId, Item)]) -> bool {
     let texts = |items: &[(OrderId, Item)]| {
         let mut texts: BTreeMap<OrderId, String> = BTreeMap::new();

@@ -18,7 +18,7 @@ pub(crate) struct Trouble {
     stops_at: Stop,
     /// Why; more than one if more than one service refuses.
     reasons: &'static [Reason],
-    /// Whether it can happen to such an order.
+    /// Tells whether it can happen to such an order.
     pub(crate) concerns: fn(&Wish) -> bool,
     /// Puts it into the world.
     pub(crate) befall: fn(&mut Shop, &mut Wish),

@@ -140,7 +140,7 @@ impl Books {
         }
     }
 
-    /// Whose and how much is settled by the first event; later ones only change what has become of it.
+    /// Notes a reservation. Whose and how much is settled by the first event; later ones only change what has become of it.
     fn note(&mut self, order: &Order, status: Status, reason: Option<Reason>) {
         let (user_id, currency, amount) = (order.user_id, order.currency, order.total);
         let asked = Reservation { user_id, currency, amount, status, reason };

@@ -87,7 +87,7 @@ pub enum Move {
 }
 
 impl Move {
-    /// Whether it changes what is held, or was taken, for the order.
+    /// Tells whether it changes what is held, or was taken, for the order.
     pub const fn moves_what_is_held(self) -> bool {
         match self {
             Move::Confirm | Move::Release | Move::GiveBack => true,

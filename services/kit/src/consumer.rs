@@ -397,7 +397,7 @@ impl<S: Service> Consumer<S> {
         event_type.is_none_or(|event_type| self.table.line(event_type, message.topic()).is_some())
     }
 
-    /// Whether everything of the batch is done, so that its offsets may be stored.
+    /// Tells whether everything of the batch is done, so that its offsets may be stored.
     async fn process(&self, batch: &Batch<S::Command>) -> bool {
         let shelf = Shelf {
             service: S::NAME,

@@ -225,7 +225,7 @@ impl Answers {
     }
 }
 
-/// Those of the topics that the broker says it does not have.
+/// Asks the broker which of the topics it does not have.
 pub(crate) fn missing(kafka: &BaseConsumer<Membership>, topics: &[&str]) -> Vec<String> {
     Answers::to(kafka, topics).missing
 }

@@ -34,7 +34,7 @@ pub async fn migrate(pool: &PgPool, migrations: &Migrator) -> anyhow::Result<()>
     run(&mut db, migrations).await.context("migrating the service's tables")
 }
 
-/// Whether every migration has been applied as it is here: the usual case, which need not wait for a lock.
+/// Tells whether every migration has been applied as it is here: the usual case, which need not wait for a lock.
 pub(crate) async fn is_done(pool: &PgPool, migrations: &Migrator) -> sqlx::Result<bool> {
     let applied: Vec<(i64, Vec<u8>)> =
         match sqlx::query_as("select version, checksum from _sqlx_migrations where success").fetch_all(pool).await {

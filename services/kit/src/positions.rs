@@ -37,7 +37,7 @@ impl Server {
         Server { sessions: None, opened: 0 }
     }
 
-    /// Whether both were known by the same connections.
+    /// Tells whether both were known by the same connections.
     pub(crate) fn is(&self, other: &Server) -> bool {
         self.sessions.is_some() == other.sessions.is_some() && self.opened == other.opened
     }

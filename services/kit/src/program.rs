@@ -227,7 +227,7 @@ async fn alive<T>(what: &str, progress: &Progress, work: impl Future<Output = T>
     }
 }
 
-/// Whether it is a setting that another try does not change, such as a database that belongs to another service.
+/// Tells whether it is a setting that another try does not change, such as a database that belongs to another service.
 fn is_harmful(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref::<sqlx::Error>(), Some(sqlx::Error::Configuration(_)))
 }

@@ -29,7 +29,7 @@ impl Copies {
     }
 }
 
-/// Those of `topics` that have a partition with a single copy, where there are several brokers.
+/// Finds those of `topics` that have a partition with a single copy, where there are several brokers.
 pub(crate) fn single_copies(metadata: &Metadata, topics: &[String]) -> Vec<String> {
     if metadata.brokers().len() < 2 {
         return Vec::new();

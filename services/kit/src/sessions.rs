@@ -92,7 +92,7 @@ pub fn with_settings(options: PgConnectOptions, bound: Duration) -> PgConnectOpt
     options.options(missing)
 }
 
-/// Whether start options (`-c name=value …`) set this, and not only something whose name contains it.
+/// Tells whether start options (`-c name=value …`) set this, and not only something whose name contains it.
 fn sets(options: &str, name: &str) -> bool {
     options.split_whitespace().any(|word| {
         let word = word.trim_start_matches("-c").trim_start_matches("--");
@@ -175,7 +175,7 @@ impl Sessions {
     /// Does some work in the database, at most for [`bound`](Self::bound).
     ///
     /// # Errors
-    /// Those of the work, and an [`io::ErrorKind::TimedOut`] where there was no answer in time: then every connection that
+    /// The errors of the work, and an [`io::ErrorKind::TimedOut`] where there was no answer in time: then every connection that
     /// is open now is thrown away, the one that was used included.
     pub async fn bounded<T, E: From<sqlx::Error>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         self.bounded_by(self.bound, work).await

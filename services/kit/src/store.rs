@@ -54,7 +54,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the server has ended the connection while it was in use, as when its process has died.
+    /// Tells whether the server has ended the connection while it was in use, as when its process has died.
     pub fn is_broken_off(&self) -> bool {
         use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
         match self {
@@ -69,7 +69,7 @@ impl StoreError {
         }
     }
 
-    /// Whether somebody else holds a lock that was waited for.
+    /// Tells whether somebody else holds a lock that was waited for.
     pub fn is_lock(&self) -> bool {
         matches!(self, StoreError::Sql(error) if error.as_database_error().and_then(|error| error.code()).as_deref() == Some("55P03"))
     }

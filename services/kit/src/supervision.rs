@@ -78,7 +78,7 @@ impl Tasks {
 /// Runs a program from its `main`: on a runtime that waits for nothing once the program has ended.
 ///
 /// # Errors
-/// Those of the program.
+/// The errors of the program.
 pub fn main(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("making the program's runtime")?;

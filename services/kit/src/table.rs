@@ -127,7 +127,7 @@ impl<C> Table<C> {
         topics
     }
 
-    /// Whose topic this is, if the service reads it.
+    /// The publisher whose topic this is, if the service reads it.
     pub(crate) fn publisher_of(&self, topic: &str) -> Option<Publisher> {
         self.lines().find_map(|line| match line.trigger {
             Trigger::Event { publisher, .. } if publisher.topic() == topic => Some(publisher),

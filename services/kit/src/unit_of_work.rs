@@ -187,7 +187,7 @@ impl<S: Service> UnitOfWork<S> {
         Ok(outcomes)
     }
 
-    /// Whether the order stands here as whoever sent the command has seen it.
+    /// Tells whether the order stands here as whoever sent the command has seen it.
     fn is_expected(&self, rows: &S::Rows, incoming: &Incoming<S::Command>) -> bool {
         let Some(expected) = &incoming.expects else { return true };
         self.service.standing(rows, S::order_of(&incoming.command)).unwrap_or(ABSENT) == expected

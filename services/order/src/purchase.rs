@@ -74,7 +74,7 @@ impl Purchase {
         }
     }
 
-    /// Whether it came of this request.
+    /// Tells whether it came of this request.
     pub(crate) fn is_of(&self, request: Fingerprint) -> bool {
         self.request == Some(request)
     }
@@ -182,7 +182,7 @@ impl Purchase {
     }
 }
 
-/// Whether the money came back because shipping or entitlement refused, which the refusal itself may still have to tell us.
+/// Tells whether the money came back because shipping or entitlement refused, which the refusal itself may still have to tell us.
 /// Fulfilment begins when the money has been taken, so only a refund can tell; and `unknown_product` as inventory says it
 /// comes before that, with a release.
 fn ends_fulfilment(settlement: Settlement) -> bool {

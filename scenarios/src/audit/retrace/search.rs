@@ -125,7 +125,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
         }
     }
 
-    /// Whether something explains everything from this moment on.
+    /// Tells whether something explains everything from this moment on.
     fn explains(&mut self, moment: Moment<S::Rows>) -> bool {
         if self.seen.len() >= MOMENTS || self.seen.contains(&moment) {
             return false;

@@ -73,7 +73,7 @@ async fn cursor(accounts: &PgPool) -> anyhow::Result<i64> {
     Ok(sqlx::query_scalar("select last_seq from relay_cursor").fetch_one(accounts).await?)
 }
 
-/// How many the topic holds.
+/// Counts what the topic holds.
 async fn records(ground: &Ground) -> anyhow::Result<i64> {
     let brokers = ground.brokers().to_owned();
     let count =

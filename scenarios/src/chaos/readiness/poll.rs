@@ -200,7 +200,7 @@ impl Work {
     }
 }
 
-/// Whose events each service hears, by their databases.
+/// The databases of those whose events each service hears.
 fn heard_by() -> BTreeMap<Database, BTreeSet<Database>> {
     let database = |service: Publisher| {
         let place = Publisher::SERVICES.iter().position(|other| *other == service)?;

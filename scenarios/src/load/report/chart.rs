@@ -116,7 +116,7 @@ fn legend<'a, 'b: 'a>(chart: &mut Plane<'a, 'b>, position: SeriesLabelPosition) 
     Ok(())
 }
 
-/// How many orders took how long.
+/// A histogram of how many orders took how long.
 pub(super) fn histogram(figures: &Figures) -> anyhow::Result<Chart> {
     let bars = &figures.histogram;
     let from = bars.first().map_or(1.0, |bar| bar.from).log10() - 0.05;

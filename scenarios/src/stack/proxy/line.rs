@@ -56,7 +56,7 @@ impl Trap {
         self.sprung.notified().await;
     }
 
-    /// Whether these bytes spring it.
+    /// Tells whether these bytes spring it.
     fn is_sprung_by(&self, bytes: &[u8]) -> bool {
         const COMMIT: &[u8] = b"COMMIT";
         let commits = || bytes.windows(COMMIT.len()).any(|window| window.eq_ignore_ascii_case(COMMIT));

@@ -115,7 +115,7 @@ impl Gateway {
         if self.0.is_empty() { None } else { self.books(order).payment(order.0).map(|payment| payment.state) }
     }
 
-    /// Whether the provider has done this by itself.
+    /// Tells whether the provider has done this by itself.
     pub(crate) fn has_acted(&self, operation: Operation) -> bool {
         self.0.contains(&Deed::Own(operation))
     }

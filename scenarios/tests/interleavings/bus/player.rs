@@ -55,7 +55,7 @@ pub(crate) type Heard = Arc<Result<Says, String>>;
 
 /// What the bus wants of any service.
 pub(crate) trait Part {
-    /// Whether the service's table has a line for what was said.
+    /// Tells whether the service's table has a line for what was said.
     fn cares_for(&self, said: &Said) -> bool;
 
     /// How an order stands with the service, in its own word.

@@ -226,7 +226,7 @@ fn said(fresh: &Fresh) -> Said {
     }
 }
 
-/// Whether nothing of the payment is under way at the provider, so that an operator may let go of what is held there.
+/// Tells whether nothing of the payment is under way at the provider, so that an operator may let go of what is held there.
 pub(super) fn is_over(phase: Option<Phase>) -> bool {
     match phase {
         None | Some(Phase::Declined(_) | Phase::Voided(_) | Phase::Refunded(_) | Phase::Cancelled(_)) => true,

@@ -46,13 +46,13 @@ impl Event {
         Event { content: Content::of(&said), said, occasion, expected, hearers }
     }
 
-    /// Whether it counts with a service where the order stands like this.
+    /// Tells whether it counts with a service where the order stands like this.
     pub(super) fn counts(&self, service: Publisher, standing: Option<&str>) -> bool {
         let expected = self.expected.iter().find(|(of, _)| *of == service);
         expected.is_none_or(|(_, expected)| *expected == standing)
     }
 
-    /// Whether an operator has said this.
+    /// Tells whether an operator has said this.
     pub(crate) fn is_an_operators(&self, said: &Said) -> bool {
         self.occasion == Occasion::Operator && self.said == *said
     }

@@ -25,7 +25,7 @@ pub(super) fn goes_on(bus: &Bus, world: &World) -> Result<(), String> {
     }
 }
 
-/// Whether nothing goes on any more, and no operator and no deadline has anything left to do.
+/// Tells whether nothing goes on any more, and no operator and no deadline has anything left to do.
 pub(crate) fn is_final(bus: &Bus, world: &World) -> bool {
     if !world.is_at_rest() {
         return false;

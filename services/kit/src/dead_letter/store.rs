@@ -120,7 +120,7 @@ pub(super) async fn postpone(pool: &PgPool, id: i64, delay: Duration, error: &st
         .map(drop)
 }
 
-/// How many letters wait, and the bytes of their values.
+/// Counts the letters that wait, and the bytes of their values.
 pub(super) async fn waiting(pool: &PgPool) -> sqlx::Result<(i64, i64)> {
     sqlx::query_as("select count(*), coalesce(sum(octet_length(value)), 0)::bigint from dead_letters")
         .fetch_one(pool)

@@ -79,7 +79,7 @@ fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// Those of the orders that have an event which is not settled.
+/// Finds those of the orders that have an event which is not settled.
 pub(crate) async fn waiting_orders(db: &mut PgConnection, orders: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
     let waiting: Vec<Uuid> = sqlx::query_scalar(
         "select distinct order_id from parked_events where order_id = any($1) and status <> 'settled'",

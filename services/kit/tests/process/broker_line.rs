@@ -59,7 +59,7 @@ impl BrokerLine {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Whether somebody has asked to join in vain.
+    /// Tells whether somebody has asked to join in vain.
     pub(crate) fn has_caught(&self) -> bool {
         !self.trap.armed.load(Ordering::SeqCst)
     }

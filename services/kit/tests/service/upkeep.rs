@@ -53,7 +53,7 @@ async fn write(db: &TestDatabase, id: Uuid, created_at: DateTime<Utc>) {
     .expect("written");
 }
 
-/// Whether the id is seen for the first time.
+/// Tells whether the id is seen for the first time.
 async fn is_new(db: &TestDatabase, id: Uuid) -> sqlx::Result<bool> {
     let inserted = sqlx::query("insert into inbox (event_id) values ($1) on conflict do nothing").bind(id);
     inserted.execute(db.pool()).await.map(|done| done.rows_affected() == 1)

@@ -67,7 +67,7 @@ pub(super) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result
 /// Clocks of the broker and of a service may differ by so much, in milliseconds.
 const CLOCKS_DIFFER_BY: i64 = 60_000;
 
-/// Whether an order has the former id of a request and cannot be that request's: it was there before it.
+/// Tells whether an order has the former id of a request and cannot be that request's: it was there before it.
 fn is_of_another_topic(row: &Row, formers: &[Former], commands: &[&Command]) -> bool {
     // Few requests come without any id, and only those have formers.
     let Some(former) = formers.iter().find(|former| former.order_id.0 == row.id) else { return false };

@@ -121,7 +121,7 @@ fn order_row(case: &Case<'_>, row: &Purchase) -> Value {
     })
 }
 
-/// Whether what was ordered came by another way than a topic: then nobody but the service has seen the request itself.
+/// Tells whether what was ordered came by another way than a topic: then nobody but the service has seen the request itself.
 fn is_told_to_the_api(case: &Case<'_>) -> bool {
     let said = case.said_by(Publisher::Order);
     said.first().is_some_and(|first| first.causation_id.is_none())
