@@ -21,6 +21,7 @@ pub mod judge;
 pub mod listener;
 pub mod load;
 pub mod play;
+mod positions;
 pub mod reconcile;
 pub mod report;
 pub mod requests;

@@ -62,13 +62,12 @@ pub fn on_its_way(dossier: &Dossier, known: &Known, now: DateTime<Utc>) -> Optio
 }
 
 fn unread(dossier: &Dossier, places: &Places) -> Option<String> {
-    let parts = choreography::parts();
     for event in dossier.log.iter().filter(|event| event.is_believed()) {
         let reads = |line: &kit::table::Line| match line.trigger {
             Trigger::Event { event_type, publisher } => event_type == event.event_type && publisher == event.topic,
             Trigger::Other(_) => false,
         };
-        for part in parts.iter().filter(|part| part.lines.iter().any(reads)) {
+        for part in choreography::parts().iter().filter(|part| part.lines.iter().any(reads)) {
             let Logged { topic, partition, offset, event_type, .. } = event;
             if !places.has_read(part.service, topic.topic(), *partition, *offset) {
                 return Some(format!("{} has yet to read {event_type}", part.service));

@@ -8,13 +8,12 @@ use std::{
 
 use anyhow::Context;
 use events::Publisher;
-use kit::table::Trigger;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
 };
 
-use crate::{choreography, databases::Databases, stack::Database};
+use crate::{choreography, databases::Databases, positions, stack::Database};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -65,7 +64,7 @@ pub struct Groups(Arc<Vec<Group>>);
 
 struct Group {
     service: Publisher,
-    topics: Vec<&'static str>,
+    topics: &'static [&'static str],
     client: BaseConsumer,
 }
 
@@ -73,17 +72,7 @@ impl Groups {
     /// # Errors
     /// If a client cannot be made.
     pub fn new(brokers: &str) -> anyhow::Result<Self> {
-        let groups = choreography::parts().into_iter().map(|part| {
-            let mut topics: Vec<&'static str> = part
-                .lines
-                .iter()
-                .filter_map(|line| match line.trigger {
-                    Trigger::Event { publisher, .. } => Some(publisher.topic()),
-                    Trigger::Other(_) => None,
-                })
-                .collect();
-            topics.sort_unstable();
-            topics.dedup();
+        let groups = choreography::parts().iter().map(|part| {
             let client = ClientConfig::new()
                 .set("bootstrap.servers", brokers)
                 .set("client.id", "scenarios")
@@ -92,7 +81,7 @@ impl Groups {
                 .set("allow.auto.create.topics", "false")
                 .create()
                 .context("creating a Kafka client")?;
-            Ok(Group { service: part.service, topics, client })
+            Ok(Group { service: part.service, topics: &part.topics, client })
         });
         Ok(Groups(Arc::new(groups.collect::<anyhow::Result<_>>()?)))
     }
@@ -114,7 +103,7 @@ impl Groups {
         })
         .await??;
         for database in Database::ALL {
-            let saved = saved(databases, database).await?;
+            let saved = positions::of(databases, database).await?;
             for place in places.iter_mut().filter(|place| place.service == database.publisher()) {
                 // Without a row, reading begins at the beginning; unless nothing was ever there to read.
                 let saved = saved.get(&(place.topic.clone(), place.partition)).copied().unwrap_or(0);
@@ -123,17 +112,6 @@ impl Groups {
         }
         Ok(Places(places.into_iter().map(Place::from).collect()))
     }
-}
-
-/// Offsets up to which everything is done, by topic and partition.
-type Saved = HashMap<(String, i32), i64>;
-
-async fn saved(databases: &Databases, database: Database) -> anyhow::Result<Saved> {
-    let rows: Vec<(String, i32, i64)> = sqlx::query_as("select topic, partition, next_offset from consumer_offsets")
-        .fetch_all(databases.of_service(database))
-        .await
-        .with_context(|| format!("reading the positions of {database}"))?;
-    Ok(rows.into_iter().map(|(topic, partition, next)| ((topic, partition), next)).collect())
 }
 
 struct Found {
@@ -158,7 +136,7 @@ type Ends = HashMap<(String, i32), (i64, i64)>;
 impl Group {
     fn places(&self, ends: &mut Ends, places: &mut Vec<Found>) -> anyhow::Result<()> {
         let mut list = TopicPartitionList::new();
-        for topic in &self.topics {
+        for topic in self.topics {
             let metadata =
                 self.client.fetch_metadata(Some(topic), TIMEOUT).with_context(|| format!("asking for {topic}"))?;
             for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {

@@ -61,11 +61,10 @@ impl Topics {
     /// Since when a topic has kept everything, where the beginnings of partitions have gone.
     pub fn since(&self, beginnings: &BTreeMap<(Publisher, i32), i64>) -> BTreeMap<Publisher, u64> {
         let mut since = BTreeMap::new();
-        for ((topic, partition), low) in beginnings.iter().filter(|(_, low)| **low > 0) {
+        for ((topic, partition), _) in beginnings.iter().filter(|(_, low)| **low > 0) {
             // What is empty now has lost everything until now.
             let now = u64::try_from(Utc::now().timestamp_millis()).unwrap_or(0);
             let first = self.first.get(&(*topic, *partition)).copied().unwrap_or(now);
-            let _ = low;
             let latest = since.entry(*topic).or_insert(first);
             *latest = first.max(*latest);
         }

@@ -2,8 +2,8 @@
 //!
 //! The [`plan`] is drawn from a seed, so a run can be played again, as far as the timing of processes allows. What a
 //! [`Fault`] does to the system is in `inject`; who buys what is in [`shoppers`]; what nobody can read, in [`bad_requests`]; what
-//! is made to do harm, in [`hostile`]. After each fault, [`probes`] tell when orders flow again, and all the time somebody
-//! looks for [`readiness`] that lies.
+//! is made to do harm, in [`hostile`]; who else has a hand in it, in `meddlers`. After each fault, [`probes`] tell when orders
+//! flow again, and all the time somebody looks for [`readiness`] that lies.
 
 pub mod bad_requests;
 pub mod hostile;
@@ -21,6 +21,7 @@ mod flow;
 mod foreign;
 mod inject;
 mod kind;
+mod meddlers;
 
 use std::time::Duration;
 
@@ -38,7 +39,10 @@ pub use fault::{Fault, Patience, Server};
 pub use flow::Flow;
 pub use kind::Kind;
 
+pub use meddlers::Meddling;
+
 use inject::{Ended, Ending, Injector};
+use meddlers::Meddlers;
 use plan::{Pace, Plan, Step};
 use probes::Probes;
 use readiness::{Watch, Watched};
@@ -61,7 +65,7 @@ pub struct Chaos {
     pub patience: Duration,
     /// The kinds of faults to inject.
     pub kinds: Vec<Kind>,
-    /// Faults never overlap.
+    /// Faults never overlap, and nobody meddles.
     pub apart: bool,
 }
 
@@ -73,7 +77,9 @@ pub struct Outcome {
     /// Kinds of the faults that were injected, one for each.
     pub faults: Vec<Kind>,
     pub recoveries: Recoveries,
-    /// Readiness that lied, and orders that did not flow again.
+    /// What those have done who had a hand in it, if anybody had.
+    pub meddling: Option<Meddling>,
+    /// Readiness that lied, orders that did not flow again, and healthy ones that were repaired.
     pub findings: Vec<String>,
 }
 
@@ -91,6 +97,7 @@ impl Chaos {
         let watched = Watched::default();
         let watch = Watch::begin(&environment, ports, pids, diary.clone(), watched.clone())?;
         let flow = Flow::begin(&environment, self.seed, self.rate)?;
+        let meddlers = if self.apart { None } else { Some(Meddlers::begin(&environment, self.seed, diary)?) };
         let mut course = Course {
             probes: Probes::new(&environment)?,
             watched,
@@ -118,17 +125,24 @@ impl Chaos {
         course.orders.extend(flow.end(self.patience).await.context("publishing orders")?);
         let databases = Databases::of(&environment)?;
         let tally = Tally::settled(&databases, &course.orders, self.patience).await?;
+        let meddling = match meddlers {
+            Some(meddlers) => Some(meddlers.end().await?),
+            None => None,
+        };
         // A slow system reads some of the hostile records late; at rest it has read them all.
         audit::wait_for_rest(&environment, self.patience).await?;
         foreign::resolve(&databases, diary, self.patience).await.context("looking at parked work")?;
         let audit = audit::run(&environment, self.patience).await?;
+        if let Some(meddling) = &meddling {
+            course.findings.extend(meddling.findings(&environment, &databases, &forgeries).await?);
+        }
         let (audit, forged) = audit.without(&forgeries);
         if forged > 0 {
             diary.note(format!("the audit has found {forged} traces of events that chaos forged"));
         }
         course.findings.extend(watch.end().await?);
         let Course { faults, recoveries, findings, .. } = course;
-        Ok(Outcome { tally, audit, faults, recoveries, findings })
+        Ok(Outcome { tally, audit, faults, recoveries, meddling, findings })
     }
 }
 

@@ -17,8 +17,10 @@ use crate::{
 
 /// Kills, freezes and restarts what runs while orders flow; then everything has to agree.
 ///
-/// Starts a system of its own. Says what it does to whom and when, waits for the last order, and audits. Exit code 0 only
-/// if every order ended once, every invariant holds and no program called itself ready while it did nothing.
+/// Starts a system of its own. Says what it does to whom and when, waits for the last order, and audits. All the while
+/// somebody repairs, a person tries parked work again or answers it, and the provider voids and captures by itself. Exit
+/// code 0 only if every order ended once, every invariant holds, no healthy order was repaired, nothing is left to repair,
+/// and no program called itself ready while it did nothing.
 #[derive(Debug, Args)]
 pub struct ChaosCommand {
     /// What carries the events. Only Kafka can be stopped and started meanwhile.
@@ -40,7 +42,7 @@ pub struct ChaosCommand {
     /// Only faults of this kind; may be repeated.
     #[arg(long, value_name = "KIND")]
     only: Vec<Kind>,
-    /// Faults never overlap: orders flow again before the next, and how long that took is told.
+    /// Faults never overlap: orders flow again before the next, and how long that took is told. Nobody meddles meanwhile.
     #[arg(long)]
     apart: bool,
     /// Also writes what came of it, with the recovery times, as JSON.
@@ -82,6 +84,9 @@ impl ChaosCommand {
             println!("✗ {finding}");
         }
         println!("{} faults, {} of them kills; seed {seed}", outcome.faults.len(), outcome.kills());
+        if let Some(meddling) = &outcome.meddling {
+            println!("{meddling}");
+        }
         println!("{}", outcome.tally);
         if let Some(path) = &self.json {
             std::fs::write(path, json(&outcome, seed).to_string())

@@ -1,18 +1,15 @@
 //! Whether a picture is whole: whether all that was on its way when it was taken has arrived since.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use kit::table::Trigger;
 use tokio::time::sleep;
 
 use crate::{
     choreography,
     databases::Databases,
     listener::{Ends, Since, assigned},
+    positions::{self, Saved},
     stack::Database,
 };
 
@@ -76,7 +73,7 @@ async fn has_arrived(brokers: &str, databases: &Databases, last: Instant) -> any
     let ends = ends(brokers.to_owned()).await?;
     for database in Database::ALL {
         loop {
-            let unread = unread(&ends, &topics_of(database), &saved(databases, database).await?);
+            let unread = unread(&ends, topics_of(database), &positions::of(databases, database).await?);
             if unread == 0 {
                 break;
             }
@@ -90,32 +87,14 @@ async fn has_arrived(brokers: &str, databases: &Databases, last: Instant) -> any
 }
 
 async fn ends(brokers: String) -> anyhow::Result<Ends> {
-    let topics: Vec<String> =
-        Database::ALL.iter().flat_map(|database| topics_of(*database)).map(str::to_owned).collect();
+    let all = Database::ALL.iter().flat_map(|database| topics_of(*database));
+    let topics: Vec<String> = all.map(|topic| (*topic).to_owned()).collect();
     tokio::task::spawn_blocking(move || assigned(&brokers, &topics, Since::Now).map(|(_, ends)| ends)).await?
 }
 
 /// What a service reads.
-fn topics_of(database: Database) -> Vec<&'static str> {
-    let part = choreography::parts().into_iter().find(|part| part.service == database.publisher());
-    let lines = part.into_iter().flat_map(|part| part.lines);
-    lines
-        .filter_map(|line| match line.trigger {
-            Trigger::Event { publisher, .. } => Some(publisher.topic()),
-            Trigger::Other(_) => None,
-        })
-        .collect()
-}
-
-/// Offsets up to which everything is done, by topic and partition.
-type Saved = HashMap<(String, i32), i64>;
-
-async fn saved(databases: &Databases, database: Database) -> anyhow::Result<Saved> {
-    let rows: Vec<(String, i32, i64)> = sqlx::query_as("select topic, partition, next_offset from consumer_offsets")
-        .fetch_all(databases.of_service(database))
-        .await
-        .with_context(|| format!("reading how far {database} is"))?;
-    Ok(rows.into_iter().map(|(topic, partition, next)| ((topic, partition), next)).collect())
+fn topics_of(database: Database) -> &'static [&'static str] {
+    choreography::topics_of(database.publisher())
 }
 
 /// Records before the ends that are not done. A partition without a position has not been begun.

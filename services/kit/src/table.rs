@@ -34,6 +34,14 @@ pub struct Line {
 }
 
 impl Line {
+    /// The topic that the line's event comes on; none if no event brings it about.
+    pub fn topic(&self) -> Option<&'static str> {
+        match self.trigger {
+            Trigger::Event { publisher, .. } => Some(publisher.topic()),
+            Trigger::Other(_) => None,
+        }
+    }
+
     /// The line as cells of a Markdown table: on, decision, says. In the documents of the services and in the README.
     pub fn to_markdown(&self) -> String {
         let on = match self.trigger {
@@ -115,13 +123,7 @@ impl<C> Table<C> {
 
     /// The topics that the service subscribes to.
     pub fn topics(&self) -> Vec<&'static str> {
-        let mut topics: Vec<_> = self
-            .lines()
-            .filter_map(|line| match line.trigger {
-                Trigger::Event { publisher, .. } => Some(publisher.topic()),
-                Trigger::Other(_) => None,
-            })
-            .collect();
+        let mut topics: Vec<_> = self.lines().filter_map(Line::topic).collect();
         topics.sort_unstable();
         topics.dedup();
         topics

@@ -206,14 +206,14 @@ fn heard_by() -> BTreeMap<Database, BTreeSet<Database>> {
         let place = Publisher::SERVICES.iter().position(|other| *other == service)?;
         Database::ALL.get(place).copied()
     };
-    let heard = |part: choreography::Part| {
+    let heard = |part: &choreography::Part| {
         let publishers = part.lines.iter().filter_map(|line| match line.trigger {
             Trigger::Event { publisher, .. } => database(publisher),
             Trigger::Other(_) => None,
         });
         Some((database(part.service)?, publishers.collect()))
     };
-    choreography::parts().into_iter().filter_map(heard).collect()
+    choreography::parts().iter().filter_map(heard).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,86 @@
+//! A provider with a will of its own: it lets go of charges or collects them before anybody asks, is slow, or gives no answer.
+
+use std::time::Duration;
+
+use kit::shutdown::Shutdown;
+use rand::{RngExt, rngs::StdRng};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    databases::Databases,
+    stack::{Database, Environment},
+};
+
+const PAUSE: Duration = Duration::from_millis(300);
+/// Charges at a time.
+const CHARGES: i64 = 2;
+/// One in so many rounds changes its mood.
+const MOODY: u32 = 20;
+
+pub(super) struct Provider {
+    gateway: String,
+    http: reqwest::Client,
+    databases: Databases,
+    random: StdRng,
+}
+
+impl Provider {
+    pub(super) fn new(environment: &Environment, databases: Databases, random: StdRng) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
+        Ok(Provider { gateway: environment.gateway()?.to_owned(), http, databases, random })
+    }
+
+    /// How many charges it has voided or captured by itself.
+    pub(super) async fn keep_on(mut self, shutdown: Shutdown) -> usize {
+        let mut acted = 0;
+        while shutdown.sleep(PAUSE).await {
+            if self.random.random_ratio(1, MOODY) {
+                let mood = self.mood();
+                self.feel(&mood).await;
+            }
+            // Without its books or ours there is nothing to decide upon.
+            acted += self.act().await.unwrap_or(0);
+        }
+        self.feel(&json!({})).await;
+        acted
+    }
+
+    fn mood(&mut self) -> Value {
+        match self.random.random_range(0..4) {
+            0 => json!({"failure_rate": 0.2}),
+            1 => json!({"delay_ms": 200}),
+            _ => json!({}),
+        }
+    }
+
+    async fn feel(&self, mood: &Value) {
+        // A provider that is down has no mood.
+        let _ = self.http.put(format!("{}/v1/settings", self.gateway)).json(mood).send().await;
+    }
+
+    async fn act(&mut self) -> anyhow::Result<usize> {
+        // Where an order is between its charge and its end; what was collected stays so, or else it were a chargeback.
+        let held: Vec<Uuid> = sqlx::query_scalar(
+            "select order_id from payment_transactions
+             where method_type = 'card' and phase in ('authorizing', 'authorized', 'capturing', 'voiding')
+             order by random() limit $1",
+        )
+        .bind(CHARGES)
+        .fetch_all(self.databases.of_service(Database::Payments))
+        .await?;
+        let mut acted = 0;
+        for payment in held {
+            let operation = if self.random.random_bool(0.3) { "void" } else { "capture" };
+            // What is not there yet is left alone: nobody refuses a charge before it is asked for.
+            let url = format!("{}/v1/payments/{payment}", self.gateway);
+            if !self.http.get(&url).send().await?.status().is_success() {
+                continue;
+            }
+            let asked = self.http.post(format!("{url}/{operation}"));
+            let answer = asked.header("idempotency-key", format!("provider:{payment}:{operation}")).body("{}").send();
+            acted += usize::from(answer.await?.status().is_success());
+        }
+        Ok(acted)
+    }
+}
