@@ -27,8 +27,7 @@ pub struct Delivered {
 pub(super) fn read(
     directory: &Path,
     mut put: impl FnMut(Option<OrderId>, Delivered) -> anyhow::Result<()>,
-) -> anyhow::Result<usize> {
-    let mut count = 0;
+) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))? {
         let path = entry?.path();
         // Drafts are no mails yet.
@@ -39,9 +38,8 @@ pub(super) fn read(
         let text = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
         let order = name.get(..36).and_then(|order| order.parse().ok());
         put(order, Delivered { name, text: String::from_utf8_lossy(&text).into_owned() })?;
-        count += 1;
     }
-    Ok(count)
+    Ok(())
 }
 
 /// What is wrong with an order's mails.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use events::{EventId, Order, OrderId, Publisher};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{Booking, delivered::Delivered, tables::Table};
@@ -20,11 +19,27 @@ pub enum Item {
     Mail(Delivered),
 }
 
+/// JSON as it was written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Json(Box<str>);
+
+impl Json {
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Json(text.into())
+    }
+
+    /// The text.
+    pub fn get(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A row of a domain table, without the times at which it was made and changed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
     pub table: Table,
-    pub row: Box<RawValue>,
+    pub row: Json,
 }
 
 /// An outbox row.
@@ -64,7 +79,7 @@ pub struct Logged {
     pub traceparent: Option<String>,
     /// The header of a record that was published again.
     pub first_at: Option<String>,
-    pub data: Box<RawValue>,
+    pub data: Json,
 }
 
 impl Logged {
@@ -137,8 +152,8 @@ impl Dossier {
     }
 
     /// The rows of one table.
-    pub fn rows_of(&self, table: Table) -> impl Iterator<Item = &RawValue> {
-        self.rows.iter().filter(move |row| row.table == table).map(|row| &*row.row)
+    pub fn rows_of(&self, table: Table) -> impl Iterator<Item = &Json> {
+        self.rows.iter().filter(move |row| row.table == table).map(|row| &row.row)
     }
 
     /// The first record of each event on a topic: what its readers go by.

@@ -1,6 +1,6 @@
 //! What can be judged order by order, on files that were read before: pure, whatever they were read from.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use events::{Order, OrderId, Publisher};
@@ -25,18 +25,18 @@ pub(super) const SAID: &str = "Kafka has what the outboxes have, as they have it
 pub(super) const LED_TO: &str = "the services' decisions lead to every row and every event";
 
 /// What is known beside the orders' files.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Known {
     pub kept: Kept,
     pub buyers: Buyers,
     /// Events that people have resolved by hand, by service.
-    pub resolved: HashSet<(Publisher, Uuid)>,
+    pub resolved: Arc<HashSet<(Publisher, Uuid)>>,
     /// How far each service has read; None at rest, when all have read everything.
     pub places: Option<Places>,
     /// Whether mails lie where they can be read.
     pub mails: bool,
     /// Digests of requests that became dead letters.
-    pub letters: HashSet<String>,
+    pub letters: Arc<HashSet<String>>,
 }
 
 /// Quiet time after which nothing more is expected of an order that has ended.

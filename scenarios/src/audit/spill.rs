@@ -4,12 +4,12 @@
 use std::{
     fs::File,
     io::{Read, Seek, Write},
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::Context;
 use events::OrderId;
 use tempfile::tempfile;
-use uuid::Uuid;
 
 use super::dossier::{Dossier, Item};
 
@@ -18,8 +18,8 @@ const BUCKETS: usize = 256;
 /// Bytes of one bucket in memory; beyond that it goes to disk.
 const BUFFER: usize = 256 * 1024;
 
-/// The buckets.
-pub(super) struct Spill(Vec<Bucket>);
+/// The buckets. Several may fill them at a time.
+pub(super) struct Spill(Vec<Mutex<Bucket>>);
 
 #[derive(Default)]
 struct Bucket {
@@ -29,13 +29,14 @@ struct Bucket {
 
 impl Spill {
     pub(super) fn new() -> Self {
-        Spill((0..BUCKETS).map(|_| Bucket::default()).collect())
+        Spill((0..BUCKETS).map(|_| Mutex::default()).collect())
     }
 
-    pub(super) fn put(&mut self, order: OrderId, item: &Item) -> anyhow::Result<()> {
+    pub(super) fn put(&self, order: OrderId, item: &Item) -> anyhow::Result<()> {
         // The end of an id is random in every version that orders have.
-        let bucket = &mut self.0[usize::from(order.0.as_bytes()[15]) % BUCKETS];
-        serde_json::to_writer(&mut bucket.buffer, &(order, item)).context("writing down what is known of an order")?;
+        let bucket = &self.0[usize::from(order.0.as_bytes()[15]) % BUCKETS];
+        let bucket = &mut *bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        postcard::to_io(&(order, item), &mut bucket.buffer).context("writing down what is known of an order")?;
         if bucket.buffer.len() > BUFFER {
             let file = match &mut bucket.file {
                 Some(file) => file,
@@ -48,8 +49,11 @@ impl Spill {
     }
 
     /// The buckets, each to be taken out with all that is known of its orders.
-    pub(super) fn take(self) -> impl Iterator<Item = impl FnOnce() -> anyhow::Result<Vec<Dossier>> + Send + 'static> {
-        self.0.into_iter().map(|bucket| move || bucket.take())
+    pub(super) fn take(&self) -> impl Iterator<Item = impl FnOnce() -> anyhow::Result<Vec<Dossier>> + Send + 'static> {
+        self.0.iter().map(|bucket| {
+            let bucket = std::mem::take(&mut *bucket.lock().unwrap_or_else(PoisonError::into_inner));
+            move || bucket.take()
+        })
     }
 }
 
@@ -61,8 +65,13 @@ impl Bucket {
             file.read_to_end(&mut bytes).context("reading a temporary file")?;
         }
         bytes.extend(self.buffer);
-        let items = serde_json::Deserializer::from_slice(&bytes).into_iter::<(Uuid, Item)>();
-        let items: Result<Vec<_>, _> = items.map(|item| item.map(|(order, item)| (OrderId(order), item))).collect();
-        Ok(Dossier::file(items.context("reading what is known of orders")?))
+        let (mut items, mut rest) = (Vec::new(), bytes.as_slice());
+        while !rest.is_empty() {
+            let (item, after): ((OrderId, Item), _) =
+                postcard::take_from_bytes(rest).context("reading what is known of orders")?;
+            items.push(item);
+            rest = after;
+        }
+        Ok(Dossier::file(items))
     }
 }

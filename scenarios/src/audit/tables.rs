@@ -6,11 +6,10 @@ use anyhow::Context;
 use events::OrderId;
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use super::dossier::{Item, Row, Written};
+use super::dossier::{Item, Json, Row, Written};
 use crate::stack::Database;
 
 /// A table with rows of single orders.
@@ -95,7 +94,7 @@ pub(super) async fn read(
         );
         let mut rows = sqlx::query_as::<_, (Uuid, String)>(AssertSqlSafe(select)).fetch(&mut *db);
         while let Some((order, row)) = rows.try_next().await.with_context(|| format!("reading {table}"))? {
-            put(OrderId(order), Item::Row(Row { table, row: RawValue::from_string(row)? }))?;
+            put(OrderId(order), Item::Row(Row { table, row: Json::new(row) }))?;
         }
     }
     let mut rows = sqlx::query_as::<_, OutboxRow>(

@@ -9,10 +9,9 @@ use events::{
     publisher::dead_letter_topic,
 };
 use kit::record::{FIRST_AT, Record};
-use serde_json::value::RawValue;
 
 use super::{
-    dossier::{Item, Logged},
+    dossier::{Item, Json, Logged},
     requests::request,
     said::digest,
 };
@@ -91,7 +90,7 @@ fn logged(topic: Publisher, record: &Record) -> Option<(OrderId, Logged)> {
             order_of(&envelope, record)?
         }
     };
-    let data: Box<RawValue> = serde_json::from_slice(&data).ok()?;
+    let data = Json::new(std::str::from_utf8(data.trim_ascii()).ok()?);
     let Envelope { id, event_type, source, subject, time, causation_id, traceparent } = envelope;
     let first_at = record.headers.iter().find(|(name, _)| name == FIRST_AT);
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use chrono::Utc;
 use events::{Order, OrderId, Publisher};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -20,8 +20,6 @@ use super::{
     judge::{self, Judgement, Known},
     money,
     requests::Requests,
-    retrace::Buyers,
-    said::Kept,
     spill::Spill,
     stock, tables,
     topics::Topics,
@@ -41,19 +39,15 @@ pub(super) async fn judge(
 ) -> anyhow::Result<Vec<Invariant>> {
     let living = places.is_some();
     let begun = Utc::now();
-    let (mut spill, topics, beginnings) = read_kafka(environment.brokers.clone()).await.context("reading Kafka")?;
-    let mut known = Known { places, letters: topics.letters.clone(), ..Known::default() };
+    let spill = Arc::new(Spill::new());
+    // Beside each other: what one of them is ahead by is too young to be judged while the system lives.
+    let kafka = read_kafka(environment.brokers.clone(), spill.clone()).map(|read| read.context("reading Kafka"));
+    let ((topics, beginnings), known) = tokio::try_join!(kafka, read_databases(databases, &spill))?;
+    let mut known = Known { places, letters: Arc::new(topics.letters.clone()), ..known };
     known.buyers.domain = std::env::var("MAIL_DOMAIN").unwrap_or_else(|_| notification::MAIL_DOMAIN.to_owned());
-    known.kept = Kept {
-        logged_since: topics.since(&beginnings),
-        partitions: partitions(&beginnings),
-        begun: Some(begun),
-        ..Kept::default()
-    };
-    for database in Database::ALL {
-        let mut db = databases.of_service(database).acquire().await?;
-        read_database(&mut db, database, &mut known, |order, item| spill.put(order, &item)).await?;
-    }
+    known.kept.logged_since = topics.since(&beginnings);
+    known.kept.partitions = partitions(&beginnings);
+    known.kept.begun = Some(begun);
     let mut numbered = gateway::Numbered::default();
     for booking in gateway::bookings(environment).await? {
         numbered.note(&booking);
@@ -71,7 +65,7 @@ pub(super) async fn judge(
         let mut db = databases.of_service(database).acquire().await?;
         gone.extend(Ledgers::gone(&mut db, database).await.with_context(|| format!("reading {database}"))?);
     }
-    let (mut invariants, paid, requests, under_way) = parts(spill, databases, known).await?;
+    let (mut invariants, paid, requests, under_way) = parts(&spill, databases, known).await?;
     // While orders are under way, sums over several databases say nothing.
     let paid = (!living).then_some(&paid);
     let held = money::nothing_held(&Steps::default(), &ledgers);
@@ -93,9 +87,9 @@ pub(super) async fn judge(
 
 type Beginnings = BTreeMap<(Publisher, i32), i64>;
 
-async fn read_kafka(brokers: String) -> anyhow::Result<(Spill, Topics, Beginnings)> {
+async fn read_kafka(brokers: String, spill: Arc<Spill>) -> anyhow::Result<(Topics, Beginnings)> {
     tokio::task::spawn_blocking(move || {
-        let (mut spill, mut topics, mut failed) = (Spill::new(), Topics::default(), None);
+        let (mut topics, mut failed) = (Topics::default(), None);
         let beginnings = archive::beginnings(&brokers, &listener::topics())?;
         archive::read(&brokers, &listener::topics(), |record| {
             if failed.is_none() {
@@ -108,9 +102,30 @@ async fn read_kafka(brokers: String) -> anyhow::Result<(Spill, Topics, Beginning
             .into_iter()
             .filter_map(|((topic, partition), low)| Some(((publisher(&topic)?, partition), low)))
             .collect();
-        Ok((spill, topics, beginnings))
+        Ok((topics, beginnings))
     })
     .await?
+}
+
+/// Reads all databases at once; what is known beside the orders' files.
+async fn read_databases(databases: &Databases, spill: &Arc<Spill>) -> anyhow::Result<Known> {
+    let reading = Database::ALL.map(|database| {
+        let (pool, spill) = (databases.of_service(database).clone(), spill.clone());
+        // Tasks of their own, so that they are on all processors.
+        tokio::spawn(async move {
+            let (mut db, mut known) = (pool.acquire().await?, Known::default());
+            read_database(&mut db, database, &mut known, |order, item| spill.put(order, &item)).await?;
+            anyhow::Ok(known)
+        })
+    });
+    let mut all = Known::default();
+    for known in reading {
+        let Known { resolved, kept, .. } = known.await??;
+        Arc::make_mut(&mut all.resolved).extend(resolved.iter());
+        all.kept.published.extend(kept.published);
+        all.kept.written_since.extend(kept.written_since);
+    }
+    Ok(all)
 }
 
 fn partitions(beginnings: &Beginnings) -> BTreeMap<Publisher, i32> {
@@ -152,7 +167,7 @@ pub async fn read_within(
         .fetch_all(&mut *db)
         .await
         .with_context(|| format!("reading what people did in {database}"))?;
-    known.resolved.extend(resolved.into_iter().map(|id| (service, id)));
+    Arc::make_mut(&mut known.resolved).extend(resolved.into_iter().map(|id| (service, id)));
     let published: i64 = sqlx::query_scalar("select last_seq from relay_cursor")
         .fetch_one(&mut *db)
         .await
@@ -174,12 +189,11 @@ pub async fn read_within(
 
 /// Judges part by part, as many at a time as there are processors.
 async fn parts(
-    spill: Spill,
+    spill: &Spill,
     databases: &Databases,
     known: Known,
 ) -> anyhow::Result<(Vec<Invariant>, money::Paid, Requests, usize)> {
     let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let known = Arc::new(known);
     let (mut invariants, mut paid) = (Vec::new(), money::Paid::default());
     let (mut requests, mut under_way) = (Requests::default(), 0);
     let mut judged =
@@ -196,7 +210,7 @@ async fn parts(
 async fn part(
     bucket: impl FnOnce() -> anyhow::Result<Vec<Dossier>> + Send + 'static,
     databases: &Databases,
-    known: Arc<Known>,
+    mut known: Known,
 ) -> anyhow::Result<Judgement> {
     let (dossiers, facts) = tokio::task::spawn_blocking(move || {
         let dossiers = bucket()?;
@@ -207,19 +221,8 @@ async fn part(
     let users: HashSet<i64> = facts.iter().map(|order| order.user_id.0).collect();
     let mut db = databases.of_service(Database::Notifications).acquire().await?;
     let addresses = addresses(&mut db, users.into_iter().collect()).await?;
-    let judge = move || {
-        let Known { kept, resolved, places, mails, letters, buyers } = &*known;
-        let known = Known {
-            kept: kept.clone(),
-            resolved: resolved.clone(),
-            places: places.clone(),
-            mails: *mails,
-            letters: letters.clone(),
-            buyers: Buyers { addresses, domain: buyers.domain.clone() },
-        };
-        judge::files(dossiers, &known, Utc::now())
-    };
-    Ok(tokio::task::spawn_blocking(judge).await?)
+    known.buyers.addresses = addresses;
+    Ok(tokio::task::spawn_blocking(move || judge::files(dossiers, &known, Utc::now())).await?)
 }
 
 /// Where these buyers want their mail, and where they have wanted it.

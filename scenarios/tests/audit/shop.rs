@@ -193,7 +193,7 @@ impl Books {
             };
             topics.note(record, put).unwrap();
         }
-        self.known.letters = topics.letters;
+        self.known.letters = topics.letters.into();
         self.items.insert(Source::Log, items);
     }
 

@@ -56,6 +56,14 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// The end of a program waits for so long at most until its partitions are given back.
 const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 
+/// A client that belongs to no group for longer than this, although Kafka answers, has asked in vain. Asking takes a moment,
+/// and a rebalance as long as its slowest member takes to come back from its batch; so each time it is twice as long, up to
+/// what the client itself would wait.
+const JOINS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Longest time between two polls.
+const LONGEST_AWAY: Duration = Duration::from_secs(60);
+
 /// One for the batch, one for putting aside what is wrong with it.
 const CONNECTIONS: u32 = 2;
 
@@ -100,6 +108,8 @@ pub(crate) struct Consumer<S: Service> {
     client: ClientConfig,
     /// Ends the client that was there before this one.
     former: Option<thread::JoinHandle<()>>,
+    /// How long this client may take to get into the group.
+    joins_within: Duration,
     table: Table<S::Command>,
     topics: Vec<&'static str>,
     database: Database,
@@ -141,7 +151,7 @@ impl<S: Service> Consumer<S> {
             .set("session.timeout.ms", "10000")
             // Whoever is away for longer, in a batch that its database does not take, leaves its partitions to others; and
             // nobody waits for it longer when the group is divided anew.
-            .set("max.poll.interval.ms", "60000")
+            .set("max.poll.interval.ms", LONGEST_AWAY.as_millis().to_string())
             .set("heartbeat.interval.ms", "1000")
             .set("fetch.wait.max.ms", "200")
             .set("fetch.queue.backoff.ms", "10")
@@ -163,6 +173,7 @@ impl<S: Service> Consumer<S> {
             kafka: subscribed(&client, &topics)?,
             client,
             former: None,
+            joins_within: JOINS_WITHIN,
             expected: Expected::default(),
             gaps: Gaps::none(),
             table,
@@ -217,15 +228,19 @@ impl<S: Service> Consumer<S> {
                 runtime.block_on(self.save());
             }
             match self.kafka.context().hindrance() {
-                None => self.throttle.progress.round(),
+                None => {
+                    self.throttle.progress.round();
+                    self.joins_within = JOINS_WITHIN;
+                }
                 Some(why) => {
                     self.throttle.progress.waiting(why);
                     if self.kafka.context().can_read_again(&self.kafka, &self.topics) {
                         self.leave_group();
                         self.kafka.subscribe(&self.topics).context("subscribing")?;
-                    } else if self.kafka.context().asks_in_vain(&self.kafka, &self.topics) {
+                    } else if self.kafka.context().asks_in_vain(&self.kafka, &self.topics, self.joins_within) {
                         tracing::warn!("Kafka answers, and nobody the question to join the group");
                         self.join_as_a_new_client()?;
+                        self.joins_within = (self.joins_within * 2).min(LONGEST_AWAY);
                     }
                 }
             }

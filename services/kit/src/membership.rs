@@ -21,9 +21,6 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 const ASK_EVERY: Duration = Duration::from_secs(2);
 /// Bound for such a question, during which nothing is consumed.
 const ASK_WITHIN: Duration = Duration::from_secs(2);
-/// A client that belongs to no group for longer than this, although Kafka answers, has asked in vain. Asking takes a moment,
-/// and a rebalance as long as its slowest member takes to come back from its batch.
-const JOINS_WITHIN: Duration = Duration::from_secs(15);
 
 /// Hears of assignments and errors; the context of the consumer's client.
 #[derive(Debug, Default)]
@@ -34,8 +31,9 @@ struct State {
     /// Partitions at present; none before the first assignment and after all of it was taken away. A spare replica has been
     /// assigned no partition, which is an assignment.
     assigned: Option<usize>,
-    /// When there was an assignment last, or when the broker was last asked whether it is there.
-    outside_since: Instant,
+    /// When the broker was last asked whether it is there, while there was no assignment, and since when it has answered.
+    asked: Instant,
+    answering_since: Option<Instant>,
     /// Error that a topic brought, and when its topics were last asked for.
     unreadable: Option<(String, Instant)>,
     /// Topics that were missing. Once they are back they are others, in which the positions of before mean nothing.
@@ -55,7 +53,8 @@ impl Default for State {
     fn default() -> Self {
         State {
             assigned: None,
-            outside_since: Instant::now(),
+            asked: Instant::now(),
+            answering_since: None,
             unreadable: None,
             vanished: HashSet::new(),
             pending: HashSet::new(),
@@ -170,17 +169,25 @@ impl Membership {
 
     /// The group does not answer, although Kafka does: the question to join was lost on its way, or the answer to it, and the
     /// client goes on waiting for it on a connection on which nothing comes any more. It waits for
-    /// `max.poll.interval.ms`, whatever its other bounds are.
-    pub(crate) fn asks_in_vain(&self, kafka: &BaseConsumer<Self>, topics: &[&str]) -> bool {
+    /// `max.poll.interval.ms`, whatever its other bounds are. True once Kafka has answered for `patience` without a break:
+    /// where it only just came back the client needs a moment.
+    pub(crate) fn asks_in_vain(&self, kafka: &BaseConsumer<Self>, topics: &[&str], patience: Duration) -> bool {
         {
             let mut state = self.lock();
-            if state.assigned.is_some() || state.unreadable.is_some() || state.outside_since.elapsed() < JOINS_WITHIN {
+            if state.assigned.is_some() || state.unreadable.is_some() {
+                state.answering_since = None;
                 return false;
             }
-            state.outside_since = Instant::now();
+            if state.asked.elapsed() < ASK_EVERY {
+                return false;
+            }
+            state.asked = Instant::now();
         }
         // Any answer at all.
-        topics.first().is_some_and(|topic| kafka.fetch_metadata(Some(topic), ASK_WITHIN).is_ok())
+        let answers = topics.first().is_some_and(|topic| kafka.fetch_metadata(Some(topic), ASK_WITHIN).is_ok());
+        let mut state = self.lock();
+        state.answering_since = answers.then(|| state.answering_since.unwrap_or_else(Instant::now));
+        state.answering_since.is_some_and(|since| since.elapsed() >= patience)
     }
 
     /// Topics that are back after they were missing, to be read from their beginning.
@@ -292,7 +299,6 @@ impl ConsumerContext for Membership {
                 });
                 state.assigned =
                     state.assigned.and_then(|had| had.checked_sub(partitions.count())).filter(|left| *left > 0);
-                state.outside_since = Instant::now();
             }
             Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
         }

@@ -9,7 +9,10 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Case;
-use crate::audit::{Finding, dossier::Logged, tables::Table};
+use crate::{
+    audit::{Finding, dossier::Logged, tables::Table},
+    choreography,
+};
 
 /// Moments that are looked at for one service and one order: far more than an order of ours has.
 const MOMENTS: usize = 20_000;
@@ -101,7 +104,8 @@ pub(super) fn retrace<S: Retraced>(case: &Case<'_>, findings: &mut Vec<Finding>)
 impl<'a, 's, S: Retraced> Search<'a, 's, S> {
     fn new(case: &'s Case<'a>) -> Self {
         let table = S::table();
-        let topics = Publisher::all().filter(|publisher| table.topics().contains(&publisher.topic()));
+        let read = choreography::topics_of(table.service());
+        let topics = Publisher::all().filter(|publisher| read.contains(&publisher.topic()));
         let inputs = topics.map(|topic| {
             let events = case.dossier.first_of(topic).into_iter();
             events.filter_map(|event| Some(Input { event, command: S::meant(case, command(&table, event)?) })).collect()
@@ -294,6 +298,8 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
 
 /// What an event asks of the service; None if it is of no concern or cannot be read.
 fn command<C>(table: &kit::Table<C>, event: &Logged) -> Option<C> {
+    // Before anything is copied.
+    table.line(&event.event_type, event.topic.topic())?;
     let first_at = event.first_at.iter().map(|at| (kit::record::FIRST_AT.to_owned(), at.clone().into_bytes()));
     let record = Record {
         topic: event.topic.topic().to_owned(),
