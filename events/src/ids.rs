@@ -145,6 +145,9 @@ const WINDOW_AHEAD_MS: u64 = 3_600_000;
 /// How far behind: an inbox remembers no shorter than topics keep, by default a week.
 const WINDOW_BEHIND_MS: u64 = 7 * 24 * 3_600_000;
 
+/// A UUIDv7 has room for so much of a time.
+const MS_MASK: u64 = (1 << 48) - 1;
+
 impl EventId {
     /// A new id, ordered by time.
     pub fn new() -> Self {
@@ -162,7 +165,7 @@ impl EventId {
     /// Tells whether this is the id that the record gets if it comes without one.
     pub fn is_from_record(self, original: Original<'_>) -> bool {
         // Without hashing the value, which is the rule.
-        self.unix_ms() == Some(original.timestamp_ms) && self == Self::from_record(original)
+        self.unix_ms() == Some(original.timestamp_ms & MS_MASK) && self == Self::from_record(original)
     }
 
     /// What an inbox remembers a record by that came without an id. No `ce_id` of any source is ever remembered by the same.

@@ -12,6 +12,7 @@ mod debezium;
 mod expiry;
 mod gaps;
 mod handover;
+mod leaderless;
 mod new_producer;
 mod refusal;
 mod replay;

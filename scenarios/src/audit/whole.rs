@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use events::{Order, OrderId, Publisher};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use sqlx::{Connection, PgConnection};
@@ -65,7 +65,7 @@ pub(super) async fn judge(
         let mut db = databases.of_service(database).acquire().await?;
         gone.extend(Ledgers::gone(&mut db, database).await.with_context(|| format!("reading {database}"))?);
     }
-    let (mut invariants, paid, requests, under_way) = parts(&spill, databases, known).await?;
+    let (mut invariants, paid, requests, under_way) = parts(&spill, databases, known, begun).await?;
     // While orders are under way, sums over several databases say nothing.
     let paid = (!living).then_some(&paid);
     let held = money::nothing_held(&Steps::default(), &ledgers);
@@ -192,12 +192,14 @@ async fn parts(
     spill: &Spill,
     databases: &Databases,
     known: Known,
+    begun: DateTime<Utc>,
 ) -> anyhow::Result<(Vec<Invariant>, money::Paid, Requests, usize)> {
     let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
     let (mut invariants, mut paid) = (Vec::new(), money::Paid::default());
     let (mut requests, mut under_way) = (Requests::default(), 0);
-    let mut judged =
-        stream::iter(spill.take()).map(|dossiers| part(dossiers, databases, known.clone())).buffer_unordered(at_once);
+    let mut judged = stream::iter(spill.take())
+        .map(|dossiers| part(dossiers, databases, known.clone(), begun))
+        .buffer_unordered(at_once);
     while let Some(judgement) = judged.try_next().await? {
         judge::add(&mut invariants, judgement.invariants);
         paid.add(&judgement.steps);
@@ -211,6 +213,7 @@ async fn part(
     bucket: impl FnOnce() -> anyhow::Result<Vec<Dossier>> + Send + 'static,
     databases: &Databases,
     mut known: Known,
+    begun: DateTime<Utc>,
 ) -> anyhow::Result<Judgement> {
     let (dossiers, facts) = tokio::task::spawn_blocking(move || {
         let dossiers = bucket()?;
@@ -222,7 +225,8 @@ async fn part(
     let mut db = databases.of_service(Database::Notifications).acquire().await?;
     let addresses = addresses(&mut db, users.into_iter().collect()).await?;
     known.buyers.addresses = addresses;
-    Ok(tokio::task::spawn_blocking(move || judge::files(dossiers, &known, Utc::now())).await?)
+    // By the time at which reading began: however long it took, what one source was ahead by is young.
+    Ok(tokio::task::spawn_blocking(move || judge::files(dossiers, &known, begun)).await?)
 }
 
 /// Where these buyers want their mail, and where they have wanted it.

@@ -43,6 +43,18 @@ async fn resolve_once(databases: &Databases, diary: &Diary) -> sqlx::Result<usiz
     Ok(found)
 }
 
+/// Tells whether no order that somebody has placed has work that is parked.
+pub(super) async fn is_all_that_is_parked(databases: &Databases) -> sqlx::Result<bool> {
+    for database in Database::ALL {
+        for work in desk::list(databases.of_service(database)).await? {
+            if is_placed(databases, work.order_id).await? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
 async fn is_placed(databases: &Databases, order: Uuid) -> sqlx::Result<bool> {
     sqlx::query_scalar("select exists (select from orders where id = $1)")
         .bind(order)

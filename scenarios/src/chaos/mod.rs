@@ -32,7 +32,11 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{audit, databases::Databases, stack::Stack};
+use crate::{
+    audit,
+    databases::Databases,
+    stack::{Stack, until},
+};
 
 pub use diary::Diary;
 pub use fault::{Fault, Patience, Server};
@@ -125,12 +129,19 @@ impl Chaos {
         course.orders.extend(flow.end(self.patience).await.context("publishing orders")?);
         let databases = Databases::of(&environment)?;
         let tally = Tally::settled(&databases, &course.orders, self.patience).await?;
-        let meddling = match meddlers {
-            Some(meddlers) => Some(meddlers.end().await?),
-            None => None,
-        };
         // A slow system reads some of the hostile records late; at rest it has read them all.
         audit::wait_for_rest(&environment, self.patience).await?;
+        let meddling = match meddlers {
+            Some(meddlers) => {
+                // What is parked of real orders is still the person's; what is left after all is for the audit to tell.
+                let _in_time = until("no order that was placed is parked", self.patience, async || {
+                    foreign::is_all_that_is_parked(&databases).await.is_ok_and(|is_all| is_all).then_some(())
+                })
+                .await;
+                Some(meddlers.end().await?)
+            }
+            None => None,
+        };
         foreign::resolve(&databases, diary, self.patience).await.context("looking at parked work")?;
         let audit = audit::run(&environment, self.patience).await?;
         if let Some(meddling) = &meddling {

@@ -55,7 +55,7 @@ impl Reconcile {
 }
 
 fn report(outcome: &Outcome) -> ExitCode {
-    let Outcome { done, moved_on, failed, left, refused } = outcome;
+    let Outcome { done, moved_on, touched: _, failed, left, refused } = outcome;
     done.iter().for_each(|case| show(case, "did "));
     moved_on.iter().for_each(|case| show(case, "is settled by itself, did not "));
     for (case, why) in failed {

@@ -3,6 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use events::OrderId;
 use kit::config::Kafka;
 use reqwest::StatusCode;
@@ -25,6 +26,8 @@ pub struct Outcome {
     pub done: Vec<Case>,
     /// What was no longer so when its turn came: nothing was done about it.
     pub moved_on: Vec<Case>,
+    /// The orders that something was said about, or tried to be, and when.
+    pub touched: Vec<(OrderId, DateTime<Utc>)>,
     /// What was tried and failed, and why: the next run tries it again.
     pub failed: Vec<(Case, String)>,
     /// What is left: for a person, or without effect.
@@ -93,10 +96,12 @@ impl<'a> Repairs<'a> {
             outcome.moved_on.push(case);
             return Ok(());
         }
+        let at = Utc::now();
         let applied = self.apply(&case).await;
         if !matches!(applied, Ok(false)) {
             // Also where it failed: some of it may have been said.
             self.touched.extend(case.order);
+            outcome.touched.extend(case.order.map(|order| (order, at)));
         }
         match applied {
             Ok(true) => outcome.done.push(case),

@@ -57,12 +57,15 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 
 /// A client that belongs to no group for longer than this, although Kafka answers, has asked in vain. Asking takes a moment,
-/// and a rebalance as long as its slowest member takes to come back from its batch; so each time it is twice as long, up to
-/// what the client itself would wait.
+/// but a rebalance as long as its slowest member takes to come back from its batch; so each time it is twice as long, up to
+/// what the client itself would wait. A member with a name is let in under it again at once. One without leaves a member
+/// behind, for as long as a session lasts.
 const JOINS_WITHIN: Duration = Duration::from_secs(10);
+const JOINS_NAMELESS_WITHIN: Duration = Duration::from_secs(30);
 
-/// Longest time between two polls.
-const LONGEST_AWAY: Duration = Duration::from_secs(60);
+/// Longest time between two polls. Longer than an event may wait for a lock that somebody else holds, before it is parked: it
+/// would be as long for whoever got the partition.
+const LONGEST_AWAY: Duration = Duration::from_secs(150);
 
 /// One for the batch, one for putting aside what is wrong with it.
 const CONNECTIONS: u32 = 2;
@@ -95,9 +98,13 @@ impl<C> Default for Batch<C> {
 }
 
 /// A client that is on its way into the group.
-fn subscribed(client: &ClientConfig, topics: &[&str]) -> anyhow::Result<BaseConsumer<Membership>> {
+fn subscribed(
+    client: &ClientConfig,
+    topics: &[&str],
+    membership: Membership,
+) -> anyhow::Result<BaseConsumer<Membership>> {
     let consumer: BaseConsumer<Membership> =
-        client.create_with_context(Membership::default()).context("creating the Kafka consumer")?;
+        client.create_with_context(membership).context("creating the Kafka consumer")?;
     consumer.subscribe(topics).context("subscribing")?;
     Ok(consumer)
 }
@@ -108,8 +115,9 @@ pub(crate) struct Consumer<S: Service> {
     client: ClientConfig,
     /// Ends the client that was there before this one.
     former: Option<thread::JoinHandle<()>>,
-    /// How long this client may take to get into the group.
+    /// How long this client may take to get into the group, and how long the first may.
     joins_within: Duration,
+    may_join_within: Duration,
     table: Table<S::Command>,
     topics: Vec<&'static str>,
     database: Database,
@@ -167,13 +175,15 @@ impl<S: Service> Consumer<S> {
             // Static membership: a restarted process takes its partitions back at once.
             client.set("group.instance.id", instance);
         }
+        let may_join_within = if kafka.kafka_instance_id.is_some() { JOINS_WITHIN } else { JOINS_NAMELESS_WITHIN };
         Ok(Consumer {
             server: Server::none(),
             unsaved: Unsaved::default(),
-            kafka: subscribed(&client, &topics)?,
+            kafka: subscribed(&client, &topics, Membership::default())?,
             client,
             former: None,
-            joins_within: JOINS_WITHIN,
+            joins_within: may_join_within,
+            may_join_within,
             expected: Expected::default(),
             gaps: Gaps::none(),
             table,
@@ -230,7 +240,7 @@ impl<S: Service> Consumer<S> {
             match self.kafka.context().hindrance() {
                 None => {
                     self.throttle.progress.round();
-                    self.joins_within = JOINS_WITHIN;
+                    self.joins_within = self.may_join_within;
                 }
                 Some(why) => {
                     self.throttle.progress.waiting(why);
@@ -302,13 +312,15 @@ impl<S: Service> Consumer<S> {
     /// # Errors
     /// If the client before the present one has not ended yet: this process does not get into the group by itself.
     fn join_as_a_new_client(&mut self) -> anyhow::Result<()> {
-        let former = self.former.take();
-        anyhow::ensure!(
-            former.is_none_or(|former| former.is_finished()),
-            "Kafka's client neither joins the group nor ends; start the program again"
-        );
+        if self.former.take().is_some_and(|former| !former.is_finished()) {
+            // Its end would be waited for as well: the end of the program is quicker.
+            let nobody = ClientConfig::new().create_with_context(Membership::default())?;
+            std::mem::forget(std::mem::replace(&mut self.kafka, nobody));
+            anyhow::bail!("Kafka's client neither joins the group nor ends; start the program again");
+        }
         tracing::info!("joining the group as a new client");
-        let old = std::mem::replace(&mut self.kafka, subscribed(&self.client, &self.topics)?);
+        let membership = Membership::succeeding(self.kafka.context());
+        let old = std::mem::replace(&mut self.kafka, subscribed(&self.client, &self.topics, membership)?);
         // Its end waits for answers too.
         self.former = Some(thread::Builder::new().name("former-client".to_owned()).spawn(move || drop(old))?);
         Ok(())

@@ -66,6 +66,12 @@ impl Default for State {
 }
 
 impl Membership {
+    /// Of a client that takes the place of another: what that one knew of the topics goes on to be so.
+    pub(crate) fn succeeding(former: &Self) -> Self {
+        let vanished = former.lock().vanished.clone();
+        Membership(Mutex::new(State { vanished, ..State::default() }))
+    }
+
     /// Reason why nothing can be read now.
     pub(crate) fn hindrance(&self) -> Option<String> {
         let state = self.lock();
@@ -181,11 +187,11 @@ impl Membership {
             if state.asked.elapsed() < ASK_EVERY {
                 return false;
             }
-            state.asked = Instant::now();
         }
         // Any answer at all.
         let answers = topics.first().is_some_and(|topic| kafka.fetch_metadata(Some(topic), ASK_WITHIN).is_ok());
         let mut state = self.lock();
+        state.asked = Instant::now();
         state.answering_since = answers.then(|| state.answering_since.unwrap_or_else(Instant::now));
         state.answering_since.is_some_and(|since| since.elapsed() >= patience)
     }
@@ -321,6 +327,7 @@ mod tests {
         assert!(membership.hindrance().is_some_and(|why| why.contains("a topic cannot be read")));
         assert!(membership.made_anew().is_empty(), "it is not back yet");
         membership.lock().unreadable = None;
+        let membership = Membership::succeeding(&membership);
         let anew = membership.made_anew();
         assert_eq!(anew, HashSet::from(["t".to_owned()]));
         membership.begun_anew(&anew);

@@ -19,9 +19,6 @@ use crate::{
 /// So long a fault waits for a program to commit something.
 const COMMITS_WITHIN: Duration = Duration::from_secs(10);
 
-/// The library of Debian's package `faketime`; the dynamic linker knows what `$LIB` is.
-const LIBFAKETIME: &str = "/usr/$LIB/faketime/libfaketime.so.1";
-
 impl Injector<'_> {
     pub(super) fn kill(&self, program: Program) -> Ending {
         send(self.pid(program), Signal::SIGKILL);
@@ -119,11 +116,12 @@ impl Injector<'_> {
     /// Only the time of day is ahead, as on a machine whose clock is wrong. The library and not the program `faketime`: that one
     /// stays between us and the process, and passes no signal on.
     pub(super) fn clock_ahead(&self, program: Program, time: Duration) -> anyhow::Result<Ending> {
-        if !is_on_path("faketime") {
+        let Some(library) = libfaketime() else {
             return Ok(async { Ok(Ended::LeftOut("`faketime` is not installed".to_owned())) }.boxed());
-        }
+        };
         self.second(program, time, |launch| {
-            let settings = [("LD_PRELOAD", LIBFAKETIME), ("FAKETIME", "+2d"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
+            let settings =
+                [("LD_PRELOAD", library.as_str()), ("FAKETIME", "+2d"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
             launch.variables.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
         })
     }
@@ -154,8 +152,11 @@ impl Injector<'_> {
     }
 }
 
-fn is_on_path(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+/// Where Debian's package `faketime` has its library, if it is installed.
+fn libfaketime() -> Option<String> {
+    let architectures = std::fs::read_dir("/usr/lib").ok()?;
+    let libraries = architectures.flatten().map(|entry| entry.path().join("faketime/libfaketime.so.1"));
+    libraries.into_iter().find(|library| library.is_file())?.to_str().map(str::to_owned)
 }
 
 fn send(pid: Option<u32>, signal: Signal) {

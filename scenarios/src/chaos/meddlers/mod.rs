@@ -5,8 +5,9 @@ mod person;
 mod provider;
 mod repairs;
 
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, time::Duration};
 
+use anyhow::Context;
 use events::OrderId;
 use kit::shutdown::{Shutdown, Stop};
 use rand::{SeedableRng, rngs::StdRng};
@@ -16,6 +17,9 @@ use super::Diary;
 use crate::{databases::Databases, stack::Environment};
 
 use repairs::Repaired;
+
+/// A run of repair that looks at everything may be under way.
+const ENDS_WITHIN: Duration = Duration::from_secs(300);
 
 /// They go on until they are [ended](Meddlers::end).
 pub(super) struct Meddlers {
@@ -51,9 +55,16 @@ impl Meddlers {
     }
 
     /// Ends them, each after what it is about to do.
+    ///
+    /// # Errors
+    /// If one of them does not end.
     pub(super) async fn end(self) -> anyhow::Result<Meddling> {
         self.stop.now();
-        Ok(Meddling { repaired: self.repairs.await?, worked_off: self.person.await?, wilful: self.provider.await? })
+        let ended = async {
+            let (repaired, worked_off, wilful) = tokio::try_join!(self.repairs, self.person, self.provider)?;
+            anyhow::Ok(Meddling { repaired, worked_off, wilful })
+        };
+        tokio::time::timeout(ENDS_WITHIN, ended).await.context("somebody who has a hand in it does not end")?
     }
 }
 

@@ -1,4 +1,4 @@
-//! A provider with a will of its own: it lets go of charges or collects them before anybody asks, is slow, or gives no answer.
+//! A provider with a will of its own: it lets go of charges or collects them before anybody asks, is slow, or answers with an error, in half of the cases although it has done it.
 
 use std::time::Duration;
 

@@ -30,8 +30,8 @@ pub(super) struct Repaired {
     runs: usize,
     /// Runs that found everything there and arrived, so that something could be done.
     whole: usize,
-    /// Each repair that was made of an order, and when at the latest.
-    done: Vec<(OrderId, DateTime<Utc>, String)>,
+    /// The orders that something was said about, and when.
+    touched: Vec<(OrderId, DateTime<Utc>)>,
 }
 
 pub(super) async fn keep_on(
@@ -50,7 +50,7 @@ pub(super) async fn keep_on(
             for case in &outcome.done {
                 diary.note(format!("  repaired: {}", told(case)));
             }
-            repaired.note(&outcome, Utc::now());
+            repaired.note(outcome);
         }
         took = begun.elapsed();
     }
@@ -83,23 +83,22 @@ fn told(case: &Case) -> String {
 }
 
 impl Repaired {
-    fn note(&mut self, outcome: &Outcome, at: DateTime<Utc>) {
+    fn note(&mut self, outcome: Outcome) {
         self.whole += usize::from(outcome.refused.is_none());
-        let of_orders = outcome.done.iter().filter_map(|case| Some((case.order?, at, told(case))));
-        self.done.extend(of_orders);
+        self.touched.extend(outcome.touched);
     }
 
     /// Repairs of orders that had time left: whatever they lacked was on its way.
     pub(super) async fn harm(&self, databases: &Databases) -> sqlx::Result<Vec<String>> {
         let mut harm = Vec::new();
-        for (order, at, what) in &self.done {
+        for (order, at) in &self.touched {
             let deadline: Option<Option<DateTime<Utc>>> =
                 sqlx::query_scalar("select deadline from orders where id = $1")
                     .bind(order.0)
                     .fetch_optional(databases.of_service(Database::Orders))
                     .await?;
             if deadline.flatten().is_some_and(|deadline| *at < deadline) {
-                harm.push(format!("a healthy order was repaired: {what}"));
+                harm.push(format!("order {order} was repaired, and had time left"));
             }
         }
         Ok(harm)
@@ -108,7 +107,11 @@ impl Repaired {
 
 impl fmt::Display for Repaired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Repaired { runs, whole, done } = self;
-        write!(f, "{runs} runs of repair, {whole} of them with nothing on its way, have repaired {} orders", done.len())
+        let Repaired { runs, whole, touched } = self;
+        let repairs = touched.len();
+        write!(
+            f,
+            "{runs} runs of repair, {whole} of them with nothing on its way, have made {repairs} repairs of orders"
+        )
     }
 }

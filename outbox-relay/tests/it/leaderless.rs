@@ -1,0 +1,67 @@
+//! A partition that has no leader for a while: its broker is gone, and nobody has taken its place.
+
+use outbox_relay::{Relay, Settings, partition_of};
+use rdkafka::mocking::MockCluster;
+
+use crate::support::{World, in_a_world, kafka_at, lead, read_all, until};
+
+/// They are on different partitions.
+const KEYS: [&str; 2] = ["order-1", "order-3"];
+const PARTITIONS: usize = 3;
+/// Of each key, while there is no leader.
+const ROWS: usize = 6;
+
+async fn append_to_both(world: &World, name: &str) {
+    for key in KEYS {
+        world.append(key, name).await;
+    }
+}
+
+#[tokio::test]
+async fn a_partition_without_a_leader_is_waited_for_and_nothing_is_lost_or_overtaken() {
+    in_a_world(async |world| {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic(&world.topic(), PARTITIONS as i32, 1).unwrap();
+        let kafka = kafka_at(&cluster.bootstrap_servers());
+        let relay = Relay::new(Settings { kafka: kafka.clone(), ..world.settings() });
+        let mut tenure = lead(&relay).await;
+        let [gone, there] = KEYS.map(|key| partition_of(key.as_bytes(), PARTITIONS) as i32);
+        assert_ne!(gone, there);
+        append_to_both(world, "before").await;
+        let before = 2;
+        let drained = tokio::sync::Mutex::new(&mut tenure);
+        until("what was before is published", || async {
+            drained.lock().await.drain().await.unwrap();
+            (world.cursor().await == before).then_some(())
+        })
+        .await;
+
+        cluster.partition_leader(&world.topic(), gone, None).unwrap();
+        for n in 0..ROWS {
+            append_to_both(world, &n.to_string()).await;
+            tenure.step().await.unwrap();
+        }
+        assert_eq!(world.cursor().await, before, "nothing passes what has no leader");
+
+        cluster.partition_leader(&world.topic(), gone, Some(1)).unwrap();
+        let drained = tokio::sync::Mutex::new(&mut tenure);
+        until("all is published", || async {
+            drained.lock().await.drain().await.unwrap();
+            (world.cursor().await == before + 2 * ROWS as i64).then_some(())
+        })
+        .await;
+        let topic = world.topic();
+        let records = tokio::task::spawn_blocking(move || read_all(&kafka, &topic)).await.unwrap();
+        for key in KEYS {
+            let mut first_occurrences: Vec<&str> = Vec::new();
+            for record in records.iter().filter(|record| record.key == key) {
+                if !first_occurrences.contains(&record.event_type()) {
+                    first_occurrences.push(record.event_type());
+                }
+            }
+            let said: Vec<String> = ["before".to_owned()].into_iter().chain((0..ROWS).map(|n| n.to_string())).collect();
+            assert_eq!(first_occurrences, said, "{key}");
+        }
+    })
+    .await;
+}
