@@ -145,7 +145,7 @@ const WINDOW_AHEAD_MS: u64 = 3_600_000;
 /// How far behind: an inbox remembers no shorter than topics keep, by default a week.
 const WINDOW_BEHIND_MS: u64 = 7 * 24 * 3_600_000;
 
-/// A UUIDv7 has room for so much of a time.
+/// The bits that a UUIDv7 has for its milliseconds.
 const MS_MASK: u64 = (1 << 48) - 1;
 
 impl EventId {

@@ -3,7 +3,7 @@
 use outbox_relay::{Relay, Settings, partition_of};
 use rdkafka::mocking::MockCluster;
 
-use crate::support::{World, in_a_world, kafka_at, lead, read_all, until};
+use crate::support::{World, drain_to, first_occurrences, in_a_world, kafka_at, lead, read_all};
 
 /// They are on different partitions.
 const KEYS: [&str; 2] = ["order-1", "order-3"];
@@ -32,12 +32,7 @@ async fn a_partition_without_a_leader_is_waited_for_and_nothing_is_lost_or_overt
         }
         append_to_both(world, "before").await;
         let before = 2;
-        let drained = tokio::sync::Mutex::new(&mut tenure);
-        until("what was before is published", || async {
-            drained.lock().await.drain().await.unwrap();
-            (world.cursor().await == before).then_some(())
-        })
-        .await;
+        drain_to(&mut tenure, before, world).await;
 
         cluster.broker_down(2).unwrap();
         for n in 0..ROWS {
@@ -47,23 +42,12 @@ async fn a_partition_without_a_leader_is_waited_for_and_nothing_is_lost_or_overt
         assert_eq!(world.cursor().await, before, "nothing passes what has no leader");
 
         cluster.broker_up(2).unwrap();
-        let drained = tokio::sync::Mutex::new(&mut tenure);
-        until("all is published", || async {
-            drained.lock().await.drain().await.unwrap();
-            (world.cursor().await == before + 2 * ROWS as i64).then_some(())
-        })
-        .await;
+        drain_to(&mut tenure, before + 2 * ROWS as i64, world).await;
         let topic = world.topic();
         let records = tokio::task::spawn_blocking(move || read_all(&kafka, &topic)).await.unwrap();
         for key in KEYS {
-            let mut first_occurrences: Vec<&str> = Vec::new();
-            for record in records.iter().filter(|record| record.key == key) {
-                if !first_occurrences.contains(&record.event_type()) {
-                    first_occurrences.push(record.event_type());
-                }
-            }
             let said: Vec<String> = ["before".to_owned()].into_iter().chain((0..ROWS).map(|n| n.to_string())).collect();
-            assert_eq!(first_occurrences, said, "{key}");
+            assert_eq!(first_occurrences(&records, key), said, "{key}");
         }
     })
     .await;

@@ -3,26 +3,17 @@
 
 use std::time::Duration;
 
-use outbox_relay::{Relay, Settings, Tenure};
+use outbox_relay::{Relay, Settings};
 use rdkafka::{
     mocking::MockCluster,
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 
-use crate::support::{World, in_a_world, kafka_at, lead, read_all, until};
+use crate::support::{drain_to, first_occurrences, in_a_world, kafka_at, lead, read_all};
 
 /// They are on different partitions.
 const KEYS: [&str; 2] = ["order-1", "order-3"];
 const ROWS: usize = 12;
-
-async fn drain(tenure: &mut Tenure, last_seq: i64, world: &World) {
-    let tenure = tokio::sync::Mutex::new(tenure);
-    until("all is published", || async {
-        tenure.lock().await.drain().await.unwrap();
-        (world.cursor().await == last_seq).then_some(())
-    })
-    .await;
-}
 
 /// The broker is one in this process. Like Kafka, it takes any sequence number from a producer id that it has not met.
 async fn nothing_is_lost_or_overtaken(first_answer: RDKafkaRespErr) {
@@ -34,7 +25,7 @@ async fn nothing_is_lost_or_overtaken(first_answer: RDKafkaRespErr) {
         let mut tenure = lead(&relay).await;
         // Now the client has its connections and its producer id.
         world.append(KEYS[0], "Before").await;
-        drain(&mut tenure, 1, world).await;
+        drain_to(&mut tenure, 1, world).await;
 
         // So slow that there would be several requests on their way before the first is answered.
         cluster.broker_round_trip_time(1, Duration::from_millis(300)).unwrap();
@@ -43,19 +34,13 @@ async fn nothing_is_lost_or_overtaken(first_answer: RDKafkaRespErr) {
             world.append(KEYS[1], &n.to_string()).await;
             tenure.step().await.unwrap();
         }
-        drain(&mut tenure, 1 + ROWS as i64, world).await;
+        drain_to(&mut tenure, 1 + ROWS as i64, world).await;
 
         let topic = world.topic();
         let records = tokio::task::spawn_blocking(move || read_all(&kafka, &topic)).await.unwrap();
         let partition_of = |key| records.iter().find(|record| record.key == key).map(|record| record.partition);
         assert_ne!(partition_of(KEYS[0]), partition_of(KEYS[1]), "else the second partition is none that is new");
-        let mut first_occurrences: Vec<&str> = Vec::new();
-        for record in records.iter().filter(|record| record.key == KEYS[1]) {
-            if !first_occurrences.contains(&record.event_type()) {
-                first_occurrences.push(record.event_type());
-            }
-        }
-        assert_eq!(first_occurrences, (0..ROWS).map(|n| n.to_string()).collect::<Vec<_>>());
+        assert_eq!(first_occurrences(&records, KEYS[1]), (0..ROWS).map(|n| n.to_string()).collect::<Vec<_>>());
     })
     .await;
 }

@@ -43,9 +43,10 @@ pub(super) async fn judge(
     // Beside each other: what one of them is ahead by is too young to be judged while the system lives.
     let kafka = read_kafka(environment.brokers.clone(), spill.clone()).map(|read| read.context("reading Kafka"));
     let ((topics, beginnings), known) = tokio::try_join!(kafka, read_databases(databases, &spill))?;
-    let mut known = Known { places, letters: Arc::new(topics.letters.clone()), ..known };
+    let logged_since = topics.since(&beginnings);
+    let mut known = Known { places, letters: Arc::new(topics.letters), ..known };
     known.buyers.domain = std::env::var("MAIL_DOMAIN").unwrap_or_else(|_| notification::MAIL_DOMAIN.to_owned());
-    known.kept.logged_since = topics.since(&beginnings);
+    known.kept.logged_since = logged_since;
     known.kept.partitions = partitions(&beginnings);
     known.kept.begun = Some(begun);
     let mut numbered = gateway::Numbered::default();

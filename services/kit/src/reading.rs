@@ -130,7 +130,7 @@ fn parks<C>(table: &Table<C>, record: &Record, hints: Hints<'_>, why: &str) -> R
 /// How the order has to stand with this service for an operator's event to count. Services expect nothing: their events are
 /// facts, whatever has happened since.
 fn expected<C>(table: &Table<C>, record: &Record, source: &str) -> Option<String> {
-    let words = if is_operator(source) { record.text(EXPECTS)? } else { return None };
+    let words = is_operator(source).then(|| record.text(EXPECTS)).flatten()?;
     let own = words.split(',').filter_map(|pair| pair.split_once('='));
     own.into_iter().find(|(service, _)| *service == table.service().name()).map(|(_, word)| word.to_owned())
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 pub(crate) use database::{append, append_at};
 pub(crate) use line::Line;
-pub(crate) use topic::{create_topic, read_all};
+pub(crate) use topic::{create_topic, first_occurrences, read_all};
 
 /// What one test has to itself.
 pub(crate) struct World {
@@ -106,6 +106,16 @@ pub(crate) async fn until_drained(tenure: &mut Tenure, wanted: &Drained) {
     let tenure = tokio::sync::Mutex::new(tenure);
     until("the outbox is drained as expected", || async {
         (tenure.lock().await.drain().await.unwrap() == *wanted).then_some(())
+    })
+    .await;
+}
+
+/// Drains until the cursor is there.
+pub(crate) async fn drain_to(tenure: &mut Tenure, last_seq: i64, world: &World) {
+    let tenure = tokio::sync::Mutex::new(tenure);
+    until("all is published", || async {
+        tenure.lock().await.drain().await.unwrap();
+        (world.cursor().await == last_seq).then_some(())
     })
     .await;
 }

@@ -92,3 +92,14 @@ pub(crate) fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
     }
     records
 }
+
+/// The types of a key's events, each where it comes for the first time: records may come twice.
+pub(crate) fn first_occurrences<'a>(records: &'a [Record], key: &str) -> Vec<&'a str> {
+    let mut types: Vec<&str> = Vec::new();
+    for record in records.iter().filter(|record| record.key == key) {
+        if !types.contains(&record.event_type()) {
+            types.push(record.event_type());
+        }
+    }
+    types
+}

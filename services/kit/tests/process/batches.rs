@@ -9,6 +9,7 @@ use crate::{
     child::Child,
     eventually, publish, topics,
     toy::{count, database},
+    with_deadlines,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,9 +64,7 @@ async fn a_batch_that_takes_too_long_is_divided_and_an_event_that_takes_too_long
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_parked_while_the_database_takes_nothing_at_all() {
     let _alone = ALONE.lock().await;
-    let db = database().await;
-    db.run("create table due (order_id uuid primary key)").await;
-    topics().await;
+    let db = with_deadlines().await;
     let program = Child::start(&db.url(), &[("DATABASE_TIMEOUT_MS", "1000")]);
     program.until_ready().await;
     let mut lock = db.pool().begin().await.expect("begun");

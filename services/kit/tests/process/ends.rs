@@ -7,19 +7,12 @@ use kit::testing::{digital, order};
 use nix::sys::signal::Signal;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::{
-    ALONE,
-    child::Child,
-    eventually, kafka, publish, topics,
-    toy::{count, database},
-};
+use crate::{ALONE, child::Child, eventually, kafka, publish, toy::count, with_deadlines};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_whose_instance_id_another_has_taken_ends() {
     let _alone = ALONE.lock().await;
-    let db = database().await;
-    db.run("create table due (order_id uuid primary key)").await;
-    topics().await;
+    let db = with_deadlines().await;
     let settings = [("KAFKA_INSTANCE_ID", "the-only-one")];
     let mut first = Child::start(&db.url(), &settings);
     first.until_ready().await;
@@ -37,9 +30,7 @@ async fn a_process_whose_instance_id_another_has_taken_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_is_stopped_in_order_has_left_its_group() {
     let _alone = ALONE.lock().await;
-    let db = database().await;
-    db.run("create table due (order_id uuid primary key)").await;
-    topics().await;
+    let db = with_deadlines().await;
     for settings in [&[][..], &[("KAFKA_INSTANCE_ID", "comes-and-goes")]] {
         let mut program = Child::start(&db.url(), settings);
         program.until_ready().await;

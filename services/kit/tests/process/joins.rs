@@ -7,17 +7,16 @@ use crate::{
     ALONE,
     broker_line::{BrokerLine, Lost},
     child::Child,
-    eventually, kafka, publish, topics,
-    toy::{count, database},
+    eventually, kafka, publish,
+    toy::count,
+    with_deadlines,
 };
 
 /// Kafka's client would wait for the answer for as long as the group may wait for its slowest member.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_to_join_that_is_never_answered_is_asked_again() {
     let _alone = ALONE.lock().await;
-    let db = database().await;
-    db.run("create table due (order_id uuid primary key)").await;
-    topics().await;
+    let db = with_deadlines().await;
     for (lost, instance) in [(Lost::Request, &[][..]), (Lost::Answer, &[("KAFKA_INSTANCE_ID", "joins")])] {
         let line = BrokerLine::to(&kafka().kafka_brokers[0], lost).await;
         let address = line.address();

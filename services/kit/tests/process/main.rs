@@ -17,7 +17,7 @@ mod topic;
 use std::time::Duration;
 
 use events::{Event, EventId, envelope::Envelope, publisher::source_of};
-use kit::{Service, config::Kafka};
+use kit::{Service, config::Kafka, testing::TestDatabase};
 use rdkafka::{
     message::{Header, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},
@@ -33,6 +33,14 @@ fn kafka() -> Kafka {
 
 async fn topics() {
     kit::topics::ensure(&kafka(), "test", &kit::topics::needed_by(&toy::Counter::table())).await.expect("topics");
+}
+
+/// A database with all that the program needs there, deadlines included, and its topics.
+async fn with_deadlines() -> TestDatabase {
+    let db = toy::database().await;
+    db.run("create table due (order_id uuid primary key)").await;
+    topics().await;
+    db
 }
 
 async fn publish<E: Event>(event: &E, key: &str) {

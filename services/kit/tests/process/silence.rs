@@ -1,24 +1,10 @@
 //! A database that falls silent under a whole program.
 
 use events::order::{OrderCompleted, OrderCreated};
-use kit::testing::{TestDatabase, digital, order};
+use kit::testing::{digital, order};
 use nix::sys::signal::Signal;
 
-use crate::{
-    ALONE,
-    child::Child,
-    eventually,
-    line::Line,
-    publish, topics,
-    toy::{count, database},
-};
-
-async fn with_deadlines() -> TestDatabase {
-    let db = database().await;
-    db.run("create table due (order_id uuid primary key)").await;
-    topics().await;
-    db
-}
+use crate::{ALONE, child::Child, eventually, line::Line, publish, toy::count, with_deadlines};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_database_stops_neither_events_nor_calls_nor_deadlines_for_long() {
