@@ -69,9 +69,10 @@ pub fn cause_of<'a>(event: &Heard, events: &'a [Heard]) -> Option<&'a Heard> {
     events.iter().find(|other| other.id == cause)
 }
 
-/// Tells whether the saga has ended: its last word is the mail.
+/// Tells whether the saga has ended: its last word, the mail, has been heard, and what the mail is about as well. Topics
+/// are read beside each other, so an effect can be heard before its cause.
 pub fn has_ended(events: &[Heard]) -> bool {
-    events.iter().any(|event| event.event_type == "NotificationSent")
+    events.iter().any(|event| event.event_type == "NotificationSent" && cause_of(event, events).is_some())
 }
 
 /// What is missing of a flow that has not ended: for each event that nothing has followed, who should have reacted.
@@ -98,4 +99,37 @@ pub fn missing(events: &[Heard]) -> Vec<String> {
 fn milliseconds(later: DateTime<Utc>, earlier: DateTime<Utc>) -> String {
     let microseconds = (later - earlier).num_microseconds().unwrap_or(i64::MAX);
     format!("{:.1} ms", microseconds as f64 / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use events::OrderId;
+    use serde_json::Value;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn heard(event_type: &str, cause: Option<&Heard>) -> Heard {
+        Heard {
+            id: EventId(Uuid::now_v7()),
+            order_id: OrderId(Uuid::nil()),
+            event_type: event_type.to_owned(),
+            publisher: "order".to_owned(),
+            topic: "order".to_owned(),
+            partition: 0,
+            offset: 0,
+            at: DateTime::UNIX_EPOCH,
+            causation_id: cause.map(|cause| cause.id),
+            data: Value::Null,
+        }
+    }
+
+    #[test]
+    fn a_mail_is_an_end_once_its_cause_has_been_heard_too() {
+        let completed = heard("OrderCompleted", None);
+        let mail = heard("NotificationSent", Some(&completed));
+        assert!(!has_ended(std::slice::from_ref(&completed)));
+        assert!(!has_ended(std::slice::from_ref(&mail)), "the other topic has not been read so far yet");
+        assert!(has_ended(&[mail, completed]), "in whichever order they are heard");
+    }
 }
