@@ -30,10 +30,12 @@ pub(crate) struct Refusal {
 }
 
 /// Records without an acknowledgement, in one slot per batch. Shared with the thread that hears from the broker; a number
-/// per batch, not a future per record.
+/// per batch, and per batch and partition, not a future per record.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     records: [AtomicUsize; BATCHES],
+    /// Acknowledged since it was asked.
+    acknowledged: AtomicUsize,
     refusal: Mutex<Option<Refusal>>,
     partitions: OnceLock<Partitions>,
     changed: Notify,
@@ -50,12 +52,30 @@ impl InFlight {
         }
     }
 
-    pub(crate) fn is_empty(&self, slot: usize) -> bool {
+    /// Tells whether a batch has arrived, but for partitions that are left behind.
+    pub(crate) fn has_arrived(&self, slot: usize) -> bool {
         self.records[slot].load(Ordering::Acquire) == 0
+            || self.partitions().is_some_and(|partitions| partitions.have_accepted(slot))
     }
 
+    /// Tells whether nothing at all is on its way.
     pub(crate) fn is_all_empty(&self) -> bool {
-        (0..BATCHES).all(|slot| self.is_empty(slot))
+        self.records.iter().all(|records| records.load(Ordering::Acquire) == 0)
+    }
+
+    /// How many records have been acknowledged since the last call.
+    pub(crate) fn take_acknowledged(&self) -> usize {
+        self.acknowledged.swap(0, Ordering::AcqRel)
+    }
+
+    fn accepted(&self, partition: i32, slot: usize) {
+        self.acknowledged.fetch_add(1, Ordering::AcqRel);
+        if let (Some(partitions), Ok(partition)) = (self.partitions(), usize::try_from(partition))
+            && partitions.accepted(partition, slot, Instant::now())
+        {
+            self.changed.notify_one();
+        }
+        self.remove(slot);
     }
 
     /// The topic's partitions, once the broker has told them.
@@ -104,12 +124,7 @@ impl ProducerContext for Acknowledgements {
         let (record, error) = match result {
             // With an offset, the broker says so itself. Without, the client has concluded it from what the broker said of a
             // later record, or of an earlier try; it may be wrong.
-            Ok(record) if record.offset() >= 0 => {
-                if let (Some(partitions), Ok(partition)) = (self.0.partitions(), usize::try_from(record.partition())) {
-                    partitions.opened(partition, Instant::now());
-                }
-                return self.0.remove(slot);
-            }
+            Ok(record) if record.offset() >= 0 => return self.0.accepted(record.partition(), slot),
             Ok(record) => (record, "acknowledged without an offset".to_owned()),
             // We have taken it back ourselves.
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight), _)) => {

@@ -5,9 +5,10 @@
 //! - **At least once**: after a crash the last rows, 20 ms' worth or fifty times what writing the cursor takes, are published again. The inbox of whoever
 //!   consumes them drops what it has seen.
 //! - **In order per key**, as long as the topic keeps its number of partitions: the first occurrences of a key's events are on its partition in the order of `seq`. That holds
-//!   even if a relay that was thought dead comes back, because every relay publishes in the order of `seq`, starts at or
-//!   before the first row that nobody has published, and never leaves one out: two such streams, however they interleave,
-//!   repeat but never overtake.
+//!   even if a relay that was thought dead comes back, because every relay gives each partition its rows in the order of `seq`,
+//!   starts at or before the first row that nobody has published, and never leaves one out: two such streams, however they
+//!   interleave, repeat but never overtake.
+//! - **Each partition by itself**: one that takes nothing, for want of a leader or of replicas in sync, holds up no other.
 //! - **To its own topic**: a row that names another publisher than the one that the database belongs to
 //!   ([`Settings::publisher`]) goes nowhere, and nothing passes it.
 //!
@@ -77,9 +78,17 @@
 //! all the same, the event is neither dropped nor overtaken: the relay stops before it, is not ready, logs an error that
 //! names it, counts it in `relay_refused_total`, and tries again until it goes through.
 //!
-//! One partition without a leader holds up its whole database as well: there is one order for all of it. The relay says so,
-//! and a cluster of three with `min.insync.replicas=2` elects another leader within some ten seconds.
+//! # A partition that takes nothing
+//! A partition that has acknowledged nothing for a quarter of [`Timing::acknowledged_within`], although the cluster answers,
+//! is left behind (`suspicion.rs`): reading goes on without its rows, the relay is not ready and names it, and
+//! `relay_partitions_behind` counts it. What it was given before stays with the client and goes first when the partition
+//! acknowledges again; then what was left out is read again and given to it, a read at a time, until it has what all have
+//! (`behind.rs`). The cursor stays before the first row that it has not acknowledged, so a successor begins there: after a crash
+//! meanwhile, other partitions get again what they got since then.
+//!
+//! Reading again goes through all rows since then; they are there, since upkeep deletes nothing that the cursor has not passed.
 
+mod behind;
 mod candidate;
 mod claims;
 mod client;
@@ -92,6 +101,7 @@ mod meters;
 mod outbox;
 mod pace;
 mod partition;
+mod partitioner;
 mod portion;
 mod program;
 mod progress;
@@ -103,6 +113,7 @@ mod sequence;
 mod settings;
 mod span;
 mod stall;
+mod suspicion;
 mod tenure;
 mod timing;
 mod wake;
@@ -110,7 +121,7 @@ mod writers;
 
 pub use candidate::{Candidacy, Candidate};
 pub use lost::Lost;
-pub use partition::partition_of;
+pub use partitioner::partition_of;
 pub use relay::{Relay, Standing};
 pub use replay::replay;
 pub use settings::{BATCH_ROWS, Settings};

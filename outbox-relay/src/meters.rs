@@ -10,6 +10,8 @@ pub(crate) struct Meters {
     pub(crate) published: Counter,
     /// Rows, seen by number, that are not published yet. Numbers that were rolled back count until they are passed.
     pub(crate) lag_rows: Gauge,
+    /// Partitions that take nothing or have yet to catch up, while the others go on.
+    pub(crate) partitions_behind: Gauge,
     /// How long a gap has been waited for; 0 if none is.
     pub(crate) stall_seconds: Gauge,
     /// Numbers that were passed because their transactions rolled back.
@@ -25,6 +27,7 @@ impl Meters {
             is_active: gauge!("relay_is_active", &label),
             published: counter!("relay_published_total", &label),
             lag_rows: gauge!("relay_lag_rows", &label),
+            partitions_behind: gauge!("relay_partitions_behind", &label),
             stall_seconds: gauge!("relay_stall_seconds", &label),
             lost_numbers: counter!("relay_lost_numbers_total", &label),
             refused: counter!("relay_refused_total", &label),
@@ -35,7 +38,7 @@ impl Meters {
 /// Meters last as long as a tenure; after it this process has nothing to say about the database.
 impl Drop for Meters {
     fn drop(&mut self) {
-        for gauge in [&self.is_active, &self.lag_rows, &self.stall_seconds] {
+        for gauge in [&self.is_active, &self.lag_rows, &self.partitions_behind, &self.stall_seconds] {
             gauge.set(0.0);
         }
     }

@@ -27,13 +27,19 @@ pub(crate) struct OutboxRow<'r> {
     pub(crate) created_at: DateTime<Utc>,
 }
 
-/// At most `limit` rows after `after`, in the order of `seq`, as the server sends them.
-pub(crate) fn read(session: &mut PgConnection, after: i64, limit: i64) -> BoxStream<'_, sqlx::Result<PgRow>> {
+/// At most `limit` rows after `after` and up to `through`, in the order of `seq`, as the server sends them.
+pub(crate) fn read(
+    session: &mut PgConnection,
+    after: i64,
+    through: i64,
+    limit: i64,
+) -> BoxStream<'_, sqlx::Result<PgRow>> {
     sqlx::query(
         "select seq, id, aggregatetype, aggregateid, type, payload::text as payload, causationid, traceparent, created_at
-         from outbox where seq > $1 order by seq limit $2",
+         from outbox where seq > $1 and seq <= $2 order by seq limit $3",
     )
     .bind(after)
+    .bind(through)
     .bind(limit)
     .fetch(session)
 }

@@ -1,9 +1,11 @@
-//! Which partition a key goes to, and which partitions know our producer.
+//! What one producer knows of a topic's partitions: which know it, what is on its way to each, and which take nothing.
 
 use std::{
-    sync::atomic::{AtomicU8, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
+
+use crate::{in_flight::BATCHES, partitioner::partition_of};
 
 const NEW: u8 = 0;
 const OPENING: u8 = 1;
@@ -13,7 +15,7 @@ const OPEN: u8 = 2;
 /// One that has been silent for this long counts as forgotten.
 const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
-/// The partitions of a topic as one producer knows them.
+/// The partitions of a topic as one producer knows them. Shared with the thread that hears from the broker.
 ///
 /// A partition that has never met a producer id takes whatever it accepts first for the beginning. If the first request is
 /// refused and the second is already on its way, the second is accepted and the first has been passed. So a partition gets
@@ -22,6 +24,8 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 pub(crate) struct Partitions {
     since: Instant,
     partitions: Vec<Partition>,
+    /// How many are left behind: others need not ask each.
+    left_behind: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +33,18 @@ struct Partition {
     state: AtomicU8,
     /// When it last accepted a record, in milliseconds since [`Partitions::since`].
     accepted_at: AtomicU64,
+    /// When it was given a record while nothing else was on its way.
+    begun_at: AtomicU64,
+    /// Records without an acknowledgement, by the slot of their batch.
+    in_flight: [AtomicUsize; BATCHES],
+    /// Batches arrive without it.
+    left_behind: AtomicBool,
+}
+
+impl Partition {
+    fn is_quiet(&self) -> bool {
+        self.in_flight.iter().all(|records| records.load(Ordering::Acquire) == 0)
+    }
 }
 
 impl Partitions {
@@ -36,7 +52,15 @@ impl Partitions {
     /// If `count` is 0.
     pub(crate) fn new(count: usize) -> Self {
         assert!(count > 0, "a topic has partitions");
-        Partitions { since: Instant::now(), partitions: (0..count).map(|_| Partition::default()).collect() }
+        Partitions {
+            since: Instant::now(),
+            partitions: (0..count).map(|_| Partition::default()).collect(),
+            left_behind: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.partitions.len()
     }
 
     /// The partition of a key.
@@ -44,7 +68,8 @@ impl Partitions {
         partition_of(key, self.partitions.len())
     }
 
-    /// Tells whether a record may be handed over; if it is the first one, no other may until [`opened`](Self::opened).
+    /// Tells whether a record may be handed over; if it is the first one, no other may until one has been
+    /// [`accepted`](Self::accepted).
     pub(crate) fn admits(&self, partition: usize, now: Instant) -> bool {
         let partition = &self.partitions[partition];
         match partition.state.load(Ordering::Acquire) {
@@ -57,18 +82,76 @@ impl Partitions {
         }
     }
 
-    /// The client did not take the first record after all.
-    pub(crate) fn not_begun(&self, partition: usize) {
-        let state = &self.partitions[partition].state;
-        let _ = state.compare_exchange(OPENING, NEW, Ordering::AcqRel, Ordering::Acquire);
+    /// A record of the batch in `slot` is about to be handed over.
+    pub(crate) fn given(&self, partition: usize, slot: usize, now: Instant) {
+        let partition = &self.partitions[partition];
+        if partition.is_quiet() {
+            partition.begun_at.store(self.millis(now), Ordering::Relaxed);
+        }
+        partition.in_flight[slot].fetch_add(1, Ordering::AcqRel);
     }
 
-    /// The partition has accepted a record.
-    pub(crate) fn opened(&self, partition: usize, now: Instant) {
+    /// The client did not take the record after all.
+    pub(crate) fn not_given(&self, partition: usize, slot: usize) {
+        let partition = &self.partitions[partition];
+        partition.in_flight[slot].fetch_sub(1, Ordering::AcqRel);
+        let _ = partition.state.compare_exchange(OPENING, NEW, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// The partition has accepted a record of the batch in `slot`. Tells whether somebody waits for it alone: it was the
+    /// last one, and partitions have been left behind.
+    pub(crate) fn accepted(&self, partition: usize, slot: usize, now: Instant) -> bool {
         let partition = &self.partitions[partition];
         partition.accepted_at.store(self.millis(now), Ordering::Relaxed);
         if partition.state.load(Ordering::Relaxed) != OPEN {
             partition.state.store(OPEN, Ordering::Release);
+        }
+        let last = partition.in_flight[slot].fetch_sub(1, Ordering::AcqRel) == 1;
+        last && self.left_behind.load(Ordering::Acquire) > 0
+    }
+
+    /// Tells whether everything that the partition was given has been acknowledged.
+    pub(crate) fn is_quiet(&self, partition: usize) -> bool {
+        self.partitions[partition].is_quiet()
+    }
+
+    /// Tells whether all of a batch has been acknowledged but for partitions that are left behind, of which there are some.
+    pub(crate) fn have_accepted(&self, slot: usize) -> bool {
+        let waited_for = |partition: &&Partition| !partition.left_behind.load(Ordering::Relaxed);
+        self.left_behind.load(Ordering::Acquire) > 0
+            && self
+                .partitions
+                .iter()
+                .filter(waited_for)
+                .all(|partition| partition.in_flight[slot].load(Ordering::Acquire) == 0)
+    }
+
+    /// Partitions that have acknowledged nothing of what they were given for as long as `after`, and since when.
+    pub(crate) fn stuck(&self, now: Instant, after: Duration) -> Vec<(usize, Instant)> {
+        let waits = |partition: &Partition| !partition.left_behind.load(Ordering::Relaxed) && !partition.is_quiet();
+        let since = |partition: &Partition| {
+            let [begun, accepted] = [&partition.begun_at, &partition.accepted_at].map(|at| at.load(Ordering::Relaxed));
+            self.since + Duration::from_millis(begun.max(accepted))
+        };
+        let partitions = self.partitions.iter().enumerate().filter(|(_, partition)| waits(partition));
+        let waiting = partitions.map(|(number, partition)| (number, since(partition)));
+        waiting.filter(|(_, since)| now.saturating_duration_since(*since) >= after).collect()
+    }
+
+    /// When any partition last accepted a record; the beginning if none did.
+    pub(crate) fn accepted_at(&self) -> Instant {
+        let at = self.partitions.iter().map(|partition| partition.accepted_at.load(Ordering::Relaxed)).max();
+        self.since + Duration::from_millis(at.unwrap_or(0))
+    }
+
+    /// Batches arrive without this partition from now on, or with it again.
+    pub(crate) fn leave_behind(&self, partition: usize, behind: bool) {
+        if self.partitions[partition].left_behind.swap(behind, Ordering::Relaxed) != behind {
+            let _ = if behind {
+                self.left_behind.fetch_add(1, Ordering::AcqRel)
+            } else {
+                self.left_behind.fetch_sub(1, Ordering::AcqRel)
+            };
         }
     }
 
@@ -82,54 +165,25 @@ impl Partitions {
     }
 }
 
-/// The partition of a key in a topic of `count` partitions: the one that the Java client and librdkafka's `murmur2` choose.
-///
-/// # Panics
-/// If `count` is 0.
-pub fn partition_of(key: &[u8], count: usize) -> usize {
-    (murmur2(key) & 0x7fff_ffff) as usize % count
-}
-
-/// Austin Appleby's MurmurHash2 with Kafka's seed.
-fn murmur2(key: &[u8]) -> u32 {
-    const M: u32 = 0x5bd1_e995;
-    const SEED: u32 = 0x9747_b28c;
-    let mut hash = SEED ^ key.len() as u32;
-    let (words, rest) = key.as_chunks::<4>();
-    for word in words {
-        let mut k = u32::from_le_bytes(*word).wrapping_mul(M);
-        k ^= k >> 24;
-        hash = hash.wrapping_mul(M) ^ k.wrapping_mul(M);
-    }
-    if !rest.is_empty() {
-        for (place, byte) in rest.iter().enumerate() {
-            hash ^= u32::from(*byte) << (8 * place);
-        }
-        hash = hash.wrapping_mul(M);
-    }
-    hash ^= hash >> 13;
-    hash = hash.wrapping_mul(M);
-    hash ^ hash >> 15
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// From the Java client's own tests.
-    #[test]
-    fn the_hash_is_kafkas() {
-        let known = [
-            ("21", -973_932_308),
-            ("foobar", -790_332_482),
-            ("a-little-bit-long-string", -985_981_536),
-            ("a-little-bit-longer-string", -1_486_304_829),
-            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
-            ("abc", 479_470_107),
-        ];
-        for (key, hash) in known {
-            assert_eq!(murmur2(key.as_bytes()) as i32, hash, "{key}");
+    const AFTER: Duration = Duration::from_secs(5);
+
+    fn accept(partitions: &Partitions, partition: usize, at: Instant) {
+        partitions.given(partition, 0, at);
+        partitions.accepted(partition, 0, at);
+    }
+
+    /// Three partitions that have accepted a record each, and when.
+    fn open() -> (Partitions, Instant) {
+        let (partitions, now) = (Partitions::new(3), Instant::now());
+        for partition in 0..3 {
+            partitions.admits(partition, now);
+            accept(&partitions, partition, now);
         }
+        (partitions, now)
     }
 
     #[test]
@@ -138,9 +192,11 @@ mod tests {
         assert!(partitions.admits(0, now));
         assert!(!partitions.admits(0, now));
         assert!(partitions.admits(1, now), "each partition by itself");
-        partitions.opened(0, now);
+        partitions.given(0, 0, now);
+        partitions.accepted(0, 0, now);
         assert!(partitions.admits(0, now) && partitions.admits(0, now));
-        partitions.not_begun(1);
+        partitions.given(1, 0, now);
+        partitions.not_given(1, 0);
         assert!(partitions.admits(1, now) && !partitions.admits(1, now));
     }
 
@@ -148,13 +204,45 @@ mod tests {
     fn a_partition_that_may_have_forgotten_the_producer_is_opened_anew() {
         let (partitions, now) = (Partitions::new(1), Instant::now());
         partitions.admits(0, now);
-        partitions.opened(0, now);
+        accept(&partitions, 0, now);
         let later = now + REMEMBERED_FOR - Duration::from_secs(1);
         assert!(partitions.admits(0, later) && partitions.admits(0, later), "not yet");
-        partitions.opened(0, later);
+        accept(&partitions, 0, later);
         let next_day = later + REMEMBERED_FOR;
         assert!(partitions.admits(0, next_day) && !partitions.admits(0, next_day), "one record, then none");
-        partitions.opened(0, next_day);
+        accept(&partitions, 0, next_day);
         assert!(partitions.admits(0, next_day) && partitions.admits(0, next_day));
+    }
+
+    #[test]
+    fn a_partition_is_stuck_if_it_accepts_nothing_of_what_it_was_given() {
+        let (partitions, now) = open();
+        let later = now + REMEMBERED_FOR / 2;
+        partitions.given(1, 0, later);
+        accept(&partitions, 0, later);
+        assert!(partitions.stuck(later + AFTER - Duration::from_millis(2), AFTER).is_empty(), "not yet");
+        let stuck: Vec<usize> = partitions.stuck(later + AFTER, AFTER).into_iter().map(|(number, _)| number).collect();
+        assert_eq!(stuck, [1], "those that wait for nothing are not");
+        partitions.given(1, 1, later + AFTER);
+        assert_eq!(partitions.stuck(later + AFTER, AFTER).len(), 1, "whatever it is given");
+        partitions.accepted(1, 0, later + AFTER);
+        assert!(partitions.stuck(later + AFTER * 3 / 2, AFTER).is_empty());
+        assert_eq!(partitions.stuck(later + AFTER * 2, AFTER).len(), 1, "the second one waits as well");
+    }
+
+    #[test]
+    fn a_batch_arrives_without_the_partitions_that_are_left_behind() {
+        let (partitions, now) = open();
+        partitions.given(0, 2, now);
+        partitions.given(1, 2, now);
+        assert!(!partitions.accepted(0, 2, now), "the batch waits, nobody waits for a part of it");
+        assert!(!partitions.have_accepted(2));
+        partitions.leave_behind(1, true);
+        assert!(partitions.have_accepted(2) && !partitions.is_quiet(1));
+        assert!(partitions.stuck(now + AFTER * 10, AFTER).is_empty(), "it is known already");
+        assert!(partitions.accepted(1, 2, now), "somebody waits for this");
+        assert!(partitions.is_quiet(1));
+        partitions.leave_behind(1, false);
+        assert!(!partitions.have_accepted(2), "nobody is left behind: then the batch is asked");
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Progress {
     pub(crate) lost: Option<String>,
     /// The event that is not taken, and why.
     pub(crate) refused: Option<String>,
+    /// Partitions that take nothing or have yet to catch up, while the others go on.
+    pub(crate) behind: Vec<usize>,
     /// Since when the oldest record has been without an acknowledgement.
     pub(crate) unacknowledged_since: Option<Instant>,
     /// Since when publishing has waited for a transaction.
@@ -32,6 +34,7 @@ impl Progress {
             answered_at: now,
             lost: None,
             refused: None,
+            behind: Vec::new(),
             unacknowledged_since: None,
             gap_since: None,
         }
@@ -53,7 +56,13 @@ impl Progress {
             return Some(format!("an event cannot be published: {refused}"));
         }
         if let Some(since) = self.unacknowledged_since.filter(|since| longer_than(*since, SLOW_BROKER)) {
-            return Some(format!("the broker has not acknowledged for {} s", (now - since).as_secs()));
+            let seconds = (now - since).as_secs();
+            return Some(match self.behind.as_slice() {
+                [] => format!("the broker has not acknowledged for {seconds} s"),
+                behind => format!(
+                    "the broker has not acknowledged for {seconds} s in the partitions {behind:?}; the others go on"
+                ),
+            });
         }
         let gap = self.gap_since.filter(|since| longer_than(*since, LONG_GAP))?;
         Some(format!("publishing has waited for a transaction for {} s", (now - gap).as_secs()))

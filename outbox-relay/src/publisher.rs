@@ -30,6 +30,8 @@ pub(crate) struct Publisher {
     client: Client,
     in_flight: Arc<InFlight>,
     batches: VecDeque<Batch>,
+    /// How many batches were sealed, in all.
+    sealed: u64,
     next_slot: usize,
     route: Route,
     acknowledged_within: Duration,
@@ -37,7 +39,6 @@ pub(crate) struct Publisher {
 
 struct Batch {
     slot: usize,
-    rows: usize,
     last_seq: i64,
     handed_over_at: Instant,
 }
@@ -53,10 +54,12 @@ pub(crate) enum NotTaken {
     Refused,
 }
 
-/// Rows that have arrived.
+/// What has arrived since the last time.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arrived {
+    /// Rows that the broker has acknowledged, of whichever batch.
     pub(crate) rows: usize,
+    /// Where the last batch ends that has arrived whole, but for partitions that are left behind.
     pub(crate) last_seq: Option<i64>,
 }
 
@@ -88,6 +91,7 @@ impl Publisher {
             client,
             in_flight,
             batches: VecDeque::with_capacity(BATCHES),
+            sealed: 0,
             next_slot: 0,
             route,
             acknowledged_within: timing.acknowledged_within,
@@ -118,6 +122,11 @@ impl Publisher {
         }
     }
 
+    /// Tells whether the cluster answers.
+    pub(crate) async fn is_answered(&self, within: Duration) -> bool {
+        self.client.partitions(self.route.topic(), within).await.is_ok()
+    }
+
     /// Batches that wait for acknowledgements; at most [`BATCHES`].
     pub(crate) fn batches(&self) -> usize {
         self.batches.len()
@@ -133,13 +142,19 @@ impl Publisher {
         self.route.record(row)
     }
 
+    /// Where a row goes; None as long as the partitions are not [known](Self::know_partitions).
+    pub(crate) fn partition_of(&self, row: &OutboxRow<'_>) -> Option<usize> {
+        self.in_flight.partitions().map(|partitions| partitions.of(row.aggregateid.as_bytes()))
+    }
+
     /// Hands a record to the client; returns at once.
     pub(crate) fn send(&mut self, Record { row, headers }: Record<'_>) -> Result<(), NotTaken> {
         let Some(partitions) = self.in_flight.partitions() else {
             return Err(NotTaken::Later);
         };
         let partition = partitions.of(row.aggregateid.as_bytes());
-        if !partitions.admits(partition, Instant::now()) {
+        let now = Instant::now();
+        if !partitions.admits(partition, now) {
             return Err(NotTaken::Opening);
         }
         let slot = self.next_slot;
@@ -149,11 +164,12 @@ impl Publisher {
             .payload(row.payload)
             .headers(headers);
         self.in_flight.add(slot);
+        partitions.given(partition, slot, now);
         let Err(rejection) = self.client.send(record) else {
             return Ok(());
         };
+        partitions.not_given(partition, slot);
         self.in_flight.remove(slot);
-        partitions.not_begun(partition);
         match rejection {
             Rejection::Full | Rejection::Fenced => Err(NotTaken::Later),
             Rejection::Error(error) => {
@@ -163,22 +179,32 @@ impl Publisher {
         }
     }
 
-    /// Closes the batch, which ends with `last_seq`.
+    /// Closes the batch, which ends with `last_seq`. One without rows is only closed; to say that rows before `last_seq` were
+    /// passed, [`pass`](Self::pass).
     pub(crate) fn seal(&mut self, rows: usize, last_seq: i64) {
         let slot = self.next_slot;
         self.in_flight.remove(slot);
         if rows > 0 {
-            self.batches.push_back(Batch { slot, rows, last_seq, handed_over_at: Instant::now() });
-            self.next_slot = (slot + 1) % BATCHES;
+            self.push(slot, last_seq);
             self.client.listen();
         }
     }
 
-    /// Takes off the batches that have arrived whole, oldest first. An error is the end of this publisher.
+    /// Rows up to `last_seq` need no acknowledgement: as soon as all before them has arrived, they have as well.
+    pub(crate) fn pass(&mut self, last_seq: i64) {
+        self.push(self.next_slot, last_seq);
+    }
+
+    fn push(&mut self, slot: usize, last_seq: i64) {
+        self.batches.push_back(Batch { slot, last_seq, handed_over_at: Instant::now() });
+        self.next_slot = (slot + 1) % BATCHES;
+        self.sealed += 1;
+    }
+
+    /// Takes off the batches that have arrived, oldest first. An error is the end of this publisher.
     pub(crate) fn arrived(&mut self, now: Instant) -> (Arrived, Result<(), Refusal>) {
-        let mut arrived = Arrived::default();
-        while let Some(batch) = self.batches.pop_front_if(|batch| self.in_flight.is_empty(batch.slot)) {
-            arrived.rows += batch.rows;
+        let mut arrived = Arrived { rows: self.in_flight.take_acknowledged(), last_seq: None };
+        while let Some(batch) = self.batches.pop_front_if(|batch| self.in_flight.has_arrived(batch.slot)) {
             arrived.last_seq = Some(batch.last_seq);
         }
         let refusal = self.in_flight.refusal().or_else(|| {
@@ -194,6 +220,11 @@ impl Publisher {
         (arrived, refusal.map_or(Ok(()), Err))
     }
 
+    /// How many batches have been sealed in all, and how many of them have arrived.
+    pub(crate) fn sealed_and_arrived(&self) -> (u64, u64) {
+        (self.sealed, self.sealed - self.batches.len() as u64)
+    }
+
     /// When the oldest batch will have waited too long.
     pub(crate) fn overdue_at(&self) -> Option<Instant> {
         self.waiting_since().map(|at| at + self.acknowledged_within)
@@ -202,6 +233,11 @@ impl Publisher {
     /// Since when the oldest batch has waited.
     pub(crate) fn waiting_since(&self) -> Option<Instant> {
         self.batches.front().map(|batch| batch.handed_over_at)
+    }
+
+    /// The topic's partitions, once they are [known](Self::know_partitions).
+    pub(crate) fn partitions(&self) -> Option<&Partitions> {
+        self.in_flight.partitions()
     }
 
     /// Returns when [`arrived`](Self::arrived) may have something to say.

@@ -90,6 +90,11 @@ impl Relay {
         progress.trouble(Instant::now(), self.patience())
     }
 
+    /// The partitions of its topic that take nothing at present or have yet to catch up, while the others go on.
+    pub fn partitions_behind(&self) -> Vec<usize> {
+        self.progress().behind.clone()
+    }
+
     /// Tells whether it has done anything at all lately, if only to find that its database is away.
     pub fn is_alive(&self) -> bool {
         self.progress().answered_at.elapsed() <= self.patience()

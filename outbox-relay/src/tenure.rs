@@ -1,5 +1,6 @@
 //! Leading one database: read, publish, move the cursor.
 
+mod catching_up;
 mod reading;
 mod serving;
 mod tending;
@@ -14,6 +15,7 @@ use sqlx::PgConnection;
 
 use crate::{
     Lost, Relay,
+    behind::Behind,
     gap::Gaps,
     in_flight::BATCHES,
     leadership::{self, Mandate},
@@ -24,6 +26,7 @@ use crate::{
     publisher::Publisher,
     record::Route,
     stall::StallReport,
+    suspicion::Suspicion,
 };
 
 /// What a broker has not acknowledged by then when a relay ends is left to the successor, which publishes it again.
@@ -37,11 +40,16 @@ pub struct Tenure {
     lease: Lease,
     publisher: Publisher,
     gaps: Gaps,
+    /// Partitions that take nothing, or that have missed something.
+    behind: Behind,
+    suspicion: Suspicion,
+    /// How many partitions the topic had when a producer asked last.
+    partitions: Option<usize>,
     stall: StallReport,
     meters: Meters,
-    /// The last number handed to the client.
+    /// The last number handed to the client, but for partitions that are behind.
     handed: i64,
-    /// Every row up to here has been acknowledged.
+    /// Every row up to here has been acknowledged, but for those of partitions that are behind.
     acknowledged: i64,
     /// The highest number that was visible when the lease was last renewed.
     highest: i64,
@@ -73,7 +81,7 @@ pub enum Step {
     Gap(RangeInclusive<i64>),
     /// The broker has to acknowledge before it is handed more.
     Busy,
-    /// A record was refused; it is tried again after a rest.
+    /// A record was refused, or the broker is away; it is tried again after a rest.
     Resting,
     /// There is nothing to publish.
     Empty,
@@ -86,7 +94,7 @@ pub enum Drained {
     Empty,
     /// As before, up to these numbers, which may still appear.
     Gap(RangeInclusive<i64>),
-    /// The broker does not take the next row.
+    /// There is a row that the broker does not take.
     Refused,
 }
 
@@ -113,6 +121,9 @@ impl Tenure {
             lease,
             publisher,
             gaps: Gaps::default(),
+            behind: Behind::default(),
+            suspicion: Suspicion::default(),
+            partitions: None,
             stall: StallReport::default(),
             meters,
             handed: last_seq,
@@ -151,6 +162,10 @@ impl Tenure {
         if self.publisher.batches() >= batches {
             return Ok(Step::Busy);
         }
+        let caught_up = self.catch_up().await?;
+        if caught_up == Some(Step::Resting) || self.publisher.batches() >= batches {
+            return Ok(caught_up.unwrap_or(Step::Busy));
+        }
         self.look_into_gap().await?;
         let step = self.read_and_publish().await?;
         let bound = self.relay.timing().answered_within();
@@ -163,7 +178,10 @@ impl Tenure {
             progress.refused = None;
         }
         drop(progress);
-        Ok(step)
+        Ok(match (step, caught_up) {
+            (Step::Empty | Step::Gap(_), Some(caught_up)) => caught_up,
+            (step, _) => step,
+        })
     }
 
     /// Steps until all that is visible has been published, acknowledged and noted in the cursor.
@@ -177,7 +195,10 @@ impl Tenure {
                 Step::Empty => Some(Drained::Empty),
             };
             match drained {
-                Some(drained) if self.publisher.batches() == 0 => return self.save().await.map(|()| drained),
+                Some(drained) if self.publisher.batches() == 0 => {
+                    self.save().await?;
+                    return Ok(if self.behind.is_empty() { drained } else { Drained::Refused });
+                }
                 _ => self.something_arrives().await,
             }
         }
@@ -192,10 +213,16 @@ impl Tenure {
                 () = tokio::time::sleep_until(until.into()) => {}
             }
         }
+        let published = self.published();
         self.publisher.discard().await;
-        let release = leadership::release(self.session, self.epoch, self.acknowledged);
+        let release = leadership::release(self.session, self.epoch, published);
         answered(self.relay.timing().answered_within(), release).await?;
         tracing::info!(database = self.relay.database(), epoch = self.epoch, "leads no longer: left to a successor");
         Ok(())
+    }
+
+    /// Every row up to here has been acknowledged.
+    fn published(&self) -> i64 {
+        self.behind.acknowledged().map_or(self.acknowledged, |behind| behind.min(self.acknowledged))
     }
 }

@@ -10,7 +10,8 @@ pub struct Timing {
     /// The longest pause between two looks at a quiet outbox.
     pub max_poll: Duration,
     /// A broker that has not acknowledged a record after this is asked again by a new client. Longer than the cluster
-    /// takes to replace a broker that has died: 9 s with KRaft's defaults, and the election.
+    /// takes to replace a broker that has died: 9 s with KRaft's defaults, and the election. A partition that takes nothing
+    /// although the cluster is there is left behind after a good quarter of this.
     pub acknowledged_within: Duration,
 }
 
@@ -35,6 +36,16 @@ impl Timing {
         self.lease / 2
     }
 
+    /// A partition that has not acknowledged for so long, while the cluster answers, is stuck.
+    pub(crate) fn stuck_after(self) -> Duration {
+        self.acknowledged_within / 4
+    }
+
+    /// One that is still stuck when the cluster has answered for so long is left behind.
+    pub(crate) fn settled_after(self) -> Duration {
+        self.stuck_after() / 4
+    }
+
     /// A database that has not answered after this is as good as gone: its connection is thrown away.
     pub(crate) fn answered_within(self) -> Duration {
         self.lease * 3 / 5
@@ -50,6 +61,12 @@ mod tests {
         let timing = Timing::default();
         assert!(timing.statement_timeout() < timing.answered_within());
         assert!(timing.renew_after() + timing.answered_within() < timing.lease);
+    }
+
+    #[test]
+    fn a_partition_is_left_behind_long_before_its_producer_is_given_up() {
+        let timing = Timing::default();
+        assert!(timing.stuck_after() + timing.settled_after() * 2 < timing.acknowledged_within / 2);
     }
 
     #[test]

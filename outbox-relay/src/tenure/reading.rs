@@ -13,6 +13,7 @@ use crate::{
     in_flight::Refusal,
     lost::{answered, took_too_long},
     outbox::{self, OutboxRow},
+    partition::Partitions,
     portion::BYTES_MAX,
     publisher::NotTaken,
     record::Record,
@@ -40,28 +41,54 @@ impl Tenure {
     pub(super) async fn read_and_publish(&mut self) -> Result<Step, Lost> {
         // At a gap only its far edge is of interest.
         let limit = if self.gaps.waiting().is_some() { 1 } else { self.batch_rows.min(self.portion.rows()) };
-        let Some((rows, is_whole)) = self.read(limit).await? else {
+        let Some((rows, is_whole)) = self.read(self.handed, i64::MAX, limit).await? else {
             return Ok(Step::Published { rows: 0, more: true });
         };
         if rows.is_empty() {
             self.gaps.read_ended(None, Instant::now());
             return Ok(Step::Empty);
         }
-        let bound = self.relay.timing().statement_timeout();
-        if let Err(refusal) = self.publisher.know_partitions(bound).await {
-            self.begin_again(&refusal).await?;
+        let handed = self.handed;
+        if !self.knows_partitions().await? {
             return Ok(Step::Resting);
+        }
+        if self.handed != handed {
+            return Ok(Step::Published { rows: 0, more: true });
         }
         let rows: Vec<OutboxRow<'_>> = rows.iter().map(OutboxRow::from_row).collect::<sqlx::Result<_>>()?;
         let filled = !is_whole || rows.len() as i64 == limit;
         self.hand_over(&rows, filled).await
     }
 
-    /// At most `limit` rows, and whether that is all of them; None if the server has given up.
-    async fn read(&mut self, limit: i64) -> Result<Option<(Vec<PgRow>, bool)>, Lost> {
+    /// Tells whether the partitions of the topic are known; if not, it rests. They may be others than before, and then all is
+    /// read again from the first row that may be missing.
+    pub(super) async fn knows_partitions(&mut self) -> Result<bool, Lost> {
+        let bound = self.relay.timing().statement_timeout();
+        if let Err(refusal) = self.publisher.know_partitions(bound).await {
+            self.begin_again(&refusal).await?;
+            return Ok(false);
+        }
+        let count = self.publisher.partitions().map(Partitions::count);
+        if self.partitions != count {
+            if self.partitions.is_some() {
+                self.forget_partitions();
+            }
+            self.partitions = count;
+        }
+        Ok(true)
+    }
+
+    /// At most `limit` rows after `after` and up to `through`, and whether that is all of them; None if the server has given
+    /// up.
+    pub(super) async fn read(
+        &mut self,
+        after: i64,
+        through: i64,
+        limit: i64,
+    ) -> Result<Option<(Vec<PgRow>, bool)>, Lost> {
         let bound = self.relay.timing().answered_within();
         let (mut rows, mut bytes) = (Vec::new(), 0);
-        let mut stream = outbox::read(&mut self.session, self.handed, limit);
+        let mut stream = outbox::read(&mut self.session, after, through, limit);
         let reading = async {
             while bytes <= BYTES_MAX {
                 let Some(row) = stream.try_next().await? else {
@@ -104,7 +131,7 @@ impl Tenure {
         // shares a request.
         let records: Vec<Record<'_>> = rows.iter().map_while(|row| self.publisher.record(row)).collect();
         let foreign = rows.get(records.len());
-        let (mut taken, mut gap, mut not_taken) = (0, None, None);
+        let (mut taken, mut left_out, mut gap, mut not_taken) = (0, 0, None, None);
         self.publisher.open();
         for record in records {
             let seq = record.row.seq;
@@ -119,20 +146,27 @@ impl Tenure {
                     break;
                 }
             }
-            if let Err(why) = self.publisher.send(record) {
+            let partition = self.publisher.partition_of(record.row);
+            if partition.is_some_and(|partition| self.behind.leaves_out(partition)) {
+                left_out += 1;
+            } else if let Err(why) = self.publisher.send(record) {
                 not_taken = Some(why);
                 break;
+            } else {
+                taken += 1;
             }
             self.handed = seq;
-            taken += 1;
         }
         self.publisher.seal(taken, self.handed);
+        if taken == 0 && left_out > 0 {
+            self.publisher.pass(self.handed);
+        }
         if taken > 0 {
             crash::point("relay.sent");
         }
         self.gaps.read_ended(gap.clone(), Instant::now());
         self.portion.opening(not_taken == Some(NotTaken::Opening));
-        Ok(match (taken, gap, foreign) {
+        Ok(match (taken + left_out, gap, foreign) {
             (0, Some(missing), _) => Step::Gap(missing),
             // What comes before it is on Kafka first.
             (0, None, Some(row)) if not_taken.is_none() && self.publisher.batches() == 0 => {
@@ -147,7 +181,7 @@ impl Tenure {
         })
     }
 
-    fn foreign(&self, row: &OutboxRow<'_>) -> Refusal {
+    pub(super) fn foreign(&self, row: &OutboxRow<'_>) -> Refusal {
         let publisher = self.publisher.route().publisher();
         Refusal {
             event_id: Some(row.id.to_string()),

@@ -15,16 +15,21 @@ const CURSOR_EVERY: Duration = Duration::from_millis(20);
 /// It never takes more than this part of the time.
 const SAVING_SHARE: u32 = 50;
 
+/// Whether a partition is stuck is looked at so often, once it may be.
+const STUCK_EVERY: Duration = Duration::from_millis(250);
+
 /// When a look for numbers that were used twice has taken too long.
 const CHECKED_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 impl Tenure {
     pub(super) async fn tend(&mut self) -> Result<(), Lost> {
         let (arrived, outcome) = self.publisher.arrived(Instant::now());
+        self.meters.published.increment(arrived.rows as u64);
         if let Some(last_seq) = arrived.last_seq {
             self.acknowledged = last_seq;
             crash::point("relay.acknowledged");
-            self.meters.published.increment(arrived.rows as u64);
+        }
+        if arrived.last_seq.is_some() && arrived.rows > 0 {
             self.batch_rows = (self.batch_rows * 2).min(self.relay.batch_max());
             self.backoff.reset();
             self.relay.progress().refused = None;
@@ -33,6 +38,7 @@ impl Tenure {
             self.begin_again(&refusal).await?;
         }
         let now = Instant::now();
+        self.look_after_partitions(now).await;
         self.watch_broker(now);
         if now >= self.lease.renew_at() {
             let bound = self.relay.timing().answered_within();
@@ -44,7 +50,7 @@ impl Tenure {
             (self.highest, self.last_value) = (numbers.highest, numbers.last_value);
             self.save().await?;
             self.check_used_once().await?;
-        } else if self.acknowledged > self.saved && now >= self.save_at() {
+        } else if self.published() > self.saved && now >= self.save_at() {
             self.save().await?;
         }
         Ok(())
@@ -66,7 +72,7 @@ impl Tenure {
 
     /// Says when the broker takes long, which it may: a cluster replaces a broker that has died within ten seconds or so.
     fn watch_broker(&mut self, now: Instant) {
-        let since = self.publisher.waiting_since();
+        let since = [self.publisher.waiting_since(), self.behind.since()].into_iter().flatten().min();
         self.relay.progress().unacknowledged_since = since;
         let slow = since.is_some_and(|since| now.saturating_duration_since(since) > SLOW_BROKER);
         if slow && !self.slow_broker_reported {
@@ -88,9 +94,15 @@ impl Tenure {
 
     /// When [`tend`](Self::tend) has something to do at the latest.
     fn tend_at(&self) -> Instant {
-        let cursor = (self.acknowledged > self.saved).then(|| self.save_at());
-        let earlier = [cursor, self.publisher.overdue_at(), self.resting_until].into_iter().flatten();
+        let cursor = (self.published() > self.saved).then(|| self.save_at());
+        let stuck = self.publisher.waiting_since().map(|since| self.look_for_stuck_at(since));
+        let earlier = [cursor, stuck, self.publisher.overdue_at(), self.resting_until].into_iter().flatten();
         earlier.fold(self.lease.renew_at(), Instant::min)
+    }
+
+    /// When the next look for partitions that are stuck is due, if the oldest batch has waited `since` then.
+    fn look_for_stuck_at(&self, since: Instant) -> Instant {
+        (since + self.relay.timing().stuck_after()).max(Instant::now() + STUCK_EVERY)
     }
 
     /// Returns when a batch has arrived, a record was refused, or something else is to be tended.
@@ -105,20 +117,21 @@ impl Tenure {
     pub(super) async fn save(&mut self) -> Result<(), Lost> {
         let timing = self.relay.timing();
         let asked_at = Instant::now();
-        let save = leadership::save(&mut self.session, self.epoch, self.acknowledged, timing.lease);
+        let published = self.published();
+        let save = leadership::save(&mut self.session, self.epoch, published, timing.lease);
         if !answered(timing.answered_within(), save).await? {
             return Err(Lost::Replaced { epoch: self.epoch });
         }
-        if self.acknowledged > self.saved {
+        if published > self.saved {
             crash::point("relay.saved");
         }
         self.lease.renewed(asked_at);
         self.publisher.fence_at(self.lease.ends_at());
-        (self.saved, self.saved_at, self.saving_took) = (self.acknowledged, asked_at, asked_at.elapsed());
+        (self.saved, self.saved_at, self.saving_took) = (published, asked_at, asked_at.elapsed());
         let mut progress = self.relay.progress();
         (progress.answered_at, progress.lost) = (Instant::now(), None);
         drop(progress);
-        self.meters.lag_rows.set((self.highest - self.acknowledged).max(0) as f64);
+        self.meters.lag_rows.set((self.highest - published).max(0) as f64);
         Ok(())
     }
 
@@ -128,6 +141,7 @@ impl Tenure {
         let fresh = Publisher::new(relay.kafka(), route, relay.timing(), relay.batch_max(), self.lease.ends_at())?;
         std::mem::replace(&mut self.publisher, fresh).discard().await;
         self.handed = self.acknowledged;
+        self.behind.take_back();
         self.gaps.read_ended(None, Instant::now());
         self.batch_rows = 1;
         self.stand_still(refusal);

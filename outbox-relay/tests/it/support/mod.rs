@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 pub(crate) use database::{append, append_at};
 pub(crate) use line::Line;
-pub(crate) use topic::{create_topic, first_occurrences, read_all};
+pub(crate) use topic::{Record, create_topic, first_occurrences, read_all};
 
 /// What one test has to itself.
 pub(crate) struct World {
