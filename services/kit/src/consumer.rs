@@ -290,6 +290,9 @@ impl<S: Service> Consumer<S> {
         anyhow::ensure!(beginnings.count() > 0, "Kafka does not tell what is committed");
         self.expected.begin(&self.topics, &beginnings);
         let starts = positions::of(&self.topics, &beginnings, &anew);
+        // Before they are sought: only that wakes up the client's thread that fetches, otherwise asleep for up to a second. What
+        // it has fetched by then is left out.
+        self.kafka.resume(&beginnings)?;
         let sought = self.kafka.seek_partitions(beginnings, BEGIN_WITHIN)?;
         self.server = server;
         // An error: it is only just being assigned and stays pending, or was revoked.
@@ -299,7 +302,8 @@ impl<S: Service> Consumer<S> {
         if begun.len() == asked {
             membership.begun_anew(&anew);
         }
-        membership.begun(&self.kafka, &begun)
+        membership.begun(&begun);
+        Ok(())
     }
 
     async fn save(&mut self) {

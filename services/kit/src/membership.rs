@@ -106,16 +106,10 @@ impl Membership {
         !state.pending.is_empty() && state.pending.contains(&(topic.to_owned(), partition))
     }
 
-    /// Has some partitions read from where they stand now.
-    pub(crate) fn begun(&self, kafka: &BaseConsumer<Self>, partitions: &[(String, i32)]) -> anyhow::Result<()> {
-        let mut all = TopicPartitionList::new();
-        for (topic, partition) in partitions {
-            all.add_partition(topic, *partition);
-        }
-        kafka.resume(&all)?;
+    /// Some partitions are read from where they have to be.
+    pub(crate) fn begun(&self, partitions: &[(String, i32)]) {
         let mut state = self.lock();
         partitions.iter().for_each(|place| drop(state.pending.take(place)));
-        Ok(())
     }
 
     /// Partitions that were taken away since the last call. Some may have come back meanwhile.
