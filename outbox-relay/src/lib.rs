@@ -8,7 +8,8 @@
 //!   even if a relay that was thought dead comes back, because every relay gives each partition its rows in the order of `seq`,
 //!   starts at or before the first row that nobody has published, and never leaves one out: two such streams, however they
 //!   interleave, repeat but never overtake.
-//! - **Each partition by itself**: one that takes nothing, for want of a leader or of replicas in sync, holds up no other.
+//! - **Each partition by itself**: one that takes nothing, for want of a leader or of replicas in sync, holds up the others for
+//!   seconds only.
 //! - **To its own topic**: a row that names another publisher than the one that the database belongs to
 //!   ([`Settings::publisher`]) goes nowhere, and nothing passes it.
 //!
@@ -83,7 +84,7 @@
 //! is left behind (`suspicion.rs`): reading goes on without its rows, the relay is not ready and names it, and
 //! `relay_partitions_behind` counts it. What it was given before stays with the client and goes first when the partition
 //! acknowledges again; then what was left out is read again and given to it, a read at a time, until it has what all have
-//! (`behind.rs`). The cursor stays before the first row that it has not acknowledged, so a successor begins there: after a crash
+//! (`behind.rs`). One that is away for so long that it may have forgotten the producer gets a new one. The cursor stays before the first row that it has not acknowledged, so a successor begins there: after a crash
 //! meanwhile, other partitions get again what they got since then.
 //!
 //! Reading again goes through all rows since then; they are there, since upkeep deletes nothing that the cursor has not passed.

@@ -138,6 +138,13 @@ impl Partitions {
         waiting.filter(|(_, since)| now.saturating_duration_since(*since) >= after).collect()
     }
 
+    /// Tells whether the partition may have forgotten the producer while records were on their way to it: it would take
+    /// whatever it accepts first for the beginning.
+    pub(crate) fn may_have_forgotten(&self, partition: usize, now: Instant) -> bool {
+        let partition = &self.partitions[partition];
+        partition.state.load(Ordering::Acquire) == OPEN && !partition.is_quiet() && self.is_forgotten(partition, now)
+    }
+
     /// When any partition last accepted a record; the beginning if none did.
     pub(crate) fn accepted_at(&self) -> Instant {
         let at = self.partitions.iter().map(|partition| partition.accepted_at.load(Ordering::Relaxed)).max();
@@ -228,6 +235,19 @@ mod tests {
         partitions.accepted(1, 0, later + AFTER);
         assert!(partitions.stuck(later + AFTER * 3 / 2, AFTER).is_empty());
         assert_eq!(partitions.stuck(later + AFTER * 2, AFTER).len(), 1, "the second one waits as well");
+    }
+
+    #[test]
+    fn a_partition_that_was_away_for_long_may_have_forgotten_what_it_was_given_before() {
+        let (partitions, now) = open();
+        partitions.given(1, 0, now);
+        assert!(!partitions.may_have_forgotten(1, now + REMEMBERED_FOR / 2));
+        assert!(partitions.may_have_forgotten(1, now + REMEMBERED_FOR));
+        assert!(!partitions.may_have_forgotten(0, now + REMEMBERED_FOR), "it was given nothing");
+        let new = Partitions::new(1);
+        new.admits(0, now);
+        new.given(0, 0, now);
+        assert!(!new.may_have_forgotten(0, now + REMEMBERED_FOR * 2), "one record can pass none");
     }
 
     #[test]

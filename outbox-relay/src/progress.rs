@@ -19,8 +19,9 @@ pub(crate) struct Progress {
     pub(crate) lost: Option<String>,
     /// The event that is not taken, and why.
     pub(crate) refused: Option<String>,
-    /// Partitions that take nothing or have yet to catch up, while the others go on.
+    /// Partitions that take nothing or have yet to catch up, while the others go on, and since when the first of them.
     pub(crate) behind: Vec<usize>,
+    pub(crate) behind_since: Option<Instant>,
     /// Since when the oldest record has been without an acknowledgement.
     pub(crate) unacknowledged_since: Option<Instant>,
     /// Since when publishing has waited for a transaction.
@@ -35,6 +36,7 @@ impl Progress {
             lost: None,
             refused: None,
             behind: Vec::new(),
+            behind_since: None,
             unacknowledged_since: None,
             gap_since: None,
         }
@@ -56,13 +58,11 @@ impl Progress {
             return Some(format!("an event cannot be published: {refused}"));
         }
         if let Some(since) = self.unacknowledged_since.filter(|since| longer_than(*since, SLOW_BROKER)) {
-            let seconds = (now - since).as_secs();
-            return Some(match self.behind.as_slice() {
-                [] => format!("the broker has not acknowledged for {seconds} s"),
-                behind => format!(
-                    "the broker has not acknowledged for {seconds} s in the partitions {behind:?}; the others go on"
-                ),
-            });
+            return Some(format!("the broker has not acknowledged for {} s", (now - since).as_secs()));
+        }
+        if let Some(since) = self.behind_since {
+            let (partitions, seconds) = (&self.behind, now.saturating_duration_since(since).as_secs());
+            return Some(format!("the partitions {partitions:?} have taken nothing for {seconds} s; the others go on"));
         }
         let gap = self.gap_since.filter(|since| longer_than(*since, LONG_GAP))?;
         Some(format!("publishing has waited for a transaction for {} s", (now - gap).as_secs()))
@@ -118,5 +118,13 @@ mod tests {
             let later = now + Duration::from_secs(40);
             assert!(Progress { answered_at: later, ..waits }.trouble(later, PATIENCE).is_some());
         }
+    }
+
+    #[test]
+    fn partitions_that_are_left_behind_are_named() {
+        let now = Instant::now();
+        let behind = Progress { behind: vec![3, 5], behind_since: Some(now), ..leading(now) };
+        let trouble = behind.trouble(now + Duration::from_secs(7), PATIENCE);
+        assert_eq!(trouble.as_deref(), Some("the partitions [3, 5] have taken nothing for 7 s; the others go on"));
     }
 }

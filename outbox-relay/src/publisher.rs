@@ -39,6 +39,7 @@ pub(crate) struct Publisher {
 
 struct Batch {
     slot: usize,
+    rows: usize,
     last_seq: i64,
     handed_over_at: Instant,
 }
@@ -46,8 +47,10 @@ struct Batch {
 /// Why a row was not taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotTaken {
-    /// The client has enough to do, or may not send; later.
-    Later,
+    /// The client has enough to do.
+    Full,
+    /// The client may not send any more.
+    Fenced,
     /// Its partition has not accepted the first record yet.
     Opening,
     /// The client refuses it; noted as a [`Refusal`].
@@ -58,8 +61,9 @@ pub(crate) enum NotTaken {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arrived {
     /// Rows that the broker has acknowledged, of whichever batch.
+    pub(crate) acknowledged: usize,
+    /// Rows of batches that have arrived whole, but for partitions that are left behind, and where the last of them ends.
     pub(crate) rows: usize,
-    /// Where the last batch ends that has arrived whole, but for partitions that are left behind.
     pub(crate) last_seq: Option<i64>,
 }
 
@@ -142,17 +146,20 @@ impl Publisher {
         self.route.record(row)
     }
 
-    /// Where a row goes; None as long as the partitions are not [known](Self::know_partitions).
-    pub(crate) fn partition_of(&self, row: &OutboxRow<'_>) -> Option<usize> {
-        self.in_flight.partitions().map(|partitions| partitions.of(row.aggregateid.as_bytes()))
+    /// Where a row goes.
+    ///
+    /// # Panics
+    /// As long as the partitions are not [known](Self::know_partitions).
+    pub(crate) fn partition_of(&self, row: &OutboxRow<'_>) -> usize {
+        let partitions = self.in_flight.partitions().expect("the partitions are known before a row is handed over");
+        partitions.of(row.aggregateid.as_bytes())
     }
 
-    /// Hands a record to the client; returns at once.
-    pub(crate) fn send(&mut self, Record { row, headers }: Record<'_>) -> Result<(), NotTaken> {
+    /// Hands a record to the client, for its partition; returns at once.
+    pub(crate) fn send(&mut self, partition: usize, Record { row, headers }: Record<'_>) -> Result<(), NotTaken> {
         let Some(partitions) = self.in_flight.partitions() else {
-            return Err(NotTaken::Later);
+            return Err(NotTaken::Fenced);
         };
-        let partition = partitions.of(row.aggregateid.as_bytes());
         let now = Instant::now();
         if !partitions.admits(partition, now) {
             return Err(NotTaken::Opening);
@@ -171,7 +178,8 @@ impl Publisher {
         partitions.not_given(partition, slot);
         self.in_flight.remove(slot);
         match rejection {
-            Rejection::Full | Rejection::Fenced => Err(NotTaken::Later),
+            Rejection::Full => Err(NotTaken::Full),
+            Rejection::Fenced => Err(NotTaken::Fenced),
             Rejection::Error(error) => {
                 self.in_flight.refuse(Refusal { event_id: Some(row.id.to_string()), error: error.to_string() });
                 Err(NotTaken::Refused)
@@ -185,26 +193,27 @@ impl Publisher {
         let slot = self.next_slot;
         self.in_flight.remove(slot);
         if rows > 0 {
-            self.push(slot, last_seq);
+            self.push(slot, rows, last_seq);
             self.client.listen();
         }
     }
 
     /// Rows up to `last_seq` need no acknowledgement: as soon as all before them has arrived, they have as well.
     pub(crate) fn pass(&mut self, last_seq: i64) {
-        self.push(self.next_slot, last_seq);
+        self.push(self.next_slot, 0, last_seq);
     }
 
-    fn push(&mut self, slot: usize, last_seq: i64) {
-        self.batches.push_back(Batch { slot, last_seq, handed_over_at: Instant::now() });
+    fn push(&mut self, slot: usize, rows: usize, last_seq: i64) {
+        self.batches.push_back(Batch { slot, rows, last_seq, handed_over_at: Instant::now() });
         self.next_slot = (slot + 1) % BATCHES;
         self.sealed += 1;
     }
 
     /// Takes off the batches that have arrived, oldest first. An error is the end of this publisher.
     pub(crate) fn arrived(&mut self, now: Instant) -> (Arrived, Result<(), Refusal>) {
-        let mut arrived = Arrived { rows: self.in_flight.take_acknowledged(), last_seq: None };
+        let mut arrived = Arrived { acknowledged: self.in_flight.take_acknowledged(), ..Arrived::default() };
         while let Some(batch) = self.batches.pop_front_if(|batch| self.in_flight.has_arrived(batch.slot)) {
+            arrived.rows += batch.rows;
             arrived.last_seq = Some(batch.last_seq);
         }
         let refusal = self.in_flight.refusal().or_else(|| {

@@ -64,10 +64,10 @@ pub async fn replay(
                     publisher.route().publisher()
                 );
             };
-            match publisher.send(record) {
+            match publisher.send(publisher.partition_of(&row), record) {
                 Ok(()) => (taken, last_seq) = (taken + 1, row.seq),
                 // What is refused, `settle` will tell.
-                Err(NotTaken::Later | NotTaken::Opening | NotTaken::Refused) => break,
+                Err(NotTaken::Full | NotTaken::Fenced | NotTaken::Opening | NotTaken::Refused) => break,
             }
         }
         drop(rows);

@@ -2,37 +2,34 @@
 
 use std::time::{Duration, Instant};
 
-/// What speaks for the cluster while a partition takes nothing. One that has been away takes a moment to take everything
-/// again; so it has to have been there for a while, and the partition must have gone on taking nothing.
+/// What speaks for the cluster while partitions take nothing. One that has been away takes a moment to take everything
+/// again; so it has to have been there for a while, and a partition must have gone on taking nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Suspicion {
-    /// Since when the cluster has been seen while some partition was stuck.
-    since: Option<Instant>,
+    /// When the cluster was seen while some partition was stuck.
+    seen: Option<Instant>,
 }
 
 impl Suspicion {
-    /// No partition is stuck.
+    /// No partition is stuck, or the cluster does not answer.
     pub(crate) fn none(&mut self) {
-        self.since = None;
+        self.seen = None;
     }
 
-    /// Tells whether it matters now that the cluster answers: at first, and after `settled`.
+    /// Tells whether it matters now that the cluster answers: at first, and after each `settled`.
     pub(crate) fn wants_to_know(&self, now: Instant, settled: Duration) -> bool {
-        self.since.is_none_or(|since| now.saturating_duration_since(since) >= settled)
+        self.seen.is_none_or(|seen| now.saturating_duration_since(seen) >= settled)
     }
 
     /// The cluster answers. Of the partitions that are stuck, with the time since when, those that are to be left behind: they
-    /// were stuck already when it was first seen.
+    /// had been stuck for `after` already when it was seen the last time.
     pub(crate) fn answered(
         &mut self,
         now: Instant,
-        (after, settled): (Duration, Duration),
+        after: Duration,
         stuck: Vec<(usize, Instant)>,
     ) -> Vec<(usize, Instant)> {
-        let seen = *self.since.get_or_insert(now);
-        if now.saturating_duration_since(seen) < settled {
-            return Vec::new();
-        }
+        let Some(seen) = self.seen.replace(now) else { return Vec::new() };
         stuck.into_iter().filter(|(_, since)| *since + after <= seen).collect()
     }
 }
@@ -50,19 +47,29 @@ mod tests {
         let (stuck, later) = (vec![(3, now)], now + AFTER);
         let mut suspicion = Suspicion::default();
         assert!(suspicion.wants_to_know(later, SETTLED));
-        assert!(suspicion.answered(later, (AFTER, SETTLED), stuck.clone()).is_empty(), "it may only just be back");
+        assert!(suspicion.answered(later, AFTER, stuck.clone()).is_empty(), "it may only just be back");
         assert!(!suspicion.wants_to_know(later + SETTLED / 2, SETTLED));
         assert!(suspicion.wants_to_know(later + SETTLED, SETTLED));
-        let new = (4, later);
-        assert_eq!(suspicion.answered(later + SETTLED, (AFTER, SETTLED), [stuck.clone(), vec![new]].concat()), stuck);
+        assert_eq!(suspicion.answered(later + SETTLED, AFTER, stuck.clone()), stuck);
     }
 
     #[test]
-    fn what_was_stuck_and_is_no_more_is_suspected_anew() {
+    fn one_that_is_stuck_a_moment_after_another_is_left_behind_a_moment_after_it() {
+        let now = Instant::now();
+        let (first, second) = ((3, now), (4, now + SETTLED / 2));
+        let mut suspicion = Suspicion::default();
+        suspicion.answered(now + AFTER, AFTER, vec![first]);
+        let at = now + AFTER + SETTLED;
+        assert_eq!(suspicion.answered(at, AFTER, vec![first, second]), [first]);
+        assert_eq!(suspicion.answered(at + SETTLED, AFTER, vec![second]), [second], "there was no moment without any");
+    }
+
+    #[test]
+    fn a_cluster_that_was_away_in_between_has_to_be_there_for_a_while_again() {
         let now = Instant::now();
         let mut suspicion = Suspicion::default();
-        suspicion.answered(now, (AFTER, SETTLED), vec![(3, now - AFTER)]);
+        suspicion.answered(now, AFTER, vec![(3, now - AFTER)]);
         suspicion.none();
-        assert!(suspicion.answered(now + SETTLED, (AFTER, SETTLED), vec![(3, now - AFTER)]).is_empty());
+        assert!(suspicion.answered(now + SETTLED, AFTER, vec![(3, now - AFTER)]).is_empty());
     }
 }

@@ -45,6 +45,8 @@ pub struct Tenure {
     suspicion: Suspicion,
     /// How many partitions the topic had when a producer asked last.
     partitions: Option<usize>,
+    /// The first producer has been made to connect.
+    connected: bool,
     stall: StallReport,
     meters: Meters,
     /// The last number handed to the client, but for partitions that are behind.
@@ -94,7 +96,7 @@ pub enum Drained {
     Empty,
     /// As before, up to these numbers, which may still appear.
     Gap(RangeInclusive<i64>),
-    /// There is a row that the broker does not take.
+    /// There are rows that the broker does not take at present.
     Refused,
 }
 
@@ -124,6 +126,7 @@ impl Tenure {
             behind: Behind::default(),
             suspicion: Suspicion::default(),
             partitions: None,
+            connected: false,
             stall: StallReport::default(),
             meters,
             handed: last_seq,
@@ -150,6 +153,7 @@ impl Tenure {
 
     /// Looks after acknowledgements, cursor and lease, then reads and publishes once. Does not wait for the broker.
     pub async fn step(&mut self) -> Result<Step, Lost> {
+        self.connect().await;
         self.tend().await?;
         if let Some(until) = self.resting_until {
             if Instant::now() < until {
@@ -163,8 +167,11 @@ impl Tenure {
             return Ok(Step::Busy);
         }
         let caught_up = self.catch_up().await?;
-        if caught_up == Some(Step::Resting) || self.publisher.batches() >= batches {
-            return Ok(caught_up.unwrap_or(Step::Busy));
+        match caught_up {
+            Some(caught_up) if caught_up == Step::Resting || self.publisher.batches() >= batches => {
+                return Ok(caught_up);
+            }
+            _ => {}
         }
         self.look_into_gap().await?;
         let step = self.read_and_publish().await?;

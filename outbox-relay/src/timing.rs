@@ -46,6 +46,11 @@ impl Timing {
         self.stuck_after() / 4
     }
 
+    /// A cluster that has not answered within this counts as away. The loop waits for it.
+    pub(crate) fn cluster_answers_within(self) -> Duration {
+        self.lease / 20
+    }
+
     /// A database that has not answered after this is as good as gone: its connection is thrown away.
     pub(crate) fn answered_within(self) -> Duration {
         self.lease * 3 / 5
@@ -60,7 +65,7 @@ mod tests {
     fn a_renewal_that_is_late_by_a_whole_read_still_comes_before_the_lease_ends() {
         let timing = Timing::default();
         assert!(timing.statement_timeout() < timing.answered_within());
-        assert!(timing.renew_after() + timing.answered_within() < timing.lease);
+        assert!(timing.renew_after() + timing.answered_within() + timing.cluster_answers_within() < timing.lease);
     }
 
     #[test]

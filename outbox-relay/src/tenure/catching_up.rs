@@ -1,30 +1,37 @@
 //! Partitions that take nothing: leaving them behind, and giving them later what they have missed.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sqlx::FromRow;
 
 use super::{Step, Tenure};
-use crate::{Lost, behind::Behind, outbox::OutboxRow};
-
-/// Nothing else goes on while this is waited for.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+use crate::{Lost, behind::Behind, in_flight::Refusal, outbox::OutboxRow};
 
 impl Tenure {
-    /// Leaves behind what is stuck, and takes along what is not any more.
-    pub(super) async fn look_after_partitions(&mut self, now: Instant) {
+    /// Leaves behind what is stuck, and takes along what has caught up.
+    pub(super) async fn look_after_partitions(&mut self, now: Instant) -> Result<(), Lost> {
         let stuck = self.stuck(now);
         if stuck.is_empty() {
             self.suspicion.none();
             if self.behind.is_empty() {
-                return;
+                return Ok(());
             }
         } else {
             self.suspect(stuck, now).await;
         }
-        self.take_along();
-        self.meters.partitions_behind.set(self.behind.partitions().len() as f64);
-        self.relay.progress().behind = self.behind.partitions();
+        let Some(partitions) = self.publisher.partitions() else { return Ok(()) };
+        let (database, topic) = (self.relay.database(), self.publisher.route().topic());
+        let (_, arrived) = self.publisher.sealed_and_arrived();
+        for partition in self.behind.look(|partition| partitions.is_quiet(partition), arrived) {
+            tracing::info!(database, topic, partition, "the partition has caught up");
+        }
+        let forgotten = self.behind.partitions().into_iter().find(|number| partitions.may_have_forgotten(*number, now));
+        self.tell_who_is_behind();
+        match forgotten {
+            // The new producer gives it one record until it has accepted that one.
+            Some(partition) => self.begin_again(&refusal_by(partition)).await,
+            None => Ok(()),
+        }
     }
 
     fn stuck(&self, now: Instant) -> Vec<(usize, Instant)> {
@@ -34,18 +41,21 @@ impl Tenure {
         self.publisher.partitions().filter(|_| waits).map_or_else(Vec::new, |partitions| partitions.stuck(now, after))
     }
 
-    /// Leaves behind what is stuck although the cluster is there: somebody has taken something lately, or it answers.
+    /// Leaves behind what is stuck although the cluster is there: it has taken something else lately, or it answers.
     async fn suspect(&mut self, stuck: Vec<(usize, Instant)>, now: Instant) {
         let timing = self.relay.timing();
-        let (after, settled) = (timing.stuck_after(), timing.settled_after());
+        let settled = timing.settled_after();
+        if !self.suspicion.wants_to_know(now, settled) {
+            return;
+        }
         let accepts = self.publisher.partitions().is_some_and(|partitions| partitions.accepted_at() + settled >= now);
-        if !self.suspicion.wants_to_know(now, settled) || !(accepts || self.publisher.is_answered(ANSWERS_WITHIN).await)
-        {
+        if !accepts && !self.publisher.is_answered(timing.cluster_answers_within()).await {
+            self.suspicion.none();
             return;
         }
         let Some(partitions) = self.publisher.partitions() else { return };
         let (database, topic) = (self.relay.database(), self.publisher.route().topic());
-        for (partition, since) in self.suspicion.answered(now, (after, settled), stuck) {
+        for (partition, since) in self.suspicion.answered(now, timing.stuck_after(), stuck) {
             if partitions.is_quiet(partition) {
                 continue;
             }
@@ -55,75 +65,95 @@ impl Tenure {
                 database,
                 topic,
                 partition,
-                after_seq = self.acknowledged,
-                "the partition has acknowledged nothing for {after:?}: has it a leader, and enough replicas in sync? The other \
-                 partitions go on"
+                after_seq = self.published(),
+                "the partition has acknowledged nothing for {:?}: has it a leader, and enough replicas in sync? The other \
+                 partitions go on",
+                timing.stuck_after()
             );
-        }
-    }
-
-    fn take_along(&mut self) {
-        let Some(partitions) = self.publisher.partitions() else { return };
-        let (database, topic) = (self.relay.database(), self.publisher.route().topic());
-        let (_, arrived) = self.publisher.sealed_and_arrived();
-        let changes = self.behind.look(|partition| partitions.is_quiet(partition), arrived);
-        for partition in changes.take_again {
-            partitions.leave_behind(partition, false);
-            tracing::info!(database, topic, partition, "the partition acknowledges again: catching up");
-        }
-        for partition in changes.caught_up {
-            tracing::info!(database, topic, partition, "the partition has caught up");
         }
     }
 
     /// Reads again, once, what was left out, and gives it to the partitions that can take it. None: there are no such.
     pub(super) async fn catch_up(&mut self) -> Result<Option<Step>, Lost> {
-        let Some(after) = self.behind.read_after() else { return Ok(None) };
+        if self.behind.read_after().is_none() {
+            return Ok(None);
+        }
         if !self.knows_partitions().await? {
             return Ok(Some(Step::Resting));
         }
-        if self.behind.is_empty() {
-            return Ok(None);
-        }
-        let limit = self.batch_rows.min(self.portion.rows());
+        let Some(after) = self.behind.read_after() else { return Ok(None) };
+        let limit = self.portion.rows();
         let Some((rows, is_whole)) = self.read(after, self.handed, limit).await? else {
             return Ok(Some(Step::Published { rows: 0, more: true }));
         };
         let rows: Vec<OutboxRow<'_>> = rows.iter().map(OutboxRow::from_row).collect::<sqlx::Result<_>>()?;
-        let whole = is_whole && (rows.len() as i64) < limit;
-        let (mut through, mut taken, mut not_taken) = (after, 0, None);
+        let is_whole = is_whole && (rows.len() as i64) < limit;
+        let (mut through, mut taken, mut left) = (after, 0, None);
         self.publisher.open();
         for row in &rows {
-            if self.publisher.partition_of(row).is_some_and(|partition| self.behind.wants(partition, row.seq)) {
-                let sent = self.publisher.record(row).is_some_and(|record| self.publisher.send(record).is_ok());
-                if !sent {
-                    not_taken = Some(row);
+            let partition = self.publisher.partition_of(row);
+            if self.behind.wants(partition, row.seq) {
+                let record = self.publisher.record(row).filter(|_| (taken as i64) < self.batch_rows);
+                if record.is_none_or(|record| self.publisher.send(partition, record).is_err()) {
+                    left = Some(row);
                     break;
                 }
                 taken += 1;
             }
             through = row.seq;
         }
-        if whole && not_taken.is_none() {
+        if is_whole && left.is_none() {
             through = self.handed;
         }
         self.publisher.seal(taken, self.handed);
         let (sealed, _) = self.publisher.sealed_and_arrived();
-        self.behind.given(through, self.handed, sealed);
+        let joined = self.behind.given(through, self.handed, sealed);
+        // Until now no batch has waited for them.
+        if let Some(partitions) = self.publisher.partitions() {
+            joined.into_iter().for_each(|partition| partitions.leave_behind(partition, false));
+        }
         // It was this publisher's when it was left out. Should somebody have changed it since then, it goes nowhere.
-        if let Some(row) = not_taken.filter(|row| taken == 0 && self.publisher.record(row).is_none()) {
+        if let Some(row) = left.filter(|row| taken == 0 && self.publisher.record(row).is_none()) {
             let refusal = self.foreign(row);
             self.stand_still(&refusal);
             return Ok(Some(Step::Resting));
         }
-        Ok(Some(Step::Published { rows: taken, more: not_taken.is_none() }))
+        Ok(Some(Step::Published { rows: taken, more: true }))
     }
 
-    /// Another producer has found another number of partitions: keys have moved between them, and all is published again from
-    /// the first row that may be missing.
-    pub(super) fn forget_partitions(&mut self) {
-        self.acknowledged = self.published();
-        self.handed = self.acknowledged;
-        self.behind = Behind::default();
+    /// A new producer knows the partitions of the topic: it waits for those as little that are behind.
+    pub(super) fn meet_partitions(&mut self) {
+        let Some(partitions) = self.publisher.partitions() else { return };
+        if self.partitions.replace(partitions.count()).is_some_and(|before| before != partitions.count()) {
+            // Keys have moved between them: all is published again from the first row that may be missing.
+            self.acknowledged = self.published();
+            self.handed = self.acknowledged;
+            self.behind = Behind::default();
+            self.tell_who_is_behind();
+        }
+        for partition in self.behind.partitions() {
+            partitions.leave_behind(partition, true);
+        }
     }
+
+    /// The client is full. If that is for what waits for partitions that take nothing, nothing goes to the others either.
+    pub(super) async fn make_room(&mut self) -> Result<(), Lost> {
+        match self.behind.partitions().first() {
+            Some(partition) if self.publisher.batches() == 0 => self.begin_again(&refusal_by(*partition)).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn tell_who_is_behind(&self) {
+        let partitions = self.behind.partitions();
+        self.meters.partitions_behind.set(partitions.len() as f64);
+        let mut progress = self.relay.progress();
+        (progress.behind, progress.behind_since) = (partitions, self.behind.since());
+    }
+}
+
+fn refusal_by(partition: usize) -> Refusal {
+    let error =
+        format!("the partition {partition} has acknowledged nothing for long; beginning again with a new producer");
+    Refusal { event_id: None, error }
 }

@@ -13,7 +13,6 @@ use crate::{
     in_flight::Refusal,
     lost::{answered, took_too_long},
     outbox::{self, OutboxRow},
-    partition::Partitions,
     portion::BYTES_MAX,
     publisher::NotTaken,
     record::Record,
@@ -21,6 +20,16 @@ use crate::{
 };
 
 impl Tenure {
+    /// Has the producer connect before there is anything to publish. A client asks for its producer id half a second after it
+    /// was made, and if it has no connection by then, another half second later.
+    pub(super) async fn connect(&mut self) {
+        if !std::mem::replace(&mut self.connected, true) {
+            // One that is away is waited for when there is something to publish.
+            let _ = self.publisher.know_partitions(self.relay.timing().cluster_answers_within()).await;
+            self.meet_partitions();
+        }
+    }
+
     /// Has to end before the read begins: only a read that begins after a writer has ended shows all that it wrote.
     pub(super) async fn look_into_gap(&mut self) -> Result<(), Lost> {
         let bound = self.relay.timing().answered_within();
@@ -40,7 +49,8 @@ impl Tenure {
 
     pub(super) async fn read_and_publish(&mut self) -> Result<Step, Lost> {
         // At a gap only its far edge is of interest.
-        let limit = if self.gaps.waiting().is_some() { 1 } else { self.batch_rows.min(self.portion.rows()) };
+        let most = if self.behind.is_empty() { self.batch_rows } else { i64::MAX };
+        let limit = if self.gaps.waiting().is_some() { 1 } else { most.min(self.portion.rows()) };
         let Some((rows, is_whole)) = self.read(self.handed, i64::MAX, limit).await? else {
             return Ok(Step::Published { rows: 0, more: true });
         };
@@ -63,17 +73,14 @@ impl Tenure {
     /// Tells whether the partitions of the topic are known; if not, it rests. They may be others than before, and then all is
     /// read again from the first row that may be missing.
     pub(super) async fn knows_partitions(&mut self) -> Result<bool, Lost> {
+        let is_new = self.publisher.partitions().is_none();
         let bound = self.relay.timing().statement_timeout();
         if let Err(refusal) = self.publisher.know_partitions(bound).await {
             self.begin_again(&refusal).await?;
             return Ok(false);
         }
-        let count = self.publisher.partitions().map(Partitions::count);
-        if self.partitions != count {
-            if self.partitions.is_some() {
-                self.forget_partitions();
-            }
-            self.partitions = count;
+        if is_new {
+            self.meet_partitions();
         }
         Ok(true)
     }
@@ -126,7 +133,7 @@ impl Tenure {
     }
 
     /// Hands over what may be published, in order. `filled`: there are more rows.
-    async fn hand_over(&mut self, rows: &[OutboxRow<'_>], filled: bool) -> Result<Step, Lost> {
+    async fn hand_over(&mut self, rows: &[OutboxRow<'_>], mut filled: bool) -> Result<Step, Lost> {
         // All of them before the first is handed over: the client sends at once what it has, and what follows quickly
         // shares a request.
         let records: Vec<Record<'_>> = rows.iter().map_while(|row| self.publisher.record(row)).collect();
@@ -147,9 +154,12 @@ impl Tenure {
                 }
             }
             let partition = self.publisher.partition_of(record.row);
-            if partition.is_some_and(|partition| self.behind.leaves_out(partition)) {
+            if !self.behind.is_empty() && self.behind.leaves_out(partition) {
                 left_out += 1;
-            } else if let Err(why) = self.publisher.send(record) {
+            } else if taken as i64 == self.batch_rows {
+                filled = true;
+                break;
+            } else if let Err(why) = self.publisher.send(partition, record) {
                 not_taken = Some(why);
                 break;
             } else {
@@ -166,7 +176,8 @@ impl Tenure {
         }
         self.gaps.read_ended(gap.clone(), Instant::now());
         self.portion.opening(not_taken == Some(NotTaken::Opening));
-        Ok(match (taken + left_out, gap, foreign) {
+        let waits_for_room = taken == 0 && not_taken == Some(NotTaken::Full);
+        let step = match (taken + left_out, gap, foreign) {
             (0, Some(missing), _) => Step::Gap(missing),
             // What comes before it is on Kafka first.
             (0, None, Some(row)) if not_taken.is_none() && self.publisher.batches() == 0 => {
@@ -178,7 +189,11 @@ impl Tenure {
             (rows, gap, foreign) => {
                 Step::Published { rows, more: filled && gap.is_none() && foreign.is_none() && not_taken.is_none() }
             }
-        })
+        };
+        if waits_for_room {
+            self.make_room().await?;
+        }
+        Ok(step)
     }
 
     pub(super) fn foreign(&self, row: &OutboxRow<'_>) -> Refusal {

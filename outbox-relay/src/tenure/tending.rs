@@ -24,12 +24,12 @@ const CHECKED_AGAIN_AFTER: Duration = Duration::from_secs(60);
 impl Tenure {
     pub(super) async fn tend(&mut self) -> Result<(), Lost> {
         let (arrived, outcome) = self.publisher.arrived(Instant::now());
-        self.meters.published.increment(arrived.rows as u64);
+        self.meters.published.increment(arrived.acknowledged as u64);
         if let Some(last_seq) = arrived.last_seq {
             self.acknowledged = last_seq;
             crash::point("relay.acknowledged");
         }
-        if arrived.last_seq.is_some() && arrived.rows > 0 {
+        if arrived.rows > 0 {
             self.batch_rows = (self.batch_rows * 2).min(self.relay.batch_max());
             self.backoff.reset();
             self.relay.progress().refused = None;
@@ -38,7 +38,7 @@ impl Tenure {
             self.begin_again(&refusal).await?;
         }
         let now = Instant::now();
-        self.look_after_partitions(now).await;
+        self.look_after_partitions(now).await?;
         self.watch_broker(now);
         if now >= self.lease.renew_at() {
             let bound = self.relay.timing().answered_within();
@@ -72,7 +72,7 @@ impl Tenure {
 
     /// Says when the broker takes long, which it may: a cluster replaces a broker that has died within ten seconds or so.
     fn watch_broker(&mut self, now: Instant) {
-        let since = [self.publisher.waiting_since(), self.behind.since()].into_iter().flatten().min();
+        let since = self.publisher.waiting_since();
         self.relay.progress().unacknowledged_since = since;
         let slow = since.is_some_and(|since| now.saturating_duration_since(since) > SLOW_BROKER);
         if slow && !self.slow_broker_reported {
@@ -80,7 +80,7 @@ impl Tenure {
             tracing::warn!(
                 database = self.relay.database(),
                 topic,
-                after_seq = self.acknowledged,
+                after_seq = self.published(),
                 "the broker has not acknowledged for {SLOW_BROKER:?}: is it there, and a leader for each partition? waiting"
             );
         }
@@ -157,7 +157,7 @@ impl Tenure {
             topic = self.publisher.route().topic(),
             event_id = refusal.event_id,
             error = refusal.error,
-            after_seq = self.acknowledged,
+            after_seq = self.published(),
             retry_ms = rest.as_millis() as u64,
             "an event is not published; nothing passes it, it is tried again"
         );

@@ -293,16 +293,20 @@ impl<S: Service> Consumer<S> {
         // Before they are sought: only that wakes up the client's thread that fetches, otherwise asleep for up to a second. What
         // it has fetched by then is left out.
         self.kafka.resume(&beginnings)?;
-        let sought = self.kafka.seek_partitions(beginnings, BEGIN_WITHIN)?;
-        self.server = server;
+        let sought = self.kafka.seek_partitions(beginnings.clone(), BEGIN_WITHIN);
         // An error: it is only just being assigned and stays pending, or was revoked.
-        let begun = sought.elements().into_iter().filter(|element| element.error().is_ok());
-        let begun: Vec<_> = begun.map(|element| (element.topic().to_owned(), element.partition())).collect();
+        let elements = sought.iter().flat_map(TopicPartitionList::elements);
+        let begun: Vec<_> = elements
+            .filter(|element| element.error().is_ok())
+            .map(|element| (element.topic().to_owned(), element.partition()))
+            .collect();
+        membership.begun(&self.kafka, &beginnings, &begun);
+        sought?;
+        self.server = server;
         self.unsaved.note(&starts);
         if begun.len() == asked {
             membership.begun_anew(&anew);
         }
-        membership.begun(&begun);
         Ok(())
     }
 

@@ -106,10 +106,17 @@ impl Membership {
         !state.pending.is_empty() && state.pending.contains(&(topic.to_owned(), partition))
     }
 
-    /// Some partitions are read from where they have to be.
-    pub(crate) fn begun(&self, partitions: &[(String, i32)]) {
+    /// Of `all`, which have been resumed, those that have `begun` are read from where they have to be. The others wait again.
+    pub(crate) fn begun(&self, kafka: &BaseConsumer<Self>, all: &TopicPartitionList, begun: &[(String, i32)]) {
+        let mut waiting = TopicPartitionList::new();
+        for (topic, partition) in places(all).filter(|place| !begun.contains(place)) {
+            waiting.add_partition(&topic, partition);
+        }
+        if let Err(error) = kafka.pause(&waiting) {
+            tracing::debug!(%error, "not paused: what comes meanwhile is left out");
+        }
         let mut state = self.lock();
-        partitions.iter().for_each(|place| drop(state.pending.take(place)));
+        begun.iter().for_each(|place| drop(state.pending.take(place)));
     }
 
     /// Partitions that were taken away since the last call. Some may have come back meanwhile.

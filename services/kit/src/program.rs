@@ -238,18 +238,6 @@ async fn prepare_once<S: Service>(
     migrations: &Migrator,
     topics: &[String],
 ) -> anyhow::Result<Verdict> {
-    let (_, memory) = tokio::try_join!(prepare_database::<S>(config, sessions, migrations), async {
-        topics::ensure(&config.kafka, S::NAME, topics).await?;
-        memory::compare(&config.kafka, S::NAME, &S::table().topics(), Retention::from(config)).await
-    })?;
-    Ok(memory)
-}
-
-async fn prepare_database<S: Service>(
-    config: &Config,
-    sessions: &Sessions,
-    migrations: &Migrator,
-) -> anyhow::Result<()> {
     let pool = sessions.pool();
     if !sessions.bounded(migration::is_done(pool, migrations)).await.context("looking for migrations")? {
         let migrating = async { migrate(pool, migrations).await.map_err(migration::Failed::Migration) };
@@ -258,8 +246,13 @@ async fn prepare_database<S: Service>(
     let publisher = S::table().service().name();
     sessions.bounded(outbox::declare(pool, publisher)).await.context("declaring the outbox's publisher")?;
     // Without a partition of its day a row goes into the default partition: nothing to wait for.
-    let _ = tokio::time::timeout(UPKEEP_WITHIN, upkeep::round(pool, Retention::from(config), Utc::now())).await;
-    Ok(())
+    let upkeep = tokio::time::timeout(UPKEEP_WITHIN, upkeep::round(pool, Retention::from(config), Utc::now()));
+    let compared = async {
+        topics::ensure(&config.kafka, S::NAME, topics).await?;
+        memory::compare(&config.kafka, S::NAME, &S::table().topics(), Retention::from(config)).await
+    };
+    let (_, memory) = tokio::join!(upkeep, compared);
+    memory
 }
 
 /// Refuses to start where duplicates could not be told.
