@@ -30,7 +30,7 @@ const STRUCTURED: &str = "application/cloudevents+json";
 pub struct Envelope {
     pub id: EventId,
     pub event_type: String,
-    /// Who says so, as a path: `/services/order`.
+    /// Publisher, as a path: `/services/order`.
     pub source: String,
     /// The order id, where the publisher gave it.
     pub subject: Option<String>,

@@ -8,7 +8,7 @@ use crate::{Order, Publisher};
 pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The wire name, `ce_type`.
     const TYPE: &'static str;
-    /// Who alone says it; decides topic and `ce_source`.
+    /// The only publisher of this event; decides topic and `ce_source`.
     const PUBLISHER: Publisher;
 
     /// The facts that travel with the saga.

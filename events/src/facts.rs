@@ -20,7 +20,7 @@ pub struct Order {
     pub ship_to: Option<String>,
 }
 
-/// So many pieces of one product.
+/// A quantity of one product, in pieces.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Item {
     pub product_id: ProductId,
@@ -30,7 +30,7 @@ pub struct Item {
     pub kind: Kind,
 }
 
-/// Who fulfils an item: shipping or entitlement.
+/// Decides which service fulfils an item: shipping or entitlement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {

@@ -140,9 +140,9 @@ impl OrderId {
     }
 }
 
-/// How far ahead of its record's time a foreign id may be and still be taken for a time.
+/// Time by which a foreign id may be ahead of its record and still be taken for a time.
 const WINDOW_AHEAD_MS: u64 = 3_600_000;
-/// How far behind: an inbox remembers no shorter than topics keep, by default a week.
+/// Time by which it may be behind: an inbox remembers no shorter than topics keep, by default a week.
 const WINDOW_BEHIND_MS: u64 = 7 * 24 * 3_600_000;
 
 /// The bits that a UUIDv7 has for its milliseconds.

@@ -1,11 +1,11 @@
-//! Who says things, and on which topics.
+//! The publishers of events, and their topics.
 
 use std::fmt;
 
 /// A participant of the saga that publishes events of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Publisher {
-    /// Whoever wants to buy something: a shop, a console, a test.
+    /// A buyer's program: a shop, a console, a test.
     Client,
     Order,
     Account,

@@ -1,4 +1,4 @@
-//! Whether the broker answers.
+//! Asks the broker for a sign of life.
 
 use std::{
     sync::Arc,

@@ -24,7 +24,7 @@ pub(crate) enum Place {
 /// What to find out before the next read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Inquiry<'a> {
-    /// Who has a transaction open that writes to the outbox, and what is the highest number that is visible?
+    /// Which open transactions write to the outbox, and what is the highest visible number?
     WhoWrites,
     /// Which of these have not ended?
     WhoIsLeft(&'a [String]),

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 
 use crate::partition::Partitions;
 
-/// So many batches may wait for acknowledgements while the next is read.
+/// Batches that may wait for acknowledgements while the next one is read.
 pub(crate) const BATCHES: usize = 4;
 
 /// A record that is not on Kafka, and why.
@@ -63,7 +63,7 @@ impl InFlight {
         self.records.iter().all(|records| records.load(Ordering::Acquire) == 0)
     }
 
-    /// How many records have been acknowledged since the last call.
+    /// Number of records acknowledged since the last call.
     pub(crate) fn take_acknowledged(&self) -> usize {
         self.acknowledged.swap(0, Ordering::AcqRel)
     }

@@ -2,12 +2,12 @@
 //!
 //! One [`Relay`] serves one database. It promises:
 //! - **Nothing is skipped**: every row that was committed to `outbox` reaches Kafka.
-//! - **At least once**: after a crash the last rows, 20 ms' worth or fifty times what writing the cursor takes, are published again. The inbox of whoever
-//!   consumes them drops what it has seen.
-//! - **In order per key**, as long as the topic keeps its number of partitions: the first occurrences of a key's events are on its partition in the order of `seq`. That holds
-//!   even if a relay that was thought dead comes back, because every relay gives each partition its rows in the order of `seq`,
-//!   starts at or before the first row that nobody has published, and never leaves one out: two such streams, however they
-//!   interleave, repeat but never overtake.
+//! - **At least once**: after a crash the last rows, 20 ms' worth or fifty times what writing the cursor takes, are
+//!   published again. The inbox of whoever consumes them drops what it has seen.
+//! - **In order per key**, as long as the topic keeps its number of partitions: the first occurrences of a key's events are
+//!   on its partition in the order of `seq`. That holds even if a relay that was thought dead comes back, because every
+//!   relay gives each partition its rows in the order of `seq`, starts at or before the first row that nobody has published,
+//!   and never leaves one out: two such streams, however they interleave, repeat but never overtake.
 //! - **Each partition by itself**: one that takes nothing, for want of a leader or of replicas in sync, holds up the others for
 //!   seconds only.
 //! - **To its own topic**: a row that names another publisher than the one that the database belongs to
@@ -43,8 +43,7 @@
 //! - No record expires by itself: those behind it would be sent. What a broker has not acknowledged in time
 //!   ([`Timing::acknowledged_within`]) is taken back together with all that follows it.
 //! - A partition that has never met a producer id takes whatever it accepts first for the beginning. So a new producer
-//!   gives each partition one record, and nothing more until that one has been accepted (`partition.rs`); and it has one
-//!   request on its way at a time.
+//!   gives each partition one record, and nothing more until that one has been accepted (`partition.rs`).
 //! - A record counts as published when the broker has told its offset. librdkafka also reports records as delivered because
 //!   a later one was; that may be wrong, and counts as refused.
 //!
@@ -84,8 +83,9 @@
 //! is left behind (`suspicion.rs`): reading goes on without its rows, the relay is not ready and names it, and
 //! `relay_partitions_behind` counts it. What it was given before stays with the client and goes first when the partition
 //! acknowledges again; then what was left out is read again and given to it, a read at a time, until it has what all have
-//! (`behind.rs`). One that is away for so long that it may have forgotten the producer gets a new one. The cursor stays before the first row that it has not acknowledged, so a successor begins there: after a crash
-//! meanwhile, other partitions get again what they got since then.
+//! (`behind.rs`). One that is away for so long that it may have forgotten the producer gets a new one. The cursor stays
+//! before the first row that it has not acknowledged, so a successor begins there: after a crash meanwhile, other partitions
+//! get again what they got since then.
 //!
 //! Reading again goes through all rows since then; they are there, since upkeep deletes nothing that the cursor has not passed.
 

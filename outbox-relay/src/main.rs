@@ -54,10 +54,10 @@ struct Serve {
     /// nothing passes them. If unset, what each database itself declares.
     #[arg(long, env = "RELAY_PUBLISHERS", value_name = "NAME=PUBLISHER,…", value_delimiter = ',')]
     publishers: Vec<Binding>,
-    /// How long a relay that says nothing still counts as the leader.
+    /// Time for which a relay that says nothing still counts as the leader.
     #[arg(long, env = "RELAY_LEASE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
     lease_ms: u64,
-    /// How long a broker may take to acknowledge before it is asked again; longer than the cluster takes to replace one.
+    /// Longest time a broker may take to acknowledge before it is asked again; longer than the cluster takes to replace one.
     #[arg(long, env = "RELAY_ACK_TIMEOUT_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
     ack_timeout_ms: u64,
     /// The longest pause between two looks at a quiet outbox; a notification ends it at once.
@@ -141,7 +141,7 @@ async fn serve(options: Serve, metrics: PrometheusHandle) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// What there is to do for each database.
+/// Settings of each database's relay.
 fn settings(options: &Serve) -> anyhow::Result<Vec<Settings>> {
     databases::check(&options.publishers)?;
     let timing = Timing {

@@ -12,7 +12,7 @@ pub(crate) struct Meters {
     pub(crate) lag_rows: Gauge,
     /// Partitions that take nothing or have yet to catch up, while the others go on.
     pub(crate) partitions_behind: Gauge,
-    /// How long a gap has been waited for; 0 if none is.
+    /// Age of the gap that is waited for; 0 if there is none.
     pub(crate) stall_seconds: Gauge,
     /// Numbers that were passed because their transactions rolled back.
     pub(crate) lost_numbers: Counter,

@@ -23,7 +23,7 @@ pub(crate) enum Found {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pause {
     pub(crate) length: Duration,
-    /// Whether news of a commit cuts it short.
+    /// True if news of a commit cuts it short.
     pub(crate) wakeable: bool,
 }
 

@@ -24,7 +24,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 pub(crate) struct Partitions {
     since: Instant,
     partitions: Vec<Partition>,
-    /// How many are left behind: others need not ask each.
+    /// Number of partitions left behind, so that nobody has to ask each.
     left_behind: AtomicUsize,
 }
 

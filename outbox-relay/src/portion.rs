@@ -1,4 +1,4 @@
-//! How many rows to read at once.
+//! The size of the next read.
 
 /// Bytes of payload that a read should bring: some tens of milliseconds' worth.
 const BYTES: usize = 4 << 20;

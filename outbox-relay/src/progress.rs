@@ -1,4 +1,4 @@
-//! Whether a relay does its work, and if not, why.
+//! What a relay last reported of itself, and what is wrong with it.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use crate::Standing;
 
 /// A broker that has not acknowledged for this long is worth a warning; it is asked again much later.
 pub(crate) const SLOW_BROKER: Duration = Duration::from_secs(5);
-/// So long may a transaction hold up publishing before the relay calls itself not ready.
+/// Longest time a transaction may hold up publishing before the relay calls itself not ready.
 const LONG_GAP: Duration = Duration::from_secs(30);
 
 /// What a relay last said of itself.

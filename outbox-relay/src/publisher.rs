@@ -30,7 +30,7 @@ pub(crate) struct Publisher {
     client: Client,
     in_flight: Arc<InFlight>,
     batches: VecDeque<Batch>,
-    /// How many batches were sealed, in all.
+    /// Number of batches sealed so far.
     sealed: u64,
     next_slot: usize,
     route: Route,
@@ -229,7 +229,7 @@ impl Publisher {
         (arrived, refusal.map_or(Ok(()), Err))
     }
 
-    /// How many batches have been sealed in all, and how many of them have arrived.
+    /// Numbers of batches sealed so far, and of those that have arrived.
     pub(crate) fn sealed_and_arrived(&self) -> (u64, u64) {
         (self.sealed, self.sealed - self.batches.len() as u64)
     }

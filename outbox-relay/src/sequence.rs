@@ -1,4 +1,4 @@
-//! Whether new rows get numbers ahead of the cursor. No clock is asked.
+//! Checks that new rows get numbers ahead of the cursor. No clock is asked.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
     lost::{answered, took_too_long},
 };
 
-/// So far behind the cursor numbers are looked for that were used twice: more than are drawn from one look to the next. A
+/// Distance behind the cursor within which numbers used twice are looked for: more than are drawn from one look to the next. A
 /// sequence that was set back by more is still behind the cursor when it is looked at.
 const NUMBERS_BACK: i64 = 10_000;
 
@@ -18,7 +18,7 @@ const NUMBERS_BACK: i64 = 10_000;
 pub(crate) struct Numbers {
     /// The last number that was drawn; 0 if none was.
     pub(crate) last_value: i64,
-    /// How many a session draws at once.
+    /// Numbers that a session draws at once.
     pub(crate) cache: i64,
     /// The highest number that is visible; 0 if there is none.
     pub(crate) highest: i64,

@@ -1,4 +1,4 @@
-//! Whether a partition that takes nothing is to be left behind, or the whole cluster is away.
+//! Tells a partition that takes nothing from a cluster that is away.
 
 use std::time::{Duration, Instant};
 

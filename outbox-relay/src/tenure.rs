@@ -43,7 +43,7 @@ pub struct Tenure {
     /// Partitions that take nothing, or that have missed something.
     behind: Behind,
     suspicion: Suspicion,
-    /// How many partitions the topic had when a producer asked last.
+    /// Number of partitions that the topic had when a producer last asked.
     partitions: Option<usize>,
     /// The first producer has been made to connect.
     connected: bool,
@@ -64,7 +64,7 @@ pub struct Tenure {
     saved: i64,
     saved_at: Instant,
     saving_took: Duration,
-    /// How much a read brings in reasonable time.
+    /// Size of a read that ends in reasonable time.
     portion: Portion,
     /// Rows to read at once, however small. After a refusal one, so that nothing passes the record that is refused; then
     /// doubling.
@@ -77,7 +77,7 @@ pub struct Tenure {
 /// What one step found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// So many rows were handed to the broker's client; `more` if as many were found as were asked for.
+    /// Rows handed to the broker's client; `more` if as many were found as were asked for.
     Published { rows: usize, more: bool },
     /// Rows wait behind these numbers, which may still appear.
     Gap(RangeInclusive<i64>),

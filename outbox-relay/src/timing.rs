@@ -1,11 +1,11 @@
-//! How long things may take.
+//! Time limits of the relay.
 
 use std::time::Duration;
 
 /// The choices an operator has.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
-    /// How long a leader that says nothing still counts as one: so long does a frozen relay hold up its database.
+    /// Time for which a leader that says nothing still counts as one: a frozen relay holds up its database for as long.
     pub lease: Duration,
     /// The longest pause between two looks at a quiet outbox.
     pub max_poll: Duration,

@@ -1,4 +1,4 @@
-//! Who has a transaction open that writes to the outbox.
+//! Open transactions that write to the outbox.
 //!
 //! `insert` takes a row-exclusive lock on `outbox` before it draws a number and keeps it until the transaction has ended and
 //! its rows are visible. Fast: such locks are seen in `pg_locks` by every role, and nothing has to be written to ask.

@@ -33,7 +33,7 @@ pub struct Good {
     pub currency: Currency,
     /// Pieces at first.
     pub stock: i64,
-    /// Whether a digital good is still handed out.
+    /// True if a digital good is still handed out.
     pub available: bool,
 }
 

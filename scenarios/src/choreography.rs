@@ -59,7 +59,7 @@ pub fn follows(event_type: &str) -> Vec<(Publisher, Line)> {
         .collect()
 }
 
-/// The table of the README, in Markdown.
+/// The table of docs/CHOREOGRAPHY.md, in Markdown.
 pub fn markdown() -> String {
     let mut text = String::from("| service | on | decision | says |\n|---|---|---|---|\n");
     for part in parts() {

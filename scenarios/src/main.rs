@@ -14,7 +14,7 @@ struct Arguments {
     command: Command,
 }
 
-/// Whoever reads our output may stop reading, as `head` does. That ends the command, but it is no reason to complain.
+/// The reader of our output may stop reading, as `head` does. That ends the command, but it is no reason to complain.
 fn without_a_reader_end_quietly() {
     let complain = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

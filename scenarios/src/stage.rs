@@ -19,7 +19,7 @@ pub struct Stage {
     pub listener: Listener,
     pub client: Client,
     pub http: reqwest::Client,
-    /// How long a saga may take before a scenario gives up waiting for its end.
+    /// Time that a saga may take before a scenario gives up waiting for its end.
     pub patience: Duration,
 }
 

@@ -1,45 +1,129 @@
-//! What the README says of the code is what the code says of itself. `UPDATE_README=1` writes it anew.
+//! What the documents say of the code is what the code says of itself. `UPDATE_DOCS=1` writes those parts anew.
 
 use std::{fs, path::PathBuf};
 
+use kit::barrier::{Move, Status, Step, pass};
 use scenarios::{catalogue, choreography};
 
-fn readme() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../README.md")
+/// Most lines that the README may have.
+const README_LINES: usize = 230;
+
+/// A path under the root of the project.
+fn in_project(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// Holds the part of the README between `<!-- name -->` and `<!-- /name -->` against `generated`.
-fn part(name: &str, generated: &str) {
-    let text = fs::read_to_string(readme()).expect("the README is there");
+/// Holds the part of `page` between `<!-- name -->` and `<!-- /name -->` against `generated`.
+fn part(page: &str, name: &str, generated: &str) {
+    let path = in_project(page);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let from = text.find(&begin).unwrap_or_else(|| panic!("the README has no {begin}")) + begin.len();
-    let to = from + text[from..].find(&end).unwrap_or_else(|| panic!("the README has no {end}"));
-    if std::env::var_os("UPDATE_README").is_some() {
-        fs::write(readme(), format!("{}{generated}{}", &text[..from], &text[to..])).expect("the README can be written");
+    let from = text.find(&begin).unwrap_or_else(|| panic!("{page} has no {begin}")) + begin.len();
+    let to = from + text[from..].find(&end).unwrap_or_else(|| panic!("{page} has no {end}"));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        let written = fs::write(&path, format!("{}{generated}{}", &text[..from], &text[to..]));
+        written.unwrap_or_else(|error| panic!("{page} cannot be written: {error}"));
         return;
     }
-    assert_eq!(
-        &text[from..to],
-        generated,
-        "the README's `{name}` differs from the code; UPDATE_README=1 writes it anew"
-    );
+    assert_eq!(&text[from..to], generated, "`{name}` in {page} differs from the code; UPDATE_DOCS=1 writes it anew");
+}
+
+/// The barrier's table: a row for each status, a column for each step.
+fn barrier() -> String {
+    let steps = Step::ALL.map(|step| format!(" {step:?} |")).concat();
+    let mut text = format!("| status |{steps}\n|---|{}\n", "---|".repeat(Step::ALL.len()));
+    for status in std::iter::once(None).chain(Status::ALL.map(Some)) {
+        let name = status.map_or_else(|| "never heard of".to_owned(), |status| format!("`{status}`"));
+        let moves = Step::ALL.map(|step| match pass(status, step) {
+            Move::Nothing(why) => format!(" nothing: {why} |"),
+            done => format!(" **{done:?}** |"),
+        });
+        text.push_str(&format!("| {name} |{}\n", moves.concat()));
+    }
+    text
 }
 
 // One test, so that updates do not write over one another.
 #[test]
-fn the_readme_agrees_with_the_code() {
-    part("events", &choreography::markdown());
-    part("choreography", &format!("```mermaid\n{}```\n", choreography::mermaid()));
+fn the_documents_agree_with_the_code() {
+    part("README.md", "choreography", &format!("```mermaid\n{}```\n", choreography::mermaid()));
+    part("docs/CHOREOGRAPHY.md", "events", &choreography::markdown());
+    part("docs/CHOREOGRAPHY.md", "barrier", &barrier());
     let scenarios: Vec<String> =
         catalogue::ALL.iter().map(|scenario| format!("| `{}` | {} |\n", scenario.name, scenario.story)).collect();
-    part("scenarios", &format!("| scenario | what happens |\n|---|---|\n{}", scenarios.concat()));
+    let scenarios = format!("| scenario | what happens |\n|---|---|\n{}", scenarios.concat());
+    part("docs/TESTING.md", "scenarios", &scenarios);
+}
+
+/// The README is the front page; details have pages of their own.
+#[test]
+fn the_readme_is_short() {
+    let text = fs::read_to_string(in_project("README.md")).expect("the README is there");
+    let lines = text.lines().count();
+    assert!(lines <= README_LINES, "the README has {lines} lines, more than {README_LINES}: move details under docs/");
+}
+
+/// The Markdown files at the top of the project and, in whatever folder, under docs/.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(in_project).to_vec();
+    let mut folders = vec![in_project("docs")];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for entry in entries {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages
+}
+
+/// The targets of the links, `[text](target)`, in some Markdown; blocks of code have none.
+fn targets(text: &str) -> Vec<&str> {
+    let mut targets = Vec::new();
+    let mut in_code = false;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        } else if !in_code {
+            let links = line.split("](").skip(1);
+            targets.extend(links.filter_map(|rest| rest.split_once(')')).map(|(target, _)| target));
+        }
+    }
+    targets
+}
+
+/// Every relative link leads to a file or a folder that is there.
+#[test]
+fn links_lead_somewhere() {
+    let mut links = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        for target in targets(&text) {
+            if ["http://", "https://", "mailto:"].iter().any(|scheme| target.starts_with(scheme)) {
+                continue;
+            }
+            let path = target.split_once('#').map_or(target, |(path, _)| path);
+            // A heading of the page itself.
+            if path.is_empty() {
+                continue;
+            }
+            let there = page.with_file_name(path).exists();
+            assert!(there, "{}: {target} leads nowhere", page.display());
+            links += 1;
+        }
+    }
+    assert!(links > 60, "only {links} links were found");
 }
 
 /// Every service's `lib.rs` opens with its table, the one that the program follows.
 #[test]
 fn every_service_documents_the_table_that_it_follows() {
     for part in choreography::parts() {
-        let path = readme().with_file_name(format!("services/{}/src/lib.rs", part.service));
+        let path = in_project(&format!("services/{}/src/lib.rs", part.service));
         let source = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let documented: Vec<&str> = source
             .lines()
@@ -54,7 +138,7 @@ fn every_service_documents_the_table_that_it_follows() {
 /// No service depends on another, not even for its tests: what they have in common is the published language.
 #[test]
 fn no_service_depends_on_another() {
-    let services = readme().with_file_name("services");
+    let services = in_project("services");
     let names = |entry: Result<fs::DirEntry, std::io::Error>| {
         entry.expect("readable").file_name().into_string().expect("a name")
     };
@@ -73,7 +157,7 @@ fn no_service_depends_on_another() {
 /// Every promise in the table of faults is held by a test that is there: `path::test_name`, under the root of the project.
 #[test]
 fn every_fault_names_the_test_that_shows_its_promise() {
-    let faults = readme().with_file_name("docs/faults");
+    let faults = in_project("docs/faults");
     let pages = fs::read_dir(&faults).unwrap_or_else(|error| panic!("{}: {error}", faults.display()));
     let mut rows = 0;
     for page in pages {
@@ -95,7 +179,7 @@ fn every_fault_names_the_test_that_shows_its_promise() {
             for name in named {
                 let (path, function) = name.split_once("::").expect("path::test_name");
                 let function = function.rsplit("::").next().expect("a name");
-                let source = fs::read_to_string(readme().with_file_name(path))
+                let source = fs::read_to_string(in_project(path))
                     .unwrap_or_else(|error| panic!("{}: {path}: {error}", page.display()));
                 let there = source.contains(&format!("fn {function}("));
                 assert!(there, "{}: {path} has no test {function}", page.display());

@@ -15,7 +15,7 @@ const CURSOR_EVERY: Duration = Duration::from_millis(20);
 /// It never takes more than this part of the time.
 const SAVING_SHARE: u32 = 50;
 
-/// Whether a partition is stuck is looked at so often, once it may be.
+/// Interval of looks for a stuck partition, once there may be one.
 const STUCK_EVERY: Duration = Duration::from_millis(250);
 
 /// When a look for numbers that were used twice has taken too long.

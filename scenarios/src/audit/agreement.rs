@@ -1,4 +1,4 @@
-//! Whether all steps of an order agree with how it ended.
+//! Checks that all steps of an order agree with how it ended.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use events::OrderId;
 
 use super::{Finding, Invariant, OrderRow, Steps};
 
-/// How long after its deadline an order may take for its way back.
+/// Time that an order may take for its way back after its deadline.
 const GRACE: TimeDelta = TimeDelta::seconds(30);
 
 /// No order is pending long after its deadline.

@@ -1,4 +1,4 @@
-//! Whether the payment provider's books agree with ours.
+//! Compares the payment provider's books with ours.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -164,7 +164,7 @@ fn unlawful(before: Option<&Booking>, booking: &Booking) -> Option<String> {
     ))
 }
 
-/// Whether the ledger is whole: its bookings are numbered from 1. Takes one after the other.
+/// Checks that the ledger has no gap: its bookings are numbered from 1. Takes one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Numbered {
     last: i64,

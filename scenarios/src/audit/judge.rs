@@ -31,9 +31,9 @@ pub struct Known {
     pub buyers: Buyers,
     /// Events that people have resolved by hand, by service.
     pub resolved: Arc<HashSet<(Publisher, Uuid)>>,
-    /// How far each service has read; None at rest, when all have read everything.
+    /// The places up to which each service has read; None at rest, when all have read everything.
     pub places: Option<Places>,
-    /// Whether mails lie where they can be read.
+    /// True if mails lie where they can be read.
     pub mails: bool,
     /// Digests of requests that became dead letters.
     pub letters: Arc<HashSet<String>>,

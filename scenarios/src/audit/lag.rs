@@ -1,4 +1,4 @@
-//! How far each service has read its topics: what is behind that is still on its way to it, and nothing to judge by.
+//! The places up to which each service has read its topics: what lies behind is still on its way to it, and nothing to judge by.
 
 use std::{
     collections::{HashMap, hash_map::Entry},

@@ -1,4 +1,4 @@
-//! Whether every finished order has one mail, of the right kind.
+//! Checks that every finished order has one mail, of the right kind.
 
 use super::{Finding, Invariant, Steps};
 

@@ -1,4 +1,4 @@
-//! Whether money is conserved.
+//! Checks that money is conserved.
 
 use std::collections::BTreeMap;
 

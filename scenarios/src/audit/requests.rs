@@ -1,4 +1,4 @@
-//! Whether every readable request has become an order or a dead letter.
+//! Checks that every readable request has become an order or a dead letter.
 
 use std::collections::{HashMap, HashSet};
 

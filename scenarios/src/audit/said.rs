@@ -1,4 +1,4 @@
-//! Whether Kafka has what the outboxes have, and nothing else: id by id, with content, key, partition, headers and order.
+//! Checks that Kafka has what the outboxes have, and nothing else: id by id, with content, key, partition, headers and order.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -26,7 +26,7 @@ pub struct Kept {
     pub written_since: BTreeMap<Publisher, Uuid>,
     /// Time of the oldest record of a topic that has lost records to its retention.
     pub logged_since: BTreeMap<Publisher, u64>,
-    /// How many partitions each topic has.
+    /// Number of partitions of each topic.
     pub partitions: BTreeMap<Publisher, i32>,
     /// Up to which number each outbox has been published.
     pub published: BTreeMap<Publisher, i64>,

@@ -1,4 +1,4 @@
-//! Whether stock is conserved.
+//! Checks that stock is conserved.
 
 use super::{Finding, Invariant, ledgers::Ledgers};
 

@@ -24,7 +24,7 @@ pub struct News {
 }
 
 impl Watch {
-    /// What there is to tell after another look. Databases are not read at one moment, so what is wrong has to be so twice.
+    /// The news after another look. Databases are not read at one moment, so what is wrong has to be so twice.
     pub fn news(&mut self, report: Report) -> News {
         let looked_at = report.invariants.iter().map(|invariant| invariant.looked_at.as_str()).collect::<Vec<_>>();
         let looked_at =

@@ -45,7 +45,7 @@ pub struct Sagas {
     pub naive: Vec<Run>,
 }
 
-/// How much is measured.
+/// Size of the measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// One saga on an idle system, and the largest throughput.

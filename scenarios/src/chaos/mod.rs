@@ -58,14 +58,14 @@ const LONG: Duration = Duration::from_secs(120);
 /// Orders have to flow again within this time after any fault.
 const FLOWS_WITHIN: Duration = Duration::from_secs(60);
 
-/// How long a run of chaos is and what it is drawn from.
+/// Length of a run of chaos, and the seed that it is drawn from.
 #[derive(Debug, Clone)]
 pub struct Chaos {
     pub lasting: Duration,
     pub seed: u64,
     /// Orders a second.
     pub rate: u32,
-    /// How long the system may take to come to rest afterwards.
+    /// Time that the system may take to come to rest afterwards.
     pub patience: Duration,
     /// The kinds of faults to inject.
     pub kinds: Vec<Kind>,
@@ -256,7 +256,7 @@ impl Outcome {
         self.audit.holds() && self.tally.holds() && self.findings.is_empty()
     }
 
-    /// How often something was killed.
+    /// Number of kills.
     pub fn kills(&self) -> usize {
         let kills = [Kind::KillService, Kind::KillRelay, Kind::KillGateway, Kind::LostHost];
         self.faults.iter().filter(|kind| kills.contains(kind)).count()

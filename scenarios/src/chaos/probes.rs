@@ -1,4 +1,4 @@
-//! Whether orders flow: an order on each partition, through every service, from the request to the mail.
+//! Probes of the flow: an order on each partition, through every service, from the request to the mail.
 
 use std::time::Duration;
 

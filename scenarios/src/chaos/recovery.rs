@@ -1,4 +1,4 @@
-//! How long it took, after each fault, until orders flowed again.
+//! Time, after each fault, until orders flowed again.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Who buys what: orders of mixed fate, as many as anybody wants.
+//! The buyers and their wishes: orders of mixed fate, without an end.
 
 use anyhow::Context;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -20,7 +20,7 @@ use crate::{
 const TOKYO: &str = "1-1 Chiyoda, Tokyo";
 const ATLANTIS: &str = "3 Reef Street, Atlantis";
 
-/// Whoever buys again and again, and what of.
+/// The buyers who buy again and again.
 const REGULARS: [Person; 10] = [FRANK, GRACE, HEIDI, IVAN, NIAJ, PEGGY, QUENTIN, RUPERT, SYBIL, ALICE];
 const GOODS: [Good; 12] = [
     MUG,

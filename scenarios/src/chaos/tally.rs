@@ -19,7 +19,7 @@ use crate::{
 pub struct Tally {
     /// All that were placed.
     pub orders: usize,
-    /// How many ended how.
+    /// Number of orders by their ends.
     pub ends: BTreeMap<String, usize>,
     /// Placed, but nobody knows them.
     pub lost: Vec<OrderId>,

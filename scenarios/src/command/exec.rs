@@ -22,7 +22,8 @@ use crate::stack::{Broker, Foundation, PARTITIONS, POSTGRES_BIN, Reporter, State
 /// For developers: runs a command, such as the tests, with a private Postgres and a broker.
 ///
 /// The command finds TEST_DATABASE_URL (a superuser's), TEST_KAFKA_BROKERS and, with Kafka, TEST_KAFKA_JARS (for its
-/// console tools) in its environment, and POSTGRES_BIN, so that it starts servers of the same version itself. Both servers are stopped when it ends; its exit code becomes ours.
+/// console tools) in its environment, and POSTGRES_BIN, so that it starts servers of the same version itself. Both servers
+/// are stopped when it ends; its exit code becomes ours.
 #[derive(Debug, Args)]
 pub struct Exec {
     /// What carries the events.

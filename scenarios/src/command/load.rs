@@ -29,10 +29,10 @@ pub struct Load {
     /// Stages, each all at once, one after another.
     #[arg(value_enum, required_unless_present = "orders", conflicts_with = "orders")]
     stages: Vec<Size>,
-    /// So many orders, as fast as they end unless --rate says otherwise.
+    /// Number of orders, sent as fast as they end unless --rate says otherwise.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     orders: Option<u32>,
-    /// So many requests a second, whether the system keeps up or not. A latency counts from the intended beginning.
+    /// Requests a second, whether the system keeps up or not. A latency counts from the intended beginning.
     #[arg(long, value_name = "R", requires = "orders", conflicts_with = "in_flight", value_parser = positive)]
     rate: Option<f64>,
     /// The next request when an order ends, so many at the same time.
@@ -47,7 +47,7 @@ pub struct Load {
     /// How happy orders are paid.
     #[arg(long, value_enum, default_value_t = Method::Wallet)]
     method: Method,
-    /// How many buyers share the orders.
+    /// Number of buyers who share the orders.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     users: u32,
     /// Orders before the first stage that are not measured; 200 unless the load itself is smaller.

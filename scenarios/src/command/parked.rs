@@ -54,7 +54,7 @@ struct Act {
     /// Why, for those who look later.
     #[arg(long, default_value = "")]
     note: String,
-    /// Who does it.
+    /// Name of the person who does it.
     #[arg(long, env = "USER", default_value = "unknown")]
     by: String,
 }

@@ -18,13 +18,13 @@ pub struct Publish {
     /// Requests as JSON, one or several; `-` reads standard input.
     #[arg(conflicts_with_all = ["user", "product"], required_unless_present = "user")]
     file: Option<PathBuf>,
-    /// Who buys.
+    /// User id of the buyer.
     #[arg(long, requires = "product", requires = "payment_method")]
     user: Option<i64>,
     /// What is bought.
     #[arg(long, requires = "user")]
     product: Option<i64>,
-    /// How many pieces.
+    /// Quantity, in pieces.
     #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
     quantity: i64,
     /// How it is paid.

@@ -10,7 +10,8 @@ use crate::requests::{Client, Place};
 /// Publishes a letter's original bytes, key and headers on its original topic, and says where that was.
 ///
 /// # Errors
-/// If the letter does not have all of the record, or does not say where it lay, or lies where none of that topic should, or if the broker does not take it.
+/// If the letter does not have all of the record, or does not say where it lay, or lies where none of that topic should, or
+/// if the broker does not take it.
 pub async fn replay(client: &Client, letter: &Letter) -> anyhow::Result<Place> {
     let name = letter.name();
     let original = letter.original.as_ref().with_context(|| format!("{name} does not say where it first lay"))?;

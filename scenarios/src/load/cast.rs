@@ -1,4 +1,4 @@
-//! Who buys what under load.
+//! The buyers and their wishes under load.
 
 use anyhow::Context;
 use events::{
@@ -28,7 +28,7 @@ const CARD: i64 = 100_000;
 /// What all happy orders of a stage have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
-    /// How many buyers share the orders.
+    /// Number of buyers who share the orders.
     pub users: u32,
     pub hot: Option<Hot>,
     pub card: bool,

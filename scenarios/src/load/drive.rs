@@ -18,9 +18,9 @@ use super::{
 };
 use crate::stack::{Reporter, Stack};
 
-/// How often the progress is shown.
+/// Interval at which the progress is shown.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How often the memory of the processes is looked at: reading it costs them time.
+/// Looks at the progress for each look at the memory of the processes: reading it costs them time.
 const LOOK_AT_MEMORY_EVERY: u32 = 10;
 
 /// Seeds, warms up, and measures every stage of `plan`, one after another.

@@ -11,7 +11,7 @@ use anyhow::Context;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// How many writes the cost of one is taken from.
+/// Number of writes from which the cost of one is taken.
 const WRITES: u32 = 300;
 
 /// Where figures were taken.

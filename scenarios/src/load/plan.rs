@@ -12,7 +12,7 @@ use crate::stack::Broker;
 pub enum Pace {
     /// All of them in one moment.
     AtOnce,
-    /// So many a second, whether the system keeps up or not: an open loop. A latency counts from the moment at which the
+    /// Requests a second, whether the system keeps up or not: an open loop. A latency counts from the moment at which the
     /// request was meant to be sent, so that a system that stalls can't hide it by holding up the sender.
     Rate(f64),
     /// The next one when one ends, so many at the same time: a closed loop, for the largest throughput.
@@ -20,7 +20,7 @@ pub enum Pace {
 }
 
 impl Pace {
-    /// How long after the beginning the order with this number is meant to be sent; `None` if that depends on the others.
+    /// Time after the beginning at which the order with this number is meant to be sent; `None` if that depends on the others.
     pub fn intended(self, number: u32) -> Option<Duration> {
         match self {
             Pace::AtOnce => Some(Duration::ZERO),
@@ -29,7 +29,7 @@ impl Pace {
         }
     }
 
-    /// How long the sender's client may wait for company before it sends a record. A request for each record would cost
+    /// Time for which the sender's client may wait for company before it sends a record. A request for each record would cost
     /// the machine more than the saga does; the wait is part of the latency that is measured.
     pub(super) fn linger(self) -> Duration {
         match self {
@@ -65,7 +65,7 @@ pub struct Stage {
 pub struct Plan {
     pub warm_up: u32,
     pub stages: Vec<Stage>,
-    /// How long after the last request an order may take to end. After that it counts as a technical failure.
+    /// Time that an order may take to end after the last request. After that it counts as a technical failure.
     pub patience: Duration,
 }
 

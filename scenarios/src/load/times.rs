@@ -18,7 +18,7 @@ pub struct Latency {
     pub max: f64,
 }
 
-/// So many orders took from `from` to `to` milliseconds.
+/// Number of orders that took from `from` to `to` milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Bar {
     pub from: f64,

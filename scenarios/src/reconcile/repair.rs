@@ -16,7 +16,7 @@ use crate::requests::Client;
 const ROUNDS: usize = 10;
 /// Longest time for publishing a span again: weeks of events may have to go.
 const REPLAY: Duration = Duration::from_secs(3600);
-/// Who says what is said anew.
+/// Source of events that are said anew.
 const SOURCE: &str = "/operators/reconcile";
 
 /// What has come of it.
@@ -78,7 +78,7 @@ impl<'a> Repairs<'a> {
                 break;
             }
             for case in new {
-                self.mend(case, outcome).await?;
+                self.mend(case, outcome).await;
             }
             picture = match self.scope.arrived().await? {
                 Ok(()) => self.scope.of_rows(&self.touched).await?,
@@ -91,10 +91,11 @@ impl<'a> Repairs<'a> {
         Ok(())
     }
 
-    async fn mend(&mut self, case: Case, outcome: &mut Outcome) -> anyhow::Result<()> {
-        if !self.scope.is_still_so(&case, &self.touched).await? {
-            outcome.moved_on.push(case);
-            return Ok(());
+    async fn mend(&mut self, case: Case, outcome: &mut Outcome) {
+        match self.scope.is_still_so(&case, &self.touched).await {
+            Ok(true) => {}
+            Ok(false) => return outcome.moved_on.push(case),
+            Err(error) => return outcome.failed.push((case, format!("looking whether it is still so: {error:#}"))),
         }
         let at = Utc::now();
         let applied = self.apply(&case).await;
@@ -108,7 +109,6 @@ impl<'a> Repairs<'a> {
             Ok(false) => outcome.moved_on.push(case),
             Err(error) => outcome.failed.push((case, format!("{error:#}"))),
         }
-        Ok(())
     }
 
     /// Does it; false if it could not be done any more, and was not.

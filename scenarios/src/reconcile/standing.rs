@@ -42,7 +42,7 @@ pub struct Standing {
     pub shipment: Option<Step>,
     pub tracking_no: Option<String>,
     pub entitlement: Option<Step>,
-    /// Whether the letter at its end is written.
+    /// True if the letter at its end is written.
     pub letter: bool,
 }
 

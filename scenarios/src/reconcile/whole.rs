@@ -1,4 +1,4 @@
-//! Whether a picture is whole: whether all that was on its way when it was taken has arrived since.
+//! Checks that a picture is whole: that all that was on its way when it was taken has arrived since.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LEAST: Duration = Duration::from_secs(5);
 /// Longest time for the last answer.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How often it is asked how far everybody is.
+/// Interval at which the services' progress is asked for.
 const ASK: Duration = Duration::from_millis(250);
 
 /// Waits, for `patience` at most, until everything that has been said by now is published, and read by all whom it concerns.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// How often a condition is looked at.
+/// Pause between two looks at a condition.
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// Asks until there is an answer.

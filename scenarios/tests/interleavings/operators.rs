@@ -67,8 +67,8 @@ fn a_call_that_waits_for_an_operator() {
     assert_ordinary(&endings);
 }
 
-/// A service cannot process an event, and what comes behind it waits. Operators have it tried again, or drop it, and then reconcile
-/// says what is missing.
+/// A service cannot process an event, and what comes behind it waits. Operators have it tried again, or drop it, and then
+/// reconcile says what is missing.
 #[test]
 fn an_event_that_waits_for_an_operator() {
     let may = Disturbances { parks: true, repairs: true, ..Disturbances::default() };

@@ -1,4 +1,4 @@
-//! How much was explored: an exploration of nothing proves nothing.
+//! The extent of an exploration: an exploration of nothing proves nothing.
 
 use std::{io::Write, time::Instant};
 

@@ -38,7 +38,7 @@ pub(crate) struct Shop {
     pub(crate) received: Option<i64>,
     /// Of one piece of anything.
     pub(crate) price: i64,
-    /// Whether digital products are still handed out; none if entitlement has never heard of them.
+    /// True if digital products are still handed out; none if entitlement has never heard of them.
     pub(crate) unlocks: Option<bool>,
 }
 

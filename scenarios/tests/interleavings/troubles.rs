@@ -14,7 +14,7 @@ use crate::{
 /// Something that stops an order on its way.
 pub(crate) struct Trouble {
     pub(crate) what: &'static str,
-    /// Who says no.
+    /// The service that says no.
     stops_at: Stop,
     /// Why; more than one if more than one service refuses.
     reasons: &'static [Reason],

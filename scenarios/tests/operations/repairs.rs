@@ -26,11 +26,12 @@ use uuid::Uuid;
 
 use crate::torn::Shop;
 
-/// A gateway that holds money for two orders. It never lets go of the one; while it lets go of the other, a call of that order
-/// is parked.
+/// A gateway that holds money for three orders. It tells nothing of the first when it is asked for it alone, and never lets go
+/// of the second; while it lets go of the third, a call of that order is parked.
 #[derive(Clone)]
 struct Gateway {
     databases: Databases,
+    silent: Uuid,
     stubborn: Uuid,
     states: Arc<Mutex<HashMap<Uuid, &'static str>>>,
 }
@@ -46,18 +47,28 @@ impl Gateway {
     }
 }
 
-async fn ledger(State(gateway): State<Gateway>, Query(filter): Query<HashMap<String, String>>) -> Json<Value> {
+async fn ledger(
+    State(gateway): State<Gateway>,
+    Query(filter): Query<HashMap<String, String>>,
+) -> Result<Json<Value>, StatusCode> {
+    if filter.get("payment_id").is_some_and(|wanted| *wanted == gateway.silent.to_string()) {
+        return Err(StatusCode::INTERNAL_SERVER_ERROR);
+    }
     let states = gateway.states.lock().unwrap();
     let wanted =
         states.iter().filter(|(id, _)| filter.get("payment_id").is_none_or(|wanted| *wanted == id.to_string()));
     let entries: Vec<Value> = wanted
         .map(|(id, state)| {
-            // The stubborn one comes first, since it is the smaller amount.
-            let amount = if *id == gateway.stubborn { 100 } else { 700 };
+            // What goes wrong comes first, since these are the smaller amounts.
+            let amount = match *id {
+                id if id == gateway.silent => 10,
+                id if id == gateway.stubborn => 100,
+                _ => 700,
+            };
             json!({ "payment_id": id, "state": state, "amount": amount, "currency": "JPY" })
         })
         .collect();
-    Json(json!({ "entries": entries }))
+    Ok(Json(json!({ "entries": entries })))
 }
 
 async fn void(State(gateway): State<Gateway>, Path(id): Path<Uuid>) -> StatusCode {
@@ -106,21 +117,21 @@ fn of(cases: &[Case], order: Uuid) -> Vec<Remedy> {
     cases.iter().filter(|case| case.order == Some(OrderId(order))).map(|case| case.remedy.clone()).collect()
 }
 
-/// One charge cannot be let go of, and one order cannot be read: the others are mended all the same. And what has happened to an
-/// order through its repair is among what is left, however short a time ago.
+/// One charge cannot be looked at again, one cannot be let go of, and one order cannot be read: the others are mended all
+/// the same. And what has happened to an order through its repair is among what is left, however short a time ago.
 #[tokio::test]
 async fn what_cannot_be_mended_stops_nothing_else_and_what_is_left_is_said() {
     let shop = Shop::open().await;
-    let [stubborn, parked, unreadable] = [(); 3].map(|()| Uuid::now_v7());
+    let [silent, stubborn, parked, unreadable] = [(); 4].map(|()| Uuid::now_v7());
     shop.has_read_everything().await;
-    for order in [stubborn, parked, unreadable] {
+    for order in [silent, stubborn, parked, unreadable] {
         shop.cancelled(order).await;
     }
     let spoil = "update orders set status = 'CANCELLING', facts = '{\"total\": 1e400}',
                      updated_at = now() - interval '1 hour' where id = $1";
     shop.run(Database::Orders, spoil, unreadable).await;
-    let states = Arc::new(Mutex::new(HashMap::from([stubborn, parked].map(|id| (id, "authorized")))));
-    let gateway = Gateway { databases: shop.databases.clone(), stubborn, states }.listen().await;
+    let states = Arc::new(Mutex::new(HashMap::from([silent, stubborn, parked].map(|id| (id, "authorized")))));
+    let gateway = Gateway { databases: shop.databases.clone(), silent, stubborn, states }.listen().await;
     let brokers = std::env::var("TEST_KAFKA_BROKERS").expect("TEST_KAFKA_BROKERS is set: `make test` starts a Kafka");
     let environment = shop.environment(&brokers, &gateway);
     let http = reconcile::client().unwrap();
@@ -128,17 +139,19 @@ async fn what_cannot_be_mended_stops_nothing_else_and_what_is_left_is_said() {
         Scope { environment: &environment, databases: &shop.databases, http: &http, patience: crate::BOUND, grace: 60 };
 
     let picture = scope.find().await.unwrap();
-    assert_eq!(picture.cases.len(), 3, "{picture:?}");
+    assert_eq!(picture.cases.len(), 4, "{picture:?}");
     let outcome = Repairs::new(scope).unwrap().carry_out(picture).await;
     assert_eq!(outcome.refused, None);
     let let_go = |order: Uuid| [Remedy::LetGo { payment_id: order.to_string(), operation: "void" }];
     assert_eq!((of(&outcome.done, parked), outcome.done.len()), (let_go(parked).into(), 1));
-    let [(failed, why)] = outcome.failed.as_slice() else { panic!("{outcome:?}") };
-    assert!(failed.order == Some(OrderId(stubborn)) && why.contains("500"), "{why}");
+    let failed: Vec<_> = outcome.failed.iter().map(|(case, why)| (case.order, why.contains("500"))).collect();
+    assert_eq!(failed, [silent, stubborn].map(|order| (Some(OrderId(order)), true)), "{outcome:?}");
 
     let left = &outcome.left;
-    assert_eq!(left.len(), 3, "{left:?}");
-    assert_eq!(of(left, stubborn), let_go(stubborn));
+    assert_eq!(left.len(), 4, "{left:?}");
+    for order in [silent, stubborn] {
+        assert_eq!(of(left, order), let_go(order));
+    }
     for (order, why) in [(parked, "refund is parked in payments"), (unreadable, "nobody can read what was ordered")] {
         assert!(matches!(of(left, order).as_slice(), [Remedy::Person(said)] if said.contains(why)), "{left:?}");
     }

@@ -49,7 +49,7 @@ pub struct Unlock {
 /// The rows that a batch works on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shelf {
-    /// Whether a product is still handed out.
+    /// True for a product that is still handed out.
     pub catalogue: BTreeMap<ProductId, bool>,
     pub unlocks: Rows<OrderId, Unlock>,
 }

@@ -39,7 +39,7 @@ impl Command {
     }
 }
 
-/// What there is of one product, and the part of it that is held. `0 <= reserved <= quantity`, in pieces.
+/// The stock of one product, and the part of it that is held. `0 <= reserved <= quantity`, in pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stock {
     pub quantity: i64,

@@ -1,4 +1,4 @@
-//! Who of a batch is let in: each counts once, and none overtakes a parked event of its order.
+//! Admission of a batch's events: each counts once, and none overtakes a parked event of its order.
 
 use std::collections::HashSet;
 

@@ -15,7 +15,7 @@ impl Backoff {
         Backoff { first, longest, tries: 0 }
     }
 
-    /// How often it has been tried since the last success.
+    /// Number of tries since the last success.
     pub fn tries(&self) -> u32 {
         self.tries
     }
@@ -30,7 +30,7 @@ impl Backoff {
         self.tries = 0;
     }
 
-    /// How long to wait now: between half and the whole of the delay that has been reached.
+    /// Time to wait now: between half and the whole of the delay that has been reached.
     pub fn delay(&mut self) -> Duration {
         let delay = self.first.saturating_mul(1 << self.tries.min(20)).min(self.longest);
         self.count();

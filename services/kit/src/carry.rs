@@ -36,7 +36,8 @@ pub(crate) trait Exceptions: Sync {
 /// can be put aside; the rest goes through. Where the failure may be the batch's size or the database's state, it is tried
 /// again first, then halved, and a command that still fails alone is put aside only while the database takes other writes.
 /// If the database is away, it waits. What is suspected is remembered by `throttle`: an event that costs the connection ends the
-/// batch, and is condemned for good only when it comes again. False if a shutdown comes first: then whatever is not through will come again.
+/// batch, and is condemned for good only when it comes again. False if a shutdown comes first: then whatever is not through
+/// will come again.
 pub(crate) async fn carry<S: Service>(
     work: &UnitOfWork<S>,
     batch: &[Incoming<S::Command>],

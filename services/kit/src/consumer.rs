@@ -40,11 +40,11 @@ use crate::{
     unread::{Expected, Gap, Gaps},
 };
 
-/// How long a poll waits for a first record, and so how long a shutdown may have to wait. Not shorter: in the last
+/// Time for which a poll waits for a first record, and so the time that a shutdown may take. Not shorter: in the last
 /// millisecond of its time the client spins.
 pub(crate) const POLL: Duration = Duration::from_millis(500);
 
-/// How long a poll waits while it is not known yet where to begin.
+/// Time for which a poll waits while it is not known yet where to begin.
 const SHORT_POLL: Duration = Duration::from_millis(50);
 
 /// Longest wait for Kafka or the database when it is found out where to begin.
@@ -115,7 +115,7 @@ pub(crate) struct Consumer<S: Service> {
     client: ClientConfig,
     /// Ends the client that was there before this one.
     former: Option<thread::JoinHandle<()>>,
-    /// How long this client may take to get into the group, and how long the first may.
+    /// Time that this client may take to get into the group, and that the first may take.
     joins_within: Duration,
     may_join_within: Duration,
     table: Table<S::Command>,
@@ -480,7 +480,8 @@ impl<S: Service> Consumer<S> {
             }
         }
         if let Err(error) = self.kafka.store_offsets(&offsets) {
-            // A partition that was revoked meanwhile: its new owner reads from the last committed offset, and the inbox knows the rest.
+            // A partition that was revoked meanwhile: its new owner reads from the last committed offset, and the inbox
+            // knows the rest.
             tracing::debug!(%error, "offsets not stored");
         }
     }

@@ -4,7 +4,8 @@
 //!
 //! With it, `CRASH_AT` names a file. As long as there is none, nothing happens. Whoever writes `consumer.after-offsets`
 //! into it arms that point, and `consumer.after-offsets:3` arms its third passage: there the program removes the file and
-//! aborts. `request.before-commit (deadline passed)` arms a point for one kind of request alone. So it crashes once, and a file that is gone says that it did.
+//! aborts. `request.before-commit (deadline passed)` arms a point for one kind of request alone. So it crashes once, and a
+//! file that is gone says that it did.
 
 /// The program may die here.
 #[cfg(not(feature = "crash-points"))]

@@ -58,7 +58,7 @@ struct Loop {
 
 #[derive(Debug, Clone)]
 struct State {
-    /// Whether there was any sign of life yet: a loop that waits for others to start is not hung.
+    /// True once there was any sign of life: a loop that waits for others to start is not hung.
     started: bool,
     /// Last sign of life: a completed round, or a round that had to wait.
     seen: Instant,

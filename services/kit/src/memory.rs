@@ -1,4 +1,4 @@
-//! Whether the inbox remembers for longer than the topics keep: otherwise an event that comes again would count again.
+//! Checks that the inbox remembers for longer than the topics keep: otherwise an event that comes again would count again.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const BROKER_LOOKS: Duration = Duration::from_secs(10 * 60);
 /// The outbox keeps whole days.
 const DAY_HOURS: u64 = 24;
 
-/// How long a topic keeps its events.
+/// Retention of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
     /// By `retention.ms` and, on top of it, for as long as the rest of their segment is kept.

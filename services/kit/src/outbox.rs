@@ -1,4 +1,4 @@
-//! What there is to say: written with the change that it is about, published by the relay.
+//! Events to be published: written with the change that they are about, published by the relay.
 
 use events::{EventId, OrderId, envelope::MAX_VALUE_BYTES};
 use futures::{FutureExt, TryFutureExt, future::BoxFuture};

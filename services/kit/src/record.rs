@@ -104,7 +104,7 @@ pub fn legible<H: Headers>(headers: &H) -> impl Iterator<Item = Header<'_, &[u8]
         .filter_map(|header| header.ok().flatten())
 }
 
-/// So many headers without a legible name a record may have before the rest is not looked at.
+/// Headers without a legible name that a record may have before the rest is not looked at.
 const GARBLED_HEADERS: usize = 16;
 
 /// The headers of a record that are kept when its value is not: as many as any honest record has.

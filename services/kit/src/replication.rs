@@ -1,4 +1,4 @@
-//! How many copies a topic has, and how many of them have to have a record before it counts as written.
+//! Replication of a topic: its copies, and those that have to have a record before it counts as written.
 
 use rdkafka::metadata::Metadata;
 

@@ -1,5 +1,5 @@
 //! A service's table: event → decision → events. Subscriptions, decoding and dispatch are made from it; so are the
-//! README's table, the picture of the choreography and a trace's "what should come next".
+//! table of docs/CHOREOGRAPHY.md, the picture in the README and a trace's "what should come next".
 
 use events::{
     Event, Publisher,
@@ -42,7 +42,8 @@ impl Line {
         }
     }
 
-    /// The line as cells of a Markdown table: on, decision, says. In the documents of the services and in the README.
+    /// The line as cells of a Markdown table: on, decision, says. In the documents of the services and in
+    /// docs/CHOREOGRAPHY.md.
     pub fn to_markdown(&self) -> String {
         let on = match self.trigger {
             Trigger::Event { event_type, .. } => format!("`{event_type}`"),

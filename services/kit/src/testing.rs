@@ -176,12 +176,12 @@ pub fn order(items: impl IntoIterator<Item = Item>) -> Order {
     }
 }
 
-/// So many pieces of something physical, 100 each.
+/// Pieces of something physical, 100 each.
 pub fn physical(product: i64, quantity: i64) -> Item {
     Item { product_id: ProductId(product), quantity, unit_price: 100, kind: Kind::Physical }
 }
 
-/// So many pieces of something digital, 100 each.
+/// Pieces of something digital, 100 each.
 pub fn digital(product: i64, quantity: i64) -> Item {
     Item { product_id: ProductId(product), quantity, unit_price: 100, kind: Kind::Digital }
 }

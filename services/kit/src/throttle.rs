@@ -1,4 +1,4 @@
-//! How much goes into one transaction, learned from what went through.
+//! The size of one transaction, learned from what went through.
 
 use std::{
     collections::HashSet,

@@ -121,7 +121,7 @@ async fn is_known(client: &Arc<BaseConsumer>, topic: &str) -> anyhow::Result<boo
     Ok(asked.await?.is_ok_and(|metadata| is_readable(&metadata)))
 }
 
-/// What there is already.
+/// The topics that exist already.
 struct Existing {
     missing: Vec<String>,
     brokers: usize,

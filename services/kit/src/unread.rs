@@ -62,7 +62,7 @@ impl Expected {
 }
 
 impl Gap {
-    /// How many of the offsets lay before the log's present beginning. The others carried no events: marks of transactions, or
+    /// Number of offsets before the log's present beginning. The others carried no events: marks of transactions, or
     /// records that compaction took away.
     fn lost(self, log_begins: i64) -> u64 {
         u64::try_from(log_begins.min(self.to) - self.from).unwrap_or(0)

@@ -1,4 +1,4 @@
-//! How far shipping and entitlement are with an order: one branch each, where they have anything to do.
+//! The progress of shipping and entitlement with an order: one branch each, where they have anything to do.
 
 use std::{fmt, str::FromStr};
 

@@ -64,7 +64,7 @@ pub const DEADLINE_PASSED: &str = "deadline passed";
 /// Keeps the orders.
 #[derive(Debug, Clone, Copy)]
 pub struct Orders {
-    /// How long a saga may run forward.
+    /// Time for which a saga may run forward.
     pub timeout: Duration,
 }
 

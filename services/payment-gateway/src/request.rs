@@ -35,7 +35,7 @@ impl Command {
     }
 }
 
-/// So much on that card.
+/// An amount on a card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Charge {

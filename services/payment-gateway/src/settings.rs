@@ -46,7 +46,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How long the bank of the card behind `token` takes before it says anything.
+    /// Time that the bank of the card behind `token` takes before it says anything.
     pub fn bank_takes(&self, token: &str) -> Duration {
         if self.slow_tokens.iter().any(|slow| slow == token) {
             Duration::from_millis(self.slow_ms)

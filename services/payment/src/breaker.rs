@@ -16,7 +16,7 @@ pub struct Limits {
     pub min_calls: usize,
     /// Failures in a hundred calls at which it opens.
     pub failure_percent: usize,
-    /// How long nobody calls, and how long a probe may take before another one is let through.
+    /// Time for which nobody calls, and which a probe may take before another one is let through.
     pub rest: Duration,
 }
 

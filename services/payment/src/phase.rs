@@ -1,4 +1,4 @@
-//! How far a payment has come.
+//! The phases of a payment.
 
 use events::Reason;
 use kit::barrier::Status;

@@ -26,7 +26,7 @@ pub(super) struct Case<'a> {
     /// What was ordered; None if nobody has said it.
     pub(super) facts: Option<Order>,
     pub(super) buyers: &'a Buyers,
-    /// How far each service has read; None at rest, when all have read everything.
+    /// The places up to which each service has read; None at rest, when all have read everything.
     pub(super) places: Option<&'a Places>,
     /// Events that people have resolved by hand, by service.
     pub(super) resolved: &'a HashSet<(Publisher, Uuid)>,

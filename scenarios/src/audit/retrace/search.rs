@@ -60,7 +60,7 @@ struct Output<'a> {
     data: Value,
 }
 
-/// How far a reading has come.
+/// The progress of a reading.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Moment<R> {
     rows: R,
@@ -223,7 +223,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
         Some(Moment { rows, read: moment.read.clone(), said })
     }
 
-    /// How much is said after a decision; Err if the next events are others, with what should have been said.
+    /// Number of events said after a decision; Err if the next events are others, with what should have been said.
     fn said(&self, from: usize, says: &Says, is_cause: impl Fn(Option<Uuid>) -> bool) -> Result<usize, String> {
         let mut place = from;
         for said in &says.events {

@@ -17,7 +17,7 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const DRAINED_WITHIN: Duration = Duration::from_secs(300);
 
-/// What there is before the relay begins.
+/// The state before the relay begins.
 pub(super) struct Before {
     accounts: PgPool,
     cursor: i64,

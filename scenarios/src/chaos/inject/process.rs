@@ -16,7 +16,7 @@ use crate::{
     stack::{Launch, Program, Supervisor},
 };
 
-/// So long a fault waits for a program to commit something.
+/// Longest time that a fault waits for a program to commit something.
 const COMMITS_WITHIN: Duration = Duration::from_secs(10);
 
 impl Injector<'_> {

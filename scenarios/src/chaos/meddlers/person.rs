@@ -29,7 +29,7 @@ impl Person {
         Ok(Person { gateway: environment.gateway()?.to_owned(), http, databases, random })
     }
 
-    /// How much was tried again or answered.
+    /// Goes on until shutdown; the number of works retried or answered.
     pub(super) async fn keep_on(mut self, shutdown: Shutdown) -> usize {
         let mut done = 0;
         while shutdown.sleep(PAUSE).await {

@@ -1,4 +1,5 @@
-//! A provider with a will of its own: it lets go of charges or collects them before anybody asks, is slow, or answers with an error, in half of the cases although it has done it.
+//! A provider with a will of its own: it lets go of charges or collects them before anybody asks, is slow, or answers with
+//! an error, in half of the cases although it has done it.
 
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ impl Provider {
         Ok(Provider { gateway: environment.gateway()?.to_owned(), http, databases, random })
     }
 
-    /// How many charges it has voided or captured by itself.
+    /// Goes on until shutdown; the number of charges voided or captured by itself.
     pub(super) async fn keep_on(mut self, shutdown: Shutdown) -> usize {
         let mut acted = 0;
         while shutdown.sleep(PAUSE).await {

@@ -28,7 +28,7 @@ pub struct Sample {
 #[derive(Debug)]
 pub struct Judge {
     name: String,
-    /// So much has to be given before doing nothing is remarkable.
+    /// Amount of work that has to be given before doing nothing is remarkable.
     worth: i64,
     last: Option<Sample>,
     /// When it last got something done, or had nothing to do, or did not call itself ready; and what was given by then.

@@ -181,7 +181,7 @@ impl Poller {
     }
 }
 
-/// How far one database's service and its relay have come.
+/// The progress of one database's service and of its relay.
 #[derive(Debug, Clone, Copy, Default)]
 struct Work {
     /// Events that the service has said.

@@ -27,7 +27,7 @@ pub struct Report {
     /// What comes before the stages: a header, then rows.
     pub summary: Vec<Vec<String>>,
     pub stages: Vec<Figures>,
-    /// Whether the audit afterwards found everything in order.
+    /// True if the audit afterwards found everything in order.
     pub audit_holds: bool,
 }
 

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 /// Whom the server's programs run as.
 #[derive(Debug, Clone)]
 pub(super) enum Owner {
-    /// Whoever runs us.
+    /// The user who runs this program.
     Ourselves,
     /// We are root, and this one is not.
     Other(User),

@@ -59,8 +59,8 @@ impl Ports {
 }
 
 impl Programs {
-    /// Starts all of them against `environment`, over the lines of `network`, and waits until all are ready. `settings` come on top of what each is
-    /// told anyway.
+    /// Starts all of them against `environment`, over the lines of `network`, and waits until all are ready. `settings` come
+    /// on top of what each is told anyway.
     ///
     /// # Errors
     /// If one has not been built or does not become ready.

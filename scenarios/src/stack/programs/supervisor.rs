@@ -15,7 +15,7 @@ use super::super::{
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Who has run this long has got over what killed it.
+/// A program that has run this long has got over what killed it.
 const HEALTHY_AFTER: Duration = Duration::from_secs(10);
 /// Time to finish what is begun.
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
@@ -35,7 +35,7 @@ pub struct Launch {
 pub struct Life {
     /// The process id of the latest one.
     pub pid: Option<u32>,
-    /// How often it has ended without being asked to.
+    /// Number of times that it has ended without being asked to.
     pub deaths: u32,
 }
 

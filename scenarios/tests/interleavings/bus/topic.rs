@@ -12,7 +12,7 @@ use super::{cast::Cast, content::Content, reconcile::Expected, shared::Shared};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Topic {
     events: Vec<Shared<Event>>,
-    /// How far each service has read: what lies before it is in its inbox.
+    /// The places up to which each service has read: what lies before them is in its inbox.
     read: [u8; 8],
 }
 
@@ -127,7 +127,7 @@ impl Topic {
     }
 }
 
-/// Who has said it.
+/// The service that has said it.
 pub(crate) fn publisher(said: &Said) -> Publisher {
     Publisher::all().find(|publisher| publisher.name() == said.aggregatetype).expect("someone of the saga")
 }

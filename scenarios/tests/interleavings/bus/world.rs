@@ -50,7 +50,7 @@ pub(crate) struct Aside {
     pub(crate) parked: bool,
 }
 
-/// How much out of the ordinary has happened already.
+/// Number of extraordinary things that have happened already.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Spent {
     pub(crate) parked: bool,

@@ -20,7 +20,7 @@ struct Mutant {
     shop: Shop,
     wish: Wish,
     may: Disturbances,
-    /// Whether repetitions get through to the decisions.
+    /// True if repetitions get through to the decisions.
     forgetful: bool,
 }
 

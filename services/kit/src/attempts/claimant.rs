@@ -22,9 +22,9 @@ use super::{
 };
 use crate::{sessions::Sessions, wake::Wake};
 
-/// How often it gives a sign of life, and renews the claims whose calls are still under way.
+/// Interval at which it gives a sign of life, and renews the claims whose calls are still under way.
 const BEAT: Duration = Duration::from_millis(500);
-/// How often it looks for the claims of others, and how long they have to look abandoned.
+/// Interval at which it looks for the claims of others, and the time for which they have to look abandoned.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Claims attempts, under a number that no other process has.

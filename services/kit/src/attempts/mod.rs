@@ -38,7 +38,7 @@ pub struct Attempt {
     /// The same on every try.
     pub idempotency_key: String,
     pub request: Value,
-    /// Whether it is a Try, which ends with [`Outside::gave_up`] when its retries are used up.
+    /// True for a Try, which ends with [`Outside::gave_up`] when its retries are used up.
     pub gives_up: bool,
     /// This try included.
     pub tries: u32,

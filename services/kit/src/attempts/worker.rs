@@ -24,7 +24,7 @@ use crate::{
     unit_of_work::UnitOfWork,
 };
 
-/// How long a claim holds unless it is renewed; twice the time that a call may take if that is longer.
+/// Time for which a claim holds unless it is renewed; twice the time that a call may take if that is longer.
 const LEASE: Duration = Duration::from_secs(10);
 /// Answers that come this soon after the first share its transaction. Nobody waits who calls alone.
 const LINGER: Duration = Duration::from_millis(2);

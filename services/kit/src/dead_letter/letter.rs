@@ -110,7 +110,7 @@ impl Letter {
     }
 }
 
-/// How much of the record a letter has.
+/// The part of the record that a letter has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Whole,

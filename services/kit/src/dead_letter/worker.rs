@@ -16,15 +16,15 @@ use super::{
 };
 use crate::{crash, health::Progress, sessions::Sessions, shutdown::Shutdown};
 
-/// How often the worker looks by itself: for letters of instances that died, and for those that were put off.
+/// Interval at which the worker looks by itself: for letters of instances that died, and for those that were put off.
 const LOOK: Duration = Duration::from_secs(1);
 /// Letters that are claimed at once: at most so many values are in memory.
 const BATCH: i64 = 16;
-/// How long a claim holds: longer than the client tries to deliver a message.
+/// Time for which a claim holds: longer than the client tries to deliver a message.
 const LEASE: Duration = Duration::from_secs(20);
 /// Longest time that a round takes when all is well: a letter is sent in up to three forms.
 pub(crate) const ROUND: Duration = Duration::from_secs(30);
-/// How long the client tries to deliver a message, in milliseconds.
+/// Time for which the client tries to deliver a message, in milliseconds.
 const DELIVERY_MS: &str = "10000";
 /// The longest delay between two tries.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);

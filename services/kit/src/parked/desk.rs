@@ -74,7 +74,7 @@ impl Wish<'_> {
     }
 }
 
-/// Who, and why.
+/// The person who acts, and the reason.
 #[derive(Debug, Clone, Copy)]
 pub struct Signature<'a> {
     pub by: &'a str,

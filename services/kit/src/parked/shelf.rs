@@ -153,7 +153,7 @@ pub(super) fn record(row: &PgRow) -> sqlx::Result<Record> {
     })
 }
 
-/// How much waits: events, and calls that need a person.
+/// Numbers of waiting events, and of calls that need a person.
 #[derive(Debug, Clone, Copy, FromRow)]
 pub(super) struct Waiting {
     pub(super) events: i64,

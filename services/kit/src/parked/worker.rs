@@ -20,7 +20,7 @@ use crate::{
     unit_of_work::UnitOfWork,
 };
 
-/// How often the worker looks: people are not in a hurry.
+/// Interval at which the worker looks: people are not in a hurry.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
 /// Orders that are tried again in one batch.
 const BATCH: i64 = 200;

@@ -21,7 +21,7 @@ use step::Steps;
 const PERIOD: Duration = Duration::from_secs(3600);
 const PERIOD_AFTER_FAILURE: Duration = Duration::from_secs(60);
 
-/// How long rows are kept.
+/// Retention of rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
     pub inbox_hours: u32,

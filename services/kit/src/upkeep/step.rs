@@ -10,7 +10,7 @@ const LOCK_TIMEOUT_MS: u32 = 250;
 const STATEMENT_TIMEOUT_MS: u32 = 60_000;
 /// After this the connection is taken for dead.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// Whoever holds a lock may be done a moment later.
+/// Number of tries: a holder of a lock may be done a moment later.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 

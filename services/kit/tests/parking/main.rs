@@ -78,7 +78,7 @@ async fn publish<E: Event>(producer: &FutureProducer, letters: &[(EventId, E)]) 
     }
 }
 
-/// So many events of one order, the first of which the toy's table does not take.
+/// Events of one order, the first of which the toy's table does not take.
 fn created(order: &Order, totals: &[i64]) -> Vec<(EventId, OrderCreated)> {
     totals.iter().map(|&total| (EventId::new(), OrderCreated { order: Order { total, ..order.clone() } })).collect()
 }

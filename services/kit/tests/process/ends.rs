@@ -46,7 +46,7 @@ async fn a_program_that_is_stopped_in_order_has_left_its_group() {
     }
 }
 
-/// How many members the group of the programs has.
+/// Number of members in the group of the programs.
 fn members() -> usize {
     let client: BaseConsumer = kafka().client("test").create().expect("a client");
     let groups = client.fetch_group_list(Some("counter"), Duration::from_secs(10)).expect("the group");

@@ -33,7 +33,7 @@ struct Slow {
     most_under_way: AtomicUsize,
     /// Calls at once; 0 is the default.
     concurrency: usize,
-    /// Whether it is to be left alone.
+    /// True if it is to be left alone.
     closed_to_all: AtomicBool,
 }
 

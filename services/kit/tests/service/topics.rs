@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{eventually, kafka, toy::Counter};
 
-/// How many partitions a topic has; none if it is not there.
+/// Number of partitions of a topic; none if it is not there.
 async fn partitions(kafka: &Kafka, topic: &str) -> Option<usize> {
     let client: BaseConsumer = kafka.client("test").create().expect("a client");
     let topic = topic.to_owned();

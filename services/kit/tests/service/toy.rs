@@ -29,7 +29,7 @@ pub(crate) async fn count(db: &TestDatabase, order: OrderId) -> Option<i64> {
         .expect("counts can be read")
 }
 
-/// How many rows a table has.
+/// Number of rows in a table.
 pub(crate) async fn rows(db: &TestDatabase, table: &str) -> i64 {
     let sql = sqlx::AssertSqlSafe(format!("select count(*) from {table}"));
     sqlx::query_scalar(sql).fetch_one(db.pool()).await.expect("rows can be counted")

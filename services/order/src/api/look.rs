@@ -49,7 +49,7 @@ struct ViewedItem {
 struct Moment {
     time: DateTime<Utc>,
     event: String,
-    /// Who said it.
+    /// The service that said it.
     service: String,
 }
 

@@ -1,0 +1,180 @@
+//! The project's style, as far as a test can hold it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Lines of a module. A longer one has more than one reason to exist.
+const MODULE: usize = 300;
+/// Modules that are longer, and how long they may be: they are to be divided, and none may grow.
+const LONG_MODULES: [(&str, usize); 11] = [
+    ("events/src/ids.rs", 327),
+    ("scenarios/src/audit/retrace/search.rs", 390),
+    ("scenarios/tests/audit/mutation.rs", 392),
+    ("scenarios/tests/audit/system.rs", 327),
+    ("scenarios/tests/crashes.rs", 332),
+    ("scenarios/tests/interleavings/mutants/contents.rs", 306),
+    ("scenarios/tests/operations.rs", 347),
+    ("services/kit/src/consumer.rs", 488),
+    ("services/kit/src/membership.rs", 342),
+    ("services/kit/src/sessions.rs", 350),
+    ("services/kit/tests/service/claims.rs", 354),
+];
+/// Characters of a line of comment, but for the rows of tables.
+const COMMENT: usize = 130;
+/// Lines of a function: a screen.
+const FUNCTION: usize = 70;
+/// Longer functions: a table of every phase and step, and what is to be divided.
+const LONG_FUNCTIONS: [&str; 4] =
+    ["pass", "carry", "reconciling", "what_cannot_be_processed_is_put_aside_and_the_rest_goes_through_in_order"];
+/// A doc comment starts with a noun phrase or a verb.
+const OPENINGS: [&str; 14] = [
+    "So many",
+    "So much",
+    "So long",
+    "So often",
+    "So far",
+    "Whether",
+    "Who ",
+    "Whoever",
+    "What there is",
+    "How many",
+    "How much",
+    "How long",
+    "How often",
+    "How far",
+];
+
+struct Source {
+    path: String,
+    lines: Vec<String>,
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn sources() -> Vec<Source> {
+    let mut found = Vec::new();
+    for folder in ["events", "outbox-relay", "scenarios", "services"] {
+        collect(&root().join(folder), &mut found);
+    }
+    assert!(found.len() > 300, "only {} sources", found.len());
+    found
+}
+
+fn collect(folder: &Path, found: &mut Vec<Source>) {
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name != "target") {
+                collect(&path, found);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("a source is text");
+            let path = path.strip_prefix(root()).expect("under the root").to_string_lossy().into_owned();
+            found.push(Source { path, lines: text.lines().map(str::to_owned).collect() });
+        }
+    }
+}
+
+/// Holds that there are none, and names them all at once if there are.
+fn none(what: &str, found: Vec<String>) {
+    assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
+}
+
+/// The text of a doc comment; None for other lines.
+fn documentation(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    line.strip_prefix("///").or_else(|| line.strip_prefix("//!")).map(str::trim_start)
+}
+
+#[test]
+fn doc_comments_start_with_a_noun_phrase_or_a_verb() {
+    let mut found = Vec::new();
+    for Source { path, lines } in sources() {
+        for (number, line) in lines.iter().enumerate() {
+            let is_first = number == 0 || documentation(&lines[number - 1]).is_none();
+            let text = documentation(line).filter(|_| is_first).unwrap_or_default();
+            if OPENINGS.iter().any(|opening| text.starts_with(opening)) {
+                found.push(format!("{path}:{}: {text}", number + 1));
+            }
+        }
+    }
+    none("doc comments that start with a question", found);
+}
+
+#[test]
+fn comments_fit_into_a_line() {
+    let mut found = Vec::new();
+    for Source { path, lines } in sources() {
+        for (number, line) in lines.iter().enumerate() {
+            let text = line.trim_start();
+            let is_comment = text.starts_with("//") && !documentation(line).is_some_and(|text| text.starts_with('|'));
+            if is_comment && line.chars().count() > COMMENT {
+                found.push(format!("{path}:{}", number + 1));
+            }
+        }
+    }
+    none("comments of more than 130 characters", found);
+}
+
+#[test]
+fn modules_are_small() {
+    let mut found = Vec::new();
+    for Source { path, lines } in sources() {
+        let allowed = LONG_MODULES.iter().find(|(long, _)| *long == path).map_or(MODULE, |(_, lines)| *lines);
+        if lines.len() > allowed {
+            found.push(format!("{path}: {} lines, {allowed} allowed", lines.len()));
+        }
+    }
+    none("modules that are too long", found);
+}
+
+#[test]
+fn functions_fit_a_screen() {
+    let mut found = Vec::new();
+    for Source { path, lines } in sources() {
+        for (number, line) in lines.iter().enumerate() {
+            let Some((name, length)) = function(line, &lines[number..]) else { continue };
+            if length > FUNCTION && !LONG_FUNCTIONS.contains(&name) {
+                found.push(format!("{path}:{}: {name}, {length} lines", number + 1));
+            }
+        }
+    }
+    none("functions of more than 70 lines", found);
+}
+
+/// The name of the function that begins with this line, and its length; None if none with a body does.
+fn function<'a>(line: &'a str, from_here: &[String]) -> Option<(&'a str, usize)> {
+    let text = line.trim_start();
+    let indentation = &line[..line.len() - text.len()];
+    let mut words = text.split(' ').skip_while(|word| word.starts_with("pub") || ["const", "async"].contains(word));
+    if words.next() != Some("fn") {
+        return None;
+    }
+    let name = words.next()?.split(['(', '<']).next()?;
+    for (place, other) in from_here.iter().enumerate() {
+        let rest = other.strip_prefix(indentation).unwrap_or_default();
+        let is_declaration = (place == 0 || rest.starts_with(')')) && rest.ends_with(';');
+        if is_declaration {
+            return None;
+        }
+        if rest == "}" || place == 0 && rest.ends_with('}') {
+            return Some((name, place + 1));
+        }
+    }
+    None
+}
+
+#[test]
+fn the_tests_of_style_see_what_they_look_for() {
+    assert_eq!(documentation("    /// Whether it is so."), Some("Whether it is so."));
+    assert_eq!(documentation("    // Whether it is so."), None);
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let body = "    pub(crate) async fn look(\n        &self,\n    ) -> bool {\n        true\n    }\n    fn other() {}";
+    assert_eq!(function(lines(body)[0].as_str(), &lines(body)), Some(("look", 5)));
+    let none = "    fn look(&self) -> bool;\n    fn other() {\n    }";
+    assert_eq!(function(lines(none)[0].as_str(), &lines(none)), None);
+}
