@@ -58,6 +58,7 @@ struct Serve {
     #[arg(long, env = "RELAY_LEASE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
     lease_ms: u64,
     /// Longest time a broker may take to acknowledge before it is asked again; longer than the cluster takes to replace one.
+    /// A partition that acknowledges nothing for a good quarter of it, while the cluster answers, is left behind.
     #[arg(long, env = "RELAY_ACK_TIMEOUT_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
     ack_timeout_ms: u64,
     /// The longest pause between two looks at a quiet outbox; a notification ends it at once.

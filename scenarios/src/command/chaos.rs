@@ -20,7 +20,7 @@ use crate::{
 /// Starts a system of its own. Says what it does to whom and when, waits for the last order, and audits. All the while
 /// somebody repairs, a person tries parked work again or answers it, and the provider voids and captures by itself. Exit
 /// code 0 only if every order ended once, every invariant holds, no healthy order was repaired, nothing is left to repair,
-/// and no program called itself ready while it did nothing.
+/// and no program called itself ready while it did nothing, or unready although it worked.
 #[derive(Debug, Args)]
 pub struct ChaosCommand {
     /// What carries the events. Only Kafka can be stopped and started meanwhile.

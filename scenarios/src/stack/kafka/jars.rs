@@ -29,7 +29,7 @@ const COORDINATES: &[Coordinates<'_>] = &[
 /// If they have to be fetched and Maven is missing or fails.
 pub(super) async fn find_or_fetch(state: &StateDir, step: &Step) -> anyhow::Result<PathBuf> {
     if let Some(given) = std::env::var_os("KAFKA_JARS").map(PathBuf::from) {
-        let jar = given.join(format!("kafka_2.13-{VERSION}.jar"));
+        let jar = given.join(broker());
         anyhow::ensure!(jar.is_file(), "KAFKA_JARS is set, but there is no {}", jar.display());
         return Ok(given);
     }
@@ -41,6 +41,11 @@ pub(super) async fn find_or_fetch(state: &StateDir, step: &Step) -> anyhow::Resu
         fetch(&cache, &jars, state).await?;
     }
     Ok(jars)
+}
+
+/// The name of the broker's own jar.
+pub(super) fn broker() -> String {
+    format!("kafka_2.13-{VERSION}.jar")
 }
 
 async fn fetch(cache: &Path, jars: &Path, state: &StateDir) -> anyhow::Result<()> {

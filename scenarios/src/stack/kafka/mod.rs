@@ -1,5 +1,6 @@
 //! A private Apache Kafka: one KRaft node with its own ports and directory, gone when it is stopped.
 
+mod archive;
 mod jars;
 mod settings;
 
@@ -26,6 +27,8 @@ use super::{
     wait,
 };
 
+use archive::Archive;
+
 pub(crate) use jars::VERSION;
 pub use settings::Listener;
 
@@ -45,6 +48,7 @@ pub struct Kafka {
 struct Seat {
     directory: TempDir,
     jars: PathBuf,
+    archive: Option<Archive>,
     log: PathBuf,
 }
 
@@ -70,7 +74,8 @@ impl Kafka {
 
     async fn launch(state: &StateDir, partitions: i32, listeners: &[Listener], jars: &Path) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("purchase-saga-kafka-").tempdir()?;
-        let seat = Seat { directory, jars: jars.to_owned(), log: state.log_of("kafka") };
+        let archive = Archive::of(jars, &jars::broker()).await;
+        let seat = Seat { directory, jars: jars.to_owned(), archive, log: state.log_of("kafka") };
         let (broker, controller) = (ports::free()?, ports::free()?);
         let settings = settings::server(broker, controller, listeners, partitions, &seat.directory.path().join("data"));
         std::fs::write(seat.properties(), settings).context("writing Kafka's settings")?;
@@ -118,7 +123,8 @@ impl Kafka {
 
     /// Stops the broker and removes its data.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.server.stop(&[(Signal::SIGTERM, Duration::from_secs(20))]).await?;
+        let ended = self.server.stop(&[(Signal::SIGTERM, Duration::from_secs(20))]).await?;
+        self.seat.archive.inspect(|archive| archive.keep(ended));
         Ok(())
     }
 }
@@ -142,6 +148,7 @@ impl Seat {
         // In one word with its option: it may begin with a hyphen.
         let cluster = format!("--cluster-id={}", BASE64_URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4()));
         let mut command = self.java("-Xmx128m");
+        command.args(self.archive.as_ref().and_then(Archive::using));
         command.args(["kafka.tools.StorageTool", "format", &cluster, "--config"]).arg(self.properties());
         let mut format = Process::spawn("Kafka's storage tool", command, &self.log, Signal::SIGKILL)?;
         let status = format.ended().await?;
@@ -155,6 +162,7 @@ impl Seat {
         command.args(["-Xms512m", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Djava.awt.headless=true"]);
         // The second compiler pays off after minutes and takes the cores from everyone else until then.
         command.arg("-XX:TieredStopAtLevel=1");
+        command.args(self.archive.iter().flat_map(Archive::using_or_writing));
         command.arg("kafka.Kafka").arg(self.properties());
         let mut server = Process::spawn("Apache Kafka", command, &self.log, Signal::SIGKILL)?;
         tokio::select! {
