@@ -174,6 +174,10 @@ struct Course {
 
 impl Course {
     async fn take(&mut self, injector: &mut Injector<'_>, Step { fault, pace, pause }: Step) -> anyhow::Result<()> {
+        if pace == Pace::Apart && !self.passing.is_empty() {
+            // What still lasts of a round in which faults overlap would be counted as part of this one's recovery.
+            self.settle().await?;
+        }
         let (kind, programs) = (fault.kind(), fault.programs().to_vec());
         self.watched.faults_on(&programs, true);
         let ending = injector.begin(fault).await?;
