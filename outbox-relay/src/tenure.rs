@@ -168,9 +168,8 @@ impl Tenure {
         }
         let caught_up = self.catch_up().await?;
         match caught_up {
-            Some(caught_up) if caught_up == Step::Resting || self.publisher.batches() >= batches => {
-                return Ok(caught_up);
-            }
+            Some(waits @ (Step::Resting | Step::Busy)) => return Ok(waits),
+            Some(caught_up) if self.publisher.batches() >= batches => return Ok(caught_up),
             _ => {}
         }
         self.look_into_gap().await?;

@@ -90,33 +90,33 @@ fn documentation(line: &str) -> Option<&str> {
     line.strip_prefix("///").or_else(|| line.strip_prefix("//!")).map(str::trim_start)
 }
 
-#[test]
-fn doc_comments_start_with_a_noun_phrase_or_a_verb() {
+/// The places of the lines that are as `wanted`: by all lines of a source and the number of one, from 0.
+fn places(wanted: impl Fn(&[String], usize) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     for Source { path, lines } in sources() {
-        for (number, line) in lines.iter().enumerate() {
-            let is_first = number == 0 || documentation(&lines[number - 1]).is_none();
-            let text = documentation(line).filter(|_| is_first).unwrap_or_default();
-            if OPENINGS.iter().any(|opening| text.starts_with(opening)) {
-                found.push(format!("{path}:{}: {text}", number + 1));
-            }
-        }
+        let numbers = (0..lines.len()).filter(|number| wanted(&lines, *number));
+        found.extend(numbers.map(|number| format!("{path}:{}: {}", number + 1, lines[number].trim_start())));
     }
+    found
+}
+
+#[test]
+fn doc_comments_start_with_a_noun_phrase_or_a_verb() {
+    let found = places(|lines, number| {
+        let is_first = number == 0 || documentation(&lines[number - 1]).is_none();
+        let text = documentation(&lines[number]).filter(|_| is_first).unwrap_or_default();
+        OPENINGS.iter().any(|opening| text.starts_with(opening))
+    });
     none("doc comments that start with a question", found);
 }
 
 #[test]
 fn comments_fit_into_a_line() {
-    let mut found = Vec::new();
-    for Source { path, lines } in sources() {
-        for (number, line) in lines.iter().enumerate() {
-            let text = line.trim_start();
-            let is_comment = text.starts_with("//") && !documentation(line).is_some_and(|text| text.starts_with('|'));
-            if is_comment && line.chars().count() > COMMENT {
-                found.push(format!("{path}:{}", number + 1));
-            }
-        }
-    }
+    let found = places(|lines, number| {
+        let line = &lines[number];
+        let is_row = documentation(line).is_some_and(|text| text.starts_with('|'));
+        line.trim_start().starts_with("//") && !is_row && line.chars().count() > COMMENT
+    });
     none("comments of more than 130 characters", found);
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use sqlx::FromRow;
 
 use super::{Step, Tenure};
-use crate::{Lost, behind::Behind, in_flight::Refusal, outbox::OutboxRow};
+use crate::{Lost, behind::Behind, in_flight::Refusal, outbox::OutboxRow, publisher::NotTaken};
 
 impl Tenure {
     /// Leaves behind what is stuck, and takes along what has caught up.
@@ -88,14 +88,20 @@ impl Tenure {
         };
         let rows: Vec<OutboxRow<'_>> = rows.iter().map(OutboxRow::from_row).collect::<sqlx::Result<_>>()?;
         let is_whole = is_whole && (rows.len() as i64) < limit;
-        let (mut through, mut taken, mut left) = (after, 0, None);
+        let (mut through, mut taken, mut left, mut not_taken) = (after, 0, None, None);
         self.publisher.open();
         for row in &rows {
             let partition = self.publisher.partition_of(row);
             if self.behind.wants(partition, row.seq) {
-                let record = self.publisher.record(row).filter(|_| (taken as i64) < self.batch_rows);
-                if record.is_none_or(|record| self.publisher.send(partition, record).is_err()) {
-                    left = Some(row);
+                let sent = match self.publisher.record(row) {
+                    Some(record) if (taken as i64) < self.batch_rows => self.publisher.send(partition, record),
+                    _ => {
+                        left = Some(row);
+                        break;
+                    }
+                };
+                if let Err(why) = sent {
+                    (left, not_taken) = (Some(row), Some(why));
                     break;
                 }
                 taken += 1;
@@ -117,6 +123,13 @@ impl Tenure {
             let refusal = self.foreign(row);
             self.stand_still(&refusal);
             return Ok(Some(Step::Resting));
+        }
+        if taken == 0 && not_taken.is_some() {
+            // The next try would read the same rows again, at once, and give as little.
+            if not_taken == Some(NotTaken::Full) {
+                self.make_room().await?;
+            }
+            return Ok(Some(Step::Busy));
         }
         Ok(Some(Step::Published { rows: taken, more: true }))
     }

@@ -79,6 +79,18 @@ async fn go_on_without(relay: &Relay, tenure: &mut Tenure) {
     .await;
 }
 
+/// Publishes a row of each key, and then, without the leader, the rows of the other partitions.
+async fn leave_behind(cluster: &Cluster, world: &World) -> (Relay, Tenure) {
+    let relay = cluster.relay(world);
+    let mut tenure = lead(&relay).await;
+    append_to_both(world, "before").await;
+    drain_to(&mut tenure, 2, world).await;
+    cluster.leader_goes();
+    append_rows(world).await;
+    go_on_without(&relay, &mut tenure).await;
+    (relay, tenure)
+}
+
 fn said(names: &[&str]) -> Vec<String> {
     let rows = (0..ROWS).map(|n| n.to_string());
     names.iter().map(|name| (*name).to_owned()).chain(rows).collect()
@@ -88,14 +100,7 @@ fn said(names: &[&str]) -> Vec<String> {
 async fn a_partition_without_a_leader_holds_up_nobody_and_catches_up() {
     in_a_world(async |world| {
         let (topic, cluster) = (world.topic(), Cluster::start(&world.topic()));
-        let relay = cluster.relay(world);
-        let mut tenure = lead(&relay).await;
-        append_to_both(world, "before").await;
-        drain_to(&mut tenure, 2, world).await;
-
-        cluster.leader_goes();
-        append_rows(world).await;
-        go_on_without(&relay, &mut tenure).await;
+        let (relay, mut tenure) = leave_behind(&cluster, world).await;
         assert_eq!(world.cursor().await, 2, "a successor has to begin before what has no leader");
 
         cluster.leader_returns();
@@ -140,13 +145,7 @@ async fn a_relay_that_begins_without_a_leader_goes_on_as_well_and_its_successor_
 async fn what_is_left_behind_survives_an_outage_of_everything() {
     in_a_world(async |world| {
         let (topic, cluster) = (world.topic(), Cluster::start(&world.topic()));
-        let relay = cluster.relay(world);
-        let mut tenure = lead(&relay).await;
-        append_to_both(world, "before").await;
-        drain_to(&mut tenure, 2, world).await;
-        cluster.leader_goes();
-        append_rows(world).await;
-        go_on_without(&relay, &mut tenure).await;
+        let (_, mut tenure) = leave_behind(&cluster, world).await;
 
         cluster.brokers.broker_down(1).unwrap();
         append_to_both(world, "after").await;
