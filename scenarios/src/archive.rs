@@ -1,52 +1,85 @@
-//! Reading all that the topics keep, up to where they end now.
+//! Reading what the topics keep, up to where they end now.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
+    ops::Range,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
 use kit::record::Record;
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
 };
 
-use crate::listener::{Since, assigned};
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Longest time without any record before reading is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The first offset that each partition still keeps.
-///
-/// # Errors
-/// If the broker does not answer.
-pub fn beginnings(brokers: &str, topics: &[String]) -> anyhow::Result<HashMap<(String, i32), i64>> {
-    let client: BaseConsumer = ClientConfig::new()
+/// Offsets of records, by topic and partition.
+pub type Offsets = BTreeMap<(String, i32), Range<i64>>;
+
+/// A consumer in no group: it takes nothing from anybody and moves no offset.
+pub(crate) fn consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
+    ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("client.id", "scenarios")
         .set("group.id", "scenarios-listens-without-a-group")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("allow.auto.create.topics", "false")
+        .set("auto.offset.reset", "earliest")
+        .set("fetch.wait.max.ms", "50")
         .create()
-        .context("creating a Kafka client")?;
-    let metadata = client.fetch_metadata(None, PATIENCE).with_context(|| format!("asking {brokers} for its topics"))?;
-    let mut beginnings = HashMap::new();
+        .context("creating the Kafka consumer")
+}
+
+/// What each partition of `topics` keeps now; an empty range where it keeps nothing. Blocks.
+pub(crate) fn kept_by(consumer: &BaseConsumer, topics: &[String]) -> anyhow::Result<Offsets> {
+    let metadata = consumer.fetch_metadata(None, TIMEOUT).context("asking Kafka for its topics")?;
+    let mut kept = Offsets::new();
     for topic in metadata.topics().iter().filter(|topic| topics.iter().any(|wanted| wanted == topic.name())) {
         for partition in topic.partitions() {
-            let (low, _) = client
-                .fetch_watermarks(topic.name(), partition.id(), PATIENCE)
-                .with_context(|| format!("asking where {}/{} begins", topic.name(), partition.id()))?;
-            beginnings.insert((topic.name().to_owned(), partition.id()), low);
+            let (low, high) = consumer
+                .fetch_watermarks(topic.name(), partition.id(), TIMEOUT)
+                .with_context(|| format!("asking where {}/{} begins and ends", topic.name(), partition.id()))?;
+            kept.insert((topic.name().to_owned(), partition.id()), low..high);
         }
     }
-    Ok(beginnings)
+    Ok(kept)
+}
+
+/// What each partition of `topics` keeps now. Blocks: for a thread of its own.
+///
+/// # Errors
+/// If the broker does not answer.
+pub fn kept(brokers: &str, topics: &[String]) -> anyhow::Result<Offsets> {
+    kept_by(&consumer(brokers)?, topics).with_context(|| format!("asking {brokers}"))
 }
 
 /// Shows every record of `topics` to `look`, up to the ends that the topics have now. Blocks: for a thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer, or stops answering before the end.
-pub fn read(brokers: &str, topics: &[String], mut look: impl FnMut(Record)) -> anyhow::Result<()> {
-    let (consumer, mut ends) = assigned(brokers, topics, Since::Beginning)?;
+pub fn read(brokers: &str, topics: &[String], look: impl FnMut(Record)) -> anyhow::Result<()> {
+    read_from(brokers, kept(brokers, topics)?, look)
+}
+
+/// Shows every record with one of these offsets to `look`, each partition's in their order. Blocks: for a thread of its own.
+///
+/// # Errors
+/// If the broker does not answer, or stops answering before the end.
+pub fn read_from(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record)) -> anyhow::Result<()> {
+    let consumer = consumer(brokers)?;
+    let mut ends: BTreeMap<(String, i32), i64> = BTreeMap::new();
+    let mut assignment = TopicPartitionList::new();
+    for ((topic, partition), offsets) in offsets.into_iter().filter(|(_, offsets)| !offsets.is_empty()) {
+        assignment.add_partition_offset(&topic, partition, Offset::Offset(offsets.start))?;
+        ends.insert((topic, partition), offsets.end);
+    }
+    consumer.assign(&assignment).context("assigning partitions")?;
     let mut last = Instant::now();
     while !ends.is_empty() {
         match consumer.poll(Duration::from_millis(200)) {
@@ -54,10 +87,14 @@ pub fn read(brokers: &str, topics: &[String], mut look: impl FnMut(Record)) -> a
                 last = Instant::now();
                 let record = Record::from(&message);
                 let place = (record.topic.clone(), record.partition);
-                if ends.get(&place).is_some_and(|end| record.offset + 1 >= *end) {
-                    ends.remove(&place);
+                let Some(end) = ends.get(&place).copied() else { continue };
+                let offset = record.offset;
+                if offset < end {
+                    look(record);
                 }
-                look(record);
+                if offset + 1 >= end {
+                    finish(&consumer, &mut ends, &place)?;
+                }
             }
             Some(Err(error)) => tracing::debug!(%error, "Kafka"),
             None => {
@@ -68,7 +105,7 @@ pub fn read(brokers: &str, topics: &[String], mut look: impl FnMut(Record)) -> a
                         if let (Some(end), Some(position)) = (ends.get(&place), element.offset().to_raw())
                             && position >= *end
                         {
-                            ends.remove(&place);
+                            finish(&consumer, &mut ends, &place)?;
                         }
                     }
                 }
@@ -79,4 +116,16 @@ pub fn read(brokers: &str, topics: &[String], mut look: impl FnMut(Record)) -> a
         }
     }
     Ok(())
+}
+
+/// Fetches nothing more of a partition.
+fn finish(
+    consumer: &BaseConsumer,
+    ends: &mut BTreeMap<(String, i32), i64>,
+    place: &(String, i32),
+) -> anyhow::Result<()> {
+    ends.remove(place);
+    let mut done = TopicPartitionList::new();
+    done.add_partition(&place.0, place.1);
+    consumer.pause(&done).context("pausing a partition")
 }

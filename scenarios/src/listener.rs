@@ -14,14 +14,12 @@ use anyhow::Context;
 use events::{OrderId, Publisher, publisher::dead_letter_topic};
 use kit::record::Record;
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
+    Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
 };
 use tokio::sync::watch;
 
-use crate::heard::Heard;
-
-const TIMEOUT: Duration = Duration::from_secs(15);
+use crate::{archive, heard::Heard};
 
 /// From where to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,36 +142,17 @@ pub(crate) type Ends = HashMap<(String, i32), i64>;
 
 /// A consumer assigned to all partitions of `topics`, and where each ends now. Blocks.
 pub(crate) fn assigned(brokers: &str, topics: &[String], since: Since) -> anyhow::Result<(BaseConsumer, Ends)> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .set("client.id", "scenarios")
-        .set("group.id", "scenarios-listens-without-a-group")
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("allow.auto.create.topics", "false")
-        .set("auto.offset.reset", "earliest")
-        .set("fetch.wait.max.ms", "50")
-        .create()
-        .context("creating the Kafka consumer")?;
-    let metadata =
-        consumer.fetch_metadata(None, TIMEOUT).with_context(|| format!("asking {brokers} for its topics"))?;
+    let consumer = archive::consumer(brokers)?;
+    let kept = archive::kept_by(&consumer, topics).with_context(|| format!("asking {brokers}"))?;
     let mut assignment = TopicPartitionList::new();
-    let mut ends = HashMap::new();
-    for topic in metadata.topics().iter().filter(|topic| topics.iter().any(|wanted| wanted == topic.name())) {
-        for partition in topic.partitions() {
-            let (low, high) = consumer
-                .fetch_watermarks(topic.name(), partition.id(), TIMEOUT)
-                .with_context(|| format!("asking where {}/{} ends", topic.name(), partition.id()))?;
-            let from = match since {
-                Since::Beginning => low,
-                Since::Now => high,
-            };
-            assignment.add_partition_offset(topic.name(), partition.id(), Offset::Offset(from))?;
-            if high > low {
-                ends.insert((topic.name().to_owned(), partition.id()), high);
-            }
-        }
+    for ((topic, partition), offsets) in &kept {
+        let from = match since {
+            Since::Beginning => offsets.start,
+            Since::Now => offsets.end,
+        };
+        assignment.add_partition_offset(topic, *partition, Offset::Offset(from))?;
     }
     consumer.assign(&assignment).context("assigning partitions")?;
-    Ok((consumer, ends))
+    let ends = kept.into_iter().filter(|(_, offsets)| !offsets.is_empty());
+    Ok((consumer, ends.map(|(place, offsets)| (place, offsets.end)).collect()))
 }

@@ -19,6 +19,17 @@ pub enum Item {
     Mail(Delivered),
 }
 
+impl Item {
+    /// Of a row.
+    pub(super) fn era(&self) -> Option<Era> {
+        match self {
+            Item::Row(row) => Some(row.era),
+            Item::Written(row) => Some(row.era),
+            Item::Logged(_) | Item::Booking(_) | Item::Mail(_) => None,
+        }
+    }
+}
+
 /// JSON as it was written down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -40,6 +51,24 @@ impl Json {
 pub struct Row {
     pub table: Table,
     pub row: Json,
+    pub era: Era,
+}
+
+/// The time at which a row was written as it is, by the transaction that has done it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Era {
+    /// Before the last look: an order that is sealed has no other rows.
+    Sealed,
+    /// Since, by a transaction that is older than all that are under way.
+    Past,
+    /// Just now: at the next look it will count as new.
+    Late,
+}
+
+impl Era {
+    pub(super) fn is_past(self) -> bool {
+        self != Era::Late
+    }
 }
 
 /// An outbox row.
@@ -58,6 +87,9 @@ pub struct Written {
     pub causation_id: Option<Uuid>,
     pub traceparent: Option<String>,
     pub at: DateTime<Utc>,
+    /// Name of the outbox's partition that it lies in.
+    pub partition: String,
+    pub era: Era,
 }
 
 /// A readable event on Kafka.
@@ -139,6 +171,20 @@ impl Dossier {
             dossier.log.sort_by_key(|event| (event.topic, event.partition, event.offset));
         }
         dossiers
+    }
+
+    /// Tells whether all that is known of the order is that somebody has asked for it.
+    pub(super) fn has_mere_requests(&self) -> bool {
+        self.rows.is_empty()
+            && self.written.is_empty()
+            && self.bookings.is_empty()
+            && self.mails.is_empty()
+            && self.log.iter().all(|event| event.topic == Publisher::Client)
+    }
+
+    /// Tells whether all its rows will be known as old at the next look.
+    pub(super) fn is_past(&self) -> bool {
+        self.rows.iter().all(|row| row.era.is_past()) && self.written.iter().all(|row| row.era.is_past())
     }
 
     /// What was ordered, as the first event that tells it has it.

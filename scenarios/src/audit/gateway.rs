@@ -166,13 +166,13 @@ fn unlawful(before: Option<&Booking>, booking: &Booking) -> Option<String> {
 
 /// Checks that the ledger has no gap: its bookings are numbered from 1. Takes one after the other.
 #[derive(Debug, Default)]
-pub(super) struct Numbered {
+struct Numbered {
     last: i64,
     findings: Vec<Finding>,
 }
 
 impl Numbered {
-    pub(super) fn note(&mut self, booking: &Booking) {
+    fn note(&mut self, booking: &Booking) {
         let Some(seq) = booking.seq else { return };
         if seq != self.last + 1 {
             self.findings
@@ -181,7 +181,7 @@ impl Numbered {
         self.last = seq;
     }
 
-    pub(super) fn end(self) -> Invariant {
+    fn end(self) -> Invariant {
         Invariant {
             what: "the gateway's ledger has no gap",
             looked_at: format!("{} bookings", self.last),

@@ -8,7 +8,7 @@ use kit::table::Trigger;
 use uuid::Uuid;
 
 use super::{
-    Booking, Invariant, Places, Steps, agreement, delivered,
+    Booking, Invariant, OrderRow, Places, Steps, agreement, delivered,
     dossier::{Dossier, Logged},
     gateway,
     ledgers::Ledgers,
@@ -79,12 +79,9 @@ fn unread(dossier: &Dossier, places: &Places) -> Option<String> {
 
 /// Judges some orders. In a system that never rests, what is on its way is left for later.
 pub fn files(dossiers: Vec<Dossier>, known: &Known, now: DateTime<Utc>) -> Judgement {
-    let all = dossiers.len();
-    let dossiers: Vec<Dossier> = match &known.places {
-        None => dossiers,
-        Some(_) => dossiers.into_iter().filter(|dossier| on_its_way(dossier, known, now).is_none()).collect(),
-    };
-    let (under_way, facts) = (all - dossiers.len(), dossiers.iter().map(Dossier::facts).collect::<Vec<_>>());
+    let rests = |dossier: &Dossier| known.places.is_none() || on_its_way(dossier, known, now).is_none();
+    let (dossiers, mut open): (Vec<_>, Vec<_>) = dossiers.into_iter().partition(rests);
+    let (under_way, facts) = (open.len(), dossiers.iter().map(Dossier::facts).collect::<Vec<_>>());
     let steps = Steps::of(&dossiers);
     let bookings: Vec<Booking> = dossiers.iter().flat_map(|dossier| dossier.bookings.iter().cloned()).collect();
     let none = Ledgers::default();
@@ -103,7 +100,15 @@ pub fn files(dossiers: Vec<Dossier>, known: &Known, now: DateTime<Utc>) -> Judge
     invariants.extend(known.mails.then(|| delivered_mails(&dossiers, &facts, known)));
     let mut requests = Requests::default();
     dossiers.iter().for_each(|dossier| requests.note(dossier, &known.letters));
-    Judgement { invariants, steps, requests, under_way }
+    let doubted: HashSet<OrderId> =
+        invariants.iter().flat_map(|invariant| &invariant.findings).filter_map(|finding| finding.order).collect();
+    let has_settled = |dossier: &Dossier| {
+        !doubted.contains(&dossier.order)
+            && steps.orders.get(&dossier.order).is_some_and(OrderRow::is_finished)
+            && dossier.is_past()
+    };
+    open.extend(dossiers.into_iter().filter(|dossier| !has_settled(dossier)));
+    Judgement { invariants, steps, requests, under_way, open }
 }
 
 /// What was found about some orders, and what belongs to sums over all.
@@ -112,6 +117,8 @@ pub struct Judgement {
     pub(super) steps: Steps,
     pub(super) requests: Requests,
     pub under_way: usize,
+    /// The files of orders of which more is to come, or about which something is wrong.
+    pub open: Vec<Dossier>,
 }
 
 fn events(dossiers: &[Dossier], known: &Known) -> [Invariant; 2] {

@@ -12,10 +12,12 @@ mod lag;
 mod ledgers;
 mod mails;
 mod money;
+mod reading;
 mod requests;
 mod rest;
 mod retrace;
 mod said;
+mod seal;
 mod spill;
 mod steps;
 mod stock;
@@ -24,10 +26,11 @@ mod topics;
 mod watch;
 mod whole;
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use events::OrderId;
 
+use self::{seal::Before, whole::Judged};
 use crate::{databases::Databases, stack::Environment};
 
 pub use agreement::steps_agree;
@@ -39,11 +42,12 @@ pub use lag::{Groups, Place, Places};
 pub use ledgers::{BalanceRow, Ledgers, StockRow};
 pub use retrace::Buyers;
 pub use said::Kept;
+pub use seal::{Changes, Doubts, Marks, Rows, Seal, Share, Tally, Void, changes, identity};
 pub use steps::{OrderRow, Reservation, Steps, Transaction};
 pub use tables::Table;
 pub use topics::Topics;
 pub use watch::{News, Watch};
-pub use whole::{addresses, read_database, read_within};
+pub use reading::{addresses, read_database, read_within};
 
 /// Something that should not be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,12 +113,33 @@ impl Report {
 /// # Errors
 /// If something cannot be read. What is read and wrong is a finding.
 pub async fn run(environment: &Environment, patience: Duration) -> anyhow::Result<Report> {
+    Ok(run_since(environment, patience, Before::Forgotten).await?.0)
+}
+
+/// As [`run`], without going again through what `seal` says was verified and has not been changed since; with the seal for the
+/// next time.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_sealing(
+    environment: &Environment,
+    patience: Duration,
+    seal: Option<Arc<Seal>>,
+) -> anyhow::Result<(Report, Option<Seal>)> {
+    run_since(environment, patience, seal.map_or(Before::Nothing, Before::Sealed)).await
+}
+
+async fn run_since(
+    environment: &Environment,
+    patience: Duration,
+    before: Before,
+) -> anyhow::Result<(Report, Option<Seal>)> {
     let databases = Databases::of(environment)?;
     let groups = Groups::new(&environment.brokers)?;
     let at_rest = rest::reached(&databases, &groups, patience).await?;
-    let mut invariants = vec![at_rest];
-    invariants.extend(whole::judge(environment, &databases, None).await?);
-    Ok(Report { invariants })
+    let Judged { mut invariants, seal } = whole::judge(environment, &databases, None, before).await?;
+    invariants.insert(0, at_rest);
+    Ok((Report { invariants }, seal))
 }
 
 /// Waits until the system rests, parked work apart, for `patience` at most; whether it does is for [`run`] to say.
@@ -125,14 +150,17 @@ pub async fn wait_for_rest(environment: &Environment, patience: Duration) -> any
     rest::wait(&Databases::of(environment)?, &Groups::new(&environment.brokers)?, patience).await
 }
 
-/// Audits a system that does not rest: what is on its way is left out.
+/// Audits a system that does not rest: what is on its way is left out, and so is what `seal` says was verified and has not been
+/// changed since.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn look(environment: &Environment) -> anyhow::Result<Report> {
+pub async fn look(environment: &Environment, seal: Option<Arc<Seal>>) -> anyhow::Result<(Report, Option<Seal>)> {
     let databases = Databases::of(environment)?;
     let places = Groups::new(&environment.brokers)?.places(&databases).await?;
-    Ok(Report { invariants: whole::judge(environment, &databases, Some(places)).await? })
+    let before = seal.map_or(Before::Nothing, Before::Sealed);
+    let Judged { invariants, seal } = whole::judge(environment, &databases, Some(places), before).await?;
+    Ok((Report { invariants }, seal))
 }
 
 /// What can be judged on rows alone, wherever they come from: the services' and the gateway's.

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
+use sqlx::PgConnection;
+
 use super::{Finding, Invariant, Steps, ledgers::Ledgers};
 
 /// What is held of a balance is held for orders that are under way.
@@ -81,26 +84,54 @@ pub(super) fn conserved(paid: Option<&Paid>, ledgers: &Ledgers) -> Invariant {
 pub(super) struct Paid(BTreeMap<String, Sums>);
 
 impl Paid {
+    /// What all payments amount to, as if none were under way.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub(super) async fn read(payments: &mut PgConnection) -> anyhow::Result<Self> {
+        let sums: Vec<(String, String, String)> = sqlx::query_as(
+            "select currency, status, sum(amount)::text from payment_transactions group by currency, status",
+        )
+        .fetch_all(payments)
+        .await
+        .context("adding up the payments")?;
+        let mut paid = Paid::default();
+        for (currency, status, amount) in sums {
+            let amount = amount.parse().with_context(|| format!("{amount} is no sum of amounts"))?;
+            paid.count(&currency, &status, amount);
+        }
+        Ok(paid)
+    }
+
     /// Adds what these orders have paid.
     pub(super) fn add(&mut self, steps: &Steps) {
-        // An order under way may be debited and not captured yet, or refunded by one and not yet by the other.
+        for payment in steps.payments.values() {
+            self.count(&payment.currency, &payment.status, i128::from(payment.amount));
+        }
+        self.set_right(steps);
+    }
+
+    /// Puts what was taken of a balance in the place of what was paid, of those of these orders that are under way: one may be
+    /// debited and not captured yet, or refunded by one service and not yet by the other.
+    pub(super) fn set_right(&mut self, steps: &Steps) {
         let under_way = |order| steps.orders.get(order).is_none_or(|order| !order.is_finished());
-        for (order, payment) in &steps.payments {
-            let sums = self.0.entry(payment.currency.clone()).or_default();
-            if under_way(order) {
-                let taken =
-                    steps.reservations.get(order).filter(|row| row.status == "CONFIRMED").map_or(0, |row| row.amount);
-                sums.captured += i128::from(taken);
-                continue;
+        for (order, payment) in steps.payments.iter().filter(|(order, _)| under_way(order)) {
+            self.count(&payment.currency, &payment.status, -i128::from(payment.amount));
+            let taken =
+                steps.reservations.get(order).filter(|row| row.status == "CONFIRMED").map_or(0, |row| row.amount);
+            self.count(&payment.currency, "CONFIRMED", i128::from(taken));
+        }
+    }
+
+    fn count(&mut self, currency: &str, status: &str, amount: i128) {
+        let sums = self.0.entry(currency.to_owned()).or_default();
+        match status {
+            "CONFIRMED" => sums.captured += amount,
+            "REFUNDED" => {
+                sums.captured += amount;
+                sums.refunded += amount;
             }
-            match payment.status.as_str() {
-                "CONFIRMED" => sums.captured += i128::from(payment.amount),
-                "REFUNDED" => {
-                    sums.captured += i128::from(payment.amount);
-                    sums.refunded += i128::from(payment.amount);
-                }
-                _ => {}
-            }
+            _ => {}
         }
     }
 }

@@ -14,14 +14,15 @@ use super::{
     dossier::{Item, Json, Logged},
     requests::request,
     said::digest,
+    seal::Log,
 };
+use crate::archive::Offsets;
 
 /// What was read beside the orders' events.
 #[derive(Debug, Default)]
 pub struct Topics {
-    /// Digests of the values and the data of requests' dead letters.
-    pub letters: HashSet<String>,
-    pub letter_count: usize,
+    /// How far they were read, and the requests' dead letters.
+    pub(super) log: Log,
     /// By partition of a topic: the time of the first record that is kept.
     first: BTreeMap<(Publisher, i32), u64>,
 }
@@ -36,35 +37,49 @@ impl Topics {
         record: &Record,
         mut put: impl FnMut(OrderId, Item) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
+        self.log.reach.entry((record.topic.clone(), record.partition)).or_default().note(record);
         if record.topic == dead_letter_topic(Publisher::Client.topic()) {
             self.note_letter(record);
             return Ok(());
         }
+        self.note_first(record);
         let Some(topic) = Publisher::all().find(|publisher| publisher.topic() == record.topic) else { return Ok(()) };
-        self.first.entry((topic, record.partition)).or_insert(record.timestamp_ms);
-        match logged(topic, record) {
+        match logged(topic, record, |_| true) {
             Some((order, event)) => put(order, Item::Logged(event)),
             None => Ok(()),
         }
     }
 
+    /// Takes the first record that a partition keeps.
+    pub(super) fn note_first(&mut self, record: &Record) {
+        if let Some(topic) = Publisher::all().find(|publisher| publisher.topic() == record.topic) {
+            self.first.entry((topic, record.partition)).or_insert(record.timestamp_ms);
+        }
+    }
+
     fn note_letter(&mut self, record: &Record) {
-        self.letter_count += 1;
+        self.log.letter_count += 1;
         let Some(value) = &record.value else { return };
-        self.letters.insert(digest(value.trim_ascii()));
+        self.log.letters.insert(digest(value.trim_ascii()));
         let as_it_was = Record { topic: Publisher::Client.topic().to_owned(), ..record.clone() };
         let data = as_it_was.with_raw(|raw| Some(digest(envelope::read(raw).ok()?.1.trim_ascii())));
-        self.letters.extend(data);
+        self.log.letters.extend(data);
+    }
+
+    /// Digests of the values and the data of requests' dead letters.
+    pub fn letters(&self) -> &HashSet<String> {
+        &self.log.letters
     }
 
     /// Since when a topic has kept everything, where the beginnings of partitions have gone.
-    pub fn since(&self, beginnings: &BTreeMap<(Publisher, i32), i64>) -> BTreeMap<Publisher, u64> {
+    pub(super) fn since(&self, kept: &Offsets) -> BTreeMap<Publisher, u64> {
         let mut since = BTreeMap::new();
-        for ((topic, partition), _) in beginnings.iter().filter(|(_, low)| **low > 0) {
+        for ((topic, partition), _) in kept.iter().filter(|(_, kept)| kept.start > 0) {
+            let Some(topic) = Publisher::all().find(|publisher| publisher.topic() == topic) else { continue };
             // What is empty now has lost everything until now.
             let now = u64::try_from(Utc::now().timestamp_millis()).unwrap_or(0);
-            let first = self.first.get(&(*topic, *partition)).copied().unwrap_or(now);
-            let latest = since.entry(*topic).or_insert(first);
+            let first = self.first.get(&(topic, *partition)).copied().unwrap_or(now);
+            let latest = since.entry(topic).or_insert(first);
             *latest = first.max(*latest);
         }
         since
@@ -80,14 +95,19 @@ struct Facts {
 
 /// A readable event, or request, and the order that it is about. What nobody can read is nothing that anybody has said: its
 /// readers park it or make it a dead letter.
-fn logged(topic: Publisher, record: &Record) -> Option<(OrderId, Logged)> {
+pub(super) fn logged(
+    topic: Publisher,
+    record: &Record,
+    is_wanted: impl Fn(OrderId) -> bool,
+) -> Option<(OrderId, Logged)> {
     let (envelope, data) =
         record.with_raw(|raw| envelope::read(raw).map(|(envelope, data)| (envelope, data.into_owned()))).ok()?;
     let order = match topic {
-        Publisher::Client => request(record)?.1,
+        Publisher::Client => Some(request(record)?.1).filter(|order| is_wanted(*order))?,
         _ => {
+            let order = Some(order_of(&envelope, record)).filter(|order| is_wanted(*order))?;
             serde_json::from_slice::<Facts>(&data).ok()?;
-            order_of(&envelope, record)?
+            order
         }
     };
     let data = Json::new(std::str::from_utf8(data.trim_ascii()).ok()?);
@@ -117,8 +137,8 @@ fn logged(topic: Publisher, record: &Record) -> Option<(OrderId, Logged)> {
 }
 
 /// By its subject, or else its key; what has neither is nobody's, and kept all the same.
-fn order_of(envelope: &Envelope, record: &Record) -> Option<OrderId> {
+fn order_of(envelope: &Envelope, record: &Record) -> OrderId {
     let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
     let named = [envelope.subject.as_deref(), key].into_iter().flatten().find_map(|name| name.parse().ok());
-    Some(named.unwrap_or(OrderId(uuid::Uuid::nil())))
+    named.unwrap_or(OrderId(uuid::Uuid::nil()))
 }

@@ -1,80 +1,100 @@
 //! Auditing a whole system: everything is read once, sorted by orders, and judged part by part.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    num::NonZero,
-    sync::Arc,
-};
+use std::{collections::HashSet, num::NonZero};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use events::{Order, OrderId, Publisher};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use sqlx::{Connection, PgConnection};
-use uuid::Uuid;
+use events::Order;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Invariant, Ledgers, Places, Steps, delivered,
-    dossier::{Dossier, Item},
+    Invariant, Ledgers, Places, Steps,
+    dossier::Dossier,
     gateway,
     judge::{self, Judgement, Known},
     money,
+    reading::{self, Reading, addresses},
     requests::Requests,
-    spill::Spill,
-    stock, tables,
-    topics::Topics,
+    seal::{self, Before, Open, Seal, Void},
+    stock,
 };
 use crate::{
-    archive,
     databases::Databases,
-    listener,
     stack::{Database, Environment},
 };
 
-/// Reads and judges everything. `places` for a system that does not rest.
+/// What was found, and what is known for the next look.
+pub(super) struct Judged {
+    pub(super) invariants: Vec<Invariant>,
+    /// None if it is to be forgotten.
+    pub(super) seal: Option<Seal>,
+}
+
+/// Reads and judges everything, but what is known not to have changed. `places` for a system that does not rest.
 pub(super) async fn judge(
     environment: &Environment,
     databases: &Databases,
     places: Option<Places>,
-) -> anyhow::Result<Vec<Invariant>> {
+    before: Before,
+) -> anyhow::Result<Judged> {
+    let program = match before {
+        Before::Forgotten => String::new(),
+        _ => tokio::task::spawn_blocking(seal::program).await??,
+    };
+    let voided = match &before {
+        Before::Sealed(seal) if seal.program != program => Some(Void("another program has done it".to_owned())),
+        Before::Sealed(_) => match one_look(environment, databases, places.clone(), &before, &program).await {
+            Ok(judged) => return Ok(judged),
+            Err(error) => Some(error.downcast::<Void>()?),
+        },
+        Before::Forgotten | Before::Nothing => None,
+    };
+    let before = if voided.is_some() { Before::Nothing } else { before };
+    let mut judged = one_look(environment, databases, places, &before, &program).await?;
+    let looked_at = voided.map(|Void(why)| format!("everything was gone through: {why}"));
+    let anew = looked_at.map(|looked_at| Invariant { what: UNCHANGED, looked_at, findings: vec![] });
+    judged.invariants.splice(0..0, anew);
+    Ok(judged)
+}
+
+const UNCHANGED: &str = "what was verified before is as it was";
+
+async fn one_look(
+    environment: &Environment,
+    databases: &Databases,
+    places: Option<Places>,
+    before: &Before,
+    program: &str,
+) -> anyhow::Result<Judged> {
     let living = places.is_some();
     let begun = Utc::now();
-    let spill = Arc::new(Spill::new());
-    // Beside each other: what one of them is ahead by is too young to be judged while the system lives.
-    let kafka = read_kafka(environment.brokers.clone(), spill.clone()).map(|read| read.context("reading Kafka"));
-    let ((topics, beginnings), known) = tokio::try_join!(kafka, read_databases(databases, &spill))?;
-    let logged_since = topics.since(&beginnings);
-    let mut known = Known { places, letters: Arc::new(topics.letters), ..known };
-    known.buyers.domain = std::env::var("MAIL_DOMAIN").unwrap_or_else(|_| notification::MAIL_DOMAIN.to_owned());
-    known.kept.logged_since = logged_since;
-    known.kept.partitions = partitions(&beginnings);
+    let mut reading = reading::read(environment, databases, before).await?;
+    let known = &mut reading.known;
+    known.places = places;
+    known.buyers.domain = mail_domain();
     known.kept.begun = Some(begun);
-    let mut numbered = gateway::Numbered::default();
-    for booking in gateway::bookings(environment).await? {
-        numbered.note(&booking);
-        // A charge without an order is nobody's, and found as such.
-        let order = booking.payment_id.parse().unwrap_or(OrderId(Uuid::nil()));
-        spill.put(order, &Item::Booking(booking))?;
-    }
-    if let Some(directory) = environment.mail_dir().filter(|directory| directory.is_dir()) {
-        known.mails = true;
-        delivered::read(directory, |order, mail| spill.put(order.unwrap_or(OrderId(Uuid::nil())), &Item::Mail(mail)))?;
-    }
     let ledgers = Ledgers::load(databases).await.context("reading balances and stock")?;
     let mut gone = Vec::new();
     for database in [Database::Accounts, Database::Inventory] {
         let mut db = databases.of_service(database).acquire().await?;
         gone.extend(Ledgers::gone(&mut db, database).await.with_context(|| format!("reading {database}"))?);
     }
-    let (mut invariants, paid, requests, under_way) = parts(&spill, databases, known, begun).await?;
+    let Parts { mut invariants, requests, under_way, mut open, count } = parts(&mut reading, databases, begun).await?;
+    if let Some(seal) = before.seal() {
+        let looked_at = format!("{} orders were verified, {count} were looked at now", seal.sealed);
+        invariants.insert(0, Invariant { what: UNCHANGED, looked_at, findings: vec![] });
+    }
     // While orders are under way, sums over several databases say nothing.
-    let paid = (!living).then_some(&paid);
+    let paid = (!living).then_some(&reading.paid);
     let held = money::nothing_held(&Steps::default(), &ledgers);
     judge::add(&mut invariants, vec![held, money::conserved(paid, &ledgers)]);
-    invariants.extend([stock::nothing_held(&ledgers), stock::conserved(&ledgers), numbered.end()]);
+    let whole = gateway::ledger_is_whole(&reading.bookings);
+    invariants.extend([stock::nothing_held(&ledgers), stock::conserved(&ledgers), whole]);
     let looked_at = "balances and stock".to_owned();
     invariants.push(Invariant { what: "what orders have drawn on is there", looked_at, findings: gone });
-    invariants.push(requests.judge(&environment.brokers, databases, topics.letter_count).await?);
+    let requests = requests.judge(&environment.brokers, databases, reading.topics.log.letter_count).await?;
+    open.forget_mere_requests(&requests.findings);
+    invariants.push(requests);
     if living {
         let looked_at = format!("{under_way} orders are on their way and left for later");
         invariants.push(Invariant {
@@ -83,131 +103,45 @@ pub(super) async fn judge(
             findings: vec![],
         });
     }
-    Ok(invariants)
+    let seal = match before {
+        Before::Forgotten => None,
+        _ => Some(Seal::new(program.to_owned(), reading, open)),
+    };
+    Ok(Judged { invariants, seal })
 }
 
-type Beginnings = BTreeMap<(Publisher, i32), i64>;
-
-async fn read_kafka(brokers: String, spill: Arc<Spill>) -> anyhow::Result<(Topics, Beginnings)> {
-    tokio::task::spawn_blocking(move || {
-        let (mut topics, mut failed) = (Topics::default(), None);
-        let beginnings = archive::beginnings(&brokers, &listener::topics())?;
-        archive::read(&brokers, &listener::topics(), |record| {
-            if failed.is_none() {
-                failed = topics.note(&record, |order, item| spill.put(order, &item)).err();
-            }
-        })?;
-        failed.map_or(Ok(()), Err)?;
-        let publisher = |topic: &str| Publisher::all().find(|publisher| publisher.topic() == topic);
-        let beginnings = beginnings
-            .into_iter()
-            .filter_map(|((topic, partition), low)| Some(((publisher(&topic)?, partition), low)))
-            .collect();
-        Ok((topics, beginnings))
-    })
-    .await?
+fn mail_domain() -> String {
+    std::env::var("MAIL_DOMAIN").unwrap_or_else(|_| notification::MAIL_DOMAIN.to_owned())
 }
 
-/// Reads all databases at once; what is known beside the orders' files.
-async fn read_databases(databases: &Databases, spill: &Arc<Spill>) -> anyhow::Result<Known> {
-    let reading = Database::ALL.map(|database| {
-        let (pool, spill) = (databases.of_service(database).clone(), spill.clone());
-        // Tasks of their own, so that they are on all processors.
-        tokio::spawn(async move {
-            let (mut db, mut known) = (pool.acquire().await?, Known::default());
-            read_database(&mut db, database, &mut known, |order, item| spill.put(order, &item)).await?;
-            anyhow::Ok(known)
-        })
-    });
-    let mut all = Known::default();
-    for known in reading {
-        let Known { resolved, kept, .. } = known.await??;
-        Arc::make_mut(&mut all.resolved).extend(resolved.iter());
-        all.kept.published.extend(kept.published);
-        all.kept.written_since.extend(kept.written_since);
-    }
-    Ok(all)
-}
-
-fn partitions(beginnings: &Beginnings) -> BTreeMap<Publisher, i32> {
-    let mut partitions = BTreeMap::new();
-    for (topic, _) in beginnings.keys() {
-        *partitions.entry(*topic).or_insert(0) += 1;
-    }
-    partitions
-}
-
-/// Reads all that one service has written down, as it is at one moment.
-///
-/// # Errors
-/// If the database does not answer, or `put` fails.
-pub async fn read_database(
-    db: &mut PgConnection,
-    database: Database,
-    known: &mut Known,
-    put: impl FnMut(OrderId, Item) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let mut snapshot = db.begin_with("begin isolation level repeatable read read only").await?;
-    read_within(&mut snapshot, database, known, put).await?;
-    snapshot.commit().await?;
-    Ok(())
-}
-
-/// As [`read_database`], in the caller's transaction.
-///
-/// # Errors
-/// As there.
-pub async fn read_within(
-    db: &mut PgConnection,
-    database: Database,
-    known: &mut Known,
-    put: impl FnMut(OrderId, Item) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let service = database.publisher();
-    let resolved: Vec<Uuid> = sqlx::query_scalar("select work_id from parked_actions where action = 'resolve'")
-        .fetch_all(&mut *db)
-        .await
-        .with_context(|| format!("reading what people did in {database}"))?;
-    Arc::make_mut(&mut known.resolved).extend(resolved.into_iter().map(|id| (service, id)));
-    let published: i64 = sqlx::query_scalar("select last_seq from relay_cursor")
-        .fetch_one(&mut *db)
-        .await
-        .with_context(|| format!("reading how far the outbox of {database} is published"))?;
-    known.kept.published.insert(service, published);
-    // Retention takes whole partitions, the oldest first: what lies before the first one may be gone, and nothing else.
-    let bounds: Vec<String> = sqlx::query_scalar(
-        r"select substring(pg_get_expr(c.relpartbound, c.oid) from $$FROM \('([0-9a-f-]+)'$$)
-         from pg_inherits i join pg_class c on c.oid = i.inhrelid
-         where i.inhparent = 'outbox'::regclass and pg_get_expr(c.relpartbound, c.oid) <> 'DEFAULT'",
-    )
-    .fetch_all(&mut *db)
-    .await
-    .with_context(|| format!("reading how far the outbox of {database} goes back"))?;
-    let oldest = bounds.iter().filter_map(|bound| bound.parse().ok()).min();
-    known.kept.written_since.extend(oldest.map(|oldest: Uuid| (service, oldest)));
-    tables::read(db, database, put).await
+/// What all parts come to.
+#[derive(Default)]
+struct Parts {
+    invariants: Vec<Invariant>,
+    requests: Requests,
+    under_way: usize,
+    open: Open,
+    /// Number of orders.
+    count: usize,
 }
 
 /// Judges part by part, as many at a time as there are processors.
-async fn parts(
-    spill: &Spill,
-    databases: &Databases,
-    known: Known,
-    begun: DateTime<Utc>,
-) -> anyhow::Result<(Vec<Invariant>, money::Paid, Requests, usize)> {
+async fn parts(reading: &mut Reading, databases: &Databases, begun: DateTime<Utc>) -> anyhow::Result<Parts> {
     let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let (mut invariants, mut paid) = (Vec::new(), money::Paid::default());
-    let (mut requests, mut under_way) = (Requests::default(), 0);
+    let mut parts = Parts::default();
+    let (spill, known) = (&reading.spill, &reading.known);
     let mut judged = stream::iter(spill.take())
         .map(|dossiers| part(dossiers, databases, known.clone(), begun))
         .buffer_unordered(at_once);
     while let Some(judgement) = judged.try_next().await? {
-        judge::add(&mut invariants, judgement.invariants);
-        paid.add(&judgement.steps);
-        requests.add(judgement.requests);
-        under_way += judgement.under_way;
+        judge::add(&mut parts.invariants, judgement.invariants);
+        reading.paid.set_right(&judgement.steps);
+        parts.requests.add(judgement.requests);
+        parts.under_way += judgement.under_way;
+        parts.count += judgement.steps.orders.len();
+        judgement.open.into_iter().for_each(|dossier| parts.open.add(dossier));
     }
-    Ok((invariants, paid, requests, under_way))
+    Ok(parts)
 }
 
 async fn part(
@@ -228,22 +162,4 @@ async fn part(
     known.buyers.addresses = addresses;
     // By the time at which reading began: however long it took, what one source was ahead by is young.
     Ok(tokio::task::spawn_blocking(move || judge::files(dossiers, &known, begun)).await?)
-}
-
-/// Where these buyers want their mail, and where they have wanted it.
-///
-/// # Errors
-/// If the database does not answer.
-pub async fn addresses(db: &mut PgConnection, users: Vec<i64>) -> sqlx::Result<HashMap<i64, Vec<String>>> {
-    let mut addresses: HashMap<i64, Vec<String>> = HashMap::new();
-    for select in [
-        "select user_id, address from contacts where user_id = any($1)",
-        "select user_id, address from former_contacts where user_id = any($1) order by until desc",
-    ] {
-        let rows: Vec<(i64, String)> = sqlx::query_as(select).bind(&users).fetch_all(&mut *db).await?;
-        for (user, address) in rows {
-            addresses.entry(user).or_default().push(address);
-        }
-    }
-    Ok(addresses)
 }

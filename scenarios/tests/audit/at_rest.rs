@@ -61,7 +61,7 @@ async fn behind(environment: &Environment) -> anyhow::Result<()> {
         "{said:?}"
     );
 
-    let looked = audit::look(environment).await?;
+    let (looked, _) = audit::look(environment, None).await?;
     assert!(looked.holds(), "what is on its way is not wrong: {looked:#?}");
     Ok(())
 }

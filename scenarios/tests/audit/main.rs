@@ -5,5 +5,6 @@
 mod at_rest;
 mod faults;
 mod mutation;
+mod sealed;
 mod shop;
 mod system;

@@ -193,7 +193,7 @@ impl Books {
             };
             topics.note(record, put).unwrap();
         }
-        self.known.letters = topics.letters.into();
+        self.known.letters = topics.letters().clone().into();
         self.items.insert(Source::Log, items);
     }
 

@@ -1,0 +1,102 @@
+//! Reading Kafka: everything, or what has come, and of what is gone through again what it had before.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+
+use anyhow::Context;
+use events::{OrderId, Publisher};
+
+use crate::{
+    archive::{self, Offsets},
+    audit::{
+        dossier::Item,
+        seal::{Doubts, Log, Seal, Share},
+        spill::Spill,
+        topics::{Topics, logged},
+    },
+    listener,
+};
+
+/// What was read of Kafka.
+pub(super) struct Kafka {
+    pub(super) topics: Topics,
+    pub(super) kept: Offsets,
+    /// The orders of which something was read.
+    pub(super) doubts: Doubts,
+}
+
+impl Kafka {
+    /// Reads what has come since, or everything.
+    pub(super) async fn read(brokers: &str, spill: &Arc<Spill>, before: Option<Log>) -> anyhow::Result<Self> {
+        let (brokers, spill) = (brokers.to_owned(), spill.clone());
+        tokio::task::spawn_blocking(move || Self::read_now(&brokers, &spill, before)).await?.context("reading Kafka")
+    }
+
+    fn read_now(brokers: &str, spill: &Spill, before: Option<Log>) -> anyhow::Result<Self> {
+        let kept = archive::kept(brokers, &listener::topics())?;
+        let rest = before.as_ref().map_or(Ok(kept.clone()), |log| log.rest(&kept))?;
+        let (mut topics, mut doubts) = (Topics::default(), Doubts::default());
+        let before = before.unwrap_or_default();
+        archive::read_from(brokers, firsts(&kept, &rest), |record| topics.note_first(&record))?;
+        topics.log = before.clone();
+        let mut failed = None;
+        archive::read_from(brokers, rest, |record| {
+            if failed.is_some() {
+                return;
+            }
+            let noted = match before.was_read(&record) {
+                Ok(true) => Ok(()),
+                Ok(false) => topics.note(&record, |order, item| {
+                    doubts.orders.insert(order);
+                    spill.put(order, &item)
+                }),
+                Err(void) => Err(void.into()),
+            };
+            failed = noted.err();
+        })?;
+        failed.map_or(Ok(Kafka { topics, kept, doubts }), Err)
+    }
+}
+
+/// Of partitions whose beginning is not read now, the first records that are left: they tell since when they are kept.
+fn firsts(kept: &Offsets, rest: &Offsets) -> Offsets {
+    let is_read = |place| rest.get(place).is_some_and(|rest| kept[place].start == rest.start);
+    let firsts = kept.iter().filter(|(place, kept)| kept.start > 0 && !is_read(place));
+    // A few, for some offsets hold a transaction's marker and no record.
+    firsts.map(|(place, kept)| (place.clone(), kept.start..kept.end.min(kept.start + 100))).collect()
+}
+
+/// Puts what Kafka had of orders before into their files: of open ones as it is remembered, of those that were sealed, and of
+/// all of some shares, as it lies there.
+pub(super) async fn read_again(
+    brokers: &str,
+    seal: &Seal,
+    kept: &Offsets,
+    (sealed, shares): (HashSet<OrderId>, BTreeSet<Share>),
+    spill: &Arc<Spill>,
+) -> anyhow::Result<()> {
+    for (order, log) in &seal.open {
+        log.iter().try_for_each(|event| spill.put(*order, &Item::Logged(event.clone())))?;
+    }
+    if sealed.is_empty() && shares.is_empty() {
+        return Ok(());
+    }
+    let (past, brokers, spill) = (seal.log.past(kept), brokers.to_owned(), spill.clone());
+    let open: HashSet<OrderId> = seal.open.keys().copied().collect();
+    let is_wanted =
+        move |order: OrderId| !open.contains(&order) && (sealed.contains(&order) || shares.contains(&Share::of(order)));
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut failed = None;
+        archive::read_from(&brokers, past, |record| {
+            let topic = Publisher::all().find(|publisher| publisher.topic() == record.topic);
+            let event = topic.and_then(|topic| logged(topic, &record, &is_wanted));
+            if let Some((order, event)) = event.filter(|_| failed.is_none()) {
+                failed = spill.put(order, &Item::Logged(event)).err();
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    });
+    reading.await?.context("reading Kafka once more")
+}

@@ -1,0 +1,59 @@
+//! A seal as a file, for the next run.
+
+use std::{fs, io::Write, path::Path};
+
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+
+use super::{Seal, hexadecimal};
+
+/// First bytes of the file: what it is, and in which form.
+const MAGIC: &[u8] = b"purchase-saga seal 1\n";
+
+impl Seal {
+    /// The seal that was saved there; None if nothing was.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is no seal.
+    pub fn load(path: &Path) -> anyhow::Result<Option<Self>> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        };
+        let seal = bytes.strip_prefix(MAGIC).and_then(|bytes| postcard::from_bytes(bytes).ok());
+        let seal = seal.with_context(|| {
+            format!("{} is no seal, or one of another version: name another file, or remove it", path.display())
+        })?;
+        Ok(Some(seal))
+    }
+
+    /// Puts the seal in the place of what was saved there, at once and whole. Nobody else may read it: it holds what orders
+    /// under way are about.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: &Path) -> anyhow::Result<()> {
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let save = || {
+            // Made so that only its owner can open it.
+            let mut file = tempfile::NamedTempFile::new_in(directory)?;
+            file.write_all(MAGIC)?;
+            file.write_all(&postcard::to_stdvec(self).map_err(std::io::Error::other)?)?;
+            file.as_file().sync_all()?;
+            file.persist(path)?;
+            Ok::<(), std::io::Error>(())
+        };
+        save().with_context(|| format!("writing {}", path.display()))
+    }
+}
+
+/// Digest of the program that runs: another one may decide otherwise.
+///
+/// # Errors
+/// If its file cannot be read.
+pub(in crate::audit) fn program() -> anyhow::Result<String> {
+    // Linux has it even where another file has taken its name since.
+    let running = fs::read("/proc/self/exe").or_else(|_| fs::read(std::env::current_exe()?));
+    Ok(hexadecimal(&Sha256::digest(running.context("reading this program's file")?)))
+}

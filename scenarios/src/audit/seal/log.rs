@@ -1,0 +1,130 @@
+//! How far the topics were read, and how to tell that they are still the same ones. A topic only grows, at its end.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use kit::record::Record;
+use serde::{Deserialize, Serialize};
+
+use super::Void;
+use crate::archive::Offsets;
+
+/// What was read of the topics.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::audit) struct Log {
+    /// By topic and partition.
+    pub(in crate::audit) reach: BTreeMap<(String, i32), Reach>,
+    /// Digests of the values and the data of requests' dead letters.
+    pub(in crate::audit) letters: HashSet<String>,
+    pub(in crate::audit) letter_count: usize,
+}
+
+/// The records of a partition that were read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::audit) struct Reach {
+    /// Offset behind the last one.
+    pub(in crate::audit) end: i64,
+    /// The offset of the last one, and its [`fingerprint`].
+    pub(in crate::audit) last: Option<(i64, u64)>,
+}
+
+impl Reach {
+    /// The reach with one record more.
+    pub(in crate::audit) fn note(&mut self, record: &Record) {
+        self.end = record.offset + 1;
+        self.last = Some((record.offset, fingerprint(record)));
+    }
+}
+
+/// What a record is recognised by: when it was published, by whom and as what.
+fn fingerprint(record: &Record) -> u64 {
+    let Record { timestamp_ms, key, value, headers, .. } = record;
+    let mut hasher = DefaultHasher::new();
+    (timestamp_ms, key, value.as_ref().map(Vec::len), headers).hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Log {
+    /// The offsets that were not read yet, of what is `kept` now; of each partition that was read, the last record once more, to
+    /// recognise it by.
+    pub(in crate::audit) fn rest(&self, kept: &Offsets) -> Result<Offsets, Void> {
+        let was_there = |(topic, partition): &(String, i32)| match kept.get(&(topic.clone(), *partition)) {
+            Some(_) => Ok(()),
+            None => Err(Void(format!("{topic}/{partition} is not there any more"))),
+        };
+        self.reach.keys().try_for_each(was_there)?;
+        kept.iter()
+            .map(|((topic, partition), kept)| {
+                let place = (topic.clone(), *partition);
+                let Some(reach) = self.reach.get(&place) else { return Ok((place, kept.clone())) };
+                if kept.end < reach.end {
+                    return Err(Void(format!("{topic}/{partition} ends before what was read of it: it was made anew")));
+                }
+                let from = reach.last.as_ref().map_or(reach.end, |(offset, _)| *offset);
+                Ok((place, from.max(kept.start)..kept.end))
+            })
+            .collect()
+    }
+
+    /// Tells whether the record is one that was read before; [`Void`] if another lies where it lay.
+    pub(in crate::audit) fn was_read(&self, record: &Record) -> Result<bool, Void> {
+        let Some(reach) = self.reach.get(&(record.topic.clone(), record.partition)) else { return Ok(false) };
+        if let Some((offset, before)) = &reach.last
+            && record.offset == *offset
+            && fingerprint(record) != *before
+        {
+            let Record { topic, partition, offset, .. } = record;
+            return Err(Void(format!("{topic}/{partition}/{offset} is another record than before: the topic was made anew")));
+        }
+        Ok(record.offset < reach.end)
+    }
+
+    /// The offsets that were read before and are still kept.
+    pub(in crate::audit) fn past(&self, kept: &Offsets) -> Offsets {
+        let past = kept.iter().map(|(place, kept)| {
+            let end = self.reach.get(place).map_or(kept.start, |reach| reach.end.min(kept.end));
+            (place.clone(), kept.start..end)
+        });
+        past.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(offset: i64, value: &str) -> Record {
+        Record { topic: "t".into(), offset, value: Some(value.into()), ..Record::default() }
+    }
+
+    fn kept(offsets: std::ops::Range<i64>) -> Offsets {
+        Offsets::from([(("t".into(), 0), offsets)])
+    }
+
+    fn log(records: &[Record]) -> Log {
+        let mut log = Log::default();
+        records.iter().for_each(|record| log.reach.entry(("t".into(), 0)).or_default().note(record));
+        log
+    }
+
+    #[test]
+    fn what_has_come_is_read_and_the_last_one_once_more() {
+        let log = log(&[record(3, "three"), record(5, "five")]);
+        assert_eq!(log.rest(&kept(0..9)), Ok(kept(5..9)));
+        assert_eq!(log.rest(&kept(7..9)), Ok(kept(7..9)), "retention has taken what was read");
+        assert_eq!(log.past(&kept(1..9)), kept(1..6));
+        assert_eq!(log.was_read(&record(5, "five")), Ok(true));
+        assert_eq!(log.was_read(&record(6, "six")), Ok(false));
+        assert_eq!(Log::default().rest(&kept(2..9)), Ok(kept(2..9)));
+    }
+
+    #[test]
+    fn a_topic_that_was_made_anew_is_another_one() {
+        let log = log(&[record(5, "five")]);
+        assert!(log.rest(&kept(0..5)).is_err(), "it ends too early");
+        assert!(log.rest(&Offsets::new()).is_err(), "it is not there");
+        assert!(log.was_read(&record(5, "another")).is_err());
+    }
+}
