@@ -1,7 +1,7 @@
 //! Reading what the topics keep, up to where they end now.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
     time::{Duration, Instant},
 };
@@ -72,6 +72,28 @@ pub fn read(brokers: &str, topics: &[String], look: impl FnMut(Record)) -> anyho
 /// # Errors
 /// If the broker does not answer, or stops answering before the end.
 pub fn read_from(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record)) -> anyhow::Result<()> {
+    read_while(brokers, offsets, |record| {
+        look(record);
+        true
+    })
+}
+
+/// The partitions that have a record with one of these offsets: some offsets hold a transaction's marker, or what a transaction
+/// has taken back, and nobody ever reads them. Blocks: for a thread of its own.
+///
+/// # Errors
+/// If the broker does not answer.
+pub fn with_records(brokers: &str, offsets: Offsets) -> anyhow::Result<BTreeSet<(String, i32)>> {
+    let mut with_records = BTreeSet::new();
+    read_while(brokers, offsets, |record| {
+        with_records.insert((record.topic, record.partition));
+        false
+    })?;
+    Ok(with_records)
+}
+
+/// Shows the records of each partition to `look` while it wants more of them.
+fn read_while(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record) -> bool) -> anyhow::Result<()> {
     let consumer = consumer(brokers)?;
     let mut ends: BTreeMap<(String, i32), i64> = BTreeMap::new();
     let mut assignment = TopicPartitionList::new();
@@ -89,10 +111,8 @@ pub fn read_from(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record)) 
                 let place = (record.topic.clone(), record.partition);
                 let Some(end) = ends.get(&place).copied() else { continue };
                 let offset = record.offset;
-                if offset < end {
-                    look(record);
-                }
-                if offset + 1 >= end {
+                let wants_more = offset < end && look(record);
+                if !wants_more || offset + 1 >= end {
                     finish(&consumer, &mut ends, &place)?;
                 }
             }

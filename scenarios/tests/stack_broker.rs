@@ -10,9 +10,12 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer, StreamConsumer},
-    producer::{FutureProducer, FutureRecord},
+    producer::{FutureProducer, FutureRecord, Producer},
 };
-use scenarios::stack::{Embedded, Kafka, Reporter, StateDir};
+use scenarios::{
+    archive,
+    stack::{Embedded, Kafka, Reporter, StateDir},
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -49,6 +52,33 @@ async fn the_embedded_broker_has_every_topic_and_gives_back_what_it_took() {
     gives_back_what_it_took(embedded.brokers(), Publisher::Client.topic(), b"value").await;
 }
 
+/// Who waits for a partition to be read to its end must not wait for a transaction's marker.
+async fn transactions_leave_offsets_without_records(brokers: &str, topic: &str) {
+    let mut producer = client(brokers);
+    let producer: FutureProducer = producer.set("transactional.id", "somebody").create().unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    let mut ends = Vec::new();
+    for commits in [true, false] {
+        producer.begin_transaction().unwrap();
+        let record = FutureRecord::to(topic).partition(1).key("key").payload("value");
+        producer.send(record, PATIENCE).await.unwrap();
+        if commits { producer.commit_transaction(PATIENCE) } else { producer.abort_transaction(PATIENCE) }.unwrap();
+        let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+        let kept = tokio::task::spawn_blocking(move || archive::kept(&brokers, &[topic])).await.unwrap().unwrap();
+        ends.push(kept.into_iter().find(|((_, partition), _)| *partition == 1).unwrap().1.end);
+    }
+    let place = (topic.to_owned(), 1);
+    let holds = async |offsets: std::ops::Range<i64>| {
+        let (brokers, offsets) = (brokers.to_owned(), archive::Offsets::from([(place.clone(), offsets)]));
+        let held = tokio::task::spawn_blocking(move || archive::with_records(&brokers, offsets)).await;
+        !held.unwrap().unwrap().is_empty()
+    };
+    let committed = ends[0] - 2..ends[0];
+    assert!(holds(committed.clone()).await, "a record and its marker");
+    assert!(!holds(committed.start + 1..committed.end).await, "a marker");
+    assert!(!holds(ends[0]..ends[1]).await, "what was taken back, and its marker");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn apache_kafka_takes_large_records_makes_no_topic_by_itself_and_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
@@ -58,6 +88,7 @@ async fn apache_kafka_takes_large_records_makes_no_topic_by_itself_and_leaves_no
     let topic = NewTopic::new("orders", 3, TopicReplication::Fixed(1));
     admin.create_topics([&topic], &AdminOptions::new()).await.unwrap().remove(0).unwrap();
     gives_back_what_it_took(kafka.brokers(), "orders", &vec![b'v'; 1_500_000]).await;
+    transactions_leave_offsets_without_records(kafka.brokers(), "orders").await;
 
     let mut producer = client(kafka.brokers());
     let producer: FutureProducer = producer.set("message.timeout.ms", "2000").create().unwrap();

@@ -13,7 +13,13 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
 };
 
-use crate::{choreography, databases::Databases, positions, stack::Database};
+use crate::{
+    archive::{self, Offsets},
+    choreography,
+    databases::Databases,
+    positions,
+    stack::Database,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -49,7 +55,7 @@ impl Places {
             .any(|at| at.service == service && at.partition == partition && at.topic == topic && offset < at.done)
     }
 
-    /// Each service that is behind, and by how many events.
+    /// Each service that is behind, and by how many offsets.
     pub fn behind(&self) -> Vec<(Publisher, i64)> {
         let lag = |service: Publisher| -> i64 {
             self.0.iter().filter(|place| place.service == service).map(Place::lag).sum()
@@ -60,7 +66,10 @@ impl Places {
 
 /// The consumer groups as an outsider sees them: joins none, and moves no offset.
 #[derive(Clone)]
-pub struct Groups(Arc<Vec<Group>>);
+pub struct Groups {
+    brokers: String,
+    groups: Arc<Vec<Group>>,
+}
 
 struct Group {
     service: Publisher,
@@ -83,7 +92,28 @@ impl Groups {
                 .context("creating a Kafka client")?;
             Ok(Group { service: part.service, topics: &part.topics, client })
         });
-        Ok(Groups(Arc::new(groups.collect::<anyhow::Result<_>>()?)))
+        Ok(Groups { brokers: brokers.to_owned(), groups: Arc::new(groups.collect::<anyhow::Result<_>>()?) })
+    }
+
+    /// Each service that has records left to read, and how many at most.
+    ///
+    /// # Errors
+    /// If the broker or a database does not answer.
+    pub async fn behind(&self, databases: &Databases) -> anyhow::Result<Vec<(Publisher, i64)>> {
+        let Places(mut places) = self.places(databases).await?;
+        places.retain(|place| place.lag() > 0);
+        let mut offsets = Offsets::new();
+        for place in &places {
+            let least = offsets.entry((place.topic.clone(), place.partition)).or_insert(place.done..place.end);
+            least.start = least.start.min(place.done);
+        }
+        if offsets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let brokers = self.brokers.clone();
+        let with_records = tokio::task::spawn_blocking(move || archive::with_records(&brokers, offsets)).await??;
+        places.retain(|place| with_records.contains(&(place.topic.clone(), place.partition)));
+        Ok(Places(places).behind())
     }
 
     /// Where all of them are now.
@@ -96,7 +126,7 @@ impl Groups {
         let mut places = tokio::task::spawn_blocking(move || {
             let mut ends = HashMap::new();
             let mut places = Vec::new();
-            for group in groups.0.iter() {
+            for group in groups.groups.iter() {
                 group.places(&mut ends, &mut places)?;
             }
             anyhow::Ok(places)

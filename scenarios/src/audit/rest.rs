@@ -44,7 +44,7 @@ enum Depth {
 async fn open(databases: &Databases, groups: &Groups, depth: Depth) -> anyhow::Result<Vec<String>> {
     let mut open = in_databases(databases).await?;
     if open.is_empty() || depth == Depth::All {
-        let behind = groups.places(databases).await?.behind();
+        let behind = groups.behind(databases).await?;
         // What was published meanwhile may have moved on: the databases have the last word.
         if behind.is_empty() && open.is_empty() {
             return Ok(in_databases(databases).await?);

@@ -32,6 +32,55 @@ pub struct Look {
     quiet: HashMap<OrderId, i64>,
 }
 
+/// The orders that are looked at.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    These(&'a [Uuid]),
+    /// From the first one, up to but without the second.
+    Between(Option<Uuid>, Option<Uuid>),
+}
+
+/// Number of orders that are looked at at a time.
+const AT_ONCE: i64 = 5_000;
+
+impl Which<'_> {
+    pub const ALL: Which<'static> = Which::Between(None, None);
+
+    /// All orders, some at a time, so that memory is bounded.
+    pub(super) async fn some_at_a_time(databases: &Databases) -> sqlx::Result<Vec<Which<'static>>> {
+        let bounds: Vec<Uuid> = sqlx::query_scalar(
+            "select id from (select id, row_number() over (order by id) as place from orders) numbered
+             where place % $1 = 0 order by id",
+        )
+        .bind(AT_ONCE)
+        .fetch_all(databases.of_service(Database::Orders))
+        .await?;
+        let begins = [None].into_iter().chain(bounds.iter().copied().map(Some));
+        let ends = bounds.iter().copied().map(Some).chain([None]);
+        Ok(begins.zip(ends).map(|(begin, end)| Which::Between(begin, end)).collect())
+    }
+
+    /// Tells whether the order is one of them. What is nobody's order is looked at with the first ones.
+    pub(super) fn has(&self, order: Option<OrderId>) -> bool {
+        match (self, order) {
+            (Which::These(_), None) => true,
+            (Which::These(orders), Some(order)) => orders.contains(&order.0),
+            (Which::Between(begin, _), None) => begin.is_none(),
+            (Which::Between(begin, end), Some(order)) => {
+                begin.is_none_or(|begin| order.0 >= begin) && end.is_none_or(|end| order.0 < end)
+            }
+        }
+    }
+
+    /// As three parameters: these, from, to.
+    fn parameters(&self) -> (Option<&[Uuid]>, Option<Uuid>, Option<Uuid>) {
+        match self {
+            Which::These(orders) => (Some(orders), None, None),
+            Which::Between(begin, end) => (None, *begin, *end),
+        }
+    }
+}
+
 /// One service's rows of an order.
 #[derive(Debug, FromRow)]
 struct Row {
@@ -62,7 +111,8 @@ macro_rules! rows {
             $more,
             " from ",
             $from,
-            " where $1::uuid[] is null or order_id = any($1) group by order_id"
+            " where ($1::uuid[] is null or order_id = any($1)) and ($2::uuid is null or order_id >= $2)
+                and ($3::uuid is null or order_id < $3) group by order_id"
         )
     };
 }
@@ -121,16 +171,17 @@ struct OrderRow {
 }
 
 impl Look {
-    /// At these orders, or at all.
-    ///
     /// # Errors
     /// If a database does not answer.
-    pub async fn at(databases: &Databases, orders: Option<&[Uuid]>) -> anyhow::Result<Self> {
+    pub async fn at(databases: &Databases, orders: Which<'_>) -> anyhow::Result<Self> {
+        let (these, begin, end) = orders.parameters();
         let mut look = Look::default();
         look.letters(databases, orders).await.context("reading the letters")?;
         for (database, query) in STEPS {
             let rows: Vec<Row> = sqlx::query_as(query)
-                .bind(orders)
+                .bind(these)
+                .bind(begin)
+                .bind(end)
                 .fetch_all(databases.of_service(database))
                 .await
                 .with_context(|| format!("reading what {database} has done for each order"))?;
@@ -198,13 +249,17 @@ impl Look {
         }
     }
 
-    async fn letters(&mut self, databases: &Databases, orders: Option<&[Uuid]>) -> sqlx::Result<()> {
+    async fn letters(&mut self, databases: &Databases, orders: Which<'_>) -> sqlx::Result<()> {
+        let (these, begin, end) = orders.parameters();
         let letters: Vec<(Uuid, String, DateTime<Utc>, i64)> = sqlx::query_as(
             "select order_id, kind, coalesce(sent_at, created_at),
                     extract(epoch from clock_timestamp() - coalesce(sent_at, created_at))::bigint
-             from notifications where $1::uuid[] is null or order_id = any($1)",
+             from notifications where ($1::uuid[] is null or order_id = any($1)) and ($2::uuid is null or order_id >= $2)
+                and ($3::uuid is null or order_id < $3)",
         )
-        .bind(orders)
+        .bind(these)
+        .bind(begin)
+        .bind(end)
         .fetch_all(databases.of_service(Database::Notifications))
         .await?;
         for (order, kind, at, quiet) in letters {
@@ -213,14 +268,18 @@ impl Look {
         Ok(())
     }
 
-    async fn placed(&mut self, databases: &Databases, orders: Option<&[Uuid]>) -> sqlx::Result<()> {
+    async fn placed(&mut self, databases: &Databases, orders: Which<'_>) -> sqlx::Result<()> {
+        let (these, begin, end) = orders.parameters();
         let rows: Vec<OrderRow> = sqlx::query_as(
             "select id, status, reason, refunded, parcel is not null as physical, unlock is not null as digital,
                     extract(epoch from clock_timestamp() - deadline)::bigint as overdue, updated_at,
                     extract(epoch from clock_timestamp() - updated_at)::bigint as quiet
-             from orders where $1::uuid[] is null or id = any($1)",
+             from orders where ($1::uuid[] is null or id = any($1)) and ($2::uuid is null or id >= $2)
+                and ($3::uuid is null or id < $3)",
         )
-        .bind(orders)
+        .bind(these)
+        .bind(begin)
+        .bind(end)
         .fetch_all(databases.of_service(Database::Orders))
         .await?;
         for row in rows {

@@ -30,7 +30,7 @@ mod whole;
 
 pub use case::{Case, Remedy};
 pub use charges::client;
-pub use look::{Look, Seen};
+pub use look::{Look, Seen, Which};
 pub use next::{Fresh, RECONCILED, next};
 pub use picture::{Picture, Scope};
 pub use repair::{Outcome, Repairs};

@@ -10,7 +10,14 @@ use events::{Order, OrderId};
 use kit::parked::desk;
 use uuid::Uuid;
 
-use super::{Case, Look, Remedy, Seen, case::Evidence, charges, facts::facts, lost, next, whole::arrived};
+use super::{
+    Case, Look, Remedy, Seen, Which,
+    case::Evidence,
+    charges::{self, Charge},
+    facts::facts,
+    lost, next,
+    whole::arrived,
+};
 use crate::{
     databases::Databases,
     stack::{Database, Environment},
@@ -94,6 +101,25 @@ impl Scope<'_> {
         };
         let charges = charges::all(self.http, self.environment, one.as_deref()).await?;
         let parked = parked(self.databases).await?;
+        let all = match orders {
+            Some(orders) => vec![Which::These(orders)],
+            None => Which::some_at_a_time(self.databases).await.context("counting the orders")?,
+        };
+        let mut cases = Vec::new();
+        for some in all {
+            let charges = charges.iter().filter(|charge| some.has(charge.order())).cloned().collect();
+            cases.extend(self.look_at(some, charges, &parked, touched).await?);
+        }
+        Ok(cases)
+    }
+
+    async fn look_at(
+        &self,
+        orders: Which<'_>,
+        charges: Vec<Charge>,
+        parked: &HashMap<OrderId, String>,
+        touched: &HashSet<OrderId>,
+    ) -> anyhow::Result<Vec<Case>> {
         let look = Look::at(self.databases, orders).await?;
         let mut doubtful: Vec<(OrderId, &Seen, String)> = look
             .orders

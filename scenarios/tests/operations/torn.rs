@@ -6,7 +6,7 @@ use events::OrderId;
 use kit::testing::TestDatabase;
 use scenarios::{
     databases::Databases,
-    reconcile::{Look, Seen},
+    reconcile::{Look, Seen, Which},
     stack::{Database, Environment},
 };
 use sqlx::types::Json;
@@ -62,7 +62,7 @@ impl Shop {
     }
 
     async fn look(&self, order: Uuid) -> Seen {
-        let mut look = Look::at(&self.databases, Some(&[order])).await.unwrap();
+        let mut look = Look::at(&self.databases, Which::These(&[order])).await.unwrap();
         look.orders.remove(&OrderId(order)).unwrap_or_default()
     }
 }
@@ -86,7 +86,7 @@ async fn an_order_that_is_placed_during_a_look_is_not_taken_for_one_that_is_not_
     let order = Uuid::now_v7();
     let looking = tokio::spawn({
         let databases = shop.databases.clone();
-        async move { Look::at(&databases, None).await.unwrap() }
+        async move { Look::at(&databases, Which::ALL).await.unwrap() }
     });
     // All the others have been read by then.
     shop.tests[&Database::Orders].until_blocked().await;

@@ -50,3 +50,41 @@ fn heard(command: &Command) -> Option<(&'static str, Publisher)> {
         Command::Fulfil(_, Kind::Digital, Turn::Undone(_)) => of::<EntitlementRevoked>(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use events::{Currency, Order, PaymentMethodId, Reason, UserId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn every_event_that_is_heard_is_in_the_timeline_under_its_name_and_its_service() {
+        let order = Order {
+            order_id: OrderId(Uuid::nil()),
+            user_id: UserId(1),
+            payment_method_id: PaymentMethodId(1),
+            currency: Currency::JPY,
+            total: 0,
+            items: Vec::new(),
+            ship_to: None,
+        };
+        let settled = |settlement| Command::Settle(order.clone(), settlement);
+        let fulfilled = |kind, turn| Command::Fulfil(order.order_id, kind, turn);
+        let reason = Reason::OutOfStock;
+        for (command, event, publisher) in [
+            (settled(Settlement::Rejected { reason }), "BalanceRejected", Publisher::Account),
+            (settled(Settlement::Released { reason }), "BalanceReleased", Publisher::Account),
+            (settled(Settlement::Refunded { reason, amount: 1 }), "BalanceRefunded", Publisher::Account),
+            (fulfilled(Kind::Physical, Turn::Done), "ShipmentArranged", Publisher::Shipping),
+            (fulfilled(Kind::Physical, Turn::Refused(reason)), "ShipmentRejected", Publisher::Shipping),
+            (fulfilled(Kind::Physical, Turn::Undone(reason)), "ShipmentCancelled", Publisher::Shipping),
+            (fulfilled(Kind::Digital, Turn::Done), "EntitlementGranted", Publisher::Entitlement),
+            (fulfilled(Kind::Digital, Turn::Refused(reason)), "EntitlementRejected", Publisher::Entitlement),
+            (fulfilled(Kind::Digital, Turn::Undone(reason)), "EntitlementRevoked", Publisher::Entitlement),
+        ] {
+            assert_eq!(heard(&command), Some((event, publisher)), "{command:?}");
+        }
+        assert_eq!(heard(&Command::TimeOut(order.order_id)), None);
+    }
+}

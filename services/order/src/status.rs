@@ -44,3 +44,17 @@ impl FromStr for Status {
         Status::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| format!("`{text}` is no status"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_as_it_is_written() {
+        for status in Status::ALL {
+            assert_eq!(status.to_string(), status.as_str());
+            assert_eq!(status.as_str().parse(), Ok(status));
+        }
+        assert!("pending".parse::<Status>().is_err());
+    }
+}
