@@ -188,4 +188,31 @@ mod tests {
         assert_eq!(after(Some(Status::Reserved), Step::Withdraw), Some(Status::Cancelled));
         assert_eq!(after(None, Step::Withdraw), Some(Status::Cancelled));
     }
+
+    #[test]
+    fn what_moves_what_is_held_is_what_takes_it_lets_it_go_or_gives_it_back() {
+        let held = |status: Option<Status>| match status {
+            Some(Status::Reserved) => "held",
+            Some(Status::Confirmed) => "taken",
+            Some(Status::Cancelled | Status::Refunded | Status::Rejected) | None => "nothing",
+        };
+        for status in statuses() {
+            for step in Step::ALL {
+                let passed = pass(status, step);
+                let moves = held(status) != held(after(status, step)) && passed != Move::Reserve;
+                assert_eq!(passed.moves_what_is_held(), moves, "{step:?} on {status:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_status_is_read_as_it_is_written() {
+        for status in Status::ALL {
+            assert_eq!(status.to_string(), status.as_str());
+            assert_eq!(status.as_str().parse(), Ok(status));
+        }
+        let words = Status::ALL.map(Status::as_str);
+        assert_eq!(words, ["RESERVED", "CONFIRMED", "CANCELLED", "REFUNDED", "REJECTED"]);
+        assert!("reserved".parse::<Status>().is_err());
+    }
 }

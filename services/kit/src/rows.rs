@@ -97,4 +97,20 @@ mod tests {
         *rows.get_mut(&1).expect("there") = "A";
         assert_eq!(rows.changed_rows(), [(&1, &"A"), (&2, &"B")]);
     }
+
+    #[test]
+    fn rows_are_found_by_their_keys_and_saved_ones_are_not_written_again() {
+        let mut rows = Rows::loaded([(2, "b"), (1, "a")]);
+        rows.put(3, "c");
+        *rows.get_mut(&3).expect("there") = "C";
+        assert_eq!((rows.get(&1), rows.get(&3), rows.get(&4)), (Some(&"a"), Some(&"C"), None));
+        assert_eq!(rows.get_mut(&4), None);
+        assert_eq!(rows.iter().collect::<Vec<_>>(), [(&1, &"a"), (&2, &"b"), (&3, &"C")]);
+        assert_eq!((rows.new_rows(), rows.changed_rows()), (vec![(&3, &"C")], vec![]), "what is new stays new");
+        let saved = rows.saved();
+        assert_eq!((saved.new_rows(), saved.changed_rows()), (vec![], vec![]));
+        assert_eq!(saved.get(&3), Some(&"C"));
+        assert_eq!(saved, Rows::loaded([(1, "a"), (2, "b"), (3, "C")]));
+        assert_eq!(Rows::<i32, &str>::default().iter().count(), 0);
+    }
 }

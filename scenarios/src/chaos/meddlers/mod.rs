@@ -35,7 +35,7 @@ pub struct Meddling {
     repaired: Repaired,
     /// Parked work that was tried again or answered.
     worked_off: usize,
-    /// Charges that the provider has voided or captured by itself.
+    /// Charges that the provider has voided, captured or refunded by itself.
     wilful: usize,
 }
 
@@ -91,7 +91,7 @@ impl fmt::Display for Meddling {
         write!(
             f,
             "{repaired}; a person has tried again or answered {worked_off} parked calls and events; \
-             the provider has voided or captured {wilful} charges by itself"
+             the provider has voided, captured or refunded {wilful} charges by itself"
         )
     }
 }

@@ -1,5 +1,5 @@
-//! A provider with a will of its own: it lets go of charges or collects them before anybody asks, is slow, or answers with
-//! an error, in half of the cases although it has done it.
+//! A provider with a will of its own: it lets go of charges, collects them or gives them back before anybody asks, is slow, or
+//! answers with an error, in half of the cases although it has done it.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ impl Provider {
         Ok(Provider { gateway: environment.gateway()?.to_owned(), http, databases, random })
     }
 
-    /// Goes on until shutdown; the number of charges voided or captured by itself.
+    /// Goes on until shutdown; the number of charges that it has voided, captured or refunded by itself.
     pub(super) async fn keep_on(mut self, shutdown: Shutdown) -> usize {
         let mut acted = 0;
         while shutdown.sleep(PAUSE).await {
@@ -61,18 +61,17 @@ impl Provider {
     }
 
     async fn act(&mut self) -> anyhow::Result<usize> {
-        // Where an order is between its charge and its end; what was collected stays so, or else it were a chargeback.
-        let held: Vec<Uuid> = sqlx::query_scalar(
-            "select order_id from payment_transactions
-             where method_type = 'card' and phase in ('authorizing', 'authorized', 'capturing', 'voiding')
+        let charges: Vec<(Uuid, String)> = sqlx::query_as(
+            "select order_id, phase from payment_transactions
+             where method_type = 'card' and phase in ('authorizing', 'authorized', 'capturing', 'voiding', 'refunding')
              order by random() limit $1",
         )
         .bind(CHARGES)
         .fetch_all(self.databases.of_service(Database::Payments))
         .await?;
         let mut acted = 0;
-        for payment in held {
-            let operation = if self.random.random_bool(0.3) { "void" } else { "capture" };
+        for (payment, phase) in charges {
+            let Some(operation) = self.deed(&phase) else { continue };
             // What is not there yet is left alone: nobody refuses a charge before it is asked for.
             let url = format!("{}/v1/payments/{payment}", self.gateway);
             if !self.http.get(&url).send().await?.status().is_success() {
@@ -83,5 +82,17 @@ impl Provider {
             acted += usize::from(answer.await?.status().is_success());
         }
         Ok(acted)
+    }
+
+    /// What it does with a charge of ours. What was collected for an order that goes on stays so, or else it were a chargeback,
+    /// which is no service's to settle; of an order that is undone, it may be given back before anybody asks.
+    fn deed(&mut self, phase: &str) -> Option<&'static str> {
+        let (undone, chance) = (matches!(phase, "voiding" | "refunding"), self.random.random_range(0..10));
+        match chance {
+            0..3 if undone => Some("refund"),
+            _ if phase == "refunding" => None,
+            0..5 => Some("void"),
+            _ => Some("capture"),
+        }
     }
 }
