@@ -15,7 +15,7 @@ use proptest::{
 use payment_gateway::payment::Operation;
 
 use crate::{
-    bus::{Bus, Change, Disturbances, Step, World},
+    bus::{Bus, Change, Disturbances, LEDGER_FIRST_ORDERS_LAST, Step, World},
     laws::LAWS,
     report::announce,
     shop::{BUYER, NEIGHBOUR, NOWHERE, PRICE, STRANGER, Shop},
@@ -65,8 +65,10 @@ fn wish() -> impl Strategy<Value = Wish> {
 fn disturbances() -> impl Strategy<Value = Disturbances> {
     let changes = subsequence(Change::ALL.to_vec(), 0..=3);
     let provider = subsequence(vec![Operation::Void, Operation::Capture, Operation::Refund], 0..=3);
-    let some = (changes, provider, any::<bool>(), any::<bool>()).prop_map(|(changes, provider, parks, calls_park)| {
-        Disturbances { changes, provider, parks, calls_park, ..Disturbances::default() }
+    let others = (changes, provider, any::<bool>(), any::<bool>(), proptest::bool::weighted(0.3));
+    let some = others.prop_map(|(changes, provider, parks, calls_park, reconciles)| {
+        let torn = reconciles.then_some(LEDGER_FIRST_ORDERS_LAST);
+        Disturbances { changes, provider, parks, calls_park, torn, ..Disturbances::default() }
     });
     prop_oneof![Just(Disturbances::default()), some]
 }

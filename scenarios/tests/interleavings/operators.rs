@@ -99,11 +99,3 @@ fn reconcile_on_an_order_by_card() {
     let may = Disturbances { torn: Some(LEDGER_FIRST_ORDERS_LAST), ..Disturbances::default() };
     explore_all("an order by card that reconcile looks at", &[BY_CARD], &may);
 }
-
-#[test]
-#[ignore = "larger: many minutes"]
-fn reconcile_on_a_mixed_order_that_is_refused() {
-    let may = Disturbances { torn: Some(LEDGER_FIRST_ORDERS_LAST), ..Disturbances::default() };
-    let unshippable = Wish { ship_to: NOWHERE, ..Wish::of(1, 1, Pay::Wallet) };
-    explore_all("a mixed order that is refused and that reconcile looks at", &[unshippable], &may);
-}
