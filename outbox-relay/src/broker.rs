@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use kit::config::Kafka;
 use rdkafka::{
-    ClientContext,
+    ClientConfig, ClientContext,
     config::RDKafkaLogLevel,
     error::KafkaError,
     producer::{BaseProducer, DeliveryResult, Producer, ProducerContext},
@@ -19,17 +19,25 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 /// And has to come within this.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
+/// A client that is not answered for this long is asked no more, but another: one that was told of no brokers at all, by a
+/// cluster whose controller took all of them for dead, has forgotten every address that it knew (librdkafka's issue 5301).
+const REPLACED_AFTER: Duration = Duration::from_secs(10);
+
 /// Asks for the cluster's metadata now and then, with a client of its own. Says when the broker goes and when it comes back.
 pub(crate) struct Broker {
+    settings: ClientConfig,
     client: Arc<BaseProducer<Quiet>>,
+    /// When the client was made, or last answered.
+    heard_at: Instant,
     answered_at: Option<Instant>,
     away: bool,
 }
 
 impl Broker {
     pub(crate) fn new(kafka: &Kafka) -> anyhow::Result<Self> {
-        let client = kafka.client("outbox-relay").create_with_context(Quiet).context("making the Kafka client")?;
-        Ok(Broker { client: Arc::new(client), answered_at: None, away: false })
+        let settings = kafka.client("outbox-relay");
+        let client = Arc::new(settings.create_with_context(Quiet).context("making the Kafka client")?);
+        Ok(Broker { settings, client, heard_at: Instant::now(), answered_at: None, away: false })
     }
 
     /// Tells whether it answers; asks only if it has not for a while.
@@ -51,6 +59,15 @@ impl Broker {
             _ => {}
         }
         self.away = self.answered_at.is_none();
+        if !self.away {
+            self.heard_at = Instant::now();
+        } else if self.heard_at.elapsed() >= REPLACED_AFTER
+            && let Ok(another) = self.settings.create_with_context(Quiet)
+        {
+            let old = std::mem::replace(&mut self.client, Arc::new(another));
+            self.heard_at = Instant::now();
+            tokio::task::spawn_blocking(move || drop(old));
+        }
         !self.away
     }
 }

@@ -247,8 +247,10 @@ impl<S: Service> Consumer<S> {
                     if self.kafka.context().can_read_again(&self.kafka, &self.topics) {
                         self.leave_group();
                         self.kafka.subscribe(&self.topics).context("subscribing")?;
-                    } else if self.kafka.context().asks_in_vain(&self.kafka, &self.topics, self.joins_within) {
-                        tracing::warn!("Kafka answers, and nobody the question to join the group");
+                    } else if let Some(why) =
+                        self.kafka.context().is_in_vain(&self.kafka, &self.topics, &self.client, self.joins_within)
+                    {
+                        tracing::warn!("{why}");
                         self.join_as_a_new_client()?;
                         self.joins_within = (self.joins_within * 2).min(LONGEST_AWAY);
                     }

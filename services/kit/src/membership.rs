@@ -7,9 +7,10 @@ use std::{
 };
 
 use rdkafka::{
-    ClientContext,
+    ClientConfig, ClientContext,
+    config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
-    error::KafkaError,
+    error::{KafkaError, KafkaResult},
     metadata::Metadata,
     topic_partition_list::TopicPartitionList,
     types::RDKafkaErrorCode,
@@ -21,6 +22,8 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 const ASK_EVERY: Duration = Duration::from_secs(2);
 /// Bound for such a question, during which nothing is consumed.
 const ASK_WITHIN: Duration = Duration::from_secs(2);
+/// A client that is not answered, although others are, comes back by itself within this, or never.
+const DEAF_WITHIN: Duration = Duration::from_secs(8);
 
 /// Hears of assignments and errors; the context of the consumer's client.
 #[derive(Debug, Default)]
@@ -34,6 +37,8 @@ struct State {
     /// When the broker was last asked whether it is there, while there was no assignment, and since when it has answered.
     asked: Instant,
     answering_since: Option<Instant>,
+    /// Since when it has answered others, but not this client.
+    deaf_since: Option<Instant>,
     /// Error that a topic brought, and when its topics were last asked for.
     unreadable: Option<(String, Instant)>,
     /// Topics that were missing. Once they are back they are others, in which the positions of before mean nothing.
@@ -55,6 +60,7 @@ impl Default for State {
             assigned: None,
             asked: Instant::now(),
             answering_since: None,
+            deaf_since: None,
             unreadable: None,
             vanished: HashSet::new(),
             pending: HashSet::new(),
@@ -174,27 +180,50 @@ impl Membership {
         true
     }
 
-    /// The group does not answer, although Kafka does: the question to join was lost on its way, or the answer to it, and the
-    /// client goes on waiting for it on a connection on which nothing comes any more. It waits for
-    /// `max.poll.interval.ms`, whatever its other bounds are. True once Kafka has answered for `patience` without a break:
-    /// where it only just came back the client needs a moment.
-    pub(crate) fn asks_in_vain(&self, kafka: &BaseConsumer<Self>, topics: &[&str], patience: Duration) -> bool {
+    /// Why this client should give way to another, if it should: Kafka has answered for a while, and it is still in no group.
+    ///
+    /// - The group does not answer it: the question to join was lost on its way, or the answer to it, and it goes on waiting on
+    ///   a connection on which nothing comes any more, for `max.poll.interval.ms`, whatever its other bounds are. That is so
+    ///   after `patience`: where Kafka only just came back it needs a moment.
+    /// - It asks nobody any more: it was told of topics and of no brokers, by a cluster whose controller took all of them for
+    ///   dead, and has forgotten every address that it knew ([librdkafka 5301]). Another client, of the same `settings`, is
+    ///   answered.
+    ///
+    /// [librdkafka 5301]: https://github.com/confluentinc/librdkafka/issues/5301
+    pub(crate) fn is_in_vain(
+        &self,
+        kafka: &BaseConsumer<Self>,
+        topics: &[&str],
+        settings: &ClientConfig,
+        patience: Duration,
+    ) -> Option<&'static str> {
         {
             let mut state = self.lock();
             if state.assigned.is_some() || state.unreadable.is_some() {
-                state.answering_since = None;
-                return false;
+                (state.answering_since, state.deaf_since) = (None, None);
+                return None;
             }
             if state.asked.elapsed() < ASK_EVERY {
-                return false;
+                return None;
             }
         }
+        let topic = topics.first()?;
         // Any answer at all.
-        let answers = topics.first().is_some_and(|topic| kafka.fetch_metadata(Some(topic), ASK_WITHIN).is_ok());
+        let answers = kafka.fetch_metadata(Some(topic), ASK_WITHIN).is_ok();
+        let answers_others = answers || answers_another(settings, topic);
         let mut state = self.lock();
         state.asked = Instant::now();
-        state.answering_since = answers.then(|| state.answering_since.unwrap_or_else(Instant::now));
-        state.answering_since.is_some_and(|since| since.elapsed() >= patience)
+        let since = |before: Option<Instant>| Some(before.unwrap_or_else(Instant::now));
+        state.answering_since = if answers_others { since(state.answering_since) } else { None };
+        state.deaf_since = if answers_others && !answers { since(state.deaf_since) } else { None };
+        let for_long = |since: Option<Instant>, patience| since.is_some_and(|since| since.elapsed() >= patience);
+        if for_long(state.deaf_since, DEAF_WITHIN) {
+            Some("Kafka answers other clients, and not this one")
+        } else if for_long(state.answering_since, patience) {
+            Some("Kafka answers, and nobody the question to join the group")
+        } else {
+            None
+        }
     }
 
     /// Topics that are back after they were missing, to be read from their beginning.
@@ -248,6 +277,23 @@ pub(crate) fn missing(kafka: &BaseConsumer<Membership>, topics: &[&str]) -> Vec<
 pub(crate) fn is_readable(metadata: &Metadata) -> bool {
     metadata.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
 }
+
+/// Tells whether a client that is made for this question is answered.
+fn answers_another(settings: &ClientConfig, topic: &str) -> bool {
+    // Its log would say again and again what this one's has said.
+    let another: KafkaResult<BaseConsumer<Silent>> = settings.create_with_context(Silent);
+    another.is_ok_and(|another| another.fetch_metadata(Some(topic), ASK_WITHIN).is_ok())
+}
+
+struct Silent;
+
+impl ClientContext for Silent {
+    fn log(&self, _level: RDKafkaLogLevel, _facility: &str, _message: &str) {}
+
+    fn error(&self, _error: KafkaError, _reason: &str) {}
+}
+
+impl ConsumerContext for Silent {}
 
 fn places(partitions: &TopicPartitionList) -> impl Iterator<Item = (String, i32)> {
     let elements = partitions.elements();

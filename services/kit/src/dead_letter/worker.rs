@@ -94,6 +94,11 @@ impl Publisher {
         let out: Vec<i64> = due.iter().zip(&sent).filter(|(_, sent)| sent.is_ok()).map(|(due, _)| due.id).collect();
         crash::point("letters.published");
         sessions.bounded(store::delete(sessions.pool(), &out)).await?;
+        if out.is_empty() {
+            // It may be the client that has lost Kafka for good, as the consumer's can.
+            self.producer = None;
+            tokio::task::spawn_blocking(move || drop(producer));
+        }
         for (due, sent) in due.iter().zip(sent) {
             let record = &due.letter.record;
             match sent {

@@ -1,8 +1,12 @@
-//! A line to Kafka on which one question to join a group is never answered.
+//! A line to Kafka on which one question to join a group is never answered, or which tells of no brokers.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -11,9 +15,13 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
+    sync::Notify,
 };
 
-/// Number of the request in Kafka's protocol.
+use crate::eventually;
+
+/// Numbers of requests in Kafka's protocol.
+const METADATA: [u8; 2] = [0, 3];
 const JOIN_GROUP: [u8; 2] = [0, 11];
 
 /// What becomes of the connection on which the next member asks to join.
@@ -23,18 +31,27 @@ pub(crate) enum Lost {
     Request,
     /// The broker has a member that never hears of it.
     Answer,
+    /// None is: the cluster is [without brokers](BrokerLine::without_brokers) for a while.
+    Nothing,
 }
 
-/// It stays open, takes every byte, and nothing comes back.
+/// What it stays open for takes every byte, and nothing comes back.
 pub(crate) struct BrokerLine {
     port: u16,
     trap: Arc<Trap>,
+    cut: Arc<Notify>,
 }
 
 struct Trap {
     lost: Lost,
     armed: AtomicBool,
+    /// Somebody has heard that there are topics, but no brokers.
+    brokerless: AtomicBool,
+    connections: AtomicUsize,
 }
+
+/// A client that has broken off connects again within this, if it does so at all.
+const QUIET: Duration = Duration::from_secs(3);
 
 impl BrokerLine {
     /// The trap is armed for the first that asks.
@@ -43,16 +60,41 @@ impl BrokerLine {
         let (host, server_port) = (host.to_owned(), server_port.parse::<u16>().expect("a port"));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let trap = Arc::new(Trap { lost, armed: AtomicBool::new(true) });
-        let line = BrokerLine { port, trap: trap.clone() };
+        let armed = AtomicBool::new(lost != Lost::Nothing);
+        let trap = Arc::new(Trap { lost, armed, brokerless: AtomicBool::default(), connections: AtomicUsize::default() });
+        let line = BrokerLine { port, trap: trap.clone(), cut: Arc::default() };
+        let cut = line.cut.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect((host.as_str(), server_port)).await.expect("Kafka is there");
                 let told = Told { host: host.clone(), from: server_port, to: port };
-                tokio::spawn(carry(client, server, told, trap.clone()));
+                let (trap, cut) = (trap.clone(), cut.clone());
+                tokio::spawn(async move {
+                    trap.connections.fetch_add(1, Ordering::SeqCst);
+                    tokio::select! { () = carry(client, server, told, &trap) => {}, () = cut.notified() => {} }
+                    trap.connections.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
         line
+    }
+
+    /// Cuts all connections, and tells everybody that there are no brokers, until nobody asks any more: so does a cluster whose
+    /// controller takes all of its brokers for dead.
+    pub(crate) async fn without_brokers(&self) {
+        self.trap.armed.store(true, Ordering::SeqCst);
+        self.cut.notify_waiters();
+        let asked = Mutex::new(Instant::now());
+        let nobody_asks = async || {
+            let mut asked = asked.lock().expect("nobody panicked");
+            let has_heard = self.trap.brokerless.load(Ordering::SeqCst);
+            if !has_heard || self.trap.connections.load(Ordering::SeqCst) > 0 {
+                *asked = Instant::now();
+            }
+            (asked.elapsed() > QUIET).then_some(())
+        };
+        eventually("nobody asks a cluster without brokers", nobody_asks).await;
+        self.trap.armed.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn address(&self) -> String {
@@ -86,13 +128,17 @@ impl Told {
     }
 }
 
-async fn carry(client: TcpStream, server: TcpStream, told: Told, trap: Arc<Trap>) {
+async fn carry(client: TcpStream, server: TcpStream, told: Told, trap: &Trap) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let caught = AtomicBool::new(false);
+    let metadata = Mutex::new(HashSet::new());
     let asks = async {
         while let Some(request) = frame(&mut from_client).await {
-            if request[4..].starts_with(&JOIN_GROUP) && trap.armed.swap(false, Ordering::SeqCst) {
+            if request[4..].starts_with(&METADATA) {
+                metadata.lock().expect("nobody panicked").insert(request[8..12].to_vec());
+            }
+            if trap.lost != Lost::Nothing && request[4..].starts_with(&JOIN_GROUP) && trap.armed.swap(false, Ordering::SeqCst) {
                 caught.store(true, Ordering::SeqCst);
             }
             if trap.lost == Lost::Answer || !caught.load(Ordering::SeqCst) {
@@ -104,6 +150,11 @@ async fn carry(client: TcpStream, server: TcpStream, told: Told, trap: Arc<Trap>
     let answers = async {
         while let Some(mut answer) = frame(&mut from_server).await {
             told.over_the_line(&mut answer);
+            let is_metadata = metadata.lock().expect("nobody panicked").remove(&answer[4..8]);
+            if is_metadata && trap.lost == Lost::Nothing && trap.armed.load(Ordering::SeqCst) {
+                let has_topics = without_brokers(&mut answer);
+                trap.brokerless.fetch_or(has_topics, Ordering::SeqCst);
+            }
             if !caught.load(Ordering::SeqCst) {
                 write(&mut to_client, &answer).await?;
             }
@@ -115,6 +166,26 @@ async fn carry(client: TcpStream, server: TcpStream, told: Told, trap: Arc<Trap>
         None::<()>
     };
     tokio::select! { _ = asks => {}, _ = answers => {} }
+}
+
+/// Takes the brokers out of an answer to a question for metadata, from version 9 on: lengths are then numbers of one byte, while
+/// they are small, and one more than they say. Tells whether the answer has topics.
+fn without_brokers(answer: &mut Vec<u8>) -> bool {
+    // Length, number of the question, no tags, throttling.
+    let brokers = 4 + 4 + 1 + 4;
+    let mut at = brokers + 1;
+    for _ in 1..answer[brokers] {
+        let host = usize::from(answer[at + 4]) - 1;
+        at += 4 + 1 + host + 4;
+        let rack = usize::from(answer[at]).saturating_sub(1);
+        at += 1 + rack + 1;
+    }
+    answer.splice(brokers..at, [1]);
+    let length = u32::try_from(answer.len() - 4).expect("a short answer");
+    answer[..4].copy_from_slice(&length.to_be_bytes());
+    // The cluster's name, its controller, topics.
+    let name = usize::from(answer[brokers + 1]).saturating_sub(1);
+    answer[brokers + 1 + 1 + name + 4] > 1
 }
 
 /// One request or answer with its length before it; none at the connection's end.

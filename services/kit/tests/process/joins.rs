@@ -28,3 +28,21 @@ async fn a_question_to_join_that_is_never_answered_is_asked_again() {
         eventually("an event", async || count(&db, facts.order_id).await).await;
     }
 }
+
+/// A cluster whose controller takes its brokers for dead, under a heavy load or in the middle of an upgrade, has topics and no
+/// brokers: Kafka's client then knows nobody any more whom it could ask, and asks nobody (librdkafka's issue 5301).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_heard_of_no_brokers_at_all_comes_back() {
+    let _alone = ALONE.lock().await;
+    let db = with_deadlines().await;
+    let line = BrokerLine::to(&kafka().kafka_brokers[0], Lost::Nothing).await;
+    let address = line.address();
+    let program =
+        Child::start(&db.url(), &[("KAFKA_BROKERS", address.as_str()), ("KAFKA_INSTANCE_ID", "brokerless")]);
+    program.until_ready().await;
+    line.without_brokers().await;
+    let facts = order([digital(1, 1)]);
+    publish(&OrderCreated { order: facts.clone() }, "brokerless").await;
+    eventually("an event", async || count(&db, facts.order_id).await).await;
+    program.until_ready().await;
+}
