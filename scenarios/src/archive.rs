@@ -78,6 +78,17 @@ pub fn read_from(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record)) 
     })
 }
 
+/// Shows the first record with one of these offsets of each partition to `look`. Blocks: for a thread of its own.
+///
+/// # Errors
+/// If the broker does not answer.
+pub(crate) fn read_firsts(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record)) -> anyhow::Result<()> {
+    read_while(brokers, offsets, |record| {
+        look(record);
+        false
+    })
+}
+
 /// The partitions that have a record with one of these offsets: some offsets hold a transaction's marker, or what a transaction
 /// has taken back, and nobody ever reads them. Blocks: for a thread of its own.
 ///

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context;
 use secrecy::ExposeSecret;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{
+    ConnectOptions as _,
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+};
 
 use crate::stack::{Database, Environment};
 
@@ -21,10 +24,12 @@ impl Databases {
             let options: PgConnectOptions = url.parse().with_context(|| {
                 format!("{} is not of the form postgres://user:password@host:port/database", database.variable())
             })?;
+            // An audit's statements take their time.
+            let options = options.application_name("scenarios").disable_statement_logging();
             let pool = PgPoolOptions::new()
                 .max_connections(4)
                 .acquire_timeout(Duration::from_secs(15))
-                .connect_lazy_with(options.application_name("scenarios"));
+                .connect_lazy_with(options);
             Ok((database, pool))
         };
         Database::ALL.into_iter().map(pool).collect::<anyhow::Result<_>>().map(Databases)

@@ -52,7 +52,7 @@ async fn the_embedded_broker_has_every_topic_and_gives_back_what_it_took() {
     gives_back_what_it_took(embedded.brokers(), Publisher::Client.topic(), b"value").await;
 }
 
-/// Who waits for a partition to be read to its end must not wait for a transaction's marker.
+/// A transaction's marker is no record that anybody could be waited for to read.
 async fn transactions_leave_offsets_without_records(brokers: &str, topic: &str) {
     let mut producer = client(brokers);
     let producer: FutureProducer = producer.set("transactional.id", "somebody").create().unwrap();

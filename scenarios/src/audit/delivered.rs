@@ -1,97 +1,46 @@
 //! The mails that lie where the mail system, or what stands in for it, has put them: each once, to the buyer, as it was written.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    os::unix::fs::MetadataExt,
-    path::Path,
-};
-
-use anyhow::Context;
-use chrono::DateTime;
-use events::{Order, OrderId};
+use chrono::{DateTime, Utc};
+use events::Order;
 use lettre::{Address, message::Mailbox};
 use notification::Mail;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::{Finding, dossier::Dossier, tables::Table};
 
 /// A mail as it was delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivered {
-    /// Of its file, without the ending: `<order id>-<kind>`.
+    /// Of its file, without the ending, or before the @ of its Message-ID: `<order id>-<kind>`.
     pub name: String,
     pub text: String,
 }
 
-/// The files of a directory's mails as they are now, by what changes with each of them.
-///
-/// # Errors
-/// If the directory cannot be read.
-pub(super) fn list(directory: &Path) -> anyhow::Result<Vec<(OrderId, u64)>> {
-    let mut files = Vec::new();
-    each(directory, |path, name, order| {
-        // Taken away since: it is missed where it is read.
-        let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
-        let mut hasher = DefaultHasher::new();
-        // The time of the last change of a file's data or name (`ctime`), which nobody can set.
-        (name, file.ino(), file.len(), file.ctime(), file.ctime_nsec()).hash(&mut hasher);
-        files.push((order, hasher.finish()));
-        Ok(())
-    })?;
-    Ok(files)
-}
-
-/// Reads the mails of a directory that are about the orders that are wanted.
-///
-/// # Errors
-/// If the directory cannot be read, or `put` fails.
-pub(super) fn read(
-    directory: &Path,
-    is_wanted: impl Fn(OrderId) -> bool,
-    mut put: impl FnMut(OrderId, Delivered) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    each(directory, |path, name, order| {
-        if !is_wanted(order) {
-            return Ok(());
-        }
-        let text = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        put(order, Delivered { name, text: String::from_utf8_lossy(&text).into_owned() })
-    })
-}
-
-/// Shows each mail's file to `look`, with its name and the order that the name tells, or the order that nobody has.
-fn each(directory: &Path, mut look: impl FnMut(&Path, String, OrderId) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    for entry in std::fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))? {
-        let path = entry?.path();
-        // Drafts are no mails yet.
-        if path.extension().is_none_or(|ending| ending != "eml") {
-            continue;
-        }
-        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let order = name.get(..36).and_then(|order| order.parse().ok()).unwrap_or(OrderId(Uuid::nil()));
-        look(&path, name, order)?;
-    }
-    Ok(())
+/// What is known of the mail system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Kept {
+    /// Mails that were sent before may have been thrown away.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// What is wrong with an order's mails.
-pub(super) fn findings(dossier: &Dossier, facts: Option<&Order>, domain: &str) -> Vec<Finding> {
+pub(super) fn findings(dossier: &Dossier, facts: Option<&Order>, domain: &str, kept: Kept) -> Vec<Finding> {
     let mut found = Vec::new();
     let row: Option<Value> =
         dossier.rows_of(Table::Notifications).next().and_then(|row| serde_json::from_str(row.get()).ok());
-    let sent = row.as_ref().is_some_and(|row| !row["sent_at"].is_null());
+    let sent: Option<DateTime<Utc>> = row.as_ref().and_then(|row| serde_json::from_value(row["sent_at"].clone()).ok());
     let wanted = row.as_ref().zip(facts).and_then(|(row, facts)| mail(row, facts));
     let is_it = |mail: &Delivered| wanted.as_ref().is_some_and(|wanted| mail.name == wanted.name());
-    if sent && !dossier.mails.iter().any(is_it) {
+    let is_kept = |sent| kept.since.is_none_or(|since| sent > since);
+    if sent.is_some_and(is_kept) && !dossier.mails.iter().any(is_it) {
         found.push("has a mail that was sent, but the mail system does not have it".to_owned());
     }
     for mail in &dossier.mails {
         match &wanted {
             Some(wanted) if mail.name == wanted.name() => {
                 let text = wanted_text(wanted, domain);
-                if text.is_none_or(|text| without_date(&text) != without_date(&mail.text)) {
+                if text.is_none_or(|text| as_written(&text) != as_written(&mail.text)) {
                     found.push(format!("has another mail than was written: {}", mail.name));
                 }
             }
@@ -124,7 +73,40 @@ fn wanted_text(mail: &Mail, domain: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&mail.message(&sender).ok()?.formatted()).into_owned())
 }
 
-/// When a mail was written is written down in it alone.
-fn without_date(mail: &str) -> Vec<&str> {
-    mail.lines().filter(|line| !line.starts_with("Date: ")).collect()
+/// Fields that mail servers write before a mail (RFC 5321, section 4.4), and those that they deliver it by.
+const TRACES: [&str; 3] = ["return-path", "received", "delivered-to"];
+
+/// A mail without the fields of its way, and without its date: when it was written is written down in it alone.
+fn as_written(mail: &str) -> Vec<&str> {
+    let mut lines = mail.lines().peekable();
+    let mut left = Vec::new();
+    while let Some(line) = lines.next_if(|line| !line.is_empty()) {
+        let name = line.split_once(':').map_or("", |(name, _)| name).to_ascii_lowercase();
+        let is_left_out = name == "date" || TRACES.contains(&name.as_str());
+        left.extend((!is_left_out).then_some(line));
+        // A long field goes on in the lines after it.
+        while let Some(more) = lines.next_if(|line| line.starts_with([' ', '\t'])) {
+            left.extend((!is_left_out).then_some(more));
+        }
+    }
+    left.extend(lines);
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_written;
+
+    #[test]
+    fn the_traces_of_its_way_are_no_part_of_a_mail() {
+        let written = "From: a\r\nDate: 1\r\nSubject: b\r\n c\r\n\r\nReceived: with thanks\r\nDate: today\r\n";
+        let came =
+            format!("Return-Path: <a>\r\nReceived: from a\r\n\tby b; 2\r\n{}", written.replace("Date: 1", "Date: 2"));
+        assert_eq!(as_written(written), as_written(&came));
+        for other in
+            [came.replace("Subject: b", "Subject: x"), came.replace("today", "tomorrow"), came.replace(" c", "")]
+        {
+            assert_ne!(as_written(written), as_written(&other), "{other}");
+        }
+    }
 }

@@ -84,11 +84,13 @@ pub(super) fn agrees(steps: &Steps, bookings: &[Booking]) -> Invariant {
         let known = charge.payment_id.parse::<OrderId>().is_ok_and(|order| steps.payments.contains_key(&order));
         // One that nobody knew may have been let go of.
         let is_let_go = matches!(charge.state.as_str(), "voided" | "refunded");
-        (!known && !is_let_go).then(|| {
-            Finding::general(format!(
+        (!known && !is_let_go).then(|| Finding {
+            // An order that has ended without a payment is not sealed with it.
+            order: charge.payment_id.parse().ok(),
+            what: format!(
                 "the gateway has a charge {} that is {} and no payment of ours",
                 charge.payment_id, charge.state
-            ))
+            ),
         })
     });
     let findings = ours.chain(amounts).chain(not_by_card).chain(strangers).collect();
@@ -212,7 +214,26 @@ fn fits(status: &str, state: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Or an order that was rejected would be sealed, and nobody would look again.
+    #[test]
+    fn a_charge_without_a_payment_is_a_finding_about_its_order() {
+        let order = OrderId(Uuid::now_v7());
+        let charge = |payment_id: &str, state: &str| Booking {
+            payment_id: payment_id.into(),
+            state: state.into(),
+            ..Booking::default()
+        };
+        let bookings = [charge(&order.to_string(), "authorized"), charge("of somebody", "captured")];
+        let findings = agrees(&Steps::default(), &bookings).findings;
+        let mut orders: Vec<Option<OrderId>> = findings.into_iter().map(|finding| finding.order).collect();
+        orders.sort();
+        assert_eq!(orders, [None, Some(order)]);
+        assert!(agrees(&Steps::default(), &[charge(&order.to_string(), "voided")]).findings.is_empty());
+    }
 
     #[test]
     fn money_there_means_money_here() {

@@ -33,8 +33,8 @@ pub struct Known {
     pub resolved: Arc<HashSet<(Publisher, Uuid)>>,
     /// The places up to which each service has read; None at rest, when all have read everything.
     pub places: Option<Places>,
-    /// True if mails lie where they can be read.
-    pub mails: bool,
+    /// What the mail system has kept; None if it cannot be read.
+    pub mails: Option<delivered::Kept>,
     /// Digests of requests that became dead letters.
     pub letters: Arc<HashSet<String>>,
 }
@@ -80,8 +80,8 @@ fn unread(dossier: &Dossier, places: &Places) -> Option<String> {
 /// Judges some orders. In a system that never rests, what is on its way is left for later.
 pub fn files(dossiers: Vec<Dossier>, known: &Known, now: DateTime<Utc>) -> Judgement {
     let rests = |dossier: &Dossier| known.places.is_none() || on_its_way(dossier, known, now).is_none();
-    let (dossiers, mut open): (Vec<_>, Vec<_>) = dossiers.into_iter().partition(rests);
-    let (under_way, facts) = (open.len(), dossiers.iter().map(Dossier::facts).collect::<Vec<_>>());
+    let (dossiers, under_way): (Vec<_>, Vec<_>) = dossiers.into_iter().partition(rests);
+    let facts = dossiers.iter().map(Dossier::facts).collect::<Vec<_>>();
     let steps = Steps::of(&dossiers);
     let bookings: Vec<Booking> = dossiers.iter().flat_map(|dossier| dossier.bookings.iter().cloned()).collect();
     let none = Ledgers::default();
@@ -97,7 +97,7 @@ pub fn files(dossiers: Vec<Dossier>, known: &Known, now: DateTime<Utc>) -> Judge
     ];
     invariants.extend(events(&dossiers, known));
     invariants.push(again(&dossiers, &facts, known));
-    invariants.extend(known.mails.then(|| delivered_mails(&dossiers, &facts, known)));
+    invariants.extend(known.mails.map(|kept| delivered_mails(&dossiers, &facts, (known, kept))));
     let mut requests = Requests::default();
     dossiers.iter().for_each(|dossier| requests.note(dossier, &known.letters));
     let doubted: HashSet<OrderId> =
@@ -106,8 +106,9 @@ pub fn files(dossiers: Vec<Dossier>, known: &Known, now: DateTime<Utc>) -> Judge
         !doubted.contains(&dossier.order)
             && steps.orders.get(&dossier.order).is_some_and(OrderRow::is_finished)
             && dossier.is_past()
+            && !known.kept.has_more_of(dossier)
     };
-    open.extend(dossiers.into_iter().filter(|dossier| !has_settled(dossier)));
+    let open = dossiers.into_iter().filter(|dossier| !has_settled(dossier)).collect();
     Judgement { invariants, steps, requests, under_way, open }
 }
 
@@ -116,8 +117,9 @@ pub struct Judgement {
     pub invariants: Vec<Invariant>,
     pub(super) steps: Steps,
     pub(super) requests: Requests,
-    pub under_way: usize,
-    /// The files of orders of which more is to come, or about which something is wrong.
+    /// The files of orders that were left for later.
+    pub under_way: Vec<Dossier>,
+    /// Those of orders that were judged, of which more is to come or about which something is wrong.
     pub open: Vec<Dossier>,
 }
 
@@ -165,13 +167,17 @@ fn again(dossiers: &[Dossier], facts: &[Option<Order>], known: &Known) -> Invari
     }
 }
 
-fn delivered_mails(dossiers: &[Dossier], facts: &[Option<Order>], known: &Known) -> Invariant {
+fn delivered_mails(
+    dossiers: &[Dossier],
+    facts: &[Option<Order>],
+    (known, kept): (&Known, delivered::Kept),
+) -> Invariant {
     let findings = dossiers.iter().zip(facts).flat_map(|(dossier, facts)| {
         // The facts may have gone from Kafka; the row has the text all the same.
-        let kept =
+        let written =
             || dossier.rows_of(Table::Orders).next().and_then(|row| serde_json::from_str::<Facts>(row.get()).ok());
-        let facts = facts.clone().or_else(|| kept().map(|row| row.facts));
-        delivered::findings(dossier, facts.as_ref(), &known.buyers.domain)
+        let facts = facts.clone().or_else(|| written().map(|row| row.facts));
+        delivered::findings(dossier, facts.as_ref(), &known.buyers.domain, kept)
     });
     Invariant {
         what: "the mail system has every mail once, as it was written",

@@ -10,6 +10,7 @@ mod gateway;
 mod judge;
 mod lag;
 mod ledgers;
+mod mail_system;
 mod mails;
 mod money;
 mod reading;
@@ -34,12 +35,13 @@ use self::{seal::Before, whole::Judged};
 use crate::{databases::Databases, stack::Environment};
 
 pub use agreement::steps_agree;
-pub use delivered::Delivered;
+pub use delivered::{Delivered, Kept as KeptMails};
 pub use dossier::{Dossier, Item, Logged, Row, Written};
 pub use gateway::{Booking, ledger_is_whole};
 pub use judge::{Judgement, Known, files, on_its_way};
 pub use lag::{Groups, Place, Places};
 pub use ledgers::{BalanceRow, Ledgers, StockRow};
+pub use reading::{addresses, read_database, read_within};
 pub use retrace::Buyers;
 pub use said::Kept;
 pub use seal::{Changes, Doubts, Marks, Rows, Seal, Share, Tally, Void, changes, identity};
@@ -47,7 +49,6 @@ pub use steps::{OrderRow, Reservation, Steps, Transaction};
 pub use tables::Table;
 pub use topics::Topics;
 pub use watch::{News, Watch};
-pub use reading::{addresses, read_database, read_within};
 
 /// Something that should not be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -21,7 +21,7 @@ use crate::archive::Offsets;
 /// What was read beside the orders' events.
 #[derive(Debug, Default)]
 pub struct Topics {
-    /// How far they were read, and the requests' dead letters.
+    /// The extent of what was read, and the requests' dead letters.
     pub(super) log: Log,
     /// By partition of a topic: the time of the first record that is kept.
     first: BTreeMap<(Publisher, i32), u64>,

@@ -39,7 +39,8 @@ pub(super) async fn judge(
 ) -> anyhow::Result<Judged> {
     let program = match before {
         Before::Forgotten => String::new(),
-        _ => tokio::task::spawn_blocking(seal::program).await??,
+        // Another domain makes other addresses.
+        _ => format!("{} {}", tokio::task::spawn_blocking(seal::program).await??, mail_domain()),
     };
     let voided = match &before {
         Before::Sealed(seal) if seal.program != program => Some(Void("another program has done it".to_owned())),
@@ -105,7 +106,7 @@ async fn one_look(
     }
     let seal = match before {
         Before::Forgotten => None,
-        _ => Some(Seal::new(program.to_owned(), reading, open)),
+        _ => Seal::new(program.to_owned(), reading, open),
     };
     Ok(Judged { invariants, seal })
 }
@@ -137,8 +138,9 @@ async fn parts(reading: &mut Reading, databases: &Databases, begun: DateTime<Utc
         judge::add(&mut parts.invariants, judgement.invariants);
         reading.paid.set_right(&judgement.steps);
         parts.requests.add(judgement.requests);
-        parts.under_way += judgement.under_way;
+        parts.under_way += judgement.under_way.len();
         parts.count += judgement.steps.orders.len();
+        judgement.under_way.into_iter().for_each(|dossier| parts.open.leave_for_later(dossier));
         judgement.open.into_iter().for_each(|dossier| parts.open.add(dossier));
     }
     Ok(parts)

@@ -41,15 +41,12 @@ impl Verify {
             return watch(&environment, Duration::from_secs(seconds.max(1)), seal, self.seal.as_deref()).await;
         }
         let patience = Duration::from_secs(self.wait);
-        let audited = match &self.seal {
-            None => audit::run(&environment, patience).await?,
-            Some(file) => {
-                let (audited, seal) = audit::run_sealing(&environment, patience, seal).await?;
-                seal.map_or(Ok(()), |seal| seal.save(file))?;
-                audited
-            }
+        let (audited, seal) = match &self.seal {
+            None => (audit::run(&environment, patience).await?, None),
+            Some(_) => audit::run_sealing(&environment, patience, seal).await?,
         };
         report::audit(&audited);
+        seal.iter().zip(&self.seal).try_for_each(|(seal, file)| seal.save(file))?;
         Ok(if audited.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
@@ -68,7 +65,9 @@ async fn watch(
             looked = audit::look(environment, seal.clone()) => match looked {
                 Ok((looked, next)) => {
                     report::watched(&watch.news(looked));
-                    next.iter().zip(file).try_for_each(|(seal, file)| seal.save(file))?;
+                    if let Err(error) = next.iter().zip(file).try_for_each(|(seal, file)| seal.save(file)) {
+                        tracing::warn!(error = format!("{error:#}"), "the seal is not saved");
+                    }
                     seal = next.map(Arc::new);
                 }
                 // It may be the system's turn to be away.

@@ -26,12 +26,14 @@ mod next;
 mod picture;
 mod repair;
 mod standing;
+mod which;
 mod whole;
 
 pub use case::{Case, Remedy};
 pub use charges::client;
-pub use look::{Look, Seen, Which};
+pub use look::{Look, Seen};
 pub use next::{Fresh, RECONCILED, next};
 pub use picture::{Picture, Scope};
 pub use repair::{Outcome, Repairs};
 pub use standing::{Placed, Standing, Step};
+pub use which::Which;

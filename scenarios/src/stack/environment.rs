@@ -24,6 +24,7 @@ pub struct Environment {
     pub(super) payment_details_key: Option<SecretString>,
     /// Where mails go that are not sent to a server, if that is a directory of this machine.
     pub(super) mail_dir: Option<PathBuf>,
+    pub(super) mail_api: Option<String>,
 }
 
 impl Environment {
@@ -57,6 +58,7 @@ impl Environment {
             gateway: variable("GATEWAY_URL"),
             payment_details_key: variable(PAYMENT_DETAILS_KEY).map(SecretString::from),
             mail_dir: variable("MAIL_DIR").map(PathBuf::from),
+            mail_api: variable("MAIL_API_URL").map(|url| url.trim_end_matches('/').to_owned()),
         }))
     }
 
@@ -94,6 +96,11 @@ impl Environment {
         self.mail_dir.as_deref()
     }
 
+    /// The base URL of Mailpit's API, where mails are sent to a Mailpit.
+    pub fn mail_api(&self) -> Option<&str> {
+        self.mail_api.as_deref()
+    }
+
     /// The same as `NAME`, `value`, readable by [`from_variables`](Self::from_variables).
     pub fn variables(&self) -> Vec<(String, String)> {
         let databases = self.databases.iter();
@@ -103,6 +110,7 @@ impl Environment {
             ("GATEWAY_URL", self.gateway.clone()),
             (PAYMENT_DETAILS_KEY, self.payment_details_key.as_ref().map(|key| key.expose_secret().to_owned())),
             ("MAIL_DIR", self.mail_dir.as_ref().map(|path| path.display().to_string())),
+            ("MAIL_API_URL", self.mail_api.clone()),
         ];
         std::iter::once(("KAFKA_BROKERS".to_owned(), self.brokers.clone()))
             .chain(databases)

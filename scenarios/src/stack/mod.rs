@@ -154,6 +154,7 @@ impl Stack {
             gateway: Some(ports.url(Program::PaymentGateway)),
             payment_details_key: Some(BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()),
             mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
+            mail_api: std::env::var("MAIL_API_URL").ok(),
         };
         if options.breakable {
             network.reach_databases(&environment).await?;

@@ -7,4 +7,5 @@ mod faults;
 mod mutation;
 mod sealed;
 mod shop;
+mod since;
 mod system;

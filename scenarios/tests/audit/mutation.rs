@@ -5,24 +5,24 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    time::Duration,
 };
 
 use events::{OrderId, Publisher};
 use kit::{record::Record, testing::TestDatabase};
 use scenarios::{
-    audit::{self, Booking, Doubts, Item, Marks, Rows, Void, ledger_is_whole},
-    stack::{Database, until},
+    audit::{Booking, Item, Rows, ledger_is_whole},
+    stack::Database,
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, migrate::Migrator};
 
-use crate::shop::{Books, Shop, Source, begin};
+use crate::{
+    shop::{Books, Shop, Source, begin},
+    since,
+};
 
 /// Table or place, and what was changed there.
 type Change = (String, String);
-
-const BOUND: Duration = Duration::from_secs(60);
 
 /// What was tried and what was not found.
 #[derive(Default)]
@@ -51,7 +51,7 @@ async fn every_change_is_found_or_exempt_for_a_reason() {
     let kits = kits_tables().await;
     for database in Database::ALL {
         let mut db = shop.system.database(database).acquire().await.unwrap();
-        let sealed = seal(&mut db, database).await;
+        let sealed = since::seal(&mut db, database).await;
         for table in tables(&mut db, &kits).await {
             change_table(&mut db, (database, &sealed), &table, &mut books, &mut tally).await;
         }
@@ -250,10 +250,8 @@ async fn try_one(
             let before = books.items[&Source::Database(database)].clone();
             books.read(&mut transaction, database).await;
             let found = is_found(books, Source::Database(database), &before);
-            // What everything shows has to show where only what may have changed is gone through.
-            if found && let Some(doubts) = changes_since(&mut transaction, database, sealed).await {
-                let findings = books.findings_of(|order| doubts.has(*order));
-                assert!(!findings.is_empty(), "{change}: found, but not since the seal; doubted are {doubts:?}");
+            if found {
+                since::assert_found(&mut transaction, (database, sealed), books, change).await;
             }
             books.items.insert(Source::Database(database), before);
             tally.note(table, what, found);
@@ -275,31 +273,6 @@ fn is_found(books: &Books, source: Source, before: &[(OrderId, Item)]) -> bool {
     };
     let (before, after) = (texts(before), texts(&books.items[&source]));
     !books.findings_of(|order| before.get(order) != after.get(order)).is_empty()
-}
-
-/// What there is of a database, once nothing in it is new any more.
-async fn seal(db: &mut PgConnection, database: Database) -> Rows {
-    let sealed = async || {
-        let marks = Marks::of(db, None).await.unwrap();
-        let changes = audit::changes(db, database, marks, None).await.unwrap();
-        let rows = Rows::new(audit::identity(db).await.unwrap(), marks, changes);
-        // Other tests' transactions may be older than what was written here.
-        let Doubts { orders, names, shares } = changes_since(db, database, &rows).await?;
-        (orders.is_empty() && names.is_empty() && shares.is_empty()).then_some(rows)
-    };
-    until("nothing is new", BOUND, sealed).await.unwrap()
-}
-
-/// The orders that may have changed; None if all of them may.
-async fn changes_since(db: &mut PgConnection, database: Database, sealed: &Rows) -> Option<Doubts> {
-    let marks = Marks::of(db, Some(sealed)).await.unwrap();
-    match audit::changes(db, database, marks, Some((sealed, &Doubts::default()))).await {
-        Ok(changes) => Some(changes.doubts),
-        Err(error) => {
-            error.downcast::<Void>().unwrap();
-            None
-        }
-    }
 }
 
 fn change_bookings(shop: &Shop, books: &mut Books, tally: &mut Tally) {

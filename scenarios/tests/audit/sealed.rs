@@ -4,13 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use events::OrderId;
 use kit::shutdown::Shutdown;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use scenarios::{
     audit::{self, Report, Seal},
     cast::{ALICE, BITCOIN},
     play::Wish,
     requests::Client,
     seed,
-    stack::{self, Broker, Database, Environment, Options, Reporter, until},
+    stack::{self, Broker, Database, Environment, Options, Program, Reporter, until},
 };
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -27,6 +31,7 @@ async fn what_is_done_to_a_sealed_order_is_found() {
         let environment = stack.environment().clone();
         seed::well_known(&environment).await?;
         let mut auditor = Auditor { environment: &environment, seal: None };
+        let order_service = Pid::from_raw(i32::try_from(stack.pids().unwrap().borrow()[&Program::Order])?);
         let mut orders = Vec::new();
         for _ in 0..5 {
             orders.push(auditor.buy().await?);
@@ -39,6 +44,7 @@ async fn what_is_done_to_a_sealed_order_is_found() {
         auditor.mails_are_watched(orders[0]).await?;
         auditor.seals_are_kept_in_files().await?;
         auditor.databases_are_recognised().await?;
+        auditor.what_is_on_its_way_is_judged_when_it_has_arrived(order_service).await?;
         auditor.kafka_is_watched(orders[1]).await
     });
     done.await.unwrap().unwrap();
@@ -91,7 +97,8 @@ impl Auditor<'_> {
         let report = self.look().await?;
         let said: Vec<String> =
             report.invariants.into_iter().flat_map(|one| one.findings).map(|finding| finding.what).collect();
-        let is_as_wanted = if wanted.is_empty() { said.is_empty() } else { said.iter().any(|what| what.contains(wanted)) };
+        let is_as_wanted =
+            if wanted.is_empty() { said.is_empty() } else { said.iter().any(|what| what.contains(wanted)) };
         assert!(is_as_wanted, "after {done}: {said:?} instead of {wanted:?}");
         let whole = audit::run(self.environment, BOUND).await?;
         assert_eq!(whole.holds(), wanted.is_empty(), "after {done}: {whole:#?}");
@@ -108,15 +115,19 @@ impl Auditor<'_> {
             ),
             (
                 Database::Inventory,
-                format!("create table kept as select * from stock_reservations where order_id = '{order}'; \
-                         delete from stock_reservations where order_id = '{order}'"),
+                format!(
+                    "create table kept as select * from stock_reservations where order_id = '{order}'; \
+                         delete from stock_reservations where order_id = '{order}'"
+                ),
                 "insert into stock_reservations select * from kept".to_owned(),
                 "its stock is absent",
             ),
             (
                 Database::Payments,
-                format!("create table kept as select * from outbox where aggregateid = '{order}' and type = 'PaymentCaptured'; \
-                         delete from outbox where aggregateid = '{order}' and type = 'PaymentCaptured'"),
+                format!(
+                    "create table kept as select * from outbox where aggregateid = '{order}' and type = 'PaymentCaptured'; \
+                         delete from outbox where aggregateid = '{order}' and type = 'PaymentCaptured'"
+                ),
                 "insert into outbox select * from kept".to_owned(),
                 "payment has never said it: forged",
             ),
@@ -160,9 +171,14 @@ impl Auditor<'_> {
         assert_eq!(mode & 0o77, 0, "it is its owner's alone");
         self.seal = Seal::load(&file)?.map(Arc::new);
         assert_eq!(self.unchanged().await?, "6 orders were verified, 0 were looked at now");
-        std::fs::write(&file, "purchase-saga seal 1\nor not")?;
-        let said = Seal::load(&file).unwrap_err().to_string();
-        assert!(said.ends_with("name another file, or remove it"), "{said}");
+        let bytes = std::fs::read(&file)?;
+        for not_whole in [&bytes[1..], &bytes[..bytes.len() - 1]] {
+            std::fs::write(&file, not_whole)?;
+            let said = Seal::load(&file).unwrap_err().to_string();
+            assert!(said.ends_with("is no seal: name another file, or remove it"), "{said}");
+        }
+        std::fs::write(&file, b"purchase-saga seal\nof somebody else")?;
+        assert!(Seal::load(&file)?.is_none(), "another program's");
         Ok(())
     }
 
@@ -183,6 +199,31 @@ impl Auditor<'_> {
         assert!(said.starts_with("everything was gone through: rows of parked_actions in orders"), "{said}");
         assert_eq!(self.unchanged().await?, "6 orders were verified, 0 were looked at now");
         Ok(())
+    }
+
+    /// A request is seen before its service has read it. The look at which its order has ended has to know it.
+    async fn what_is_on_its_way_is_judged_when_it_has_arrived(&mut self, service: Pid) -> anyhow::Result<()> {
+        kill(service, Signal::SIGSTOP)?;
+        let wish = Wish::of(ALICE, &[(BITCOIN, 1)]);
+        let asked = Client::new(&self.environment.brokers)?.request(wish.order_id(), wish.data()).await;
+        let on_its_way = self.left_for_later().await;
+        kill(service, Signal::SIGCONT)?;
+        asked?;
+        assert_eq!(on_its_way?, "1 orders are on their way and left for later");
+        let begun = std::time::Instant::now();
+        while self.left_for_later().await? != "0 orders are on their way and left for later" {
+            assert!(begun.elapsed() < BOUND + BOUND, "the order does not come to rest");
+        }
+        assert_eq!(self.unchanged().await?, "7 orders were verified, 0 were looked at now");
+        Ok(())
+    }
+
+    /// What a look at a system that does not rest leaves out. What it judges is right.
+    async fn left_for_later(&mut self) -> anyhow::Result<String> {
+        let (report, seal) = audit::look(self.environment, self.seal.clone()).await?;
+        self.seal = seal.map(Arc::new);
+        assert!(report.holds(), "{report:#?}");
+        Ok(report.invariants.last().unwrap().looked_at.clone())
     }
 
     /// What is said about a sealed order later is found; it stays on Kafka, and so does the finding.

@@ -21,6 +21,7 @@ use rdkafka::{
 use tokio::runtime;
 
 use crate::{
+    answers::missing,
     aside::{Aside, Shelf},
     carry::carry,
     config::{Config, Database},
@@ -28,7 +29,7 @@ use crate::{
     dead_letter::{Class, DeadLetters, Digest, Letter, MAX_KEPT_VALUE_BYTES},
     health::Progress,
     incoming::Incoming,
-    membership::{self, Membership, fatal},
+    membership::{InVain, Membership, fatal},
     positions::{self, Positions, Server, Unsaved},
     reading::{self, Reading, Unread},
     record::{Record, legible},
@@ -247,12 +248,8 @@ impl<S: Service> Consumer<S> {
                     if self.kafka.context().can_read_again(&self.kafka, &self.topics) {
                         self.leave_group();
                         self.kafka.subscribe(&self.topics).context("subscribing")?;
-                    } else if let Some(why) =
-                        self.kafka.context().is_in_vain(&self.kafka, &self.topics, &self.client, self.joins_within)
-                    {
-                        tracing::warn!("{why}");
-                        self.join_as_a_new_client()?;
-                        self.joins_within = (self.joins_within * 2).min(LONGEST_AWAY);
+                    } else {
+                        self.give_way()?;
                     }
                 }
             }
@@ -319,6 +316,19 @@ impl<S: Service> Consumer<S> {
         }
     }
 
+    /// Puts another client in the place of one that has waited for Kafka in vain.
+    fn give_way(&mut self) -> anyhow::Result<()> {
+        match self.kafka.context().is_in_vain(&self.kafka, &self.topics, &self.client, self.joins_within) {
+            None => return Ok(()),
+            Some(InVain::Unanswered) => tracing::warn!("Kafka answers other clients, and not this one"),
+            Some(InVain::Unheard) => {
+                tracing::warn!("Kafka answers, and nobody the question to join the group");
+                self.joins_within = (self.joins_within * 2).min(LONGEST_AWAY);
+            }
+        }
+        self.join_as_a_new_client()
+    }
+
     /// # Errors
     /// If the client before the present one has not ended yet: this process does not get into the group by itself.
     fn join_as_a_new_client(&mut self) -> anyhow::Result<()> {
@@ -366,9 +376,7 @@ impl<S: Service> Consumer<S> {
         {
             match self.kafka.poll(wait) {
                 Some(Ok(message)) => self.take(&message, &mut batch),
-                Some(Err(error)) => {
-                    self.kafka.context().failed(error, || membership::missing(&self.kafka, &self.topics))
-                }
+                Some(Err(error)) => self.kafka.context().failed(error, || missing(&self.kafka, &self.topics)),
                 None => break,
             }
             wait = Duration::ZERO;

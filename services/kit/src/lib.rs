@@ -38,6 +38,7 @@ pub mod upkeep;
 pub mod wake;
 
 mod admission;
+mod answers;
 mod aside;
 mod backoff;
 mod carry;

@@ -8,22 +8,29 @@ use std::{
 
 use rdkafka::{
     ClientConfig, ClientContext,
-    config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
-    error::{KafkaError, KafkaResult},
-    metadata::Metadata,
+    error::KafkaError,
     topic_partition_list::TopicPartitionList,
     types::RDKafkaErrorCode,
 };
+
+use crate::answers::{ASK_WITHIN, Answers, Probe};
 
 /// Minimum interval between logged Kafka errors.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Interval between questions for a topic that was missing.
 const ASK_EVERY: Duration = Duration::from_secs(2);
-/// Bound for such a question, during which nothing is consumed.
-const ASK_WITHIN: Duration = Duration::from_secs(2);
 /// A client that is not answered, although others are, comes back by itself within this, or never.
 const DEAF_WITHIN: Duration = Duration::from_secs(8);
+
+/// Why a client should give way to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InVain {
+    /// Kafka answers, and nobody the question to join the group.
+    Unheard,
+    /// Kafka answers other clients, and not this one.
+    Unanswered,
+}
 
 /// Hears of assignments and errors; the context of the consumer's client.
 #[derive(Debug, Default)]
@@ -37,7 +44,8 @@ struct State {
     /// When the broker was last asked whether it is there, while there was no assignment, and since when it has answered.
     asked: Instant,
     answering_since: Option<Instant>,
-    /// Since when it has answered others, but not this client.
+    /// Asks for others while this client is not answered, and since when they are.
+    probe: Probe,
     deaf_since: Option<Instant>,
     /// Error that a topic brought, and when its topics were last asked for.
     unreadable: Option<(String, Instant)>,
@@ -60,6 +68,7 @@ impl Default for State {
             assigned: None,
             asked: Instant::now(),
             answering_since: None,
+            probe: Probe::default(),
             deaf_since: None,
             unreadable: None,
             vanished: HashSet::new(),
@@ -196,7 +205,7 @@ impl Membership {
         topics: &[&str],
         settings: &ClientConfig,
         patience: Duration,
-    ) -> Option<&'static str> {
+    ) -> Option<InVain> {
         {
             let mut state = self.lock();
             if state.assigned.is_some() || state.unreadable.is_some() {
@@ -210,20 +219,15 @@ impl Membership {
         let topic = topics.first()?;
         // Any answer at all.
         let answers = kafka.fetch_metadata(Some(topic), ASK_WITHIN).is_ok();
-        let answers_others = answers || answers_another(settings, topic);
         let mut state = self.lock();
+        let answers_others = answers || state.probe.is_answered(settings, topic);
         state.asked = Instant::now();
         let since = |before: Option<Instant>| Some(before.unwrap_or_else(Instant::now));
         state.answering_since = if answers_others { since(state.answering_since) } else { None };
         state.deaf_since = if answers_others && !answers { since(state.deaf_since) } else { None };
         let for_long = |since: Option<Instant>, patience| since.is_some_and(|since| since.elapsed() >= patience);
-        if for_long(state.deaf_since, DEAF_WITHIN) {
-            Some("Kafka answers other clients, and not this one")
-        } else if for_long(state.answering_since, patience) {
-            Some("Kafka answers, and nobody the question to join the group")
-        } else {
-            None
-        }
+        let is_deaf = for_long(state.deaf_since, DEAF_WITHIN).then_some(InVain::Unanswered);
+        is_deaf.or(for_long(state.answering_since, patience).then_some(InVain::Unheard))
     }
 
     /// Topics that are back after they were missing, to be read from their beginning.
@@ -241,59 +245,6 @@ impl Membership {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// What the broker says of some topics.
-struct Answers {
-    missing: Vec<String>,
-    all_readable: bool,
-}
-
-impl Answers {
-    /// Asks for one topic after the other; after a question that nobody answers for none any more.
-    fn to(kafka: &BaseConsumer<Membership>, topics: &[&str]) -> Self {
-        let mut answers = Answers { missing: Vec::new(), all_readable: true };
-        for topic in topics {
-            let Ok(metadata) = kafka.fetch_metadata(Some(topic), ASK_WITHIN) else {
-                answers.all_readable = false;
-                break;
-            };
-            answers.all_readable &= is_readable(&metadata);
-            let errors = metadata.topics().iter().filter_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
-            let unknown = [RDKafkaErrorCode::UnknownTopicOrPartition, RDKafkaErrorCode::UnknownTopic];
-            if errors.into_iter().any(|error| unknown.contains(&error)) {
-                answers.missing.push((*topic).to_owned());
-            }
-        }
-        answers
-    }
-}
-
-/// Asks the broker which of the topics it does not have.
-pub(crate) fn missing(kafka: &BaseConsumer<Membership>, topics: &[&str]) -> Vec<String> {
-    Answers::to(kafka, topics).missing
-}
-
-/// Tells whether all the topics that were asked for can be read.
-pub(crate) fn is_readable(metadata: &Metadata) -> bool {
-    metadata.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
-}
-
-/// Tells whether a client that is made for this question is answered.
-fn answers_another(settings: &ClientConfig, topic: &str) -> bool {
-    // Its log would say again and again what this one's has said.
-    let another: KafkaResult<BaseConsumer<Silent>> = settings.create_with_context(Silent);
-    another.is_ok_and(|another| another.fetch_metadata(Some(topic), ASK_WITHIN).is_ok())
-}
-
-struct Silent;
-
-impl ClientContext for Silent {
-    fn log(&self, _level: RDKafkaLogLevel, _facility: &str, _message: &str) {}
-
-    fn error(&self, _error: KafkaError, _reason: &str) {}
-}
-
-impl ConsumerContext for Silent {}
 
 fn places(partitions: &TopicPartitionList) -> impl Iterator<Item = (String, i32)> {
     let elements = partitions.elements();

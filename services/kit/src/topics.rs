@@ -15,8 +15,8 @@ use rdkafka::{
 };
 
 use crate::{
+    answers::is_readable,
     config::Kafka,
-    membership::is_readable,
     replication::{self, Copies},
     table::Table,
 };

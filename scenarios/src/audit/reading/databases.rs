@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context, bail};
 use events::OrderId;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::{
@@ -24,9 +25,14 @@ use crate::{
 };
 
 /// One database, as it is at one moment.
-pub(in crate::audit) struct Snapshot {
-    pub(in crate::audit) database: Database,
+pub(super) struct Snapshot {
     db: Transaction<'static, Postgres>,
+    pub(super) survey: Survey,
+}
+
+/// What was seen of one database.
+pub(in crate::audit) struct Survey {
+    pub(in crate::audit) database: Database,
     pub(in crate::audit) marks: Marks,
     pub(in crate::audit) identity: String,
     pub(in crate::audit) changes: Changes,
@@ -34,14 +40,19 @@ pub(in crate::audit) struct Snapshot {
 
 /// Takes a picture of every database, and looks for what has changed since.
 pub(super) async fn survey(databases: &Databases, before: &Before) -> anyhow::Result<Vec<Snapshot>> {
-    let surveys = Database::ALL.map(|database| {
+    // Ended with their caller.
+    let mut surveys = JoinSet::new();
+    for database in Database::ALL {
         let (pool, before) = (databases.of_service(database).clone(), before.clone());
         // Tasks of their own, so that they are on all processors.
-        tokio::spawn(async move {
+        surveys.spawn(async move {
             let mut db = pool.begin_with("begin isolation level repeatable read read only").await?;
             let last = before.seal().map(|seal| seal.rows(database)).transpose()?;
             let marks = Marks::of(&mut db, last).await?;
-            let identity = identity(&mut db).await.with_context(|| format!("asking {database} which one it is"))?;
+            let identity = match before {
+                Before::Forgotten => String::new(),
+                _ => identity(&mut db).await.with_context(|| format!("asking {database} which one it is"))?,
+            };
             if last.is_some_and(|last| last.identity != identity) {
                 bail!(Void(format!("{database} is another database than before, or was restored")));
             }
@@ -50,18 +61,20 @@ pub(super) async fn survey(databases: &Databases, before: &Before) -> anyhow::Re
                 Before::Forgotten => Changes::default(),
                 _ => changes(&mut db, database, marks, last.map(|last| (last, &open))).await?,
             };
-            anyhow::Ok(Snapshot { database, db, marks, identity, changes })
-        })
-    });
+            anyhow::Ok(Snapshot { db, survey: Survey { database, marks, identity, changes } })
+        });
+    }
     let mut snapshots = Vec::new();
-    for survey in surveys {
-        snapshots.push(survey.await??);
+    while let Some(survey) = surveys.join_next().await {
+        snapshots.push(survey??);
     }
     Ok(snapshots)
 }
 
 /// What was read of the databases, but for what is in the orders' files.
+#[derive(Default)]
 pub(super) struct Rows {
+    pub(super) surveys: Vec<Survey>,
     pub(super) known: Known,
     pub(super) paid: Paid,
     /// Orders with rows from before the last look.
@@ -69,42 +82,36 @@ pub(super) struct Rows {
 }
 
 /// Reads what is wanted of all databases at once.
-pub(super) async fn read(
-    snapshots: &mut Vec<Snapshot>,
-    wanted: &Arc<Wanted>,
-    spill: &Arc<Spill>,
-) -> anyhow::Result<Rows> {
-    let reading: Vec<_> = snapshots
-        .drain(..)
-        .map(|mut snapshot| {
-            let (wanted, spill) = (wanted.clone(), spill.clone());
-            tokio::spawn(async move {
-                let Snapshot { database, db, marks, .. } = &mut snapshot;
-                let (mut known, mut paid, mut old) = (Known::default(), None, HashSet::new());
-                let put = |order, item: Item| {
-                    if matches!(*wanted, Wanted::Only(_)) && item.era() == Some(Era::Sealed) {
-                        old.insert(order);
-                    }
-                    spill.put(order, &item)
-                };
-                read_wanted(db, *database, (&wanted, *marks), &mut known, put).await?;
-                if *database == Database::Payments {
-                    paid = Some(Paid::read(db).await?);
+pub(super) async fn read(snapshots: Vec<Snapshot>, wanted: &Arc<Wanted>, spill: &Arc<Spill>) -> anyhow::Result<Rows> {
+    let mut reading = JoinSet::new();
+    for Snapshot { mut db, survey } in snapshots {
+        let (wanted, spill) = (wanted.clone(), spill.clone());
+        reading.spawn(async move {
+            let (mut known, mut paid, mut old) = (Known::default(), None, HashSet::new());
+            let put = |order, item: Item| {
+                if matches!(*wanted, Wanted::Only(_)) && item.era() == Some(Era::Sealed) {
+                    old.insert(order);
                 }
-                anyhow::Ok((snapshot, known, paid, old))
-            })
-        })
-        .collect();
-    let mut rows = Rows { known: Known::default(), paid: Paid::default(), old: HashSet::new() };
-    for one in reading {
-        let (snapshot, known, paid, old) = one.await??;
+                spill.put(order, &item)
+            };
+            read_wanted(&mut db, survey.database, (&wanted, survey.marks), &mut known, put).await?;
+            if survey.database == Database::Payments {
+                paid = Some(Paid::read(&mut db).await?);
+            }
+            db.commit().await?;
+            anyhow::Ok((survey, known, paid, old))
+        });
+    }
+    let mut rows = Rows::default();
+    while let Some(one) = reading.join_next().await {
+        let (survey, known, paid, old) = one??;
         let Known { resolved, kept, .. } = known;
         Arc::make_mut(&mut rows.known.resolved).extend(resolved.iter());
         rows.known.kept.published.extend(kept.published);
         rows.known.kept.written_since.extend(kept.written_since);
         rows.paid = paid.unwrap_or(rows.paid);
         rows.old.extend(old);
-        snapshots.push(snapshot);
+        rows.surveys.push(survey);
     }
     Ok(rows)
 }

@@ -12,7 +12,7 @@ use crate::{
     archive::{self, Offsets},
     audit::{
         dossier::Item,
-        seal::{Doubts, Log, Seal, Share},
+        seal::{Doubts, Log, Seal, Share, partition_counts},
         spill::Spill,
         topics::{Topics, logged},
     },
@@ -39,15 +39,19 @@ impl Kafka {
         let rest = before.as_ref().map_or(Ok(kept.clone()), |log| log.rest(&kept))?;
         let (mut topics, mut doubts) = (Topics::default(), Doubts::default());
         let before = before.unwrap_or_default();
-        archive::read_from(brokers, firsts(&kept, &rest), |record| topics.note_first(&record))?;
+        archive::read_firsts(brokers, firsts(&kept, &rest), |record| topics.note_first(&record))?;
         topics.log = before.clone();
-        let mut failed = None;
+        let (mut failed, mut recognised) = (None, BTreeSet::new());
         archive::read_from(brokers, rest, |record| {
             if failed.is_some() {
                 return;
             }
             let noted = match before.was_read(&record) {
-                Ok(true) => Ok(()),
+                Ok(true) => {
+                    topics.note_first(&record);
+                    recognised.insert((record.topic.clone(), record.partition, record.offset));
+                    Ok(())
+                }
                 Ok(false) => topics.note(&record, |order, item| {
                     doubts.orders.insert(order);
                     spill.put(order, &item)
@@ -56,7 +60,10 @@ impl Kafka {
             };
             failed = noted.err();
         })?;
-        failed.map_or(Ok(Kafka { topics, kept, doubts }), Err)
+        failed.map_or(Ok(()), Err)?;
+        before.are_recognised(&kept, &recognised)?;
+        topics.log.partitions = partition_counts(&kept);
+        Ok(Kafka { topics, kept, doubts })
     }
 }
 
@@ -64,8 +71,7 @@ impl Kafka {
 fn firsts(kept: &Offsets, rest: &Offsets) -> Offsets {
     let is_read = |place| rest.get(place).is_some_and(|rest| kept[place].start == rest.start);
     let firsts = kept.iter().filter(|(place, kept)| kept.start > 0 && !is_read(place));
-    // A few, for some offsets hold a transaction's marker and no record.
-    firsts.map(|(place, kept)| (place.clone(), kept.start..kept.end.min(kept.start + 100))).collect()
+    firsts.map(|(place, kept)| (place.clone(), kept.clone())).collect()
 }
 
 /// Puts what Kafka had of orders before into their files: of open ones as it is remembered, of those that were sealed, and of

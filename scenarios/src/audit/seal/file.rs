@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 
 use super::{Seal, hexadecimal};
 
-/// First bytes of the file: what it is, and in which form.
-const MAGIC: &[u8] = b"purchase-saga seal 1\n";
+/// First line of the file. The second is the digest of the program that has written it.
+const MAGIC: &[u8] = b"purchase-saga seal\n";
 
 impl Seal {
-    /// The seal that was saved there; None if nothing was.
+    /// The seal that was saved there; None if nothing was, or by another program.
     ///
     /// # Errors
     /// If the file cannot be read, or is no seal.
@@ -21,11 +21,13 @@ impl Seal {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
-        let seal = bytes.strip_prefix(MAGIC).and_then(|bytes| postcard::from_bytes(bytes).ok());
-        let seal = seal.with_context(|| {
-            format!("{} is no seal, or one of another version: name another file, or remove it", path.display())
-        })?;
-        Ok(Some(seal))
+        let no_seal = || format!("{} is no seal: name another file, or remove it", path.display());
+        let bytes = bytes.strip_prefix(MAGIC).with_context(no_seal)?;
+        let Some(bytes) = bytes.strip_prefix(program()?.as_bytes()) else {
+            tracing::warn!("another program has sealed {}: everything is gone through", path.display());
+            return Ok(None);
+        };
+        Ok(Some(postcard::from_bytes(bytes).ok().with_context(no_seal)?))
     }
 
     /// Puts the seal in the place of what was saved there, at once and whole. Nobody else may read it: it holds what orders
@@ -35,10 +37,12 @@ impl Seal {
     /// If the file cannot be written.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let program = program()?;
         let save = || {
             // Made so that only its owner can open it.
             let mut file = tempfile::NamedTempFile::new_in(directory)?;
             file.write_all(MAGIC)?;
+            file.write_all(program.as_bytes())?;
             file.write_all(&postcard::to_stdvec(self).map_err(std::io::Error::other)?)?;
             file.as_file().sync_all()?;
             file.persist(path)?;

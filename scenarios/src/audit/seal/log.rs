@@ -1,7 +1,8 @@
-//! How far the topics were read, and how to tell that they are still the same ones. A topic only grows, at its end.
+//! The records of the topics that were read, and how to tell that the topics are still the same ones. A topic only grows, at its
+//! end.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
 };
 
@@ -19,6 +20,15 @@ pub(in crate::audit) struct Log {
     /// Digests of the values and the data of requests' dead letters.
     pub(in crate::audit) letters: HashSet<String>,
     pub(in crate::audit) letter_count: usize,
+    /// Number of partitions of each topic.
+    pub(in crate::audit) partitions: BTreeMap<String, usize>,
+}
+
+/// Number of partitions of each topic.
+pub(in crate::audit) fn partition_counts(kept: &Offsets) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    kept.keys().for_each(|(topic, _)| *counts.entry(topic.clone()).or_default() += 1);
+    counts
 }
 
 /// The records of a partition that were read.
@@ -42,7 +52,7 @@ impl Reach {
 fn fingerprint(record: &Record) -> u64 {
     let Record { timestamp_ms, key, value, headers, .. } = record;
     let mut hasher = DefaultHasher::new();
-    (timestamp_ms, key, value.as_ref().map(Vec::len), headers).hash(&mut hasher);
+    (timestamp_ms, key, value, headers).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -55,6 +65,10 @@ impl Log {
             None => Err(Void(format!("{topic}/{partition} is not there any more"))),
         };
         self.reach.keys().try_for_each(was_there)?;
+        if partition_counts(kept) != self.partitions {
+            // What is published from now on lies elsewhere than what was.
+            return Err(Void("topics have other numbers of partitions than before".to_owned()));
+        }
         kept.iter()
             .map(|((topic, partition), kept)| {
                 let place = (topic.clone(), *partition);
@@ -76,9 +90,31 @@ impl Log {
             && fingerprint(record) != *before
         {
             let Record { topic, partition, offset, .. } = record;
-            return Err(Void(format!("{topic}/{partition}/{offset} is another record than before: the topic was made anew")));
+            return Err(Void(format!(
+                "{topic}/{partition}/{offset} is another record than before: the topic was made anew"
+            )));
         }
         Ok(record.offset < reach.end)
+    }
+
+    /// [`Void`] unless of each partition that still keeps it the last record was read once more.
+    pub(in crate::audit) fn are_recognised(
+        &self,
+        kept: &Offsets,
+        read: &BTreeSet<(String, i32, i64)>,
+    ) -> Result<(), Void> {
+        for ((topic, partition), reach) in &self.reach {
+            let place = (topic.clone(), *partition);
+            let Some((last, _)) =
+                reach.last.as_ref().filter(|(last, _)| kept.get(&place).is_some_and(|kept| kept.contains(last)))
+            else {
+                continue;
+            };
+            if !read.contains(&(topic.clone(), *partition, *last)) {
+                return Err(Void(format!("{topic}/{partition}/{last} is no record any more: the topic was made anew")));
+            }
+        }
+        Ok(())
     }
 
     /// The offsets that were read before and are still kept.
@@ -104,7 +140,7 @@ mod tests {
     }
 
     fn log(records: &[Record]) -> Log {
-        let mut log = Log::default();
+        let mut log = Log { partitions: BTreeMap::from([("t".into(), 1)]), ..Log::default() };
         records.iter().for_each(|record| log.reach.entry(("t".into(), 0)).or_default().note(record));
         log
     }
@@ -117,7 +153,7 @@ mod tests {
         assert_eq!(log.past(&kept(1..9)), kept(1..6));
         assert_eq!(log.was_read(&record(5, "five")), Ok(true));
         assert_eq!(log.was_read(&record(6, "six")), Ok(false));
-        assert_eq!(Log::default().rest(&kept(2..9)), Ok(kept(2..9)));
+        assert_eq!(self::log(&[]).rest(&kept(2..9)), Ok(kept(2..9)));
     }
 
     #[test]
@@ -125,6 +161,12 @@ mod tests {
         let log = log(&[record(5, "five")]);
         assert!(log.rest(&kept(0..5)).is_err(), "it ends too early");
         assert!(log.rest(&Offsets::new()).is_err(), "it is not there");
-        assert!(log.was_read(&record(5, "another")).is_err());
+        assert!(log.was_read(&record(5, "other")).is_err());
+        let read = BTreeSet::from([("t".to_owned(), 0, 5)]);
+        assert_eq!(log.are_recognised(&kept(0..9), &read), Ok(()));
+        assert!(log.are_recognised(&kept(0..9), &BTreeSet::new()).is_err(), "something else has its offset");
+        assert_eq!(log.are_recognised(&kept(6..9), &BTreeSet::new()), Ok(()), "retention has taken it");
+        let more = kept(0..9).into_iter().chain([(("t".into(), 1), 0..0)]).collect();
+        assert!(log.rest(&more).is_err(), "another partition");
     }
 }

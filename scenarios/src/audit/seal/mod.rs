@@ -9,6 +9,7 @@
 //! Where the ground itself has changed (another program, a database restored from a backup, a topic made anew), nothing of a
 //! seal holds, and everything is gone through.
 
+mod evidence;
 mod file;
 mod log;
 mod rows;
@@ -26,13 +27,13 @@ use sha2::{Digest, Sha256};
 use super::{
     Booking, Finding,
     dossier::{Dossier, Logged},
-    reading::{NOBODYS, Reading, Snapshot},
+    reading::{NOBODYS, Reading, Survey},
     tables::Table,
 };
 use crate::stack::Database;
 
 pub(super) use file::program;
-pub(super) use log::Log;
+pub(super) use log::{Log, partition_counts};
 use rows::Place;
 pub use rows::{Changes, Marks, Rows, changes, identity};
 pub use tally::{Share, Tally};
@@ -46,7 +47,7 @@ pub struct Seal {
     pub(super) databases: BTreeMap<String, Rows>,
     pub(super) log: Log,
     pub(super) ledger: Beginning,
-    /// Of the mails' files, if they lie in a directory.
+    /// Of the mails, if it can be told what has become of them.
     pub(super) mails: Option<Tally>,
     /// The orders that are not sealed, with what Kafka has of them.
     pub(super) open: BTreeMap<OrderId, Vec<Logged>>,
@@ -57,17 +58,21 @@ pub struct Seal {
 }
 
 impl Seal {
-    /// After a look, with the orders that it has left open.
-    pub(super) fn new(program: String, reading: Reading, open: Open) -> Self {
-        let Reading { topics, bookings, mails, snapshots, .. } = reading;
+    /// After a look, with the orders that it has left open; None if these are too many to be remembered.
+    pub(super) fn new(program: String, reading: Reading, open: Open) -> Option<Self> {
+        if open.orders.len() > MOST_OPEN {
+            tracing::warn!(orders = open.orders.len(), "too many orders are open or wrong: nothing is sealed");
+            return None;
+        }
+        let Reading { topics, bookings, mails, surveys, .. } = reading;
         let is_sealed = |order: &OrderId| !open.orders.contains_key(order);
         let mails = mails.map(|mails| {
             let mut tally = Tally::default();
-            let sealed = mails.into_iter().filter(|(order, _)| is_sealed(order));
-            sealed.for_each(|(order, stamp)| tally.add(Share::of(order), stamp));
+            let sealed = mails.stamps().iter().filter(|(order, _)| is_sealed(order));
+            sealed.for_each(|(order, stamp)| tally.add(Share::of(*order), *stamp));
             tally
         });
-        let databases = snapshots.into_iter().map(|Snapshot { database, marks, identity, mut changes, .. }| {
+        let databases = surveys.into_iter().map(|Survey { database, marks, identity, mut changes }| {
             for (place, tally) in &mut changes.rows {
                 open.rows.get(place).into_iter().for_each(|open| tally.take_all(open));
             }
@@ -76,7 +81,7 @@ impl Seal {
         let databases: BTreeMap<String, Rows> = databases.collect();
         let orders = databases.get(Database::Orders.name());
         let orders = orders.and_then(|rows| rows.rows.get(&Place::of_table(Table::Orders)));
-        Seal {
+        Some(Seal {
             program,
             sealed: orders.map_or(0, Tally::sum),
             databases,
@@ -85,7 +90,7 @@ impl Seal {
             mails,
             open: open.orders,
             odd_names: open.odd_names,
-        }
+        })
     }
 
     pub(super) fn rows(&self, database: Database) -> Result<&Rows, Void> {
@@ -122,6 +127,12 @@ impl Before {
     }
 }
 
+/// Orders that are remembered with all that Kafka has of them, in memory and in the file.
+const MOST_OPEN: usize = 50_000;
+
+/// Orders that are looked up one by one. Beyond that it is quicker to go through everything.
+const MOST_DOUBTS: usize = 1_000_000;
+
 /// A reason for which nothing of a seal holds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -138,6 +149,17 @@ pub struct Doubts {
 }
 
 impl Doubts {
+    /// Tells whether they are few enough to be looked up.
+    pub(super) fn check(&self) -> Result<(), Void> {
+        if self.orders.len() > MOST_DOUBTS {
+            return Err(Void(format!("{} orders have changed", self.orders.len())));
+        }
+        if self.shares.iter().any(|share| share.digits().is_none()) {
+            return Err(Void("outbox rows of nobody's have changed".to_owned()));
+        }
+        Ok(())
+    }
+
     /// Tells whether the order may have changed.
     pub fn has(&self, order: OrderId) -> bool {
         self.orders.contains(&order) || self.shares.contains(&Share::of(order))
@@ -211,7 +233,16 @@ impl Open {
         self.orders.retain(|order, _| !self.mere_requests.contains(order));
     }
 
+    /// Adds an order that was judged.
     pub(super) fn add(&mut self, dossier: Dossier) {
+        if dossier.has_mere_requests() {
+            self.mere_requests.insert(dossier.order);
+        }
+        self.leave_for_later(dossier);
+    }
+
+    /// Adds an order that nothing can be said of yet.
+    pub(super) fn leave_for_later(&mut self, dossier: Dossier) {
         let share = Share::of(dossier.order);
         for row in dossier.rows.iter().filter(|row| row.era.is_past()) {
             self.rows.entry(Place::of_table(row.table)).or_default().add(share, 1);
@@ -224,9 +255,6 @@ impl Open {
             if row.aggregateid != dossier.order.to_string() {
                 self.odd_names.insert(row.aggregateid.clone());
             }
-        }
-        if dossier.has_mere_requests() {
-            self.mere_requests.insert(dossier.order);
         }
         self.orders.insert(dossier.order, dossier.log);
     }

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use events::Publisher;
+use events::{OrderId, Publisher};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use super::{Doubts, Share, Tally, Void};
+use super::{Doubts, Share, Tally, Void, evidence::Evidence};
 use crate::{
     audit::{dossier::Era, tables::Table},
     stack::Database,
@@ -50,14 +50,13 @@ pub struct Rows {
     mark: u64,
     /// Number of rows.
     pub(super) rows: BTreeMap<Place, Tally>,
-    /// Number of rows of tables from which nothing is ever taken.
-    kept: BTreeMap<String, i64>,
+    evidence: Evidence,
 }
 
 impl Rows {
     /// What was there at `marks`, all of it of orders that are sealed.
     pub fn new(identity: String, marks: Marks, changes: Changes) -> Self {
-        Rows { identity, mark: marks.now, rows: changes.rows, kept: changes.kept }
+        Rows { identity, mark: marks.now, rows: changes.rows, evidence: changes.evidence }
     }
 }
 
@@ -79,7 +78,8 @@ impl Marks {
     /// # Errors
     /// If the database does not answer.
     pub async fn of(db: &mut PgConnection, last: Option<&Rows>) -> sqlx::Result<Self> {
-        let now: String = sqlx::query_scalar("select pg_snapshot_xmin(pg_current_snapshot())::text").fetch_one(db).await?;
+        let now: String =
+            sqlx::query_scalar("select pg_snapshot_xmin(pg_current_snapshot())::text").fetch_one(db).await?;
         let now = now.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
         Ok(Marks { last: last.map(|rows| rows.mark), now })
     }
@@ -141,11 +141,11 @@ pub struct Changes {
     pub doubts: Doubts,
     /// All rows from before the mark, of sealed orders and others.
     pub rows: BTreeMap<Place, Tally>,
-    pub kept: BTreeMap<String, i64>,
+    evidence: Evidence,
 }
 
-/// Looks for what has changed since the rows of sealed orders were counted, `open` orders apart. In the snapshot of the transaction
-/// that the session is in.
+/// Looks for what has changed since the rows of sealed orders were counted, `open` orders apart. In the snapshot of the
+/// transaction that the session is in.
 ///
 /// # Errors
 /// [`Void`], if the database is not the one that it was; any other if it does not answer.
@@ -164,22 +164,15 @@ pub async fn changes(
     };
     for table in Table::ALL.into_iter().filter(|table| table.database() == database) {
         let source = Source { table: table.name(), column: table.order_column(), open: "$1" };
-        source.count(db, database, marks, &open, &mut changes.rows, &mut sealed).await?;
-        if before.is_some() {
-            changes.doubts.add(source.written_since(db, marks).await?);
-        }
+        source.count(db, database, marks, &open, &mut changes, &mut sealed).await?;
     }
     let outbox = Source { table: "outbox", column: "aggregateid", open: "$2" };
-    outbox.count(db, database, marks, &open, &mut changes.rows, &mut sealed).await?;
+    outbox.count(db, database, marks, &open, &mut changes, &mut sealed).await?;
     if let Some((before, _)) = before {
-        changes.doubts.add(outbox.written_since(db, marks).await?);
         changes.doubts.shares.extend(missing(&before.rows, &sealed, &partitions(db, database).await?));
-        kept(db, database, marks.before_last()).await?.into_iter().try_for_each(|(table, count)| {
-            let same = before.kept.get(&table).is_some_and(|before| *before == count);
-            same.then_some(()).ok_or_else(|| Void(format!("rows of {table} in {database} were changed or taken away")))
-        })?;
+        before.evidence.is_all_there(&Evidence::read(db, database, &marks.before_last()).await?, database)?;
     }
-    changes.kept = kept(db, database, Marks::before(marks.now)).await?;
+    changes.evidence = Evidence::read(db, database, &Marks::before(marks.now)).await?;
     Ok(changes)
 }
 
@@ -199,46 +192,41 @@ struct Source {
 }
 
 impl Source {
-    /// Counts the rows from before the mark of now, and those of sealed orders from before the last one.
+    /// Counts the rows from before the mark of now, and those of sealed orders from before the last one; notes the orders of rows
+    /// that were written since.
     async fn count(
         &self,
         db: &mut PgConnection,
         database: Database,
         marks: Marks,
         open: &Open,
-        rows: &mut BTreeMap<Place, Tally>,
+        changes: &mut Changes,
         sealed: &mut BTreeMap<Place, Tally>,
     ) -> anyhow::Result<()> {
         let Source { table, column, open: names } = self;
         let (now, last) = (Marks::before(marks.now), marks.before_last());
+        // Where nothing was sealed, everything is new, and nobody asks.
+        let is_new = if marks.last.is_some() { format!("not {last}") } else { "false".to_owned() };
         let select = format!(
-            "select source::regclass::text, share, past, sealed from (
+            "select source::regclass::text, share, past, sealed, coalesce(written, '{{}}') from (
                  select tableoid as source, right({column}::text, 3) as share, count(*) filter (where {now}) as past,
-                        count(*) filter (where {last} and {column} <> all({names})) as sealed
+                        count(*) filter (where {last} and {column} <> all({names})) as sealed,
+                        array_agg(distinct {column}::text) filter (where {is_new}) as written
                  from {table} where $1::uuid[] is not null and $2::text[] is not null group by 1, 2) counted"
         );
-        let query = sqlx::query_as::<_, (String, String, i64, i64)>(AssertSqlSafe(select));
+        let query = sqlx::query_as::<_, (String, String, i64, i64, Vec<String>)>(AssertSqlSafe(select));
         let mut counts = query.bind(&open.orders).bind(&open.names).fetch(db);
-        while let Some((place, share, past, unchanged)) =
+        while let Some((place, share, past, unchanged, written)) =
             counts.try_next().await.with_context(|| format!("counting the rows of {table} in {database}"))?
         {
             let (place, share) = (Place::named(database, &place), Share::of_text(&share));
-            rows.entry(place.clone()).or_default().add(share, past.unsigned_abs());
+            changes.rows.entry(place.clone()).or_default().add(share, past.unsigned_abs());
             sealed.entry(place).or_default().add(share, unchanged.unsigned_abs());
+            let doubts = &mut changes.doubts;
+            doubts.orders.extend(written.iter().filter_map(|name| name.parse::<OrderId>().ok()));
+            doubts.names.extend(written);
         }
         Ok(())
-    }
-
-    /// The orders of rows that were written since the last look.
-    async fn written_since(&self, db: &mut PgConnection, marks: Marks) -> anyhow::Result<Doubts> {
-        let Source { table, column, .. } = self;
-        let select = format!("select distinct {column}::text from {table} where not {}", marks.before_last());
-        let names: Vec<String> = sqlx::query_scalar(AssertSqlSafe(select))
-            .fetch_all(db)
-            .await
-            .with_context(|| format!("looking for what has changed in {table}"))?;
-        let orders = names.iter().filter_map(|name| name.parse().ok()).collect();
-        Ok(Doubts { orders, names: names.into_iter().collect(), ..Doubts::default() })
     }
 }
 
@@ -265,73 +253,5 @@ fn missing(before: &BTreeMap<Place, Tally>, now: &BTreeMap<Place, Tally>, partit
         .collect()
 }
 
-/// Counts the rows of tables from which nothing is ever taken, and by which orders are judged.
-async fn kept(db: &mut PgConnection, database: Database, before: String) -> anyhow::Result<BTreeMap<String, i64>> {
-    let mut kept = BTreeMap::new();
-    let tables: &[&str] = match database {
-        Database::Notifications => &["parked_actions", "former_contacts"],
-        _ => &["parked_actions"],
-    };
-    for table in tables {
-        let select = format!("select count(*) from {table} where {before}");
-        let count = sqlx::query_scalar(AssertSqlSafe(select)).fetch_one(&mut *db).await;
-        kept.insert((*table).to_owned(), count.with_context(|| format!("counting {table} of {database}"))?);
-    }
-    Ok(kept)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(places: &[(&str, u64)]) -> BTreeMap<Place, Tally> {
-        let tally = |count| {
-            let mut tally = Tally::default();
-            tally.add(Share::of_text("abc"), count);
-            tally
-        };
-        places.iter().map(|(place, count)| (Place((*place).to_owned()), tally(*count))).collect()
-    }
-
-    const ORDERS: &str = "orders.orders";
-    const FIRST: &str = "orders.outbox_20261121";
-    const SECOND: &str = "orders.outbox_20261122";
-    const THIRD: &str = "orders.outbox_20261123";
-
-    fn are_missed(before: &[(&str, u64)], now: &[(&str, u64)], partitions: &[&str]) -> bool {
-        let partitions: Vec<Place> = partitions.iter().map(|name| Place((*name).to_owned())).collect();
-        let missing = missing(&rows(before), &rows(now), &partitions);
-        assert!(missing.iter().all(|share| *share == Share::of_text("abc")));
-        !missing.is_empty()
-    }
-
-    #[test]
-    fn rows_that_are_gone_or_were_changed_are_missed_but_not_what_retention_has_taken() {
-        let before = &[(ORDERS, 2), (FIRST, 5), (SECOND, 3)];
-        assert!(!are_missed(before, before, &[FIRST, SECOND]));
-        assert!(!are_missed(before, &[(ORDERS, 2), (SECOND, 3), (THIRD, 0)], &[SECOND, THIRD]));
-        for (now, partitions) in [
-            (&[(ORDERS, 1), (FIRST, 5), (SECOND, 3)][..], &[FIRST, SECOND][..]),
-            (&[(ORDERS, 2), (FIRST, 5)], &[FIRST, SECOND]),
-            (&[(ORDERS, 2), (FIRST, 4), (SECOND, 3)], &[FIRST, SECOND]),
-            (&[(FIRST, 5), (SECOND, 3)], &[FIRST, SECOND]),
-            // A day that is still kept, but whose rows were taken.
-            (&[(ORDERS, 2), (SECOND, 3)], &[FIRST, SECOND]),
-            // A day in between, and the youngest one.
-            (&[(ORDERS, 2), (FIRST, 5)], &[FIRST, THIRD]),
-            (&[(ORDERS, 2), (FIRST, 5)], &[FIRST]),
-            (&[(ORDERS, 2)], &[]),
-            // Rows from before the mark that were not there.
-            (&[(ORDERS, 2), (FIRST, 5), (SECOND, 3), (THIRD, 1)], &[FIRST, SECOND, THIRD]),
-        ] {
-            assert!(are_missed(before, now, partitions), "{now:?}");
-        }
-    }
-
-    #[test]
-    fn before_and_after_are_told_apart_within_bounds() {
-        let check = |last, now| Marks { last: Some(last), now }.check(Database::Orders).is_ok();
-        assert!(check(5, 5) && check(5, 5 + FURTHEST));
-        assert!(!check(5, 4) && !check(5, 6 + FURTHEST));
-    }
-}
+mod tests;

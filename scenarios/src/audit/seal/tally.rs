@@ -27,7 +27,8 @@ impl Share {
             return Share::NOBODYS;
         }
         let digits: Option<Vec<u32>> = end.iter().map(|digit| digit.to_digit(16)).collect();
-        let number = digits.and_then(|digits| u16::try_from(digits.iter().rev().fold(0, |sum, digit| sum << 4 | digit)).ok());
+        let number =
+            digits.and_then(|digits| u16::try_from(digits.iter().rev().fold(0, |sum, digit| sum << 4 | digit)).ok());
         number.map_or(Share::NOBODYS, Share)
     }
 

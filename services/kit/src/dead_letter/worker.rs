@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use futures::future::join_all;
 use rdkafka::{
     ClientConfig,
-    error::{KafkaError, KafkaResult},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     producer::FutureProducer,
 };
 
@@ -94,7 +94,8 @@ impl Publisher {
         let out: Vec<i64> = due.iter().zip(&sent).filter(|(_, sent)| sent.is_ok()).map(|(due, _)| due.id).collect();
         crash::point("letters.published");
         sessions.bounded(store::delete(sessions.pool(), &out)).await?;
-        if out.is_empty() {
+        let is_late = |error: &KafkaError| error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageTimedOut);
+        if sent.iter().all(|sent| sent.as_ref().is_err_and(is_late)) {
             // It may be the client that has lost Kafka for good, as the consumer's can.
             self.producer = None;
             tokio::task::spawn_blocking(move || drop(producer));

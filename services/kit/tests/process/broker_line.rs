@@ -61,7 +61,8 @@ impl BrokerLine {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let armed = AtomicBool::new(lost != Lost::Nothing);
-        let trap = Arc::new(Trap { lost, armed, brokerless: AtomicBool::default(), connections: AtomicUsize::default() });
+        let trap =
+            Arc::new(Trap { lost, armed, brokerless: AtomicBool::default(), connections: AtomicUsize::default() });
         let line = BrokerLine { port, trap: trap.clone(), cut: Arc::default() };
         let cut = line.cut.clone();
         tokio::spawn(async move {
@@ -138,7 +139,10 @@ async fn carry(client: TcpStream, server: TcpStream, told: Told, trap: &Trap) {
             if request[4..].starts_with(&METADATA) {
                 metadata.lock().expect("nobody panicked").insert(request[8..12].to_vec());
             }
-            if trap.lost != Lost::Nothing && request[4..].starts_with(&JOIN_GROUP) && trap.armed.swap(false, Ordering::SeqCst) {
+            if trap.lost != Lost::Nothing
+                && request[4..].starts_with(&JOIN_GROUP)
+                && trap.armed.swap(false, Ordering::SeqCst)
+            {
                 caught.store(true, Ordering::SeqCst);
             }
             if trap.lost == Lost::Answer || !caught.load(Ordering::SeqCst) {

@@ -37,8 +37,7 @@ async fn a_client_that_has_heard_of_no_brokers_at_all_comes_back() {
     let db = with_deadlines().await;
     let line = BrokerLine::to(&kafka().kafka_brokers[0], Lost::Nothing).await;
     let address = line.address();
-    let program =
-        Child::start(&db.url(), &[("KAFKA_BROKERS", address.as_str()), ("KAFKA_INSTANCE_ID", "brokerless")]);
+    let program = Child::start(&db.url(), &[("KAFKA_BROKERS", address.as_str()), ("KAFKA_INSTANCE_ID", "brokerless")]);
     program.until_ready().await;
     line.without_brokers().await;
     let facts = order([digital(1, 1)]);

@@ -1,0 +1,94 @@
+//! What Kafka answers to a question, and whether it answers at all.
+
+use std::{
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientConfig, ClientContext,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    metadata::Metadata,
+};
+
+use crate::membership::Membership;
+
+/// Bound for a question. Who asks with a consumer's own client consumes nothing meanwhile.
+pub(crate) const ASK_WITHIN: Duration = Duration::from_secs(2);
+
+/// What the broker says of some topics.
+pub(crate) struct Answers {
+    pub(crate) missing: Vec<String>,
+    pub(crate) all_readable: bool,
+}
+
+impl Answers {
+    /// Asks for one topic after the other; after a question that nobody answers for none any more.
+    pub(crate) fn to(kafka: &BaseConsumer<Membership>, topics: &[&str]) -> Self {
+        let mut answers = Answers { missing: Vec::new(), all_readable: true };
+        for topic in topics {
+            let Ok(metadata) = kafka.fetch_metadata(Some(topic), ASK_WITHIN) else {
+                answers.all_readable = false;
+                break;
+            };
+            answers.all_readable &= is_readable(&metadata);
+            let errors = metadata.topics().iter().filter_map(|topic| topic.error()).map(RDKafkaErrorCode::from);
+            let unknown = [RDKafkaErrorCode::UnknownTopicOrPartition, RDKafkaErrorCode::UnknownTopic];
+            if errors.into_iter().any(|error| unknown.contains(&error)) {
+                answers.missing.push((*topic).to_owned());
+            }
+        }
+        answers
+    }
+}
+
+/// Asks the broker which of the topics it does not have.
+pub(crate) fn missing(kafka: &BaseConsumer<Membership>, topics: &[&str]) -> Vec<String> {
+    Answers::to(kafka, topics).missing
+}
+
+/// Tells whether all the topics that were asked for can be read.
+pub(crate) fn is_readable(metadata: &Metadata) -> bool {
+    metadata.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
+}
+
+/// A question that another client asks, to know whether a client that is not answered is the only one. On a thread of its own: to
+/// make a client and to end it may take longer than the question.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    asking: Option<JoinHandle<bool>>,
+    answered: bool,
+}
+
+impl Probe {
+    /// Tells whether the last question was answered, and asks the next one if none is under way.
+    pub(crate) fn is_answered(&mut self, settings: &ClientConfig, topic: &str) -> bool {
+        if let Some(asked) = self.asking.take_if(|asking| asking.is_finished()) {
+            self.answered = asked.join().unwrap_or(false);
+        }
+        if self.asking.is_none() {
+            let (settings, topic) = (settings.clone(), topic.to_owned());
+            let asking = thread::Builder::new().name("kafka-probe".to_owned());
+            self.asking = asking.spawn(move || is_answered(&settings, &topic)).ok();
+        }
+        self.answered
+    }
+}
+
+fn is_answered(settings: &ClientConfig, topic: &str) -> bool {
+    let another: KafkaResult<BaseConsumer<Silent>> = settings.create_with_context(Silent);
+    another.is_ok_and(|another| another.fetch_metadata(Some(topic), ASK_WITHIN).is_ok())
+}
+
+/// What it has to say, the other client has said.
+struct Silent;
+
+impl ClientContext for Silent {
+    fn log(&self, _level: RDKafkaLogLevel, _facility: &str, _message: &str) {}
+
+    fn error(&self, _error: KafkaError, _reason: &str) {}
+}
+
+impl ConsumerContext for Silent {}
