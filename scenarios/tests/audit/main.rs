@@ -9,3 +9,4 @@ mod sealed;
 mod shop;
 mod since;
 mod system;
+mod tried;

@@ -19,27 +19,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, migrate::Migrator};
 use crate::{
     shop::{Books, Shop, Source, begin},
     since,
+    tried::{Change, Tally},
 };
-
-/// Table or place, and what was changed there.
-type Change = (String, String);
-
-/// What was tried and what was not found.
-#[derive(Default)]
-struct Tally {
-    tried: BTreeMap<Change, usize>,
-    unfound: BTreeSet<Change>,
-}
-
-impl Tally {
-    fn note(&mut self, place: &str, what: &str, found: bool) {
-        let change = (place.to_owned(), what.to_owned());
-        *self.tried.entry(change.clone()).or_default() += 1;
-        if !found {
-            self.unfound.insert(change);
-        }
-    }
-}
 
 #[tokio::test]
 async fn every_change_is_found_or_exempt_for_a_reason() {

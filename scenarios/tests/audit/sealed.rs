@@ -92,7 +92,7 @@ impl Auditor<'_> {
         Ok(before.map(|before| before.looked_at).unwrap_or_default())
     }
 
-    /// Looks, and sees this; nothing, if it is empty. What an audit of everything sees is the same.
+    /// Looks, and sees this; nothing, if it is empty. An audit of everything sees something wherever this does.
     async fn sees(&mut self, done: &str, wanted: &str) -> anyhow::Result<()> {
         let report = self.look().await?;
         let said: Vec<String> =
@@ -100,8 +100,10 @@ impl Auditor<'_> {
         let is_as_wanted =
             if wanted.is_empty() { said.is_empty() } else { said.iter().any(|what| what.contains(wanted)) };
         assert!(is_as_wanted, "after {done}: {said:?} instead of {wanted:?}");
-        let whole = audit::run(self.environment, BOUND).await?;
-        assert_eq!(whole.holds(), wanted.is_empty(), "after {done}: {whole:#?}");
+        if !wanted.is_empty() {
+            let whole = audit::run(self.environment, BOUND).await?;
+            assert!(!whole.holds(), "after {done}: {whole:#?}");
+        }
         Ok(())
     }
 
@@ -213,6 +215,7 @@ impl Auditor<'_> {
         let begun = std::time::Instant::now();
         while self.left_for_later().await? != "0 orders are on their way and left for later" {
             assert!(begun.elapsed() < BOUND + BOUND, "the order does not come to rest");
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
         assert_eq!(self.unchanged().await?, "7 orders were verified, 0 were looked at now");
         Ok(())

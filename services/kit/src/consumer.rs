@@ -23,22 +23,22 @@ use tokio::runtime;
 use crate::{
     answers::missing,
     aside::{Aside, Shelf},
+    batch::Batch,
     carry::carry,
     config::{Config, Database},
     crash,
     dead_letter::{Class, DeadLetters, Digest, Letter, MAX_KEPT_VALUE_BYTES},
     health::Progress,
-    incoming::Incoming,
     membership::{InVain, Membership, fatal},
     positions::{self, Positions, Server, Unsaved},
-    reading::{self, Reading, Unread},
+    reading::{self, Reading},
     record::{Record, legible},
     service::Service,
     shutdown::Shutdown,
     table::Table,
     throttle::Throttle,
     unit_of_work::UnitOfWork,
-    unread::{Expected, Gap, Gaps},
+    unread::{Expected, Gaps},
 };
 
 /// Time for which a poll waits for a first record, and so the time that a shutdown may take. Not shorter: in the last
@@ -70,33 +70,6 @@ const LONGEST_AWAY: Duration = Duration::from_secs(150);
 
 /// One for the batch, one for putting aside what is wrong with it.
 const CONNECTIONS: u32 = 2;
-
-/// What one poll brought.
-struct Batch<C> {
-    incoming: Vec<Incoming<C>>,
-    /// In step with `incoming`.
-    records: Vec<Record>,
-    /// Events that cannot be read, each with the place in `incoming` before which it came.
-    unread: Vec<(usize, Unread, Record)>,
-    letters: Vec<Letter>,
-    positions: Positions,
-    gaps: Vec<Gap>,
-    bytes: usize,
-}
-
-impl<C> Default for Batch<C> {
-    fn default() -> Self {
-        Batch {
-            incoming: Vec::new(),
-            records: Vec::new(),
-            unread: Vec::new(),
-            letters: Vec::new(),
-            positions: Positions::new(),
-            gaps: Vec::new(),
-            bytes: 0,
-        }
-    }
-}
 
 /// A client that is on its way into the group.
 fn subscribed(

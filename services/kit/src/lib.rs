@@ -10,6 +10,7 @@
 
 pub mod attempts;
 pub mod barrier;
+mod batch;
 pub mod config;
 pub mod crash;
 pub mod health;

@@ -1,11 +1,16 @@
 //! A seal as a file, for the next run.
 
-use std::{fs, io::Write, path::Path};
+use std::{
+    fs,
+    hash::{DefaultHasher, Hasher},
+    io::Write,
+    path::Path,
+    sync::OnceLock,
+};
 
 use anyhow::Context;
-use sha2::{Digest, Sha256};
 
-use super::{Seal, hexadecimal};
+use super::Seal;
 
 /// First line of the file. The second is the digest of the program that has written it.
 const MAGIC: &[u8] = b"purchase-saga seal\n";
@@ -57,7 +62,13 @@ impl Seal {
 /// # Errors
 /// If its file cannot be read.
 pub(in crate::audit) fn program() -> anyhow::Result<String> {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    if let Some(program) = PROGRAM.get() {
+        return Ok(program.clone());
+    }
     // Linux has it even where another file has taken its name since.
     let running = fs::read("/proc/self/exe").or_else(|_| fs::read(std::env::current_exe()?));
-    Ok(hexadecimal(&Sha256::digest(running.context("reading this program's file")?)))
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&running.context("reading this program's file")?);
+    Ok(PROGRAM.get_or_init(|| format!("{:016x}", hasher.finish())).clone())
 }

@@ -192,14 +192,14 @@ impl Wanted {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Beginning {
     count: usize,
-    digest: String,
+    digest: Vec<u8>,
 }
 
 impl Beginning {
     pub(super) fn of(bookings: &[Booking]) -> Self {
         let mut all = Sha256::new();
         bookings.iter().for_each(|booking| all.update(format!("{booking:?}\n")));
-        Beginning { count: bookings.len(), digest: hexadecimal(&all.finalize()) }
+        Beginning { count: bookings.len(), digest: all.finalize().to_vec() }
     }
 
     /// What has come since; an error if the list does not begin as it did.
@@ -258,8 +258,4 @@ impl Open {
         }
         self.orders.insert(dossier.order, dossier.log);
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
