@@ -11,6 +11,7 @@ use kit::record::Record;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
+    types::RDKafkaErrorCode,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -41,6 +42,9 @@ pub(crate) fn kept_by(consumer: &BaseConsumer, topics: &[String]) -> anyhow::Res
     let metadata = consumer.fetch_metadata(None, TIMEOUT).context("asking Kafka for its topics")?;
     let mut kept = Offsets::new();
     for topic in metadata.topics().iter().filter(|topic| topics.iter().any(|wanted| wanted == topic.name())) {
+        if let Some(error) = topic.error() {
+            bail!("asking for {}: {}", topic.name(), RDKafkaErrorCode::from(error));
+        }
         for partition in topic.partitions() {
             let (low, high) = consumer
                 .fetch_watermarks(topic.name(), partition.id(), TIMEOUT)

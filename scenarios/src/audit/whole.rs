@@ -80,7 +80,9 @@ async fn one_look(
         let mut db = databases.of_service(database).acquire().await?;
         gone.extend(Ledgers::gone(&mut db, database).await.with_context(|| format!("reading {database}"))?);
     }
-    let Parts { mut invariants, requests, under_way, mut open, count } = parts(&mut reading, databases, begun).await?;
+    let open = Open::after(before.seal());
+    let Parts { mut invariants, requests, under_way, mut open, count } =
+        parts(&mut reading, databases, open, begun).await?;
     if let Some(seal) = before.seal() {
         let looked_at = format!("{} orders were verified, {count} were looked at now", seal.sealed);
         invariants.insert(0, Invariant { what: UNCHANGED, looked_at, findings: vec![] });
@@ -94,8 +96,8 @@ async fn one_look(
     let looked_at = "balances and stock".to_owned();
     invariants.push(Invariant { what: "what orders have drawn on is there", looked_at, findings: gone });
     let requests = requests.judge(&environment.brokers, databases, reading.topics.log.letter_count).await?;
-    open.forget_mere_requests(&requests.findings);
     invariants.push(requests);
+    open.forget_mere_requests(invariants.iter().flat_map(|invariant| &invariant.findings));
     if living {
         let looked_at = format!("{under_way} orders are on their way and left for later");
         invariants.push(Invariant {
@@ -127,9 +129,14 @@ struct Parts {
 }
 
 /// Judges part by part, as many at a time as there are processors.
-async fn parts(reading: &mut Reading, databases: &Databases, begun: DateTime<Utc>) -> anyhow::Result<Parts> {
+async fn parts(
+    reading: &mut Reading,
+    databases: &Databases,
+    open: Open,
+    begun: DateTime<Utc>,
+) -> anyhow::Result<Parts> {
     let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let mut parts = Parts::default();
+    let mut parts = Parts { open, ..Parts::default() };
     let (spill, known) = (&reading.spill, &reading.known);
     let mut judged = stream::iter(spill.take())
         .map(|dossiers| part(dossiers, databases, known.clone(), begun))

@@ -68,7 +68,8 @@ async fn watch(
                     if let Err(error) = next.iter().zip(file).try_for_each(|(seal, file)| seal.save(file)) {
                         tracing::warn!(error = format!("{error:#}"), "the seal is not saved");
                     }
-                    seal = next.map(Arc::new);
+                    // What was sealed before still is.
+                    seal = next.map(Arc::new).or(seal);
                 }
                 // It may be the system's turn to be away.
                 Err(error) => tracing::warn!(error = format!("{error:#}"), "the system could not be looked at; trying again"),

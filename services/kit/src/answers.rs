@@ -2,7 +2,7 @@
 
 use std::{
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -58,22 +58,26 @@ pub(crate) fn is_readable(metadata: &Metadata) -> bool {
 /// make a client and to end it may take longer than the question.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
-    asking: Option<JoinHandle<bool>>,
+    asking: Option<(JoinHandle<bool>, Instant)>,
     answered: bool,
 }
+
+/// A question that takes longer counts as one that is not answered.
+const PROBED_WITHIN: Duration = Duration::from_secs(5);
 
 impl Probe {
     /// Tells whether the last question was answered, and asks the next one if none is under way.
     pub(crate) fn is_answered(&mut self, settings: &ClientConfig, topic: &str) -> bool {
-        if let Some(asked) = self.asking.take_if(|asking| asking.is_finished()) {
+        if let Some((asked, _)) = self.asking.take_if(|(asking, _)| asking.is_finished()) {
             self.answered = asked.join().unwrap_or(false);
         }
         if self.asking.is_none() {
             let (settings, topic) = (settings.clone(), topic.to_owned());
             let asking = thread::Builder::new().name("kafka-probe".to_owned());
-            self.asking = asking.spawn(move || is_answered(&settings, &topic)).ok();
+            let asking = asking.spawn(move || is_answered(&settings, &topic)).ok();
+            self.asking = asking.map(|asking| (asking, Instant::now()));
         }
-        self.answered
+        self.answered && self.asking.as_ref().is_some_and(|(_, since)| since.elapsed() < PROBED_WITHIN)
     }
 }
 

@@ -293,6 +293,10 @@ impl<S: Service> Consumer<S> {
     fn give_way(&mut self) -> anyhow::Result<()> {
         match self.kafka.context().is_in_vain(&self.kafka, &self.topics, &self.client, self.joins_within) {
             None => return Ok(()),
+            // Before the one that gave way to it has ended, it is not its turn.
+            Some(InVain::Unanswered) if self.former.as_ref().is_some_and(|former| !former.is_finished()) => {
+                return Ok(());
+            }
             Some(InVain::Unanswered) => tracing::warn!("Kafka answers other clients, and not this one"),
             Some(InVain::Unheard) => {
                 tracing::warn!("Kafka answers, and nobody the question to join the group");

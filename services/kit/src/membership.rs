@@ -209,7 +209,7 @@ impl Membership {
         {
             let mut state = self.lock();
             if state.assigned.is_some() || state.unreadable.is_some() {
-                (state.answering_since, state.deaf_since) = (None, None);
+                (state.answering_since, state.deaf_since, state.probe) = (None, None, Probe::default());
                 return None;
             }
             if state.asked.elapsed() < ASK_EVERY {
@@ -220,6 +220,9 @@ impl Membership {
         // Any answer at all.
         let answers = kafka.fetch_metadata(Some(topic), ASK_WITHIN).is_ok();
         let mut state = self.lock();
+        if answers {
+            state.probe = Probe::default();
+        }
         let answers_others = answers || state.probe.is_answered(settings, topic);
         state.asked = Instant::now();
         let since = |before: Option<Instant>| Some(before.unwrap_or_else(Instant::now));

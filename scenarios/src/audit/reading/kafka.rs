@@ -80,9 +80,10 @@ pub(super) async fn read_again(
     brokers: &str,
     seal: &Seal,
     kept: &Offsets,
-    (sealed, shares): (HashSet<OrderId>, BTreeSet<Share>),
+    (mut sealed, shares): (HashSet<OrderId>, BTreeSet<Share>),
     spill: &Arc<Spill>,
 ) -> anyhow::Result<()> {
+    sealed.retain(|order| !seal.open.contains_key(order));
     for (order, log) in &seal.open {
         log.iter().try_for_each(|event| spill.put(*order, &Item::Logged(event.clone())))?;
     }

@@ -5,7 +5,7 @@ mod kafka;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use events::{OrderId, Publisher};
 use uuid::Uuid;
 
@@ -69,7 +69,8 @@ pub(super) async fn read(environment: &Environment, databases: &Databases, befor
             let shares = doubts.shares.clone();
             let wanted = Arc::new(Wanted::Only(doubts));
             let rows = databases::read(snapshots, &wanted, &spill).await?;
-            read_again(&environment.brokers, seal, &kafka.kept, (rows.old.clone(), shares), &spill).await?;
+            let again = rows.old.iter().copied().chain(seal.forgotten(&wanted)).collect();
+            read_again(&environment.brokers, seal, &kafka.kept, (again, shares), &spill).await?;
             (kafka, rows, wanted)
         }
     };
@@ -95,16 +96,19 @@ fn order_of(booking: &Booking) -> OrderId {
 }
 
 /// The shares in which mails of sealed orders are other ones than they were.
-fn other_mails(seal: &Seal, mails: Option<&Stamps>, doubts: &Doubts) -> Result<Vec<Share>, Void> {
+fn other_mails(seal: &Seal, mails: Option<&Stamps>, doubts: &Doubts) -> anyhow::Result<Vec<Share>> {
     match (&seal.mails, mails) {
         (None, None) => Ok(Vec::new()),
+        (Some(_), None) => {
+            bail!("the mails are not there any more: MAIL_DIR or MAIL_API_URL has to say where they are")
+        }
         (Some(before), Some(mails)) => {
             let mut now = Tally::default();
             let others = mails.iter().filter(|(order, _)| !doubts.orders.contains(order));
             others.for_each(|(order, stamp)| now.add(Share::of(*order), *stamp));
             Ok(before.differences(&now).into_iter().collect())
         }
-        _ => Err(Void("the mails lie elsewhere than before".to_owned())),
+        (None, Some(_)) => bail!(Void("the mails could not be read before".to_owned())),
     }
 }
 

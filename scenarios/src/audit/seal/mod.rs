@@ -53,6 +53,8 @@ pub struct Seal {
     pub(super) open: BTreeMap<OrderId, Vec<Logged>>,
     /// Names in outboxes that are no orders', or are an order's otherwise than we write them.
     pub(super) odd_names: BTreeSet<String>,
+    /// Orders of which there was nothing but requests that were answered otherwise.
+    forgotten: BTreeSet<OrderId>,
     /// Number of orders that are sealed.
     pub(super) sealed: u64,
 }
@@ -90,6 +92,7 @@ impl Seal {
             mails,
             open: open.orders,
             odd_names: open.odd_names,
+            forgotten: open.forgotten,
         })
     }
 
@@ -100,6 +103,11 @@ impl Seal {
     /// The names under which open orders are in the outboxes.
     fn open_names(&self) -> impl Iterator<Item = String> {
         self.open.keys().map(OrderId::to_string).chain(self.odd_names.iter().cloned())
+    }
+
+    /// Of the orders that are wanted, those of which Kafka may have more than is remembered.
+    pub(super) fn forgotten(&self, wanted: &Wanted) -> impl Iterator<Item = OrderId> {
+        self.forgotten.iter().copied().filter(|order| wanted.has(*order))
     }
 
     /// The orders that are not sealed.
@@ -222,15 +230,24 @@ pub(super) struct Open {
     /// Their rows that an old enough transaction has written, by table.
     rows: BTreeMap<Place, Tally>,
     mere_requests: HashSet<OrderId>,
+    forgotten: BTreeSet<OrderId>,
+}
+
+impl Open {
+    /// What was forgotten before stays so.
+    pub(super) fn after(seal: Option<&Seal>) -> Self {
+        Open { forgotten: seal.map(|seal| seal.forgotten.clone()).unwrap_or_default(), ..Open::default() }
+    }
 }
 
 impl Open {
     /// Takes out the orders of which nobody has anything but requests that are answered otherwise, by a dead letter or as the
     /// repetition of another.
-    pub(super) fn forget_mere_requests(&mut self, findings: &[Finding]) {
-        let unanswered: HashSet<OrderId> = findings.iter().filter_map(|finding| finding.order).collect();
-        self.mere_requests.retain(|order| !unanswered.contains(order));
+    pub(super) fn forget_mere_requests<'a>(&mut self, findings: impl Iterator<Item = &'a Finding>) {
+        let wrong: HashSet<OrderId> = findings.filter_map(|finding| finding.order).collect();
+        self.mere_requests.retain(|order| !wrong.contains(order));
         self.orders.retain(|order, _| !self.mere_requests.contains(order));
+        self.forgotten.extend(self.mere_requests.drain());
     }
 
     /// Adds an order that was judged.

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use super::{Doubts, Share, Tally, Void, evidence::Evidence};
+use super::{
+    Doubts, Share, Tally, Void,
+    evidence::{Evidence, nowhere},
+};
 use crate::{
     audit::{dossier::Era, tables::Table},
     stack::Database,
@@ -84,9 +87,10 @@ impl Marks {
         Ok(Marks { last: last.map(|rows| rows.mark), now })
     }
 
-    /// An SQL expression that is true of rows from before a transaction.
+    /// An SQL expression that is true of rows from before a transaction. A row of more than two billion transactions ago has
+    /// a negative age; one of the own transaction's savepoints has a small one.
     fn before(mark: u64) -> String {
-        format!("age(xmin) > age('{}'::xid)", mark & u64::from(u32::MAX))
+        format!("age(xmin) not between -1000000 and age('{}'::xid)", mark & u64::from(u32::MAX))
     }
 
     fn before_last(self) -> String {
@@ -170,9 +174,11 @@ pub async fn changes(
     outbox.count(db, database, marks, &open, &mut changes, &mut sealed).await?;
     if let Some((before, _)) = before {
         changes.doubts.shares.extend(missing(&before.rows, &sealed, &partitions(db, database).await?));
-        before.evidence.is_all_there(&Evidence::read(db, database, &marks.before_last()).await?, database)?;
+        let now = Evidence::read(db, database, &marks.before_last(), Some(&before.evidence)).await?;
+        before.evidence.is_all_there(&now, database)?;
+        changes.doubts.orders.extend(nowhere(db, database).await?);
     }
-    changes.evidence = Evidence::read(db, database, &Marks::before(marks.now)).await?;
+    changes.evidence = Evidence::read(db, database, &Marks::before(marks.now), None).await?;
     Ok(changes)
 }
 
@@ -206,7 +212,7 @@ impl Source {
         let Source { table, column, open: names } = self;
         let (now, last) = (Marks::before(marks.now), marks.before_last());
         // Where nothing was sealed, everything is new, and nobody asks.
-        let is_new = if marks.last.is_some() { format!("not {last}") } else { "false".to_owned() };
+        let is_new = if marks.last.is_some() { format!("not ({last})") } else { "false".to_owned() };
         let select = format!(
             "select source::regclass::text, share, past, sealed, coalesce(written, '{{}}') from (
                  select tableoid as source, right({column}::text, 3) as share, count(*) filter (where {now}) as past,

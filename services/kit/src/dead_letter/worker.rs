@@ -95,7 +95,7 @@ impl Publisher {
         crash::point("letters.published");
         sessions.bounded(store::delete(sessions.pool(), &out)).await?;
         let is_late = |error: &KafkaError| error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageTimedOut);
-        if sent.iter().all(|sent| sent.as_ref().is_err_and(is_late)) {
+        if out.is_empty() && sent.iter().any(|sent| sent.as_ref().is_err_and(is_late)) {
             // It may be the client that has lost Kafka for good, as the consumer's can.
             self.producer = None;
             tokio::task::spawn_blocking(move || drop(producer));
