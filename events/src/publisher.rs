@@ -47,6 +47,11 @@ impl Publisher {
         }
     }
 
+    /// The publisher whose topic it is; none of another topic.
+    pub fn of_topic(topic: &str) -> Option<Publisher> {
+        Publisher::all().find(|publisher| publisher.topic() == topic)
+    }
+
     /// The topic that carries all that this publisher says.
     pub fn topic(self) -> &'static str {
         match self {

@@ -100,9 +100,8 @@ pub(crate) fn read_firsts(brokers: &str, offsets: Offsets, mut look: impl FnMut(
 /// If the broker does not answer.
 pub fn with_records(brokers: &str, offsets: Offsets) -> anyhow::Result<BTreeSet<(String, i32)>> {
     let mut with_records = BTreeSet::new();
-    read_while(brokers, offsets, |record| {
+    read_firsts(brokers, offsets, |record| {
         with_records.insert((record.topic, record.partition));
-        false
     })?;
     Ok(with_records)
 }

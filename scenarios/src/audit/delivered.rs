@@ -17,22 +17,27 @@ pub struct Delivered {
     pub text: String,
 }
 
-/// What is known of the mail system.
+/// What a mail system keeps.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Kept {
+pub struct MailRetention {
     /// Mails that were sent before may have been thrown away.
     pub since: Option<DateTime<Utc>>,
 }
 
 /// What is wrong with an order's mails.
-pub(super) fn findings(dossier: &Dossier, facts: Option<&Order>, domain: &str, kept: Kept) -> Vec<Finding> {
+pub(super) fn findings(
+    dossier: &Dossier,
+    facts: Option<&Order>,
+    domain: &str,
+    retention: MailRetention,
+) -> Vec<Finding> {
     let mut found = Vec::new();
     let row: Option<Value> =
         dossier.rows_of(Table::Notifications).next().and_then(|row| serde_json::from_str(row.get()).ok());
     let sent: Option<DateTime<Utc>> = row.as_ref().and_then(|row| serde_json::from_value(row["sent_at"].clone()).ok());
     let wanted = row.as_ref().zip(facts).and_then(|(row, facts)| mail(row, facts));
     let is_it = |mail: &Delivered| wanted.as_ref().is_some_and(|wanted| mail.name == wanted.name());
-    let is_kept = |sent| kept.since.is_none_or(|since| sent > since);
+    let is_kept = |sent| retention.since.is_none_or(|since| sent > since);
     if sent.is_some_and(is_kept) && !dossier.mails.iter().any(is_it) {
         found.push("has a mail that was sent, but the mail system does not have it".to_owned());
     }

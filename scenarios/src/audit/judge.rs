@@ -8,7 +8,8 @@ use kit::table::Trigger;
 use uuid::Uuid;
 
 use super::{
-    Booking, Invariant, OrderRow, Places, Steps, agreement, delivered,
+    Booking, Invariant, OrderRow, Places, Steps, agreement,
+    delivered::{self, MailRetention},
     dossier::{Dossier, Logged},
     gateway,
     ledgers::Ledgers,
@@ -34,7 +35,7 @@ pub struct Known {
     /// The places up to which each service has read; None at rest, when all have read everything.
     pub places: Option<Places>,
     /// What the mail system has kept; None if it cannot be read.
-    pub mails: Option<delivered::Kept>,
+    pub mails: Option<MailRetention>,
     /// Digests of requests that became dead letters.
     pub letters: Arc<HashSet<String>>,
 }
@@ -97,7 +98,7 @@ pub fn files(dossiers: Vec<Dossier>, known: &Known, now: DateTime<Utc>) -> Judge
     ];
     invariants.extend(events(&dossiers, known));
     invariants.push(again(&dossiers, &facts, known));
-    invariants.extend(known.mails.map(|kept| delivered_mails(&dossiers, &facts, (known, kept))));
+    invariants.extend(known.mails.map(|retention| delivered_mails(&dossiers, &facts, (known, retention))));
     let mut requests = Requests::default();
     dossiers.iter().for_each(|dossier| requests.note(dossier, &known.letters));
     let doubted: HashSet<OrderId> =
@@ -170,14 +171,14 @@ fn again(dossiers: &[Dossier], facts: &[Option<Order>], known: &Known) -> Invari
 fn delivered_mails(
     dossiers: &[Dossier],
     facts: &[Option<Order>],
-    (known, kept): (&Known, delivered::Kept),
+    (known, retention): (&Known, MailRetention),
 ) -> Invariant {
     let findings = dossiers.iter().zip(facts).flat_map(|(dossier, facts)| {
         // The facts may have gone from Kafka; the row has the text all the same.
         let written =
             || dossier.rows_of(Table::Orders).next().and_then(|row| serde_json::from_str::<Facts>(row.get()).ok());
         let facts = facts.clone().or_else(|| written().map(|row| row.facts));
-        delivered::findings(dossier, facts.as_ref(), &known.buyers.domain, kept)
+        delivered::findings(dossier, facts.as_ref(), &known.buyers.domain, retention)
     });
     Invariant {
         what: "the mail system has every mail once, as it was written",

@@ -35,7 +35,7 @@ use self::{seal::Before, whole::Judged};
 use crate::{databases::Databases, stack::Environment};
 
 pub use agreement::steps_agree;
-pub use delivered::{Delivered, Kept as KeptMails};
+pub use delivered::{Delivered, MailRetention};
 pub use dossier::{Dossier, Item, Logged, Row, Written};
 pub use gateway::{Booking, ledger_is_whole};
 pub use judge::{Judgement, Known, files, on_its_way};

@@ -43,7 +43,7 @@ impl Topics {
             return Ok(());
         }
         self.note_first(record);
-        let Some(topic) = Publisher::all().find(|publisher| publisher.topic() == record.topic) else { return Ok(()) };
+        let Some(topic) = Publisher::of_topic(&record.topic) else { return Ok(()) };
         match logged(topic, record, |_| true) {
             Some((order, event)) => put(order, Item::Logged(event)),
             None => Ok(()),
@@ -52,7 +52,7 @@ impl Topics {
 
     /// Takes the first record that a partition keeps.
     pub(super) fn note_first(&mut self, record: &Record) {
-        if let Some(topic) = Publisher::all().find(|publisher| publisher.topic() == record.topic) {
+        if let Some(topic) = Publisher::of_topic(&record.topic) {
             self.first.entry((topic, record.partition)).or_insert(record.timestamp_ms);
         }
     }
@@ -75,7 +75,7 @@ impl Topics {
     pub(super) fn since(&self, kept: &Offsets) -> BTreeMap<Publisher, u64> {
         let mut since = BTreeMap::new();
         for ((topic, partition), _) in kept.iter().filter(|(_, kept)| kept.start > 0) {
-            let Some(topic) = Publisher::all().find(|publisher| publisher.topic() == topic) else { continue };
+            let Some(topic) = Publisher::of_topic(topic) else { continue };
             // What is empty now has lost everything until now.
             let now = u64::try_from(Utc::now().timestamp_millis()).unwrap_or(0);
             let first = self.first.get(&(topic, *partition)).copied().unwrap_or(now);

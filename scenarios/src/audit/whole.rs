@@ -15,7 +15,7 @@ use super::{
     money,
     reading::{self, Reading, addresses},
     requests::Requests,
-    seal::{self, Before, Open, Seal, Void},
+    seal::{Before, Open, Seal, Void},
     stock,
 };
 use crate::{
@@ -37,21 +37,18 @@ pub(super) async fn judge(
     places: Option<Places>,
     before: Before,
 ) -> anyhow::Result<Judged> {
-    let program = match before {
-        Before::Forgotten => String::new(),
-        // Another domain makes other addresses.
-        _ => format!("{} {}", tokio::task::spawn_blocking(seal::program).await??, mail_domain()),
-    };
     let voided = match &before {
-        Before::Sealed(seal) if seal.program != program => Some(Void("another program has done it".to_owned())),
-        Before::Sealed(_) => match one_look(environment, databases, places.clone(), &before, &program).await {
+        Before::Sealed(seal) if seal.mail_domain != mail_domain() => {
+            Some(Void(format!("MAIL_DOMAIN was {}", seal.mail_domain)))
+        }
+        Before::Sealed(_) => match one_look(environment, databases, places.clone(), &before).await {
             Ok(judged) => return Ok(judged),
             Err(error) => Some(error.downcast::<Void>()?),
         },
         Before::Forgotten | Before::Nothing => None,
     };
     let before = if voided.is_some() { Before::Nothing } else { before };
-    let mut judged = one_look(environment, databases, places, &before, &program).await?;
+    let mut judged = one_look(environment, databases, places, &before).await?;
     let looked_at = voided.map(|Void(why)| format!("everything was gone through: {why}"));
     let anew = looked_at.map(|looked_at| Invariant { what: UNCHANGED, looked_at, findings: vec![] });
     judged.invariants.splice(0..0, anew);
@@ -65,7 +62,6 @@ async fn one_look(
     databases: &Databases,
     places: Option<Places>,
     before: &Before,
-    program: &str,
 ) -> anyhow::Result<Judged> {
     let living = places.is_some();
     let begun = Utc::now();
@@ -108,7 +104,7 @@ async fn one_look(
     }
     let seal = match before {
         Before::Forgotten => None,
-        _ => Seal::new(program.to_owned(), reading, open),
+        _ => Seal::new(reading, open),
     };
     Ok(Judged { invariants, seal })
 }

@@ -2,46 +2,34 @@
 
 use std::time::Duration;
 
-use kit::shutdown::Shutdown;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::{Signal, kill};
 use scenarios::{
     audit::{self, Finding},
     cast::{ALICE, BITCOIN},
     play::Wish,
     requests::Client,
-    seed,
-    stack::{self, Broker, Database, Environment, Options, Program, Reporter, until},
+    stack::{Database, Environment, Program, until},
 };
 use secrecy::ExposeSecret;
-use serde_json::json;
 use sqlx::PgPool;
 
-const BOUND: Duration = Duration::from_secs(60);
+use crate::running::{BOUND, forge, in_a_system, pid};
 
 /// "At rest" means that nobody has anything left to read. What a frozen service has not read yet is not missing, but on its way;
 /// and in a system that does not rest it is left for later.
 #[tokio::test]
 async fn a_system_whose_consumers_are_behind_is_not_at_rest() {
-    let reporter = Reporter::silent();
-    let (_stop, shutdown) = Shutdown::by_hand();
-    let options = Options::new(Broker::Embedded);
-    let done = stack::with(options, &reporter, &shutdown, async |stack| {
-        let environment = stack.environment().clone();
-        seed::well_known(&environment).await?;
-        let pid = stack.pids().unwrap().borrow()[&Program::Notification];
-        let notification = Pid::from_raw(i32::try_from(pid)?);
+    in_a_system(async |environment, stack| {
+        let notification = pid(stack, Program::Notification);
         kill(notification, Signal::SIGSTOP)?;
-        let judged = behind(&environment).await;
+        let judged = behind(environment).await;
         kill(notification, Signal::SIGCONT)?;
         judged?;
-        let audited = audit::run(&environment, BOUND).await?;
+        let audited = audit::run(environment, BOUND).await?;
         assert!(audited.holds(), "{audited:#?}");
-        forged(&environment).await
-    });
-    done.await.unwrap().unwrap();
+        forged(environment).await
+    })
+    .await;
 }
 
 async fn behind(environment: &Environment) -> anyhow::Result<()> {
@@ -68,15 +56,7 @@ async fn behind(environment: &Environment) -> anyhow::Result<()> {
 
 /// An event that its service has never said is found, once it has been read, also in a system that does not rest.
 async fn forged(environment: &Environment) -> anyhow::Result<()> {
-    let wish = Wish::of(ALICE, &[(BITCOIN, 1)]);
-    let order = json!({
-        "order_id": wish.order_id(), "user_id": 1, "payment_method_id": 1, "currency": "JPY", "total": 1,
-        "items": [{ "product_id": 1, "quantity": 1, "unit_price": 1, "kind": "digital" }],
-    });
-    let client = Client::new(&environment.brokers)?;
-    client
-        .event("order.events", "/services/order", "OrderCompleted", wish.order_id(), &json!({ "order": order }))
-        .await?;
+    forge(environment, "OrderCompleted", Wish::of(ALICE, &[(BITCOIN, 1)]).order_id()).await?;
     let audited = audit::run(environment, BOUND).await?;
     let said: Vec<&str> = findings(&audited).map(|finding| finding.what.as_str()).collect();
     assert!(said.iter().any(|what| what.ends_with("order has never said it: forged")), "{said:?}");

@@ -5,6 +5,7 @@
 mod at_rest;
 mod faults;
 mod mutation;
+mod running;
 mod sealed;
 mod shop;
 mod since;

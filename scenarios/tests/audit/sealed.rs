@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use events::OrderId;
-use kit::shutdown::Shutdown;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -13,25 +12,17 @@ use scenarios::{
     cast::{ALICE, BITCOIN},
     play::Wish,
     requests::Client,
-    seed,
-    stack::{self, Broker, Database, Environment, Options, Program, Reporter, until},
+    stack::{Database, Environment, Program, until},
 };
 use secrecy::ExposeSecret;
-use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool};
 
-const BOUND: Duration = Duration::from_secs(60);
+use crate::running::{BOUND, forge, in_a_system, pid};
 
 #[tokio::test]
 async fn what_is_done_to_a_sealed_order_is_found() {
-    let reporter = Reporter::silent();
-    let (_stop, shutdown) = Shutdown::by_hand();
-    let options = Options::new(Broker::Embedded);
-    let done = stack::with(options, &reporter, &shutdown, async |stack| {
-        let environment = stack.environment().clone();
-        seed::well_known(&environment).await?;
-        let mut auditor = Auditor { environment: &environment, seal: None };
-        let order_service = Pid::from_raw(i32::try_from(stack.pids().unwrap().borrow()[&Program::Order])?);
+    in_a_system(async |environment, stack| {
+        let mut auditor = Auditor { environment, seal: None };
         let mut orders = Vec::new();
         for _ in 0..5 {
             orders.push(auditor.buy().await?);
@@ -44,10 +35,10 @@ async fn what_is_done_to_a_sealed_order_is_found() {
         auditor.mails_are_watched(orders[0]).await?;
         auditor.seals_are_kept_in_files().await?;
         auditor.databases_are_recognised().await?;
-        auditor.what_is_on_its_way_is_judged_when_it_has_arrived(order_service).await?;
+        auditor.what_is_on_its_way_is_judged_when_it_has_arrived(pid(stack, Program::Order)).await?;
         auditor.kafka_is_watched(orders[1]).await
-    });
-    done.await.unwrap().unwrap();
+    })
+    .await;
 }
 
 struct Auditor<'a> {
@@ -231,12 +222,7 @@ impl Auditor<'_> {
 
     /// What is said about a sealed order later is found; it stays on Kafka, and so does the finding.
     async fn kafka_is_watched(&mut self, order: OrderId) -> anyhow::Result<()> {
-        let facts = json!({
-            "order_id": order, "user_id": 1, "payment_method_id": 1, "currency": "JPY", "total": 1,
-            "items": [{ "product_id": 1, "quantity": 1, "unit_price": 1, "kind": "digital" }],
-        });
-        let client = Client::new(&self.environment.brokers)?;
-        client.event("order.events", "/services/order", "OrderCancelled", order, &json!({ "order": facts })).await?;
+        forge(self.environment, "OrderCancelled", order).await?;
         for _ in 0..2 {
             self.sees("a forged event", "order has never said it: forged").await?;
             self.sees("a forged event", "OrderCompleted and OrderCancelled are both on Kafka").await?;

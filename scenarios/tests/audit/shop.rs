@@ -7,7 +7,7 @@ use events::{OrderId, Publisher};
 use kit::{record::Record, unit_of_work::UnitOfWork};
 use order::{Command, Door, Orders, Placement};
 use scenarios::{
-    audit::{self, Booking, Buyers, Delivered, Dossier, Finding, Item, KeptMails, Known, Ledgers, Topics},
+    audit::{self, Booking, Buyers, Delivered, Dossier, Finding, Item, Known, Ledgers, MailRetention, Topics},
     stack::Database,
 };
 use serde_json::{Value, json};
@@ -140,7 +140,7 @@ async fn place(work: &UnitOfWork<Orders>, mut wish: Value) -> OrderId {
 }
 
 fn known() -> Known {
-    let mut known = Known { mails: Some(KeptMails::default()), ..Known::default() };
+    let mut known = Known { mails: Some(MailRetention::default()), ..Known::default() };
     known.buyers = Buyers { domain: "example.test".to_owned(), ..Buyers::default() };
     known.kept.partitions = Publisher::all().map(|publisher| (publisher, PARTITIONS)).collect();
     known

@@ -1,16 +1,12 @@
 //! What is found of a change where only what may have changed since a seal is gone through.
 
-use std::time::Duration;
-
 use scenarios::{
     audit::{self, Doubts, Marks, Rows, Void},
     stack::{Database, until},
 };
 use sqlx::PgConnection;
 
-use crate::shop::Books;
-
-const BOUND: Duration = Duration::from_secs(60);
+use crate::{running::BOUND, shop::Books};
 
 /// What everything shows has to show where only what may have changed is gone through.
 pub(crate) async fn assert_found(

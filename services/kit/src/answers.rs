@@ -13,8 +13,6 @@ use rdkafka::{
     metadata::Metadata,
 };
 
-use crate::membership::Membership;
-
 /// Bound for a question. Who asks with a consumer's own client consumes nothing meanwhile.
 pub(crate) const ASK_WITHIN: Duration = Duration::from_secs(2);
 
@@ -26,7 +24,7 @@ pub(crate) struct Answers {
 
 impl Answers {
     /// Asks for one topic after the other; after a question that nobody answers for none any more.
-    pub(crate) fn to(kafka: &BaseConsumer<Membership>, topics: &[&str]) -> Self {
+    pub(crate) fn to(kafka: &BaseConsumer<impl ConsumerContext>, topics: &[&str]) -> Self {
         let mut answers = Answers { missing: Vec::new(), all_readable: true };
         for topic in topics {
             let Ok(metadata) = kafka.fetch_metadata(Some(topic), ASK_WITHIN) else {
@@ -45,7 +43,7 @@ impl Answers {
 }
 
 /// Asks the broker which of the topics it does not have.
-pub(crate) fn missing(kafka: &BaseConsumer<Membership>, topics: &[&str]) -> Vec<String> {
+pub(crate) fn missing(kafka: &BaseConsumer<impl ConsumerContext>, topics: &[&str]) -> Vec<String> {
     Answers::to(kafka, topics).missing
 }
 

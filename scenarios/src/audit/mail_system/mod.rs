@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use events::OrderId;
 
 use super::{
-    delivered::{Delivered, Kept},
+    delivered::{Delivered, MailRetention},
     reading::NOBODYS,
+    seal::Before,
 };
 use crate::stack::Environment;
 
@@ -37,11 +38,15 @@ impl MailSystem {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub(super) async fn look(environment: &Environment) -> anyhow::Result<Option<Self>> {
+    pub(super) async fn look(environment: &Environment, before: &Before) -> anyhow::Result<Option<Self>> {
         let mail_dir = environment.mail_dir().filter(|directory| directory.is_dir());
         if let Some(directory) = mail_dir.map(std::path::Path::to_owned) {
             let place = Place::Directory(directory.clone());
-            let stamps = tokio::task::spawn_blocking(move || directory::list(&directory)).await??;
+            let stamps = match before {
+                // Nobody compares them.
+                Before::Forgotten => Stamps::new(),
+                _ => tokio::task::spawn_blocking(move || directory::list(&directory)).await??,
+            };
             return Ok(Some(MailSystem { place, messages: Vec::new(), stamps }));
         }
         let Some(api) = environment.mail_api() else { return Ok(None) };
@@ -55,11 +60,11 @@ impl MailSystem {
     }
 
     /// What it has kept. A server throws away the oldest when it has too many, and all when it starts without a disk.
-    pub(super) fn kept(&self) -> Kept {
+    pub(super) fn retention(&self) -> MailRetention {
         let oldest = || self.messages.iter().map(mailpit::Message::created).min().unwrap_or_else(chrono::Utc::now);
         match self.place {
-            Place::Directory(_) => Kept { since: None },
-            Place::Mailpit(_) => Kept { since: Some(oldest()) },
+            Place::Directory(_) => MailRetention { since: None },
+            Place::Mailpit(_) => MailRetention { since: Some(oldest()) },
         }
     }
 

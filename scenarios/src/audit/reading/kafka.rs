@@ -97,7 +97,7 @@ pub(super) async fn read_again(
     let reading = tokio::task::spawn_blocking(move || {
         let mut failed = None;
         archive::read_from(&brokers, past, |record| {
-            let topic = Publisher::all().find(|publisher| publisher.topic() == record.topic);
+            let topic = Publisher::of_topic(&record.topic);
             let event = topic.and_then(|topic| logged(topic, &record, &is_wanted));
             if let Some((order, event)) = event.filter(|_| failed.is_none()) {
                 failed = spill.put(order, &Item::Logged(event)).err();

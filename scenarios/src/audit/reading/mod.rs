@@ -3,7 +3,7 @@
 mod databases;
 mod kafka;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use events::{OrderId, Publisher};
@@ -21,7 +21,7 @@ use super::{
     spill::Spill,
     topics::Topics,
 };
-use crate::{archive::Offsets, databases::Databases, stack::Environment};
+use crate::{databases::Databases, stack::Environment};
 
 pub(super) use databases::Survey;
 pub use databases::{addresses, read_database, read_within};
@@ -47,7 +47,7 @@ pub(super) const NOBODYS: OrderId = OrderId(Uuid::nil());
 pub(super) async fn read(environment: &Environment, databases: &Databases, before: &Before) -> anyhow::Result<Reading> {
     let spill = Arc::new(Spill::new());
     // Mails and bookings first: an order that has one has rows that are older, and so is looked at, or was before.
-    let mails = MailSystem::look(environment).await.context("reading the mails")?;
+    let mails = MailSystem::look(environment, before).await.context("reading the mails")?;
     let bookings = gateway::bookings(environment).await?;
     let log = before.seal().map(|seal| seal.log.clone());
     let kafka = Kafka::read(&environment.brokers, &spill, log);
@@ -78,7 +78,7 @@ pub(super) async fn read(environment: &Environment, databases: &Databases, befor
     for booking in bookings.iter().filter(|booking| wanted.has(order_of(booking))) {
         spill.put(order_of(booking), &Item::Booking(booking.clone()))?;
     }
-    known.mails = mails.as_ref().map(MailSystem::kept);
+    known.mails = mails.as_ref().map(MailSystem::retention);
     if let Some(mails) = &mails {
         let spill = spill.clone();
         mails.read(move |order| wanted.has(order), move |order, mail| spill.put(order, &Item::Mail(mail))).await?;
@@ -86,7 +86,9 @@ pub(super) async fn read(environment: &Environment, databases: &Databases, befor
     let Kafka { topics, kept, .. } = kafka;
     known.letters = Arc::new(topics.log.letters.clone());
     known.kept.logged_since = topics.since(&kept);
-    known.kept.partitions = partitions(&kept);
+    let partitions = topics.log.partitions.iter();
+    known.kept.partitions =
+        partitions.filter_map(|(topic, count)| Some((Publisher::of_topic(topic)?, *count))).collect();
     Ok(Reading { spill, known, paid: rows.paid, topics, bookings, mails, surveys: rows.surveys })
 }
 
@@ -110,14 +112,4 @@ fn other_mails(seal: &Seal, mails: Option<&Stamps>, doubts: &Doubts) -> anyhow::
         }
         (None, Some(_)) => bail!(Void("the mails could not be read before".to_owned())),
     }
-}
-
-fn partitions(kept: &Offsets) -> BTreeMap<Publisher, i32> {
-    let mut partitions = BTreeMap::new();
-    for (topic, _) in kept.keys() {
-        if let Some(publisher) = Publisher::all().find(|publisher| publisher.topic() == topic) {
-            *partitions.entry(publisher).or_insert(0) += 1;
-        }
-    }
-    partitions
 }

@@ -61,7 +61,7 @@ impl Seal {
 ///
 /// # Errors
 /// If its file cannot be read.
-pub(in crate::audit) fn program() -> anyhow::Result<String> {
+fn program() -> anyhow::Result<String> {
     static PROGRAM: OnceLock<String> = OnceLock::new();
     if let Some(program) = PROGRAM.get() {
         return Ok(program.clone());

@@ -21,11 +21,11 @@ pub(in crate::audit) struct Log {
     pub(in crate::audit) letters: HashSet<String>,
     pub(in crate::audit) letter_count: usize,
     /// Number of partitions of each topic.
-    pub(in crate::audit) partitions: BTreeMap<String, usize>,
+    pub(in crate::audit) partitions: BTreeMap<String, i32>,
 }
 
 /// Number of partitions of each topic.
-pub(in crate::audit) fn partition_counts(kept: &Offsets) -> BTreeMap<String, usize> {
+pub(in crate::audit) fn partition_counts(kept: &Offsets) -> BTreeMap<String, i32> {
     let mut counts = BTreeMap::new();
     kept.keys().for_each(|(topic, _)| *counts.entry(topic.clone()).or_default() += 1);
     counts

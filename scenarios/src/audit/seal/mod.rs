@@ -32,7 +32,6 @@ use super::{
 };
 use crate::stack::Database;
 
-pub(super) use file::program;
 pub(super) use log::{Log, partition_counts};
 use rows::Place;
 pub use rows::{Changes, Marks, Rows, changes, identity};
@@ -41,8 +40,8 @@ pub use tally::{Share, Tally};
 /// What was verified, and what to know it by.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Seal {
-    /// Digest of the program whose decisions were gone through.
-    pub(super) program: String,
+    /// The domain of the addresses that buyers have by default.
+    pub(super) mail_domain: String,
     /// By name.
     pub(super) databases: BTreeMap<String, Rows>,
     pub(super) log: Log,
@@ -61,12 +60,12 @@ pub struct Seal {
 
 impl Seal {
     /// After a look, with the orders that it has left open; None if these are too many to be remembered.
-    pub(super) fn new(program: String, reading: Reading, open: Open) -> Option<Self> {
+    pub(super) fn new(reading: Reading, open: Open) -> Option<Self> {
         if open.orders.len() > MOST_OPEN {
             tracing::warn!(orders = open.orders.len(), "too many orders are open or wrong: nothing is sealed");
             return None;
         }
-        let Reading { topics, bookings, mails, surveys, .. } = reading;
+        let Reading { known, topics, bookings, mails, surveys, .. } = reading;
         let is_sealed = |order: &OrderId| !open.orders.contains_key(order);
         let mails = mails.map(|mails| {
             let mut tally = Tally::default();
@@ -84,7 +83,7 @@ impl Seal {
         let orders = databases.get(Database::Orders.name());
         let orders = orders.and_then(|rows| rows.rows.get(&Place::of_table(Table::Orders)));
         Some(Seal {
-            program,
+            mail_domain: known.buyers.domain,
             sealed: orders.map_or(0, Tally::sum),
             databases,
             log: topics.log,

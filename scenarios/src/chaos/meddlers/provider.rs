@@ -87,11 +87,10 @@ impl Provider {
     /// What it does with a charge of ours. What was collected for an order that goes on stays so, or else it were a chargeback,
     /// which is no service's to settle; of an order that is undone, it may be given back before anybody asks.
     fn deed(&mut self, phase: &str) -> Option<&'static str> {
-        let (undone, chance) = (matches!(phase, "voiding" | "refunding"), self.random.random_range(0..10));
-        match chance {
-            0..3 if undone => Some("refund"),
-            _ if phase == "refunding" => None,
-            0..5 => Some("void"),
+        match (phase, self.random.random_range(0..10)) {
+            ("voiding" | "refunding", 0..3) => Some("refund"),
+            ("refunding", _) => None,
+            ("voiding", 3..6) | (_, 0..3) => Some("void"),
             _ => Some("capture"),
         }
     }

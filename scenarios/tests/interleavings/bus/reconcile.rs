@@ -217,7 +217,7 @@ fn reason(phase: Phase) -> Option<Reason> {
 
 /// A fresh event as its topic has it.
 fn said(fresh: &Fresh) -> Said {
-    let publisher = Publisher::all().find(|publisher| publisher.topic() == fresh.topic).expect("a topic of the saga");
+    let publisher = Publisher::of_topic(fresh.topic).expect("a topic of the saga");
     Said {
         event_type: fresh.event_type,
         aggregatetype: publisher.name(),

@@ -45,7 +45,8 @@ pub(crate) struct BrokerLine {
 struct Trap {
     lost: Lost,
     armed: AtomicBool,
-    /// Somebody has heard that there are topics, but no brokers.
+    /// Everybody is told that there are no brokers, and somebody has heard it who asked for topics.
+    hides_brokers: AtomicBool,
     brokerless: AtomicBool,
     connections: AtomicUsize,
 }
@@ -60,9 +61,13 @@ impl BrokerLine {
         let (host, server_port) = (host.to_owned(), server_port.parse::<u16>().expect("a port"));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let armed = AtomicBool::new(lost != Lost::Nothing);
-        let trap =
-            Arc::new(Trap { lost, armed, brokerless: AtomicBool::default(), connections: AtomicUsize::default() });
+        let trap = Arc::new(Trap {
+            lost,
+            armed: AtomicBool::new(lost != Lost::Nothing),
+            hides_brokers: AtomicBool::default(),
+            brokerless: AtomicBool::default(),
+            connections: AtomicUsize::default(),
+        });
         let line = BrokerLine { port, trap: trap.clone(), cut: Arc::default() };
         let cut = line.cut.clone();
         tokio::spawn(async move {
@@ -83,7 +88,7 @@ impl BrokerLine {
     /// Cuts all connections, and tells everybody that there are no brokers, until nobody asks any more: so does a cluster whose
     /// controller takes all of its brokers for dead.
     pub(crate) async fn without_brokers(&self) {
-        self.trap.armed.store(true, Ordering::SeqCst);
+        self.trap.hides_brokers.store(true, Ordering::SeqCst);
         self.cut.notify_waiters();
         let asked = Mutex::new(Instant::now());
         let nobody_asks = async || {
@@ -95,7 +100,7 @@ impl BrokerLine {
             (asked.elapsed() > QUIET).then_some(())
         };
         eventually("nobody asks a cluster without brokers", nobody_asks).await;
-        self.trap.armed.store(false, Ordering::SeqCst);
+        self.trap.hides_brokers.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn address(&self) -> String {
@@ -139,10 +144,7 @@ async fn carry(client: TcpStream, server: TcpStream, told: Told, trap: &Trap) {
             if request[4..].starts_with(&METADATA) {
                 metadata.lock().expect("nobody panicked").insert(request[8..12].to_vec());
             }
-            if trap.lost != Lost::Nothing
-                && request[4..].starts_with(&JOIN_GROUP)
-                && trap.armed.swap(false, Ordering::SeqCst)
-            {
+            if request[4..].starts_with(&JOIN_GROUP) && trap.armed.swap(false, Ordering::SeqCst) {
                 caught.store(true, Ordering::SeqCst);
             }
             if trap.lost == Lost::Answer || !caught.load(Ordering::SeqCst) {
@@ -155,7 +157,7 @@ async fn carry(client: TcpStream, server: TcpStream, told: Told, trap: &Trap) {
         while let Some(mut answer) = frame(&mut from_server).await {
             told.over_the_line(&mut answer);
             let is_metadata = metadata.lock().expect("nobody panicked").remove(&answer[4..8]);
-            if is_metadata && trap.lost == Lost::Nothing && trap.armed.load(Ordering::SeqCst) {
+            if is_metadata && trap.hides_brokers.load(Ordering::SeqCst) {
                 let has_topics = without_brokers(&mut answer);
                 trap.brokerless.fetch_or(has_topics, Ordering::SeqCst);
             }
