@@ -40,7 +40,7 @@ mutants:
 	cargo mutants -p notification -f 'services/notification/src/{domain,letter,amount}.rs' -- --lib --test decisions --test letters
 	cargo mutants -p order -f 'services/order/src/{domain,purchase,fulfilment,quote,fingerprint,history,status,command}.rs' -- --lib --test domain
 	cargo mutants -p payment -f 'services/payment/src/{domain,lifecycle,phase,reply,method,calls}.rs' -- --lib --test payment
-	cargo mutants -p kit -f 'services/kit/src/{barrier,rows}.rs' -- --lib
+	cargo mutants -p saga -f 'saga/src/{barrier,rows}.rs' -- --lib
 
 fmt:
 	cargo fmt

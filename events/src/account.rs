@@ -1,8 +1,8 @@
 //! What the account service says.
 
-use crate::{Reason, event::publishes};
+use crate::{Order, Reason, publisher};
 
-publishes! { Account:
+saga::events! { publisher::ACCOUNT, order: Order,
     /// The total is held on the buyer's balance.
     BalanceReserved {}
     /// Nothing is held.

@@ -1,8 +1,8 @@
 //! What the entitlement service says.
 
-use crate::{Reason, event::publishes};
+use crate::{Order, Reason, publisher};
 
-publishes! { Entitlement:
+saga::events! { publisher::ENTITLEMENT, order: Order,
     /// The digital items are unlocked for the buyer.
     EntitlementGranted {}
     /// They will not be unlocked.

@@ -60,6 +60,12 @@ impl std::str::FromStr for Kind {
     }
 }
 
+impl saga::Facts for Order {
+    fn saga_id(&self) -> OrderId {
+        self.order_id
+    }
+}
+
 impl Order {
     /// The items that one kind of fulfilment is responsible for.
     pub fn items_of(&self, kind: Kind) -> impl Iterator<Item = &Item> {

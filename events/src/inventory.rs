@@ -1,8 +1,8 @@
 //! What the inventory service says.
 
-use crate::{ProductId, Reason, event::publishes};
+use crate::{Order, ProductId, Reason, publisher};
 
-publishes! { Inventory:
+saga::events! { publisher::INVENTORY, order: Order,
     /// Every item is held.
     StockReserved {}
     /// Nothing is held: one item was not to be had, so none was taken.

@@ -9,23 +9,24 @@
 pub mod account;
 pub mod entitlement;
 pub mod envelope;
-pub mod ids;
+mod ids;
 pub mod inventory;
 pub mod money;
 pub mod notification;
 pub mod order;
+pub mod order_id;
 pub mod payment;
 pub mod publisher;
 pub mod reason;
 pub mod request;
 pub mod shipping;
 
-mod event;
 mod facts;
+#[cfg(feature = "testing")]
+pub mod testing;
 
-pub use event::Event;
 pub use facts::{Item, Kind, Order};
-pub use ids::{EventId, OrderId, PaymentMethodId, ProductId, UserId};
+pub use ids::{OrderId, PaymentMethodId, ProductId, UserId};
 pub use money::Currency;
-pub use publisher::Publisher;
 pub use reason::Reason;
+pub use saga::{Event, EventId, Publisher};

@@ -1,8 +1,8 @@
 //! What the notification service says.
 
-use crate::event::publishes;
+use crate::{Order, publisher};
 
-publishes! { Notification:
+saga::events! { publisher::NOTIFICATION, order: Order,
     /// The mail has been handed to the mail system.
     NotificationSent {
         /// `receipt`, `welcome`, `cancellation` or `rejection`.

@@ -1,8 +1,8 @@
 //! What the order service says.
 
-use crate::{Reason, event::publishes};
+use crate::{Order, Reason, publisher};
 
-publishes! { Order:
+saga::events! { publisher::ORDER, order: Order,
     /// Priced and stored as PENDING: the saga begins.
     OrderCreated {}
     /// Not even begun.

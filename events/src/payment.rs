@@ -1,8 +1,8 @@
 //! What the payment service says.
 
-use crate::{Reason, event::publishes};
+use crate::{Order, Reason, publisher};
 
-publishes! { Payment:
+saga::events! { publisher::PAYMENT, order: Order,
     /// The payment method holds the total.
     PaymentAuthorized {}
     /// The payment method will not pay.

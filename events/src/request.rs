@@ -1,8 +1,9 @@
 //! What anyone may publish on `order.requests`, with nothing but a console producer.
 
+use saga::ids::Original;
 use serde::{Deserialize, Serialize};
 
-use crate::{OrderId, PaymentMethodId, ProductId, UserId, ids::Original};
+use crate::{OrderId, PaymentMethodId, ProductId, UserId, order_id};
 
 /// The wire name of a request.
 pub const ORDER_REQUESTED: &str = "OrderRequested";
@@ -35,23 +36,23 @@ impl OrderRequested {
     /// Which order this request means: the id that it names, else the one of its idempotency key. An empty key is none.
     pub fn named_order(&self) -> Option<OrderId> {
         let key = self.idempotency_key.as_deref().filter(|key| !key.is_empty());
-        self.order_id.or_else(|| key.map(|key| OrderId::from_idempotency_key(self.user_id, key)))
+        self.order_id.or_else(|| key.map(|key| order_id::from_idempotency_key(self.user_id, key)))
     }
 
     /// Which order this request means when it was read from Kafka: without a name of its own, the record is its name.
     pub fn order_id_of(&self, original: Original<'_>) -> OrderId {
-        self.named_order().unwrap_or_else(|| OrderId::from_record(original))
+        self.named_order().unwrap_or_else(|| order_id::from_record(original))
     }
 
     /// The order that earlier versions took its idempotency key for, where it has one that says which order is meant.
     pub fn former_order(&self) -> Option<OrderId> {
         let key = self.idempotency_key.as_deref().filter(|key| !key.is_empty() && self.order_id.is_none());
-        key.map(|key| OrderId::formerly_from_idempotency_key(self.user_id, key))
+        key.map(|key| order_id::formerly_from_idempotency_key(self.user_id, key))
     }
 
     /// Tells whether it names an order by an id that another request is going to get, without having a claim to it.
     pub fn names_anothers_order(&self) -> bool {
-        let own = self.idempotency_key.as_deref().map(|key| OrderId::from_idempotency_key(self.user_id, key));
-        self.order_id.is_some_and(|order_id| order_id.is_derived() && own != Some(order_id))
+        let own = self.idempotency_key.as_deref().map(|key| order_id::from_idempotency_key(self.user_id, key));
+        self.order_id.is_some_and(|order| order_id::is_derived(order) && own != Some(order))
     }
 }

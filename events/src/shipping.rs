@@ -1,8 +1,8 @@
 //! What the shipping service says.
 
-use crate::{Reason, event::publishes};
+use crate::{Order, Reason, publisher};
 
-publishes! { Shipping:
+saga::events! { publisher::SHIPPING, order: Order,
     /// The parcel is booked.
     ShipmentArranged {
         /// The carrier's number, for the buyer.

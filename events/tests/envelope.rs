@@ -1,11 +1,12 @@
 //! What is read, and what is a dead letter.
 
 use events::{
-    EventId, OrderId,
+    EventId,
     envelope::{Envelope, MAX_VALUE_BYTES, RawRecord, Unreadable, read, read_data},
-    ids::Coordinates,
+    order_id,
     request::OrderRequested,
 };
+use saga::ids::Coordinates;
 
 const REQUESTS: Coordinates<'static> = Coordinates { topic: "order.requests", partition: 0, offset: 7 };
 const EVENTS: Coordinates<'static> = Coordinates { topic: "order.events", partition: 0, offset: 7 };
@@ -23,7 +24,7 @@ fn a_bare_request_is_enough() {
     assert_eq!(envelope.event_type, "OrderRequested");
     assert_eq!(envelope.id, EventId::from_record(original));
     let request: OrderRequested = read_data(&envelope.event_type, &data).expect("a request");
-    assert_eq!(request.order_id_of(original), OrderId::from_record(original));
+    assert_eq!(request.order_id_of(original), order_id::from_record(original));
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use events::{
     account::BalanceReserved,
     envelope::{MAX_VALUE_BYTES, RawRecord, Unreadable, read, read_data},
-    ids::Coordinates,
     order::{OrderCancelled, OrderCreated},
     payment::PaymentDeclined,
     request::OrderRequested,
 };
 use proptest::prelude::*;
+use saga::ids::Coordinates;
 
 /// Names that mean something to us, and some that don't.
 const NAMES: [&str; 11] = [

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use kit::config::Kafka;
+use outbox::kafka::Kafka;
 use rdkafka::{
     ClientConfig, ClientContext,
     config::RDKafkaLogLevel,

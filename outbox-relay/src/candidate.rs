@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::{Lost, Relay, Tenure, leadership, lost::answered, outbox, sequence};
+use crate::{Lost, Relay, Tenure, leadership, lost::answered, sequence, store};
 
 /// A relay that stands by, with a session of its own.
 pub struct Candidate {
@@ -33,7 +33,7 @@ impl Candidate {
         let bound = timing.answered_within();
         let session = &mut self.session;
         if self.publisher.is_none() {
-            self.publisher = answered(bound, outbox::declared_publisher(session)).await?;
+            self.publisher = answered(bound, store::declared_publisher(session)).await?;
         }
         // Also while another relay leads: whoever leads another database with the same publisher has to know.
         if let Some(publisher) = &self.publisher {

@@ -73,7 +73,7 @@
 //!   that it holds, and reading begins again after the last row that was acknowledged, row by row until it goes through.
 //!
 //! # An event that cannot be published
-//! The broker refuses it, or it names another publisher. It cannot happen: the kit refuses an event over the size limit when
+//! The broker refuses it, or it names another publisher. It cannot happen: `outbox` refuses an event over the size limit when
 //! it is written to the outbox, topics are made before anything is written, and the table has a constraint. Should it happen
 //! all the same, the event is neither dropped nor overtaken: the relay stops before it, is not ready, logs an error that
 //! names it, counts it in `relay_refused_total`, and tries again until it goes through.
@@ -99,7 +99,6 @@ mod leadership;
 mod lease;
 mod lost;
 mod meters;
-mod outbox;
 mod pace;
 mod partition;
 mod partitioner;
@@ -114,6 +113,7 @@ mod sequence;
 mod settings;
 mod span;
 mod stall;
+mod store;
 mod suspicion;
 mod tenure;
 mod timing;

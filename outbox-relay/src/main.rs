@@ -9,15 +9,16 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
-use kit::{
-    config::{Http, Kafka},
+use metrics_exporter_prometheus::PrometheusHandle;
+use outbox::kafka::Kafka;
+use outbox_relay::{BATCH_ROWS, Relay, Settings, Span, Timing};
+use process::{
+    config::Http,
     health::{Health, Progress},
     ops,
     shutdown::Shutdown,
     telemetry,
 };
-use metrics_exporter_prometheus::PrometheusHandle;
-use outbox_relay::{BATCH_ROWS, Relay, Settings, Span, Timing};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -97,7 +98,7 @@ struct Replay {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
-    kit::main(async {
+    process::main(async {
         let metrics = telemetry::init()?;
         match cli.command {
             Some(Command::Replay(options)) => replay(options).await,

@@ -6,16 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kit::config::Kafka;
+use outbox::kafka::Kafka;
 use rdkafka::{error::KafkaError, producer::BaseRecord};
 
 use crate::{
     client::{Client, Rejection},
     in_flight::{BATCHES, InFlight, Refusal},
-    outbox::OutboxRow,
     partition::Partitions,
     program::PROGRAM,
     record::{Record, Route},
+    store::OutboxRow,
     timing::Timing,
 };
 

@@ -1,13 +1,13 @@
 //! An outbox row as a record on Kafka.
 
-use events::{
+use outbox::{
     EventId,
     envelope::Envelope,
     publisher::{source_of, topic_of_aggregate},
 };
 use rdkafka::message::{Header, OwnedHeaders};
 
-use crate::outbox::OutboxRow;
+use crate::store::OutboxRow;
 
 /// All that there is to hand over for a row.
 #[derive(Debug)]

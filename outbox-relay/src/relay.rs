@@ -8,12 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kit::{Backoff, config::Kafka, shutdown::Shutdown};
+use outbox::kafka::Kafka;
+use process::{Backoff, shutdown::Shutdown};
 use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 
 use crate::{
-    Candidacy, Candidate, Lost, Settings, Timing, claims::Claims, lost::answered, outbox::session_options,
-    program::PROGRAM, progress::Progress,
+    Candidacy, Candidate, Lost, Settings, Timing, claims::Claims, lost::answered, program::PROGRAM, progress::Progress,
+    store::session_options,
 };
 
 /// A standby tries so often whether the leader is gone.

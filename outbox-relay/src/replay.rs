@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use futures::TryStreamExt;
-use kit::config::Kafka;
+use outbox::kafka::Kafka;
 use sqlx::{ConnectOptions, FromRow, postgres::PgConnectOptions};
 
 use crate::{
     BATCH_ROWS, Lost, Timing,
     in_flight::BATCHES,
-    outbox::{self, OutboxRow, session_options},
     publisher::{NotTaken, Publisher},
     record::Route,
     span::Span,
+    store::{self, OutboxRow, session_options},
 };
 
 /// A broker that takes longer to acknowledge ends the replay.
@@ -36,10 +36,10 @@ pub async fn replay(
 ) -> anyhow::Result<usize> {
     let options = session_options(database, PATIENCE);
     let mut session = options.connect().await.context("connecting to the database")?;
-    let published_through = outbox::cursor(&mut session).await.context("reading the relay's cursor")?;
+    let published_through = store::cursor(&mut session).await.context("reading the relay's cursor")?;
     let publisher = match publisher {
         Some(publisher) => publisher.to_owned(),
-        None => outbox::declared_publisher(&mut session).await?.ok_or(Lost::NoPublisher)?,
+        None => store::declared_publisher(&mut session).await?.ok_or(Lost::NoPublisher)?,
     };
     let timing = Timing { acknowledged_within: PATIENCE, ..Timing::default() };
     let never = Instant::now() + NEVER;
@@ -50,7 +50,7 @@ pub async fn replay(
     }
     let (mut last_seq, mut published) = (0, 0);
     loop {
-        let mut rows = outbox::read_again(&mut session, last_seq, published_through, span);
+        let mut rows = store::read_again(&mut session, last_seq, published_through, span);
         let mut taken = 0;
         publisher.open();
         while let Some(row) = rows.try_next().await.context("reading the outbox")? {

@@ -1,6 +1,6 @@
 //! What a relay is told.
 
-use kit::config::Kafka;
+use outbox::kafka::Kafka;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::Timing;

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kit::Backoff;
+use process::Backoff;
 use sqlx::PgConnection;
 
 use crate::{

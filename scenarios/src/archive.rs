@@ -7,12 +7,12 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use kit::record::Record;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     types::RDKafkaErrorCode,
 };
+use saga::record::Record;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -35,6 +35,15 @@ pub(crate) fn consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
         .set("fetch.wait.max.ms", "50")
         .create()
         .context("creating the Kafka consumer")
+}
+
+/// The names of all topics. Blocks: for a thread of its own.
+///
+/// # Errors
+/// If the broker does not answer.
+pub fn topics(brokers: &str) -> anyhow::Result<Vec<String>> {
+    let metadata = consumer(brokers)?.fetch_metadata(None, TIMEOUT).with_context(|| format!("asking {brokers}"))?;
+    Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
 }
 
 /// What each partition of `topics` keeps now; an empty range where it keeps nothing. Blocks.

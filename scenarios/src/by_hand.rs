@@ -1,7 +1,7 @@
 //! What people may settle by hand without leaving a saga behind that waits for ever.
 
 use events::{Order, envelope};
-use kit::{
+use saga::{
     parked::desk::{Content, Details},
     record::Record,
 };
@@ -23,7 +23,7 @@ pub async fn resolve_objection(
         // There is nothing to do, and that is what is said.
         return Ok(None);
     }
-    let (id, order) = (work.id, work.order_id);
+    let (id, order) = (work.id, work.saga_id);
     let record = match content {
         Content::Call { .. } => {
             let answers = answers(database, &work.what).join("|");

@@ -1,6 +1,6 @@
 //! A record as a person reads it: where it lay, its headers, and its value as JSON, as text or as bytes.
 
-use kit::record::Record;
+use saga::record::Record;
 
 /// Bytes of a value that are shown when it is no text.
 const BYTES: usize = 256;

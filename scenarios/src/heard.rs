@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use events::{
-    EventId, OrderId, Publisher,
+    EventId, OrderId,
     envelope::{self, Envelope},
+    publisher,
     request::OrderRequested,
 };
-use kit::record::Record;
+use saga::record::Record;
 use serde_json::Value;
 
 /// One event of one order.
@@ -61,7 +62,7 @@ impl Heard {
     /// The event's own fields in a few words, without the order that travels with all of them.
     pub fn details(&self) -> String {
         let Some(fields) = self.data.as_object() else { return String::new() };
-        if self.topic == Publisher::Client.topic() {
+        if self.topic == publisher::CLIENT.topic() {
             return request_in_words(&self.data);
         }
         let own = fields.iter().filter(|(name, _)| *name != "order");
@@ -75,7 +76,7 @@ impl Heard {
 }
 
 fn order_of(record: &Record, envelope: &Envelope, data: &[u8]) -> Option<OrderId> {
-    if record.topic == Publisher::Client.topic() {
+    if record.topic == publisher::CLIENT.topic() {
         let request: OrderRequested = serde_json::from_slice(data).ok()?;
         return Some(request.order_id_of(record.original()));
     }

@@ -5,6 +5,7 @@ use sqlx::PgPool;
 
 use crate::{
     check::Check,
+    choreography::Choreography,
     databases::Databases,
     ending::{Ending, Rows},
     heard::Heard,
@@ -36,7 +37,7 @@ pub async fn order(stage: &Stage, order: OrderId, ending: &Ending) -> anyhow::Re
 }
 
 fn unfinished(events: &[Heard], seconds: u64) -> String {
-    let missing = timeline::missing(events);
+    let missing = timeline::missing(&Choreography::of_the_shop(), events);
     let missing = if missing.is_empty() { vec!["nothing was heard of it".to_owned()] } else { missing };
     format!("no end within {seconds} s; {}", missing.join("; "))
 }

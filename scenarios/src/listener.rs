@@ -11,12 +11,15 @@ use std::{
 };
 
 use anyhow::Context;
-use events::{OrderId, Publisher, publisher::dead_letter_topic};
-use kit::record::Record;
+use events::{
+    OrderId,
+    publisher::{self, dead_letter_topic, is_topic_of_events},
+};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
 };
+use saga::record::Record;
 use tokio::sync::watch;
 
 use crate::{archive, heard::Heard};
@@ -48,19 +51,40 @@ pub struct Listener {
 
 /// The topics of all publishers, and the dead letters of requests.
 pub fn topics() -> Vec<String> {
-    let mut topics: Vec<String> = Publisher::all().map(|publisher| publisher.topic().to_owned()).collect();
-    topics.push(dead_letter_topic(Publisher::Client.topic()));
+    let mut topics: Vec<String> = publisher::all().map(|publisher| publisher.topic().to_owned()).collect();
+    topics.push(dead_letter_topic(publisher::CLIENT.topic()));
     topics
 }
 
+/// The same, and those of every other service whose events are on the broker: whoever publishes on `<name>.events` is one.
+/// Blocks: for a thread of its own.
+///
+/// # Errors
+/// If the broker does not answer.
+pub fn topics_on(brokers: &str) -> anyhow::Result<Vec<String>> {
+    let mut topics = topics();
+    let there = archive::topics(brokers)?.into_iter().filter(|topic| is_topic_of_events(topic));
+    let further: Vec<String> = there.filter(|topic| !topics.contains(topic)).collect();
+    topics.extend(further);
+    Ok(topics)
+}
+
 impl Listener {
-    /// Starts listening. When this returns, nothing that is said from now on is missed.
+    /// Starts listening to the shop. When this returns, nothing that is said from now on is missed.
     ///
     /// # Errors
     /// If the broker does not answer.
     pub async fn start(brokers: &str, since: Since) -> anyhow::Result<Self> {
+        Self::start_on(brokers, topics(), since).await
+    }
+
+    /// Starts listening to these topics. When this returns, nothing that is said from now on is missed.
+    ///
+    /// # Errors
+    /// If the broker does not answer.
+    pub async fn start_on(brokers: &str, topics: Vec<String>, since: Since) -> anyhow::Result<Self> {
         let brokers = brokers.to_owned();
-        let (consumer, _) = tokio::task::spawn_blocking(move || assigned(&brokers, &topics(), since)).await??;
+        let (consumer, _) = tokio::task::spawn_blocking(move || assigned(&brokers, &topics, since)).await??;
         let tape = Arc::new(Mutex::new(Tape::default()));
         let stop = Arc::new(AtomicBool::new(false));
         let (changed, changes) = watch::channel(0);

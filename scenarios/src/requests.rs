@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{SecondsFormat, Utc};
-use events::{EventId, OrderId, Publisher, request::ORDER_REQUESTED};
-use kit::record::EXPECTS;
+use events::{EventId, OrderId, publisher, request::ORDER_REQUESTED};
 use rdkafka::{
     ClientConfig,
     message::{Header, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},
 };
+use saga::record::EXPECTS;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// `ce_source` of requests.
@@ -50,12 +50,12 @@ impl Client {
     /// Publishes a bare value on `order.requests`: no headers, any bytes, or none at all. A key only serves to choose the
     /// partition.
     pub async fn bare(&self, key: Option<&str>, value: Option<&[u8]>) -> anyhow::Result<Place> {
-        self.send(Publisher::Client.topic(), key.map(str::as_bytes), value, OwnedHeaders::new()).await
+        self.send(publisher::CLIENT.topic(), key.map(str::as_bytes), value, OwnedHeaders::new()).await
     }
 
     /// Publishes a request with an envelope, keyed by its order.
     pub async fn request(&self, order: OrderId, data: &serde_json::Value) -> anyhow::Result<Place> {
-        self.event(Publisher::Client.topic(), SOURCE, ORDER_REQUESTED, order, data).await
+        self.event(publisher::CLIENT.topic(), SOURCE, ORDER_REQUESTED, order, data).await
     }
 
     /// Publishes any event on any topic, as its publisher would.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use events::EventId;
 use owo_colors::{OwoColorize, Stream::Stdout};
 
-use crate::{choreography, heard::Heard};
+use crate::{choreography::Choreography, heard::Heard};
 
 /// How an event bears on the buyer: decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub fn has_ended(events: &[Heard]) -> bool {
 }
 
 /// What is missing of a flow that has not ended: for each event that nothing has followed, who should have reacted.
-pub fn missing(events: &[Heard]) -> Vec<String> {
+pub fn missing(choreography: &Choreography, events: &[Heard]) -> Vec<String> {
     if has_ended(events) {
         return Vec::new();
     }
@@ -86,10 +86,11 @@ pub fn missing(events: &[Heard]) -> Vec<String> {
         if followed {
             continue;
         }
-        for (service, line) in choreography::follows(&event.event_type) {
-            let already = events.iter().any(|other| line.says.contains(&other.event_type.as_str()));
-            if !already && !line.says.is_empty() {
-                missing.push(format!("after {}: {service} should say {}", event.event_type, line.says.join(" or ")));
+        for (service, reaction) in choreography.follows(&event.event_type, &event.topic) {
+            let already = events.iter().any(|other| reaction.may_say(&other.event_type));
+            if !already && !reaction.says.is_empty() {
+                let says = reaction.says.join(" or ");
+                missing.push(format!("after {}: {service} should say {says}", event.event_type));
             }
         }
     }

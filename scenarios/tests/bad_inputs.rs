@@ -15,8 +15,8 @@ use events::{
     publisher::dead_letter_topic,
     request::{ORDER_REQUESTED, OrderRequested},
 };
-use kit::{record::Record, shutdown::Shutdown};
 use rand::{SeedableRng, rngs::StdRng};
+use saga::{record::Record, shutdown::Shutdown};
 use scenarios::{
     archive, audit,
     chaos::{

@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use events::OrderId;
-use kit::shutdown::Shutdown;
+use saga::shutdown::Shutdown;
 use scenarios::{
     audit,
     cast::{JUDY, KEN, Person, SONG},
@@ -306,7 +306,7 @@ impl<'a> Drill<'a> {
 fn every_point_in_the_sources_is_listed() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut named = Vec::new();
-    for directory in ["services/kit/src", "outbox-relay/src"] {
+    for directory in ["saga/src", "outbox-relay/src"] {
         collect(&root.join(directory), &mut named);
     }
     named.sort_unstable();

@@ -3,7 +3,11 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use chrono::Utc;
-use events::{EventId, Publisher, envelope::Envelope, publisher::source_of};
+use events::{
+    EventId,
+    envelope::Envelope,
+    publisher::{self, source_of},
+};
 use scenarios::stack::Program;
 use serde_json::Value;
 
@@ -49,5 +53,5 @@ fn there_is_a_connector_for_each_service() {
     let pairs: BTreeSet<String> = list.split_whitespace().map(str::to_owned).collect();
     let services = Program::ALL.into_iter().filter_map(|program| Some((program, program.database()?)));
     assert_eq!(pairs, services.map(|(program, database)| format!("{program}:{database}")).collect());
-    assert_eq!(pairs.len(), Publisher::SERVICES.len());
+    assert_eq!(pairs.len(), publisher::SERVICES.len());
 }

@@ -2,8 +2,14 @@
 
 use std::{fs, path::PathBuf};
 
-use kit::barrier::{Move, Status, Step, pass};
-use scenarios::{catalogue, choreography};
+use saga::{
+    barrier::{Move, Status, Step, pass},
+    choreography::Reaction,
+};
+use scenarios::{
+    catalogue,
+    choreography::{self, Choreography},
+};
 
 /// Most lines that the README may have.
 const README_LINES: usize = 230;
@@ -30,13 +36,13 @@ fn part(page: &str, name: &str, generated: &str) {
 
 /// The barrier's table: a row for each status, a column for each step.
 fn barrier() -> String {
-    let steps = Step::ALL.map(|step| format!(" {step:?} |")).concat();
+    let steps = Step::ALL.map(|step| format!(" {} |", step.name())).concat();
     let mut text = format!("| status |{steps}\n|---|{}\n", "---|".repeat(Step::ALL.len()));
     for status in std::iter::once(None).chain(Status::ALL.map(Some)) {
         let name = status.map_or_else(|| "never heard of".to_owned(), |status| format!("`{status}`"));
         let moves = Step::ALL.map(|step| match pass(status, step) {
             Move::Nothing(why) => format!(" nothing: {why} |"),
-            done => format!(" **{done:?}** |"),
+            done => format!(" **{}** |", done.name()),
         });
         text.push_str(&format!("| {name} |{}\n", moves.concat()));
     }
@@ -46,8 +52,8 @@ fn barrier() -> String {
 // One test, so that updates do not write over one another.
 #[test]
 fn the_documents_agree_with_the_code() {
-    part("README.md", "choreography", &format!("```mermaid\n{}```\n", choreography::mermaid()));
-    part("docs/CHOREOGRAPHY.md", "events", &choreography::markdown());
+    part("README.md", "choreography", &format!("```mermaid\n{}```\n", Choreography::of_the_shop().mermaid()));
+    part("docs/CHOREOGRAPHY.md", "events", &Choreography::of_the_shop().markdown());
     part("docs/CHOREOGRAPHY.md", "barrier", &barrier());
     let scenarios: Vec<String> =
         catalogue::ALL.iter().map(|scenario| format!("| `{}` | {} |\n", scenario.name, scenario.story)).collect();
@@ -130,7 +136,7 @@ fn every_service_documents_the_table_that_it_follows() {
             .filter_map(|line| line.strip_prefix("//! "))
             .filter(|line| line.starts_with("| ") && !line.starts_with("| on |"))
             .collect();
-        let followed: Vec<String> = part.lines.iter().map(|line| line.to_markdown()).collect();
+        let followed: Vec<String> = part.lines.iter().map(|line| Reaction::from(line).to_markdown()).collect();
         assert_eq!(documented, followed, "{}", path.display());
     }
 }
@@ -142,8 +148,7 @@ fn no_service_depends_on_another() {
     let names = |entry: Result<fs::DirEntry, std::io::Error>| {
         entry.expect("readable").file_name().into_string().expect("a name")
     };
-    let names: Vec<String> =
-        fs::read_dir(&services).expect("services/").map(names).filter(|name| name != "kit").collect();
+    let names: Vec<String> = fs::read_dir(&services).expect("services/").map(names).collect();
     assert!(names.len() >= 8, "{names:?}");
     for service in &names {
         let manifest = fs::read_to_string(services.join(service).join("Cargo.toml")).expect("a manifest");
@@ -151,6 +156,28 @@ fn no_service_depends_on_another() {
             let depends = |line: &str| line.starts_with(&format!("{other}.")) || line.starts_with(&format!("{other} "));
             assert!(!manifest.lines().any(depends), "{service} depends on {other}");
         }
+    }
+}
+
+/// Nothing of the shop is among what the libraries are built and tested with.
+#[test]
+fn the_libraries_know_nothing_of_the_shop() {
+    let services = fs::read_dir(in_project("services")).expect("services/");
+    let mut shop: Vec<String> =
+        services.map(|entry| entry.expect("readable").file_name().into_string().expect("a name")).collect();
+    shop.extend(["events".to_owned(), "scenarios".to_owned()]);
+    for library in ["outbox", "outbox-relay", "process", "saga"] {
+        let tree = std::process::Command::new(env!("CARGO"))
+            .args(["tree", "--package", library, "--all-features", "--edges", "all", "--prefix", "none", "--offline"])
+            .current_dir(in_project("."))
+            .output()
+            .expect("cargo runs");
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        let tree = String::from_utf8(tree.stdout).expect("text");
+        let crates: Vec<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert!(crates.contains(&library) && crates.contains(&"tokio"), "{crates:?}");
+        let known: Vec<&String> = shop.iter().filter(|part| crates.contains(&part.as_str())).collect();
+        assert!(known.is_empty(), "{library} depends on {known:?}");
     }
 }
 

@@ -20,9 +20,8 @@ use std::{
 };
 
 use events::{
-    OrderId, Publisher,
-    ids::{Coordinates, Original},
-    publisher::dead_letter_topic,
+    order_id,
+    publisher::{self, dead_letter_topic},
 };
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -31,6 +30,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     message::{Header, OwnedHeaders},
 };
+use saga::ids::{Coordinates, Original};
 use scenarios::{requests::Client, stack::until};
 use serde_json::json;
 use sqlx::PgPool;
@@ -166,7 +166,7 @@ async fn parked_work(up: &Up) {
 
 /// A letter as a version that could not read it would have written it.
 async fn letter(client: &Client, value: &[u8], offset: i64) -> String {
-    let requests = Publisher::Client.topic();
+    let requests = publisher::CLIENT.topic();
     let headers: [(&str, &[u8]); 5] = [
         ("kafka_dlt-original-topic", requests.as_bytes()),
         ("kafka_dlt-original-partition", &0_i32.to_be_bytes()),
@@ -215,11 +215,11 @@ async fn dead_letters(up: &Up) {
     assert_eq!(count().await, before + 1);
     let value = request.to_string();
     let first = Original {
-        at: Coordinates { topic: Publisher::Client.topic(), partition: 0, offset: 1_000_000 },
+        at: Coordinates { topic: publisher::CLIENT.topic(), partition: 0, offset: 1_000_000 },
         timestamp_ms: 1_700_000_000_000,
         value: Some(value.as_bytes()),
     };
-    ends(&orders, OrderId::from_record(first).0, "COMPLETED").await;
+    ends(&orders, order_id::from_record(first).0, "COMPLETED").await;
 }
 
 async fn reconciling(up: &Up) {
@@ -258,7 +258,7 @@ async fn reconciling(up: &Up) {
     let answer = http.post(url).header("idempotency-key", charge.to_string()).json(&body).send().await.unwrap();
     assert!(answer.status().is_success(), "{answer:?}");
     // And Kafka has lost all that the account service said.
-    lose(up.get("KAFKA_BROKERS").to_owned(), Publisher::Account.topic()).await;
+    lose(up.get("KAFKA_BROKERS").to_owned(), publisher::ACCOUNT.topic()).await;
 
     // A buyer has no mail.
     let untold = up.publishes(3, 1).await;

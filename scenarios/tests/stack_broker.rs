@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use events::{Publisher, publisher::dead_letter_topic};
+use events::publisher::{self, dead_letter_topic};
 use rdkafka::{
     ClientConfig, Message,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -43,13 +43,13 @@ async fn the_embedded_broker_has_every_topic_and_gives_back_what_it_took() {
     let embedded = Embedded::start(3).await.unwrap();
     let consumer: BaseConsumer = client(embedded.brokers()).create().unwrap();
     let metadata = consumer.fetch_metadata(None, PATIENCE).unwrap();
-    for publisher in Publisher::all() {
+    for publisher in publisher::all() {
         for topic in [publisher.topic().to_owned(), dead_letter_topic(publisher.topic())] {
             let found = metadata.topics().iter().find(|found| found.name() == topic).expect(&topic);
             assert_eq!(found.partitions().len(), 3, "{topic}");
         }
     }
-    gives_back_what_it_took(embedded.brokers(), Publisher::Client.topic(), b"value").await;
+    gives_back_what_it_took(embedded.brokers(), publisher::CLIENT.topic(), b"value").await;
 }
 
 /// A transaction's marker is no record that anybody could be waited for to read.

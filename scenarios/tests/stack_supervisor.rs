@@ -80,6 +80,16 @@ async fn is_ready_when_it_answers_so() {
 }
 
 #[tokio::test]
+async fn one_that_says_nothing_is_described_by_what_the_kernel_knows() {
+    let directory = tempfile::tempdir().unwrap();
+    let supervisor = supervise(launch(&directory, "exec sleep 1000"));
+    let error = supervisor.ready("http://127.0.0.1:1", Duration::from_secs(1)).await.unwrap_err();
+    let error = format!("{error:#}");
+    assert!(error.contains("(sleep) is S (sleeping)"), "{error}");
+    supervisor.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn one_that_dies_again_and_again_is_given_up_with_its_last_words() {
     let directory = tempfile::tempdir().unwrap();
     let supervisor = supervise(launch(&directory, "echo no database; exit 3"));

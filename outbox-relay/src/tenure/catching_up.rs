@@ -5,7 +5,7 @@ use std::time::Instant;
 use sqlx::FromRow;
 
 use super::{Step, Tenure};
-use crate::{Lost, behind::Behind, in_flight::Refusal, outbox::OutboxRow, publisher::NotTaken};
+use crate::{Lost, behind::Behind, in_flight::Refusal, publisher::NotTaken, store::OutboxRow};
 
 impl Tenure {
     /// Leaves behind what is stuck, and takes along what has caught up.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use futures::TryStreamExt;
-use kit::crash;
+use process::crash;
 use sqlx::{FromRow, Row, postgres::PgRow};
 
 use super::{Step, Tenure};
@@ -12,10 +12,10 @@ use crate::{
     gap::{Inquiry, Place},
     in_flight::Refusal,
     lost::{answered, took_too_long},
-    outbox::{self, OutboxRow},
     portion::BYTES_MAX,
     publisher::NotTaken,
     record::Record,
+    store::{self, OutboxRow},
     writers,
 };
 
@@ -95,7 +95,7 @@ impl Tenure {
     ) -> Result<Option<(Vec<PgRow>, bool)>, Lost> {
         let bound = self.relay.timing().answered_within();
         let (mut rows, mut bytes) = (Vec::new(), 0);
-        let mut stream = outbox::read(&mut self.session, after, through, limit);
+        let mut stream = store::read(&mut self.session, after, through, limit);
         let reading = async {
             while bytes <= BYTES_MAX {
                 let Some(row) = stream.try_next().await? else {

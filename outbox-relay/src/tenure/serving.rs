@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use kit::shutdown::Shutdown;
+use process::shutdown::Shutdown;
 
 use super::{Step, Tenure};
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kit::crash;
+use process::crash;
 
 use super::Tenure;
 use crate::{

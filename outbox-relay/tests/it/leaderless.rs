@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kit::config::Kafka;
+use outbox::kafka::Kafka;
 use outbox_relay::{Relay, Settings, Step, Tenure, Timing, partition_of};
 use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
 

@@ -1,7 +1,7 @@
 //! The relay by itself, as the program runs it.
 
-use kit::shutdown::Shutdown;
 use outbox_relay::{Standing, Timing};
+use process::shutdown::Shutdown;
 use sqlx::Row;
 
 use crate::support::{World, in_a_world, until};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use events::{EventId, Order, OrderId, Publisher};
+use events::{EventId, Order, OrderId, Publisher, publisher};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -179,7 +179,7 @@ impl Dossier {
             && self.written.is_empty()
             && self.bookings.is_empty()
             && self.mails.is_empty()
-            && self.log.iter().all(|event| event.topic == Publisher::Client)
+            && self.log.iter().all(|event| event.topic == publisher::CLIENT)
     }
 
     /// Tells whether all its rows will be known as old at the next look.
@@ -220,7 +220,7 @@ impl Dossier {
 
 /// Publishers by their names.
 mod by_name {
-    use events::Publisher;
+    use events::{Publisher, publisher};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(super) fn serialize<S: Serializer>(publisher: &Publisher, to: S) -> Result<S::Ok, S::Error> {
@@ -229,6 +229,6 @@ mod by_name {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Publisher, D::Error> {
         let name = <&str>::deserialize(from)?;
-        Publisher::all().find(|publisher| publisher.name() == name).ok_or_else(|| D::Error::custom("no publisher"))
+        publisher::all().find(|publisher| publisher.name() == name).ok_or_else(|| D::Error::custom("no publisher"))
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use events::{Order, OrderId, Publisher};
-use kit::table::Trigger;
+use saga::table::Trigger;
 use uuid::Uuid;
 
 use super::{
@@ -64,7 +64,7 @@ pub fn on_its_way(dossier: &Dossier, known: &Known, now: DateTime<Utc>) -> Optio
 
 fn unread(dossier: &Dossier, places: &Places) -> Option<String> {
     for event in dossier.log.iter().filter(|event| event.is_believed()) {
-        let reads = |line: &kit::table::Line| match line.trigger {
+        let reads = |line: &saga::table::Line| match line.trigger {
             Trigger::Event { event_type, publisher } => event_type == event.event_type && publisher == event.topic,
             Trigger::Other(_) => false,
         };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use events::Publisher;
+use events::{Publisher, publisher};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -60,7 +60,7 @@ impl Places {
         let lag = |service: Publisher| -> i64 {
             self.0.iter().filter(|place| place.service == service).map(Place::lag).sum()
         };
-        Publisher::SERVICES.iter().map(|service| (*service, lag(*service))).filter(|(_, lag)| *lag > 0).collect()
+        publisher::SERVICES.iter().map(|service| (*service, lag(*service))).filter(|(_, lag)| *lag > 0).collect()
     }
 }
 

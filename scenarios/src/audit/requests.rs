@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Context;
 use events::{
-    EventId, OrderId, Publisher, envelope,
+    EventId, OrderId, envelope, publisher,
     request::{ORDER_REQUESTED, OrderRequested},
 };
-use kit::record::Record;
+use saga::record::Record;
 use uuid::Uuid;
 
 use super::{Finding, Invariant, dossier::Dossier, said::digest, tables::Table};
@@ -24,7 +24,7 @@ pub(super) struct Requests {
 impl Requests {
     pub(super) fn note(&mut self, dossier: &Dossier, letters: &HashSet<String>) {
         let answered = dossier.rows_of(Table::Orders).next().is_some();
-        for event in dossier.log.iter().filter(|event| event.topic == Publisher::Client) {
+        for event in dossier.log.iter().filter(|event| event.topic == publisher::CLIENT) {
             self.count += 1;
             if !answered && !letters.contains(&digest(event.data.get().as_bytes())) {
                 let id = EventId(event.id).of_source(&event.source, event.timestamp_ms);
@@ -64,7 +64,7 @@ impl Requests {
         let (brokers, wanted) = (brokers.to_owned(), self.unanswered.keys().copied().collect::<HashSet<_>>());
         let meant = tokio::task::spawn_blocking(move || {
             let mut meant: Vec<(EventId, OrderId)> = Vec::new();
-            archive::read(&brokers, &[Publisher::Client.topic().to_owned()], |record| {
+            archive::read(&brokers, &[publisher::CLIENT.topic().to_owned()], |record| {
                 meant.extend(request(&record).filter(|(id, _)| wanted.contains(id)));
             })?;
             anyhow::Ok(meant)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use events::{EventId, OrderId, Publisher};
+use events::{EventId, OrderId, Publisher, publisher};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -59,7 +59,7 @@ impl Kept {
         if self.logged_since.is_empty() {
             return true;
         }
-        let begun = dossier.log.iter().filter(|event| event.topic == Publisher::Order).map(|event| event.timestamp_ms);
+        let begun = dossier.log.iter().filter(|event| event.topic == publisher::ORDER).map(|event| event.timestamp_ms);
         begun.min().is_some_and(|begun| self.logged_since.values().all(|since| begun > since + SLACK_MS))
     }
 

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use events::{
     OrderId, Publisher,
     envelope::{self, Envelope},
-    publisher::dead_letter_topic,
+    publisher::{self, dead_letter_topic},
 };
-use kit::record::{FIRST_AT, Record};
+use saga::record::{FIRST_AT, Record};
 
 use super::{
     dossier::{Item, Json, Logged},
@@ -38,12 +38,12 @@ impl Topics {
         mut put: impl FnMut(OrderId, Item) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         self.log.reach.entry((record.topic.clone(), record.partition)).or_default().note(record);
-        if record.topic == dead_letter_topic(Publisher::Client.topic()) {
+        if record.topic == dead_letter_topic(publisher::CLIENT.topic()) {
             self.note_letter(record);
             return Ok(());
         }
         self.note_first(record);
-        let Some(topic) = Publisher::of_topic(&record.topic) else { return Ok(()) };
+        let Some(topic) = publisher::of_topic(&record.topic) else { return Ok(()) };
         match logged(topic, record, |_| true) {
             Some((order, event)) => put(order, Item::Logged(event)),
             None => Ok(()),
@@ -52,7 +52,7 @@ impl Topics {
 
     /// Takes the first record that a partition keeps.
     pub(super) fn note_first(&mut self, record: &Record) {
-        if let Some(topic) = Publisher::of_topic(&record.topic) {
+        if let Some(topic) = publisher::of_topic(&record.topic) {
             self.first.entry((topic, record.partition)).or_insert(record.timestamp_ms);
         }
     }
@@ -61,7 +61,7 @@ impl Topics {
         self.log.letter_count += 1;
         let Some(value) = &record.value else { return };
         self.log.letters.insert(digest(value.trim_ascii()));
-        let as_it_was = Record { topic: Publisher::Client.topic().to_owned(), ..record.clone() };
+        let as_it_was = Record { topic: publisher::CLIENT.topic().to_owned(), ..record.clone() };
         let data = as_it_was.with_raw(|raw| Some(digest(envelope::read(raw).ok()?.1.trim_ascii())));
         self.log.letters.extend(data);
     }
@@ -75,7 +75,7 @@ impl Topics {
     pub(super) fn since(&self, kept: &Offsets) -> BTreeMap<Publisher, u64> {
         let mut since = BTreeMap::new();
         for ((topic, partition), _) in kept.iter().filter(|(_, kept)| kept.start > 0) {
-            let Some(topic) = Publisher::of_topic(topic) else { continue };
+            let Some(topic) = publisher::of_topic(topic) else { continue };
             // What is empty now has lost everything until now.
             let now = u64::try_from(Utc::now().timestamp_millis()).unwrap_or(0);
             let first = self.first.get(&(topic, *partition)).copied().unwrap_or(now);
@@ -103,7 +103,7 @@ pub(super) fn logged(
     let (envelope, data) =
         record.with_raw(|raw| envelope::read(raw).map(|(envelope, data)| (envelope, data.into_owned()))).ok()?;
     let order = match topic {
-        Publisher::Client => Some(request(record)?.1).filter(|order| is_wanted(*order))?,
+        publisher::CLIENT => Some(request(record)?.1).filter(|order| is_wanted(*order))?,
         _ => {
             let order = Some(order_of(&envelope, record)).filter(|order| is_wanted(*order))?;
             serde_json::from_slice::<Facts>(&data).ok()?;

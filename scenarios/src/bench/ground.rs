@@ -1,8 +1,8 @@
 //! What is measured without services: a Postgres with the services' tables and a broker with their topics.
 
 use anyhow::Context;
-use events::Publisher;
-use kit::{config::Kafka, shutdown::Shutdown};
+use events::publisher;
+use saga::{config::Kafka, shutdown::Shutdown};
 use secrecy::ExposeSecret;
 use sqlx::{
     migrate::Migrator,
@@ -44,21 +44,21 @@ pub async fn with<T>(
 }
 
 impl Ground {
-    /// The account service's tables in its database, the kit's in all others, and a topic for each publisher.
+    /// The account service's tables in its database, those of every service in all others, and a topic for each publisher.
     async fn prepare(&self) -> anyhow::Result<()> {
         for database in Database::ALL {
             let migrations = if database == Database::Accounts { &account::MIGRATIONS } else { &Migrator::DEFAULT };
             let pool = self.pool(database, 1)?;
-            kit::migrate(&pool, migrations).await.with_context(|| format!("migrating {database}"))?;
+            saga::migrate(&pool, migrations).await.with_context(|| format!("migrating {database}"))?;
             pool.close().await;
         }
-        let topics: Vec<String> = Publisher::all().map(|publisher| publisher.topic().to_owned()).collect();
+        let topics: Vec<String> = publisher::all().map(|publisher| publisher.topic().to_owned()).collect();
         self.topics(&topics).await
     }
 
     /// Makes topics that are missing.
     pub async fn topics(&self, topics: &[String]) -> anyhow::Result<()> {
-        kit::topics::ensure(&self.kafka(), "scenarios-bench", topics).await
+        saga::topics::ensure(&self.kafka(), "scenarios-bench", topics).await
     }
 
     /// host:port.

@@ -9,7 +9,6 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use kit::config::Kafka;
 use rdkafka::{
     ClientContext,
     consumer::Consumer,
@@ -17,6 +16,7 @@ use rdkafka::{
     message::{BorrowedMessage, DeliveryResult, Header, Message, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, Producer, ProducerContext},
 };
+use saga::config::Kafka;
 use uuid::Uuid;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kit::shutdown::Shutdown;
+use saga::shutdown::Shutdown;
 use serde::Serialize;
 
 use crate::{

@@ -9,7 +9,7 @@ use account::{Account, Ask, Command};
 use anyhow::Context;
 use events::{Currency, EventId, Item, Kind, Order, OrderId, PaymentMethodId, ProductId, UserId};
 use futures::{TryStreamExt, future::try_join_all};
-use kit::{
+use saga::{
     incoming::{Incoming, Origin},
     unit_of_work::UnitOfWork,
     wake::Wake,

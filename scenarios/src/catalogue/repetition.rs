@@ -1,7 +1,7 @@
 //! What comes again, or in the wrong order.
 
 use chrono::Utc;
-use events::{OrderId, Publisher, Reason, request::ORDER_REQUESTED};
+use events::{OrderId, Publisher, Reason, order_id, publisher, request::ORDER_REQUESTED};
 use serde_json::{Value, json};
 
 use crate::{
@@ -37,7 +37,7 @@ pub(super) async fn key_reused(play: &mut Play) -> anyhow::Result<()> {
         })
         .to_string()
     };
-    let order = OrderId::from_idempotency_key(OLIVIA.user_id(), &key);
+    let order = order_id::from_idempotency_key(OLIVIA.user_id(), &key);
     play.follow(order);
     let stage = play.stage();
     stage.client.bare(Some(&key), Some(request(1).as_bytes())).await?;
@@ -75,15 +75,15 @@ pub(super) async fn compensation_first(play: &mut Play) -> anyhow::Result<()> {
         // As an operator: what claims to be a service's own and is not is a forgery to the audit.
         stage.client.event(publisher.topic(), OPERATOR, event_type, order, data).await
     };
-    say(Publisher::Order, "OrderCancelRequested", &facts).await?;
+    say(publisher::ORDER, "OrderCancelRequested", &facts).await?;
     let ending = Ending::stopped(Reason::CancelledByUser, BUYER_STOPPED);
     play.ends(order, &ending).await?;
 
     stage.client.request(order, wish.data()).await?;
-    say(Publisher::Order, "OrderCreated", &facts).await?;
-    say(Publisher::Account, "BalanceReserved", &facts).await?;
-    say(Publisher::Payment, "PaymentAuthorized", &facts).await?;
-    say(Publisher::Payment, "PaymentCaptured", &facts).await?;
+    say(publisher::ORDER, "OrderCreated", &facts).await?;
+    say(publisher::ACCOUNT, "BalanceReserved", &facts).await?;
+    say(publisher::PAYMENT, "PaymentAuthorized", &facts).await?;
+    say(publisher::PAYMENT, "PaymentCaptured", &facts).await?;
     // A later order of the same partition shows that all of this has been read.
     everyone_has_read(play, order).await?;
     let late = ["OrderRequested", "OrderCreated", "BalanceReserved", "PaymentAuthorized", "PaymentCaptured"];

@@ -1,9 +1,9 @@
 //! What may lie on `order.requests` because anyone may publish there: bytes that nobody can read, and requests that make no
 //! sense. Drawn from a seed.
 
-use events::{Publisher, envelope::MAX_VALUE_BYTES};
-use kit::record::Record;
+use events::{envelope::MAX_VALUE_BYTES, publisher};
 use rand::{Rng, RngExt};
+use saga::record::Record;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::cast::{MALLORY, MAP};
 
 /// A record that is not, or hardly, a request. Its key may be anything too.
 pub fn draw(random: &mut impl Rng) -> Record {
-    let mut record = Record { topic: Publisher::Client.topic().to_owned(), ..Record::default() };
+    let mut record = Record { topic: publisher::CLIENT.topic().to_owned(), ..Record::default() };
     record.key = key(random);
     record.value = match random.random_range(0..20) {
         0 => None,

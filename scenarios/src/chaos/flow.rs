@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::ensure;
 use events::OrderId;
-use kit::shutdown::{Shutdown, Stop};
+use saga::shutdown::{Shutdown, Stop};
 use tokio::{
     task::{JoinHandle, JoinSet},
     time::{Instant, MissedTickBehavior, interval},

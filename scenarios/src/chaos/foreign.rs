@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kit::parked::desk::{self, Done, Signature, Wish};
+use saga::parked::desk::{self, Done, Signature, Wish};
 use uuid::Uuid;
 
 use super::Diary;
@@ -30,7 +30,7 @@ async fn resolve_once(databases: &Databases, diary: &Diary) -> sqlx::Result<usiz
     for database in Database::ALL {
         let pool = databases.of_service(database);
         for work in desk::list(pool).await? {
-            if !is_placed(databases, work.order_id).await? {
+            if !is_placed(databases, work.saga_id).await? {
                 let done = desk::act(pool, work.id, Wish::Resolve, signature).await?;
                 found += 1;
                 resolved += usize::from(matches!(done, Done::Yes(_)));
@@ -47,7 +47,7 @@ async fn resolve_once(databases: &Databases, diary: &Diary) -> sqlx::Result<usiz
 pub(super) async fn is_all_that_is_parked(databases: &Databases) -> sqlx::Result<bool> {
     for database in Database::ALL {
         for work in desk::list(databases.of_service(database)).await? {
-            if is_placed(databases, work.order_id).await? {
+            if is_placed(databases, work.saga_id).await? {
                 return Ok(false);
             }
         }

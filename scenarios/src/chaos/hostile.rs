@@ -2,9 +2,9 @@
 //! placed, or is a request.
 
 use chrono::{Duration, Utc};
-use events::{OrderId, Publisher};
-use kit::record::Record;
+use events::{OrderId, Publisher, publisher};
 use rand::{Rng, RngExt};
+use saga::record::Record;
 use serde_json::{Value, json};
 use uuid::{Timestamp, Uuid};
 
@@ -47,7 +47,7 @@ pub fn draw(random: &mut impl Rng, said: &[Uuid]) -> Record {
 pub fn forgery(record: &Record) -> Option<OrderId> {
     let subject = record.headers.iter().find(|(name, _)| name == "ce_subject");
     let order = subject.and_then(|(_, order)| std::str::from_utf8(order).ok()?.parse().ok());
-    order.filter(|_| record.topic != Publisher::Client.topic()).map(OrderId)
+    order.filter(|_| record.topic != publisher::CLIENT.topic()).map(OrderId)
 }
 
 /// More than a reader takes, and next to nothing on the wire once it is compressed. A topic of events measures what it gets
@@ -87,16 +87,16 @@ fn in_anothers_name(random: &mut impl Rng) -> Record {
         "order_id": Uuid::now_v7(), "user_id": MALLORY.id, "payment_method_id": MALLORY.id, "currency": "JPY",
         "total": 1, "items": [{ "product_id": 13, "quantity": 1, "unit_price": 1, "kind": "digital" }],
     });
-    event(random, Some(Publisher::Notification), json!({ "order": order }))
+    event(random, Some(publisher::NOTIFICATION), json!({ "order": order }))
 }
 
 fn event(random: &mut impl Rng, source: Option<Publisher>, data: Value) -> Record {
     const EVENTS: [(Publisher, &str); 5] = [
-        (Publisher::Order, "OrderCreated"),
-        (Publisher::Account, "BalanceReserved"),
-        (Publisher::Payment, "PaymentAuthorized"),
-        (Publisher::Payment, "PaymentCaptured"),
-        (Publisher::Inventory, "StockCommitted"),
+        (publisher::ORDER, "OrderCreated"),
+        (publisher::ACCOUNT, "BalanceReserved"),
+        (publisher::PAYMENT, "PaymentAuthorized"),
+        (publisher::PAYMENT, "PaymentCaptured"),
+        (publisher::INVENTORY, "StockCommitted"),
     ];
     let (publisher, event_type) = EVENTS[random.random_range(0..EVENTS.len())];
     let order = data["order"]["order_id"].as_str().map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
@@ -107,7 +107,7 @@ fn event(random: &mut impl Rng, source: Option<Publisher>, data: Value) -> Recor
 
 fn request(id: Uuid, value: Vec<u8>) -> Record {
     record(
-        Publisher::Client.topic(),
+        publisher::CLIENT.topic(),
         id,
         "OrderRequested",
         "/clients/mallory",

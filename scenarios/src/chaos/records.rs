@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use kit::record::Record;
 use rdkafka::{
     ClientConfig,
     message::{Header, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},
 };
+use saga::record::Record;
 
 use crate::requests::Place;
 

@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use kit::shutdown::Shutdown;
+use saga::shutdown::Shutdown;
 
 use crate::{
     bench::{

@@ -6,7 +6,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
-use kit::shutdown::Shutdown;
+use saga::shutdown::Shutdown;
 use serde_json::{Value, json};
 
 use crate::{

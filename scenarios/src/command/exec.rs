@@ -9,11 +9,11 @@ use std::{
 
 use anyhow::Context;
 use clap::Args;
-use kit::shutdown::Shutdown;
 use nix::{
     sys::signal::{Signal, kill, killpg},
     unistd::Pid,
 };
+use saga::shutdown::Shutdown;
 use secrecy::ExposeSecret;
 use tokio::process::Child;
 

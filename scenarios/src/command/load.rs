@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use kit::shutdown::Shutdown;
+use saga::shutdown::Shutdown;
 
 use crate::{
     audit,

@@ -4,9 +4,11 @@ mod bench;
 mod chaos;
 mod dlt;
 mod exec;
+mod graph;
 mod list;
 mod load;
 mod parked;
+mod programs;
 mod publish;
 mod ready;
 mod reconcile;
@@ -29,6 +31,7 @@ pub enum Command {
     Seed(seed::Seed),
     Publish(publish::Publish),
     Trace(trace::Trace),
+    Graph(graph::Graph),
     Load(load::Load),
     Bench(bench::Bench),
     Verify(verify::Verify),
@@ -53,6 +56,7 @@ impl Command {
             Self::Seed(seed) => seed.run().await,
             Self::Publish(publish) => publish.run().await,
             Self::Trace(trace) => trace.run().await,
+            Self::Graph(graph) => graph.run().await,
             Self::Load(load) => load.run().await,
             Self::Bench(bench) => bench.run().await,
             Self::Verify(verify) => verify.run().await,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use kit::parked::desk::{self, Content, Details, Done, Signature, Wish, Work};
+use saga::parked::desk::{self, Content, Details, Done, Signature, Wish, Work};
 use uuid::Uuid;
 
 use crate::{by_hand, command::seed::running, databases::Databases, exhibit, stack::Database};
@@ -90,10 +90,10 @@ async fn list(databases: &Databases) -> anyhow::Result<ExitCode> {
 
 fn line(database: Database, work: &Work) -> String {
     let since = work.since.format("%F %T");
-    let Work { id, kind, order_id, what, status, tries, .. } = work;
+    let Work { id, kind, saga_id, what, status, tries, .. } = work;
     let error = work.error.as_deref().unwrap_or("behind another event of its order");
     format!(
-        "{id}  {database:<13} {kind:<5} {status:<7} {what} of order {order_id}, {tries} tries, since {since}: {error}"
+        "{id}  {database:<13} {kind:<5} {status:<7} {what} of order {saga_id}, {tries} tries, since {since}: {error}"
     )
 }
 

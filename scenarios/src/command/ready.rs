@@ -1,6 +1,9 @@
 //! `scenarios ready`: whether a program does its work, for health checks of containers that have no other HTTP client.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -14,15 +17,33 @@ pub struct Ready {
     /// Seconds to wait for the answer.
     #[arg(long, default_value_t = 2)]
     within: u64,
+    /// Seconds to go on asking until it is ready; if unset, it is asked once.
+    #[arg(long, default_value_t = 0)]
+    wait: u64,
 }
 
 impl Ready {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let url = self.url.join("/readyz").context("putting the URL together")?;
-        let request = Client::new().get(url.clone()).timeout(Duration::from_secs(self.within));
-        let answer = request.send().await.with_context(|| format!("GET {url}"))?;
-        let ready = answer.status() == 200;
-        print!("{}", answer.text().await.unwrap_or_default());
-        Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let client = Client::new();
+        let end = Instant::now() + Duration::from_secs(self.wait);
+        loop {
+            let asked = ask(&client, &url, Duration::from_secs(self.within)).await;
+            let is_ready = matches!(asked, Ok((true, _)));
+            if !is_ready && Instant::now() < end {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+            let (_, answer) = asked?;
+            print!("{answer}");
+            return Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
     }
+}
+
+/// Tells whether the program is ready, and what it answers.
+async fn ask(client: &Client, url: &Url, within: Duration) -> anyhow::Result<(bool, String)> {
+    let answer = client.get(url.clone()).timeout(within).send().await.with_context(|| format!("GET {url}"))?;
+    let is_ready = answer.status() == 200;
+    Ok((is_ready, answer.text().await.unwrap_or_default()))
 }

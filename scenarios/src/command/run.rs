@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use anyhow::Context;
 use clap::Args;
 use futures::{StreamExt, stream::FuturesUnordered};
-use kit::shutdown::Shutdown;
+use saga::shutdown::Shutdown;
 use tokio::time::Instant;
 
 use crate::{

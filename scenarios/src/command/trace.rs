@@ -5,8 +5,10 @@ use std::{process::ExitCode, time::Duration};
 use clap::Args;
 use events::OrderId;
 
+use super::programs::Programs;
 use crate::{
     archive,
+    choreography::Choreography,
     heard::Heard,
     listener::{self, Listener, Since},
     timeline,
@@ -23,6 +25,8 @@ pub struct Trace {
     /// host:port, several with commas.
     #[arg(long, env = "KAFKA_BROKERS")]
     brokers: String,
+    #[command(flatten)]
+    programs: Programs,
 }
 
 impl Trace {
@@ -31,19 +35,21 @@ impl Trace {
     }
 
     async fn look(self) -> anyhow::Result<ExitCode> {
+        let choreography = self.programs.choreography().await?;
         let events = self.said_so_far().await?;
         if events.is_empty() {
             println!("nothing has been said of order {}", self.order_id);
             return Ok(ExitCode::FAILURE);
         }
         timeline::lines(&events).iter().for_each(|line| println!("{line}"));
-        tell_missing(&events);
+        tell_missing(&choreography, &events);
         Ok(ExitCode::SUCCESS)
     }
 
     /// Listens first and reads what has been said then, so that nothing is missed between the two.
     async fn follow(self) -> anyhow::Result<ExitCode> {
-        let listener = Listener::start(&self.brokers, Since::Now).await?;
+        let choreography = self.programs.choreography().await?;
+        let listener = Listener::start_on(&self.brokers, self.topics().await?, Since::Now).await?;
         let mut events = self.said_so_far().await?;
         let mut shown = 0;
         println!("{}", timeline::heading());
@@ -67,16 +73,22 @@ impl Trace {
             let new = new(&listener);
             events.extend(new);
         }
-        tell_missing(&events);
+        tell_missing(&choreography, &events);
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Also those of services that this program was not compiled with.
+    async fn topics(&self) -> anyhow::Result<Vec<String>> {
+        let brokers = self.brokers.clone();
+        tokio::task::spawn_blocking(move || listener::topics_on(&brokers)).await?
     }
 
     /// In the order in which it was said.
     async fn said_so_far(&self) -> anyhow::Result<Vec<Heard>> {
-        let (brokers, order) = (self.brokers.clone(), self.order_id);
+        let (brokers, order, topics) = (self.brokers.clone(), self.order_id, self.topics().await?);
         let reading = tokio::task::spawn_blocking(move || {
             let mut events = Vec::new();
-            archive::read(&brokers, &listener::topics(), |record| {
+            archive::read(&brokers, &topics, |record| {
                 events.extend(Heard::from_record(&record).filter(|heard| heard.order_id == order));
             })?;
             anyhow::Ok(events)
@@ -87,8 +99,8 @@ impl Trace {
     }
 }
 
-fn tell_missing(events: &[Heard]) {
-    for missing in timeline::missing(events) {
+fn tell_missing(choreography: &Choreography, events: &[Heard]) {
+    for missing in timeline::missing(choreography, events) {
         println!("missing {missing}");
     }
 }

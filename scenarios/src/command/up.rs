@@ -3,7 +3,7 @@
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use kit::shutdown::Shutdown;
+use saga::shutdown::Shutdown;
 
 use crate::{
     seed,

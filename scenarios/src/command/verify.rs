@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use kit::shutdown::Shutdown;
+use saga::shutdown::Shutdown;
 
 use crate::{
     audit::{self, Seal, Watch},

@@ -1,7 +1,10 @@
 //! One dead letter.
 
-use events::{Publisher, ids::Coordinates};
-use kit::record::{FIRST_AT, FIRST_TIMESTAMP, Record};
+use events::publisher;
+use saga::{
+    ids::Coordinates,
+    record::{FIRST_AT, FIRST_TIMESTAMP, Record},
+};
 
 /// What the writer of dead letters adds, in Spring's convention.
 const ADDED: &str = "kafka_dlt-";
@@ -77,7 +80,7 @@ impl Letter {
     pub(super) fn headers(&self, original: &Original) -> Vec<(String, Vec<u8>)> {
         let own = |(name, _): &&(String, Vec<u8>)| !name.starts_with(ADDED) && name != REPLAY_OF;
         let mut headers: Vec<(String, Vec<u8>)> = self.record.headers.iter().filter(own).cloned().collect();
-        if original.topic == Publisher::Client.topic() {
+        if original.topic == publisher::CLIENT.topic() {
             // A bare request has its ids from where and when it first lay. So however often it is replayed, and even if the
             // first record is read again by a version that understands it, it becomes that one order.
             let (at, timestamp) = (original.at().to_string(), original.timestamp_ms.to_string());

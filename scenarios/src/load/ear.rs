@@ -13,8 +13,9 @@ use std::{
 
 use anyhow::Context;
 use events::{
-    Event, Publisher, Reason,
+    Event, Reason,
     order::{OrderCancelled, OrderCompleted, OrderRejected},
+    publisher,
 };
 use rdkafka::{Message, consumer::BaseConsumer, message::BorrowedMessage};
 
@@ -90,7 +91,7 @@ pub(super) struct Ends(pub(super) Arc<Tally>);
 
 impl Ends {
     pub(super) async fn heard(brokers: &str, tally: &Arc<Tally>) -> anyhow::Result<Ear> {
-        Ear::on(brokers, Publisher::Order.topic(), Ends(Arc::clone(tally))).await
+        Ear::on(brokers, publisher::ORDER.topic(), Ends(Arc::clone(tally))).await
     }
 }
 
@@ -112,7 +113,7 @@ impl Hears for Ends {
 
 /// The header `ce_type`.
 pub(crate) fn event_type<'a>(message: &'a BorrowedMessage<'_>) -> Option<&'a str> {
-    let header = kit::record::legible(message.headers()?).find(|header| header.key == "ce_type")?;
+    let header = saga::record::legible(message.headers()?).find(|header| header.key == "ce_type")?;
     std::str::from_utf8(header.value?).ok()
 }
 

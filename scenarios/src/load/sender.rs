@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context;
-use events::Publisher;
+use events::publisher;
 use rdkafka::{
     ClientConfig, ClientContext,
     error::{KafkaError, RDKafkaErrorCode},
@@ -96,7 +96,7 @@ impl Requests {
             .create_with_context(Deliveries(Arc::clone(tally)))
             .context("creating the Kafka producer")?;
         let client = producer.clone();
-        let topic = Publisher::Client.topic();
+        let topic = publisher::CLIENT.topic();
         let asked = tokio::task::spawn_blocking(move || {
             client.client().fetch_metadata(Some(topic), Duration::from_secs(15)).map(drop)
         });
@@ -122,7 +122,7 @@ impl Requests {
         // Numbers and strings are always JSON.
         let value = serde_json::to_vec(&request).unwrap_or_default();
         let key = order.to_string();
-        let topic = Publisher::Client.topic();
+        let topic = publisher::CLIENT.topic();
         let mut record = BaseRecord::with_opaque_to(topic, number as usize).key(&key).payload(&value);
         loop {
             match self.0.send(record) {

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use events::OrderId;
-use kit::barrier::Status::{Cancelled, Confirmed, Refunded, Rejected};
+use saga::barrier::Status::{Cancelled, Confirmed, Refunded, Rejected};
 use serde::Deserialize;
 
 use super::{Case, Look, Remedy, Seen, case::Evidence};
@@ -126,7 +126,7 @@ fn case(charge: Charge, seen: Option<&Seen>) -> Option<Case> {
 
 #[cfg(test)]
 mod tests {
-    use kit::barrier::Status::{self, Reserved};
+    use saga::barrier::Status::{self, Reserved};
 
     use super::*;
     use crate::reconcile::Step;

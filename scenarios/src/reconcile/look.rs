@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use events::{OrderId, Reason};
-use kit::record::ABSENT;
+use saga::record::ABSENT;
 use sqlx::FromRow;
 use uuid::Uuid;
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
-use events::{EventId, Publisher, envelope};
+use events::{EventId, envelope, publisher};
 use outbox_relay::Span;
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ async fn outboxes(databases: &Databases) -> anyhow::Result<Published> {
 }
 
 fn ids(brokers: &str) -> anyhow::Result<HashSet<EventId>> {
-    let topics: Vec<String> = Publisher::SERVICES.iter().map(|service| service.topic().to_owned()).collect();
+    let topics: Vec<String> = publisher::SERVICES.iter().map(|service| service.topic().to_owned()).collect();
     let mut ids = HashSet::new();
     archive::read(brokers, &topics, |record| {
         ids.extend(record.with_raw(|raw| envelope::read(raw).map(|(envelope, _)| envelope.id)).ok());

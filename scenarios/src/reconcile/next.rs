@@ -14,7 +14,7 @@ use events::{
     payment::{PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided},
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
-use kit::barrier::Status::{self, Cancelled, Confirmed, Refunded, Rejected, Reserved};
+use saga::barrier::Status::{self, Cancelled, Confirmed, Refunded, Rejected, Reserved};
 use serde_json::Value;
 
 use super::{
@@ -42,7 +42,7 @@ impl Fresh {
         Fresh {
             event_type: E::TYPE,
             topic: E::PUBLISHER.topic(),
-            order_id: event.order().order_id,
+            order_id: event.saga_id(),
             data: serde_json::to_value(event).expect("an event has string keys and finite numbers: it is always JSON"),
         }
     }

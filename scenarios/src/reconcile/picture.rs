@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use events::{Order, OrderId};
-use kit::parked::desk;
+use saga::parked::desk;
 use uuid::Uuid;
 
 use super::{
@@ -164,7 +164,7 @@ async fn parked(databases: &Databases) -> anyhow::Result<HashMap<OrderId, String
     for database in Database::ALL {
         for work in desk::list(databases.of_service(database)).await? {
             let why = format!("{} is parked in {database}, see `scenarios parked show {}`", work.what, work.id);
-            parked.entry(OrderId(work.order_id)).or_insert(why);
+            parked.entry(OrderId(work.saga_id)).or_insert(why);
         }
     }
     Ok(parked)

@@ -5,8 +5,8 @@ use std::{collections::HashSet, time::Duration};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use events::OrderId;
-use kit::config::Kafka;
 use reqwest::StatusCode;
+use saga::config::Kafka;
 use secrecy::ExposeSecret;
 
 use super::{Case, Fresh, Picture, Remedy, Scope, case::Evidence};

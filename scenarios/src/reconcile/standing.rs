@@ -1,7 +1,7 @@
 //! How an order stands with everybody, and what about it does not agree.
 
 use events::Reason;
-use kit::barrier::Status::{self, Cancelled, Confirmed, Refunded, Rejected};
+use saga::barrier::Status::{self, Cancelled, Confirmed, Refunded, Rejected};
 
 /// One service's share of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

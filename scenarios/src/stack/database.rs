@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use events::Publisher;
+use events::{Publisher, publisher};
 
 /// A service's database. The role that owns it has the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,13 +43,13 @@ impl Database {
     /// The service that it belongs to, whose events its outbox holds.
     pub fn publisher(self) -> Publisher {
         match self {
-            Database::Orders => Publisher::Order,
-            Database::Accounts => Publisher::Account,
-            Database::Payments => Publisher::Payment,
-            Database::Inventory => Publisher::Inventory,
-            Database::Shipping => Publisher::Shipping,
-            Database::Entitlements => Publisher::Entitlement,
-            Database::Notifications => Publisher::Notification,
+            Database::Orders => publisher::ORDER,
+            Database::Accounts => publisher::ACCOUNT,
+            Database::Payments => publisher::PAYMENT,
+            Database::Inventory => publisher::INVENTORY,
+            Database::Shipping => publisher::SHIPPING,
+            Database::Entitlements => publisher::ENTITLEMENT,
+            Database::Notifications => publisher::NOTIFICATION,
         }
     }
 

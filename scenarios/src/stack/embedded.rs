@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use events::{Publisher, publisher::dead_letter_topic};
+use events::publisher::{self, dead_letter_topic};
 use rdkafka::{
     ClientConfig,
     consumer::{BaseConsumer, Consumer},
@@ -52,7 +52,7 @@ impl Embedded {
 fn create(partitions: i32) -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
     let cluster = MockCluster::new(1).context("starting the embedded broker")?;
     let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).create()?;
-    for publisher in Publisher::all() {
+    for publisher in publisher::all() {
         for topic in [publisher.topic().to_owned(), dead_letter_topic(publisher.topic())] {
             let made = cluster.create_topic(&topic, partitions, 1);
             made.with_context(|| format!("making the topic {topic} on the embedded broker"))?;

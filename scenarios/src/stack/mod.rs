@@ -27,7 +27,7 @@ mod wait;
 use std::{path::Path, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use kit::shutdown::Shutdown;
+use saga::shutdown::Shutdown;
 use tokio::sync::watch;
 
 pub use broker::{Broker, Started};

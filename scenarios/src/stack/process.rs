@@ -120,6 +120,23 @@ pub(crate) async fn require(program: &str, package: &str, what: &str) -> anyhow:
     Ok(())
 }
 
+/// What the kernel knows of a process: its name (before it has become the program, `setpriv`), its state and what it waits in.
+/// For one that says nothing itself.
+pub(crate) fn observed(pid: u32) -> String {
+    let read = |what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}")).unwrap_or_default();
+    let status = read("status");
+    let line = |name: &str| {
+        let found = status.lines().find_map(|line| line.strip_prefix(name));
+        found.map(|value| value.trim_start_matches(':').trim().to_owned())
+    };
+    match (line("Name"), line("State"), line("Threads")) {
+        (Some(name), Some(state), Some(threads)) => {
+            format!("process {pid} ({name}) is {state}, in {}, with {threads} threads", read("wchan"))
+        }
+        _ => format!("process {pid} is gone"),
+    }
+}
+
 /// `error` and what the program said last.
 pub(crate) fn explained(error: &anyhow::Error, log: &Path) -> anyhow::Error {
     anyhow::anyhow!("{error:#}; {}", last_words(log))

@@ -140,7 +140,7 @@ fn unreadable(shop: &mut Shop) {
     let envelope = of_order_service(order, "OrderCreated");
     let record = system::record("order.events", &order.to_string(), &envelope, r#"{"order": "unreadable"}"#);
     shop.system.publish(record.clone());
-    shop.system.publish(kit::record::Record { value: None, ..record });
+    shop.system.publish(saga::record::Record { value: None, ..record });
 }
 
 fn of_order_service(order: OrderId, event_type: &str) -> Envelope {
@@ -157,7 +157,7 @@ fn of_order_service(order: OrderId, event_type: &str) -> Envelope {
 
 /// Swaps the places of the two events that the account service has said of an order.
 fn swap_of_account(shop: &mut Shop, order: &str) {
-    let of_account = |record: &&mut kit::record::Record| {
+    let of_account = |record: &&mut saga::record::Record| {
         record.topic == "account.events" && record.key.as_deref() == Some(order.as_bytes())
     };
     let mut said: Vec<_> = shop.system.log.iter_mut().filter(of_account).collect();

@@ -7,8 +7,8 @@ use std::{
     path::PathBuf,
 };
 
-use events::{OrderId, Publisher};
-use kit::{record::Record, testing::TestDatabase};
+use events::{OrderId, publisher};
+use saga::{record::Record, testing::TestDatabase};
 use scenarios::{
     audit::{Booking, Item, Rows, ledger_is_whole},
     stack::Database,
@@ -88,7 +88,7 @@ struct Columns {
 const TABLES: &str = "select c.relname::text from pg_class c
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition order by 1";
 
-/// What the kit keeps for itself, in every database.
+/// What `saga` keeps for itself, in every database.
 async fn kits_tables() -> Vec<String> {
     let database = TestDatabase::create(&Migrator::DEFAULT).await;
     sqlx::query_scalar(TABLES).fetch_all(database.pool()).await.unwrap()
@@ -333,7 +333,7 @@ fn change_log(shop: &Shop, books: &mut Books, tally: &mut Tally) {
         if !kinds.insert((record.topic.clone(), kind)) {
             continue;
         }
-        let of = if record.topic == Publisher::Client.topic() { "order.requests" } else { "topics of services" };
+        let of = if record.topic == publisher::CLIENT.topic() { "order.requests" } else { "topics of services" };
         let mut audit = |what: &str, changed: Option<Record>, more: Option<Record>| {
             let mut log = log.clone();
             match changed {

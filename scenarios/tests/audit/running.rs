@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use events::OrderId;
-use kit::shutdown::Shutdown;
 use nix::unistd::Pid;
+use saga::shutdown::Shutdown;
 use scenarios::{
     requests::Client,
     seed,

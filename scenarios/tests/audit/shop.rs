@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::Utc;
-use events::{OrderId, Publisher};
-use kit::{record::Record, unit_of_work::UnitOfWork};
+use events::{OrderId, publisher};
 use order::{Command, Door, Orders, Placement};
+use saga::{record::Record, unit_of_work::UnitOfWork};
 use scenarios::{
     audit::{self, Booking, Buyers, Delivered, Dossier, Finding, Item, Known, Ledgers, MailRetention, Topics},
     stack::Database,
@@ -142,7 +142,7 @@ async fn place(work: &UnitOfWork<Orders>, mut wish: Value) -> OrderId {
 fn known() -> Known {
     let mut known = Known { mails: Some(MailRetention::default()), ..Known::default() };
     known.buyers = Buyers { domain: "example.test".to_owned(), ..Buyers::default() };
-    known.kept.partitions = Publisher::all().map(|publisher| (publisher, PARTITIONS)).collect();
+    known.kept.partitions = publisher::all().map(|publisher| (publisher, PARTITIONS)).collect();
     known
 }
 

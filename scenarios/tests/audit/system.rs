@@ -4,18 +4,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use events::{
-    EventId, OrderId, Publisher, envelope,
-    envelope::Envelope,
-    publisher::{source_of, topic_of_aggregate},
+    EventId, OrderId,
+    envelope::{self, Envelope},
+    publisher::{self, source_of, topic_of_aggregate},
     request::ORDER_REQUESTED,
-};
-use kit::{
-    Service, Table,
-    attempts::{Answer, Attempt, Outside},
-    incoming::{Incoming, Origin},
-    record::Record,
-    testing::{TestDatabase, commit},
-    unit_of_work::UnitOfWork,
 };
 use notification::post::{Post, PostConfig};
 use payment::{
@@ -29,6 +21,14 @@ use payment_gateway::{
     settings::Settings,
 };
 use reqwest::StatusCode;
+use saga::{
+    Service, Table,
+    attempts::{Answer, Attempt, Outside},
+    incoming::{Incoming, Origin},
+    record::Record,
+    testing::{TestDatabase, commit},
+    unit_of_work::UnitOfWork,
+};
 use scenarios::{audit::Booking, stack::Database};
 use serde_json::Value;
 use sqlx::PgPool;
@@ -176,7 +176,7 @@ impl System {
             causation_id: None,
             traceparent: None,
         };
-        self.publish(record(Publisher::Client.topic(), &order.to_string(), &envelope, &request.to_string()));
+        self.publish(record(publisher::CLIENT.topic(), &order.to_string(), &envelope, &request.to_string()));
     }
 
     /// Lets everything happen that follows, until nothing more does.
@@ -245,7 +245,7 @@ impl System {
             let attempt = Attempt {
                 id: open.id,
                 kind: open.kind.clone(),
-                order_id: OrderId(open.order_id),
+                saga_id: OrderId(open.order_id),
                 idempotency_key: open.idempotency_key.clone(),
                 request: open.request.clone(),
                 gives_up: open.gives_up,

@@ -48,7 +48,7 @@ fn required(help: &str) -> BTreeSet<String> {
 
 /// What services read and keep out of their help.
 fn hidden() -> BTreeSet<String> {
-    let command = kit::config::Config::augment_args(clap::Command::new("service"));
+    let command = saga::config::Config::augment_args(clap::Command::new("service"));
     let names = command.get_arguments().filter(|argument| argument.is_hide_set()).filter_map(clap::Arg::get_env);
     names.map(|name| name.to_string_lossy().into_owned()).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use events::{Kind, OrderId, ProductId};
-use kit::barrier::Status;
+use saga::barrier::Status;
 use scenarios::audit::{
     self, BalanceRow, Booking, Finding, Ledgers, OrderRow, Reservation, Steps, StockRow, Transaction,
 };

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use account::Balance;
 use events::{Currency, Kind, ProductId, UserId};
 use inventory::Stock;
-use kit::{Rows, says::Said};
 use payment::method::Method;
+use saga::{Rows, says::Said};
 
 use crate::{
     bus::{Cast, Databases, Shared, World},

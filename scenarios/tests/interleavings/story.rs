@@ -1,6 +1,6 @@
 //! A run in words: one line for every step.
 
-use events::Publisher;
+use events::publisher;
 
 use crate::bus::{Bus, Saga, Step, What, World};
 
@@ -19,7 +19,7 @@ pub(crate) fn tell(bus: &Bus, begin: &World, steps: &[Step]) -> String {
 
 fn line(world: &World, next: &World, Step { order, what }: Step) -> String {
     let (before, after) = (&world.sagas[order], &next.sagas[order]);
-    let said = Publisher::all().flat_map(|from| &after.topic(from).events()[before.topic(from).events().len()..]);
+    let said = publisher::all().flat_map(|from| &after.topic(from).events()[before.topic(from).events().len()..]);
     let called = &after.attempts[before.attempts.len()..];
     let said = said.map(|event| event.said.event_type.to_owned());
     let called = called.iter().map(|attempt| format!("calls {}", attempt.wanted.kind));

@@ -1,11 +1,11 @@
 //! What somebody wants to buy, and how it is paid for.
 
 use events::{
-    OrderId, PaymentMethodId, ProductId, Publisher, UserId,
+    OrderId, PaymentMethodId, ProductId, UserId, order_id, publisher,
     request::{ORDER_REQUESTED, OrderRequested, RequestedItem},
 };
-use kit::says::Said;
 use payment::method::MethodType;
+use saga::says::Said;
 use uuid::Uuid;
 
 use crate::shop::{ANOTHER, BUYER, DIGITAL, FOR_POINTS, PHYSICAL};
@@ -89,7 +89,7 @@ impl Wish {
     /// The request as the client publishes it.
     pub(crate) fn said(&self, nth: usize) -> Said {
         let order_id = match self.key {
-            Some(key) => OrderId::from_idempotency_key(self.user, key),
+            Some(key) => order_id::from_idempotency_key(self.user, key),
             None => OrderId(Uuid::from_u128(nth as u128 + 1)),
         };
         let request = OrderRequested {
@@ -119,8 +119,8 @@ impl Wish {
 pub(crate) fn said(order_id: OrderId, request: &OrderRequested) -> Said {
     Said {
         event_type: ORDER_REQUESTED,
-        aggregatetype: Publisher::Client.name(),
-        order_id,
+        aggregatetype: publisher::CLIENT.name(),
+        saga_id: order_id,
         payload: serde_json::to_string(request).expect("a request is JSON"),
     }
 }

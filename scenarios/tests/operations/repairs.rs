@@ -12,7 +12,7 @@ use axum::{
     routing::{get, post},
 };
 use events::OrderId;
-use kit::{
+use saga::{
     parked::desk::{self, Done, Signature, Wish},
     testing::TestDatabase,
 };
@@ -182,7 +182,7 @@ async fn a_call_that_was_resolved_while_its_payment_waits_is_for_a_person_again(
     sqlx::raw_sql(migration).execute(pool).await.unwrap();
     let list = desk::list(pool).await.unwrap();
     let [work] = list.as_slice() else { panic!("{list:?}") };
-    assert_eq!((work.order_id, work.what.as_str()), (waits, "refund"));
+    assert_eq!((work.saga_id, work.what.as_str()), (waits, "refund"));
     let signature = Signature { by: "ophelia", note: "asked the provider" };
     let done = desk::act(pool, work.id, Wish::Answer("refunded"), signature).await.unwrap();
     assert!(matches!(done, Done::Yes(_)), "{done:?}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use events::OrderId;
-use kit::testing::TestDatabase;
+use saga::testing::TestDatabase;
 use scenarios::{
     databases::Databases,
     reconcile::{Look, Seen, Which},

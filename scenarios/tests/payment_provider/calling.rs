@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use events::{OrderId, Reason};
-use kit::attempts::{Answer, Attempt, Outside};
 use payment::{
     Command,
     calls::{Call, Charge},
@@ -12,6 +11,7 @@ use payment::{
     sealed_details::{DetailsKey, seal},
 };
 use payment_gateway::{books::Books, http, settings::Settings};
+use saga::attempts::{Answer, Attempt, Outside};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -46,7 +46,7 @@ fn attempt(order_id: OrderId, call: Call, request: Value) -> Attempt {
     Attempt {
         id: Uuid::now_v7(),
         kind: call.to_string(),
-        order_id,
+        saga_id: order_id,
         idempotency_key: format!("{order_id}:{call}"),
         request,
         gives_up: call == Call::Authorize,

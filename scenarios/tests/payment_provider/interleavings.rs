@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::DateTime;
 use events::{Currency, Order, Reason};
-use kit::{Service, attempts::Answer};
 use payment::{
     Books, Command, Payment,
     calls::Call,
@@ -18,6 +17,7 @@ use payment_gateway::{
     problem,
 };
 use reqwest::StatusCode;
+use saga::{Service, attempts::Answer};
 
 use crate::orders::{ALICE, books, order};
 

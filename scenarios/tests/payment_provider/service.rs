@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use events::{Currency, EventId, Order, Reason};
-use kit::{
+use payment::{Command, Payment, lifecycle::Step, method::MethodType};
+use saga::{
     attempts::{self, RetryPolicy},
     incoming::{Incoming, Origin, Outcome},
     shutdown::Shutdown,
@@ -12,7 +13,6 @@ use kit::{
     unit_of_work::UnitOfWork,
     wake::Wake,
 };
-use payment::{Command, Payment, lifecycle::Step, method::MethodType};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 

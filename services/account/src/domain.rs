@@ -6,7 +6,7 @@ use events::{
     Currency, Order, OrderId, Reason, UserId,
     account::{BalanceDebited, BalanceRefunded, BalanceRejected, BalanceReleased, BalanceReserved},
 };
-use kit::{
+use saga::{
     Rows, Says,
     barrier::{Move, Status, Step, pass},
 };
@@ -64,14 +64,12 @@ pub struct Books {
 
 pub(crate) fn decide(books: &mut Books, command: &Command) -> Says {
     let order = &command.order;
-    let (step, reason) = match command.ask {
-        Ask::Reserve => (Step::Try, None),
-        Ask::Debit => (Step::Confirm, None),
-        Ask::GiveBack(reason) => (Step::Cancel, Some(reason)),
+    let step = match command.ask {
+        Ask::Reserve => Step::Try,
+        Ask::Debit => Step::Confirm,
+        Ask::GiveBack(reason) => Step::Cancel(reason),
     };
     let held = books.reservations.get(&order.order_id).copied();
-    // Only a Cancel undoes, and every Cancel has a reason.
-    let why = reason.unwrap_or(Reason::CancelledByUser);
     let next = pass(held.map(|held| held.status), step);
     if let Some(gone) = held.filter(|_| next.moves_what_is_held()).and_then(|held| books.missing(&held)) {
         return Says::impossible(gone);
@@ -86,23 +84,20 @@ pub(crate) fn decide(books: &mut Books, command: &Command) -> Says {
             books.note(order, Status::Confirmed, None);
             Says::event(BalanceDebited { order: order.clone() })
         }
-        Move::Release => {
+        Move::Release(reason) => {
             books.change(order, |balance, amount| balance.reserved -= amount);
-            books.note(order, Status::Cancelled, reason);
-            Says::event(BalanceReleased { order: order.clone(), reason: why })
+            books.note(order, Status::Cancelled, Some(reason));
+            Says::event(BalanceReleased { order: order.clone(), reason })
         }
-        Move::Forbid => {
-            books.note(order, Status::Cancelled, reason);
-            Says::event(BalanceReleased { order: order.clone(), reason: why })
+        Move::Forbid(reason) => {
+            books.note(order, Status::Cancelled, Some(reason));
+            Says::event(BalanceReleased { order: order.clone(), reason })
         }
-        Move::GiveBack => {
+        Move::GiveBack(reason) => {
             books.change(order, |balance, amount| balance.balance += amount);
-            books.note(order, Status::Refunded, reason);
-            Says::event(BalanceRefunded {
-                order: order.clone(),
-                reason: why,
-                amount: held.map_or(0, |held| held.amount),
-            })
+            books.note(order, Status::Refunded, Some(reason));
+            let amount = held.map_or(0, |held| held.amount);
+            Says::event(BalanceRefunded { order: order.clone(), reason, amount })
         }
         Move::Nothing(why) => Says::ignored(why),
     }

@@ -18,8 +18,9 @@ use events::{
     inventory::StockReserved,
     order::OrderCreated,
     payment::{PaymentDeclined, PaymentRefunded, PaymentVoided},
+    publisher,
 };
-use kit::{Says, Service, StoreError, Table, says};
+use saga::{Says, Service, StoreError, Table, says};
 use sqlx::{PgConnection, migrate::Migrator};
 
 pub use domain::{Ask, Balance, Books, Command, Reservation};
@@ -35,11 +36,11 @@ impl Service for Account {
     type Command = Command;
     type Rows = Books;
 
-    const NAME: &'static str = "account";
+    const PUBLISHER: Publisher = publisher::ACCOUNT;
 
     fn table() -> Table<Command> {
         let given_back = says![BalanceReleased, BalanceRefunded];
-        Table::of(Publisher::Account)
+        Table::of(Self::PUBLISHER)
             .on("reserve", says![BalanceReserved, BalanceRejected], |e: OrderCreated| {
                 Command::new(e.order, Ask::Reserve)
             })
@@ -49,7 +50,7 @@ impl Service for Account {
             .on("give back", given_back, |e: PaymentRefunded| Command::new(e.order, Ask::GiveBack(e.reason)))
     }
 
-    fn order_of(command: &Command) -> OrderId {
+    fn saga_of(command: &Command) -> OrderId {
         command.order.order_id
     }
 

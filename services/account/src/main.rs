@@ -6,13 +6,13 @@ use clap::Parser;
 #[command(version)]
 struct Args {
     #[command(flatten)]
-    kit: kit::config::Config,
+    saga: saga::config::Config,
 }
 
 fn main() -> anyhow::Result<()> {
-    kit::main(run(Args::parse()))
+    saga::main::<Account, Args, _>(run)
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    kit::Program::new(Account, args.kit, &MIGRATIONS)?.run().await
+    saga::Program::new(Account, args.saga, &MIGRATIONS)?.run().await
 }

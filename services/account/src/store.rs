@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use events::{Currency, OrderId, Reason, UserId};
-use kit::{
+use saga::{
     Rows, StoreError,
     store::{all_inserted, parse, update_steps},
 };

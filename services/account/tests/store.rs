@@ -1,11 +1,14 @@
 //! The account service against a real Postgres.
 
 use account::{Account, Ask, Command, MIGRATIONS};
-use events::{Currency, EventId, Order, Reason, UserId};
-use kit::{
+use events::{
+    Currency, EventId, Order, Reason, UserId,
+    testing::{digital, order},
+};
+use saga::{
     StoreError,
     incoming::{Incoming, Outcome},
-    testing::{TestDatabase, commit, digital, event, event_with_id, order},
+    testing::{TestDatabase, commit, event, event_with_id},
 };
 
 const GIVE_BACK: Ask = Ask::GiveBack(Reason::OutOfStock);
@@ -64,7 +67,7 @@ async fn an_event_whose_balance_is_gone_is_for_a_person() {
     commit(&work, &[ask(&order, Ask::Reserve)]).await;
     db.run("delete from balances where user_id = 1 and currency = 'JPY'").await;
     let error = work.stage(&[ask(&order, Ask::Debit)]).await.err().expect("nothing could be debited");
-    assert_eq!(error.remedy(), kit::store::Remedy::Park, "{error}");
+    assert_eq!(error.remedy(), saga::store::Remedy::Park, "{error}");
     assert_eq!(db.said(order.order_id).await, ["BalanceReserved"]);
     // Put back, it can be tried again.
     db.run("insert into balances (user_id, currency, balance, reserved_balance) values (1, 'JPY', 1000, 300)").await;

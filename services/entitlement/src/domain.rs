@@ -6,7 +6,7 @@ use events::{
     Kind, Order, OrderId, ProductId, Reason, UserId,
     entitlement::{EntitlementGranted, EntitlementRejected, EntitlementRevoked},
 };
-use kit::{
+use saga::{
     Rows, Says,
     barrier::{Move, Status, Step, pass},
 };
@@ -56,19 +56,18 @@ pub struct Shelf {
 
 pub(crate) fn decide(shelf: &mut Shelf, command: &Command) -> Says {
     let order = &command.order;
-    let (step, reason) = match command.ask {
+    let step = match command.ask {
         Ask::Grant if !order.has(Kind::Digital) => return Says::ignored("nothing in the order is digital"),
         Ask::Revoke(_) if !order.is_mixed() => return Says::ignored("no mixed order: no unlock to take back"),
-        Ask::Grant => (Step::Try, None),
-        Ask::Revoke(reason) => (Step::Cancel, Some(reason)),
+        Ask::Grant => Step::Try,
+        Ask::Revoke(reason) => Step::Cancel(reason),
     };
     let status = shelf.unlocks.get(&order.order_id).map(|unlock| unlock.status);
     match pass(status, step) {
         Move::Reserve => grant(shelf, order),
-        Move::Forbid | Move::GiveBack | Move::Release => {
-            shelf.note(order, Status::Cancelled, reason);
-            // Only a Cancel undoes, and every Cancel has a reason.
-            Says::event(EntitlementRevoked { order: order.clone(), reason: reason.unwrap_or(Reason::CancelledByUser) })
+        Move::Forbid(reason) | Move::GiveBack(reason) | Move::Release(reason) => {
+            shelf.note(order, Status::Cancelled, Some(reason));
+            Says::event(EntitlementRevoked { order: order.clone(), reason })
         }
         Move::Confirm => Says::ignored("an item is unlocked at once: there is nothing to confirm"),
         Move::Nothing(why) => Says::ignored(why),

@@ -13,9 +13,10 @@ use events::{
     OrderId, Publisher,
     entitlement::{EntitlementGranted, EntitlementRejected, EntitlementRevoked},
     inventory::StockCommitted,
+    publisher,
     shipping::ShipmentRejected,
 };
-use kit::{Says, Service, StoreError, Table, says};
+use saga::{Says, Service, StoreError, Table, says};
 use sqlx::{PgConnection, migrate::Migrator};
 
 pub use domain::{Ask, Command, Shelf, Unlock};
@@ -31,17 +32,17 @@ impl Service for Entitlement {
     type Command = Command;
     type Rows = Shelf;
 
-    const NAME: &'static str = "entitlement";
+    const PUBLISHER: Publisher = publisher::ENTITLEMENT;
 
     fn table() -> Table<Command> {
-        Table::of(Publisher::Entitlement)
+        Table::of(Self::PUBLISHER)
             .on("grant", says![EntitlementGranted, EntitlementRejected], |e: StockCommitted| {
                 Command::new(e.order, Ask::Grant)
             })
             .on("revoke", says![EntitlementRevoked], |e: ShipmentRejected| Command::new(e.order, Ask::Revoke(e.reason)))
     }
 
-    fn order_of(command: &Command) -> OrderId {
+    fn saga_of(command: &Command) -> OrderId {
         command.order.order_id
     }
 

@@ -6,13 +6,13 @@ use entitlement::{Entitlement, MIGRATIONS};
 #[command(version)]
 struct Args {
     #[command(flatten)]
-    kit: kit::config::Config,
+    saga: saga::config::Config,
 }
 
 fn main() -> anyhow::Result<()> {
-    kit::main(run(Args::parse()))
+    saga::main::<Entitlement, Args, _>(run)
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    kit::Program::new(Entitlement, args.kit, &MIGRATIONS)?.run().await
+    saga::Program::new(Entitlement, args.saga, &MIGRATIONS)?.run().await
 }

@@ -1,11 +1,14 @@
 //! The entitlement service against a real Postgres.
 
 use entitlement::{Ask, Command, Entitlement, MIGRATIONS};
-use events::{EventId, Order, Reason};
-use kit::{
+use events::{
+    EventId, Order, Reason,
+    testing::{digital, order, physical},
+};
+use saga::{
     StoreError,
     incoming::{Incoming, Outcome},
-    testing::{TestDatabase, commit, digital, event, event_with_id, order, physical},
+    testing::{TestDatabase, commit, event, event_with_id},
 };
 
 const REVOKE: Ask = Ask::Revoke(Reason::UnshippableAddress);

@@ -6,7 +6,7 @@ use events::{
     Order, OrderId, ProductId, Reason,
     inventory::{StockCommitted, StockRejected, StockReleased, StockReserved},
 };
-use kit::{
+use saga::{
     Rows, Says,
     barrier::{Move, Status, Step, pass},
 };
@@ -67,16 +67,14 @@ pub(crate) fn decide(warehouse: &mut Warehouse, command: &Command) -> Says {
     if let Some(why) = nonsense(order) {
         return Says::refused(why);
     }
-    let (step, reason) = match command.ask {
-        Ask::Reserve => (Step::Try, None),
-        Ask::Commit => (Step::Confirm, None),
-        Ask::TakeBack(reason) => (Step::Cancel, Some(reason)),
-        Ask::Withdraw(reason) => (Step::Withdraw, Some(reason)),
+    let step = match command.ask {
+        Ask::Reserve => Step::Try,
+        Ask::Commit => Step::Confirm,
+        Ask::TakeBack(reason) => Step::Cancel(reason),
+        Ask::Withdraw(reason) => Step::Withdraw(reason),
     };
     let status = warehouse.reservations.get(&order.order_id).map(|held| held.status);
-    // Only a Cancel or a Withdraw undoes, and each of them has a reason.
-    let released =
-        || Says::event(StockReleased { order: order.clone(), reason: reason.unwrap_or(Reason::CancelledByUser) });
+    let released = |reason| Says::event(StockReleased { order: order.clone(), reason });
     let next = pass(status, step);
     if next.moves_what_is_held()
         && let Some(gone) = warehouse.missing(order)
@@ -93,19 +91,19 @@ pub(crate) fn decide(warehouse: &mut Warehouse, command: &Command) -> Says {
             warehouse.note(order, Status::Confirmed, None);
             Says::event(StockCommitted { order: order.clone() })
         }
-        Move::Release => {
+        Move::Release(reason) => {
             warehouse.change(order, |stock, quantity| stock.reserved -= quantity);
-            warehouse.note(order, Status::Cancelled, reason);
-            released()
+            warehouse.note(order, Status::Cancelled, Some(reason));
+            released(reason)
         }
-        Move::Forbid => {
-            warehouse.note(order, Status::Cancelled, reason);
-            released()
+        Move::Forbid(reason) => {
+            warehouse.note(order, Status::Cancelled, Some(reason));
+            released(reason)
         }
-        Move::GiveBack => {
+        Move::GiveBack(reason) => {
             warehouse.change(order, |stock, quantity| stock.quantity += quantity);
-            warehouse.note(order, Status::Refunded, reason);
-            released()
+            warehouse.note(order, Status::Refunded, Some(reason));
+            released(reason)
         }
         Move::Nothing(why) => Says::ignored(why),
     }

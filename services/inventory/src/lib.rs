@@ -22,9 +22,10 @@ use events::{
     inventory::{StockCommitted, StockRejected, StockReleased, StockReserved},
     order::{OrderCancelRequested, OrderTimedOut},
     payment::{PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured},
+    publisher,
     shipping::ShipmentRejected,
 };
-use kit::{Says, Service, StoreError, Table, says};
+use saga::{Says, Service, StoreError, Table, says};
 use sqlx::{PgConnection, migrate::Migrator};
 
 pub use domain::{Ask, Command, Reservation, Stock, Warehouse};
@@ -40,11 +41,11 @@ impl Service for Inventory {
     type Command = Command;
     type Rows = Warehouse;
 
-    const NAME: &'static str = "inventory";
+    const PUBLISHER: Publisher = publisher::INVENTORY;
 
     fn table() -> Table<Command> {
         let released = says![StockReleased];
-        Table::of(Publisher::Inventory)
+        Table::of(Self::PUBLISHER)
             .on("reserve", says![StockReserved, StockRejected], |e: PaymentAuthorized| {
                 Command::new(e.order, Ask::Reserve)
             })
@@ -58,7 +59,7 @@ impl Service for Inventory {
             .on("withdraw", released, |e: OrderTimedOut| Command::new(e.order, Ask::Withdraw(Reason::TimedOut)))
     }
 
-    fn order_of(command: &Command) -> OrderId {
+    fn saga_of(command: &Command) -> OrderId {
         command.order.order_id
     }
 

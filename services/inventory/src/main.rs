@@ -6,13 +6,13 @@ use inventory::{Inventory, MIGRATIONS};
 #[command(version)]
 struct Args {
     #[command(flatten)]
-    kit: kit::config::Config,
+    saga: saga::config::Config,
 }
 
 fn main() -> anyhow::Result<()> {
-    kit::main(run(Args::parse()))
+    saga::main::<Inventory, Args, _>(run)
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    kit::Program::new(Inventory, args.kit, &MIGRATIONS)?.run().await
+    saga::Program::new(Inventory, args.saga, &MIGRATIONS)?.run().await
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use events::{OrderId, ProductId, Reason};
-use kit::{
+use saga::{
     Rows, StoreError,
     store::{all_inserted, parse, update_steps},
 };

@@ -1,12 +1,15 @@
 //! The inventory against a real Postgres.
 
-use events::{EventId, Order, Reason};
+use events::{
+    EventId, Order, Reason,
+    testing::{order, physical},
+};
 use inventory::{Ask, Command, Inventory, MIGRATIONS};
-use kit::{
+use saga::{
     StoreError,
     incoming::{Incoming, Outcome},
     store::Remedy,
-    testing::{TestDatabase, commit, event, event_with_id, order, physical},
+    testing::{TestDatabase, commit, event, event_with_id},
 };
 
 const TAKE_BACK: Ask = Ask::TakeBack(Reason::UnshippableAddress);

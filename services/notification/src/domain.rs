@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use events::{Order, OrderId, UserId, notification::NotificationSent};
-use kit::{NewAttempt, Rows, Says};
+use saga::{NewAttempt, Rows, Says};
 use serde_json::json;
 
 use crate::{
@@ -81,7 +81,7 @@ fn tell(rows: &mut Correspondence, order: &Order, ending: Ending, mail_domain: &
         None => format!("user-{}@{mail_domain}", order.user_id),
     };
     let mail = Mail { order: order.clone(), kind, recipient, subject, body, written_at: now };
-    let attempt = NewAttempt { kind: "mail", order_id: order.order_id, request: json!(mail), gives_up: false };
+    let attempt = NewAttempt { kind: "mail", saga_id: order.order_id, request: json!(mail), gives_up: false };
     let Mail { recipient, subject, body, .. } = mail;
     rows.notices.put(order.order_id, Notice { kind, recipient, subject, body, sent_at: None });
     Says::attempt(attempt)

@@ -20,8 +20,9 @@ use events::{
     OrderId, Publisher,
     notification::NotificationSent,
     order::{OrderCancelled, OrderCompleted, OrderRejected},
+    publisher,
 };
-use kit::{Says, Service, StoreError, Table, says};
+use saga::{Says, Service, StoreError, Table, says};
 use sqlx::{PgConnection, migrate::Migrator};
 
 pub use domain::{Command, Correspondence, Notice};
@@ -57,10 +58,10 @@ impl Service for Notification {
     type Command = Command;
     type Rows = Correspondence;
 
-    const NAME: &'static str = "notification";
+    const PUBLISHER: Publisher = publisher::NOTIFICATION;
 
     fn table() -> Table<Command> {
-        Table::of(Publisher::Notification)
+        Table::of(Self::PUBLISHER)
             .on("write the letter", says![NotificationSent], |e: OrderCompleted| {
                 Command::tell(e.order, Ending::Completed)
             })
@@ -73,7 +74,7 @@ impl Service for Notification {
             .when("the mail system took the mail", "note sent", says![NotificationSent])
     }
 
-    fn order_of(command: &Command) -> OrderId {
+    fn saga_of(command: &Command) -> OrderId {
         command.order_id()
     }
 

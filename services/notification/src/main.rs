@@ -1,16 +1,16 @@
 use clap::Parser;
-use kit::attempts::RetryPolicy;
 use notification::{
     MIGRATIONS, Notification,
     post::{Post, PostConfig},
 };
+use saga::attempts::RetryPolicy;
 
 /// The notification service: tells the buyer by mail how the order ended.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
     #[command(flatten)]
-    kit: kit::config::Config,
+    saga: saga::config::Config,
     #[command(flatten)]
     post: PostConfig,
     #[command(flatten)]
@@ -18,11 +18,11 @@ struct Args {
 }
 
 fn main() -> anyhow::Result<()> {
-    kit::main(run(Args::parse()))
+    saga::main::<Notification, Args, _>(run)
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let service = Notification::new(&args.post.mail_domain);
-    let program = kit::Program::new(service, args.kit, &MIGRATIONS)?;
+    let program = saga::Program::new(service, args.saga, &MIGRATIONS)?;
     program.outside(Post::new(args.post)?, args.retry).run().await
 }

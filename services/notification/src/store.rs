@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use events::{OrderId, UserId};
-use kit::{
+use saga::{
     Rows, StoreError,
     store::{all_inserted, parse},
 };

@@ -1,9 +1,9 @@
 //! Every state of a letter against everything that can be asked of it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use events::{Currency, Order, OrderId, Reason, UserId};
-use kit::{Rows, Says, Service, testing};
+use events::{Currency, Order, OrderId, Reason, UserId, testing};
 use notification::{Command, Correspondence, Ending, LetterKind, Mail, Notice, Notification};
+use saga::{Rows, Says, Service};
 
 /// What has become of an order's letter so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -129,7 +129,7 @@ fn the_attempt_holds_the_whole_mail() {
     let mut rows = Correspondence::default();
     let says = decide(&mut rows, &Command::tell(order.clone(), Ending::Completed));
     let attempt = &says.attempts[0];
-    assert_eq!((attempt.kind, attempt.order_id, attempt.gives_up), ("mail", order.order_id, false));
+    assert_eq!((attempt.kind, attempt.saga_id, attempt.gives_up), ("mail", order.order_id, false));
 
     let mail: Mail = serde_json::from_value(attempt.request.clone()).expect("a mail");
     let notice = rows.notices.get(&order.order_id).expect("written");

@@ -1,9 +1,12 @@
 //! Against a real Postgres: what a batch leaves in the tables.
 
 use chrono::{DateTime, Utc};
-use events::{Currency, Order, OrderId, Reason};
-use kit::testing::{TestDatabase, digital, event, event_with_id, order};
+use events::{
+    Currency, Order, OrderId, Reason,
+    testing::{digital, order},
+};
 use notification::{Command, Ending, MIGRATIONS, Notification};
+use saga::testing::{TestDatabase, event, event_with_id};
 
 const CANCELLED: Ending = Ending::Cancelled { reason: Reason::Discontinued, refunded: 50 };
 

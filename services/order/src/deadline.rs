@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use events::OrderId;
-use kit::timer::Deadlines;
+use saga::timer::Deadlines;
 use sqlx::PgPool;
 use uuid::Uuid;
 

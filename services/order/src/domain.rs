@@ -7,7 +7,7 @@ use events::{
     Currency, Order, OrderId, Reason,
     order::{OrderCancelled, OrderCreated, OrderRejected},
 };
-use kit::{Rows, Says};
+use saga::{Rows, Says};
 
 use crate::{
     command::{Command, Door, Placement, Settlement},

@@ -5,10 +5,11 @@ use events::{
     Event, Kind, OrderId, Publisher,
     account::{BalanceRefunded, BalanceRejected, BalanceReleased},
     entitlement::{EntitlementGranted, EntitlementRejected, EntitlementRevoked},
+    publisher,
     request::ORDER_REQUESTED,
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
-use kit::Says;
+use saga::Says;
 
 use crate::command::{Command, Settlement, Turn};
 
@@ -26,7 +27,7 @@ pub(crate) fn entries(command: &Command, says: &Says, now: DateTime<Utc>) -> Vec
     if says.ignored.is_some() || says.refused.is_some() {
         return Vec::new();
     }
-    let said = says.events.iter().map(|said| (said.event_type, Publisher::Order));
+    let said = says.events.iter().map(|said| (said.event_type, publisher::ORDER));
     let entry = |(event, publisher)| Entry { order_id: command.order_id(), at: now, event, publisher };
     heard(command).into_iter().chain(said).map(entry).collect()
 }
@@ -37,7 +38,7 @@ fn heard(command: &Command) -> Option<(&'static str, Publisher)> {
         Some((E::TYPE, E::PUBLISHER))
     }
     match command {
-        Command::Place(_) => Some((ORDER_REQUESTED, Publisher::Client)),
+        Command::Place(_) => Some((ORDER_REQUESTED, publisher::CLIENT)),
         Command::RequestCancel(_) | Command::TimeOut(_) => None,
         Command::Settle(_, Settlement::Rejected { .. }) => of::<BalanceRejected>(),
         Command::Settle(_, Settlement::Released { .. }) => of::<BalanceReleased>(),
@@ -73,15 +74,15 @@ mod tests {
         let fulfilled = |kind, turn| Command::Fulfil(order.order_id, kind, turn);
         let reason = Reason::OutOfStock;
         for (command, event, publisher) in [
-            (settled(Settlement::Rejected { reason }), "BalanceRejected", Publisher::Account),
-            (settled(Settlement::Released { reason }), "BalanceReleased", Publisher::Account),
-            (settled(Settlement::Refunded { reason, amount: 1 }), "BalanceRefunded", Publisher::Account),
-            (fulfilled(Kind::Physical, Turn::Done), "ShipmentArranged", Publisher::Shipping),
-            (fulfilled(Kind::Physical, Turn::Refused(reason)), "ShipmentRejected", Publisher::Shipping),
-            (fulfilled(Kind::Physical, Turn::Undone(reason)), "ShipmentCancelled", Publisher::Shipping),
-            (fulfilled(Kind::Digital, Turn::Done), "EntitlementGranted", Publisher::Entitlement),
-            (fulfilled(Kind::Digital, Turn::Refused(reason)), "EntitlementRejected", Publisher::Entitlement),
-            (fulfilled(Kind::Digital, Turn::Undone(reason)), "EntitlementRevoked", Publisher::Entitlement),
+            (settled(Settlement::Rejected { reason }), "BalanceRejected", publisher::ACCOUNT),
+            (settled(Settlement::Released { reason }), "BalanceReleased", publisher::ACCOUNT),
+            (settled(Settlement::Refunded { reason, amount: 1 }), "BalanceRefunded", publisher::ACCOUNT),
+            (fulfilled(Kind::Physical, Turn::Done), "ShipmentArranged", publisher::SHIPPING),
+            (fulfilled(Kind::Physical, Turn::Refused(reason)), "ShipmentRejected", publisher::SHIPPING),
+            (fulfilled(Kind::Physical, Turn::Undone(reason)), "ShipmentCancelled", publisher::SHIPPING),
+            (fulfilled(Kind::Digital, Turn::Done), "EntitlementGranted", publisher::ENTITLEMENT),
+            (fulfilled(Kind::Digital, Turn::Refused(reason)), "EntitlementRejected", publisher::ENTITLEMENT),
+            (fulfilled(Kind::Digital, Turn::Undone(reason)), "EntitlementRevoked", publisher::ENTITLEMENT),
         ] {
             assert_eq!(heard(&command), Some((event, publisher)), "{command:?}");
         }

@@ -37,10 +37,11 @@ use events::{
     account::{BalanceRefunded, BalanceRejected, BalanceReleased},
     entitlement::{EntitlementGranted, EntitlementRejected, EntitlementRevoked},
     order::{OrderCancelRequested, OrderCancelled, OrderCompleted, OrderCreated, OrderRejected, OrderTimedOut},
+    order_id, publisher,
     request::{ORDER_REQUESTED, OrderRequested},
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
-use kit::{Says, Service, StoreError, Table, says};
+use saga::{Says, Service, StoreError, Table, says};
 use sqlx::{PgConnection, migrate::Migrator};
 
 pub use command::{Command, Door, Former, Placement, Settlement, Turn};
@@ -78,7 +79,7 @@ impl Service for Orders {
     type Command = Command;
     type Rows = Register;
 
-    const NAME: &'static str = "order";
+    const PUBLISHER: Publisher = publisher::ORDER;
 
     fn table() -> Table<Command> {
         use Kind::{Digital, Physical};
@@ -87,11 +88,11 @@ impl Service for Orders {
         let placed = says![OrderCreated, OrderRejected];
         let cancelled = says![OrderCancelled];
         let completed = says![OrderCompleted];
-        Table::of(Publisher::Order)
-            .on_data(ORDER_REQUESTED, Publisher::Client, "place", placed, |request: OrderRequested, _, record| {
+        Table::of(Self::PUBLISHER)
+            .on_data(ORDER_REQUESTED, publisher::CLIENT, "place", placed, |request: OrderRequested, _, record| {
                 let original = record.original();
                 let former = request.named_order().is_none().then(|| Former {
-                    order_id: OrderId::formerly_from_coordinates(original.at),
+                    order_id: order_id::formerly_from_coordinates(original.at),
                     requested_ms: original.timestamp_ms,
                 });
                 let order_id = request.order_id_of(original);
@@ -125,7 +126,7 @@ impl Service for Orders {
             })
     }
 
-    fn order_of(command: &Command) -> OrderId {
+    fn saga_of(command: &Command) -> OrderId {
         command.order_id()
     }
 

@@ -8,7 +8,7 @@ use order::{MIGRATIONS, Orders, Overdue, api};
 #[command(version)]
 struct Args {
     #[command(flatten)]
-    kit: kit::config::Config,
+    saga: saga::config::Config,
     /// Time for which an order may be PENDING before it is cancelled.
     #[arg(long, env = "ORDER_TIMEOUT_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     order_timeout_seconds: u64,
@@ -18,12 +18,12 @@ struct Args {
 }
 
 fn main() -> anyhow::Result<()> {
-    kit::main(run(Args::parse()))
+    saga::main::<Orders, Args, _>(run)
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let orders = Orders { timeout: Duration::from_secs(args.order_timeout_seconds) };
-    let program = kit::Program::new(orders, args.kit, &MIGRATIONS)?;
+    let program = saga::Program::new(orders, args.saga, &MIGRATIONS)?;
     let routes = api::routes(program.work());
     program.routes(routes).deadlines(Overdue, Duration::from_millis(args.order_deadline_check_ms)).run().await
 }

@@ -5,7 +5,7 @@ use events::{
     Kind, Order, Reason,
     order::{OrderCancelRequested, OrderCancelled, OrderCompleted, OrderTimedOut},
 };
-use kit::Says;
+use saga::Says;
 
 use crate::{
     command::{Settlement, Turn},

@@ -3,12 +3,12 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::Parser;
-use kit::{config::Http, ops, shutdown::Shutdown, telemetry};
 use payment_gateway::{
     books::Books,
     http::{self, Gateway},
     settings::Settings,
 };
+use process::{config::Http, ops, shutdown::Shutdown, telemetry};
 
 /// A stand-in for an outside payment provider.
 #[derive(Debug, Parser)]
@@ -24,7 +24,7 @@ struct Args {
 }
 
 fn main() -> anyhow::Result<()> {
-    kit::main(run(Args::parse()))
+    process::main(run(Args::parse()))
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use events::{
         PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided,
     },
 };
-use kit::{Rows, Says};
+use saga::{Rows, Says};
 
 use crate::{
     calls::{self, Call},

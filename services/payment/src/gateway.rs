@@ -7,11 +7,11 @@ use std::{
 };
 
 use anyhow::Context;
-use kit::{
+use reqwest::{Client, Url, redirect::Policy};
+use saga::{
     attempts::{Answer, Attempt, Outside},
     unechoed::Unechoed,
 };
-use reqwest::{Client, Url, redirect::Policy};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ impl Gateway {
 
     async fn post(&self, call: Call, attempt: &Attempt, body: &Value) -> reqwest::Result<Reply> {
         let mut url = self.url.clone();
-        url.set_path(&format!("/v1/payments/{}/{}", attempt.order_id, call.operation()));
+        url.set_path(&format!("/v1/payments/{}/{}", attempt.saga_id, call.operation()));
         let mut request = self.client.post(url).header("idempotency-key", &attempt.idempotency_key).json(body);
         if let Some(traceparent) = &attempt.traceparent {
             request = request.header("traceparent", traceparent);
@@ -146,7 +146,7 @@ impl Outside<Command> for Gateway {
         metrics::histogram!("payment_gateway_call_seconds", "call" => call.as_str(), "outcome" => outcome)
             .record(begun.elapsed().as_secs_f64());
         match answer {
-            Answer::Done(step) => Answer::Done(Command::answered(attempt.order_id, step)),
+            Answer::Done(step) => Answer::Done(Command::answered(attempt.saga_id, step)),
             Answer::Transient(why) => Answer::Transient(why),
             Answer::NotCalled(why) => Answer::NotCalled(why),
             Answer::NeedsPerson(why) => Answer::NeedsPerson(why),
@@ -164,13 +164,13 @@ impl Outside<Command> for Gateway {
 
     fn settled(&self, attempt: &Attempt, word: &str) -> Answer<Command> {
         match by_hand::meaning(&attempt.kind, word) {
-            Ok(step) => Answer::Done(Command::answered(attempt.order_id, step)),
+            Ok(step) => Answer::Done(Command::answered(attempt.saga_id, step)),
             Err(why) => Answer::NeedsPerson(why),
         }
     }
 
     fn gave_up(&self, attempt: &Attempt) -> Command {
-        Command::answered(attempt.order_id, Step::AuthorizeGaveUp)
+        Command::answered(attempt.saga_id, Step::AuthorizeGaveUp)
     }
 }
 

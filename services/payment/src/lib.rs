@@ -33,8 +33,9 @@ use events::{
     payment::{
         PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided,
     },
+    publisher,
 };
-use kit::{Says, Service, StoreError, Table, says};
+use saga::{Says, Service, StoreError, Table, says};
 use sqlx::{PgConnection, migrate::Migrator};
 
 use lifecycle::Step;
@@ -52,7 +53,7 @@ impl Service for Payment {
     type Command = Command;
     type Rows = Books;
 
-    const NAME: &'static str = "payment";
+    const PUBLISHER: Publisher = publisher::PAYMENT;
 
     fn table() -> Table<Command> {
         let undone = says![PaymentVoided, PaymentRefunded];
@@ -64,7 +65,7 @@ impl Service for Payment {
             PaymentVoided,
             PaymentRefunded
         ];
-        Table::of(Publisher::Payment)
+        Table::of(Self::PUBLISHER)
             .on("authorize", says![PaymentAuthorized, PaymentDeclined], |e: BalanceReserved| {
                 Command::asked(e.order, Step::Authorize)
             })
@@ -76,7 +77,7 @@ impl Service for Payment {
             .when("the gateway answers", "settle", settled)
     }
 
-    fn order_of(command: &Command) -> OrderId {
+    fn saga_of(command: &Command) -> OrderId {
         command.order_id()
     }
 

@@ -1,6 +1,6 @@
 //! The life of a payment: every phase, everything that can be asked or answered, every outcome.
 //!
-//! The kit's [barrier](kit::barrier) knows steps that are done at once. A payment by card takes its time: between asking
+//! The [barrier](saga::barrier) knows steps that are done at once. A payment by card takes its time: between asking
 //! the gateway and its answer lie the phases that end in -ing, and anything may arrive meanwhile.
 
 use events::Reason;

@@ -1,16 +1,16 @@
 use clap::Parser;
-use kit::attempts::RetryPolicy;
 use payment::{
     MIGRATIONS, Payment,
     gateway::{self, Gateway},
 };
+use saga::attempts::RetryPolicy;
 
 /// The payment service: holds, collects and gives back what an order costs.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
     #[command(flatten)]
-    kit: kit::config::Config,
+    saga: saga::config::Config,
     #[command(flatten)]
     gateway: gateway::Access,
     #[command(flatten)]
@@ -18,12 +18,12 @@ struct Args {
 }
 
 fn main() -> anyhow::Result<()> {
-    kit::main(run(Args::parse()))
+    saga::main::<Payment, Args, _>(run)
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let gateway = Gateway::new(&args.gateway)?;
-    kit::Program::new(Payment, args.kit, &MIGRATIONS)?.outside(gateway, args.retries).run().await
+    saga::Program::new(Payment, args.saga, &MIGRATIONS)?.outside(gateway, args.retries).run().await
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The phases of a payment.
 
 use events::Reason;
-use kit::barrier::Status;
+use saga::barrier::Status;
 
 /// What the service goes by. The public `status` follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

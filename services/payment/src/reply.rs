@@ -1,8 +1,8 @@
 //! What the gateway's replies mean.
 
 use events::Reason;
-use kit::attempts::Answer;
 use reqwest::StatusCode;
+use saga::attempts::Answer;
 use serde::Deserialize;
 
 use crate::{calls::Call, lifecycle::Step};

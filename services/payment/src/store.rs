@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use events::{Order, OrderId, PaymentMethodId, Reason, UserId};
-use kit::{
+use saga::{
     Rows, StoreError,
     store::{all_inserted, parse},
 };

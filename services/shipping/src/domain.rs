@@ -4,7 +4,7 @@ use events::{
     Kind, Order, OrderId, Reason,
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
-use kit::{
+use saga::{
     Rows, Says,
     barrier::{Move, Status, Step, pass},
 };
@@ -53,19 +53,18 @@ pub struct Depot {
 
 pub(crate) fn decide(depot: &mut Depot, command: &Command) -> Says {
     let order = &command.order;
-    let (step, reason) = match command.ask {
+    let step = match command.ask {
         Ask::Arrange if !order.has(Kind::Physical) => return Says::ignored("nothing in the order travels"),
         Ask::Cancel(_) if !order.is_mixed() => return Says::ignored("no mixed order: no parcel to cancel"),
-        Ask::Arrange => (Step::Try, None),
-        Ask::Cancel(reason) => (Step::Cancel, Some(reason)),
+        Ask::Arrange => Step::Try,
+        Ask::Cancel(reason) => Step::Cancel(reason),
     };
     let status = depot.shipments.get(&order.order_id).map(|shipment| shipment.status);
     match pass(status, step) {
         Move::Reserve => arrange(depot, order),
-        Move::Forbid | Move::GiveBack | Move::Release => {
-            depot.note(order, Status::Cancelled, reason);
-            // Only a Cancel undoes, and every Cancel has a reason.
-            Says::event(ShipmentCancelled { order: order.clone(), reason: reason.unwrap_or(Reason::CancelledByUser) })
+        Move::Forbid(reason) | Move::GiveBack(reason) | Move::Release(reason) => {
+            depot.note(order, Status::Cancelled, Some(reason));
+            Says::event(ShipmentCancelled { order: order.clone(), reason })
         }
         Move::Confirm => Says::ignored("a parcel is booked at once: there is nothing to confirm"),
         Move::Nothing(why) => Says::ignored(why),

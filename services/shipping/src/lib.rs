@@ -13,9 +13,10 @@ use events::{
     OrderId, Publisher,
     entitlement::EntitlementRejected,
     inventory::StockCommitted,
+    publisher,
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
-use kit::{Says, Service, StoreError, Table, says};
+use saga::{Says, Service, StoreError, Table, says};
 use sqlx::{PgConnection, migrate::Migrator};
 
 pub use domain::{Ask, Command, Depot, Shipment, tracking_no};
@@ -31,10 +32,10 @@ impl Service for Shipping {
     type Command = Command;
     type Rows = Depot;
 
-    const NAME: &'static str = "shipping";
+    const PUBLISHER: Publisher = publisher::SHIPPING;
 
     fn table() -> Table<Command> {
-        Table::of(Publisher::Shipping)
+        Table::of(Self::PUBLISHER)
             .on("arrange", says![ShipmentArranged, ShipmentRejected], |e: StockCommitted| {
                 Command::new(e.order, Ask::Arrange)
             })
@@ -43,7 +44,7 @@ impl Service for Shipping {
             })
     }
 
-    fn order_of(command: &Command) -> OrderId {
+    fn saga_of(command: &Command) -> OrderId {
         command.order.order_id
     }
 

@@ -6,13 +6,13 @@ use shipping::{MIGRATIONS, Shipping};
 #[command(version)]
 struct Args {
     #[command(flatten)]
-    kit: kit::config::Config,
+    saga: saga::config::Config,
 }
 
 fn main() -> anyhow::Result<()> {
-    kit::main(run(Args::parse()))
+    saga::main::<Shipping, Args, _>(run)
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    kit::Program::new(Shipping, args.kit, &MIGRATIONS)?.run().await
+    saga::Program::new(Shipping, args.saga, &MIGRATIONS)?.run().await
 }

@@ -1,7 +1,7 @@
 //! The shipping's SQL.
 
 use events::{OrderId, Reason};
-use kit::{
+use saga::{
     Rows, StoreError,
     store::{all_inserted, parse, update_steps},
 };

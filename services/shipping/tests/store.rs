@@ -1,10 +1,13 @@
 //! The shipping service against a real Postgres.
 
-use events::{EventId, Order, Reason};
-use kit::{
+use events::{
+    EventId, Order, Reason,
+    testing::{digital, order, physical},
+};
+use saga::{
     StoreError,
     incoming::{Incoming, Outcome},
-    testing::{TestDatabase, commit, digital, event, event_with_id, order, physical},
+    testing::{TestDatabase, commit, event, event_with_id},
 };
 use shipping::{Ask, Command, MIGRATIONS, Shipping, tracking_no};
 

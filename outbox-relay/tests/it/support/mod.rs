@@ -8,9 +8,9 @@ use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 
 use clap::Parser;
 use futures::FutureExt;
-use kit::config::Kafka;
-use kit::shutdown::{Shutdown, Stop};
+use outbox::kafka::Kafka;
 use outbox_relay::{BATCH_ROWS, Candidacy, Drained, Relay, Settings, Tenure, Timing};
+use process::shutdown::{Shutdown, Stop};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ pub(crate) async fn in_a_world(test: impl AsyncFnOnce(&World)) {
         kafka: kafka(),
         aggregatetype: name.clone(),
     };
-    sqlx::migrate!("../services/kit/migrations").run(&world.pool).await.unwrap();
+    sqlx::migrate!("../saga/migrations").run(&world.pool).await.unwrap();
     world.create_topic().await;
     let outcome = AssertUnwindSafe(test(&world)).catch_unwind().await;
     world.pool.close().await;

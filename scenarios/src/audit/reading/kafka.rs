@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use events::{OrderId, Publisher};
+use events::{OrderId, publisher};
 
 use crate::{
     archive::{self, Offsets},
@@ -97,7 +97,7 @@ pub(super) async fn read_again(
     let reading = tokio::task::spawn_blocking(move || {
         let mut failed = None;
         archive::read_from(&brokers, past, |record| {
-            let topic = Publisher::of_topic(&record.topic);
+            let topic = publisher::of_topic(&record.topic);
             let event = topic.and_then(|topic| logged(topic, &record, &is_wanted));
             if let Some((order, event)) = event.filter(|_| failed.is_none()) {
                 failed = spill.put(order, &Item::Logged(event)).err();

@@ -6,7 +6,7 @@ mod kafka;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use events::{OrderId, Publisher};
+use events::{OrderId, publisher};
 use uuid::Uuid;
 
 use self::kafka::{Kafka, read_again};
@@ -88,7 +88,7 @@ pub(super) async fn read(environment: &Environment, databases: &Databases, befor
     known.kept.logged_since = topics.since(&kept);
     let partitions = topics.log.partitions.iter();
     known.kept.partitions =
-        partitions.filter_map(|(topic, count)| Some((Publisher::of_topic(topic)?, *count))).collect();
+        partitions.filter_map(|(topic, count)| Some((publisher::of_topic(topic)?, *count))).collect();
     Ok(Reading { spill, known, paid: rows.paid, topics, bookings, mails, surveys: rows.surveys })
 }
 

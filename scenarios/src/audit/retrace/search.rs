@@ -3,8 +3,8 @@
 use std::{collections::HashSet, hash::Hash};
 
 use chrono::{DateTime, Utc};
-use events::{EventId, Publisher, envelope::Envelope};
-use kit::{Says, Service, record::Record};
+use events::{EventId, envelope::Envelope, publisher};
+use saga::{Says, Service, record::Record};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -105,7 +105,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
     fn new(case: &'s Case<'a>) -> Self {
         let table = S::table();
         let read = choreography::topics_of(table.service());
-        let topics = Publisher::all().filter(|publisher| read.contains(&publisher.topic()));
+        let topics = publisher::all().filter(|publisher| read.contains(&publisher.topic()));
         let inputs = topics.map(|topic| {
             let events = case.dossier.first_of(topic).into_iter();
             events.filter_map(|event| Some(Input { event, command: S::meant(case, command(&table, event)?) })).collect()
@@ -198,7 +198,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
     /// where all of them are known.
     fn passes_over(&self, moment: &Moment<S::Rows>, topic: usize) -> Option<Moment<S::Rows>> {
         let input = self.inputs[topic].get(moment.read[topic])?;
-        let from_outside = input.event.topic == Publisher::Client || !input.event.is_own();
+        let from_outside = input.event.topic == publisher::CLIENT || !input.event.is_own();
         from_outside.then(|| {
             let mut next = moment.clone();
             next.read[topic] += 1;
@@ -297,10 +297,10 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
 }
 
 /// What an event asks of the service; None if it is of no concern or cannot be read.
-fn command<C>(table: &kit::Table<C>, event: &Logged) -> Option<C> {
+fn command<C>(table: &saga::Table<C>, event: &Logged) -> Option<C> {
     // Before anything is copied.
     table.line(&event.event_type, event.topic.topic())?;
-    let first_at = event.first_at.iter().map(|at| (kit::record::FIRST_AT.to_owned(), at.clone().into_bytes()));
+    let first_at = event.first_at.iter().map(|at| (saga::record::FIRST_AT.to_owned(), at.clone().into_bytes()));
     let record = Record {
         topic: event.topic.topic().to_owned(),
         partition: event.partition,

@@ -6,7 +6,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use kit::record::Record;
+use saga::record::Record;
 use serde::{Deserialize, Serialize};
 
 use super::Void;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use events::Publisher;
+use events::publisher;
 use sqlx::PgPool;
 
 use super::{Backlog, process::RelayProcess};
@@ -77,6 +77,6 @@ async fn cursor(accounts: &PgPool) -> anyhow::Result<i64> {
 async fn records(ground: &Ground) -> anyhow::Result<i64> {
     let brokers = ground.brokers().to_owned();
     let count =
-        move || anyhow::Ok(assigned(&brokers, &[Publisher::Account.topic().to_owned()], Since::Now)?.1.values().sum());
+        move || anyhow::Ok(assigned(&brokers, &[publisher::ACCOUNT.topic().to_owned()], Since::Now)?.1.values().sum());
     tokio::task::spawn_blocking(count).await?
 }

@@ -1,7 +1,7 @@
-//! Writing rows into an outbox, as the kit does.
+//! Writing rows into an outbox, as services do.
 
-use events::{Event, EventId, OrderId, Publisher, account::BalanceReserved};
-use kit::{outbox::Outgoing, says::Said};
+use events::{Event, EventId, OrderId, account::BalanceReserved, publisher};
+use saga::{outbox::Outgoing, says::Said};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -27,27 +27,23 @@ pub(super) async fn backlog(ground: &Ground, rows: u64, tell: impl Fn(u64)) -> a
     Ok(())
 }
 
+const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 /// Writes an event about each order, in one transaction; returns when that is committed.
 pub(super) async fn write(accounts: &PgPool, orders: impl IntoIterator<Item = OrderId>) -> anyhow::Result<()> {
     let said: Vec<Said> = orders
         .into_iter()
         .map(|order_id| Said {
             event_type: BalanceReserved::TYPE,
-            aggregatetype: Publisher::Account.name(),
-            order_id,
+            aggregatetype: publisher::ACCOUNT.name(),
+            saga_id: order_id,
             payload: raw::value(),
         })
         .collect();
-    let outgoing: Vec<Outgoing<'_>> = said
-        .iter()
-        .map(|said| Outgoing {
-            said,
-            causation_id: Some(EventId::new()),
-            traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned(),
-        })
-        .collect();
+    let outgoing: Vec<Outgoing<'_>> =
+        said.iter().map(|said| said.outgoing(Some(EventId::new()), TRACEPARENT.to_owned())).collect();
     let mut transaction = accounts.begin().await?;
-    kit::outbox::write(&mut transaction, &outgoing).await?;
+    saga::outbox::write(&mut transaction, &outgoing).await?;
     transaction.commit().await?;
     Ok(())
 }

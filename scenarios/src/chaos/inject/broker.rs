@@ -4,13 +4,13 @@ use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context, bail};
 use futures::{FutureExt, future::join_all};
-use kit::record::Record;
 use rand::seq::IteratorRandom;
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, ResourceSpecifier},
     client::DefaultClientContext,
 };
+use saga::record::Record;
 use tokio::time::sleep;
 
 use super::{Ended, Ending, Injector, NOT_OURS};

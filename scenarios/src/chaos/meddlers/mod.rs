@@ -9,8 +9,8 @@ use std::{collections::HashSet, fmt, time::Duration};
 
 use anyhow::Context;
 use events::OrderId;
-use kit::shutdown::{Shutdown, Stop};
 use rand::{SeedableRng, rngs::StdRng};
+use saga::shutdown::{Shutdown, Stop};
 use tokio::task::JoinHandle;
 
 use super::Diary;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use kit::{
+use rand::{RngExt, rngs::StdRng};
+use saga::{
     parked::desk::{self, Done, Signature, Wish, Work},
     shutdown::Shutdown,
 };
-use rand::{RngExt, rngs::StdRng};
 use serde_json::Value;
 
 use crate::{
@@ -65,7 +65,7 @@ impl Person {
 
     /// Where the provider says that the payment stands; None if it knows of none.
     async fn state_of(&self, work: &Work) -> anyhow::Result<Option<String>> {
-        let answer = self.http.get(format!("{}/v1/payments/{}", self.gateway, work.order_id)).send().await?;
+        let answer = self.http.get(format!("{}/v1/payments/{}", self.gateway, work.saga_id)).send().await?;
         if answer.status() == reqwest::StatusCode::NOT_FOUND {
             return Ok(None);
         }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use kit::shutdown::Shutdown;
 use rand::{RngExt, rngs::StdRng};
+use saga::shutdown::Shutdown;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

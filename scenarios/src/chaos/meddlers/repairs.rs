@@ -8,7 +8,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use events::OrderId;
-use kit::shutdown::Shutdown;
+use saga::shutdown::Shutdown;
 
 use crate::{
     chaos::Diary,

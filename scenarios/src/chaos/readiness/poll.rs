@@ -6,14 +6,17 @@ use std::{
     time::Duration,
 };
 
-use events::Publisher;
+use events::{Publisher, publisher};
 use futures::future::join_all;
-use kit::{shutdown::Shutdown, shutdown::Stop, table::Trigger};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use reqwest::StatusCode;
+use saga::{
+    shutdown::{Shutdown, Stop},
+    table::Trigger,
+};
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 use super::{BOUND, Judge, Judges, Sample};
@@ -203,7 +206,7 @@ impl Work {
 /// The databases of those whose events each service hears.
 fn heard_by() -> BTreeMap<Database, BTreeSet<Database>> {
     let database = |service: Publisher| {
-        let place = Publisher::SERVICES.iter().position(|other| *other == service)?;
+        let place = publisher::SERVICES.iter().position(|other| *other == service)?;
         Database::ALL.get(place).copied()
     };
     let heard = |part: &choreography::Part| {

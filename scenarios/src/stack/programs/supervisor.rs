@@ -3,8 +3,8 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use anyhow::Context;
-use kit::shutdown::{Shutdown, Stop};
 use nix::sys::signal::Signal;
+use saga::shutdown::{Shutdown, Stop};
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 use super::super::{
@@ -82,7 +82,10 @@ impl Supervisor {
                 _ => None,
             }
         });
-        ready.await.and_then(|answer| answer).map_err(|error| process::explained(&error, &self.launch.log))
+        ready.await.and_then(|answer| answer).map_err(|error| {
+            let process = self.life().pid.map_or_else(|| "no process".to_owned(), process::observed);
+            process::explained(&error.context(process), &self.launch.log)
+        })
     }
 
     /// Asks the program to stop and waits until it has.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use account::Account;
 use entitlement::Entitlement;
-use events::Publisher;
+use events::{Publisher, publisher};
 use inventory::Inventory;
 use notification::Notification;
 use order::Orders;
@@ -43,14 +43,14 @@ impl Cast {
     /// A service by its name; clients take no part.
     pub(crate) fn part(&self, service: Publisher) -> &dyn Part {
         match service {
-            Publisher::Order => &self.order,
-            Publisher::Account => &self.account,
-            Publisher::Payment => &self.payment,
-            Publisher::Inventory => &self.inventory,
-            Publisher::Shipping => &self.shipping,
-            Publisher::Entitlement => &self.entitlement,
-            Publisher::Notification => &self.notification,
-            Publisher::Client => panic!("clients hear nothing"),
+            publisher::ORDER => &self.order,
+            publisher::ACCOUNT => &self.account,
+            publisher::PAYMENT => &self.payment,
+            publisher::INVENTORY => &self.inventory,
+            publisher::SHIPPING => &self.shipping,
+            publisher::ENTITLEMENT => &self.entitlement,
+            publisher::NOTIFICATION => &self.notification,
+            other => panic!("{other} hears nothing"),
         }
     }
 }

@@ -5,10 +5,10 @@ use std::{fmt::Debug, hash::Hash};
 use account::Account;
 use entitlement::Entitlement;
 use inventory::Inventory;
-use kit::Service;
 use notification::Notification;
 use order::Orders;
 use payment::Payment;
+use saga::Service;
 use shipping::Shipping;
 
 use super::shared::Shared;

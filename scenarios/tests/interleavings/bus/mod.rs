@@ -19,9 +19,9 @@ mod topic;
 mod turn;
 mod world;
 
-use events::Publisher;
-use kit::{NewAttempt, attempts::Answer, says::Said};
+use events::publisher;
 use payment::lifecycle;
+use saga::{NewAttempt, attempts::Answer, says::Said};
 
 pub(crate) use cast::Cast;
 pub(crate) use change::{Change, DEARER};
@@ -82,17 +82,17 @@ impl Bus {
 
     /// What services may do with the events of an order.
     fn reading(&self, saga: &Saga, whats: &mut Vec<What>) {
-        for from in Publisher::all() {
+        for from in publisher::all() {
             let topic = saga.topic(from);
-            for &to in Publisher::SERVICES {
+            for &to in publisher::SERVICES {
                 if topic.next(to).is_some() {
                     whats.push(What::Deliver { from, to });
                     // What the client has asked for, it asks for again if nothing comes of it; and mails are no part of the saga.
-                    let ours = from != Publisher::Client && to != Publisher::Notification;
+                    let ours = from != publisher::CLIENT && to != publisher::NOTIFICATION;
                     if ours && self.may.parks && !saga.spent.parked {
                         whats.push(What::Park { from, to });
                     }
-                    if from != Publisher::Client && self.may.loses && !saga.spent.lost {
+                    if from != publisher::CLIENT && self.may.loses && !saga.spent.lost {
                         whats.push(What::Lose { from, to });
                     }
                 }

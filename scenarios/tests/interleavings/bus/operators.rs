@@ -1,6 +1,6 @@
 //! What operators do: with parked events, with parked calls, and through reconcile.
 
-use events::Publisher;
+use events::{Publisher, publisher};
 use payment::{by_hand, calls::Call};
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 impl Bus {
     /// What operators may do about an order, and services about what is aside.
     pub(super) fn operating(&self, world: &World, saga: &Saga, whats: &mut Vec<What>) {
-        for &at in Publisher::SERVICES {
+        for &at in publisher::SERVICES {
             match saga.first_aside(at) {
                 Some((_, Aside { parked: true, .. })) if self.may.repairs => {
                     whats.extend([What::Retry { at }, What::Resolve { at }]);

@@ -1,7 +1,6 @@
 //! The world outside: the payment gateway with its real books, and a mail system that takes every mail.
 
 use events::OrderId;
-use kit::{NewAttempt, attempts::Answer};
 use payment::{
     calls::{Call, Charge},
     lifecycle::Step,
@@ -15,6 +14,7 @@ use payment_gateway::{
     settings::Settings,
 };
 use reqwest::StatusCode;
+use saga::{NewAttempt, attempts::Answer};
 use scenarios::audit::Booking;
 
 use super::shared::Shared;
@@ -58,7 +58,7 @@ impl Gateway {
     pub(crate) fn carry_out(&mut self, wanted: &Shared<NewAttempt>) -> Answer<Step> {
         let call: Call = wanted.kind.parse().expect("a call to the gateway");
         let deed = Deed::Call(wanted.clone());
-        let answer = execute(&self.books(wanted.order_id), wanted.order_id, &deed);
+        let answer = execute(&self.books(wanted.saga_id), wanted.saga_id, &deed);
         let reply = match &answer {
             books::Answer::Done(_) => Reply { status: StatusCode::OK, problem: Problem::default() },
             books::Answer::Refused(refusal) => reply(&problem::Problem::from(*refusal)),

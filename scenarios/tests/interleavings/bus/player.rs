@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use events::{EventId, OrderId, envelope::Envelope};
-use kit::{Says, Service, Table, record::Record, says::Said};
+use saga::{Says, Service, Table, record::Record, says::Said};
 use uuid::Uuid;
 
 use super::{
@@ -122,7 +122,7 @@ impl<S: Keeper> Player<S> {
         let command = command.ok_or("not in its table")?.map_err(|error| error.to_string())?;
         let says = self.decide(databases, command);
         let line = self.table.line(said.event_type, &record.topic).ok_or("not in its table")?;
-        match says.events.iter().find(|event| !line.says.contains(&event.event_type)) {
+        match says.events.iter().find(|event| !line.may_say(event.event_type)) {
             Some(event) => Err(format!("its table does not allow it to say {}", event.event_type)),
             None => Ok(says),
         }

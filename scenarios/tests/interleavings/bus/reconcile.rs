@@ -1,9 +1,9 @@
 //! Reconcile on the bus: its own decision, on a picture that was taken service by service while everything went on.
 
-use events::{Kind, Order, Publisher, Reason};
-use kit::{barrier::Status, says::Said};
+use events::{Kind, Order, Publisher, Reason, publisher};
 use payment::phase::Phase;
 use payment_gateway::payment::{Operation, State};
+use saga::{barrier::Status, says::Said};
 use scenarios::reconcile::{Fresh, Placed, Remedy, Standing, Step, next};
 
 use super::{Cast, databases::Databases, world::Saga};
@@ -18,36 +18,36 @@ pub(crate) enum Part {
 /// The provider's ledger before our payments, and everyone before the orders.
 pub(crate) const LEDGER_FIRST_ORDERS_LAST: &[Part] = &[
     Part::Ledger,
-    Part::Of(Publisher::Notification),
-    Part::Of(Publisher::Payment),
-    Part::Of(Publisher::Account),
-    Part::Of(Publisher::Inventory),
-    Part::Of(Publisher::Shipping),
-    Part::Of(Publisher::Entitlement),
-    Part::Of(Publisher::Order),
+    Part::Of(publisher::NOTIFICATION),
+    Part::Of(publisher::PAYMENT),
+    Part::Of(publisher::ACCOUNT),
+    Part::Of(publisher::INVENTORY),
+    Part::Of(publisher::SHIPPING),
+    Part::Of(publisher::ENTITLEMENT),
+    Part::Of(publisher::ORDER),
 ];
 
 /// The orders before everyone else: what is new by the time of the last look seems to be of no order.
 pub(crate) const ORDERS_FIRST: &[Part] = &[
     Part::Ledger,
-    Part::Of(Publisher::Order),
-    Part::Of(Publisher::Account),
-    Part::Of(Publisher::Payment),
-    Part::Of(Publisher::Inventory),
-    Part::Of(Publisher::Shipping),
-    Part::Of(Publisher::Entitlement),
-    Part::Of(Publisher::Notification),
+    Part::Of(publisher::ORDER),
+    Part::Of(publisher::ACCOUNT),
+    Part::Of(publisher::PAYMENT),
+    Part::Of(publisher::INVENTORY),
+    Part::Of(publisher::SHIPPING),
+    Part::Of(publisher::ENTITLEMENT),
+    Part::Of(publisher::NOTIFICATION),
 ];
 
 /// Our payments before the provider's ledger: a charge that is new by then seems to be nobody's.
 pub(crate) const LEDGER_LAST: &[Part] = &[
-    Part::Of(Publisher::Notification),
-    Part::Of(Publisher::Payment),
-    Part::Of(Publisher::Account),
-    Part::Of(Publisher::Inventory),
-    Part::Of(Publisher::Shipping),
-    Part::Of(Publisher::Entitlement),
-    Part::Of(Publisher::Order),
+    Part::Of(publisher::NOTIFICATION),
+    Part::Of(publisher::PAYMENT),
+    Part::Of(publisher::ACCOUNT),
+    Part::Of(publisher::INVENTORY),
+    Part::Of(publisher::SHIPPING),
+    Part::Of(publisher::ENTITLEMENT),
+    Part::Of(publisher::ORDER),
     Part::Ledger,
 ];
 
@@ -116,10 +116,10 @@ impl Picture {
             let seen: Option<Seen> = self.of(service);
             seen.and_then(|seen| Some(Step { status: seen.status.parse::<Status>().ok()?, reason: seen.reason }))
         };
-        if self.of(Publisher::Payment).is_some_and(|seen| seen.status == "PENDING") {
+        if self.of(publisher::PAYMENT).is_some_and(|seen| seen.status == "PENDING") {
             return None;
         }
-        let placed = self.of(Publisher::Order).map(|seen| Placed {
+        let placed = self.of(publisher::ORDER).map(|seen| Placed {
             status: seen.status.to_owned(),
             reason: seen.reason,
             refunded: seen.amount,
@@ -130,26 +130,26 @@ impl Picture {
         });
         Some(Standing {
             order: placed,
-            balance: step(Publisher::Account),
-            amount: self.of(Publisher::Account).map_or(0, |seen| seen.amount),
-            payment: step(Publisher::Payment),
-            stock: step(Publisher::Inventory),
-            shipment: step(Publisher::Shipping),
+            balance: step(publisher::ACCOUNT),
+            amount: self.of(publisher::ACCOUNT).map_or(0, |seen| seen.amount),
+            payment: step(publisher::PAYMENT),
+            stock: step(publisher::INVENTORY),
+            shipment: step(publisher::SHIPPING),
             tracking_no: None,
-            entitlement: step(Publisher::Entitlement),
-            letter: self.of(Publisher::Notification).is_some(),
+            entitlement: step(publisher::ENTITLEMENT),
+            letter: self.of(publisher::NOTIFICATION).is_some(),
         })
     }
 
     fn expected(&self) -> Expected {
         let word = |&service: &Publisher| (service, self.of(service).map(|seen| seen.word));
-        Publisher::SERVICES.iter().map(word).collect()
+        publisher::SERVICES.iter().map(word).collect()
     }
 
     /// Money that the provider holds although our payment is over.
     fn let_go(&self) -> Option<Operation> {
         let over = |seen: Seen| matches!(seen.status, "CANCELLED" | "REJECTED" | "REFUNDED");
-        if !self.of(Publisher::Payment).is_none_or(over) {
+        if !self.of(publisher::PAYMENT).is_none_or(over) {
             return None;
         }
         let ledger = self.0.iter().find(|(part, _)| *part == Part::Ledger).and_then(|(_, seen)| *seen)?;
@@ -170,15 +170,15 @@ fn look(part: Part, cast: &Cast, databases: &Databases, saga: &Saga) -> Option<S
     let word = cast.part(service).standing(databases, *id)?;
     let seen = |status, reason, amount| Some(Seen { word, status, reason, amount });
     match service {
-        Publisher::Payment => {
+        publisher::PAYMENT => {
             let row = databases.payment.transactions.get(id)?;
             seen(row.phase.status(), reason(row.phase), row.order.total)
         }
-        Publisher::Account => {
+        publisher::ACCOUNT => {
             let row = databases.account.reservations.get(id)?;
             seen(row.status.as_str(), row.reason, row.amount)
         }
-        Publisher::Order => {
+        publisher::ORDER => {
             let row = databases.order.purchases.get(id)?;
             let refunded = match row.money {
                 order::Money::Open => 0,
@@ -186,11 +186,11 @@ fn look(part: Part, cast: &Cast, databases: &Databases, saga: &Saga) -> Option<S
             };
             seen(row.status.as_str(), row.reason, refunded)
         }
-        Publisher::Inventory => seen(word, databases.inventory.reservations.get(id)?.reason, 0),
-        Publisher::Shipping => seen(word, databases.shipping.shipments.get(id)?.reason, 0),
-        Publisher::Entitlement => seen(word, databases.entitlement.unlocks.get(id)?.reason, 0),
-        Publisher::Notification => seen(word, None, 0),
-        Publisher::Client => None,
+        publisher::INVENTORY => seen(word, databases.inventory.reservations.get(id)?.reason, 0),
+        publisher::SHIPPING => seen(word, databases.shipping.shipments.get(id)?.reason, 0),
+        publisher::ENTITLEMENT => seen(word, databases.entitlement.unlocks.get(id)?.reason, 0),
+        publisher::NOTIFICATION => seen(word, None, 0),
+        _ => None,
     }
 }
 
@@ -217,11 +217,11 @@ fn reason(phase: Phase) -> Option<Reason> {
 
 /// A fresh event as its topic has it.
 fn said(fresh: &Fresh) -> Said {
-    let publisher = Publisher::of_topic(fresh.topic).expect("a topic of the saga");
+    let publisher = publisher::of_topic(fresh.topic).expect("a topic of the saga");
     Said {
         event_type: fresh.event_type,
         aggregatetype: publisher.name(),
-        order_id: fresh.order_id,
+        saga_id: fresh.order_id,
         payload: fresh.data.to_string(),
     }
 }

@@ -3,10 +3,15 @@
 
 use std::hash::{Hash, Hasher};
 
-use events::Publisher;
-use kit::says::Said;
+use events::{Publisher, publisher};
+use saga::says::Said;
 
 use super::{cast::Cast, content::Content, reconcile::Expected, shared::Shared};
+
+/// The place of a publisher among all of them, from 0.
+pub(crate) fn place_of(publisher: Publisher) -> usize {
+    publisher::all().position(|other| other == publisher).expect("a publisher of the shop")
+}
 
 /// One publisher's events about one order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -41,7 +46,7 @@ pub(crate) enum Occasion {
 
 impl Event {
     pub(crate) fn new(said: Said, occasion: Occasion, expected: Expected, cast: &Cast) -> Self {
-        let services = Publisher::SERVICES.iter().copied();
+        let services = publisher::SERVICES.iter().copied();
         let hearers = services.filter(|&service| cast.part(service).cares_for(&said)).collect();
         Event { content: Content::of(&said), said, occasion, expected, hearers }
     }
@@ -85,7 +90,7 @@ impl Topic {
 
     pub(crate) fn append(&mut self, event: Shared<Event>) {
         self.events.push(event);
-        for &service in Publisher::SERVICES {
+        for &service in publisher::SERVICES {
             self.pass_over(service);
         }
     }
@@ -101,7 +106,7 @@ impl Topic {
     }
 
     pub(crate) fn advance(&mut self, service: Publisher) {
-        self.read[service as usize] += 1;
+        self.read[place_of(service)] += 1;
         self.pass_over(service);
     }
 
@@ -116,18 +121,18 @@ impl Topic {
     }
 
     fn has_read(&self, service: Publisher) -> usize {
-        self.read[service as usize].into()
+        self.read[place_of(service)].into()
     }
 
     /// Events of no concern are not delivered: that would only make more worlds of the same kind.
     fn pass_over(&mut self, service: Publisher) {
         while self.next(service).is_some_and(|event| !event.hearers.contains(&service)) {
-            self.read[service as usize] += 1;
+            self.read[place_of(service)] += 1;
         }
     }
 }
 
 /// The service that has said it.
 pub(crate) fn publisher(said: &Said) -> Publisher {
-    Publisher::all().find(|publisher| publisher.name() == said.aggregatetype).expect("someone of the saga")
+    publisher::all().find(|publisher| publisher.name() == said.aggregatetype).expect("someone of the saga")
 }

@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use events::{OrderId, Publisher, request::ORDER_REQUESTED};
-use kit::{NewAttempt, Says, attempts::Answer, says::Said};
+use events::{OrderId, Publisher, publisher, request::ORDER_REQUESTED};
 use notification::Mail;
 use payment::lifecycle;
+use saga::{NewAttempt, Says, attempts::Answer, says::Said};
 use serde::Deserialize;
 
 use super::{
@@ -73,16 +73,16 @@ impl<'a> Turn<'a> {
             }
             What::RequestOther => {
                 let other = self.bus.event(self.bus.may.other_request.as_ref()?, Occasion::Outside, Expected::new());
-                self.hear(Publisher::Order, &other);
+                self.hear(publisher::ORDER, &other);
             }
             What::Redeliver { from, to, nth } => {
                 let event = self.saga.topic(from).events().get(nth).filter(|_| self.bus.forgetful)?.clone();
                 self.hear(to, &event);
             }
             What::RequestAgain => {
-                let requests = self.saga.topic(Publisher::Client);
-                let request = requests.events().first().filter(|_| requests.next(Publisher::Order).is_none())?.clone();
-                self.hear(Publisher::Order, &request);
+                let requests = self.saga.topic(publisher::CLIENT);
+                let request = requests.events().first().filter(|_| requests.next(publisher::ORDER).is_none())?.clone();
+                self.hear(publisher::ORDER, &request);
             }
             What::Cancel => self.ask_order(order::Command::RequestCancel),
             What::TimeOut => self.ask_order(order::Command::TimeOut),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use events::{Order, OrderId, Publisher};
-use kit::says::Said;
+use events::{Order, OrderId, Publisher, publisher};
+use saga::says::Said;
 
 use super::{
     cast::Cast,
@@ -12,7 +12,7 @@ use super::{
     outside::{Attempt, Gateway, Stage},
     reconcile::{Expected, Picture},
     shared::Shared,
-    topic::{Event, Occasion, Topic},
+    topic::{Event, Occasion, Topic, place_of},
 };
 
 /// One moment: what is written in every database, what lies on every topic, and what the outside knows.
@@ -67,7 +67,7 @@ impl World {
     pub(crate) fn new(databases: Databases, requests: Vec<Said>, cast: &Cast) -> Self {
         let saga = |request: Said| {
             let mut saga = Saga {
-                order_id: request.order_id,
+                order_id: request.saga_id,
                 topics: Default::default(),
                 attempts: Vec::new(),
                 gateway: Gateway::default(),
@@ -75,7 +75,7 @@ impl World {
                 picture: Picture::default(),
                 spent: Spent::default(),
             };
-            saga.topic_mut(Publisher::Client).append(Shared::new(Event::new(
+            saga.topic_mut(publisher::CLIENT).append(Shared::new(Event::new(
                 request,
                 Occasion::Outside,
                 Expected::new(),
@@ -100,11 +100,11 @@ impl World {
 
 impl Saga {
     pub(crate) fn topic(&self, of: Publisher) -> &Topic {
-        &self.topics[of as usize]
+        &self.topics[place_of(of)]
     }
 
     pub(crate) fn topic_mut(&mut self, of: Publisher) -> &mut Topic {
-        &mut self.topics[of as usize]
+        &mut self.topics[place_of(of)]
     }
 
     pub(crate) fn is_at_rest(&self) -> bool {
@@ -113,7 +113,7 @@ impl Saga {
     }
 
     fn has_unread(&self) -> bool {
-        self.topics.iter().any(|topic| Publisher::SERVICES.iter().any(|&to| topic.next(to).is_some()))
+        self.topics.iter().any(|topic| publisher::SERVICES.iter().any(|&to| topic.next(to).is_some()))
     }
 
     /// All events, publisher by publisher.

@@ -24,7 +24,7 @@ pub(super) fn agree(shop: &Shop, bus: &Bus, world: &World, saga: &Saga) -> Resul
 fn events(saga: &Saga, facts: &Order) -> Result<(), String> {
     for event in saga.events() {
         let (content, name) = (&event.content, event.said.event_type);
-        check(event.said.order_id == saga.order_id, || format!("{name} goes to another order"))?;
+        check(event.said.saga_id == saga.order_id, || format!("{name} goes to another order"))?;
         let same = content.order.as_ref().is_none_or(|order| order == facts);
         check(same, || format!("{name} says {:?}, but ordered was {facts:?}", content.order))?;
         let refused = content.product_id.is_none_or(|product| quantities(facts).contains_key(&product));

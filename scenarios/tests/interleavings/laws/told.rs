@@ -1,9 +1,9 @@
 //! What the buyer is told, in events and by mail: what has happened.
 
 use events::Reason;
-use kit::barrier;
 use notification::{Ending, Notice, letter};
 use order::{Money, Purchase, Status};
+use saga::barrier;
 
 use crate::{
     bus::{Change, Event, Occasion, Saga, World},

@@ -4,8 +4,8 @@ use account::Ask as Account;
 use entitlement::Ask as Entitlement;
 use events::{Kind, Reason};
 use inventory::Ask as Inventory;
-use kit::{Says, says::Said};
 use order::{Branch, Command as Order, Money, Settlement, Turn};
+use saga::{Says, says::Said};
 use serde_json::{Value, json};
 
 use super::{Mutant, by_card, by_wallet};

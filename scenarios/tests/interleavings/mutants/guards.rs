@@ -6,9 +6,9 @@ use events::{
     payment::{PaymentRefunded, PaymentVoided},
 };
 use inventory::Ask as Inventory;
-use kit::{Rows, Service, barrier::Status, says};
 use order::{Branch, Command as Order, Turn};
 use payment::{Payment, lifecycle::Step, phase::Phase};
+use saga::{Rows, Service, barrier::Status, says};
 
 use super::{Mutant, by_card, by_wallet};
 use crate::{

@@ -1,4 +1,4 @@
-use kit::testing::{digital, order};
+use events::testing::{digital, order};
 use proptest::prelude::*;
 
 use super::*;

@@ -1,4 +1,4 @@
-use kit::testing::{digital, order, physical};
+use events::testing::{digital, order, physical};
 
 use super::*;
 

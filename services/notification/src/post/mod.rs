@@ -8,11 +8,11 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
-use kit::{
+use lettre::{Address, message::Mailbox};
+use saga::{
     attempts::{Answer, Attempt, Outside},
     unechoed::Unechoed,
 };
-use lettre::{Address, message::Mailbox};
 use serde::Deserialize;
 
 use crate::{Command, MAIL_DOMAIN, Mail};
@@ -118,7 +118,7 @@ impl Outside<Command> for Post {
     }
 
     fn gave_up(&self, attempt: &Attempt) -> Command {
-        Command::GiveUp { order_id: attempt.order_id }
+        Command::GiveUp { order_id: attempt.saga_id }
     }
 }
 

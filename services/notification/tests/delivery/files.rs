@@ -2,15 +2,15 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use events::Reason;
-use kit::{
-    attempts::{Answer, Attempt, Outside},
+use events::{
+    Reason,
     testing::{digital, order},
 };
 use notification::{
     Command, Ending, LetterKind, MAIL_DOMAIN, Mail,
     post::{Post, PostConfig},
 };
+use saga::attempts::{Answer, Attempt, Outside};
 use serde_json::json;
 
 use crate::Service;
@@ -90,7 +90,7 @@ async fn the_same_mail_again_is_the_same_file() {
     let attempt = Attempt {
         id: uuid::Uuid::now_v7(),
         kind: "mail".to_owned(),
-        order_id: order.order_id,
+        saga_id: order.order_id,
         idempotency_key: format!("{}:mail", order.order_id),
         request: json!(mail),
         gives_up: false,

@@ -8,15 +8,15 @@ mod smtp;
 use std::{sync::Arc, time::Duration};
 
 use events::Order;
-use kit::{
+use notification::{
+    Command, Ending, MIGRATIONS, Notification,
+    post::{Post, PostConfig},
+};
+use saga::{
     attempts::{self, RetryPolicy},
     shutdown::{Shutdown, Stop},
     testing::{TestDatabase, event},
     unit_of_work::UnitOfWork,
-};
-use notification::{
-    Command, Ending, MIGRATIONS, Notification,
-    post::{Post, PostConfig},
 };
 use tokio::{task::JoinHandle, time};
 

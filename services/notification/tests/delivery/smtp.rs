@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use kit::testing::{digital, order};
+use events::testing::{digital, order};
 use notification::Ending;
 use serde_json::json;
 

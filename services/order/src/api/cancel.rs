@@ -1,7 +1,7 @@
 //! `POST /orders/{order_id}/cancel`
 
 use axum::{extract::State, http::HeaderMap};
-use kit::unit_of_work::UnitOfWork;
+use saga::unit_of_work::UnitOfWork;
 
 use super::{
     Accepted, Receipt, accepted,

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use events::Item;
-use kit::unit_of_work::UnitOfWork;
+use saga::unit_of_work::UnitOfWork;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -13,7 +13,7 @@ use axum::{
     routing::{get, post},
 };
 use events::{OrderId, envelope::MAX_VALUE_BYTES};
-use kit::unit_of_work::UnitOfWork;
+use saga::unit_of_work::UnitOfWork;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;

@@ -6,10 +6,10 @@ use axum::{
     response::{AppendHeaders, IntoResponse},
 };
 use events::{
-    OrderId, PaymentMethodId, ProductId, UserId,
+    OrderId, PaymentMethodId, ProductId, UserId, order_id,
     request::{OrderRequested, RequestedItem},
 };
-use kit::unit_of_work::UnitOfWork;
+use saga::unit_of_work::UnitOfWork;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -117,7 +117,7 @@ fn one_key(header: Option<&str>, body: Option<String>) -> Result<Option<String>,
 /// The order that the request names, if it names one. Two names have to mean the same order.
 fn one_order(request: &OrderRequested) -> Result<Option<OrderId>, Problem> {
     let key = request.idempotency_key.as_deref();
-    let by_key = key.map(|key| OrderId::from_idempotency_key(request.user_id, key));
+    let by_key = key.map(|key| order_id::from_idempotency_key(request.user_id, key));
     match (request.order_id, by_key) {
         (Some(order_id), Some(by_key)) if order_id != by_key => Err(Problem::refused(format!(
             "order_id is {order_id}, but the idempotency key names the order {by_key}; give one of the two"

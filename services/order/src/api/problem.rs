@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use events::OrderId;
-use kit::{StoreError, store::Remedy};
+use saga::{StoreError, store::Remedy};
 use serde::Serialize;
 use utoipa::ToSchema;
 

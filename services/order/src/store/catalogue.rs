@@ -1,7 +1,7 @@
 //! `products`, which only people change.
 
 use events::ProductId;
-use kit::{StoreError, store::parse};
+use saga::{StoreError, store::parse};
 use sqlx::PgConnection;
 
 use crate::{

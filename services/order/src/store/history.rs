@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use events::OrderId;
-use kit::StoreError;
+use saga::StoreError;
 use sqlx::PgConnection;
 
 use crate::history::Entry;

@@ -1,7 +1,7 @@
 //! `order_items`: written with the order, never changed. The service itself reads them in the order's facts.
 
 use events::{Item, OrderId};
-use kit::StoreError;
+use saga::StoreError;
 use sqlx::PgConnection;
 
 use crate::purchase::Purchase;

@@ -5,7 +5,7 @@ mod history;
 mod items;
 mod purchases;
 
-use kit::StoreError;
+use saga::StoreError;
 use sqlx::PgConnection;
 
 use crate::{command::Command, domain::Register};

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use events::{Order, OrderId, Reason};
-use kit::{
+use saga::{
     Rows, StoreError,
     sessions::Sessions,
     store::{all_inserted, parse},

@@ -3,12 +3,11 @@
 use events::{
     OrderId, PaymentMethodId, ProductId, UserId,
     envelope::{RawRecord, read},
-    ids::Coordinates,
     request::{OrderRequested, RequestedItem},
 };
-use kit::{Service, record::Record};
 use order::{Command, Door, Orders, Placement, Status};
 use proptest::prelude::*;
+use saga::{Service, ids::Coordinates, record::Record};
 use uuid::Uuid;
 
 use crate::desk::{DIGITAL, Desk, FOR_POINTS, PHYSICAL, PRICELESS, types};

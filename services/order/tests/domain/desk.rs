@@ -7,8 +7,8 @@ use events::{
     Currency, Kind, Order, OrderId, PaymentMethodId, ProductId, Reason, UserId,
     request::{OrderRequested, RequestedItem},
 };
-use kit::{Says, Service};
 use order::{Command, Door, Orders, Placement, Product, Purchase, Register, Settlement, Status, Turn};
+use saga::{Says, Service};
 use uuid::Uuid;
 
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);

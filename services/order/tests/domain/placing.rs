@@ -1,11 +1,8 @@
 //! From request to order: what is priced, what is rejected, what is the same again.
 
-use events::{
-    Currency, OrderId, PaymentMethodId, Reason, UserId,
-    ids::{Coordinates, Original},
-    request::OrderRequested,
-};
+use events::{Currency, OrderId, PaymentMethodId, Reason, UserId, order_id, request::OrderRequested};
 use order::{Command, Door, Former, Money, Placement, Status};
+use saga::ids::{Coordinates, Original};
 use uuid::Uuid;
 
 use crate::desk::{DIGITAL, Desk, FOR_POINTS, PHYSICAL, PRICELESS, TIMEOUT, order_id, place, released, request, types};
@@ -132,7 +129,7 @@ fn nobody_can_take_the_id_that_anothers_request_is_going_to_get() {
     };
     let at = Coordinates { topic: "order.requests", partition: 0, offset: 7 };
     let original = Original { at, timestamp_ms: 1_790_000_000_000, value: Some(b"{}") };
-    let owners = [keyed(1).named_order().expect("by its key"), OrderId::from_record(original)];
+    let owners = [keyed(1).named_order().expect("by its key"), order_id::from_record(original)];
     for taken in owners {
         let thief = OrderRequested { order_id: Some(taken), ..request(&[(DIGITAL, 5)]) };
         for (door, request) in [

@@ -6,9 +6,9 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
-use events::{OrderId, Reason, UserId};
-use kit::{testing::event, unit_of_work::UnitOfWork};
+use events::{OrderId, Reason, UserId, order_id};
 use order::{Command, Orders, Settlement, Turn, api};
+use saga::{testing::event, unit_of_work::UnitOfWork};
 use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
@@ -96,7 +96,7 @@ async fn the_same_request_again_is_the_same_order_and_another_one_is_refused() {
     let client = Client::new(&db);
     let key = [("idempotency-key", "k1")];
     let first = client.post("/orders", &key, one(1)).await;
-    assert_eq!(id_of(&first), OrderId::from_idempotency_key(UserId(1), "k1"));
+    assert_eq!(id_of(&first), order_id::from_idempotency_key(UserId(1), "k1"));
     for again in [
         client.post("/orders", &key, one(1)).await,
         client.place(with(one(1), json!({"idempotency_key": "k1"}))).await,
@@ -221,7 +221,7 @@ async fn without_its_database_it_says_try_again() {
         .acquire_timeout(Duration::from_millis(200))
         .connect_lazy("postgres://nobody@127.0.0.1:1/none")
         .expect("a URL");
-    let away = UnitOfWork::new(Orders::default().into(), pool, kit::wake::Wake::default());
+    let away = UnitOfWork::new(Orders::default().into(), pool, saga::wake::Wake::default());
     let client = Client::over(api::routes(away));
     let id = Uuid::now_v7();
     assert_eq!(client.place(one(1)).await.status, StatusCode::SERVICE_UNAVAILABLE);

@@ -5,8 +5,8 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode},
 };
-use kit::testing::TestDatabase;
 use order::{MIGRATIONS, Orders, api};
+use saga::testing::TestDatabase;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 

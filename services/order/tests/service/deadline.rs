@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use kit::timer::Timer;
 use order::{Command, Door, Orders, Overdue, Placement};
+use saga::timer::Timer;
 
 use crate::{client::shop, store::request};
 

@@ -3,13 +3,14 @@
 use events::{
     Kind, OrderId, PaymentMethodId, ProductId, Reason, UserId,
     request::{OrderRequested, RequestedItem},
-};
-use kit::{
-    Service,
-    incoming::{Incoming, Outcome},
-    testing::{TestDatabase, digital, event, event_with_id, order, physical},
+    testing::{digital, order, physical},
 };
 use order::{Command, Door, Former, Money, Orders, Placement, Settlement, Status, Turn};
+use saga::{
+    Service,
+    incoming::{Incoming, Outcome},
+    testing::{TestDatabase, event, event_with_id},
+};
 use uuid::Uuid;
 
 use crate::client::shop;

@@ -2,8 +2,8 @@
 
 use chrono::DateTime;
 use events::{Currency, Order, PaymentMethodId, Reason, UserId};
-use kit::{Says, Service};
 use payment::{Books, Command, Payment, lifecycle::Step, method::MethodType, phase::Phase};
+use saga::{Says, Service};
 use serde_json::{Value, json};
 
 use crate::orders::{ALICE, METHOD, books, order};
@@ -46,7 +46,7 @@ impl Story {
 
 /// The events' types with their reasons, then the calls.
 fn told(says: &Says) -> Vec<String> {
-    let event = |said: &kit::says::Said| {
+    let event = |said: &saga::says::Said| {
         let data: Value = serde_json::from_str(&said.payload).expect("JSON");
         match data["reason"].as_str() {
             Some(reason) => format!("{}({reason})", said.event_type),

@@ -1,5 +1,7 @@
-use events::Item;
-use kit::testing::{digital, order, physical};
+use events::{
+    Item,
+    testing::{digital, order, physical},
+};
 
 use super::*;
 

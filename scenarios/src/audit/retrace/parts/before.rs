@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use account::{Account, Balance, Books};
-use events::{Order, Publisher, Reason};
+use events::{Order, Reason, publisher};
 use inventory::{Inventory, Stock, Warehouse};
-use kit::Rows;
 use payment::{
     Payment,
     lifecycle::Step,
     method::{Method, MethodType},
 };
+use saga::Rows;
 use serde_json::{Value, json};
 
 use super::super::{Case, search::Retraced};
@@ -28,7 +28,7 @@ impl Retraced for Account {
 
     fn world(case: &Case<'_>) -> Books {
         let Some(order) = &case.facts else { return Books::default() };
-        let refused = case.reason_of(Publisher::Account, "BalanceRejected");
+        let refused = case.reason_of(publisher::ACCOUNT, "BalanceRejected");
         let users = (refused != Some(Reason::UnknownUser)).then_some(order.user_id);
         let balance = Balance { balance: PLENTY, reserved: 0 };
         let balances = (refused.is_none()).then_some(((order.user_id, order.currency), balance));
@@ -60,7 +60,7 @@ impl Retraced for Payment {
     }
 
     fn world(case: &Case<'_>) -> payment::Books {
-        let refused = case.reason_of(Publisher::Payment, "PaymentDeclined");
+        let refused = case.reason_of(publisher::PAYMENT, "PaymentDeclined");
         let method = case.facts.as_ref().filter(|_| refused != Some(Reason::InvalidPaymentMethod)).map(|order| {
             let method_type = method_type(case).unwrap_or(MethodType::Wallet);
             let method = Method { user_id: order.user_id, method_type, details: Some(String::new()) };
@@ -73,7 +73,7 @@ impl Retraced for Payment {
         if method_type(case) != Some(MethodType::Card) {
             return Vec::new();
         }
-        let why = |event_type| case.reason_of(Publisher::Payment, event_type).unwrap_or(Reason::CardDeclined);
+        let why = |event_type| case.reason_of(publisher::PAYMENT, event_type).unwrap_or(Reason::CardDeclined);
         let answers = [
             Step::Authorized,
             Step::AuthorizeDeclined(why("PaymentDeclined")),
@@ -119,7 +119,7 @@ impl Retraced for Inventory {
 
     fn world(case: &Case<'_>) -> Warehouse {
         let Some(order) = &case.facts else { return Warehouse::default() };
-        let refused = case.said_by(Publisher::Inventory).into_iter().find(|said| said.event_type == "StockRejected");
+        let refused = case.said_by(publisher::INVENTORY).into_iter().find(|said| said.event_type == "StockRejected");
         let refused =
             refused.and_then(|said| serde_json::from_str::<events::inventory::StockRejected>(said.data.get()).ok());
         let stock = order.items.iter().filter_map(|item| {

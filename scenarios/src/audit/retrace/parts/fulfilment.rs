@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use entitlement::{Entitlement, Shelf};
-use events::{Kind, Publisher, Reason};
-use kit::Rows;
+use events::{Kind, Reason, publisher};
 use notification::{Correspondence, Notification};
+use saga::Rows;
 use serde_json::{Map, Value, json};
 use shipping::{Depot, Shipping};
 
@@ -24,7 +24,7 @@ impl Retraced for Shipping {
 
     fn world(case: &Case<'_>) -> Depot {
         // Every address contains nothing.
-        let no_service = case.reason_of(Publisher::Shipping, "ShipmentRejected").map(|_| String::new());
+        let no_service = case.reason_of(publisher::SHIPPING, "ShipmentRejected").map(|_| String::new());
         Depot { shipments: Rows::default(), no_service: Vec::from_iter(no_service) }
     }
 
@@ -53,7 +53,7 @@ impl Retraced for Entitlement {
     }
 
     fn world(case: &Case<'_>) -> Shelf {
-        let refused = case.reason_of(Publisher::Entitlement, "EntitlementRejected");
+        let refused = case.reason_of(publisher::ENTITLEMENT, "EntitlementRejected");
         let items = case.facts.iter().flat_map(|order| order.items_of(Kind::Digital));
         let items = items.filter(|_| refused != Some(Reason::UnknownProduct));
         let catalogue: BTreeMap<_, _> = items.map(|item| (item.product_id, refused.is_none())).collect();

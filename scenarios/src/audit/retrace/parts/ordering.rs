@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use events::{
-    Currency, Order, PaymentMethodId, ProductId, Publisher, Reason, UserId,
+    Currency, Order, PaymentMethodId, ProductId, Reason, UserId, publisher,
     request::{OrderRequested, RequestedItem},
 };
 use order::{Catalogue, Command, Door, Money, Orders, Placement, Product, Purchase, Register};
@@ -123,7 +123,7 @@ fn order_row(case: &Case<'_>, row: &Purchase) -> Value {
 
 /// Tells whether what was ordered came by another way than a topic: then nobody but the service has seen the request itself.
 fn is_told_to_the_api(case: &Case<'_>) -> bool {
-    let said = case.said_by(Publisher::Order);
+    let said = case.said_by(publisher::ORDER);
     said.first().is_some_and(|first| first.causation_id.is_none())
 }
 
@@ -150,7 +150,7 @@ fn request(
 
 /// Prices as they were when the order was made.
 fn catalogue(case: &Case<'_>) -> Catalogue {
-    match case.reason_of(Publisher::Order, "OrderRejected") {
+    match case.reason_of(publisher::ORDER, "OrderRejected") {
         None => {
             let items = case.facts.iter().flat_map(|order| order.items.iter().map(|item| (order.currency, item)));
             items
@@ -166,7 +166,7 @@ fn catalogue(case: &Case<'_>) -> Catalogue {
 
 /// A catalogue in which what was asked for has no price in one currency: the one reason to refuse that is not in the request.
 fn priceless(case: &Case<'_>) -> Catalogue {
-    let requests = case.dossier.first_of(Publisher::Client);
+    let requests = case.dossier.first_of(publisher::CLIENT);
     let requests = requests.iter().filter_map(|event| serde_json::from_str::<OrderRequested>(event.data.get()).ok());
     let mut products: Vec<ProductId> = requests.flat_map(|request| request.items).map(|item| item.product_id).collect();
     products.sort_unstable();

@@ -1,0 +1,84 @@
+//! Where Kafka is, and how its clients are set.
+
+use rdkafka::ClientConfig;
+
+/// Where Kafka is, and how topics are made where they are missing.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+pub struct Kafka {
+    /// host:port, several with commas.
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_BROKERS", value_delimiter = ',', required = true))]
+    pub kafka_brokers: Vec<String>,
+    /// Partitions of a topic that has to be created.
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_PARTITIONS", default_value_t = 6, value_parser = clap::value_parser!(i32).range(1..=10_000)))]
+    pub kafka_partitions: i32,
+    /// Copies of a topic that has to be created, a majority of which has to have a record. If unset, three where there are
+    /// that many brokers, and else one.
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_REPLICATION", value_parser = clap::value_parser!(i32).range(1..=32_000)))]
+    pub kafka_replication: Option<i32>,
+    /// A name that stays the same over restarts and is this process's alone: killed and started again, it gets its partitions
+    /// back at once. `@hostname` stands for the name of the machine, which in a container is the container's own.
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_INSTANCE_ID", value_parser = instance_id))]
+    pub kafka_instance_id: Option<String>,
+}
+
+/// The name of the machine, where that is what was asked for.
+#[cfg(any(test, feature = "clap"))]
+fn instance_id(text: &str) -> Result<String, String> {
+    match text {
+        "@hostname" => {
+            let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            let name = name.trim();
+            if name.is_empty() { Err("this machine does not tell its name".to_owned()) } else { Ok(name.to_owned()) }
+        }
+        "" => Err("an empty name is nobody's".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}
+
+impl Kafka {
+    /// What all our clients have in common.
+    pub fn client(&self, program: &str) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client
+            .set("bootstrap.servers", self.kafka_brokers.join(","))
+            .set("client.id", program)
+            .set("socket.nagle.disable", "true")
+            .set("reconnect.backoff.ms", "50")
+            // A broker that comes back is found within a second. Asking a closed port twice a second costs nothing.
+            .set("reconnect.backoff.max.ms", "500")
+            // By default a connection that has fallen silent is noticed after a minute; a broker that thinks for longer than
+            // this is asked again.
+            .set("socket.timeout.ms", "6000")
+            .set("socket.connection.setup.timeout.ms", "3000")
+            .set("allow.auto.create.topics", "false");
+        client
+    }
+
+    /// A producer that loses nothing and keeps the order per key.
+    pub fn producer(&self, program: &str) -> ClientConfig {
+        let mut client = self.client(program);
+        client
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("compression.type", "lz4")
+            .set("linger.ms", "0")
+            // Java's default, so that other programs find one order's records on the same partition number as we do.
+            .set("partitioner", "murmur2_random")
+            .set("message.max.bytes", "2000000");
+        client
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_named_by_a_word_or_by_its_machine() {
+        assert_eq!(instance_id("order-1").as_deref(), Ok("order-1"));
+        assert!(instance_id("").is_err());
+        let name = instance_id("@hostname").expect("this machine has a name");
+        assert!(!name.is_empty() && !name.contains(['@', '\n']), "{name}");
+    }
+}

@@ -1,0 +1,47 @@
+//! The write side of a transactional outbox in PostgreSQL.
+//!
+//! A program that changes its database and tells others of it over Kafka must do both or neither. It writes the event into
+//! the table `outbox`, in the transaction of the change; whoever publishes (the [relay], or [Debezium]'s event router, whose
+//! columns these are) does so once the transaction has committed. The technique is known as the [transactional outbox].
+//!
+//! ```no_run
+//! use outbox::{Outgoing, Publisher, publisher};
+//!
+//! const HOTEL: Publisher = publisher!("hotel");
+//!
+//! #[derive(serde::Serialize)]
+//! struct RoomHeld {
+//!     trip: uuid::Uuid,
+//!     /// Whole cents.
+//!     price: i64,
+//! }
+//!
+//! async fn hold(pool: &sqlx::PgPool, trip: uuid::Uuid) -> anyhow::Result<()> {
+//!     let mut transaction = pool.begin().await?;
+//!     sqlx::query("update rooms set held_for = $1 where room = 7").bind(trip).execute(&mut *transaction).await?;
+//!     let held = Outgoing::new(HOTEL, "RoomHeld", trip, &RoomHeld { trip, price: 12_000 })?;
+//!     outbox::write(&mut transaction, &[held]).await?;
+//!     transaction.commit().await?;
+//!     // The relay looks by itself now and then; this only shortens the wait.
+//!     outbox::notify(&mut *pool.acquire().await?).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The record on `hotel.events` is a [CloudEvent](envelope) in binary mode, keyed by what it is about.
+//!
+//! [relay]: https://microservices.io/patterns/data/polling-publisher.html
+//! [Debezium]: https://debezium.io/documentation/reference/stable/transformations/outbox-event-router.html
+//! [transactional outbox]: https://microservices.io/patterns/data/transactional-outbox.html
+
+pub mod envelope;
+pub mod ids;
+pub mod kafka;
+pub mod publisher;
+mod write;
+
+pub use ids::EventId;
+pub use publisher::Publisher;
+pub use write::{
+    CHANNEL, MAX_PAYLOAD_BYTES, Outgoing, WriteError, declare, notify, refuse_others, rendered_at_most, write,
+};

@@ -1,0 +1,196 @@
+//! Publishers of events, and the names of their topics.
+
+use std::fmt;
+
+/// Whoever publishes events: a service, on the topic `<name>.events`, or clients, on a topic of requests.
+///
+/// Anybody can be a publisher; [`publisher!`](crate::publisher!) names one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Publisher {
+    name: &'static str,
+    topic: &'static str,
+    /// The type of a record without any header, on a topic where anyone may publish.
+    bare: Option<&'static str>,
+}
+
+/// The publisher of this name, a literal: `publisher!("hotel")` publishes on `hotel.events` as `/services/hotel`.
+#[macro_export]
+macro_rules! publisher {
+    ($name:literal) => {
+        $crate::Publisher::of_events($name, concat!($name, ".events"))
+    };
+}
+
+/// Longest name of a topic that Kafka takes, less the suffixes that come behind a publisher's name.
+const LONGEST_NAME: usize = 249 - EVENTS.len() - DEAD_LETTERS.len();
+const EVENTS: &str = ".events";
+const DEAD_LETTERS: &str = "-dlt";
+const SERVICES: &str = "/services/";
+const OPERATORS: &str = "/operators/";
+
+impl Publisher {
+    /// What [`publisher!`](crate::publisher!) makes; it sees to it that the topic follows from the name.
+    #[doc(hidden)]
+    pub const fn of_events(name: &'static str, topic: &'static str) -> Self {
+        Publisher { name, topic, bare: None }
+    }
+
+    /// Clients, who publish on a topic of requests with nothing but a console producer: a record without headers is an event
+    /// of the type `bare`.
+    pub const fn of_requests(name: &'static str, topic: &'static str, bare: &'static str) -> Self {
+        Publisher { name, topic, bare: Some(bare) }
+    }
+
+    /// The publisher of a topic that nobody named when this program was compiled. Keeps the name for as long as the process
+    /// lives, so ask once for each topic.
+    ///
+    /// # Errors
+    /// If it is no topic of events: `<name>.events`, with a name of which Kafka makes a topic.
+    pub fn discovered(topic: &str) -> Result<Self, String> {
+        let name = topic.strip_suffix(EVENTS).ok_or_else(|| format!("`{topic}` is no topic of events"))?;
+        check_name(name)?;
+        let topic: &'static str = topic.to_owned().leak();
+        Ok(Publisher { name: &topic[..topic.len() - EVENTS.len()], topic, bare: None })
+    }
+
+    /// The name: also `aggregatetype` in the outbox, from which the relay makes the topic.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// The topic that carries all that this publisher says.
+    pub const fn topic(self) -> &'static str {
+        self.topic
+    }
+
+    /// The type of a record without headers, where those are taken.
+    pub const fn bare_type(self) -> Option<&'static str> {
+        self.bare
+    }
+
+    /// Tells whether these are clients: whoever wants to may publish on their topic.
+    pub const fn is_anyone(self) -> bool {
+        self.bare.is_some()
+    }
+
+    /// Tells whether `source` is this service's own. Clients have no source of theirs.
+    pub fn is_source(self, source: &str) -> bool {
+        !self.is_anyone() && source.strip_prefix(SERVICES) == Some(self.name)
+    }
+
+    /// Tells whether a record of this `source` counts on this publisher's topic: a service's own and an operator's do, and
+    /// anybody's among requests.
+    pub fn believes(self, source: &str) -> bool {
+        self.is_anyone() || self.is_source(source) || is_operator(source)
+    }
+
+    /// Checks the name and the topic.
+    ///
+    /// # Errors
+    /// What Kafka, or a reader of `ce_source`, could not do with them, and what to choose instead.
+    pub fn check(self) -> Result<(), String> {
+        check_name(self.name)?;
+        if self.bare.is_some() || self.topic == topic_of_aggregate(self.name) {
+            return Ok(());
+        }
+        Err(format!("the publisher `{}` publishes on `{}.events`, not on `{}`", self.name, self.name, self.topic))
+    }
+}
+
+/// Checks that a topic can be made of a publisher's name.
+fn check_name(name: &str) -> Result<(), String> {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    if !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(is_word) {
+        return Ok(());
+    }
+    Err(format!(
+        "a publisher named `{}` makes no topic: choose 1 to {LONGEST_NAME} of a-z, 0-9, `-` and `_`",
+        name.chars().take(LONGEST_NAME).collect::<String>().escape_debug()
+    ))
+}
+
+impl fmt::Display for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// The topic for an outbox row's `aggregatetype`, as Debezium's outbox event router would make it with
+/// `route.topic.replacement=${routedByValue}.events`.
+pub fn topic_of_aggregate(aggregatetype: &str) -> String {
+    format!("{aggregatetype}{EVENTS}")
+}
+
+/// `ce_source` of a service's events.
+pub fn source_of(service: &str) -> String {
+    format!("{SERVICES}{service}")
+}
+
+/// Tells whether `source` is an operator's: `/operators/` and a name.
+pub fn is_operator(source: &str) -> bool {
+    source.starts_with(OPERATORS)
+}
+
+/// The topic for records of `topic` that nobody can read.
+pub fn dead_letter_topic(topic: &str) -> String {
+    format!("{topic}{DEAD_LETTERS}")
+}
+
+/// Tells whether a topic is one of dead letters.
+pub fn is_dead_letter_topic(topic: &str) -> bool {
+    topic.ends_with(DEAD_LETTERS)
+}
+
+/// Tells whether a topic is some service's, by its name.
+pub fn is_topic_of_events(topic: &str) -> bool {
+    topic.ends_with(EVENTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOTEL: Publisher = publisher!("hotel");
+    const CAR: Publisher = publisher!("car");
+    const CLIENTS: Publisher = Publisher::of_requests("client", "trip.requests", "TripRequested");
+
+    #[test]
+    fn a_services_topic_follows_from_its_name() {
+        assert_eq!((HOTEL.name(), HOTEL.topic()), ("hotel", "hotel.events"));
+        assert_eq!(HOTEL.topic(), topic_of_aggregate(HOTEL.name()));
+        assert_eq!(Publisher::discovered("hotel.events"), Ok(HOTEL));
+    }
+
+    #[test]
+    fn a_topic_believes_its_service_and_operators_and_that_of_requests_anybody() {
+        assert!(HOTEL.believes("/services/hotel") && HOTEL.believes("/operators/anna"));
+        for stranger in ["/services/car", "/services/hotels", "/clients", "hotel", ""] {
+            assert!(!HOTEL.believes(stranger), "{stranger}");
+            assert!(CLIENTS.believes(stranger), "{stranger}");
+        }
+        assert!(!CLIENTS.is_source("/services/client"));
+    }
+
+    #[test]
+    fn a_name_that_makes_no_topic_is_refused_with_what_to_choose() {
+        assert_eq!([HOTEL, CAR, CLIENTS].map(Publisher::check), [Ok(()), Ok(()), Ok(())]);
+        let long = "h".repeat(LONGEST_NAME + 1);
+        for bad in ["", "Hotel", "ho tel", "ho/tel", "hôtel", "..", "hotel.events", &long] {
+            let topic: &'static str = topic_of_aggregate(bad).leak();
+            let error = Publisher::of_events(bad.to_owned().leak(), topic).check().expect_err("no topic");
+            assert!(error.contains("choose"), "{error}");
+            assert!(Publisher::discovered(topic).is_err(), "{bad}");
+        }
+        for none in ["hotel.requests", "hotel.events-dlt", "hotel"] {
+            assert!(Publisher::discovered(none).is_err(), "{none}");
+        }
+        let two_truths = Publisher::of_events("hotel", "car.events").check().expect_err("another's topic");
+        assert!(two_truths.contains("hotel.events"), "{two_truths}");
+    }
+}

@@ -1,0 +1,181 @@
+//! Events to be published: written with the change that they are about, published by the relay.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::{EventId, Publisher, envelope::MAX_VALUE_BYTES};
+
+/// The largest payload, in bytes, as Postgres renders it: what is written is what readers take.
+pub const MAX_PAYLOAD_BYTES: usize = MAX_VALUE_BYTES;
+
+/// An upper bound of the bytes of `json::jsonb::text`, for valid JSON. Postgres puts a space behind each comma and colon and
+/// writes exponents out; it writes no character longer than it was, and drops blanks and names that come twice.
+pub fn rendered_at_most(json: &str) -> usize {
+    let bytes = json.as_bytes();
+    let (mut added, mut place) = (0_usize, 0);
+    while let Some(&byte) = bytes.get(place) {
+        match byte {
+            b'"' => place = end_of_string(bytes, place),
+            b',' | b':' => added += 1,
+            b'e' | b'E' if place > 0 && bytes[place - 1].is_ascii_digit() => {
+                let digits = bytes[place + 1..].iter().copied().skip_while(|byte| matches!(byte, b'+' | b'-'));
+                let exponent = digits
+                    .take_while(u8::is_ascii_digit)
+                    .fold(0_usize, |number, digit| number.saturating_mul(10).saturating_add(usize::from(digit - b'0')));
+                // A sign, a point and a zero may come along.
+                added = added.saturating_add(exponent).saturating_add(3);
+            }
+            _ => {}
+        }
+        place += 1;
+    }
+    bytes.len().saturating_add(added)
+}
+
+/// The place of the quotation mark that ends the string that begins at `start`.
+fn end_of_string(bytes: &[u8], start: usize) -> usize {
+    let mut place = start + 1;
+    while let Some(&byte) = bytes.get(place) {
+        match byte {
+            b'"' => return place,
+            b'\\' => place += 2,
+            _ => place += 1,
+        }
+    }
+    bytes.len()
+}
+
+/// One event on its way out. The columns of Debezium's outbox event router, and what a CloudEvent says beside them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing<'a> {
+    /// `ce_type`.
+    pub event_type: &'a str,
+    /// The publisher's name: the topic follows from it.
+    pub aggregatetype: &'a str,
+    /// What it is about: the record's key, and `ce_subject`.
+    pub aggregateid: Cow<'a, str>,
+    /// JSON, of at most [`MAX_PAYLOAD_BYTES`].
+    pub payload: Cow<'a, str>,
+    /// The event that caused this one.
+    pub causation_id: Option<EventId>,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+}
+
+impl<'a> Outgoing<'a> {
+    /// An event of this publisher about `aggregateid`, with this data and nothing that caused it.
+    ///
+    /// # Errors
+    /// If `data` is nothing that JSON can say, such as a map whose keys are no texts.
+    pub fn new(
+        publisher: Publisher,
+        event_type: &'a str,
+        aggregateid: impl ToString,
+        data: &impl Serialize,
+    ) -> serde_json::Result<Self> {
+        Ok(Outgoing {
+            event_type,
+            aggregatetype: publisher.name(),
+            aggregateid: Cow::Owned(aggregateid.to_string()),
+            payload: Cow::Owned(serde_json::to_string(data)?),
+            causation_id: None,
+            traceparent: None,
+        })
+    }
+}
+
+/// Why events were not written. None of them was.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    /// An event too large for its readers. Refused here, where it is made, so that it never blocks the relay.
+    #[error("the event {event_type} of {aggregateid} has {bytes} bytes; readers take {limit}")]
+    TooLarge { event_type: String, aggregateid: String, bytes: usize, limit: usize },
+}
+
+/// Declares the publisher that the database's outbox belongs to. Locks no table: rows that name another are refused from the
+/// next round of the upkeep on, which does not wait behind a dump, and nobody behind it.
+///
+/// # Errors
+/// If it belongs to another one.
+pub async fn declare(pool: &PgPool, publisher: &str) -> sqlx::Result<()> {
+    let declare = "insert into outbox_publisher (name) values ($1) on conflict (only_row) do nothing";
+    sqlx::query(declare).bind(publisher).execute(pool).await?;
+    let declared: String = sqlx::query_scalar("select name from outbox_publisher").fetch_one(pool).await?;
+    if declared == publisher {
+        return Ok(());
+    }
+    let error = format!("this database belongs to the publisher {declared}, not to {publisher}");
+    Err(sqlx::Error::Configuration(error.into()))
+}
+
+/// Has the table refuse rows that name another publisher than the declared one. Takes a lock on the table for a moment: to be
+/// called in a transaction of its own, with a `lock_timeout`.
+///
+/// # Errors
+/// If the lock is not to be had, or the database is away.
+pub async fn refuse_others(db: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query("select declare_publisher(name) from outbox_publisher").execute(db).await.map(drop)
+}
+
+/// Writes events into the outbox, in their order: one statement, in the caller's transaction.
+///
+/// They are published if that transaction commits. Two transactions that write about the same aggregate are published in the
+/// order in which they commit if each has locked the aggregate's row before it writes here.
+///
+/// # Errors
+/// If one is too large, or the database refuses them.
+pub async fn write(db: &mut PgConnection, outgoing: &[Outgoing<'_>]) -> Result<(), WriteError> {
+    if outgoing.is_empty() {
+        return Ok(());
+    }
+    for event in outgoing {
+        let bytes = rendered_at_most(&event.payload);
+        if bytes > MAX_PAYLOAD_BYTES {
+            let (event_type, aggregateid) = (event.event_type.to_owned(), event.aggregateid.to_string());
+            return Err(WriteError::TooLarge { event_type, aggregateid, bytes, limit: MAX_PAYLOAD_BYTES });
+        }
+    }
+    let ids: Vec<Uuid> = outgoing.iter().map(|_| EventId::new().0).collect();
+    let publishers: Vec<&str> = outgoing.iter().map(|event| event.aggregatetype).collect();
+    let aggregates: Vec<&str> = outgoing.iter().map(|event| &*event.aggregateid).collect();
+    let types: Vec<&str> = outgoing.iter().map(|event| event.event_type).collect();
+    let payloads: Vec<&str> = outgoing.iter().map(|event| &*event.payload).collect();
+    let causes: Vec<Option<Uuid>> = outgoing.iter().map(|event| event.causation_id.map(|id| id.0)).collect();
+    let traceparents: Vec<Option<&str>> = outgoing.iter().map(|event| event.traceparent.as_deref()).collect();
+    // `with ordinality … order by` makes the sequence be drawn in our order.
+    sqlx::query(
+        "insert into outbox (id, aggregatetype, aggregateid, type, payload, causationid, traceparent)
+         select id, aggregatetype, aggregateid, type, payload::jsonb, causationid, traceparent
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[])
+              with ordinality as o (id, aggregatetype, aggregateid, type, payload, causationid, traceparent, place)
+         order by place",
+    )
+    .bind(&ids)
+    .bind(&publishers)
+    .bind(&aggregates)
+    .bind(&types)
+    .bind(&payloads)
+    .bind(&causes)
+    .bind(&traceparents)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The channel of the notifications that tell a relay to look at once.
+pub const CHANNEL: &str = "outbox";
+
+/// Tells the relay that there is something to publish. A notification in the writing transaction would make all commits of
+/// the server wait for one another; call this after the commit, on its own, and not for each event. One that is lost does no
+/// harm: the relay also looks by itself.
+///
+/// # Errors
+/// If the database is away.
+pub async fn notify(db: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql("notify outbox").execute(db).await.map(drop)
+}

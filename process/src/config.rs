@@ -1,0 +1,71 @@
+//! What a program is told of its database and its HTTP server by its environment or its command line.
+
+use std::{net::SocketAddr, time::Duration};
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::sessions::{self, Sessions};
+
+/// Where the program's own rows are.
+#[derive(Debug, Clone, Args)]
+pub struct Database {
+    /// postgres://user:password@host:port/database
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: SecretString,
+    /// Connections held at most, beside two of the consumer's own.
+    #[arg(long, env = "DATABASE_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=200))]
+    pub database_pool: u32,
+    /// Milliseconds after which a database that does not answer counts as away, and its connections are replaced. The server
+    /// is told a little less: it ends sessions that idle in a transaction after 6/10 of it, waits for locks after 8/10,
+    /// statements after 9/10.
+    #[arg(long, env = "DATABASE_TIMEOUT_MS", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(500..=600_000))]
+    pub database_timeout_ms: u64,
+    /// Sets these time-outs when a session starts. A pooler such as PgBouncer may refuse that: then set them for the role
+    /// (`alter role … set statement_timeout = …`) and this to `false`.
+    #[arg(long, env = "DATABASE_SESSION_TIMEOUTS", default_value_t = true, action = clap::ArgAction::Set)]
+    pub database_session_timeouts: bool,
+}
+
+impl Database {
+    /// Sessions that connect when they are first used; a database that is not there yet is waited for by whoever asks.
+    pub fn sessions(&self, program: &str) -> anyhow::Result<Sessions> {
+        let (options, bound) = self.options(program)?;
+        Ok(Sessions::new(options, self.database_pool, bound))
+    }
+
+    /// As [`sessions`](Self::sessions), at most so many, and kept for good. They belong to the runtime that this is called in.
+    pub fn lasting_sessions(&self, most: u32, program: &str) -> anyhow::Result<Sessions> {
+        let (options, bound) = self.options(program)?;
+        Ok(Sessions::lasting(options, most, bound))
+    }
+
+    fn options(&self, program: &str) -> anyhow::Result<(PgConnectOptions, Duration)> {
+        let bound = Duration::from_millis(self.database_timeout_ms);
+        let options = postgres_url(self.database_url.expose_secret()).map_err(anyhow::Error::msg)?;
+        let options = options.application_name(program);
+        let options = if self.database_session_timeouts { sessions::with_settings(options, bound) } else { options };
+        Ok((options, bound))
+    }
+}
+
+/// Reads a URL of a database. The error does not repeat it: there is a password in it.
+///
+/// # Errors
+/// What is wrong, in words that may be logged.
+pub fn postgres_url(url: &str) -> Result<PgConnectOptions, String> {
+    let form = "the database's URL is not of the form postgres://user:password@host:port/database";
+    if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+        return Err(form.to_owned());
+    }
+    url.parse().map_err(|_| form.to_owned())
+}
+
+/// Where the program answers HTTP.
+#[derive(Debug, Clone, Args)]
+pub struct Http {
+    /// Address for /livez, /readyz, /metrics and what else the program serves.
+    #[arg(long, env = "HTTP_ADDR", default_value = "0.0.0.0:8080")]
+    pub http_addr: SocketAddr,
+}

@@ -1,0 +1,58 @@
+//! Settings that may hold a password: what is wrong with one is told without repeating it.
+
+use std::ffi::OsStr;
+
+use clap::{
+    Arg, Command,
+    builder::TypedValueParser,
+    error::{Error, ErrorKind},
+};
+
+/// Parses a setting by a function whose error does not repeat the text either. For `#[arg(value_parser = …)]`; the usual
+/// parsers quote what was given.
+#[derive(Debug)]
+pub struct Unechoed<T>(pub fn(&str) -> Result<T, String>);
+
+impl<T> Clone for Unechoed<T> {
+    fn clone(&self) -> Self {
+        Unechoed(self.0)
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Unechoed<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<T, Error> {
+        let parsed = value.to_str().ok_or_else(|| "it is no text".to_owned()).and_then(self.0);
+        parsed.map_err(|why| {
+            let name = argument.map_or_else(|| "an argument".to_owned(), |argument| format!("'{argument}'"));
+            let variable = argument.and_then(Arg::get_env).and_then(OsStr::to_str);
+            let variable = variable.map(|variable| format!(" ({variable})")).unwrap_or_default();
+            Error::raw(ErrorKind::ValueValidation, format!("invalid value for {name}{variable}: {why}\n"))
+                .with_cmd(command)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::config::postgres_url;
+
+    #[derive(Debug, Parser)]
+    struct Args {
+        #[arg(long, env = "UNECHOED_TEST", hide_env_values = true, value_parser = Unechoed(postgres_url))]
+        url: sqlx::postgres::PgConnectOptions,
+    }
+
+    #[test]
+    fn an_error_names_the_setting_and_not_its_value() {
+        for bad in ["s3cret", "postgres://a:s3cret@h:port/d", "postgres://a:s3cret@[h/d"] {
+            let error = Args::try_parse_from(["program", "--url", bad]).expect_err("no URL").to_string();
+            assert!(error.contains("--url") && error.contains("UNECHOED_TEST"), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+}

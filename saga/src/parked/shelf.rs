@@ -1,0 +1,169 @@
+//! The table of parked events.
+
+use std::collections::HashSet;
+
+use sqlx::{FromRow, PgConnection, PgPool, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use crate::{EventId, SagaId, record::Record, store::StoreError};
+
+/// Puts an event aside. It counts as seen: the partition goes on. Nothing happens, and false is returned, if it has been seen
+/// already: then another instance has processed it, or parked it.
+pub(crate) async fn park(
+    db: &mut PgConnection,
+    id: EventId,
+    saga_id: SagaId,
+    what: &str,
+    record: &Record,
+    error: &str,
+) -> Result<bool, StoreError> {
+    let seen = sqlx::query("insert into inbox (event_id) values ($1) on conflict do nothing")
+        .bind(id.0)
+        .execute(&mut *db)
+        .await?;
+    let new = seen.rows_affected() == 1;
+    if new {
+        insert(db, (id, saga_id, what), record, "parked", Some(error)).await?;
+    }
+    Ok(new)
+}
+
+/// Queues an event up behind those of its order that are parked; its id is in the inbox already.
+pub(crate) async fn queue(
+    db: &mut PgConnection,
+    id: EventId,
+    saga_id: SagaId,
+    what: &str,
+    record: &Record,
+) -> Result<(), StoreError> {
+    insert(db, (id, saga_id, what), record, "waiting", None).await
+}
+
+async fn insert(
+    db: &mut PgConnection,
+    (id, saga_id, what): (EventId, SagaId, &str),
+    record: &Record,
+    status: &str,
+    error: Option<&str>,
+) -> Result<(), StoreError> {
+    let (names, values): (Vec<&str>, Vec<&[u8]>) =
+        record.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).unzip();
+    sqlx::query(
+        "insert into parked_events (event_id, order_id, what, topic, partition, record_offset, record_timestamp, key, value,
+                                    header_names, header_values, status, error, tries)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+    )
+    .bind(id.0)
+    .bind(saga_id.0)
+    .bind(what)
+    .bind(&record.topic)
+    .bind(record.partition)
+    .bind(record.offset)
+    .bind(i64::try_from(record.timestamp_ms).unwrap_or(0))
+    .bind(&record.key)
+    .bind(&record.value)
+    .bind(names)
+    .bind(values)
+    .bind(status)
+    .bind(error.map(storable))
+    // One that waits has not been tried yet.
+    .bind(i32::from(error.is_some()))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Postgres keeps no NUL in text.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// Finds those of the orders that have an event which is not settled.
+pub(crate) async fn waiting_orders(db: &mut PgConnection, orders: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
+    let waiting: Vec<Uuid> = sqlx::query_scalar(
+        "select distinct order_id from parked_events where order_id = any($1) and status <> 'settled'",
+    )
+    .bind(orders)
+    .fetch_all(db)
+    .await?;
+    Ok(waiting.into_iter().collect())
+}
+
+/// Settles events that are being decided upon in this transaction, and returns those that this transaction has settled.
+pub(crate) async fn settle(db: &mut PgConnection, ids: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
+    let settled: Vec<Uuid> = sqlx::query_scalar(
+        "update parked_events set status = 'settled', settled_at = now(), tries = tries + 1
+         where event_id in (select event_id from parked_events
+                            where event_id = any($1) and status in ('waiting', 'retry') order by event_id for update)
+         returning event_id",
+    )
+    .bind(ids)
+    .fetch_all(db)
+    .await?;
+    Ok(settled.into_iter().collect())
+}
+
+/// It was tried again, and failed again.
+pub(crate) async fn park_again(db: &mut PgConnection, id: EventId, error: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "update parked_events set status = 'parked', tries = tries + 1, error = $2, parked_at = now()
+         where event_id = $1 and status in ('waiting', 'retry')",
+    )
+    .bind(id.0)
+    .bind(storable(error))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A parked event that is to be tried.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) id: EventId,
+    pub(super) record: Record,
+}
+
+/// Of each order the first event that is not settled, if it does not need a person.
+pub(super) async fn due(pool: &PgPool, limit: i64) -> sqlx::Result<Vec<Due>> {
+    let rows: Vec<PgRow> = sqlx::query(
+        "select * from parked_events e where status in ('waiting', 'retry')
+            and not exists (select from parked_events f
+                            where f.order_id = e.order_id and f.seq < e.seq and f.status <> 'settled')
+         order by seq limit $1",
+    )
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    rows.iter().map(|row| Ok(Due { id: EventId(row.try_get("event_id")?), record: record(row)? })).collect()
+}
+
+/// The record as it was read from Kafka.
+pub(super) fn record(row: &PgRow) -> sqlx::Result<Record> {
+    let names: Vec<String> = row.try_get("header_names")?;
+    let values: Vec<Vec<u8>> = row.try_get("header_values")?;
+    Ok(Record {
+        topic: row.try_get("topic")?,
+        partition: row.try_get("partition")?,
+        offset: row.try_get("record_offset")?,
+        timestamp_ms: u64::try_from(row.try_get::<i64, _>("record_timestamp")?).unwrap_or(0),
+        key: row.try_get("key")?,
+        value: row.try_get("value")?,
+        headers: names.into_iter().zip(values).collect(),
+    })
+}
+
+/// Numbers of waiting events, and of calls that need a person.
+#[derive(Debug, Clone, Copy, FromRow)]
+pub(super) struct Waiting {
+    pub(super) events: i64,
+    pub(super) attempts: i64,
+}
+
+pub(super) async fn waiting(pool: &PgPool) -> sqlx::Result<Waiting> {
+    sqlx::query_as(
+        "select (select count(*) from parked_events where status <> 'settled') as events,
+                (select count(*) from attempts where status = 'parked') as attempts",
+    )
+    .fetch_one(pool)
+    .await
+}

@@ -1,0 +1,122 @@
+//! What a decision has to say: events, calls to the outside, or why it says nothing. Publishing is the unit of work's business.
+
+use std::borrow::Cow;
+
+use outbox::Outgoing;
+use serde_json::Value;
+
+use crate::{Event, EventId, SagaId};
+
+/// An event to be said, already in its wire form.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Said {
+    pub event_type: &'static str,
+    /// The publisher's name; the relay makes the topic from it.
+    pub aggregatetype: &'static str,
+    pub saga_id: SagaId,
+    /// JSON.
+    pub payload: String,
+}
+
+impl Said {
+    fn new<E: Event>(event: &E) -> Self {
+        Said {
+            event_type: E::TYPE,
+            aggregatetype: E::PUBLISHER.name(),
+            saga_id: event.saga_id(),
+            payload: serde_json::to_string(event)
+                .expect("an event has string keys and finite numbers: it is always JSON"),
+        }
+    }
+}
+
+impl Said {
+    /// The event on its way out, for what caused it.
+    pub fn outgoing(&self, causation_id: Option<EventId>, traceparent: String) -> Outgoing<'_> {
+        Outgoing {
+            event_type: self.event_type,
+            aggregatetype: self.aggregatetype,
+            aggregateid: Cow::Owned(self.saga_id.to_string()),
+            payload: Cow::Borrowed(&self.payload),
+            causation_id,
+            traceparent: Some(traceparent),
+        }
+    }
+}
+
+/// A call to the outside, to be made after the commit, as often as it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NewAttempt {
+    /// What is called. Together with the order it is the idempotency key.
+    pub kind: &'static str,
+    pub saga_id: SagaId,
+    pub request: Value,
+    /// A Try gives up after its retries; a Confirm or a Cancel does not.
+    pub gives_up: bool,
+}
+
+/// The outcome of one decision.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use = "what a decision says must be said"]
+pub struct Says {
+    pub events: Vec<Said>,
+    pub attempts: Vec<NewAttempt>,
+    /// What has become of the order here, for the log: `PENDING`.
+    pub becomes: Option<&'static str>,
+    /// Why nothing was done.
+    pub ignored: Option<&'static str>,
+    /// Why the event itself is wrong: it goes to the dead letters.
+    pub refused: Option<String>,
+    /// Why it cannot be decided: a row is missing that has to be there. Nothing is written, and the event is parked.
+    pub impossible: Option<String>,
+}
+
+impl Says {
+    /// Something was done, and nobody needs to hear of it yet.
+    pub fn silence() -> Self {
+        Says::default()
+    }
+
+    /// Says one event.
+    pub fn event<E: Event>(event: E) -> Self {
+        Says { events: vec![Said::new(&event)], ..Says::default() }
+    }
+
+    /// Asks for one call.
+    pub fn attempt(attempt: NewAttempt) -> Self {
+        Says { attempts: vec![attempt], ..Says::default() }
+    }
+
+    /// Does nothing, for this reason.
+    pub fn ignored(why: &'static str) -> Self {
+        Says { ignored: Some(why), ..Says::default() }
+    }
+
+    /// The event cannot be meant: it goes to the dead letters, for this reason.
+    pub fn refused(why: impl Into<String>) -> Self {
+        Says { refused: Some(why.into()), ..Says::default() }
+    }
+
+    /// It cannot be decided, since a row is missing that has to be there: the event is parked, for this reason.
+    pub fn impossible(why: impl Into<String>) -> Self {
+        Says { impossible: Some(why.into()), ..Says::default() }
+    }
+
+    /// And tells the log what has become of the order.
+    pub fn becomes(mut self, status: &'static str) -> Self {
+        self.becomes = Some(status);
+        self
+    }
+
+    /// And one event more.
+    pub fn and_event<E: Event>(mut self, event: E) -> Self {
+        self.events.push(Said::new(&event));
+        self
+    }
+
+    /// And one call more.
+    pub fn and_attempt(mut self, attempt: NewAttempt) -> Self {
+        self.attempts.push(attempt);
+        self
+    }
+}

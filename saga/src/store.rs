@@ -1,0 +1,181 @@
+//! What can go wrong between us and the database, and what is to be done about it.
+
+use std::{fmt::Display, str::FromStr};
+
+use outbox::WriteError;
+use sqlx::{PgConnection, postgres::PgDatabaseError};
+
+use crate::{SagaId, barrier::Status};
+
+/// Why a batch was not stored. Nothing of it has happened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    /// Somebody else inserted a row that we took for absent. Loading again shows it.
+    #[error("another transaction inserted the same {0} first")]
+    Raced(&'static str),
+    /// A row says something that this program does not understand.
+    #[error("{table} {key}: {error}")]
+    Corrupt { table: &'static str, key: String, error: String },
+    /// A decision panicked: a bug in the service.
+    #[error("the decision panicked: {0}")]
+    Panicked(String),
+    /// A row is missing without which there is nothing to decide.
+    #[error("{0}")]
+    Impossible(String),
+    /// An event too large for its readers. Refused here, where it is made, so that it never blocks the relay.
+    #[error("the event {event_type} of {aggregateid} has {bytes} bytes; readers take {limit}")]
+    TooLarge { event_type: String, aggregateid: String, bytes: usize, limit: usize },
+}
+
+impl From<WriteError> for StoreError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Sql(error) => StoreError::Sql(error),
+            WriteError::TooLarge { event_type, aggregateid, bytes, limit } => {
+                StoreError::TooLarge { event_type, aggregateid, bytes, limit }
+            }
+        }
+    }
+}
+
+/// What to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The same again, at once: the world was only a little different from what we thought.
+    Again,
+    /// The same again, when the database is better.
+    Later,
+    /// The same again; if it stays, the batch may be too large or one of its events the cause. Halved, and parked at last.
+    Suspect,
+    /// Never: the event that causes it has to be put aside.
+    Park,
+}
+
+impl StoreError {
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            StoreError::Raced(_) => Remedy::Again,
+            StoreError::Corrupt { .. }
+            | StoreError::Panicked(_)
+            | StoreError::Impossible(_)
+            | StoreError::TooLarge { .. } => Remedy::Park,
+            StoreError::Sql(error) => remedy_of_sql(error),
+        }
+    }
+
+    /// Tells whether the server has ended the connection while it was in use, as when its process has died.
+    pub fn is_broken_off(&self) -> bool {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        match self {
+            StoreError::Sql(sqlx::Error::Io(error)) => {
+                matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+            }
+            // Another session's process has died: the server ends all of them.
+            StoreError::Sql(error) => {
+                error.as_database_error().and_then(|error| error.code()).as_deref() == Some("57P02")
+            }
+            _ => false,
+        }
+    }
+
+    /// Tells whether somebody else holds a lock that was waited for.
+    pub fn is_lock(&self) -> bool {
+        matches!(self, StoreError::Sql(error) if error.as_database_error().and_then(|error| error.code()).as_deref() == Some("55P03"))
+    }
+}
+
+fn remedy_of_sql(error: &sqlx::Error) -> Remedy {
+    match error {
+        sqlx::Error::Database(error) => match error.try_downcast_ref::<PgDatabaseError>() {
+            Some(error) => remedy_of_sqlstate(error.code()),
+            None => Remedy::Later,
+        },
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => Remedy::Park,
+        // No answer in time: the line, the server, or a batch that takes too long.
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => Remedy::Suspect,
+        sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::TypeNotFound { .. } => Remedy::Park,
+        // Everything else is between us and the server: connections, pools, protocol, TLS.
+        _ => Remedy::Later,
+    }
+}
+
+/// By the two-digit class of PostgreSQL's error codes (its appendix A).
+fn remedy_of_sqlstate(code: &str) -> Remedy {
+    match code {
+        // serialization failure, deadlock
+        "40001" | "40P01" => Remedy::Again,
+        // lock not available, statement cancelled or too slow, idle too long within the transaction, transaction too slow,
+        // out of memory, corrupt page, corrupt index
+        "55P03" | "57014" | "25P03" | "25P04" | "53200" | "XX001" | "XX002" => Remedy::Suspect,
+        _ => match code.get(..2) {
+            // data exception, integrity constraint violation, plpgsql raise, program limit exceeded (row too big)
+            Some("22" | "23" | "P0" | "54") => Remedy::Park,
+            // 08 connection, 53 resources, 57 operator intervention, 58 system, 25 read-only standby, 28 password being
+            // rotated, 3D/42 schema not migrated yet: somebody will mend it, and then the batch goes through unchanged.
+            _ => Remedy::Later,
+        },
+    }
+}
+
+/// Reads a text column as one of our words; `key` names the row in the error.
+pub fn parse<T: FromStr<Err: Display>>(table: &'static str, key: impl Display, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|error: T::Err| StoreError::Corrupt { table, key: key.to_string(), error: error.to_string() })
+}
+
+/// Writes what has become of steps. `statement` updates from `unnest($1::uuid[], $2::text[], $3::text[])`: saga, status,
+/// reason.
+pub async fn update_steps(
+    db: &mut PgConnection,
+    statement: &'static str,
+    steps: impl ExactSizeIterator<Item = (SagaId, Status, Option<impl ToString>)>,
+) -> Result<(), StoreError> {
+    if steps.len() == 0 {
+        return Ok(());
+    }
+    let (mut sagas, mut statuses, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+    for (saga, status, reason) in steps {
+        sagas.push(saga.0);
+        statuses.push(status.as_str());
+        reasons.push(reason.map(|reason| reason.to_string()));
+    }
+    sqlx::query(statement).bind(sagas).bind(statuses).bind(reasons).execute(db).await?;
+    Ok(())
+}
+
+/// How an insert of rows that we took for absent ended: fewer inserted than asked means that somebody was faster.
+pub fn all_inserted(table: &'static str, asked: usize, inserted: u64) -> Result<(), StoreError> {
+    if inserted == asked as u64 { Ok(()) } else { Err(StoreError::Raced(table)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_event_are_parked_errors_of_the_world_waited_out_and_what_may_be_either_is_suspected() {
+        for (code, remedy) in [
+            ("40P01", Remedy::Again),
+            ("40001", Remedy::Again),
+            ("55P03", Remedy::Suspect),
+            ("57014", Remedy::Suspect),
+            ("53200", Remedy::Suspect),
+            ("XX001", Remedy::Suspect),
+            ("23514", Remedy::Park),
+            ("22003", Remedy::Park),
+            ("22P05", Remedy::Park),
+            ("57P01", Remedy::Later),
+            ("53300", Remedy::Later),
+            ("08006", Remedy::Later),
+            ("25006", Remedy::Later),
+            ("42P01", Remedy::Later),
+        ] {
+            assert_eq!(remedy_of_sqlstate(code), remedy, "{code}");
+        }
+        assert_eq!(StoreError::Sql(sqlx::Error::PoolTimedOut).remedy(), Remedy::Later);
+        assert_eq!(StoreError::Raced("orders").remedy(), Remedy::Again);
+    }
+}

@@ -1,0 +1,172 @@
+//! A service's table: event → decision → events. Subscriptions, decoding and dispatch are made from it; so are the
+//! table of docs/CHOREOGRAPHY.md, the picture in the README and a trace's "what should come next".
+
+use outbox::envelope::{Envelope, Unreadable, read_data};
+use serde::de::DeserializeOwned;
+
+use crate::{Event, Publisher, record::Record};
+
+mod check;
+
+/// Some events that a decision may say: `says![StockReserved, StockRejected]`.
+#[macro_export]
+macro_rules! says {
+    ($($event:ty),* $(,)?) => { const { &[$($crate::table::Saying::of::<$event>()),*] } };
+}
+
+/// An event that a decision may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Saying {
+    /// The wire name.
+    pub event_type: &'static str,
+    /// The only publisher that may say it.
+    pub publisher: Publisher,
+}
+
+impl Saying {
+    /// This event.
+    pub const fn of<E: Event>() -> Self {
+        Saying { event_type: E::TYPE, publisher: E::PUBLISHER }
+    }
+}
+
+/// What sets a decision going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// An event of this type, from this publisher's topic.
+    Event { event_type: &'static str, publisher: Publisher },
+    /// Something else: a person, a deadline, an answer from outside.
+    Other(&'static str),
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub trigger: Trigger,
+    pub decision: &'static str,
+    /// The events that the decision may say.
+    pub says: &'static [Saying],
+}
+
+impl Line {
+    /// The topic that the line's event comes on; none if no event brings it about.
+    pub fn topic(&self) -> Option<&'static str> {
+        match self.trigger {
+            Trigger::Event { publisher, .. } => Some(publisher.topic()),
+            Trigger::Other(_) => None,
+        }
+    }
+
+    /// The wire names of the events that the decision may say.
+    pub fn types(&self) -> impl Iterator<Item = &'static str> {
+        self.says.iter().map(|saying| saying.event_type)
+    }
+
+    /// Tells whether the decision may say an event of this type.
+    pub fn may_say(&self, event_type: &str) -> bool {
+        self.types().any(|said| said == event_type)
+    }
+}
+
+type Read<C> = Box<dyn Fn(&Envelope, &Record, &[u8]) -> Result<C, Unreadable> + Send + Sync>;
+
+/// What one service consumes, decides and says.
+pub struct Table<C> {
+    service: Publisher,
+    lines: Vec<(Line, Option<Read<C>>)>,
+}
+
+impl<C> Table<C> {
+    pub fn of(service: Publisher) -> Self {
+        Table { service, lines: Vec::new() }
+    }
+
+    /// On this event, this decision.
+    pub fn on<E: Event>(
+        self,
+        decision: &'static str,
+        says: &'static [Saying],
+        command: impl Fn(E) -> C + Send + Sync + 'static,
+    ) -> Self {
+        self.on_data(E::TYPE, E::PUBLISHER, decision, says, move |event, _, _| command(event))
+    }
+
+    /// On data that is no event of ours, such as a client's request, this decision. Envelope and record help to name it.
+    pub fn on_data<T: DeserializeOwned>(
+        mut self,
+        event_type: &'static str,
+        publisher: Publisher,
+        decision: &'static str,
+        says: &'static [Saying],
+        command: impl Fn(T, &Envelope, &Record) -> C + Send + Sync + 'static,
+    ) -> Self {
+        let line = Line { trigger: Trigger::Event { event_type, publisher }, decision, says };
+        let read: Read<C> =
+            Box::new(move |envelope, record, data| Ok(command(read_data(event_type, data)?, envelope, record)));
+        self.lines.push((line, Some(read)));
+        self
+    }
+
+    /// Without an event: on this occasion, this decision.
+    pub fn when(mut self, occasion: &'static str, decision: &'static str, says: &'static [Saying]) -> Self {
+        self.lines.push((Line { trigger: Trigger::Other(occasion), decision, says }, None));
+        self
+    }
+
+    /// The same table without its reactions to an event: a drill, to see what a forgotten compensation does.
+    ///
+    /// # Errors
+    /// If the table has no such line.
+    pub fn without(mut self, unwanted: &str) -> Result<Self, String> {
+        let before = self.lines.len();
+        self.lines
+            .retain(|(line, _)| !matches!(line.trigger, Trigger::Event { event_type, .. } if event_type == unwanted));
+        if self.lines.len() < before {
+            Ok(self)
+        } else {
+            Err(format!("{} does not react to `{unwanted}` anyway", self.service))
+        }
+    }
+
+    pub fn service(&self) -> Publisher {
+        self.service
+    }
+
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().map(|(line, _)| line)
+    }
+
+    /// The topics that the service subscribes to.
+    pub fn topics(&self) -> Vec<&'static str> {
+        let mut topics: Vec<_> = self.lines().filter_map(Line::topic).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        topics
+    }
+
+    /// The publisher whose topic this is, if the service reads it.
+    pub(crate) fn publisher_of(&self, topic: &str) -> Option<Publisher> {
+        self.lines().find_map(|line| match line.trigger {
+            Trigger::Event { publisher, .. } if publisher.topic() == topic => Some(publisher),
+            Trigger::Event { .. } | Trigger::Other(_) => None,
+        })
+    }
+
+    /// The line for an event, by its type and the topic that it came on; none if it is of no concern.
+    pub fn line(&self, wanted: &str, topic: &str) -> Option<&Line> {
+        self.find(wanted, topic).map(|(line, _)| line)
+    }
+
+    /// Reads an event as the command that its line says; none if it is of no concern.
+    pub fn read(&self, envelope: &Envelope, record: &Record, data: &[u8]) -> Option<Result<C, Unreadable>> {
+        let (_, read) = self.find(&envelope.event_type, &record.topic)?;
+        read.as_ref().map(|read| read(envelope, record, data))
+    }
+
+    fn find(&self, wanted: &str, topic: &str) -> Option<&(Line, Option<Read<C>>)> {
+        self.lines.iter().find(|(line, _)| match line.trigger {
+            Trigger::Event { event_type, publisher } => event_type == wanted && publisher.topic() == topic,
+            Trigger::Other(_) => false,
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! What is wrong with a table, in words that say what to change.
+
+use super::{Line, Table, Trigger};
+use crate::Publisher;
+
+impl<C> Table<C> {
+    /// Checks the table. A program does so before anything else.
+    ///
+    /// # Errors
+    /// One sentence for each line, or name, that cannot be meant.
+    pub fn check(&self) -> Result<(), String> {
+        let own = self.service();
+        let mut wrong: Vec<String> = own.check().err().into_iter().collect();
+        if own.is_anyone() {
+            wrong.push(format!("`{own}` are clients: a service publishes events, on `{own}.events`"));
+        }
+        let lines: Vec<&Line> = self.lines().collect();
+        for (place, line) in lines.iter().enumerate() {
+            wrong.extend(strangers(own, line));
+            wrong.extend(unheard_of(own, line, &lines));
+            wrong.extend(repeated(line, &lines[..place]));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(format!("the table of `{own}`: {}", wrong.join("; "))) }
+    }
+}
+
+/// Events of others that a decision would say.
+fn strangers(own: Publisher, line: &Line) -> Option<String> {
+    let other = line.says.iter().find(|saying| saying.publisher != own)?;
+    Some(format!(
+        "`{}` says `{}`, which only `{}` publishes, on `{}`: let it say an event of `{own}`",
+        line.decision,
+        other.event_type,
+        other.publisher,
+        other.publisher.topic()
+    ))
+}
+
+/// An event that nobody can say: of a publisher that makes no topic, or its own without a decision that says it.
+fn unheard_of(own: Publisher, line: &Line, lines: &[&Line]) -> Option<String> {
+    let Trigger::Event { event_type, publisher } = line.trigger else { return None };
+    if event_type.is_empty() {
+        return Some(format!("`{}` is upon an event without a type", line.decision));
+    }
+    if let Err(why) = publisher.check() {
+        return Some(format!("nobody can say `{event_type}`: {why}"));
+    }
+    let is_said = publisher != own || lines.iter().any(|other| other.may_say(event_type));
+    (!is_said).then(|| {
+        format!("nobody can say `{event_type}`: it is an event of `{own}`, and no decision of `{own}` says it; add it to one, or drop the line")
+    })
+}
+
+/// A second line upon the same event, which would never be used.
+fn repeated(line: &Line, before: &[&Line]) -> Option<String> {
+    let Trigger::Event { event_type, publisher } = line.trigger else { return None };
+    let first = before.iter().find(|first| first.trigger == line.trigger)?;
+    Some(format!(
+        "two lines are upon `{event_type}` of `{publisher}`, `{}` and `{}`: only the first would count",
+        first.decision, line.decision
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Event, Publisher, SagaId, Table, publisher, says};
+
+    const HOTEL: Publisher = publisher!("hotel");
+
+    macro_rules! event {
+        ($name:ident, $publisher:expr) => {
+            #[derive(serde::Serialize, serde::Deserialize)]
+            struct $name {
+                trip: SagaId,
+            }
+
+            impl Event for $name {
+                const TYPE: &'static str = stringify!($name);
+                const PUBLISHER: Publisher = $publisher;
+
+                fn saga_id(&self) -> SagaId {
+                    self.trip
+                }
+            }
+        };
+    }
+
+    event!(RoomHeld, HOTEL);
+    event!(CarHeld, publisher!("car"));
+    event!(SeatHeld, publisher!("Air Line"));
+
+    fn wrong(table: Table<SagaId>) -> String {
+        table.check().expect_err("refused")
+    }
+
+    #[test]
+    fn a_table_that_can_be_meant_is_taken() {
+        let table = Table::of(HOTEL).on("hold", says![RoomHeld], |event: CarHeld| event.trip).on(
+            "look again",
+            says![],
+            |event: RoomHeld| event.trip,
+        );
+        assert_eq!(table.check(), Ok(()));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_what_to_change() {
+        let on_car = |table: Table<SagaId>| table.on("hold", says![RoomHeld], |event: CarHeld| event.trip);
+        let claims = wrong(Table::of(HOTEL).when("at noon", "steal", says![RoomHeld, CarHeld]));
+        assert!(claims.contains("only `car` publishes, on `car.events`"), "{claims}");
+        let twice = wrong(on_car(on_car(Table::of(HOTEL))));
+        assert!(twice.contains("only the first would count"), "{twice}");
+        let unsaid = wrong(Table::of(HOTEL).on("look again", says![], |event: RoomHeld| event.trip));
+        assert!(unsaid.contains("no decision of `hotel` says it"), "{unsaid}");
+        let no_topic = wrong(on_car(Table::of(HOTEL)).on("hold", says![], |event: SeatHeld| event.trip));
+        assert!(no_topic.contains("nobody can say `SeatHeld`") && no_topic.contains("choose"), "{no_topic}");
+        let nameless = wrong(Table::of(publisher!("Hotel California")));
+        assert!(nameless.contains("makes no topic"), "{nameless}");
+        let clients = wrong(Table::of(Publisher::of_requests("client", "trip.requests", "TripRequested")));
+        assert!(clients.contains("a service publishes events"), "{clients}");
+    }
+}
