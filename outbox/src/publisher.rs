@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Whoever publishes events: a service, on the topic `<name>.events`, or clients, on a topic of requests.
+/// A publisher of events: a service, on the topic `<name>.events`, or clients, on a topic of requests.
 ///
 /// Anybody can be a publisher; [`publisher!`](crate::publisher!) names one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

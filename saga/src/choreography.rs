@@ -12,7 +12,7 @@ pub const PATH: &str = "/choreography";
 ///
 /// ```json
 /// {"service": "hotel", "topic": "hotel.events", "reactions": [
-///   {"on": {"event": "CarHeld", "publisher": "car", "topic": "car.events"}, "decision": "hold", "says": ["RoomHeld", "RoomRefused"]},
+///   {"on": {"event": "CarHeld", "publisher": "car", "topic": "car.events"}, "decision": "hold", "says": ["RoomHeld"]},
 ///   {"on": {"occasion": "the night has passed"}, "decision": "let go", "says": ["RoomReleased"]}
 /// ]}
 /// ```

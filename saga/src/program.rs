@@ -1,6 +1,6 @@
 //! A service as a program: everything from its start to its end.
 
-use std::{io::Write as _, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{Json, Router, routing::get};
@@ -30,25 +30,6 @@ use crate::{
     upkeep::{self, Retention},
     wake::{self, Wake},
 };
-
-/// The `main` of a service's binary: reads its arguments, with their environment variables, and runs it. With `--choreography`
-/// it only prints the service's table, as JSON.
-///
-/// # Errors
-/// The error of the run, or of an output that cannot be written to.
-pub fn main<S: Service, A: clap::Parser, R>(run: impl FnOnce(A) -> R) -> anyhow::Result<()>
-where
-    R: Future<Output = anyhow::Result<()>>,
-{
-    if std::env::args_os().skip(1).any(|argument| argument == CHOREOGRAPHY) {
-        let part = serde_json::to_string_pretty(&Part::from(&S::table()))?;
-        return writeln!(std::io::stdout(), "{part}").context("printing the choreography");
-    }
-    process::main(run(A::parse()))
-}
-
-/// The argument with which a service prints its table.
-const CHOREOGRAPHY: &str = "--choreography";
 
 /// A service being put together in its `main`.
 pub struct Program<S: Service> {

@@ -145,7 +145,6 @@ impl Choreography {
 
     /// The picture of the README, in Mermaid: who hears which events of whom.
     pub fn mermaid(&self) -> String {
-        // In the order in which they first appear, so that a further service changes nothing of the others' lines.
         let mut heard: Vec<((&str, &str), Vec<&str>)> = Vec::new();
         for table in &self.0 {
             for reaction in &table.reactions {
@@ -157,6 +156,9 @@ impl Choreography {
                 }
             }
         }
+        // Clients first; a further service comes last and changes nothing of the others' lines.
+        let place = |name: &str| self.0.iter().position(|table| table.service == name);
+        heard.sort_by_key(|((from, to), _)| (place(from), place(to)));
         let mut text = String::from("flowchart LR\n");
         for ((from, to), events) in heard {
             text.push_str(&format!("    {from} -- \"{}\" --> {to}\n", events.join("<br/>")));

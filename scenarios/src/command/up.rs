@@ -8,7 +8,7 @@ use saga::shutdown::Shutdown;
 use crate::{
     seed,
     stack::{
-        self, Broker, Environment, Options, PARTITIONS, PAYMENT_DETAILS_KEY, Reporter, Stack,
+        self, Broker, Environment, Options, PARTITIONS, PAYMENT_DETAILS_KEY, POSTGRES_URL, Reporter, Stack,
         env_file::{self, EnvFile},
     },
 };
@@ -16,8 +16,8 @@ use crate::{
 /// Starts the whole system and stays up until SIGTERM or Ctrl-C.
 ///
 /// Each service, the payment gateway and the relay is a process of its own and is started again when it dies. When all
-/// are ready, prints where everything is, as NAME=value lines. Database URLs hold passwords; the key of the payment methods is
-/// written into the file alone.
+/// are ready, prints where everything is, as NAME=value lines. Database URLs hold passwords; the key of the payment methods
+/// and where PostgreSQL's superuser logs in are written into the file alone.
 #[derive(Debug, Args)]
 pub struct Up {
     /// What carries the events.
@@ -52,10 +52,10 @@ impl Up {
     }
 }
 
-/// What is printed: where everything is. A terminal is looked at, and a key opens the details of every payment method, so it is
-/// in the file alone, which only its owner can read.
+/// What is printed: where everything is. A terminal is looked at; the key opens the details of every payment method and the
+/// superuser every database, so these are in the file alone, which only its owner can read.
 fn printable(variables: Vec<(String, String)>) -> Vec<(String, String)> {
-    variables.into_iter().filter(|(name, _)| name != PAYMENT_DETAILS_KEY).collect()
+    variables.into_iter().filter(|(name, _)| ![PAYMENT_DETAILS_KEY, POSTGRES_URL].contains(&name.as_str())).collect()
 }
 
 /// Keeps the file up to date. Returns only when the system can't go on.

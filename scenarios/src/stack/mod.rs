@@ -28,6 +28,7 @@ use std::{path::Path, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use saga::shutdown::Shutdown;
+use secrecy::ExposeSecret;
 use tokio::sync::watch;
 
 pub use broker::{Broker, Started};
@@ -91,6 +92,9 @@ struct Own {
     foundation: Foundation,
     state: StateDir,
 }
+
+/// The variable with the URL at which PostgreSQL's superuser logs in.
+pub const POSTGRES_URL: &str = "POSTGRES_URL";
 
 /// Runs `work` with the system that the process's environment names, or else with a new one. What has been started is
 /// stopped again, whether the work succeeds, fails or panics, or `shutdown` is requested meanwhile; then there is no
@@ -245,6 +249,9 @@ impl Stack {
         if let Some(own) = &self.own {
             let pids = own.programs.pids().borrow().clone();
             variables.extend(pids.iter().map(|(program, pid)| (program.variable("PID"), pid.to_string())));
+            let postgres = &own.foundation.postgres;
+            variables.push((POSTGRES_URL.to_owned(), postgres.admin_url().expose_secret().to_owned()));
+            variables.push(("POSTGRES_ADDRESS".to_owned(), postgres.address()));
             let url = |program: Program| (program.variable("HTTP_URL"), own.programs.ports().url(program));
             variables.extend(Program::ALL.map(url));
         }

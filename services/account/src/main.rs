@@ -10,7 +10,7 @@ struct Args {
 }
 
 fn main() -> anyhow::Result<()> {
-    saga::main::<Account, Args, _>(run)
+    saga::main_with::<Account, Args, _>(run)
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {

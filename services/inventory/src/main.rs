@@ -10,7 +10,7 @@ struct Args {
 }
 
 fn main() -> anyhow::Result<()> {
-    saga::main::<Inventory, Args, _>(run)
+    saga::main_with::<Inventory, Args, _>(run)
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {

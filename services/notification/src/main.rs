@@ -18,7 +18,7 @@ struct Args {
 }
 
 fn main() -> anyhow::Result<()> {
-    saga::main::<Notification, Args, _>(run)
+    saga::main_with::<Notification, Args, _>(run)
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ struct Args {
 }
 
 fn main() -> anyhow::Result<()> {
-    saga::main::<Orders, Args, _>(run)
+    saga::main_with::<Orders, Args, _>(run)
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ struct Args {
 }
 
 fn main() -> anyhow::Result<()> {
-    saga::main::<Payment, Args, _>(run)
+    saga::main_with::<Payment, Args, _>(run)
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {

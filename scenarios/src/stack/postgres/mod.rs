@@ -39,6 +39,7 @@ pub struct Postgres {
     seat: Seat,
     version: String,
     admin: SecretString,
+    port: u16,
     databases: BTreeMap<Database, SecretString>,
 }
 
@@ -80,18 +81,18 @@ impl Postgres {
 
         // The port was free a moment ago; if somebody was quicker, the next one will do.
         let mut attempts_left = 3;
-        let (server, admin) = loop {
+        let (server, admin, port) = loop {
             let port = ports::free()?;
             let admin = url("postgres", &password, port, "postgres");
             seat.configure(port)?;
             match seat.launch(&admin).await {
-                Ok(server) => break (server, admin),
+                Ok(server) => break (server, admin, port),
                 Err(error) if attempts_left > 1 && format!("{error:#}").contains("in use") => attempts_left -= 1,
                 Err(error) => return Err(error),
             }
         };
         let databases = tenants::create(&admin).await?;
-        Ok(Self { server, seat, version, admin, databases })
+        Ok(Self { server, seat, version, admin, port, databases })
     }
 
     /// The server's version, such as `15.13`.
@@ -102,6 +103,11 @@ impl Postgres {
     /// The directory of the server's programs.
     pub fn programs(&self) -> &Path {
         self.seat.installation.directory()
+    }
+
+    /// Where it listens, host:port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// Where the superuser logs in.

@@ -1,0 +1,50 @@
+//! The way into a service's binary.
+
+use std::io::Write as _;
+
+use anyhow::Context;
+
+use crate::{choreography::Part, config::Config, service::Service};
+
+/// The `main` of a service's binary: reads its [`Config`] from arguments and environment variables, and runs it. With
+/// `--choreography` it only prints the service's table, as JSON.
+///
+/// ```ignore
+/// fn main() -> anyhow::Result<()> {
+///     saga::main::<Hotel, _>(async |config| Program::new(Hotel, config, &MIGRATIONS)?.run().await)
+/// }
+/// ```
+///
+/// # Errors
+/// The error of the run, or of an output that cannot be written to.
+pub fn main<S: Service, R>(run: impl FnOnce(Config) -> R) -> anyhow::Result<()>
+where
+    R: Future<Output = anyhow::Result<()>>,
+{
+    main_with::<S, Plain, R>(|arguments| run(arguments.config))
+}
+
+/// A service that is told no more than every service is.
+#[derive(clap::Parser)]
+struct Plain {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// The same for a service with arguments of its own; it flattens [`Config`] into them.
+///
+/// # Errors
+/// The error of the run, or of an output that cannot be written to.
+pub fn main_with<S: Service, A: clap::Parser, R>(run: impl FnOnce(A) -> R) -> anyhow::Result<()>
+where
+    R: Future<Output = anyhow::Result<()>>,
+{
+    if std::env::args_os().skip(1).any(|argument| argument == CHOREOGRAPHY) {
+        let part = serde_json::to_string_pretty(&Part::from(&S::table()))?;
+        return writeln!(std::io::stdout(), "{part}").context("printing the choreography");
+    }
+    process::main(run(A::parse()))
+}
+
+/// The argument with which a service prints its table.
+const CHOREOGRAPHY: &str = "--choreography";
