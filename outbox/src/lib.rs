@@ -28,6 +28,9 @@
 //! }
 //! ```
 //!
+//! [`migrate`] makes the tables. They are cut into days: `select ensure_day_partition('outbox', day)` makes a day's partition, and a
+//! day that has been published (`relay_cursor`) and is past its retention is dropped as a whole. The `saga` crate does both.
+//!
 //! The record on `hotel.events` is a [CloudEvent](envelope) in binary mode, keyed by what it is about.
 //!
 //! [relay]: https://microservices.io/patterns/data/polling-publisher.html
@@ -37,10 +40,12 @@
 pub mod envelope;
 pub mod ids;
 pub mod kafka;
+mod migration;
 pub mod publisher;
 mod write;
 
 pub use ids::EventId;
+pub use migration::{MIGRATIONS, migrate};
 pub use publisher::Publisher;
 pub use write::{
     CHANNEL, MAX_PAYLOAD_BYTES, Outgoing, WriteError, declare, notify, refuse_others, rendered_at_most, write,

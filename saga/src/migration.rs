@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use sqlx::{
-    AssertSqlSafe, PgConnection, PgPool,
+    AssertSqlSafe, Connection, PgConnection, PgPool,
     migrate::{MigrateError, Migrator},
 };
 
+/// Inbox, attempts, parked work; the outbox has migrations of its own.
 static OWN: Migrator = sqlx::migrate!("./migrations");
+/// Those of earlier versions, whose databases have versions from 1 on. Together they make the same tables as the outbox's and ours.
+static FORMER: Migrator = sqlx::migrate!("./migrations/former");
 
 /// Bound for all pending migrations together: some build an index over years of rows.
 pub(crate) const BOUND: Duration = Duration::from_secs(3600);
@@ -22,7 +25,8 @@ pub(crate) enum Failed {
     Migration(anyhow::Error),
 }
 
-/// Applies this crate's migrations first (versions below 1000), then the service's own, without the time-outs that sessions have.
+/// Applies the outbox's migrations and this crate's first (versions below 1000), then the service's own, without the time-outs
+/// that sessions have. A database of an earlier version keeps its tables, and is only brought up to date.
 ///
 /// # Errors
 /// If one fails, or differs from what was applied.
@@ -30,23 +34,57 @@ pub async fn migrate(pool: &PgPool, migrations: &Migrator) -> anyhow::Result<()>
     // Not given back: what is set here would hold for whoever takes it next.
     let mut db = pool.acquire().await.context("connecting to migrate")?.detach();
     without_timeouts(&mut db).await.context("preparing to migrate")?;
-    run(&mut db, &OWN).await.context("migrating the inbox, the outbox and what belongs to them")?;
+    if is_of_an_earlier_version(&mut db).await.context("looking for migrations")? {
+        run(&mut db, &FORMER).await.context("migrating the tables of an earlier version")?;
+        adopt(&mut db).await.context("noting that the tables of an earlier version are up to date")?;
+    }
+    run(&mut db, &outbox::MIGRATIONS).await.context("migrating the outbox")?;
+    run(&mut db, &OWN).await.context("migrating the inbox and what belongs to it")?;
     run(&mut db, migrations).await.context("migrating the service's tables")
 }
 
 /// Tells whether every migration has been applied as it is here: the usual case, which need not wait for a lock.
 pub(crate) async fn is_done(pool: &PgPool, migrations: &Migrator) -> sqlx::Result<bool> {
-    let applied: Vec<(i64, Vec<u8>)> =
-        match sqlx::query_as("select version, checksum from _sqlx_migrations where success").fetch_all(pool).await {
-            Ok(applied) => applied,
-            // No such table: nothing has ever been applied.
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => return Ok(false),
-            Err(error) => return Err(error),
-        };
+    let applied = applied(&mut *pool.acquire().await?).await?;
     let is_applied = |wanted: &sqlx::migrate::Migration| {
         applied.iter().any(|(version, checksum)| *version == wanted.version && **checksum == *wanted.checksum)
     };
-    Ok(OWN.iter().chain(migrations.iter()).filter(|wanted| !wanted.migration_type.is_down_migration()).all(is_applied))
+    let all = outbox::MIGRATIONS.iter().chain(OWN.iter()).chain(migrations.iter());
+    Ok(all.filter(|wanted| !wanted.migration_type.is_down_migration()).all(is_applied))
+}
+
+/// Versions and checksums of all that has been applied.
+async fn applied(db: &mut PgConnection) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
+    match sqlx::query_as("select version, checksum from _sqlx_migrations where success").fetch_all(db).await {
+        // No such table: nothing has ever been applied.
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Ok(Vec::new()),
+        applied => applied,
+    }
+}
+
+/// Tells whether the tables were made by an earlier version, and have not been taken over yet.
+async fn is_of_an_earlier_version(db: &mut PgConnection) -> sqlx::Result<bool> {
+    let applied = applied(db).await?;
+    let has =
+        |migrator: &Migrator| migrator.iter().any(|one| applied.iter().any(|(version, _)| *version == one.version));
+    Ok(has(&FORMER) && !has(&OWN))
+}
+
+/// Notes the migrations that would make what an earlier version has made. All of them or none: replicas start at the same time.
+async fn adopt(db: &mut PgConnection) -> sqlx::Result<()> {
+    let mut transaction = db.begin().await?;
+    for migration in outbox::MIGRATIONS.iter().chain(OWN.iter()) {
+        sqlx::query(
+            "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+             values ($1, $2, true, $3, 0) on conflict (version) do nothing",
+        )
+        .bind(migration.version)
+        .bind(&*migration.description)
+        .bind(&*migration.checksum)
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await
 }
 
 async fn run(db: &mut PgConnection, migrations: &Migrator) -> Result<(), MigrateError> {

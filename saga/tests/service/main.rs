@@ -5,6 +5,7 @@ mod claims;
 #[expect(dead_code, reason = "tests of whole programs need more of the line")]
 mod line;
 mod memory;
+mod migrations;
 mod outside;
 mod partitions;
 mod payload;

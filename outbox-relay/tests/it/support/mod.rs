@@ -36,7 +36,7 @@ pub(crate) async fn in_a_world(test: impl AsyncFnOnce(&World)) {
         kafka: kafka(),
         aggregatetype: name.clone(),
     };
-    sqlx::migrate!("../saga/migrations").run(&world.pool).await.unwrap();
+    outbox::migrate(&world.pool).await.unwrap();
     world.create_topic().await;
     let outcome = AssertUnwindSafe(test(&world)).catch_unwind().await;
     world.pool.close().await;

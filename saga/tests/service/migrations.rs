@@ -1,0 +1,66 @@
+//! The tables that migrations make, whichever way they came about.
+
+use saga::testing::TestDatabase;
+use sqlx::{PgPool, migrate::Migrator};
+
+static FORMER: Migrator = sqlx::migrate!("./migrations/former");
+
+/// An empty database.
+async fn empty() -> TestDatabase {
+    let db = TestDatabase::create(&Migrator::DEFAULT).await;
+    db.run("drop schema public cascade; create schema public").await;
+    db
+}
+
+/// Everything that is in a database but its rows, in words. The partitions of days are those of the day.
+async fn schema(pool: &PgPool) -> Vec<String> {
+    let queries = [
+        "select format('column %s.%s %s null %s default %s identity %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
+                not a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity)
+         from pg_attribute a join pg_class c on c.oid = a.attrelid left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped",
+        "select format('constraint on %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) from pg_constraint
+         where connamespace = 'public'::regnamespace",
+        "select format('index %s', indexdef) from pg_indexes where schemaname = 'public'",
+        "select format('function %s', pg_get_functiondef(oid)) from pg_proc where pronamespace = 'public'::regnamespace",
+        "select format('relation %s %s %s', relname, relkind, pg_get_expr(relpartbound, oid)) from pg_class
+         where relnamespace = 'public'::regnamespace",
+    ];
+    let mut all: Vec<String> = Vec::new();
+    for query in queries {
+        all.extend(sqlx::query_scalar::<_, String>(query).fetch_all(pool).await.expect("the catalogue can be read"));
+    }
+    all.sort_unstable();
+    assert!(all.len() > 100, "{all:?}");
+    all
+}
+
+#[tokio::test]
+async fn a_database_of_an_earlier_version_keeps_its_rows_and_gets_the_same_tables() {
+    // As far as the earliest version went, and as far as the last one did.
+    for versions in [1, 3, FORMER.iter().count()] {
+        let db = empty().await;
+        let migrations = FORMER.iter().take(versions).cloned().collect::<Vec<_>>();
+        Migrator { migrations: migrations.into(), ..Migrator::DEFAULT }.run(db.pool()).await.expect("as it was");
+        db.run("insert into inbox values (gen_random_uuid())").await;
+        saga::migrate(db.pool(), &Migrator::DEFAULT).await.expect("brought up to date");
+        saga::migrate(db.pool(), &Migrator::DEFAULT).await.expect("and again");
+        let seen: i64 = sqlx::query_scalar("select count(*) from inbox").fetch_one(db.pool()).await.expect("counted");
+        assert_eq!(seen, 1, "from version {versions}");
+        let fresh = TestDatabase::create(&Migrator::DEFAULT).await;
+        let (old, new) = (schema(db.pool()).await, schema(fresh.pool()).await);
+        let differs: Vec<_> =
+            old.iter().filter(|one| !new.contains(one)).chain(new.iter().filter(|one| !old.contains(one))).collect();
+        assert!(differs.is_empty(), "from version {versions}: {differs:#?}");
+    }
+}
+
+#[tokio::test]
+async fn an_outbox_that_was_used_alone_becomes_a_services() {
+    let db = empty().await;
+    outbox::migrate(db.pool()).await.expect("the outbox alone");
+    outbox::migrate(db.pool()).await.expect("and again");
+    saga::migrate(db.pool(), &Migrator::DEFAULT).await.expect("the rest");
+    let fresh = TestDatabase::create(&Migrator::DEFAULT).await;
+    assert_eq!(schema(db.pool()).await, schema(fresh.pool()).await);
+}
