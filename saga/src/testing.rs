@@ -27,6 +27,11 @@ use crate::{
     wake::Wake,
 };
 
+mod conformance;
+mod snapshot;
+
+pub use conformance::Conformance;
+
 /// Where tests may create databases: the URL of a superuser.
 const SERVER: &str = "TEST_DATABASE_URL";
 
@@ -59,6 +64,7 @@ impl TestDatabase {
         database
     }
 
+    /// Connections to the database.
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }

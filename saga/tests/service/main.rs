@@ -2,6 +2,7 @@
 
 mod batches;
 mod claims;
+mod conformance;
 #[expect(dead_code, reason = "tests of whole programs need more of the line")]
 mod line;
 mod memory;

@@ -2,13 +2,12 @@
 
 use account::{Account, Ask, Command, MIGRATIONS};
 use events::{
-    Currency, EventId, Order, Reason, UserId,
+    Currency, Order, Reason, UserId,
     testing::{digital, order},
 };
 use saga::{
-    StoreError,
-    incoming::{Incoming, Outcome},
-    testing::{TestDatabase, commit, event, event_with_id},
+    incoming::Incoming,
+    testing::{Conformance, TestDatabase, commit, event},
 };
 
 const GIVE_BACK: Ask = Ask::GiveBack(Reason::OutOfStock);
@@ -42,6 +41,19 @@ async fn reservation(db: &TestDatabase, order: &Order) -> (i64, String, Option<S
         .fetch_one(db.pool())
         .await
         .expect("the order is written down")
+}
+
+/// Repeated, raced, failed at each statement, undone before and behind: see [`Conformance`].
+#[tokio::test]
+async fn it_holds_what_every_service_holds() {
+    let facts = |saga| Order { order_id: saga, ..order([digital(1, 3)]) };
+    Conformance::of(|| Account, database().await)
+        .step("reserve", move |saga| Command::new(facts(saga), Ask::Reserve))
+        .step("debit", move |saga| Command::new(facts(saga), Ask::Debit))
+        .undo("give back", move |saga| Command::new(facts(saga), GIVE_BACK))
+        .resource("balances")
+        .holds()
+        .await;
 }
 
 /// An operator has seen the money held, and says what undoes that; meanwhile it was taken for an order that goes its way.
@@ -111,19 +123,6 @@ async fn money_is_held_then_taken_then_given_back() {
     assert_eq!(db.said(order.order_id).await, ["BalanceReserved", "BalanceDebited", "BalanceRefunded"]);
 }
 
-#[tokio::test]
-async fn an_event_id_counts_once() {
-    let (db, order) = (database().await, order([digital(1, 3)]));
-    let work = db.work(Account);
-    let id = EventId::new();
-    let reserve = || event_with_id(id, "test", Command::new(order.clone(), Ask::Reserve));
-    let outcomes = commit(&work, &[reserve(), reserve()]).await;
-    assert!(matches!(outcomes[..], [Outcome::Decided(_), Outcome::Duplicate]), "{outcomes:?}");
-    assert_eq!(commit(&work, &[reserve()]).await, [Outcome::Duplicate]);
-    assert_eq!(balance(&db, 1, "JPY").await, (1000, 300, 1000));
-    assert_eq!(db.said(order.order_id).await, ["BalanceReserved"]);
-}
-
 /// 200 orders of one buyer, who can pay for ten: decided in one transaction, as if one by one.
 #[tokio::test]
 async fn a_hot_balance_in_one_batch() {
@@ -158,31 +157,6 @@ async fn an_unknown_user_has_no_balance() {
     commit(&db.work(Account), &[ask(&order, Ask::Reserve)]).await;
     assert_eq!(reservation(&db, &order).await, (100, "REJECTED".to_owned(), Some("unknown_user".to_owned())));
     assert_eq!(db.said(order.order_id).await, ["BalanceRejected"]);
-}
-
-/// Try and Cancel of one order that nobody knows, in two transactions at once. The later one finds out, is done again, and
-/// then knows what the first has done.
-#[tokio::test]
-async fn of_two_at_once_the_second_looks_again() {
-    for (first, second, said) in [
-        (Ask::Reserve, GIVE_BACK, &["BalanceReserved", "BalanceReleased"][..]),
-        (GIVE_BACK, Ask::Reserve, &["BalanceReleased"]),
-    ] {
-        let (db, order) = (database().await, order([digital(1, 3)]));
-        let (work, other) = (db.work(Account), db.work(Account));
-        let staged = work.stage(&[ask(&order, first)]).await.expect("the first is decided");
-        let batch = [ask(&order, second)];
-        let (raced, _) = tokio::join!(other.stage(&batch), async {
-            db.until_blocked().await;
-            staged.commit().await.expect("the first is committed")
-        });
-        let error = raced.err().expect("the second took the order for unknown");
-        assert!(matches!(error, StoreError::Raced("balance_reservations")), "{error}");
-        commit(&other, &batch).await;
-        assert_eq!(balance(&db, 1, "JPY").await, (1000, 0, 1000));
-        assert_eq!(reservation(&db, &order).await.1, "CANCELLED");
-        assert_eq!(db.said(order.order_id).await, said);
-    }
 }
 
 #[tokio::test]

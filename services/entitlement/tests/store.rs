@@ -2,13 +2,12 @@
 
 use entitlement::{Ask, Command, Entitlement, MIGRATIONS};
 use events::{
-    EventId, Order, Reason,
+    Order, Reason,
     testing::{digital, order, physical},
 };
 use saga::{
-    StoreError,
-    incoming::{Incoming, Outcome},
-    testing::{TestDatabase, commit, event, event_with_id},
+    incoming::Incoming,
+    testing::{Conformance, TestDatabase, commit, event},
 };
 
 const REVOKE: Ask = Ask::Revoke(Reason::UnshippableAddress);
@@ -37,6 +36,18 @@ async fn unlocks(db: &TestDatabase, order: &Order) -> Vec<(i64, i64, String, Opt
     .fetch_all(db.pool())
     .await
     .expect("entitlements can be read")
+}
+
+/// Repeated, raced, failed at each statement, undone before and behind: see [`Conformance`].
+#[tokio::test]
+async fn it_holds_what_every_service_holds() {
+    let facts = |saga| Order { order_id: saga, ..mixed() };
+    Conformance::of(|| Entitlement, database().await)
+        .step("grant", move |saga| Command::new(facts(saga), Ask::Grant))
+        .undo("revoke", move |saga| Command::new(facts(saga), REVOKE))
+        .resource("catalogue")
+        .holds()
+        .await;
 }
 
 #[tokio::test]
@@ -75,42 +86,6 @@ async fn a_batch_of_mixed_fate() {
         assert_eq!(db.said(order.order_id).await, [*said]);
     }
     assert_eq!(unlocks(&db, &physical).await, []);
-}
-
-#[tokio::test]
-async fn an_event_id_counts_once() {
-    let (db, order) = (database().await, mixed());
-    let work = db.work(Entitlement);
-    let id = EventId::new();
-    let grant = || event_with_id(id, "test", Command::new(order.clone(), Ask::Grant));
-    let outcomes = commit(&work, &[grant(), grant()]).await;
-    assert!(matches!(outcomes[..], [Outcome::Decided(_), Outcome::Duplicate]), "{outcomes:?}");
-    assert_eq!(commit(&work, &[grant()]).await, [Outcome::Duplicate]);
-    assert_eq!(db.said(order.order_id).await, ["EntitlementGranted"]);
-}
-
-/// Try and Cancel of one order that nobody knows, in two transactions at once. The later one finds out, is done again, and
-/// then knows what the first has done.
-#[tokio::test]
-async fn of_two_at_once_the_second_looks_again() {
-    for (first, second, said) in [
-        (Ask::Grant, REVOKE, &["EntitlementGranted", "EntitlementRevoked"][..]),
-        (REVOKE, Ask::Grant, &["EntitlementRevoked"]),
-    ] {
-        let (db, order) = (database().await, mixed());
-        let (work, other) = (db.work(Entitlement), db.work(Entitlement));
-        let staged = work.stage(&[ask(&order, first)]).await.expect("the first is decided");
-        let batch = [ask(&order, second)];
-        let (raced, _) = tokio::join!(other.stage(&batch), async {
-            db.until_blocked().await;
-            staged.commit().await.expect("the first is committed")
-        });
-        let error = raced.err().expect("the second took the order for unknown");
-        assert!(matches!(error, StoreError::Raced("entitlements")), "{error}");
-        commit(&other, &batch).await;
-        assert!(unlocks(&db, &order).await.iter().all(|row| row.2 == "CANCELLED"));
-        assert_eq!(db.said(order.order_id).await, said);
-    }
 }
 
 #[tokio::test]

@@ -1,15 +1,13 @@
 //! The inventory against a real Postgres.
 
 use events::{
-    EventId, Order, Reason,
+    Order, Reason,
     testing::{order, physical},
 };
 use inventory::{Ask, Command, Inventory, MIGRATIONS};
 use saga::{
-    StoreError,
-    incoming::{Incoming, Outcome},
-    store::Remedy,
-    testing::{TestDatabase, commit, event, event_with_id},
+    incoming::Incoming,
+    testing::{Conformance, TestDatabase, commit, event},
 };
 
 const TAKE_BACK: Ask = Ask::TakeBack(Reason::UnshippableAddress);
@@ -44,6 +42,20 @@ async fn reservation(db: &TestDatabase, order: &Order) -> Vec<(i64, i64, String,
     .expect("reservations can be read")
 }
 
+/// Repeated, raced, failed at each statement, undone before and behind: see [`Conformance`].
+#[tokio::test]
+async fn it_holds_what_every_service_holds() {
+    let facts = |saga| Order { order_id: saga, ..order([physical(1, 3), physical(2, 4)]) };
+    Conformance::of(|| Inventory, database().await)
+        .step("reserve", move |saga| Command::new(facts(saga), Ask::Reserve))
+        .step("commit", move |saga| Command::new(facts(saga), Ask::Commit))
+        .step("withdraw", move |saga| Command::new(facts(saga), Ask::Withdraw(Reason::TimedOut)))
+        .undo("take back", move |saga| Command::new(facts(saga), TAKE_BACK))
+        .resource("stock")
+        .holds()
+        .await;
+}
+
 #[tokio::test]
 async fn stock_is_held_then_taken_then_given_back() {
     let (db, order) = (database().await, order([physical(1, 3), physical(2, 4)]));
@@ -61,19 +73,6 @@ async fn stock_is_held_then_taken_then_given_back() {
         assert!(rows.iter().all(|(_, _, in_row, _)| in_row == status), "after {asked:?}: {rows:?}");
     }
     assert_eq!(db.said(order.order_id).await, ["StockReserved", "StockCommitted", "StockReleased"]);
-}
-
-#[tokio::test]
-async fn an_event_id_counts_once() {
-    let (db, order) = (database().await, order([physical(1, 3)]));
-    let work = db.work(Inventory);
-    let id = EventId::new();
-    let reserve = || event_with_id(id, "test", Command::new(order.clone(), Ask::Reserve));
-    let outcomes = commit(&work, &[reserve(), reserve()]).await;
-    assert!(matches!(outcomes[..], [Outcome::Decided(_), Outcome::Duplicate]), "{outcomes:?}");
-    assert_eq!(commit(&work, &[reserve()]).await, [Outcome::Duplicate]);
-    assert_eq!(stock(&db, 1).await, (10, 3, 10));
-    assert_eq!(db.said(order.order_id).await, ["StockReserved"]);
 }
 
 #[tokio::test]
@@ -103,33 +102,6 @@ async fn a_hot_product_in_one_batch() {
     let next = orders.iter().enumerate().map(|(n, order)| ask(order, if n % 2 == 0 { Ask::Commit } else { TAKE_BACK }));
     commit(&work, &next.collect::<Vec<_>>()).await;
     assert_eq!(stock(&db, 1).await, (75, 0, 150));
-}
-
-/// Try and Cancel of one order that nobody knows, in two transactions at once. The later one finds out, is done again, and
-/// then knows what the first has done.
-#[tokio::test]
-async fn of_two_at_once_the_second_looks_again() {
-    for (first, second, said) in [
-        (Ask::Reserve, TAKE_BACK, &["StockReserved", "StockReleased"][..]),
-        (TAKE_BACK, Ask::Reserve, &["StockReleased"]),
-    ] {
-        let (db, order) = (database().await, order([physical(1, 3)]));
-        let (work, other) = (db.work(Inventory), db.work(Inventory));
-        let staged = work.stage(&[ask(&order, first)]).await.expect("the first is decided");
-        let batch = [ask(&order, second)];
-        let (raced, _) = tokio::join!(other.stage(&batch), async {
-            db.until_blocked().await;
-            staged.commit().await.expect("the first is committed")
-        });
-        let error = raced.err().expect("the second took the order for unknown");
-        assert!(matches!(error, StoreError::Raced("stock_reservations")), "{error}");
-        assert_eq!(error.remedy(), Remedy::Again);
-
-        commit(&other, &batch).await;
-        assert_eq!(stock(&db, 1).await, (10, 0, 10));
-        assert_eq!(reservation(&db, &order).await[0].2, "CANCELLED");
-        assert_eq!(db.said(order.order_id).await, said);
-    }
 }
 
 /// Rows are locked in key order, however the events name them.

@@ -1,13 +1,12 @@
 //! The shipping service against a real Postgres.
 
 use events::{
-    EventId, Order, Reason,
+    Order, Reason,
     testing::{digital, order, physical},
 };
 use saga::{
-    StoreError,
-    incoming::{Incoming, Outcome},
-    testing::{TestDatabase, commit, event, event_with_id},
+    incoming::Incoming,
+    testing::{Conformance, TestDatabase, commit, event},
 };
 use shipping::{Ask, Command, MIGRATIONS, Shipping, tracking_no};
 
@@ -31,6 +30,17 @@ async fn shipment(
         .fetch_optional(db.pool())
         .await
         .expect("shipments can be read")
+}
+
+/// Repeated, raced, failed at each statement, undone before and behind: see [`Conformance`].
+#[tokio::test]
+async fn it_holds_what_every_service_holds() {
+    let facts = |saga| Order { order_id: saga, ..mixed("Kyoto") };
+    Conformance::of(|| Shipping, TestDatabase::create(&MIGRATIONS).await)
+        .step("arrange", move |saga| Command::new(facts(saga), Ask::Arrange))
+        .undo("cancel", move |saga| Command::new(facts(saga), CANCEL))
+        .holds()
+        .await;
 }
 
 #[tokio::test]
@@ -80,42 +90,6 @@ async fn a_batch_of_mixed_fate() {
         assert_eq!(db.said(order.order_id).await, [said], "{:?}", order.ship_to);
     }
     assert_eq!(shipment(&db, &digital).await, None);
-}
-
-#[tokio::test]
-async fn an_event_id_counts_once() {
-    let (db, order) = (TestDatabase::create(&MIGRATIONS).await, mixed("Kyoto"));
-    let work = db.work(Shipping);
-    let id = EventId::new();
-    let arrange = || event_with_id(id, "test", Command::new(order.clone(), Ask::Arrange));
-    let outcomes = commit(&work, &[arrange(), arrange()]).await;
-    assert!(matches!(outcomes[..], [Outcome::Decided(_), Outcome::Duplicate]), "{outcomes:?}");
-    assert_eq!(commit(&work, &[arrange()]).await, [Outcome::Duplicate]);
-    assert_eq!(db.said(order.order_id).await, ["ShipmentArranged"]);
-}
-
-/// Try and Cancel of one order that nobody knows, in two transactions at once. The later one finds out, is done again, and
-/// then knows what the first has done.
-#[tokio::test]
-async fn of_two_at_once_the_second_looks_again() {
-    for (first, second, said) in [
-        (Ask::Arrange, CANCEL, &["ShipmentArranged", "ShipmentCancelled"][..]),
-        (CANCEL, Ask::Arrange, &["ShipmentCancelled"]),
-    ] {
-        let (db, order) = (TestDatabase::create(&MIGRATIONS).await, mixed("Kyoto"));
-        let (work, other) = (db.work(Shipping), db.work(Shipping));
-        let staged = work.stage(&[ask(&order, first)]).await.expect("the first is decided");
-        let batch = [ask(&order, second)];
-        let (raced, _) = tokio::join!(other.stage(&batch), async {
-            db.until_blocked().await;
-            staged.commit().await.expect("the first is committed")
-        });
-        let error = raced.err().expect("the second took the order for unknown");
-        assert!(matches!(error, StoreError::Raced("shipments")), "{error}");
-        commit(&other, &batch).await;
-        assert_eq!(shipment(&db, &order).await.map(|row| row.1).as_deref(), Some("CANCELLED"));
-        assert_eq!(db.said(order.order_id).await, said);
-    }
 }
 
 #[tokio::test]
