@@ -23,7 +23,7 @@ demo:
 
 test:
 	@scenarios/setup.sh kafka $(POSTGRES)
-	cargo build --workspace --features scenarios/crash-points
+	cargo test --workspace --features scenarios/crash-points --no-run
 	target/debug/scenarios exec --broker kafka $(if $(POSTGRES),--postgres $(POSTGRES)) -- cargo test --workspace --no-fail-fast --features scenarios/crash-points
 
 bench:
