@@ -1,0 +1,48 @@
+//! The flight: begins a trip with a seat, and ends it.
+
+use saga::{Publisher, Says, Table, barrier::Step, publisher, says};
+
+use crate::hotel::{RoomBooked, RoomRefused, RoomReleased};
+use crate::{Command, Outcome, Supplier, Trip};
+
+/// Travellers: anybody may publish a bare [`Trip`] on this topic.
+pub const CLIENTS: Publisher = Publisher::of_requests("client", "trip.requests", TRIP_REQUESTED);
+const TRIP_REQUESTED: &str = "TripRequested";
+
+saga::events! { Flight::PUBLISHER, trip: Trip,
+    /// A seat is held, for this price in cents.
+    SeatHeld { price: i64 }
+    /// The trip's end: everything is booked.
+    TripBooked {}
+    /// The trip's end: nothing is held anywhere. The reason says which service could not do its part.
+    TripCancelled { reason: String }
+}
+
+/// Sells seats.
+pub struct Flight;
+
+impl Supplier for Flight {
+    const PUBLISHER: Publisher = publisher!("flight");
+    const SOLD_OUT: &'static str = "no_seat";
+
+    fn table() -> Table<Command> {
+        let held = says![SeatHeld, TripCancelled];
+        Table::of(Self::PUBLISHER)
+            .on_data(TRIP_REQUESTED, CLIENTS, "hold", held, |trip: Trip, _, _| (trip, Step::Try))
+            .on("book", says![TripBooked], |e: RoomBooked| (e.trip, Step::Confirm))
+            .on("release", says![TripCancelled], |e: RoomRefused| (e.trip, Step::Cancel(e.reason)))
+            .on("release", says![TripCancelled], |e: RoomReleased| (e.trip, Step::Cancel(e.reason)))
+    }
+
+    fn wants(trip: &Trip) -> (&str, i64) {
+        (&trip.flight, 1)
+    }
+
+    fn says(trip: Trip, outcome: Outcome) -> Says {
+        match outcome {
+            Outcome::Held { price } => Says::event(SeatHeld { trip, price }),
+            Outcome::Booked => Says::event(TripBooked { trip }),
+            Outcome::Refused { reason } | Outcome::Released { reason } => Says::event(TripCancelled { trip, reason }),
+        }
+    }
+}

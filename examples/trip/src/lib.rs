@@ -1,0 +1,77 @@
+//! A trip of flight, hotel and car, booked whole or not at all. README.md has who hears what, and how to run it.
+
+mod booking;
+pub mod car;
+pub mod flight;
+pub mod hotel;
+
+pub use booking::Bookings;
+
+use saga::{Facts, Program, Publisher, SagaId, Says, Table, barrier::Status, barrier::Step, config::Config};
+use serde::{Deserialize, Serialize};
+use sqlx::migrate::Migrator;
+
+/// What a traveller asks for. It is in every event, so that no service has to ask another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Trip {
+    /// Chosen by the client. A request that is sent twice names the same trip, and counts once.
+    pub trip_id: SagaId,
+    pub traveller: String,
+    pub flight: String,
+    /// Of the hotel and of the car.
+    pub city: String,
+    pub nights: u8,
+}
+
+impl Facts for Trip {
+    fn saga_id(&self) -> SagaId {
+        self.trip_id
+    }
+}
+
+/// What an event asks of a service, for a trip. A cancellation has a reason: any word of the service that refused.
+pub type Command = (Trip, Step<String>);
+
+/// What has come of it.
+pub enum Outcome {
+    Held { price: i64 },
+    Refused { reason: String },
+    Booked,
+    Released { reason: String },
+}
+
+/// One of the trip's services: in what it differs from the others. [`Bookings`] is what they have in common.
+pub trait Supplier: Send + Sync + 'static {
+    const PUBLISHER: Publisher;
+    /// Reason of its refusals.
+    const SOLD_OUT: &'static str;
+    /// Status of what it was able to supply: held, unless nothing can go wrong any more.
+    const AFTER_TRY: Status = Status::Reserved;
+
+    /// What it hears, does and says.
+    fn table() -> Table<Command>;
+    /// The item of its stock that a trip needs one of, and the number of times that its price is to be paid.
+    fn wants(trip: &Trip) -> (&str, i64);
+    /// Its event for an outcome.
+    fn says(trip: Trip, outcome: Outcome) -> Says;
+}
+
+/// The tables of each service's database.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// A service of the example: flight, hotel or car.
+#[derive(clap::Parser)]
+pub struct Args {
+    #[command(flatten)]
+    pub saga: Config,
+}
+
+/// The `main` of a supplier's program.
+pub fn main<S: Supplier>(supplier: S) -> anyhow::Result<()> {
+    saga::main::<Bookings<S>, Args, _>(|args| run(supplier, args))
+}
+
+/// Runs a supplier's program until it is told to stop.
+pub async fn run<S: Supplier>(supplier: S, args: Args) -> anyhow::Result<()> {
+    Program::new(Bookings(supplier), args.saga, &MIGRATIONS)?.run().await
+}
