@@ -22,11 +22,11 @@ WORKDIR /build
 ARG CARGO_BUILD_JOBS=default
 ENV CARGO_PROFILE_RELEASE_DEBUG=none CARGO_PROFILE_RELEASE_STRIP=debuginfo
 COPY --from=manifests /manifests .
-RUN cargo build --release --locked --workspace
+RUN cargo build --release --locked --workspace --exclude trip
 COPY . .
 # Cargo goes by the time of change, and our sources may be older than the empty ones.
 RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + \
- && cargo build --release --locked --workspace \
+ && cargo build --release --locked --workspace --exclude trip \
  && mkdir /programs \
  && find target/release -maxdepth 1 -type f -executable -exec cp {} /programs \;
 

@@ -18,7 +18,7 @@ help:
 
 demo:
 	@scenarios/setup.sh $(BROKER)
-	cargo build --release --workspace
+	cargo build --release --workspace --exclude trip
 	target/release/scenarios run all --broker $(BROKER)
 
 test:
@@ -28,7 +28,7 @@ test:
 
 bench:
 	@scenarios/setup.sh kafka
-	cargo build --release --workspace
+	cargo build --release --workspace --exclude trip
 	target/release/scenarios bench all
 
 # Every line builds its tests anew for each mutant: a few minutes each.

@@ -29,9 +29,9 @@ const STRUCTURED: &str = "application/cloudevents+json";
 pub struct Envelope {
     pub id: EventId,
     pub event_type: String,
-    /// Publisher, as a path: `/services/order`.
+    /// Publisher, as a path: `/services/hotel`.
     pub source: String,
-    /// The order id, where the publisher gave it.
+    /// What it is about, the saga: where the publisher gave it.
     pub subject: Option<String>,
     pub time: Option<DateTime<Utc>>,
     /// The event that caused this one.

@@ -63,7 +63,7 @@ impl Kafka {
             .set("enable.idempotence", "true")
             .set("compression.type", "lz4")
             .set("linger.ms", "0")
-            // Java's default, so that other programs find one order's records on the same partition number as we do.
+            // Java's default, so that other programs find one key's records on the same partition number as we do.
             .set("partitioner", "murmur2_random")
             .set("message.max.bytes", "2000000");
         client

@@ -1,4 +1,4 @@
-//! Admission of a batch's events: each counts once, and none overtakes a parked event of its order.
+//! Admission of a batch's events: each counts once, and none overtakes a parked event of its saga.
 
 use std::collections::HashSet;
 
@@ -19,11 +19,11 @@ pub(crate) enum Admission {
     New,
     /// It has been here before.
     Known,
-    /// New, but an earlier event of its order is parked.
+    /// New, but an earlier event of its saga is parked.
     Held,
 }
 
-/// Lets events in by the inbox, unless their order waits; everything else is let in so far.
+/// Lets events in by the inbox, unless their saga waits; everything else is let in so far.
 pub(crate) async fn admit<S: Service>(
     db: &mut PgConnection,
     batch: &[Incoming<S::Command>],
@@ -65,10 +65,10 @@ async fn hold<S: Service>(
             .filter(|(_, incoming)| matches!(incoming.origin, Origin::Event(_)))
             .map(|(place, incoming)| (place, S::saga_of(&incoming.command).0))
     };
-    let orders: Vec<Uuid> = new_events().map(|(_, order)| order).collect();
-    let waiting: HashSet<Uuid> = parked::waiting_orders(db, &orders).await?;
-    for (place, order) in new_events() {
-        if admissions[place] == Admission::New && waiting.contains(&order) {
+    let sagas: Vec<Uuid> = new_events().map(|(_, saga)| saga).collect();
+    let waiting: HashSet<Uuid> = parked::waiting_sagas(db, &sagas).await?;
+    for (place, saga) in new_events() {
+        if admissions[place] == Admission::New && waiting.contains(&saga) {
             admissions[place] = Admission::Held;
         }
     }

@@ -123,7 +123,7 @@ impl Shelf<'_> {
         }
         transaction.commit().await?;
         if let Some((event_id, saga_id, on, error)) = parked {
-            tracing::error!(%saga_id, %event_id, on, error, "parked: this event cannot be processed, and its order waits");
+            tracing::error!(%saga_id, %event_id, on, error, "parked: this event cannot be processed, and its saga waits");
             metrics::counter!("events_parked_total", "service" => self.service).increment(1);
         }
         Ok(true)

@@ -1,6 +1,8 @@
 //! What a service is told by its environment or its command line.
 
-use clap::Args;
+use std::ffi::OsString;
+
+use clap::{Args, Parser};
 pub use outbox::kafka::Kafka;
 pub use process::config::{Database, Http, postgres_url};
 
@@ -34,7 +36,29 @@ pub struct Config {
     pub outbox_retention_hours: u32,
 }
 
+/// A command line with nothing but the configuration.
+#[derive(clap::Parser)]
+struct Plain {
+    #[command(flatten)]
+    config: Config,
+}
+
 impl Config {
+    /// Reads arguments as those of a command line, with their environment variables. The program's name comes first.
+    ///
+    /// # Errors
+    /// What is missing or malformed.
+    pub fn from_arguments<A: Into<OsString> + Clone>(
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Self, clap::Error> {
+        Plain::try_parse_from(arguments).map(|arguments| arguments.config)
+    }
+
+    /// Reads the process's own; ends it with a message where they are wrong, as `clap` does.
+    pub(crate) fn of_the_process() -> Self {
+        Plain::parse().config
+    }
+
     /// The event that the service shall not react to, for a drill.
     ///
     /// # Errors
@@ -52,19 +76,11 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Parser)]
-    struct Program {
-        #[command(flatten)]
-        saga: Config,
-    }
 
     fn drill(settings: &[&str]) -> anyhow::Result<Option<String>> {
         let needed = ["program", "--database-url", "postgres://a@b/c", "--kafka-brokers", "k:1"];
-        let config = Program::parse_from(needed.iter().chain(settings)).saga;
+        let config = Config::from_arguments(needed.iter().chain(settings).copied()).expect("arguments");
         config.drill().map(|event_type| event_type.map(str::to_owned))
     }
 
@@ -81,7 +97,9 @@ mod tests {
 
     #[test]
     fn a_service_tells_what_is_wrong_with_its_database_and_not_the_password() {
-        let config = |url| Program::parse_from(["program", "--kafka-brokers", "k:1", "--database-url", url]).saga;
+        let config = |url| {
+            Config::from_arguments(["program", "--kafka-brokers", "k:1", "--database-url", url]).expect("arguments")
+        };
         for bad in ["s3cret", "postgres://a:s3cret@h:port/d", "mysql://a:s3cret@h/d"] {
             let config = config(bad);
             let error = format!("{:#}", config.database.sessions("test").expect_err("no URL"));

@@ -21,14 +21,7 @@ pub fn main<S: Service, R>(run: impl FnOnce(Config) -> R) -> anyhow::Result<()>
 where
     R: Future<Output = anyhow::Result<()>>,
 {
-    main_with::<S, Plain, R>(|arguments| run(arguments.config))
-}
-
-/// A service that is told no more than every service is.
-#[derive(clap::Parser)]
-struct Plain {
-    #[command(flatten)]
-    config: Config,
+    start::<S, R>(|| run(Config::of_the_process()))
 }
 
 /// The same for a service with arguments of its own; it flattens [`Config`] into them.
@@ -39,11 +32,15 @@ pub fn main_with<S: Service, A: clap::Parser, R>(run: impl FnOnce(A) -> R) -> an
 where
     R: Future<Output = anyhow::Result<()>>,
 {
+    start::<S, R>(|| run(A::parse()))
+}
+
+fn start<S: Service, R: Future<Output = anyhow::Result<()>>>(run: impl FnOnce() -> R) -> anyhow::Result<()> {
     if std::env::args_os().skip(1).any(|argument| argument == CHOREOGRAPHY) {
         let part = serde_json::to_string_pretty(&Part::from(&S::table()))?;
         return writeln!(std::io::stdout(), "{part}").context("printing the choreography");
     }
-    process::main(run(A::parse()))
+    process::main(run())
 }
 
 /// The argument with which a service prints its table.

@@ -13,7 +13,7 @@ pub struct Incoming<C> {
     /// The event's type, the call's kind, or what a person or a deadline wants: for logs and metrics.
     pub what: String,
     pub traceparent: Option<String>,
-    /// The word for how the order has to stand here, or the command changes nothing; none if it counts however it stands.
+    /// The word for how the saga has to stand here, or the command changes nothing; none if it counts however it stands.
     pub expects: Option<String>,
     pub command: C,
 }
@@ -62,7 +62,7 @@ impl Origin {
 pub enum Outcome {
     /// Seen before: nothing was decided.
     Duplicate,
-    /// An earlier event of the same order is parked: this one has to wait behind it.
+    /// An earlier event of the same saga is parked: this one has to wait behind it.
     Held,
     Decided(Says),
 }

@@ -55,7 +55,7 @@ impl Entry {
                 count("duplicate");
             }
             Outcome::Held => {
-                tracing::warn!(%saga_id, event_id, on = what, "held: an earlier event of this order is parked");
+                tracing::warn!(%saga_id, event_id, on = what, "held: an earlier event of this saga is parked");
                 count("held");
             }
             Outcome::Decided(says) => {

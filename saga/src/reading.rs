@@ -5,8 +5,8 @@
 //! | readable | the command that the table has for it |
 //! | of a type that the table has no line for | skipped |
 //! | on a service's topic, but of another source | a dead letter |
-//! | unreadable, on a service's topic, of a type that the table consumes, with an order's id | parks that order: nothing may overtake it |
-//! | unreadable otherwise: a request, or what names no order | a dead letter |
+//! | unreadable, on a service's topic, of a type that the table consumes, with a saga's id | parks that saga: nothing may overtake it |
+//! | unreadable otherwise: a request, or what names no saga | a dead letter |
 
 use outbox::{
     envelope::{self, Envelope},
@@ -26,13 +26,13 @@ pub(crate) enum Reading<C> {
     Command(Incoming<C>),
     /// The table has no line for it.
     Skipped,
-    /// Unreadable, but it belongs to an order.
+    /// Unreadable, but it belongs to a saga.
     Parks(Unread),
     /// A dead letter, for this reason.
     DeadLetter(String),
 }
 
-/// An event that this version of the service cannot read, of an order that it takes part in.
+/// An event that this version of the service cannot read, of a saga that it takes part in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unread {
     /// What the inbox remembers it by.
@@ -128,7 +128,7 @@ fn parks<C>(table: &Table<C>, record: &Record, hints: Hints<'_>, why: &str) -> R
     }
 }
 
-/// How the order has to stand with this service for an operator's event to count. Services expect nothing: their events are
+/// How the saga has to stand with this service for an operator's event to count. Services expect nothing: their events are
 /// facts, whatever has happened since.
 fn expected<C>(table: &Table<C>, record: &Record, source: &str) -> Option<String> {
     let words = is_operator(source).then(|| record.text(EXPECTS)).flatten()?;

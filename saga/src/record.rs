@@ -16,11 +16,11 @@ pub const FIRST_AT: &str = "first-at";
 /// The header of a record that was published again, beside [`FIRST_AT`]: its first timestamp, milliseconds since 1970.
 pub const FIRST_TIMESTAMP: &str = "first-timestamp";
 
-/// The header of an event that an operator says again: how the order stood with each service when the operator looked at it,
+/// The header of an event that an operator says again: how the saga stood with each service when the operator looked at it,
 /// `account=RESERVED,payment=-`. A service where it stands otherwise by then ignores the event.
 pub const EXPECTS: &str = "ce_expects";
 
-/// The word in [`EXPECTS`] where a service has never heard of the order.
+/// The word in [`EXPECTS`] where a service has never heard of the saga.
 pub const ABSENT: &str = "-";
 
 /// Everything of a record that matters here. It keeps the bytes as they came, so that a dead letter loses nothing.

@@ -47,7 +47,7 @@ impl Said {
 /// A call to the outside, to be made after the commit, as often as it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NewAttempt {
-    /// What is called. Together with the order it is the idempotency key.
+    /// What is called. Together with the saga it is the idempotency key.
     pub kind: &'static str,
     pub saga_id: SagaId,
     pub request: Value,
@@ -61,7 +61,7 @@ pub struct NewAttempt {
 pub struct Says {
     pub events: Vec<Said>,
     pub attempts: Vec<NewAttempt>,
-    /// What has become of the order here, for the log: `PENDING`.
+    /// What has become of the saga here, for the log: `PENDING`.
     pub becomes: Option<&'static str>,
     /// Why nothing was done.
     pub ignored: Option<&'static str>,
@@ -102,7 +102,7 @@ impl Says {
         Says { impossible: Some(why.into()), ..Says::default() }
     }
 
-    /// And tells the log what has become of the order.
+    /// And tells the log what has become of the saga.
     pub fn becomes(mut self, status: &'static str) -> Self {
         self.becomes = Some(status);
         self

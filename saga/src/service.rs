@@ -25,7 +25,7 @@ pub trait Service: Send + Sync + 'static {
     /// What the service consumes, decides and says.
     fn table() -> Table<Self::Command>;
 
-    /// The order that a command is about.
+    /// The saga that a command is about.
     fn saga_of(command: &Self::Command) -> SagaId;
 
     /// The rows that `commands` need, locked in key order: one statement per table.
@@ -38,8 +38,8 @@ pub trait Service: Send + Sync + 'static {
     /// Plain Rust: no await, no SQL, no randomness, and no clock but `now`.
     fn decide(&self, rows: &mut Self::Rows, command: &Self::Command, now: DateTime<Utc>) -> Says;
 
-    /// How an order stands here, in one word that changes whenever anything of consequence does; none if it was never heard
-    /// of. What operators say again counts only while this is what they have seen. By default the service knows no order.
+    /// How a saga stands here, in one word that changes whenever anything of consequence does; none if it was never heard
+    /// of. What operators say again counts only while this is what they have seen. By default the service knows no saga.
     fn standing(&self, _rows: &Self::Rows, _order: SagaId) -> Option<&'static str> {
         None
     }

@@ -31,7 +31,7 @@ pub trait Deadlines<C>: Send + Sync + 'static {
     /// What is due, for the logs.
     const WHAT: &'static str;
 
-    /// Commands that are due now, some hundred at most, and none for the orders `aside`: those are poison, and at the head of
+    /// Commands that are due now, some hundred at most, and none for the sagas `aside`: those are poison, and at the head of
     /// every list they would starve the rest. Commands are only proposals: each is decided upon with its rows locked.
     fn due(&self, pool: &PgPool, aside: &[SagaId]) -> impl Future<Output = sqlx::Result<Vec<C>>> + Send;
 }
@@ -43,7 +43,7 @@ pub struct Timer<S: Service, D> {
     aside: HashMap<SagaId, Failure>,
 }
 
-/// Failures of one order's command in a row, and when to try it again.
+/// Failures of one saga's command in a row, and when to try it again.
 #[derive(Debug, Clone, Copy)]
 struct Failure {
     tries: u32,
@@ -75,33 +75,33 @@ impl<S: Service, D: Deadlines<S::Command>> Timer<S, D> {
     async fn round(&mut self, carried_out: impl Fn()) -> anyhow::Result<usize> {
         let now = Instant::now();
         let aside: Vec<SagaId> =
-            self.aside.iter().filter(|(_, failure)| failure.again > now).map(|(order, _)| *order).collect();
+            self.aside.iter().filter(|(_, failure)| failure.again > now).map(|(saga, _)| *saga).collect();
         let sessions = self.work.sessions();
         let due =
             sessions.bounded(self.deadlines.due(sessions.pool(), &aside)).await.context("looking for what is due")?;
         // One that is to be tried again and not due any more has ended otherwise.
-        self.aside.retain(|order, failure| failure.again > now || due.iter().any(|it| S::saga_of(it) == *order));
+        self.aside.retain(|saga, failure| failure.again > now || due.iter().any(|it| S::saga_of(it) == *saga));
         let (mut count, mut unclear) = (0, 0);
         for command in due {
-            let order = S::saga_of(&command);
+            let saga = S::saga_of(&command);
             match self.work.submit(D::WHAT, command, None).await {
                 Ok(_) => {
                     (count, unclear) = (count + 1, 0);
-                    if self.aside.remove(&order).is_some() {
-                        tracing::info!(saga_id = %order, what = D::WHAT, "carried out after all");
+                    if self.aside.remove(&saga).is_some() {
+                        tracing::info!(saga_id = %saga, what = D::WHAT, "carried out after all");
                     }
                     carried_out();
                 }
                 Err(error) => match error.remedy() {
                     Remedy::Later => return Err(error.into()),
                     Remedy::Again | Remedy::Suspect => {
-                        self.put_aside(order, &error);
+                        self.put_aside(saga, &error);
                         unclear += 1;
                         if unclear == UNCLEAR {
                             return Err(error.into());
                         }
                     }
-                    Remedy::Park => self.put_aside(order, &error),
+                    Remedy::Park => self.put_aside(saga, &error),
                 },
             }
         }
@@ -109,14 +109,14 @@ impl<S: Service, D: Deadlines<S::Command>> Timer<S, D> {
         Ok(count)
     }
 
-    fn put_aside(&mut self, order: SagaId, error: &StoreError) {
-        let failure = Failure::next(self.aside.get(&order).copied(), Instant::now());
+    fn put_aside(&mut self, saga: SagaId, error: &StoreError) {
+        let failure = Failure::next(self.aside.get(&saga).copied(), Instant::now());
         if failure.tries == 1 {
-            tracing::error!(%error, saga_id = %order, what = D::WHAT, "a command that is due fails; put aside, and tried again ever more rarely");
+            tracing::error!(%error, saga_id = %saga, what = D::WHAT, "a command that is due fails; put aside, and tried again ever more rarely");
         } else {
-            tracing::debug!(%error, saga_id = %order, what = D::WHAT, tries = failure.tries, "fails again");
+            tracing::debug!(%error, saga_id = %saga, what = D::WHAT, tries = failure.tries, "fails again");
         }
-        self.aside.insert(order, failure);
+        self.aside.insert(saga, failure);
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     wake::Wake,
 };
 
-const MOVED_ON: &str = "the order stands otherwise than it did when an operator looked at it";
+const MOVED_ON: &str = "the saga stands otherwise than it did when an operator looked at it";
 
 /// A batch that has been written and not committed.
 #[must_use = "without a commit nothing has happened"]
@@ -186,7 +186,7 @@ impl<S: Service> UnitOfWork<S> {
         Ok(outcomes)
     }
 
-    /// Tells whether the order stands here as whoever sent the command has seen it.
+    /// Tells whether the saga stands here as whoever sent the command has seen it.
     fn is_expected(&self, rows: &S::Rows, incoming: &Incoming<S::Command>) -> bool {
         let Some(expected) = &incoming.expects else { return true };
         self.service.standing(rows, S::saga_of(&incoming.command)).unwrap_or(ABSENT) == expected

@@ -56,7 +56,7 @@ fn root() -> PathBuf {
 
 fn sources() -> Vec<Source> {
     let mut found = Vec::new();
-    for folder in ["events", "outbox", "outbox-relay", "process", "saga", "scenarios", "services"] {
+    for folder in ["events", "examples", "outbox", "outbox-relay", "process", "saga", "scenarios", "services"] {
         collect(&root().join(folder), &mut found);
     }
     assert!(found.len() > 300, "only {} sources", found.len());

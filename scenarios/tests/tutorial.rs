@@ -3,10 +3,9 @@
 
 use std::{
     fs,
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Compiling the libraries once more, outside the workspace, takes most of it.
@@ -87,8 +86,8 @@ fn files_and_commands_are_told_apart_and_the_rest_is_prose() {
     assert_eq!(steps(page), [file, Step::Command("one".into()), Step::Command("two \\\n    three".into())]);
 }
 
-#[test]
-fn a_newcomer_who_follows_the_tutorial_has_a_service_that_takes_part() {
+#[tokio::test]
+async fn a_newcomer_who_follows_the_tutorial_has_a_service_that_takes_part() {
     let page = fs::read_to_string(root().join("docs/TUTORIAL.md")).expect("the tutorial is there");
     let steps = steps(&page);
     assert!(steps.iter().filter(|step| matches!(step, Step::Command(_))).count() > 15, "{steps:?}");
@@ -108,7 +107,7 @@ fn a_newcomer_who_follows_the_tutorial_has_a_service_that_takes_part() {
     let before = fingerprint();
 
     let log = fs::File::create(folder.path().join("log")).expect("a log");
-    let mut shell = Command::new("bash");
+    let mut shell = tokio::process::Command::new("bash");
     shell.arg(folder.path().join("follow.sh")).current_dir(root()).env("TMPDIR", folder.path());
     shell.env("CARGO_TARGET_DIR", root().join("target")).env("CARGO_NET_OFFLINE", "true").process_group(0);
     // Nothing of the system that the tests run against, nor of the cargo that runs them.
@@ -117,18 +116,11 @@ fn a_newcomer_who_follows_the_tutorial_has_a_service_that_takes_part() {
         ours.iter().any(|prefix| name.starts_with(prefix))
     };
     std::env::vars().filter(|(name, _)| foreign(name)).for_each(|(name, _)| _ = shell.env_remove(name));
-    let mut shell =
-        shell.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log).spawn().expect("bash");
-    let end = Instant::now() + BOUND;
-    let status = loop {
-        match shell.try_wait().expect("the shell is ours") {
-            Some(status) => break Some(status),
-            None if Instant::now() > end => break None,
-            None => std::thread::sleep(Duration::from_millis(100)),
-        }
-    };
-    if status.is_none() {
-        let group = nix::unistd::Pid::from_raw(-i32::try_from(shell.id()).expect("a process id"));
+    let shell = shell.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log).spawn();
+    let mut shell = shell.expect("bash is there");
+    let status = tokio::time::timeout(BOUND, shell.wait()).await.ok().map(|ended| ended.expect("the shell is ours"));
+    if let (None, Some(id)) = (status, shell.id()) {
+        let group = nix::unistd::Pid::from_raw(-i32::try_from(id).expect("a process id"));
         let _ = nix::sys::signal::kill(group, nix::sys::signal::Signal::SIGTERM);
     }
     let said = fs::read_to_string(folder.path().join("log")).expect("a log");

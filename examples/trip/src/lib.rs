@@ -7,7 +7,11 @@ pub mod hotel;
 
 pub use booking::Bookings;
 
-use saga::{Facts, Program, Publisher, SagaId, Says, Table, barrier::Status, barrier::Step, config::Config};
+use saga::{
+    Facts, Program, Publisher, SagaId, Says, Table,
+    barrier::{Status, Step},
+    config::Config,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::migrate::Migrator;
 
@@ -59,19 +63,12 @@ pub trait Supplier: Send + Sync + 'static {
 /// The tables of each service's database.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// A service of the example: flight, hotel or car.
-#[derive(clap::Parser)]
-pub struct Args {
-    #[command(flatten)]
-    pub saga: Config,
-}
-
 /// The `main` of a supplier's program.
 pub fn main<S: Supplier>(supplier: S) -> anyhow::Result<()> {
-    saga::main::<Bookings<S>, Args, _>(|args| run(supplier, args))
+    saga::main::<Bookings<S>, _>(|config| run(supplier, config))
 }
 
 /// Runs a supplier's program until it is told to stop.
-pub async fn run<S: Supplier>(supplier: S, args: Args) -> anyhow::Result<()> {
-    Program::new(Bookings(supplier), args.saga, &MIGRATIONS)?.run().await
+pub async fn run<S: Supplier>(supplier: S, config: Config) -> anyhow::Result<()> {
+    Program::new(Bookings(supplier), config, &MIGRATIONS)?.run().await
 }

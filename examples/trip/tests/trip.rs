@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use clap::Parser;
 use outbox_relay::{BATCH_ROWS, Relay, Settings, Span, Timing, replay};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use saga::{SagaId, shutdown::Shutdown, testing::TestDatabase, topics};
+use saga::{SagaId, config::Config, shutdown::Shutdown, testing::TestDatabase, topics};
 use tokio::task::JoinHandle;
-use trip::flight::{CLIENTS, Flight};
-use trip::{Args, MIGRATIONS, Supplier, Trip, car::Car, hotel::Hotel};
+use trip::{
+    MIGRATIONS, Supplier, Trip,
+    car::Car,
+    flight::{CLIENTS, Flight},
+    hotel::Hotel,
+};
 use uuid::Uuid;
 
 /// What is free at first.
@@ -24,9 +27,10 @@ const LOST: &str = "select count(*) from stock join opening using (item) where i
     opening.free <> stock.free + (select count(*) from bookings b where b.item = stock.item and status = 'CONFIRMED')";
 const SEEN: &str = "select count(*) from inbox where event_id = $1::uuid";
 
-fn args(database_url: &str) -> Args {
+fn config(database_url: &str) -> Config {
     let brokers = std::env::var("TEST_KAFKA_BROKERS").expect("TEST_KAFKA_BROKERS is set: `make test` starts a Kafka");
-    Args::parse_from(["", "--database-url", database_url, "--kafka-brokers", &brokers, "--http-addr", "127.0.0.1:0"])
+    let arguments = ["trip", "--database-url", database_url, "--kafka-brokers", &brokers, "--http-addr", "127.0.0.1:0"];
+    Config::from_arguments(arguments).expect("arguments")
 }
 
 /// A supplier's database with this stock, and its program and its relay, which run until SIGTERM.
@@ -37,18 +41,18 @@ async fn start<S: Supplier>(supplier: S, stock: Stock, run: Uuid) -> (TestDataba
         insert.bind(format!("{item} {run}")).bind(free).execute(db.pool()).await.expect("inserted");
     }
     db.run("create table opening as select * from stock").await;
-    let args = args(&db.url());
-    topics::ensure(&args.saga.kafka, "test", &topics::needed_by(&S::table())).await.expect("topics");
+    let config = config(&db.url());
+    topics::ensure(&config.kafka, "test", &topics::needed_by(&S::table())).await.expect("topics");
     let relay = Relay::new(Settings {
         database: S::PUBLISHER.name().to_owned(),
         options: db.url().parse().expect("a URL"),
-        kafka: args.saga.kafka.clone(),
+        kafka: config.kafka.clone(),
         publisher: Some(S::PUBLISHER.name().to_owned()),
         timing: Timing::default(),
         batch_max: BATCH_ROWS,
     });
     let shutdown = Shutdown::on_signals().expect("signals");
-    (db, tokio::spawn(async move { tokio::join!(trip::run(supplier, args), relay.run(&shutdown)).0 }))
+    (db, tokio::spawn(async move { tokio::join!(trip::run(supplier, config), relay.run(&shutdown)).0 }))
 }
 
 async fn request(producer: &FutureProducer, trip: &Trip) {
@@ -78,7 +82,7 @@ async fn standing(db: &TestDatabase, trip_id: SagaId) -> String {
 
 /// Has the flight's events of a trip published again: all of them as they were, and the first under this other id.
 async fn repeat(flight: &TestDatabase, trip_id: SagaId, other: Uuid) {
-    let (options, kafka) = (flight.url().parse().expect("a URL"), args("").saga.kafka);
+    let (options, kafka) = (flight.url().parse().expect("a URL"), config("").kafka);
     let span = Span { since: chrono::DateTime::UNIX_EPOCH, until: chrono::Utc::now() };
     replay(&options, &kafka, Some("flight"), span).await.expect("published again");
     let copy = "insert into outbox (id, aggregatetype, aggregateid, type, payload)
@@ -93,7 +97,7 @@ async fn every_trip_is_booked_whole_or_cancelled_whole() {
     let (flight, flying) = start(Flight, SEATS, run).await;
     let (hotel, hosting) = start(Hotel, ROOMS, run).await;
     let (car, driving) = start(Car, CARS, run).await;
-    let producer: FutureProducer = args("").saga.kafka.producer("test").create().expect("a producer");
+    let producer: FutureProducer = config("").kafka.producer("test").create().expect("a producer");
     let trip = |flight: &str, city: &str| {
         let (flight, city) = (format!("{flight} {run}"), format!("{city} {run}"));
         Trip { trip_id: SagaId(Uuid::now_v7()), traveller: "Ada".to_owned(), flight, city, nights: 2 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Attempt, Claim};
 use crate::{EventId, SagaId, says::NewAttempt, store::StoreError};
 
-/// Writes new attempts. One that is there already (the same call for the same order) stays as it is.
+/// Writes new attempts. One that is there already (the same call for the same saga) stays as it is.
 pub async fn write(
     db: &mut PgConnection,
     attempts: &[(&NewAttempt, Option<EventId>, String)],
@@ -20,7 +20,7 @@ pub async fn write(
     }
     let ids: Vec<Uuid> = attempts.iter().map(|_| Uuid::now_v7()).collect();
     let kinds: Vec<&str> = attempts.iter().map(|(new, ..)| new.kind).collect();
-    let orders: Vec<Uuid> = attempts.iter().map(|(new, ..)| new.saga_id.0).collect();
+    let sagas: Vec<Uuid> = attempts.iter().map(|(new, ..)| new.saga_id.0).collect();
     let keys: Vec<String> = attempts.iter().map(|(new, ..)| format!("{}:{}", new.saga_id, new.kind)).collect();
     let requests: Vec<&Value> = attempts.iter().map(|(new, ..)| &new.request).collect();
     let gives_up: Vec<bool> = attempts.iter().map(|(new, ..)| new.gives_up).collect();
@@ -33,7 +33,7 @@ pub async fn write(
     )
     .bind(ids)
     .bind(kinds)
-    .bind(orders)
+    .bind(sagas)
     .bind(keys)
     .bind(requests)
     .bind(gives_up)

@@ -28,7 +28,7 @@ pub(crate) async fn park(
     Ok(new)
 }
 
-/// Queues an event up behind those of its order that are parked; its id is in the inbox already.
+/// Queues an event up behind those of its saga that are parked; its id is in the inbox already.
 pub(crate) async fn queue(
     db: &mut PgConnection,
     id: EventId,
@@ -78,12 +78,12 @@ fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// Finds those of the orders that have an event which is not settled.
-pub(crate) async fn waiting_orders(db: &mut PgConnection, orders: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
+/// Finds those of the sagas that have an event which is not settled.
+pub(crate) async fn waiting_sagas(db: &mut PgConnection, sagas: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
     let waiting: Vec<Uuid> = sqlx::query_scalar(
         "select distinct order_id from parked_events where order_id = any($1) and status <> 'settled'",
     )
-    .bind(orders)
+    .bind(sagas)
     .fetch_all(db)
     .await?;
     Ok(waiting.into_iter().collect())
@@ -123,7 +123,7 @@ pub(super) struct Due {
     pub(super) record: Record,
 }
 
-/// Of each order the first event that is not settled, if it does not need a person.
+/// Of each saga the first event that is not settled, if it does not need a person.
 pub(super) async fn due(pool: &PgPool, limit: i64) -> sqlx::Result<Vec<Due>> {
     let rows: Vec<PgRow> = sqlx::query(
         "select * from parked_events e where status in ('waiting', 'retry')

@@ -56,7 +56,7 @@ pub(crate) async fn run<S: Service>(
     }
 }
 
-/// Tries the first event of every order whose turn it is; returns how many those were. 0 also at a shutdown.
+/// Tries the first event of every saga whose turn it is; returns how many those were. 0 also at a shutdown.
 async fn step<S: Service>(
     work: &UnitOfWork<S>,
     table: &Table<S::Command>,

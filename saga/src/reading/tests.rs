@@ -52,7 +52,7 @@ fn record(topic: &str, key: &str, value: &str, headers: &[(&str, &str)]) -> Reco
     }
 }
 
-/// An event of the order service with this value, whose key is an order's id.
+/// An event of the saga service with this value, whose key is a saga's id.
 fn event(value: &str, id: &str, source: &str, key: &str) -> Record {
     let headers = [("ce_type", "Wanted"), ("ce_id", id), ("ce_source", source)];
     record("desk.events", key, value, &headers)
@@ -64,42 +64,42 @@ fn good() -> String {
 
 #[test]
 fn what_a_service_cannot_read_on_anothers_topic_parks_that_order() {
-    let (order, id) = (SagaId(Uuid::now_v7()), EventId::new());
-    let text = (order.to_string(), id.to_string());
+    let (saga, id) = (SagaId(Uuid::now_v7()), EventId::new());
+    let text = (saga.to_string(), id.to_string());
     for value in ["{\"task\":{\"a newer shape\":1}}", "\u{1}not JSON"] {
         let Reading::Parks(unread) = read(&table(), &event(value, &text.1, "/services/desk", &text.0)) else {
             panic!("{value}")
         };
-        assert_eq!((unread.id, unread.saga_id, unread.event_type.as_str()), (id, order, "Wanted"));
+        assert_eq!((unread.id, unread.saga_id, unread.event_type.as_str()), (id, saga, "Wanted"));
     }
     // A newer envelope, or one that has lost something.
     let mut newer = event(&good(), &text.1, "/services/desk", &text.0);
     newer.headers[0].1 = b"2.0".into();
     assert!(matches!(read(&table(), &newer), Reading::Parks(unread) if unread.id == id));
     newer.headers.retain(|(name, _)| !["ce_source", "ce_id"].contains(&name.as_str()));
-    let Reading::Parks(first) = read(&table(), &newer) else { panic!("it names its order") };
-    let Reading::Parks(again) = read(&table(), &newer) else { panic!("it names its order") };
+    let Reading::Parks(first) = read(&table(), &newer) else { panic!("it names its saga") };
+    let Reading::Parks(again) = read(&table(), &newer) else { panic!("it names its saga") };
     assert_eq!(first, again, "the same on every delivery");
     // The subject goes before the key.
     let mut subject = event("?", &text.1, "/services/desk", "some key");
     subject.headers.push(("ce_subject".into(), text.0.clone().into()));
-    assert!(matches!(read(&table(), &subject), Reading::Parks(unread) if unread.saga_id == order));
+    assert!(matches!(read(&table(), &subject), Reading::Parks(unread) if unread.saga_id == saga));
 }
 
 #[test]
 fn requests_and_what_names_no_order_are_dead_letters() {
-    let (order, id) = (SagaId(Uuid::now_v7()).to_string(), EventId::new().to_string());
+    let (saga, id) = (SagaId(Uuid::now_v7()).to_string(), EventId::new().to_string());
     let letters = [
-        record("desk.requests", &order, "?", &[("ce_type", "CountRequested")]),
-        record("desk.requests", &order, "?", &[]),
-        event("?", &id, "/services/desk", "no order's id"),
-        record("desk.events", &order, "?", &[("ce_id", &id), ("ce_source", "/services/desk")]),
-        event("?", &id, "/services/reporter", &order),
+        record("desk.requests", &saga, "?", &[("ce_type", "CountRequested")]),
+        record("desk.requests", &saga, "?", &[]),
+        event("?", &id, "/services/desk", "no saga's id"),
+        record("desk.events", &saga, "?", &[("ce_id", &id), ("ce_source", "/services/desk")]),
+        event("?", &id, "/services/reporter", &saga),
     ];
     for letter in letters {
         assert!(matches!(read(&table(), &letter), Reading::DeadLetter(_)), "{letter:?}");
     }
-    let other = record("desk.events", &order, "?", &[("ce_id", &id), ("ce_source", "/x"), ("ce_type", "Finished")]);
+    let other = record("desk.events", &saga, "?", &[("ce_id", &id), ("ce_source", "/x"), ("ce_type", "Finished")]);
     assert!(matches!(read(&table(), &other), Reading::Skipped));
 }
 

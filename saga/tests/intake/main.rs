@@ -10,7 +10,6 @@ mod toy;
 
 use std::time::Duration;
 
-use clap::Parser;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -35,20 +34,22 @@ const REQUESTS: &str = "desk.requests";
 /// One program at a time: they are one consumer group, and a signal is for all of them.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
-#[derive(clap::Parser)]
-struct Args {
-    #[command(flatten)]
-    saga: Config,
-}
-
 fn brokers() -> String {
     std::env::var("TEST_KAFKA_BROKERS").expect("TEST_KAFKA_BROKERS is set: `make test` starts a Kafka")
 }
 
 fn config(db: &TestDatabase) -> Config {
     let (url, brokers) = (db.url(), brokers());
-    Args::parse_from(["notebook", "--database-url", &url, "--kafka-brokers", &brokers, "--http-addr", "127.0.0.1:0"])
-        .saga
+    Config::from_arguments([
+        "notebook",
+        "--database-url",
+        &url,
+        "--kafka-brokers",
+        &brokers,
+        "--http-addr",
+        "127.0.0.1:0",
+    ])
+    .expect("arguments")
 }
 
 /// A database, and topics as they might have been before us: they take ten megabytes, compressed as anybody likes. The dead

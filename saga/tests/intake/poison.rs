@@ -1,11 +1,10 @@
 //! Events and letters that cost more than the program's patience with the database: they stop nobody for good.
 
-use clap::Parser;
 use saga::{EventId, SagaId, config::Config, parked::desk};
 use sqlx::Connection;
 use uuid::Uuid;
 
-use crate::{Args, Ground, REPORTS, brokers, eventually};
+use crate::{Ground, REPORTS, brokers, eventually};
 
 /// The client gives up after a second, and the server ends nothing before: so every time a connection is lost.
 fn impatient(ground: &Ground) -> Config {
@@ -14,7 +13,7 @@ fn impatient(ground: &Ground) -> Config {
     let url = format!("{url}{sign}options=-c%20statement_timeout%3D0%20-c%20lock_timeout%3D0");
     let brokers = brokers();
     let arguments = ["notebook", "--database-url", &url, "--kafka-brokers", &brokers, "--http-addr", "127.0.0.1:0"];
-    Args::parse_from(arguments.into_iter().chain(["--database-timeout-ms", "1000"])).saga
+    Config::from_arguments(arguments.into_iter().chain(["--database-timeout-ms", "1000"])).expect("arguments")
 }
 
 #[tokio::test(flavor = "multi_thread")]

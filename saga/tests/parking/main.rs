@@ -7,7 +7,6 @@ mod toy;
 
 use std::time::Duration;
 
-use clap::Parser;
 use rdkafka::{
     message::{Header, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},
@@ -30,17 +29,19 @@ use toy::{
 
 const OPERATOR: Signature<'_> = Signature { by: "ophelia", note: "the limit has been raised" };
 
-#[derive(clap::Parser)]
-struct Args {
-    #[command(flatten)]
-    saga: Config,
-}
-
 fn config(db: &TestDatabase) -> Config {
     let brokers = std::env::var("TEST_KAFKA_BROKERS").expect("TEST_KAFKA_BROKERS is set: `make test` starts a Kafka");
     let url = db.url();
-    Args::parse_from(["counter", "--database-url", &url, "--kafka-brokers", &brokers, "--http-addr", "127.0.0.1:0"])
-        .saga
+    Config::from_arguments([
+        "counter",
+        "--database-url",
+        &url,
+        "--kafka-brokers",
+        &brokers,
+        "--http-addr",
+        "127.0.0.1:0",
+    ])
+    .expect("arguments")
 }
 
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {

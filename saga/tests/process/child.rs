@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -28,17 +27,11 @@ use uuid::Uuid;
 
 use crate::toy::{Ask, Command, Counter, MIGRATIONS, Task, task};
 
-#[derive(clap::Parser)]
-struct Args {
-    #[command(flatten)]
-    saga: Config,
-}
-
 /// Not a test: the program, if a test has started this binary for it.
 #[test]
 #[ignore = "started by the tests beside it"]
 fn program() {
-    let config = Args::parse_from(["counter"]).saga;
+    let config = Config::from_arguments(["counter"]).expect("arguments");
     let ended = process::main(async {
         let policy = RetryPolicy { delays_ms: vec![10], longest_ms: 100, patience: 100 };
         let program = Program::new(Counter, config, &MIGRATIONS)?;

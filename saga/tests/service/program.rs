@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use clap::Parser;
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -25,17 +24,10 @@ use crate::{
 
 const TOPIC: &str = "desk.events";
 
-/// The arguments of a service's program.
-#[derive(clap::Parser)]
-struct Args {
-    #[command(flatten)]
-    saga: Config,
-}
-
 fn config(db: &TestDatabase) -> Config {
     let (url, brokers) = (db.url(), brokers());
     let arguments = ["counter", "--database-url", &url, "--kafka-brokers", &brokers, "--http-addr", "127.0.0.1:0"];
-    Args::parse_from(arguments).saga
+    Config::from_arguments(arguments).expect("arguments")
 }
 
 /// A record as a test publishes it.
