@@ -10,7 +10,7 @@ use sqlx::{
 
 /// Inbox, attempts, parked work; the outbox has migrations of its own.
 static OWN: Migrator = sqlx::migrate!("./migrations");
-/// Those of earlier versions, whose databases have versions from 1 on. Together they make the same tables as the outbox's and ours.
+/// Those of earlier versions, whose databases have versions from 1 on. They make the same tables as the outbox's and ours.
 static FORMER: Migrator = sqlx::migrate!("./migrations/former");
 
 /// Bound for all pending migrations together: some build an index over years of rows.

@@ -28,6 +28,7 @@ use crate::{
 };
 
 mod conformance;
+mod sequences;
 mod snapshot;
 
 pub use conformance::Conformance;

@@ -3,16 +3,10 @@
 use std::time::Duration;
 
 use events::OrderId;
+use operations::report::mark;
 use owo_colors::{OwoColorize, Stream::Stdout};
 
-use crate::{
-    audit::{Finding, News, Report},
-    catalogue::Scenario,
-    check::Check,
-    play::Play,
-    stage::Stage,
-    timeline,
-};
+use crate::{audit::Report, catalogue::Scenario, check::Check, play::Play, stage::Stage, timeline};
 
 /// Longest timeline list that is shown of one scenario.
 const TIMELINES: usize = 3;
@@ -99,42 +93,6 @@ fn failures(verdict: &Verdict) {
     }
 }
 
-/// The audit: each invariant, what was looked at and what was found.
-pub fn audit(report: &Report) {
-    println!();
-    println!("{}", "invariants".if_supports_color(Stdout, |text| text.bold()));
-    for invariant in &report.invariants {
-        println!(
-            "  {} {}  {}",
-            mark(invariant.findings.is_empty()),
-            invariant.what,
-            invariant.looked_at.if_supports_color(Stdout, |text| text.dimmed())
-        );
-        for finding in &invariant.findings {
-            println!("      {}", sentence(finding));
-        }
-    }
-}
-
-/// One look of a watch: what is new.
-pub fn watched(news: &News) {
-    let now = chrono::Local::now().format("%T");
-    for finding in &news.wrong {
-        println!("{now} {} {}", mark(false), sentence(finding));
-    }
-    for finding in &news.mended {
-        println!("{now} {} no longer: {}", mark(true), sentence(finding));
-    }
-    if news.wrong.is_empty() && news.mended.is_empty() {
-        println!("{now} · nothing new  {}", news.looked_at.if_supports_color(Stdout, |text| text.dimmed()));
-    }
-}
-
-fn sentence(finding: &Finding) -> String {
-    let order = finding.order.map_or(String::new(), |order| format!("order {order} "));
-    format!("{order}{}", finding.what)
-}
-
 /// The last lines: which failed, and how many. Whether all passed.
 pub fn tally(verdicts: &[Verdict]) -> bool {
     let (passed, failed): (Vec<&Verdict>, Vec<&Verdict>) = verdicts.iter().partition(|verdict| verdict.passed());
@@ -145,12 +103,4 @@ pub fn tally(verdicts: &[Verdict]) -> bool {
     }
     println!("{} passed, {} failed", passed.len(), failed.len());
     failed.is_empty()
-}
-
-fn mark(good: bool) -> String {
-    if good {
-        "✓".if_supports_color(Stdout, |text| text.green()).to_string()
-    } else {
-        "✗".if_supports_color(Stdout, |text| text.red()).to_string()
-    }
 }

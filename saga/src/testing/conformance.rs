@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::{
     TestDatabase, event, event_with_id,
+    sequences::sequences,
     snapshot::{Snapshot, keep, restore, written},
 };
 use crate::{
@@ -92,8 +93,8 @@ impl<S: Service> Conformance<S> {
     /// Tries everything.
     ///
     /// # Panics
-    /// At the first law that does not hold, with the steps that show it; without a real PostgreSQL; and if the samples show nothing,
-    /// since no step says or changes anything.
+    /// At the first law that does not hold, with the steps that show it; without a real PostgreSQL; and if the samples show
+    /// nothing, since no step says or changes anything.
     pub async fn holds(mut self) {
         self.given = keep(self.db.pool()).await.expect("the rows can be kept");
         self.sql(
@@ -102,13 +103,13 @@ impl<S: Service> Conformance<S> {
         .await;
         let saga = SagaId(Uuid::now_v7());
         let mut serial = Serial::new();
-        for sequence in self.sequences(2) {
+        for sequence in sequences(self.steps.len(), 2) {
             self.counts_once(saga, &sequence, &mut serial).await;
         }
         let changed = serial.values().filter(|after| **after != serial[&Vec::new()]).count();
         assert!(changed > 0, "the samples show nothing: no step of {} changes or says anything", S::NAME);
         self.undoes(saga, &mut serial).await;
-        for sequence in self.sequences(2).into_iter().chain([(0..self.steps.len()).collect()]) {
+        for sequence in sequences(self.steps.len(), 2).into_iter().chain([(0..self.steps.len()).collect()]) {
             self.batches(saga, &sequence, &mut serial).await;
         }
         for prefix in [vec![], vec![0]] {
@@ -119,21 +120,6 @@ impl<S: Service> Conformance<S> {
                 }
             }
         }
-    }
-
-    /// All sequences of at most so many steps, the shorter ones first.
-    fn sequences(&self, longest: usize) -> Vec<Vec<usize>> {
-        let mut all = vec![Vec::new()];
-        let mut last = all.clone();
-        for _ in 0..longest {
-            let longer = |sequence: &Vec<usize>| {
-                let sequence = sequence.clone();
-                (0..self.steps.len()).map(move |step| [sequence.clone(), vec![step]].concat())
-            };
-            last = last.iter().flat_map(longer).collect();
-            all.extend(last.clone());
-        }
-        all
     }
 
     fn names(&self, sequence: &[usize]) -> String {

@@ -14,7 +14,6 @@ use crate::{
         mix::{Fate, Mix},
         plan::{Pace, Plan, Stage},
     },
-    report,
     stack::{self, Broker, Options, Program, Reporter},
 };
 
@@ -90,7 +89,7 @@ async fn run(plan: &Plan, options: Options, reporter: &Reporter, shutdown: &Shut
         let audit_holds = audited.holds();
         step.done(if audit_holds { "audited: everything agrees" } else { "audited: something should not be" });
         if !audit_holds {
-            reporter.suspend(|| report::audit(&audited));
+            reporter.suspend(|| operations::report::audit(&audited));
         }
         Ok(Run { stages, audit_holds })
     })

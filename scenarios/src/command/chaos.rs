@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use crate::{
     chaos::{Chaos, Diary, Kind, Outcome},
-    report,
     stack::{self, Broker, Environment, Options, Program, Reporter},
 };
 
@@ -75,7 +74,7 @@ impl ChaosCommand {
         })
         .await?;
         let Some(outcome) = outcome else { return Ok(ExitCode::FAILURE) };
-        report::audit(&outcome.audit);
+        operations::report::audit(&outcome.audit);
         println!();
         if !outcome.recoveries.is_empty() {
             println!("{}", outcome.recoveries);

@@ -16,7 +16,6 @@ use crate::{
         plan::{Pace, Plan, Stage},
         report::{self, Report},
     },
-    report as verdicts,
     stack::{self, Broker, Options, PARTITIONS, Program, Reporter, Stack, StateDir},
 };
 
@@ -151,7 +150,7 @@ async fn measure(plan: &Plan, stack: &mut Stack, reporter: &Reporter) -> anyhow:
     let step = reporter.step("auditing all databases, the gateway and Kafka");
     let audited = audit::run(stack.environment(), plan.patience).await?;
     step.done("audited");
-    verdicts::audit(&audited);
+    operations::report::audit(&audited);
     let report =
         Report { command: command_line(), setting, caution, summary: Vec::new(), stages, audit_holds: audited.holds() };
     let written = report.write(&directory(stack, "load")?)?;

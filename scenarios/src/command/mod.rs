@@ -2,21 +2,14 @@
 
 mod bench;
 mod chaos;
-mod dlt;
 mod exec;
-mod graph;
 mod list;
 mod load;
-mod parked;
-mod programs;
 mod publish;
 mod ready;
-mod reconcile;
 mod run;
 mod seed;
-mod trace;
 mod up;
-mod verify;
 
 use std::process::ExitCode;
 
@@ -30,17 +23,13 @@ pub enum Command {
     Up(up::Up),
     Seed(seed::Seed),
     Publish(publish::Publish),
-    Trace(trace::Trace),
-    Graph(graph::Graph),
     Load(load::Load),
     Bench(bench::Bench),
-    Verify(verify::Verify),
     Chaos(chaos::ChaosCommand),
-    Parked(parked::Parked),
-    Dlt(dlt::Dlt),
-    Reconcile(reconcile::Reconcile),
     Ready(ready::Ready),
     Exec(exec::Exec),
+    #[command(flatten)]
+    Operations(operations::command::Command),
 }
 
 impl Command {
@@ -55,17 +44,12 @@ impl Command {
             Self::Up(up) => up.run().await,
             Self::Seed(seed) => seed.run().await,
             Self::Publish(publish) => publish.run().await,
-            Self::Trace(trace) => trace.run().await,
-            Self::Graph(graph) => graph.run().await,
             Self::Load(load) => load.run().await,
             Self::Bench(bench) => bench.run().await,
-            Self::Verify(verify) => verify.run().await,
             Self::Chaos(chaos) => chaos.run().await,
-            Self::Parked(parked) => parked.run().await,
-            Self::Dlt(dlt) => dlt.run().await,
-            Self::Reconcile(reconcile) => reconcile.run().await,
             Self::Ready(ready) => ready.run().await,
             Self::Exec(exec) => exec.run().await,
+            Self::Operations(command) => command.run().await,
         }
     }
 }

@@ -88,7 +88,7 @@ async fn play(
     for verdict in &mut verdicts {
         verdict.hear(&audited);
     }
-    report::audit(&audited);
+    operations::report::audit(&audited);
     verdicts.push(Verdict::of_audit(&audited));
     Ok(verdicts)
 }

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args;
 
-use crate::{seed, stack::Environment};
+use crate::seed;
 
 /// Puts the well-known people and goods in place, in a system that runs. Again: nothing changes.
 #[derive(Debug, Args)]
@@ -18,7 +17,7 @@ pub struct Seed {
 
 impl Seed {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let environment = running()?;
+        let environment = operations::command::running()?;
         seed::well_known(&environment).await?;
         println!("the well-known people and goods are in place");
         if self.many {
@@ -27,11 +26,4 @@ impl Seed {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// The running system that the environment names; for commands that start nothing.
-pub(super) fn running() -> anyhow::Result<Environment> {
-    Environment::from_process()?.context(
-        "no running system is named: set KAFKA_BROKERS and DATABASE_URL_…, for example from the file that `scenarios up --env-file F` writes",
-    )
 }

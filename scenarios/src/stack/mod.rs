@@ -7,10 +7,8 @@
 //! on a thread that does not last, such as `spawn_blocking`'s.
 
 mod broker;
-mod database;
 mod embedded;
 pub mod env_file;
-mod environment;
 mod foundation;
 mod kafka;
 mod maven;
@@ -22,7 +20,6 @@ mod programs;
 mod proxy;
 mod reporter;
 mod state;
-mod wait;
 
 use std::{path::Path, sync::Arc};
 
@@ -32,19 +29,17 @@ use secrecy::ExposeSecret;
 use tokio::sync::watch;
 
 pub use broker::{Broker, Started};
-pub use database::Database;
 pub use embedded::Embedded;
-pub use environment::{Environment, PAYMENT_DETAILS_KEY};
 pub use foundation::Foundation;
 pub use kafka::{Kafka, Listener};
 pub use network::Network;
+pub use operations::{Database, Environment, PAYMENT_DETAILS_KEY, until};
 pub(crate) use postgres::POSTGRES_BIN;
 pub use postgres::Postgres;
 pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Setting, Supervisor};
 pub use proxy::{Mode, Proxy, Side};
 pub use reporter::{Reporter, Step};
 pub use state::StateDir;
-pub use wait::until;
 
 /// Partitions of each topic unless somebody says otherwise.
 pub const PARTITIONS: i32 = 6;

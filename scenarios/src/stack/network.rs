@@ -6,10 +6,7 @@ use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
-use super::{
-    broker::Broker, database::Database, environment::Environment, kafka::Listener, ports, programs::Program,
-    proxy::Proxy,
-};
+use super::{Database, Environment, broker::Broker, kafka::Listener, ports, programs::Program, proxy::Proxy};
 
 /// The lines of all programs. Without any, programs talk to the servers directly.
 #[derive(Debug, Default)]

@@ -24,7 +24,7 @@ use super::{
     process::{self, Process},
     reporter::Step,
     state::StateDir,
-    wait,
+    until,
 };
 
 use archive::Archive;
@@ -179,7 +179,7 @@ async fn answers(brokers: &str) -> anyhow::Result<()> {
     // It complains about each refused connection, which is what we expect while the broker starts.
     client.set("log_level", "0");
     let client: std::sync::Arc<BaseConsumer> = std::sync::Arc::new(client.create()?);
-    wait::until("Apache Kafka answers", ANSWERS_WITHIN, async || {
+    until("Apache Kafka answers", ANSWERS_WITHIN, async || {
         let client = client.clone();
         let asked = tokio::task::spawn_blocking(move || client.fetch_metadata(None, Duration::from_secs(1)));
         asked.await.ok()?.ok().filter(|metadata| !metadata.brokers().is_empty())

@@ -21,12 +21,11 @@ use tempfile::TempDir;
 pub(crate) use self::installation::POSTGRES_BIN;
 use self::{installation::Installation, owner::Owner};
 use super::{
-    database::Database,
-    ports,
+    Database, ports,
     process::{self, Process},
     reporter::Step,
     state::StateDir,
-    wait,
+    until,
 };
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
@@ -191,7 +190,7 @@ impl Seat {
         self.owner.runs(&mut command);
         // SIGQUIT ends the server and its workers at once, SIGKILL would leave shared memory behind.
         let mut server = Process::spawn("PostgreSQL", command, &self.log, Signal::SIGQUIT)?;
-        let answers = wait::until("PostgreSQL answers", ANSWERS_WITHIN, async || {
+        let answers = until("PostgreSQL answers", ANSWERS_WITHIN, async || {
             let mut connection = PgConnection::connect(admin.expose_secret()).await.ok()?;
             sqlx::query("select 1").execute(&mut connection).await.ok()
         });

@@ -6,7 +6,7 @@ use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 
-use super::{super::database::Database, password, url};
+use super::{super::Database, password, url};
 
 /// Creates them all; returns where each role logs in.
 pub(super) async fn create(admin: &SecretString) -> anyhow::Result<BTreeMap<Database, SecretString>> {

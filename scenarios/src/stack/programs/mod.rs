@@ -9,7 +9,7 @@ use anyhow::Context;
 use futures::future::{join_all, try_join_all};
 use tokio::sync::watch;
 
-use super::{environment::Environment, network::Network, reporter::Reporter, state::StateDir};
+use super::{Environment, network::Network, reporter::Reporter, state::StateDir};
 
 pub use program::Program;
 pub use supervisor::{Launch, Life, Supervisor};

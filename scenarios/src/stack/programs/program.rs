@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use anyhow::Context;
 use secrecy::ExposeSecret;
 
-use super::super::{database::Database, environment::Environment, state::StateDir};
+use super::super::{Database, Environment, state::StateDir};
 
 /// A program that runs as a process of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

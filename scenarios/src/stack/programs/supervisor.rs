@@ -10,7 +10,7 @@ use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use super::super::{
     process::{self, Process},
     reporter::Reporter,
-    wait,
+    until,
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -73,7 +73,7 @@ impl Supervisor {
     pub async fn ready(&self, url: &str, bound: Duration) -> anyhow::Result<()> {
         let client = reqwest::Client::new();
         let what = format!("{} is ready", self.launch.name);
-        let ready = wait::until(&what, bound, async || {
+        let ready = until(&what, bound, async || {
             let deaths = self.life().deaths;
             let answer = client.get(format!("{url}/readyz")).timeout(Duration::from_secs(2)).send().await;
             match answer {

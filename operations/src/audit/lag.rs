@@ -1,0 +1,194 @@
+//! The places up to which each service has read its topics: what lies behind is still on its way to it, and nothing to judge by.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use events::{Publisher, publisher};
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+};
+
+use crate::{
+    Database,
+    archive::{self, Offsets},
+    choreography,
+    databases::Databases,
+    positions,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Where one service stands on one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub service: Publisher,
+    pub topic: String,
+    pub partition: i32,
+    /// Everything before it is done, by Kafka's committed offset and by the position that the service has saved: the smaller of
+    /// the two, for reading begins there.
+    pub done: i64,
+    /// The partition's end.
+    pub end: i64,
+}
+
+impl Place {
+    /// Records that are still to be read.
+    pub fn lag(&self) -> i64 {
+        (self.end - self.done).max(0)
+    }
+}
+
+/// The places of all services.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places(pub Vec<Place>);
+
+impl Places {
+    /// Tells whether the service has certainly read the record there.
+    pub fn has_read(&self, service: Publisher, topic: &str, partition: i32, offset: i64) -> bool {
+        self.0
+            .iter()
+            .any(|at| at.service == service && at.partition == partition && at.topic == topic && offset < at.done)
+    }
+
+    /// Each service that is behind, and by how many offsets.
+    pub fn behind(&self) -> Vec<(Publisher, i64)> {
+        let lag = |service: Publisher| -> i64 {
+            self.0.iter().filter(|place| place.service == service).map(Place::lag).sum()
+        };
+        publisher::SERVICES.iter().map(|service| (*service, lag(*service))).filter(|(_, lag)| *lag > 0).collect()
+    }
+}
+
+/// The consumer groups as an outsider sees them: joins none, and moves no offset.
+#[derive(Clone)]
+pub struct Groups {
+    brokers: String,
+    groups: Arc<Vec<Group>>,
+}
+
+struct Group {
+    service: Publisher,
+    topics: &'static [&'static str],
+    client: BaseConsumer,
+}
+
+impl Groups {
+    /// # Errors
+    /// If a client cannot be made.
+    pub fn new(brokers: &str) -> anyhow::Result<Self> {
+        let groups = choreography::parts().iter().map(|part| {
+            let client = ClientConfig::new()
+                .set("bootstrap.servers", brokers)
+                .set("client.id", "scenarios")
+                .set("group.id", part.service.name())
+                .set("enable.auto.commit", "false")
+                .set("allow.auto.create.topics", "false")
+                .create()
+                .context("creating a Kafka client")?;
+            Ok(Group { service: part.service, topics: &part.topics, client })
+        });
+        Ok(Groups { brokers: brokers.to_owned(), groups: Arc::new(groups.collect::<anyhow::Result<_>>()?) })
+    }
+
+    /// Each service that has records left to read, and how many at most.
+    ///
+    /// # Errors
+    /// If the broker or a database does not answer.
+    pub async fn behind(&self, databases: &Databases) -> anyhow::Result<Vec<(Publisher, i64)>> {
+        let Places(mut places) = self.places(databases).await?;
+        places.retain(|place| place.lag() > 0);
+        let mut offsets = Offsets::new();
+        for place in &places {
+            let least = offsets.entry((place.topic.clone(), place.partition)).or_insert(place.done..place.end);
+            least.start = least.start.min(place.done);
+        }
+        if offsets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let brokers = self.brokers.clone();
+        let with_records = tokio::task::spawn_blocking(move || archive::with_records(&brokers, offsets)).await??;
+        places.retain(|place| with_records.contains(&(place.topic.clone(), place.partition)));
+        Ok(Places(places).behind())
+    }
+
+    /// Where all of them are now.
+    ///
+    /// # Errors
+    /// If the broker or a database does not answer.
+    pub async fn places(&self, databases: &Databases) -> anyhow::Result<Places> {
+        let groups = self.clone();
+        // The ends first: what comes meanwhile is not held against anybody.
+        let mut places = tokio::task::spawn_blocking(move || {
+            let mut ends = HashMap::new();
+            let mut places = Vec::new();
+            for group in groups.groups.iter() {
+                group.places(&mut ends, &mut places)?;
+            }
+            anyhow::Ok(places)
+        })
+        .await??;
+        for database in Database::ALL {
+            let saved = positions::of(databases, database).await?;
+            for place in places.iter_mut().filter(|place| place.service == database.publisher()) {
+                // Without a row, reading begins at the beginning; unless nothing was ever there to read.
+                let saved = saved.get(&(place.topic.clone(), place.partition)).copied().unwrap_or(0);
+                place.done = place.done.min(saved.max(place.beginning));
+            }
+        }
+        Ok(Places(places.into_iter().map(Place::from).collect()))
+    }
+}
+
+struct Found {
+    service: Publisher,
+    topic: String,
+    partition: i32,
+    beginning: i64,
+    done: i64,
+    end: i64,
+}
+
+impl From<Found> for Place {
+    fn from(found: Found) -> Place {
+        let Found { service, topic, partition, beginning: _, done, end } = found;
+        Place { service, topic, partition, done, end }
+    }
+}
+
+/// First offset and end of partitions.
+type Ends = HashMap<(String, i32), (i64, i64)>;
+
+impl Group {
+    fn places(&self, ends: &mut Ends, places: &mut Vec<Found>) -> anyhow::Result<()> {
+        let mut list = TopicPartitionList::new();
+        for topic in self.topics {
+            let metadata =
+                self.client.fetch_metadata(Some(topic), TIMEOUT).with_context(|| format!("asking for {topic}"))?;
+            for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+                list.add_partition(topic, partition.id());
+                let key = ((*topic).to_owned(), partition.id());
+                if let Entry::Vacant(unknown) = ends.entry(key) {
+                    let between = self.client.fetch_watermarks(topic, partition.id(), TIMEOUT);
+                    unknown.insert(between.with_context(|| format!("asking where {topic} ends"))?);
+                }
+            }
+        }
+        let committed = self.client.committed_offsets(list, TIMEOUT);
+        let committed = committed.with_context(|| format!("asking for the offsets of {}", self.service))?;
+        for element in committed.elements() {
+            let (topic, partition) = (element.topic().to_owned(), element.partition());
+            let Some((beginning, end)) = ends.get(&(topic.clone(), partition)).copied() else { continue };
+            let done = match element.offset() {
+                Offset::Offset(offset) => offset.max(beginning),
+                _ => beginning,
+            };
+            places.push(Found { service: self.service, topic, partition, beginning, done, end });
+        }
+        Ok(())
+    }
+}

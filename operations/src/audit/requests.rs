@@ -1,0 +1,94 @@
+//! Checks that every readable request has become an order or a dead letter.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::Context;
+use events::{
+    EventId, OrderId, envelope, publisher,
+    request::{ORDER_REQUESTED, OrderRequested},
+};
+use saga::record::Record;
+use uuid::Uuid;
+
+use super::{Finding, Invariant, dossier::Dossier, said::digest, tables::Table};
+use crate::{Database, archive, databases::Databases};
+
+/// Requests that were looked at.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    count: usize,
+    /// Orders that nobody knows, by what the inbox remembers their requests by.
+    unanswered: HashMap<EventId, Vec<OrderId>>,
+}
+
+impl Requests {
+    pub(super) fn note(&mut self, dossier: &Dossier, letters: &HashSet<String>) {
+        let answered = dossier.rows_of(Table::Orders).next().is_some();
+        for event in dossier.log.iter().filter(|event| event.topic == publisher::CLIENT) {
+            self.count += 1;
+            if !answered && !letters.contains(&digest(event.data.get().as_bytes())) {
+                let id = EventId(event.id).of_source(&event.source, event.timestamp_ms);
+                self.unanswered.entry(id).or_default().push(dossier.order);
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, other: Requests) {
+        self.count += other.count;
+        for (id, orders) in other.unanswered {
+            self.unanswered.entry(id).or_default().extend(orders);
+        }
+    }
+
+    /// What has the same source and id is the same event to everybody, and only the first that comes counts: a request counts as
+    /// answered if any of its id was.
+    pub(super) async fn judge(
+        mut self,
+        brokers: &str,
+        databases: &Databases,
+        letters: usize,
+    ) -> anyhow::Result<Invariant> {
+        if !self.unanswered.is_empty() {
+            self.leave_out_repetitions(brokers, databases).await?;
+        }
+        let findings = self.unanswered.into_values().flatten();
+        let what = "was requested, but there is neither an order nor a dead letter";
+        Ok(Invariant {
+            what: "every request has become an order or a dead letter",
+            looked_at: format!("{} requests, {letters} dead letters", self.count),
+            findings: findings.map(|order| Finding::of(order, what)).collect(),
+        })
+    }
+
+    async fn leave_out_repetitions(&mut self, brokers: &str, databases: &Databases) -> anyhow::Result<()> {
+        let (brokers, wanted) = (brokers.to_owned(), self.unanswered.keys().copied().collect::<HashSet<_>>());
+        let meant = tokio::task::spawn_blocking(move || {
+            let mut meant: Vec<(EventId, OrderId)> = Vec::new();
+            archive::read(&brokers, &[publisher::CLIENT.topic().to_owned()], |record| {
+                meant.extend(request(&record).filter(|(id, _)| wanted.contains(id)));
+            })?;
+            anyhow::Ok(meant)
+        });
+        let meant = meant.await?.context("reading the requests once more")?;
+        let ids: Vec<Uuid> = meant.iter().map(|(_, order)| order.0).collect();
+        let known: Vec<Uuid> = sqlx::query_scalar("select id from orders where id = any($1)")
+            .bind(ids)
+            .fetch_all(databases.of_service(Database::Orders))
+            .await?;
+        for (id, _) in meant.iter().filter(|(_, order)| known.contains(&order.0)) {
+            self.unanswered.remove(id);
+        }
+        Ok(())
+    }
+}
+
+/// What a readable request is remembered by, and the order that it means.
+pub(super) fn request(record: &Record) -> Option<(EventId, OrderId)> {
+    record.with_raw(|raw| {
+        let (envelope, data) = envelope::read(raw).ok()?;
+        // What calls itself something else is skipped by the service, whatever it contains.
+        let data = (envelope.event_type == ORDER_REQUESTED).then_some(data)?;
+        let request: OrderRequested = serde_json::from_slice(&data).ok()?;
+        Some((envelope.id.of_source(&envelope.source, record.timestamp_ms), request.order_id_of(raw.original())))
+    })
+}

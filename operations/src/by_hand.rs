@@ -1,0 +1,142 @@
+//! What people may settle by hand without leaving a saga behind that waits for ever.
+
+use events::{Order, envelope};
+use saga::{
+    parked::desk::{Content, Details},
+    record::Record,
+};
+use serde::Deserialize;
+
+use crate::{Database, databases::Databases};
+
+/// Why work cannot be resolved, and what to do instead; none if it can.
+///
+/// # Errors
+/// If it cannot be found out how its order stands.
+pub async fn resolve_objection(
+    databases: &Databases,
+    database: Database,
+    details: &Details,
+) -> sqlx::Result<Option<String>> {
+    let Details { work, content, .. } = details;
+    if !matches!(work.status.as_str(), "parked" | "waiting" | "retry") {
+        // There is nothing to do, and that is what is said.
+        return Ok(None);
+    }
+    let (id, order) = (work.id, work.saga_id);
+    let record = match content {
+        Content::Call { .. } => {
+            let answers = answers(database, &work.what).join("|");
+            return Ok(Some(format!(
+                "is the call `{}`, and order {order} waits for its answer: settle it with the other side, then `scenarios parked answer {id} --as {answers}`",
+                work.what
+            )));
+        }
+        Content::Event(record) => record,
+    };
+    let status: Option<String> = sqlx::query_scalar("select status from orders where id = $1")
+        .bind(order)
+        .fetch_optional(databases.of_service(Database::Orders))
+        .await?;
+    let has_letter: bool = sqlx::query_scalar("select exists (select from notifications where order_id = $1)")
+        .bind(order)
+        .fetch_one(databases.of_service(Database::Notifications))
+        .await?;
+    let untold = database == Database::Notifications && !has_letter;
+    let waits = waits_for_event(record, status.as_deref(), untold);
+    Ok(waits.map(|why| {
+        format!("is needed: order {order} {why}. Mend what its error tells of, then `scenarios parked retry {id}`")
+    }))
+}
+
+/// Why a call cannot be answered like that; none if it can.
+pub fn answer_objection(database: Database, details: &Details, word: &str) -> Option<String> {
+    let Details { work, content, .. } = details;
+    match content {
+        Content::Event(_) => Some("is an event, and only calls have an answer: `scenarios parked retry` it".to_owned()),
+        Content::Call { .. } => {
+            let answers = answers(database, &work.what);
+            let known = answers.contains(&word);
+            (!known).then(|| format!("is the call `{}`, whose answers are {}", work.what, answers.join(", ")))
+        }
+    }
+}
+
+/// What a call of this kind can be answered by.
+fn answers(database: Database, kind: &str) -> Vec<&'static str> {
+    match database {
+        Database::Payments => {
+            let words = kind.parse().map(payment::by_hand::answers).unwrap_or_default();
+            words.iter().map(|(word, _)| *word).collect()
+        }
+        Database::Notifications => vec![notification::post::SETTLED],
+        _ => Vec::new(),
+    }
+}
+
+/// Why an order needs what follows from an event. What nobody can read leads to nothing, and what no service has said repeats
+/// something or is forged: such events may go, and `reconcile` says what is missing then.
+fn waits_for_event(record: &Record, status: Option<&str>, untold: bool) -> Option<String> {
+    match status {
+        _ if !is_told_by_a_service(record) => None,
+        Some(status @ ("PENDING" | "CANCELLING")) => Some(format!("is {status}, and waits for what follows from it")),
+        Some(_) if untold => Some("has ended, and its buyer has no mail".to_owned()),
+        // Nobody has placed it, or it has ended.
+        None | Some(_) => None,
+    }
+}
+
+fn is_told_by_a_service(record: &Record) -> bool {
+    #[derive(Deserialize)]
+    struct Facts {
+        #[expect(dead_code, reason = "only whether it is there counts")]
+        order: Order,
+    }
+    record.with_raw(|raw| {
+        envelope::read(raw).is_ok_and(|(envelope, data)| {
+            envelope.source.starts_with("/services/") && serde_json::from_slice::<Facts>(&data).is_ok()
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use events::{Event, account::BalanceReleased};
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(source: &str, value: &serde_json::Value) -> Record {
+        let headers =
+            [("ce_specversion", "1.0"), ("ce_id", "1"), ("ce_type", BalanceReleased::TYPE), ("ce_source", source)];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        let value = Some(value.to_string().into_bytes());
+        Record { topic: "account.events".into(), value, headers: headers.into(), ..Record::default() }
+    }
+
+    #[test]
+    fn an_event_that_a_running_order_needs_cannot_be_resolved_and_one_that_nobody_can_read_can() {
+        let order = json!({"order_id": uuid::Uuid::nil(), "user_id": 1, "payment_method_id": 1, "currency": "JPY",
+                           "total": 1, "items": []});
+        let data = json!({"order": order, "reason": "timed_out"});
+        let good = record("/services/account", &data);
+        let others = [record("/services/account", &json!({"order": 7})), record("/operators/reconcile", &data)];
+        for running in ["PENDING", "CANCELLING"] {
+            let why = waits_for_event(&good, Some(running), false).expect("it is needed");
+            assert!(why.contains(running), "{why}");
+            assert!(others.iter().all(|other| waits_for_event(other, Some(running), false).is_none()));
+        }
+        for ended in [None, Some("COMPLETED"), Some("CANCELLED"), Some("REJECTED")] {
+            assert_eq!(waits_for_event(&good, ended, false), None);
+        }
+        assert!(waits_for_event(&good, Some("COMPLETED"), true).is_some(), "the buyer has no mail");
+    }
+
+    #[test]
+    fn every_call_to_the_provider_and_every_mail_can_be_answered() {
+        for call in payment::calls::Call::ALL {
+            assert!(!answers(Database::Payments, call.as_str()).is_empty(), "{call}");
+        }
+        assert_eq!(answers(Database::Notifications, "mail"), ["sent"]);
+    }
+}

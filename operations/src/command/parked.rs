@@ -1,0 +1,167 @@
+//! `scenarios parked`: work that waits for a person, across all services.
+
+#![expect(clippy::print_stdout, reason = "what is parked is the command's output")]
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use saga::parked::desk::{self, Content, Details, Done, Signature, Wish, Work};
+use uuid::Uuid;
+
+use crate::{Database, by_hand, command::running, databases::Databases, exhibit};
+
+/// Shows work that waits for a person: calls that used up their retries, events that a service could not process.
+#[derive(Debug, Args)]
+pub struct Parked {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Names all that is parked, and the events that wait behind it.
+    List,
+    /// Shows one of them in full, and what has been done about it.
+    Show {
+        /// The event's id or the call's.
+        id: Uuid,
+    },
+    /// Has the service try it again, and then what waits behind it.
+    Retry(Act),
+    /// Says how a call was settled with the other side by hand: its service goes on as after that answer.
+    Answer(Answer),
+    /// Settles an event by hand: it is not tried again, nothing is said on its behalf, and what waits behind it goes on.
+    /// Refused while its order waits for what follows from it.
+    Resolve(Act),
+}
+
+#[derive(Debug, Args)]
+struct Answer {
+    #[command(flatten)]
+    act: Act,
+    /// How: authorized, captured, refused, voided or refunded for a payment, as the provider's books have it; sent for a
+    /// mail.
+    #[arg(long = "as", value_name = "ANSWER")]
+    word: String,
+}
+
+#[derive(Debug, Args)]
+struct Act {
+    /// The events' ids or the calls'.
+    #[arg(required = true)]
+    ids: Vec<Uuid>,
+    /// Why, for those who look later.
+    #[arg(long, default_value = "")]
+    note: String,
+    /// Name of the person who does it.
+    #[arg(long, env = "USER", default_value = "unknown")]
+    by: String,
+}
+
+impl Parked {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let databases = Databases::of(&running()?)?;
+        match self.what {
+            What::List => list(&databases).await,
+            What::Show { id } => show(&databases, id).await,
+            What::Retry(act) => act.carry_out(&databases, Wish::Retry).await,
+            What::Answer(Answer { act, word }) => act.carry_out(&databases, Wish::Answer(&word)).await,
+            What::Resolve(act) => {
+                anyhow::ensure!(!act.note.trim().is_empty(), "--note is missing: how was it settled?");
+                act.carry_out(&databases, Wish::Resolve).await
+            }
+        }
+    }
+}
+
+async fn list(databases: &Databases) -> anyhow::Result<ExitCode> {
+    let mut count = 0;
+    for database in Database::ALL {
+        let works = desk::list(databases.of_service(database)).await.with_context(|| format!("reading {database}"))?;
+        for work in &works {
+            println!("{}", line(database, work));
+        }
+        count += works.len();
+    }
+    println!("{count} parked");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(database: Database, work: &Work) -> String {
+    let since = work.since.format("%F %T");
+    let Work { id, kind, saga_id, what, status, tries, .. } = work;
+    let error = work.error.as_deref().unwrap_or("behind another event of its order");
+    format!(
+        "{id}  {database:<13} {kind:<5} {status:<7} {what} of order {saga_id}, {tries} tries, since {since}: {error}"
+    )
+}
+
+async fn show(databases: &Databases, id: Uuid) -> anyhow::Result<ExitCode> {
+    let Some((database, details)) = find(databases, id).await? else {
+        println!("{id} is not parked anywhere");
+        return Ok(ExitCode::FAILURE);
+    };
+    let Details { work, content, actions } = details;
+    println!("{}", line(database, &work));
+    match content {
+        Content::Event(record) => exhibit::lines(&record).iter().for_each(|line| println!("  {line}")),
+        Content::Call { request, idempotency_key } => {
+            println!("  idempotency key {idempotency_key}");
+            println!("  request");
+            format!("{request:#}").lines().for_each(|line| println!("    {line}"));
+        }
+    }
+    for action in actions {
+        println!("  {}  {} by {}: {}", action.at.format("%F %T"), action.action, action.by_whom, action.note);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn find(databases: &Databases, id: Uuid) -> anyhow::Result<Option<(Database, Details)>> {
+    for database in Database::ALL {
+        let found = desk::find(databases.of_service(database), id).await;
+        if let Some(details) = found.with_context(|| format!("reading {database}"))? {
+            return Ok(Some((database, details)));
+        }
+    }
+    Ok(None)
+}
+
+impl Act {
+    async fn carry_out(&self, databases: &Databases, wish: Wish<'_>) -> anyhow::Result<ExitCode> {
+        let mut all = true;
+        for id in &self.ids {
+            let (done, said) = self.one(databases, *id, wish).await?;
+            println!("{id} {said}");
+            all &= done;
+        }
+        Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Tells whether it is done, or need not be done, and what has become of the work.
+    async fn one(&self, databases: &Databases, id: Uuid, wish: Wish<'_>) -> anyhow::Result<(bool, String)> {
+        let Some((database, details)) = find(databases, id).await? else {
+            return Ok((false, "is not parked anywhere".to_owned()));
+        };
+        let objection = match wish {
+            Wish::Retry => None,
+            Wish::Resolve => by_hand::resolve_objection(databases, database, &details).await?,
+            Wish::Answer(word) => by_hand::answer_objection(database, &details, word),
+        };
+        if let Some(objection) = objection {
+            return Ok((false, objection));
+        }
+        let signature = Signature { by: &self.by, note: &self.note };
+        Ok(match (desk::act(databases.of_service(database), id, wish, signature).await?, wish) {
+            (Done::Yes(_), Wish::Retry) => (true, "is tried again".to_owned()),
+            (Done::Yes(_), Wish::Resolve) => (true, "is settled".to_owned()),
+            (Done::Yes(_), Wish::Answer(word)) => (true, format!("is answered: {word}")),
+            (Done::NotNow(Work { status, .. }), _) => (true, format!("is {status}: nothing to do")),
+            (Done::WrongKind(Work { kind, .. }), _) => {
+                (false, format!("is a parked {kind}: this cannot be done to it"))
+            }
+            (Done::Unknown, _) => (false, "is not parked any more".to_owned()),
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! `scenarios reconcile`: finds what does not agree, and mends it.
+
+#![expect(clippy::print_stdout, reason = "the findings are the command's output")]
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Args;
+
+use crate::{
+    command::running,
+    databases::Databases,
+    reconcile::{self, Case, Outcome, Repairs, Scope},
+};
+
+/// Finds orders that are stuck, steps that disagree with their order, events that Kafka has lost, reservations without an
+/// order, buyers without a mail and charges without a payment, and says what would mend them.
+///
+/// Everything may go on meanwhile: a case has to be seen twice, with all that was on its way at the first look having
+/// arrived before the second. Exit code 1 if something is left that does not agree, if a repair failed, or if it
+/// cannot be told.
+#[derive(Debug, Args)]
+pub struct Reconcile {
+    /// Does it, through events and the gateway's own interface; nobody's rows are edited. Each is done only if it is still
+    /// so just before, and counts only if it is still so when it arrives.
+    #[arg(long)]
+    repair: bool,
+    /// Seconds to wait for what is on its way to arrive; nothing is done if that takes longer.
+    #[arg(long, default_value_t = 15)]
+    wait: u64,
+    /// Seconds that an order is left alone after its deadline, and after anything that happened to it.
+    #[arg(long, default_value_t = 60)]
+    grace: u32,
+}
+
+impl Reconcile {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let environment = running()?;
+        let databases = Databases::of(&environment)?;
+        let patience = Duration::from_secs(self.wait);
+        let http = reconcile::client()?;
+        let scope =
+            Scope { environment: &environment, databases: &databases, http: &http, patience, grace: self.grace.into() };
+        let picture = scope.find().await?;
+        if !self.repair {
+            picture.cases.iter().for_each(|case| show(case, "would "));
+            println!("{} findings; nothing was changed", picture.cases.len());
+            if let Err(why) = &picture.whole {
+                println!("what is still on its way may be among them: {why}");
+                return Ok(ExitCode::FAILURE);
+            }
+            return Ok(verdict(&picture.cases));
+        }
+        Ok(report(&Repairs::new(scope)?.carry_out(picture).await))
+    }
+}
+
+fn report(outcome: &Outcome) -> ExitCode {
+    let Outcome { done, moved_on, touched: _, failed, left, refused } = outcome;
+    done.iter().for_each(|case| show(case, "did "));
+    moved_on.iter().for_each(|case| show(case, "is settled by itself, did not "));
+    for (case, why) in failed {
+        show(case, "failed to ");
+        println!("      {why}");
+    }
+    if !left.is_empty() {
+        println!("left:");
+        left.iter().for_each(|case| show(case, "would "));
+    }
+    println!("{} repairs, {} failed, {} findings left", done.len(), failed.len(), left.len());
+    if let Some(why) = refused {
+        println!("no more was done, and what is left may be out of date: {why}");
+    }
+    if refused.is_some() || !failed.is_empty() { ExitCode::FAILURE } else { verdict(left) }
+}
+
+fn verdict(left: &[Case]) -> ExitCode {
+    if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn show(case: &Case, verb: &str) {
+    let order = case.order.map_or(String::new(), |order| format!("order {order} "));
+    let verb = if matches!(case.remedy, reconcile::Remedy::Person(_)) { "" } else { verb };
+    println!("{order}{}\n    → {verb}{}", case.what, case.remedy);
+}

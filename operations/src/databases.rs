@@ -1,0 +1,41 @@
+//! The seven databases, for those who may look into all of them: the runner and the auditor. No service may.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::Context;
+use secrecy::ExposeSecret;
+use sqlx::{
+    ConnectOptions as _,
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+};
+
+use crate::{Database, Environment};
+
+/// A small pool for each database; connects when it is first used.
+#[derive(Debug, Clone)]
+pub struct Databases(BTreeMap<Database, PgPool>);
+
+impl Databases {
+    /// # Errors
+    /// If a URL is none.
+    pub fn of(environment: &Environment) -> anyhow::Result<Self> {
+        let pool = |database: Database| {
+            let url = environment.database(database)?.expose_secret();
+            let options: PgConnectOptions = url.parse().with_context(|| {
+                format!("{} is not of the form postgres://user:password@host:port/database", database.variable())
+            })?;
+            // An audit's statements take their time.
+            let options = options.application_name("scenarios").disable_statement_logging();
+            let pool = PgPoolOptions::new()
+                .max_connections(4)
+                .acquire_timeout(Duration::from_secs(15))
+                .connect_lazy_with(options);
+            Ok((database, pool))
+        };
+        Database::ALL.into_iter().map(pool).collect::<anyhow::Result<_>>().map(Databases)
+    }
+
+    pub fn of_service(&self, database: Database) -> &PgPool {
+        &self.0[&database]
+    }
+}

@@ -1,0 +1,163 @@
+//! Where the system is: what every command works against, whether we started it or somebody else did.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::Database;
+
+/// The variable with the key that payment method details are encrypted with.
+pub const PAYMENT_DETAILS_KEY: &str = "PAYMENT_DETAILS_KEY";
+
+/// Addresses and keys of a running system.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// host:port, several with commas.
+    pub brokers: String,
+    pub databases: BTreeMap<Database, SecretString>,
+    pub order_api: Option<String>,
+    pub gateway: Option<String>,
+    pub payment_details_key: Option<SecretString>,
+    /// Where mails go that are not sent to a server, if that is a directory of this machine.
+    pub mail_dir: Option<PathBuf>,
+    pub mail_api: Option<String>,
+}
+
+impl Environment {
+    /// The running system that `variable` (the process's environment, usually) names, or `None` if it names none.
+    ///
+    /// # Errors
+    /// If only a part of what is needed is there; the error names what is missing.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<Self>> {
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let needed: Vec<String> =
+            std::iter::once("KAFKA_BROKERS".to_owned()).chain(Database::ALL.map(Database::variable)).collect();
+        let (present, missing): (Vec<_>, Vec<_>) = needed.into_iter().partition(|name| variable(name).is_some());
+        if present.is_empty() {
+            return Ok(None);
+        }
+        anyhow::ensure!(
+            missing.is_empty(),
+            "{} {} set, but {} missing: set all of them to use a system that runs, or none to have one started",
+            present.join(", "),
+            if present.len() == 1 { "is" } else { "are" },
+            missing.join(", ") + if missing.len() == 1 { " is" } else { " are" },
+        );
+        let databases = Database::ALL
+            .into_iter()
+            .filter_map(|database| Some((database, SecretString::from(variable(&database.variable())?))))
+            .collect();
+        Ok(Some(Self {
+            brokers: variable("KAFKA_BROKERS").unwrap_or_default(),
+            databases,
+            order_api: variable("ORDER_API_URL"),
+            gateway: variable("GATEWAY_URL"),
+            payment_details_key: variable(PAYMENT_DETAILS_KEY).map(SecretString::from),
+            mail_dir: variable("MAIL_DIR").map(PathBuf::from),
+            mail_api: variable("MAIL_API_URL").map(|url| url.trim_end_matches('/').to_owned()),
+        }))
+    }
+
+    /// The system that the process's environment names, see [`from_variables`](Self::from_variables).
+    pub fn from_process() -> anyhow::Result<Option<Self>> {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    /// The URL of a database, `postgres://user:password@host:port/database`.
+    ///
+    /// # Errors
+    /// Never for an environment that we made; the signature spares callers a panic.
+    pub fn database(&self, database: Database) -> anyhow::Result<&SecretString> {
+        self.databases.get(&database).with_context(|| format!("{} is not set", database.variable()))
+    }
+
+    /// The order API's base URL.
+    pub fn order_api(&self) -> anyhow::Result<&str> {
+        self.order_api.as_deref().context("ORDER_API_URL is not set: where does the order service answer HTTP?")
+    }
+
+    /// The payment gateway's base URL.
+    pub fn gateway(&self) -> anyhow::Result<&str> {
+        self.gateway.as_deref().context("GATEWAY_URL is not set: where does the payment gateway answer HTTP?")
+    }
+
+    /// The key that payment method details are encrypted with, 32 bytes in base64.
+    pub fn payment_details_key(&self) -> anyhow::Result<&SecretString> {
+        let key = self.payment_details_key.as_ref();
+        key.context("PAYMENT_DETAILS_KEY is not set: it has to be the payment service's")
+    }
+
+    /// Where mails go that are not sent to a server, if that is a directory of this machine.
+    pub fn mail_dir(&self) -> Option<&Path> {
+        self.mail_dir.as_deref()
+    }
+
+    /// The base URL of Mailpit's API, where mails are sent to a Mailpit.
+    pub fn mail_api(&self) -> Option<&str> {
+        self.mail_api.as_deref()
+    }
+
+    /// The same as `NAME`, `value`, readable by [`from_variables`](Self::from_variables).
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let databases = self.databases.iter();
+        let databases = databases.map(|(database, url)| (database.variable(), url.expose_secret().to_owned()));
+        let optional = [
+            ("ORDER_API_URL", self.order_api.clone()),
+            ("GATEWAY_URL", self.gateway.clone()),
+            (PAYMENT_DETAILS_KEY, self.payment_details_key.as_ref().map(|key| key.expose_secret().to_owned())),
+            ("MAIL_DIR", self.mail_dir.as_ref().map(|path| path.display().to_string())),
+            ("MAIL_API_URL", self.mail_api.clone()),
+        ];
+        std::iter::once(("KAFKA_BROKERS".to_owned(), self.brokers.clone()))
+            .chain(databases)
+            .chain(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete() -> BTreeMap<String, String> {
+        let databases = Database::ALL.map(|database| (database.variable(), format!("postgres://h/{database}")));
+        databases.into_iter().chain([("KAFKA_BROKERS".to_owned(), "h:9092".to_owned())]).collect()
+    }
+
+    fn read(variables: &BTreeMap<String, String>) -> anyhow::Result<Option<Environment>> {
+        Environment::from_variables(|name| variables.get(name).cloned())
+    }
+
+    #[test]
+    fn nothing_set_is_no_environment() {
+        assert!(read(&BTreeMap::new()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_part_of_it_is_refused_and_the_rest_is_named() {
+        let mut variables = complete();
+        variables.remove("DATABASE_URL_SHIPPING");
+        variables.insert("DATABASE_URL_ORDERS".to_owned(), String::new());
+        let error = read(&variables).unwrap_err().to_string();
+        assert!(error.contains("DATABASE_URL_ORDERS, DATABASE_URL_SHIPPING are missing"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_needed_by_all_is_asked_for_when_it_is_used() {
+        let environment = read(&complete()).unwrap().unwrap();
+        assert!(environment.order_api().unwrap_err().to_string().contains("ORDER_API_URL"));
+        assert_eq!(environment.database(Database::Orders).unwrap().expose_secret(), "postgres://h/orders");
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let mut variables = complete();
+        variables.insert("GATEWAY_URL".to_owned(), "http://h:1".to_owned());
+        let written: BTreeMap<_, _> = read(&variables).unwrap().unwrap().variables().into_iter().collect();
+        assert_eq!(written, variables);
+    }
+}

@@ -1,0 +1,27 @@
+//! What an operator of the shop needs, as a library and as commands: the audit, one order's trace, parked work, dead letters,
+//! reconciling, the choreography's picture. Looks into every database and every topic; starts nothing.
+
+#![allow(clippy::print_stdout, reason = "what commands have to say to people goes to standard output")]
+
+pub mod archive;
+pub mod audit;
+pub mod by_hand;
+pub mod choreography;
+pub mod command;
+mod database;
+pub mod databases;
+pub mod dead_letters;
+mod environment;
+pub mod exhibit;
+pub mod heard;
+pub mod listener;
+pub mod positions;
+pub mod reconcile;
+pub mod report;
+pub mod requests;
+pub mod timeline;
+mod wait;
+
+pub use database::Database;
+pub use environment::{Environment, PAYMENT_DETAILS_KEY};
+pub use wait::until;

@@ -1,0 +1,182 @@
+//! Listening to all topics, without a consumer group: nothing is taken from anybody and no offset is moved.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use anyhow::Context;
+use events::{
+    OrderId,
+    publisher::{self, dead_letter_topic, is_topic_of_events},
+};
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+};
+use saga::record::Record;
+use tokio::sync::watch;
+
+use crate::{archive, heard::Heard};
+
+/// From where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// All that the topics still keep.
+    Beginning,
+    /// What comes from now on.
+    Now,
+}
+
+/// What has been heard so far.
+#[derive(Debug, Default)]
+struct Tape {
+    orders: HashMap<OrderId, Vec<Heard>>,
+    dead_letters: Vec<Record>,
+}
+
+/// Hears everything that is said; stops when dropped.
+#[derive(Debug)]
+pub struct Listener {
+    tape: Arc<Mutex<Tape>>,
+    changes: watch::Receiver<u64>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The topics of all publishers, and the dead letters of requests.
+pub fn topics() -> Vec<String> {
+    let mut topics: Vec<String> = publisher::all().map(|publisher| publisher.topic().to_owned()).collect();
+    topics.push(dead_letter_topic(publisher::CLIENT.topic()));
+    topics
+}
+
+/// The same, and those of every other service whose events are on the broker: whoever publishes on `<name>.events` is one.
+/// Blocks: for a thread of its own.
+///
+/// # Errors
+/// If the broker does not answer.
+pub fn topics_on(brokers: &str) -> anyhow::Result<Vec<String>> {
+    let mut topics = topics();
+    let there = archive::topics(brokers)?.into_iter().filter(|topic| is_topic_of_events(topic));
+    let further: Vec<String> = there.filter(|topic| !topics.contains(topic)).collect();
+    topics.extend(further);
+    Ok(topics)
+}
+
+impl Listener {
+    /// Starts listening to the shop. When this returns, nothing that is said from now on is missed.
+    ///
+    /// # Errors
+    /// If the broker does not answer.
+    pub async fn start(brokers: &str, since: Since) -> anyhow::Result<Self> {
+        Self::start_on(brokers, topics(), since).await
+    }
+
+    /// Starts listening to these topics. When this returns, nothing that is said from now on is missed.
+    ///
+    /// # Errors
+    /// If the broker does not answer.
+    pub async fn start_on(brokers: &str, topics: Vec<String>, since: Since) -> anyhow::Result<Self> {
+        let brokers = brokers.to_owned();
+        let (consumer, _) = tokio::task::spawn_blocking(move || assigned(&brokers, &topics, since)).await??;
+        let tape = Arc::new(Mutex::new(Tape::default()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (changed, changes) = watch::channel(0);
+        let thread = std::thread::Builder::new()
+            .name("listener".into())
+            .spawn({
+                let (tape, stop) = (tape.clone(), stop.clone());
+                move || listen(&consumer, &tape, &changed, &stop)
+            })
+            .context("starting the listener's thread")?;
+        Ok(Listener { tape, changes, stop, thread: Some(thread) })
+    }
+
+    /// What has been heard of an order, in the order in which it was said.
+    pub fn of(&self, order: OrderId) -> Vec<Heard> {
+        let mut heard = lock(&self.tape).orders.get(&order).cloned().unwrap_or_default();
+        heard.sort_by(|a, b| (a.at, &a.topic, a.offset).cmp(&(b.at, &b.topic, b.offset)));
+        heard
+    }
+
+    /// Requests that nobody could read, as they lie on the dead-letter topic.
+    pub fn dead_letters(&self) -> Vec<Record> {
+        lock(&self.tape).dead_letters.clone()
+    }
+
+    /// Waits until `enough` of what has been heard; false when `bound` has passed first.
+    pub async fn wait(&self, bound: Duration, mut enough: impl FnMut(&Self) -> bool) -> bool {
+        let mut changes = self.changes.clone();
+        let waiting = async {
+            loop {
+                changes.mark_unchanged();
+                if enough(self) || changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(bound, waiting).await;
+        enough(self)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It looks at `stop` several times a second. If it has panicked, that was reported then.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn listen(consumer: &BaseConsumer, tape: &Mutex<Tape>, changed: &watch::Sender<u64>, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        match consumer.poll(Duration::from_millis(100)) {
+            None => {}
+            Some(Err(error)) => tracing::debug!(%error, "Kafka"),
+            Some(Ok(message)) => {
+                let record = Record::from(&message);
+                let mut tape = lock(tape);
+                if record.topic.ends_with("-dlt") {
+                    tape.dead_letters.push(record);
+                } else if let Some(heard) = Heard::from_record(&record) {
+                    tape.orders.entry(heard.order_id).or_default().push(heard);
+                }
+                drop(tape);
+                changed.send_modify(|count| *count += 1);
+            }
+        }
+    }
+}
+
+/// Nobody can leave the tape half written: what is in it is whole, even after a panic elsewhere.
+fn lock(tape: &Mutex<Tape>) -> MutexGuard<'_, Tape> {
+    tape.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where partitions end: the offset behind their last record, by topic and partition. Without those that hold nothing.
+pub type Ends = HashMap<(String, i32), i64>;
+
+/// A consumer assigned to all partitions of `topics`, and where each ends now. Blocks.
+pub fn assigned(brokers: &str, topics: &[String], since: Since) -> anyhow::Result<(BaseConsumer, Ends)> {
+    let consumer = archive::consumer(brokers)?;
+    let kept = archive::kept_by(&consumer, topics).with_context(|| format!("asking {brokers}"))?;
+    let mut assignment = TopicPartitionList::new();
+    for ((topic, partition), offsets) in &kept {
+        let from = match since {
+            Since::Beginning => offsets.start,
+            Since::Now => offsets.end,
+        };
+        assignment.add_partition_offset(topic, *partition, Offset::Offset(from))?;
+    }
+    consumer.assign(&assignment).context("assigning partitions")?;
+    let ends = kept.into_iter().filter(|(_, offsets)| !offsets.is_empty());
+    Ok((consumer, ends.map(|(place, offsets)| (place, offsets.end)).collect()))
+}

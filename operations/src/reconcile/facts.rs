@@ -1,0 +1,52 @@
+//! What was ordered.
+
+use std::collections::HashMap;
+
+use anyhow::Context;
+use events::{Order, OrderId};
+use uuid::Uuid;
+
+use crate::{Database, databases::Databases};
+
+/// What was ordered, or why that cannot be read.
+pub(super) type Facts = HashMap<OrderId, Result<Order, String>>;
+
+/// What was ordered: as the order service has it, or else as anybody has said it. A row that nobody can read is a case of its
+/// own and spoils no other: so it comes as text.
+pub(super) async fn facts(databases: &Databases, orders: impl Iterator<Item = OrderId>) -> anyhow::Result<Facts> {
+    let ids: Vec<Uuid> = orders.map(|order| order.0).collect();
+    let known: Vec<(Uuid, String)> = sqlx::query_as("select id, facts::text from orders where id = any($1)")
+        .bind(&ids)
+        .fetch_all(databases.of_service(Database::Orders))
+        .await
+        .context("reading what was ordered")?;
+    let mut facts: Facts =
+        known.into_iter().map(|(id, facts)| (OrderId(id), understood(Database::Orders, &facts))).collect();
+    let mut texts: Vec<String> =
+        ids.iter().filter(|id| !facts.contains_key(&OrderId(**id))).map(Uuid::to_string).collect();
+    for database in Database::ALL {
+        if texts.is_empty() {
+            break;
+        }
+        let said: Vec<(String, String)> = sqlx::query_as(
+            "select distinct on (aggregateid) aggregateid, (payload -> 'order')::text from outbox
+             where aggregateid = any($1) and payload ? 'order' order by aggregateid, seq",
+        )
+        .bind(&texts)
+        .fetch_all(databases.of_service(database))
+        .await
+        .with_context(|| format!("reading what was ordered in the outbox of {database}"))?;
+        for (id, order) in said {
+            let order = understood(database, &order);
+            // Somebody else may have said it so that it can be read.
+            texts.retain(|text| order.is_err() || *text != id);
+            facts.insert(id.parse().with_context(|| format!("{database} has said something of {id}"))?, order);
+        }
+    }
+    Ok(facts)
+}
+
+fn understood(database: Database, order: &str) -> Result<Order, String> {
+    serde_json::from_str(order)
+        .map_err(|error| format!("nobody can read what was ordered as {database} has it: {error}"))
+}
