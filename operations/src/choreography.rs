@@ -183,7 +183,7 @@ mod tests {
         all.add(loyalty("loyalty.events", "OrderCompleted")).unwrap();
         all.add(loyalty("loyalty.events", "OrderCompleted")).expect("each replica tells the same");
         all.check().unwrap();
-        assert!(all.mermaid().ends_with("    order -- \"OrderCompleted\" --> loyalty\n"), "{}", all.mermaid());
+        assert!(all.mermaid().contains("    order -- \"OrderCompleted\" --> loyalty\n"), "{}", all.mermaid());
         let follows: Vec<&str> = all.follows("OrderCompleted", "order.events").map(|(service, _)| service).collect();
         assert_eq!(follows, ["notification", "loyalty"]);
     }

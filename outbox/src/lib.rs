@@ -28,8 +28,9 @@
 //! }
 //! ```
 //!
-//! [`migrate`] makes the tables. They are cut into days: `select ensure_day_partition('outbox', day)` makes a day's partition, and
-//! a day that has been published (`relay_cursor`) and is past its retention is dropped as a whole. The `saga` crate does both.
+//! [`migrate`] makes the tables. They are cut into days: `select ensure_day_partition('outbox', day)` makes a day's partition,
+//! and a day that has been published (`relay_cursor`) and is past its retention is dropped as a whole. The `saga` crate does
+//! both.
 //!
 //! The record on `hotel.events` is a [CloudEvent](envelope) in binary mode, keyed by what it is about.
 //!

@@ -1,23 +1,17 @@
 //! The scenario runner: starts the whole system, drives it and judges what it did.
+//!
+//! What it consists of are crates of their own: [`testbed`] starts a system, [`catalogue`] has the scenarios and judges them,
+//! [`load`] measures, [`chaos`] breaks things on purpose, and [`operations`] is what an operator needs without any of these.
 
 #![allow(clippy::print_stdout, reason = "what the runner has to say to people goes to standard output")]
 
-pub mod bench;
-pub mod cast;
-pub mod catalogue;
-pub mod chaos;
-pub mod check;
 pub mod command;
-pub mod ending;
-pub mod judge;
-pub mod load;
-pub mod play;
-pub mod report;
-pub mod seed;
-pub mod stack;
-pub mod stage;
 
+pub use catalogue::{self, check, ending, judge, play, report, stage};
+pub use chaos;
+pub use load::{self, bench};
 pub use operations::{
-    archive, audit, by_hand, choreography, databases, dead_letters, exhibit, heard, listener, positions, reconcile,
-    requests, timeline,
+    self, archive, audit, by_hand, choreography, databases, dead_letters, exhibit, heard, listener, positions,
+    reconcile, requests, timeline,
 };
+pub use testbed::{self as stack, cast, seed};

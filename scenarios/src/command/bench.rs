@@ -4,9 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use saga::shutdown::Shutdown;
-
-use crate::{
+use load::{
     bench::{
         floor::{self, Floor},
         ground::{self, Ground},
@@ -15,13 +13,13 @@ use crate::{
         summary,
         verdict::{self, Bench as Found},
     },
-    command::load::command_line,
-    load::{
-        machine::Setting,
-        report::{self, Report},
-    },
-    stack::{Environment, Reporter, StateDir},
+    machine::Setting,
+    report::{self, Report},
 };
+use saga::shutdown::Shutdown;
+use testbed::{Environment, Reporter, StateDir};
+
+use crate::command::load::command_line;
 
 /// Measures what the machine could do at most, what the relay does, and what whole sagas do.
 ///

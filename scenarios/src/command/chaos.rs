@@ -9,10 +9,8 @@ use clap::Args;
 use saga::shutdown::Shutdown;
 use serde_json::{Value, json};
 
-use crate::{
-    chaos::{Chaos, Diary, Kind, Outcome},
-    stack::{self, Broker, Environment, Options, Program, Reporter},
-};
+use chaos::{Chaos, Diary, Kind, Outcome};
+use testbed::{Broker, Environment, Options, Program, Reporter};
 
 /// Kills, freezes and restarts what runs while orders flow; then everything has to agree.
 ///
@@ -66,7 +64,7 @@ impl ChaosCommand {
             apart: self.apart,
         };
         let seed = chaos.seed;
-        let outcome = stack::with(self.options(), &reporter, &shutdown, async |stack| {
+        let outcome = testbed::with(self.options(), &reporter, &shutdown, async |stack| {
             println!("chaos for {} s, seed {seed}, {} orders a second", self.seconds, self.rate);
             let screen = reporter.clone();
             let diary = Diary::open(move |line| screen.suspend(|| println!("{line}")));

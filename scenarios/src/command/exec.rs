@@ -15,9 +15,8 @@ use nix::{
 };
 use saga::shutdown::Shutdown;
 use secrecy::ExposeSecret;
+use testbed::{Broker, Foundation, PARTITIONS, POSTGRES_BIN, Reporter, StateDir};
 use tokio::process::Child;
-
-use crate::stack::{Broker, Foundation, PARTITIONS, POSTGRES_BIN, Reporter, StateDir, process};
 
 /// For developers: runs a command, such as the tests, with a private Postgres and a broker.
 ///
@@ -56,7 +55,7 @@ impl Exec {
 
     async fn execute(&self, foundation: &Foundation, shutdown: &Shutdown) -> anyhow::Result<ExitStatus> {
         let (program, arguments) = self.command.split_first().context("no command to run")?;
-        let mut command = process::command(program, Signal::SIGTERM);
+        let mut command = testbed::command(program, Signal::SIGTERM);
         command.args(arguments).kill_on_drop(true);
         command.env("TEST_DATABASE_URL", foundation.postgres.admin_url().expose_secret());
         command.env(POSTGRES_BIN, foundation.postgres.programs());

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::catalogue::ALL;
+use catalogue::ALL;
 
 /// Names each scenario with one line.
 #[derive(Debug, Args)]

@@ -4,20 +4,16 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use saga::shutdown::Shutdown;
-
-use crate::{
-    audit,
-    load::{
-        self,
-        cast::{Choice, Hot},
-        machine::Setting,
-        mix::Mix,
-        plan::{Pace, Plan, Stage},
-        report::{self, Report},
-    },
-    stack::{self, Broker, Options, PARTITIONS, Program, Reporter, Stack, StateDir},
+use load::{
+    cast::{Choice, Hot},
+    machine::Setting,
+    mix::Mix,
+    plan::{Pace, Plan, Stage},
+    report::{self, Report},
 };
+use operations::audit;
+use saga::shutdown::Shutdown;
+use testbed::{Broker, Options, PARTITIONS, Program, Reporter, Stack, StateDir};
 
 /// Drives load and measures it: success, failure, latency, CPU and memory; then audits everything.
 ///
@@ -87,7 +83,7 @@ impl Load {
         let reporter = Reporter::on_stderr();
         let options = quiet(Options::new(self.broker));
         let held =
-            stack::with(options, &reporter, &shutdown, async |stack| measure(&plan, stack, &reporter).await).await?;
+            testbed::with(options, &reporter, &shutdown, async |stack| measure(&plan, stack, &reporter).await).await?;
         Ok(if held == Some(true) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 

@@ -8,9 +8,8 @@ use events::{
     OrderId, PaymentMethodId, ProductId, UserId,
     request::{OrderRequested, RequestedItem},
 };
+use operations::requests::Client;
 use uuid::Uuid;
-
-use crate::requests::Client;
 
 /// Publishes OrderRequested and prints the order id of each.
 #[derive(Debug, Args)]

@@ -3,20 +3,18 @@
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use clap::Args;
-use futures::{StreamExt, stream::FuturesUnordered};
-use saga::shutdown::Shutdown;
-use tokio::time::Instant;
-
-use crate::{
-    audit,
-    catalogue::{self, Scenario},
+use catalogue::{
+    Scenario,
     play::Play,
     report::{self, Verdict},
-    seed,
-    stack::{self, Broker, Options, PARTITIONS, Program, Reporter, Stack},
     stage::Stage,
 };
+use clap::Args;
+use futures::{StreamExt, stream::FuturesUnordered};
+use operations::audit;
+use saga::shutdown::Shutdown;
+use testbed::{Broker, Options, PARTITIONS, Program, Reporter, Stack, seed};
+use tokio::time::Instant;
 
 /// Runs scenarios and judges them: the events in their order, the rows in every database, the invariants.
 ///
@@ -44,7 +42,7 @@ impl Run {
         let reporter = Reporter::on_stderr();
         let patience = Duration::from_secs(self.patience);
         let options = self.options()?;
-        let verdicts = stack::with(options, &reporter, &shutdown, async |stack| {
+        let verdicts = testbed::with(options, &reporter, &shutdown, async |stack| {
             play(stack, &scenarios, patience, &reporter).await
         })
         .await?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::seed;
+use testbed::seed;
 
 /// Puts the well-known people and goods in place, in a system that runs. Again: nothing changes.
 #[derive(Debug, Args)]

@@ -4,13 +4,10 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use saga::shutdown::Shutdown;
-
-use crate::{
+use testbed::{
+    Broker, Environment, Options, PARTITIONS, PAYMENT_DETAILS_KEY, POSTGRES_URL, Reporter, Stack,
+    env_file::{self, EnvFile},
     seed,
-    stack::{
-        self, Broker, Environment, Options, PARTITIONS, PAYMENT_DETAILS_KEY, POSTGRES_URL, Reporter, Stack,
-        env_file::{self, EnvFile},
-    },
 };
 
 /// Starts the whole system and stays up until SIGTERM or Ctrl-C.
@@ -42,7 +39,7 @@ impl Up {
         let reporter = Reporter::on_stderr();
         let file = self.env_file.as_deref().map(EnvFile::at).transpose()?;
         let options = Options { partitions: self.partitions, ..Options::new(self.broker) };
-        stack::with(options, &reporter, &shutdown, async |stack| {
+        testbed::with(options, &reporter, &shutdown, async |stack| {
             seed::well_known(stack.environment()).await?;
             std::io::stdout().write_all(env_file::render(&printable(stack.variables())).as_bytes())?;
             stay(stack, file.as_ref(), &reporter).await

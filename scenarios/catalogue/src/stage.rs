@@ -1,0 +1,48 @@
+//! What scenarios play on: a running system and the means to drive it and to look into it.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, ensure};
+use events::OrderId;
+use operations::{
+    databases::Databases,
+    listener::{Listener, Since},
+    requests::Client,
+};
+use testbed::Environment;
+
+/// Shared by all scenarios of a run.
+pub struct Stage {
+    pub environment: Environment,
+    pub databases: Databases,
+    pub listener: Listener,
+    pub client: Client,
+    pub http: reqwest::Client,
+    /// Time that a saga may take before a scenario gives up waiting for its end.
+    pub patience: Duration,
+}
+
+impl Stage {
+    pub async fn new(environment: &Environment, patience: Duration) -> anyhow::Result<Arc<Self>> {
+        Ok(Arc::new(Stage {
+            environment: environment.clone(),
+            databases: Databases::of(environment)?,
+            listener: Listener::start(&environment.brokers, Since::Now).await?,
+            client: Client::new(&environment.brokers)?,
+            http: reqwest::Client::builder()
+                .timeout(Duration::from_secs(10))
+                .build()
+                .context("making an HTTP client")?,
+            patience,
+        }))
+    }
+
+    /// Cancels an order as its buyer would, through the order API.
+    pub async fn cancel(&self, order: OrderId) -> anyhow::Result<()> {
+        let url = format!("{}/orders/{order}/cancel", self.environment.order_api()?);
+        let response = self.http.post(&url).send().await.with_context(|| format!("POST {url}"))?;
+        let status = response.status();
+        ensure!(status == 202, "POST {url} answered {status}, not 202: {}", response.text().await.unwrap_or_default());
+        Ok(())
+    }
+}

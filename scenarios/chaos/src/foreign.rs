@@ -1,0 +1,61 @@
+//! Work that is parked for orders that nobody placed: what hostile records leave behind, as they should.
+
+use std::time::Duration;
+
+use operations::databases::Databases;
+use saga::parked::desk::{self, Done, Signature, Wish};
+use testbed::{Database, until};
+use uuid::Uuid;
+
+use super::Diary;
+
+/// Resolves it, as a person would who has looked at it, until none is left: what waited behind it goes on only then.
+///
+/// # Errors
+/// If a database does not answer, or some is left after `patience`.
+pub(super) async fn resolve(databases: &Databases, diary: &Diary, patience: Duration) -> anyhow::Result<()> {
+    let none_is_left = async || match resolve_once(databases, diary).await {
+        Ok(left) => (left == 0).then_some(Ok(())),
+        Err(error) => Some(Err(error.into())),
+    };
+    until("no work is parked for orders of nobody", patience, none_is_left).await?
+}
+
+/// Resolves what can be resolved now; how much it has found.
+async fn resolve_once(databases: &Databases, diary: &Diary) -> sqlx::Result<usize> {
+    let signature = Signature { by: "chaos", note: "a hostile record: nobody placed this order" };
+    let (mut found, mut resolved) = (0, 0);
+    for database in Database::ALL {
+        let pool = databases.of_service(database);
+        for work in desk::list(pool).await? {
+            if !is_placed(databases, work.saga_id).await? {
+                let done = desk::act(pool, work.id, Wish::Resolve, signature).await?;
+                found += 1;
+                resolved += usize::from(matches!(done, Done::Yes(_)));
+            }
+        }
+    }
+    if resolved > 0 {
+        diary.note(format!("resolved {resolved} parked records that name orders of nobody"));
+    }
+    Ok(found)
+}
+
+/// Tells whether no order that somebody has placed has work that is parked.
+pub(super) async fn is_all_that_is_parked(databases: &Databases) -> sqlx::Result<bool> {
+    for database in Database::ALL {
+        for work in desk::list(databases.of_service(database)).await? {
+            if is_placed(databases, work.saga_id).await? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+async fn is_placed(databases: &Databases, order: Uuid) -> sqlx::Result<bool> {
+    sqlx::query_scalar("select exists (select from orders where id = $1)")
+        .bind(order)
+        .fetch_one(databases.of_service(Database::Orders))
+        .await
+}

@@ -1,0 +1,165 @@
+//! Faults of processes: killed, frozen, doubled.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use futures::FutureExt;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use testbed::{Launch, Program, Supervisor};
+use tokio::time::{Instant, sleep};
+
+use super::{Ended, Ending, Injector, NOT_OURS};
+use crate::fault::Patience;
+
+/// Longest time that a fault waits for a program to commit something.
+const COMMITS_WITHIN: Duration = Duration::from_secs(10);
+
+impl Injector<'_> {
+    pub(super) fn kill(&self, program: Program) -> Ending {
+        send(self.pid(program), Signal::SIGKILL);
+        async { Ok(Ended::now()) }.boxed()
+    }
+
+    pub(super) fn freeze(&self, program: Program, time: Duration) -> Ending {
+        let (pid, diary) = (self.pid(program), self.diary.clone());
+        send(pid, Signal::SIGSTOP);
+        async move {
+            sleep(time).await;
+            // The same process: if it was killed meanwhile, its successor is not frozen.
+            send(pid, Signal::SIGCONT);
+            diary.note(format!("  {program} goes on"));
+            Ok(Ended::now())
+        }
+        .boxed()
+    }
+
+    pub(super) fn freeze_in_transaction(&self, program: Program, time: Duration) -> anyhow::Result<Ending> {
+        let second = self.start_second(program, |_| {})?;
+        let network = self.stack.network().context(NOT_OURS)?;
+        let (pid, diary) = (self.pid(program), self.diary.clone());
+        Ok(async move {
+            let line = network.databases_of(program).next().context("a service has a line to its database")?;
+            if line.strand_at_commit(COMMITS_WITHIN).await.is_err() {
+                second.stop().await?;
+                return Ok(Ended::LeftOut(format!("{program} committed nothing")));
+            }
+            send(pid, Signal::SIGSTOP);
+            diary.note(format!("  {program} is frozen before its commit"));
+            let rest = async move {
+                sleep(time).await;
+                send(pid, Signal::SIGCONT);
+                diary.note(format!("  {program} goes on"));
+                // A while beside each other.
+                sleep(Duration::from_secs(2)).await;
+                second.stop().await
+            };
+            Ok(Ended::At(Instant::now(), Some(rest.boxed())))
+        }
+        .boxed())
+    }
+
+    pub(super) fn lose_host(&self, program: Program) -> anyhow::Result<Ending> {
+        let network = self.stack.network().context(NOT_OURS)?;
+        let (pids, diary) = (self.pids.clone(), self.diary.clone());
+        Ok(async move {
+            let line = network.databases_of(program).next().context("a service has a line to its database")?;
+            if line.strand_at_commit(COMMITS_WITHIN).await.is_err() {
+                return Ok(Ended::LeftOut(format!("{program} committed nothing")));
+            }
+            // Nobody hears of its end: neither PostgreSQL nor Kafka.
+            network.databases_of(program).for_each(|line| line.strand());
+            network.kafka_of(program).into_iter().for_each(|line| line.strand());
+            send(pids.borrow().get(&program).copied(), Signal::SIGKILL);
+            diary.note(format!("  the host of {program} is gone before its commit"));
+            Ok(Ended::now())
+        }
+        .boxed())
+    }
+
+    pub(super) fn second(
+        &self,
+        program: Program,
+        time: Duration,
+        change: impl FnOnce(&mut Launch),
+    ) -> anyhow::Result<Ending> {
+        let second = self.start_second(program, change)?;
+        let diary = self.diary.clone();
+        Ok(async move {
+            sleep(time).await;
+            second.stop().await?;
+            diary.note(format!("  the second {program} is gone"));
+            Ok(Ended::now())
+        }
+        .boxed())
+    }
+
+    pub(super) fn short_deadlines(&self, time: Duration) -> anyhow::Result<Ending> {
+        self.second(Program::Order, time, |launch| {
+            launch.variables.push(("ORDER_TIMEOUT_SECONDS".to_owned(), "1".to_owned()));
+        })
+    }
+
+    /// Sessions take their settings from the URL before any of their own.
+    pub(super) fn impatient(&self, program: Program, patience: Patience, time: Duration) -> anyhow::Result<Ending> {
+        self.second(program, time, |launch| {
+            for (_, url) in launch.variables.iter_mut().filter(|(name, _)| name == "DATABASE_URL") {
+                url.push_str(&format!("?options[{}]=50", patience.setting()));
+            }
+        })
+    }
+
+    /// Only the time of day is ahead, as on a machine whose clock is wrong. The library and not the program `faketime`: that one
+    /// stays between us and the process, and passes no signal on.
+    pub(super) fn clock_ahead(&self, program: Program, time: Duration) -> anyhow::Result<Ending> {
+        let Some(library) = libfaketime() else {
+            return Ok(async { Ok(Ended::LeftOut("`faketime` is not installed".to_owned())) }.boxed());
+        };
+        self.second(program, time, |launch| {
+            let settings =
+                [("LD_PRELOAD", library.as_str()), ("FAKETIME", "+2d"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
+            launch.variables.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        })
+    }
+
+    /// The first is frozen until its lease is over; meanwhile the second takes over.
+    pub(super) fn second_relay(&self, time: Duration) -> anyhow::Result<Ending> {
+        let second = self.start_second(Program::OutboxRelay, |_| {})?;
+        let (pid, diary) = (self.pid(Program::OutboxRelay), self.diary.clone());
+        send(pid, Signal::SIGSTOP);
+        let frozen_at = Instant::now();
+        Ok(async move {
+            let rest = async move {
+                sleep(time).await;
+                send(pid, Signal::SIGCONT);
+                diary.note("  the first relay goes on");
+                sleep(time).await;
+                second.stop().await?;
+                diary.note("  the second relay is gone");
+                Ok(())
+            };
+            Ok(Ended::At(frozen_at, Some(rest.boxed())))
+        }
+        .boxed())
+    }
+
+    fn start_second(&self, program: Program, change: impl FnOnce(&mut Launch)) -> anyhow::Result<Supervisor> {
+        self.stack.programs().context(NOT_OURS)?.one_more(program, change)
+    }
+}
+
+/// Where Debian's package `faketime` has its library, if it is installed.
+fn libfaketime() -> Option<String> {
+    let architectures = std::fs::read_dir("/usr/lib").ok()?;
+    let libraries = architectures.flatten().map(|entry| entry.path().join("faketime/libfaketime.so.1"));
+    libraries.into_iter().find(|library| library.is_file())?.to_str().map(str::to_owned)
+}
+
+fn send(pid: Option<u32>, signal: Signal) {
+    if let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()) {
+        // Gone already: it is about to be started again.
+        let _ = kill(Pid::from_raw(pid), signal);
+    }
+}

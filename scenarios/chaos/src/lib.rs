@@ -1,0 +1,266 @@
+//! Chaos: a steady flow of orders of mixed fate, and all manner of faults meanwhile. Afterwards everything has to agree.
+//!
+//! The [`plan`] is drawn from a seed, so a run can be played again, as far as the timing of processes allows. What a
+//! [`Fault`] does to the system is in `inject`; who buys what is in [`shoppers`]; what nobody can read, in [`bad_requests`]; what
+//! is made to do harm, in [`hostile`]; who else has a hand in it, in `meddlers`. After each fault, [`probes`] tell when orders
+//! flow again, and all the time somebody looks for [`readiness`] that lies.
+
+#![allow(clippy::print_stdout, reason = "what the runner has to say to people goes to standard output")]
+
+pub mod bad_requests;
+pub mod hostile;
+pub mod plan;
+pub mod probes;
+pub mod readiness;
+pub mod records;
+pub mod recovery;
+pub mod shoppers;
+pub mod tally;
+
+mod diary;
+mod fault;
+mod flow;
+mod foreign;
+mod inject;
+mod kind;
+mod meddlers;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use events::OrderId;
+use operations::{audit, databases::Databases};
+use testbed::{Stack, until};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+pub use diary::Diary;
+pub use fault::{Fault, Patience, Server};
+pub use flow::Flow;
+pub use kind::Kind;
+
+pub use meddlers::Meddling;
+
+use inject::{Ended, Ending, Injector};
+use meddlers::Meddlers;
+use plan::{Pace, Plan, Step};
+use probes::Probes;
+use readiness::{Watch, Watched};
+use recovery::Recoveries;
+use tally::Tally;
+
+/// A run with time for one fault after the other.
+const LONG: Duration = Duration::from_secs(120);
+/// Orders have to flow again within this time after any fault.
+const FLOWS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Length of a run of chaos, and the seed that it is drawn from.
+#[derive(Debug, Clone)]
+pub struct Chaos {
+    pub lasting: Duration,
+    pub seed: u64,
+    /// Orders a second.
+    pub rate: u32,
+    /// Time that the system may take to come to rest afterwards.
+    pub patience: Duration,
+    /// The kinds of faults to inject.
+    pub kinds: Vec<Kind>,
+    /// Faults never overlap, and nobody meddles.
+    pub apart: bool,
+}
+
+/// What has become of it all.
+#[derive(Debug)]
+pub struct Outcome {
+    pub tally: Tally,
+    pub audit: audit::Report,
+    /// Kinds of the faults that were injected, one for each.
+    pub faults: Vec<Kind>,
+    pub recoveries: Recoveries,
+    /// What those have done who had a hand in it, if anybody had.
+    pub meddling: Option<Meddling>,
+    /// Readiness that lied, orders that did not flow again, and healthy ones that were repaired.
+    pub findings: Vec<String>,
+}
+
+impl Chaos {
+    /// Lets orders flow, injects faults as planned, waits for rest and audits. The diary hears of every fault.
+    ///
+    /// # Errors
+    /// If the system is not ours to shake, cannot be read, or does not come up again. What is wrong in it afterwards is a
+    /// finding.
+    pub async fn run(self, stack: &mut Stack, diary: &Diary) -> anyhow::Result<Outcome> {
+        let environment = stack.environment().clone();
+        shoppers::enrich(&environment).await?;
+        let programs = stack.programs().context("chaos needs a system of its own to shake")?;
+        let (ports, pids) = (programs.ports().clone(), programs.pids());
+        let watched = Watched::default();
+        let watch = Watch::begin(&environment, ports, pids, diary.clone(), watched.clone())?;
+        let flow = Flow::begin(&environment, self.seed, self.rate)?;
+        let meddlers = if self.apart { None } else { Some(Meddlers::begin(&environment, self.seed, diary)?) };
+        let mut course = Course {
+            probes: Probes::new(&environment)?,
+            watched,
+            diary: diary.clone(),
+            passing: JoinSet::new(),
+            faults: Vec::new(),
+            recoveries: Recoveries::default(),
+            findings: Vec::new(),
+            orders: Vec::new(),
+        };
+        let mut injector = Injector::new(stack, self.seed, diary.clone())?;
+        let begun = Instant::now();
+        sleep(Duration::from_secs(1)).await;
+        let plan = Plan::new(self.seed, self.kinds, self.lasting >= LONG);
+        for step in if self.apart { plan.apart() } else { plan } {
+            course.take(&mut injector, step).await?;
+            if begun.elapsed() >= self.lasting {
+                break;
+            }
+        }
+        let forgeries = injector.into_forgeries();
+        course.settle().await?;
+        diary.note("no more faults; waiting for the last orders");
+
+        course.orders.extend(flow.end(self.patience).await.context("publishing orders")?);
+        let databases = Databases::of(&environment)?;
+        let tally = Tally::settled(&databases, &course.orders, self.patience).await?;
+        // A slow system reads some of the hostile records late; at rest it has read them all.
+        audit::wait_for_rest(&environment, self.patience).await?;
+        let meddling = match meddlers {
+            Some(meddlers) => {
+                // What is parked of real orders is still the person's; what is left after all is for the audit to tell.
+                let _in_time = until("no order that was placed is parked", self.patience, async || {
+                    foreign::is_all_that_is_parked(&databases).await.is_ok_and(|is_all| is_all).then_some(())
+                })
+                .await;
+                Some(meddlers.end().await?)
+            }
+            None => None,
+        };
+        foreign::resolve(&databases, diary, self.patience).await.context("looking at parked work")?;
+        let audit = audit::run(&environment, self.patience).await?;
+        if let Some(meddling) = &meddling {
+            course.findings.extend(meddling.findings(&environment, &databases, &forgeries).await?);
+        }
+        let (audit, forged) = audit.without(&forgeries);
+        if forged > 0 {
+            diary.note(format!("the audit has found {forged} traces of events that chaos forged"));
+        }
+        course.findings.extend(watch.end().await?);
+        let Course { faults, recoveries, findings, .. } = course;
+        Ok(Outcome { tally, audit, faults, recoveries, meddling, findings })
+    }
+}
+
+/// A run while faults are injected.
+struct Course {
+    probes: Probes,
+    watched: Watched,
+    diary: Diary,
+    /// Faults that go on beside the next ones.
+    /// Each tells its kind when it has ended, unless it could not be injected here.
+    passing: JoinSet<anyhow::Result<Option<Kind>>>,
+    faults: Vec<Kind>,
+    recoveries: Recoveries,
+    findings: Vec<String>,
+    /// The probes.
+    orders: Vec<OrderId>,
+}
+
+impl Course {
+    async fn take(&mut self, injector: &mut Injector<'_>, Step { fault, pace, pause }: Step) -> anyhow::Result<()> {
+        if pace == Pace::Apart && !self.passing.is_empty() {
+            // What still lasts of a round in which faults overlap would be counted as part of this one's recovery.
+            self.settle().await?;
+        }
+        let (kind, programs) = (fault.kind(), fault.programs().to_vec());
+        self.watched.faults_on(&programs, true);
+        let ending = injector.begin(fault).await?;
+        match pace {
+            Pace::Overlapping => {
+                let (watched, diary) = (self.watched.clone(), self.diary.clone());
+                self.passing.spawn(async move {
+                    let injected = wait_out(ending, &diary).await?;
+                    watched.faults_on(&programs, false);
+                    Ok(injected.then_some(kind))
+                });
+            }
+            Pace::Apart => {
+                self.measure(kind, ending).await?;
+                self.watched.faults_on(&programs, false);
+            }
+        }
+        sleep(pause).await;
+        Ok(())
+    }
+
+    /// Waits until the fault has ended and orders flow again.
+    async fn measure(&mut self, kind: Kind, ending: Ending) -> anyhow::Result<()> {
+        let (since, rest) = match ending.await? {
+            Ended::At(since, rest) => (since, rest),
+            Ended::LeftOut(why) => {
+                self.diary.note(format!("  left out: {why}"));
+                return Ok(());
+            }
+        };
+        self.faults.push(kind);
+        let (flows, orders) = self.probes.flow(since, FLOWS_WITHIN).await;
+        self.orders.extend(orders);
+        match flows {
+            Ok(took) => {
+                self.diary.note(format!("  orders flow again after {:.1} s", took.as_secs_f64()));
+                self.recoveries.note(kind, took);
+            }
+            Err(error) => {
+                let finding = format!("orders do not flow again after {kind}: {error:#}");
+                self.diary.note(format!("  FOUND: {finding}"));
+                self.findings.push(finding);
+            }
+        }
+        match rest {
+            Some(rest) => rest.await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for what still lasts, and for orders to flow.
+    async fn settle(&mut self) -> anyhow::Result<()> {
+        while let Some(ended) = self.passing.join_next().await {
+            self.faults.extend(ended??);
+        }
+        let (flows, orders) = self.probes.flow(Instant::now(), FLOWS_WITHIN).await;
+        self.orders.extend(orders);
+        if let Err(error) = flows {
+            self.findings.push(format!("orders do not flow again when all faults have ended: {error:#}"));
+        }
+        Ok(())
+    }
+}
+
+/// Waits until a fault has passed; false if it could not be injected here.
+async fn wait_out(ending: Ending, diary: &Diary) -> anyhow::Result<bool> {
+    match ending.await? {
+        Ended::At(_, Some(rest)) => rest.await.map(|()| true),
+        Ended::At(_, None) => Ok(true),
+        Ended::LeftOut(why) => {
+            diary.note(format!("  left out: {why}"));
+            Ok(false)
+        }
+    }
+}
+
+impl Outcome {
+    /// Tells whether every order ended once, everything agrees and nobody lied. How long recovery took is not judged here.
+    pub fn holds(&self) -> bool {
+        self.audit.holds() && self.tally.holds() && self.findings.is_empty()
+    }
+
+    /// Number of kills.
+    pub fn kills(&self) -> usize {
+        let kills = [Kind::KillService, Kind::KillRelay, Kind::KillGateway, Kind::LostHost];
+        self.faults.iter().filter(|kind| kills.contains(kind)).count()
+    }
+}

@@ -1,0 +1,117 @@
+//! Somebody who repairs all the while, with less patience than is good.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use events::OrderId;
+use operations::{
+    databases::Databases,
+    reconcile::{self, Case, Outcome, Repairs, Scope},
+};
+use saga::shutdown::Shutdown;
+use testbed::{Database, Environment};
+
+use crate::Diary;
+
+/// Shortest time between two runs.
+const PAUSE: Duration = Duration::from_secs(3);
+/// Longest time to wait for what is on its way.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Seconds that an order is left alone after its deadline: a twelfth of what a careful operator leaves it.
+const GRACE: i64 = 5;
+
+/// What came of the repairs.
+#[derive(Debug, Default)]
+pub(super) struct Repaired {
+    runs: usize,
+    /// Runs that found everything there and arrived, so that something could be done.
+    whole: usize,
+    /// The orders that something was said about, and when.
+    touched: Vec<(OrderId, DateTime<Utc>)>,
+}
+
+pub(super) async fn keep_on(
+    environment: Environment,
+    databases: Databases,
+    diary: Diary,
+    shutdown: Shutdown,
+) -> Repaired {
+    let (mut repaired, mut took) = (Repaired::default(), Duration::ZERO);
+    // Half of the time: each run looks at everything there ever was.
+    while shutdown.sleep(PAUSE.max(took)).await {
+        let begun = Instant::now();
+        repaired.runs += 1;
+        // Whatever is broken just now is what chaos is about: the next run tries it again.
+        if let Ok(outcome) = run(&environment, &databases).await {
+            for case in &outcome.done {
+                diary.note(format!("  repaired: {}", told(case)));
+            }
+            repaired.note(outcome);
+        }
+        took = begun.elapsed();
+    }
+    repaired
+}
+
+async fn run(environment: &Environment, databases: &Databases) -> anyhow::Result<Outcome> {
+    let http = reconcile::client()?;
+    let scope = Scope { environment, databases, http: &http, patience: PATIENCE, grace: GRACE };
+    let picture = scope.find().await?;
+    Ok(Repairs::new(scope)?.carry_out(picture).await)
+}
+
+/// What does not agree in the end, orders of `forgeries` apart.
+pub(super) async fn left(
+    environment: &Environment,
+    databases: &Databases,
+    forgeries: &HashSet<OrderId>,
+) -> anyhow::Result<Vec<String>> {
+    let http = reconcile::client()?;
+    let picture = Scope { environment, databases, http: &http, patience: PATIENCE, grace: 0 }.find().await?;
+    let cases = picture.cases.iter().filter(|case| case.order.is_none_or(|order| !forgeries.contains(&order)));
+    let left = cases.map(|case| format!("reconcile finds at the end: {}", told(case)));
+    Ok(left.chain(picture.whole.err().map(|why| format!("reconcile cannot tell at the end: {why}"))).collect())
+}
+
+fn told(case: &Case) -> String {
+    let order = case.order.map_or(String::new(), |order| format!("order {order} "));
+    format!("{order}{} → {}", case.what, case.remedy)
+}
+
+impl Repaired {
+    fn note(&mut self, outcome: Outcome) {
+        self.whole += usize::from(outcome.refused.is_none());
+        self.touched.extend(outcome.touched);
+    }
+
+    /// Repairs of orders that had time left: whatever they lacked was on its way.
+    pub(super) async fn harm(&self, databases: &Databases) -> sqlx::Result<Vec<String>> {
+        let mut harm = Vec::new();
+        for (order, at) in &self.touched {
+            let deadline: Option<Option<DateTime<Utc>>> =
+                sqlx::query_scalar("select deadline from orders where id = $1")
+                    .bind(order.0)
+                    .fetch_optional(databases.of_service(Database::Orders))
+                    .await?;
+            if deadline.flatten().is_some_and(|deadline| *at < deadline) {
+                harm.push(format!("order {order} was repaired, and had time left"));
+            }
+        }
+        Ok(harm)
+    }
+}
+
+impl fmt::Display for Repaired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Repaired { runs, whole, touched } = self;
+        let repairs = touched.len();
+        write!(
+            f,
+            "{runs} runs of repair, {whole} of them with nothing on its way, have made {repairs} repairs of orders"
+        )
+    }
+}

@@ -1,0 +1,242 @@
+//! Asking every program how it is, and the databases what it does, while a run of chaos goes on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use events::{Publisher, publisher};
+use futures::future::join_all;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use operations::{choreography, databases::Databases};
+use reqwest::StatusCode;
+use saga::{
+    shutdown::{Shutdown, Stop},
+    table::Trigger,
+};
+use testbed::{Database, Environment, Pids, Ports, Program};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
+
+use super::{BOUND, Judge, Judges, Sample};
+use crate::Diary;
+
+const EVERY: Duration = Duration::from_millis(500);
+/// Events that others have said, before it is remarkable that a service says nothing: some are not for it.
+const WORTH: i64 = 60;
+
+/// The programs that faults are on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Watched(Arc<Mutex<BTreeMap<Program, usize>>>);
+
+impl Watched {
+    /// A fault begins on these programs, or ends.
+    pub(crate) fn faults_on(&self, programs: &[Program], on: bool) {
+        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for program in programs {
+            let count = faults.entry(*program).or_default();
+            *count = if on { *count + 1 } else { count.saturating_sub(1) };
+        }
+    }
+
+    fn has_fault(&self, program: Program) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&program).is_some_and(|count| *count > 0)
+    }
+}
+
+/// Polls until it is ended.
+pub(crate) struct Watch {
+    stop: Stop,
+    polling: JoinHandle<Vec<String>>,
+}
+
+/// What a service or the relay does for one database.
+type Part = (Program, Database);
+
+struct Poller {
+    http: reqwest::Client,
+    ports: Ports,
+    pids: watch::Receiver<Pids>,
+    databases: Databases,
+    diary: Diary,
+    watched: Watched,
+    judges: Judges<Part>,
+    /// Since when `/livez` says no.
+    dying: BTreeMap<Program, Instant>,
+}
+
+impl Watch {
+    pub(crate) fn begin(
+        environment: &Environment,
+        ports: Ports,
+        pids: watch::Receiver<Pids>,
+        diary: Diary,
+        watched: Watched,
+    ) -> anyhow::Result<Self> {
+        let (stop, shutdown) = Shutdown::by_hand();
+        let judge = |part: Part| {
+            let (program, database) = part;
+            let (name, worth) = match program {
+                Program::OutboxRelay => (format!("{program} (for {database})"), 1),
+                _ => (program.to_string(), WORTH),
+            };
+            (part, Judge::new(name, worth))
+        };
+        let parts =
+            Program::ALL.into_iter().flat_map(|program| program.databases().iter().map(move |db| (program, *db)));
+        let poller = Poller {
+            http: reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?,
+            ports,
+            pids,
+            databases: Databases::of(environment)?,
+            diary,
+            watched,
+            judges: parts.map(judge).collect(),
+            dying: BTreeMap::new(),
+        };
+        Ok(Watch { stop, polling: tokio::spawn(poller.poll(shutdown)) })
+    }
+
+    /// Ends the watch; what it has found.
+    pub(crate) async fn end(self) -> anyhow::Result<Vec<String>> {
+        self.stop.now();
+        Ok(self.polling.await?)
+    }
+}
+
+impl Poller {
+    async fn poll(mut self, shutdown: Shutdown) -> Vec<String> {
+        let heard_by = heard_by();
+        let mut findings = Vec::new();
+        while shutdown.sleep(EVERY).await {
+            let health: BTreeMap<Program, (Option<bool>, Option<bool>)> =
+                join_all(Program::ALL.map(|program| self.ask(program))).await.into_iter().collect();
+            for (program, (_, alive)) in &health {
+                self.restart_if_dead(*program, *alive);
+            }
+            // While the server itself is away nobody can work, and nobody can tell.
+            let Some(work) = self.work().await else { continue };
+            for ((program, database), judge) in &mut self.judges {
+                let own = work.get(database).copied().unwrap_or_default();
+                let (done, given) = match program {
+                    Program::OutboxRelay => (own.published, own.written),
+                    _ => {
+                        let heard = heard_by.get(database).into_iter().flatten();
+                        (own.by_service(), heard.filter_map(|other| work.get(other)).map(|other| other.published).sum())
+                    }
+                };
+                let ready = health.get(program).and_then(|(ready, _)| *ready);
+                let sample = Sample { ready, done, given, under_fault: self.watched.has_fault(*program) };
+                if let Some(finding) = judge.see(Instant::now(), sample) {
+                    self.diary.note(format!("  FOUND: {finding}"));
+                    findings.push(finding);
+                }
+            }
+        }
+        findings
+    }
+
+    /// What it answers on `/readyz` and `/livez`.
+    async fn ask(&self, program: Program) -> (Program, (Option<bool>, Option<bool>)) {
+        let get = async |path: &str| {
+            let url = format!("{}{path}", self.ports.url(program));
+            self.http.get(url).send().await.ok().map(|answer| answer.status() == StatusCode::OK)
+        };
+        (program, tokio::join!(get("/readyz"), get("/livez")))
+    }
+
+    /// As an orchestrator would: a program that says that it is not alive is killed, and started again by its keeper.
+    fn restart_if_dead(&mut self, program: Program, alive: Option<bool>) {
+        if alive != Some(false) {
+            self.dying.remove(&program);
+            return;
+        }
+        let since = *self.dying.entry(program).or_insert_with(Instant::now);
+        if since.elapsed() < BOUND / 2 {
+            return;
+        }
+        self.dying.remove(&program);
+        if let Some(pid) = self.pids.borrow().get(&program).and_then(|pid| i32::try_from(*pid).ok()) {
+            self.diary.note(format!("  {program} says that it is not alive: it is killed and started again"));
+            // Gone already: just as well.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+
+    async fn work(&self) -> Option<BTreeMap<Database, Work>> {
+        let read = async |database: Database| {
+            let query = sqlx::query_as(
+                "select coalesce((select max(seq) from outbox), 0), last_seq,
+                        coalesce((select sum(next_offset) from consumer_offsets), 0)::bigint
+                 from relay_cursor",
+            );
+            let read = tokio::time::timeout(EVERY * 4, query.fetch_one(self.databases.of_service(database))).await;
+            let (written, published, read) = read.ok()?.ok()?;
+            Some((database, Work { written, published, read }))
+        };
+        join_all(Database::ALL.map(read)).await.into_iter().collect()
+    }
+}
+
+/// The progress of one database's service and of its relay.
+#[derive(Debug, Clone, Copy, Default)]
+struct Work {
+    /// Events that the service has said.
+    written: i64,
+    /// Events that the relay has published.
+    published: i64,
+    /// Records that the service has done with, of all partitions together.
+    read: i64,
+}
+
+impl Work {
+    /// Counts up with whatever the service does: also with events that change nothing, as after a time in which many orders
+    /// have come too late.
+    fn by_service(self) -> i64 {
+        self.written + self.read
+    }
+}
+
+/// The databases of those whose events each service hears.
+fn heard_by() -> BTreeMap<Database, BTreeSet<Database>> {
+    let database = |service: Publisher| {
+        let place = publisher::SERVICES.iter().position(|other| *other == service)?;
+        Database::ALL.get(place).copied()
+    };
+    let heard = |part: &choreography::Part| {
+        let publishers = part.lines.iter().filter_map(|line| match line.trigger {
+            Trigger::Event { publisher, .. } => database(publisher),
+            Trigger::Other(_) => None,
+        });
+        Some((database(part.service)?, publishers.collect()))
+    };
+    choreography::parts().iter().filter_map(heard).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_reads_events_that_change_nothing_does_something() {
+        let before = Work { written: 7, published: 7, read: 100 };
+        assert_ne!(before.by_service(), Work { read: 101, ..before }.by_service());
+        assert_ne!(before.by_service(), Work { written: 8, ..before }.by_service());
+        assert_eq!(
+            before.by_service(),
+            Work { published: 8, ..before }.by_service(),
+            "what the relay does is not its work"
+        );
+    }
+
+    #[test]
+    fn everybody_hears_somebody_and_the_databases_are_the_services_own() {
+        let heard = heard_by();
+        assert_eq!(heard.len(), Database::ALL.len());
+        assert_eq!(heard[&Database::Shipping], BTreeSet::from([Database::Inventory, Database::Entitlements]));
+        assert!(heard.values().all(|others| !others.is_empty()), "{heard:?}");
+    }
+}

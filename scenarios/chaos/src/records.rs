@@ -1,0 +1,50 @@
+//! Publishing any record at all: any bytes, any key, any headers.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use operations::requests::Place;
+use rdkafka::{
+    ClientConfig,
+    message::{Header, OwnedHeaders},
+    producer::{FutureProducer, FutureRecord},
+};
+use saga::record::Record;
+
+/// Publishes records as they are.
+#[derive(Clone)]
+pub struct Records {
+    producer: FutureProducer,
+}
+
+impl Records {
+    pub fn new(brokers: &str) -> anyhow::Result<Self> {
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("client.id", "scenarios-chaos")
+            .set("acks", "all")
+            .set("partitioner", "murmur2_random")
+            // Far more than a topic takes may leave here: what becomes of it is for the broker to say.
+            .set("compression.type", "gzip")
+            .set("message.max.bytes", "10000000")
+            .set("reconnect.backoff.max.ms", "500")
+            .set("message.timeout.ms", "10000")
+            .create()
+            .context("creating the Kafka producer")?;
+        Ok(Records { producer })
+    }
+
+    /// Publishes the record's topic, key, headers and value; where it lay before does not matter.
+    pub async fn publish(&self, record: &Record) -> anyhow::Result<Place> {
+        let headers = record
+            .headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
+        let mut message = FutureRecord::<[u8], [u8]>::to(&record.topic).headers(headers);
+        (message.key, message.payload) = (record.key.as_deref(), record.value.as_deref());
+        let delivery = self.producer.send(message, Duration::from_secs(30)).await;
+        let delivery =
+            delivery.map_err(|(error, _)| error).with_context(|| format!("publishing on {}", record.topic))?;
+        Ok(Place { partition: delivery.partition, offset: delivery.offset })
+    }
+}

@@ -1,0 +1,104 @@
+//! What is measured without services: a Postgres with the services' tables and a broker with their topics.
+
+use anyhow::Context;
+use events::publisher;
+use saga::{config::Kafka, shutdown::Shutdown};
+use secrecy::ExposeSecret;
+use sqlx::{
+    migrate::Migrator,
+    postgres::{PgPool, PgPoolOptions},
+};
+use testbed::{Broker, Database, Foundation, PARTITIONS, Reporter, StateDir};
+
+/// Postgres and Apache Kafka, with nobody working on them.
+#[derive(Debug)]
+pub struct Ground {
+    pub state: StateDir,
+    foundation: Foundation,
+}
+
+/// Runs `work` on a new ground, which is gone afterwards; no answer if `shutdown` was requested meanwhile.
+pub async fn with<T>(
+    reporter: &Reporter,
+    shutdown: &Shutdown,
+    work: impl AsyncFnOnce(&Ground) -> anyhow::Result<T>,
+) -> anyhow::Result<Option<T>> {
+    let state = StateDir::create()?;
+    reporter.note(format!("logs are in {}", state.logs().display()));
+    let foundation = tokio::select! {
+        started = Foundation::start(Broker::Kafka, PARTITIONS, &state, reporter) => started?,
+        () = shutdown.requested() => return Ok(None),
+    };
+    let ground = Ground { state, foundation };
+    let answer = tokio::select! {
+        answer = async { ground.prepare().await?; work(&ground).await } => answer.map(Some),
+        () = shutdown.requested() => Ok(None),
+    };
+    let step = reporter.step("stopping the servers");
+    let stopped = ground.foundation.stop().await;
+    let answer = answer?;
+    stopped?;
+    step.done("the servers are stopped");
+    Ok(answer)
+}
+
+impl Ground {
+    /// The account service's tables in its database, those of every service in all others, and a topic for each publisher.
+    async fn prepare(&self) -> anyhow::Result<()> {
+        for database in Database::ALL {
+            let migrations = if database == Database::Accounts { &account::MIGRATIONS } else { &Migrator::DEFAULT };
+            let pool = self.pool(database, 1)?;
+            saga::migrate(&pool, migrations).await.with_context(|| format!("migrating {database}"))?;
+            pool.close().await;
+        }
+        let topics: Vec<String> = publisher::all().map(|publisher| publisher.topic().to_owned()).collect();
+        self.topics(&topics).await
+    }
+
+    /// Makes topics that are missing.
+    pub async fn topics(&self, topics: &[String]) -> anyhow::Result<()> {
+        saga::topics::ensure(&self.kafka(), "scenarios-bench", topics).await
+    }
+
+    /// host:port.
+    pub fn brokers(&self) -> &str {
+        self.foundation.broker.brokers()
+    }
+
+    /// As a service is told of it.
+    pub fn kafka(&self) -> Kafka {
+        Kafka {
+            kafka_brokers: vec![self.brokers().to_owned()],
+            kafka_partitions: PARTITIONS,
+            kafka_replication: Some(1),
+            kafka_instance_id: None,
+        }
+    }
+
+    /// The URL of a database.
+    ///
+    /// # Errors
+    /// Never: every database is there.
+    pub fn url(&self, database: Database) -> anyhow::Result<&str> {
+        let url = self.foundation.postgres.databases().get(&database);
+        Ok(url.with_context(|| format!("{database} is missing"))?.expose_secret())
+    }
+
+    /// Connections to a database, at most so many.
+    pub fn pool(&self, database: Database, connections: u32) -> anyhow::Result<PgPool> {
+        let options: sqlx::postgres::PgConnectOptions = self.url(database)?.parse().context("a database's URL")?;
+        let options = options.application_name("scenarios-bench");
+        Ok(PgPoolOptions::new().max_connections(connections).connect_lazy_with(options))
+    }
+
+    /// Broker and database, with their versions.
+    pub fn versions(&self) -> (String, String) {
+        (self.foundation.broker.version(), format!("PostgreSQL {}", self.foundation.postgres.version()))
+    }
+
+    /// The servers' process ids.
+    pub fn servers(&self) -> Vec<(&'static str, u32)> {
+        let servers = [("postgres", self.foundation.postgres.pid()), ("kafka", self.foundation.broker.pid())];
+        servers.into_iter().filter_map(|(name, pid)| Some((name, pid?))).collect()
+    }
+}

@@ -1,0 +1,194 @@
+//! The buyers and their wishes under load.
+
+use anyhow::Context;
+use events::{
+    OrderId, PaymentMethodId, ProductId, UserId,
+    request::{OrderRequested, RequestedItem},
+};
+use operations::databases::Databases;
+use payment::sealed_details::{DetailsKey, seal};
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+use testbed::{
+    Database, Environment,
+    seed::{self, MANY_PRODUCTS, MANY_USERS},
+};
+
+use super::mix::Fate;
+
+/// One buyer and one product that no load can exhaust.
+const HOT: i64 = 20_001;
+/// Buyers who own nothing, and products of which there is none.
+const POOR: std::ops::RangeInclusive<i64> = 20_101..=20_200;
+/// Buyers who have a card beside their wallet.
+const CARD_HOLDERS: std::ops::RangeInclusive<i64> = 1_001..=2_000;
+/// The id of a card is its holder's plus this.
+const CARD: i64 = 100_000;
+
+/// What all happy orders of a stage have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// Number of buyers who share the orders.
+    pub users: u32,
+    pub hot: Option<Hot>,
+    pub card: bool,
+}
+
+/// Something that everybody wants at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Hot {
+    /// All orders are for one product.
+    Product,
+    /// All orders are by one user.
+    User,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Choice { users: 10_000, hot: None, card: false }
+    }
+}
+
+impl Choice {
+    /// A request for one piece, made so that the order should meet `fate`.
+    pub fn request(&self, order: OrderId, fate: Fate) -> OrderRequested {
+        let hot = match fate {
+            Fate::HotProduct => Some(Hot::Product),
+            Fate::HotUser => Some(Hot::User),
+            Fate::Happy | Fate::Card | Fate::NoBalance | Fate::NoStock => self.hot,
+        };
+        let card = self.card || fate == Fate::Card;
+        let user = match (fate, hot, card) {
+            (Fate::NoBalance, ..) => any(&POOR),
+            (_, Some(Hot::User), _) => HOT,
+            (.., true) => any_of_first(&CARD_HOLDERS, self.users),
+            (.., false) => any_of_first(&MANY_USERS, self.users),
+        };
+        let product = match (fate, hot) {
+            (Fate::NoStock, _) => any(&POOR),
+            (_, Some(Hot::Product)) => HOT,
+            _ => any(&MANY_PRODUCTS),
+        };
+        let has_card = card && fate != Fate::NoBalance;
+        OrderRequested {
+            user_id: UserId(user),
+            payment_method_id: PaymentMethodId(if has_card { CARD + user } else { user }),
+            items: vec![RequestedItem { product_id: ProductId(product), quantity: 1 }],
+            order_id: Some(order),
+            idempotency_key: None,
+            ship_to: None,
+        }
+    }
+}
+
+fn any(ids: &std::ops::RangeInclusive<i64>) -> i64 {
+    rand::random_range(ids.clone())
+}
+
+fn any_of_first(ids: &std::ops::RangeInclusive<i64>, users: u32) -> i64 {
+    let last = (*ids.start() + i64::from(users.max(1)) - 1).min(*ids.end());
+    rand::random_range(*ids.start()..=last)
+}
+
+/// Puts all of them in place; `cards` only where somebody pays by card, as it takes the payment service's key.
+pub async fn seed(environment: &Environment, cards: bool) -> anyhow::Result<()> {
+    seed::many(environment).await?;
+    let databases = Databases::of(environment)?;
+    let (first, last) = (*POOR.start(), *POOR.end());
+    // One more than the poor: the hot one, who has plenty.
+    let statements: [(Database, &'static str); 6] = [
+        (
+            Database::Accounts,
+            "insert into users (id, username) select id, 'load-' || id from generate_series($1::bigint, $2) id
+             union all select $3, 'load-' || $3 on conflict do nothing",
+        ),
+        (
+            Database::Accounts,
+            "insert into balances (user_id, currency, balance) select id, 'JPY', 0 from generate_series($1::bigint, $2) id
+             union all select $3, 'JPY', 1000000000000 on conflict do nothing",
+        ),
+        (
+            Database::Payments,
+            "insert into payment_methods (id, user_id, method_type) select id, id, 'wallet' from generate_series($1::bigint, $2) id
+             union all select $3, $3, 'wallet' on conflict do nothing",
+        ),
+        (
+            Database::Orders,
+            "insert into products (id, name, price, currency, kind)
+             select id, 'load-' || id, 100, 'JPY', 'digital' from generate_series($1::bigint, $2) id
+             union all select $3, 'load-' || $3, 100, 'JPY', 'digital' on conflict do nothing",
+        ),
+        (
+            Database::Inventory,
+            "insert into stock (product_id, stock_quantity) select id, 0 from generate_series($1::bigint, $2) id
+             union all select $3, 1000000000000 on conflict do nothing",
+        ),
+        (
+            Database::Entitlements,
+            "insert into catalogue (product_id, available) select id, true from generate_series($1::bigint, $2) id
+             union all select $3, true on conflict do nothing",
+        ),
+    ];
+    for (database, statement) in statements {
+        let done =
+            sqlx::query(statement).bind(first).bind(last).bind(HOT).execute(databases.of_service(database)).await;
+        done.with_context(|| format!("seeding {database}"))?;
+    }
+    if cards {
+        seed_cards(databases.of_service(Database::Payments), environment).await.context("seeding cards")?;
+    }
+    Ok(())
+}
+
+async fn seed_cards(payments: &PgPool, environment: &Environment) -> anyhow::Result<()> {
+    let key = environment.payment_details_key()?.expose_secret().parse::<DetailsKey>();
+    let key = key.map_err(|error| anyhow::anyhow!("PAYMENT_DETAILS_KEY is not 32 bytes in base64: {error}"))?;
+    let holders: Vec<i64> = CARD_HOLDERS.chain([HOT]).collect();
+    let ids: Vec<i64> = holders.iter().map(|holder| CARD + holder).collect();
+    let details = serde_json::json!({ "token": "tok_visa", "last4": "4242" }).to_string();
+    let details: Vec<String> = ids.iter().map(|id| seal(&key, PaymentMethodId(*id), &details)).collect();
+    sqlx::query(
+        "insert into payment_methods (id, user_id, method_type, method_details)
+         select id, user_id, 'card', details from unnest($1::bigint[], $2::bigint[], $3::text[]) c (id, user_id, details)
+         on conflict do nothing",
+    )
+    .bind(&ids)
+    .bind(&holders)
+    .bind(&details)
+    .execute(payments)
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn request(choice: Choice, fate: Fate) -> (i64, i64, i64) {
+        let request = choice.request(OrderId(Uuid::now_v7()), fate);
+        (request.user_id.0, request.payment_method_id.0, request.items[0].product_id.0)
+    }
+
+    #[test]
+    fn a_fate_chooses_buyer_method_and_product() {
+        let everyone = Choice::default();
+        let (user, method, product) = request(everyone, Fate::Happy);
+        assert!(MANY_USERS.contains(&user) && method == user && MANY_PRODUCTS.contains(&product));
+        let (user, method, _) = request(everyone, Fate::Card);
+        assert!(CARD_HOLDERS.contains(&user) && method == CARD + user);
+        assert_eq!(request(everyone, Fate::HotProduct).2, HOT);
+        assert_eq!(request(everyone, Fate::HotUser).0, HOT);
+        assert!(POOR.contains(&request(everyone, Fate::NoBalance).0));
+        assert!(POOR.contains(&request(everyone, Fate::NoStock).2));
+    }
+
+    #[test]
+    fn what_a_stage_has_in_common_goes_for_its_happy_orders() {
+        let choice = Choice { users: 1, hot: Some(Hot::Product), card: true };
+        assert_eq!(request(choice, Fate::Happy), (1_001, CARD + 1_001, HOT));
+        let (poor, method, _) = request(choice, Fate::NoBalance);
+        assert_eq!(method, poor, "who owns nothing has no card either");
+    }
+}

@@ -1,0 +1,271 @@
+//! The whole system on this machine: a private Postgres, a broker, and every program as a process of its own.
+//!
+//! [`with`] starts it, lets somebody work with it and stops it, however the work ends. Whoever works knows only the
+//! [`Environment`], so it is all the same to him whether we started the system or found one.
+//!
+//! The kernel ends a child when the *thread* that spawned it is gone ([`process::command`]): so nothing here is started
+//! on a thread that does not last, such as `spawn_blocking`'s.
+
+#![allow(clippy::print_stdout, reason = "what the runner has to say to people goes to standard output")]
+
+mod broker;
+pub mod cast;
+mod embedded;
+pub mod env_file;
+mod foundation;
+mod kafka;
+mod maven;
+mod network;
+mod ports;
+mod postgres;
+mod process;
+mod programs;
+mod proxy;
+mod reporter;
+pub mod seed;
+mod state;
+
+use std::{path::Path, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use saga::shutdown::Shutdown;
+use secrecy::ExposeSecret;
+use tokio::sync::watch;
+
+pub use broker::{Broker, Started};
+pub use embedded::Embedded;
+pub use foundation::Foundation;
+pub use kafka::{Kafka, Listener};
+pub use network::Network;
+pub use operations::{Database, Environment, PAYMENT_DETAILS_KEY, until};
+pub use postgres::POSTGRES_BIN;
+pub use postgres::Postgres;
+pub use process::command;
+pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Setting, Supervisor};
+pub use proxy::{Mode, Proxy, Side};
+pub use reporter::{Reporter, Step};
+pub use state::StateDir;
+
+/// Partitions of each topic unless somebody says otherwise.
+pub const PARTITIONS: i32 = 6;
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub broker: Broker,
+    pub partitions: i32,
+    pub settings: Vec<Setting>,
+    /// A proxy stands between each program and each server, to be broken on purpose.
+    pub breakable: bool,
+}
+
+impl Options {
+    pub fn new(broker: Broker) -> Self {
+        Self { broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false }
+    }
+
+    /// Puts a proxy between each program and each server.
+    pub fn breakable(self) -> Self {
+        Self { breakable: true, ..self }
+    }
+
+    /// Tells one program something more by its environment.
+    pub fn setting(mut self, program: Program, name: &str, value: impl Into<String>) -> Self {
+        self.settings.push(Setting { program, name: name.to_owned(), value: value.into() });
+        self
+    }
+}
+
+/// A running system, ours or somebody else's.
+#[derive(Debug)]
+pub struct Stack {
+    environment: Environment,
+    broker: Broker,
+    own: Option<Own>,
+}
+
+/// What has to be stopped.
+#[derive(Debug)]
+struct Own {
+    programs: Programs,
+    network: Arc<Network>,
+    foundation: Foundation,
+    state: StateDir,
+}
+
+/// The variable with the URL at which PostgreSQL's superuser logs in.
+pub const POSTGRES_URL: &str = "POSTGRES_URL";
+
+/// Runs `work` with the system that the process's environment names, or else with a new one. What has been started is
+/// stopped again, whether the work succeeds, fails or panics, or `shutdown` is requested meanwhile; then there is no
+/// answer.
+pub async fn with<T>(
+    options: Options,
+    reporter: &Reporter,
+    shutdown: &Shutdown,
+    work: impl AsyncFnOnce(&mut Stack) -> anyhow::Result<T>,
+) -> anyhow::Result<Option<T>> {
+    let opened = tokio::select! {
+        opened = Stack::open(options, reporter) => opened,
+        () = shutdown.requested() => return Ok(None),
+    };
+    let mut stack = opened?;
+    let answer = tokio::select! {
+        answer = work(&mut stack) => answer.map(Some),
+        () = shutdown.requested() => Ok(None),
+    };
+    let stopped = stack.stop(reporter).await;
+    let answer = answer?;
+    stopped?;
+    Ok(answer)
+}
+
+impl Stack {
+    /// Uses the system that the process's environment names, or else starts one.
+    pub async fn open(options: Options, reporter: &Reporter) -> anyhow::Result<Self> {
+        match Environment::from_process()? {
+            Some(environment) => {
+                reporter.note("using the system that KAFKA_BROKERS and DATABASE_URL_… name; starting nothing");
+                Ok(Self::external(environment))
+            }
+            None => Self::start(options, reporter).await,
+        }
+    }
+
+    /// Somebody else's system.
+    pub fn external(environment: Environment) -> Self {
+        Self { environment, broker: Broker::External, own: None }
+    }
+
+    /// Starts everything and waits until all of it is ready.
+    ///
+    /// # Errors
+    /// If anything does not come up; what had been started is stopped again.
+    pub async fn start(options: Options, reporter: &Reporter) -> anyhow::Result<Self> {
+        let state = StateDir::create()?;
+        reporter.note(format!("logs are in {}", state.logs().display()));
+        // Better to hear now than after a minute that something has not been built.
+        Program::ALL.into_iter().try_for_each(|program| program.binary().map(drop))?;
+        let mut network = if options.breakable { Network::open(options.broker).await? } else { Network::default() };
+        let listeners = network.listeners();
+        let foundation =
+            Foundation::listening(options.broker, options.partitions, &listeners, &state, reporter).await?;
+        let ports = Ports::choose()?;
+        let environment = Environment {
+            brokers: foundation.broker.brokers().to_owned(),
+            databases: foundation.postgres.databases().clone(),
+            order_api: Some(ports.url(Program::Order)),
+            gateway: Some(ports.url(Program::PaymentGateway)),
+            payment_details_key: Some(BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()),
+            mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
+            mail_api: std::env::var("MAIL_API_URL").ok(),
+        };
+        if options.breakable {
+            network.reach_databases(&environment).await?;
+        }
+        let step = reporter.step("starting the services, the payment gateway and the relay");
+        let programs =
+            Programs::start(&environment, &network, ports, options.partitions, &options.settings, &state, reporter)
+                .await?;
+        step.done("the services, the payment gateway and the relay, each a process of its own");
+        Ok(Self {
+            environment,
+            broker: options.broker,
+            own: Some(Own { programs, network: Arc::new(network), foundation, state }),
+        })
+    }
+
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// What carries the events.
+    pub fn broker(&self) -> Broker {
+        self.broker
+    }
+
+    /// The jars of Kafka's own tools, if we started Kafka.
+    pub fn kafka_jars(&self) -> Option<&Path> {
+        self.own.as_ref()?.foundation.broker.jars()
+    }
+
+    /// What the programs stand on, if we started it: to be shaken.
+    pub fn foundation(&mut self) -> Option<&mut Foundation> {
+        self.own.as_mut().map(|own| &mut own.foundation)
+    }
+
+    /// The lines between programs and servers, if we started them.
+    pub fn network(&self) -> Option<Arc<Network>> {
+        self.own.as_ref().map(|own| own.network.clone())
+    }
+
+    /// Where the logs of what we started are.
+    pub fn state(&self) -> Option<&StateDir> {
+        self.own.as_ref().map(|own| &own.state)
+    }
+
+    /// The programs, if we started them.
+    pub fn programs(&self) -> Option<&Programs> {
+        self.own.as_ref().map(|own| &own.programs)
+    }
+
+    /// The process ids of the programs that we started; changes whenever one is started again.
+    pub fn pids(&self) -> Option<watch::Receiver<Pids>> {
+        self.programs().map(Programs::pids)
+    }
+
+    /// Every process that we started, by name: the programs, `postgres` and `kafka`.
+    pub fn processes(&self) -> Vec<(String, u32)> {
+        let Some(own) = &self.own else { return Vec::new() };
+        let programs = own.programs.pids().borrow().clone();
+        let programs = programs.into_iter().map(|(program, pid)| (program.name().to_owned(), pid));
+        let servers = [("postgres", own.foundation.postgres.pid()), ("kafka", own.foundation.broker.pid())];
+        programs.chain(servers.into_iter().filter_map(|(name, pid)| Some((name.to_owned(), pid?)))).collect()
+    }
+
+    /// What carries the events and what keeps the rows, with their versions if we started them.
+    pub fn versions(&self) -> (String, String) {
+        match &self.own {
+            Some(own) => (own.foundation.broker.version(), format!("PostgreSQL {}", own.foundation.postgres.version())),
+            None => (format!("the broker at {}", self.environment.brokers), "a Postgres that was running".to_owned()),
+        }
+    }
+
+    /// Returns, with the reason, when Postgres or the broker has ended by itself.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match &mut self.own {
+            Some(own) => own.foundation.failed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What other programs need to know: the environment, and of each program that we started its process id and where
+    /// it answers HTTP.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let mut variables = self.environment.variables();
+        if let Some(jars) = self.kafka_jars() {
+            variables.push(("KAFKA_JARS".to_owned(), jars.display().to_string()));
+        }
+        if let Some(own) = &self.own {
+            let pids = own.programs.pids().borrow().clone();
+            variables.extend(pids.iter().map(|(program, pid)| (program.variable("PID"), pid.to_string())));
+            let postgres = &own.foundation.postgres;
+            variables.push((POSTGRES_URL.to_owned(), postgres.admin_url().expose_secret().to_owned()));
+            variables.push(("POSTGRES_ADDRESS".to_owned(), postgres.address()));
+            let url = |program: Program| (program.variable("HTTP_URL"), own.programs.ports().url(program));
+            variables.extend(Program::ALL.map(url));
+        }
+        variables
+    }
+
+    /// Stops what we started, programs first.
+    pub async fn stop(self, reporter: &Reporter) -> anyhow::Result<()> {
+        let Some(own) = self.own else { return Ok(()) };
+        let step = reporter.step("stopping everything");
+        let programs = own.programs.stop().await;
+        let foundation = own.foundation.stop().await;
+        programs.and(foundation)?;
+        step.done("everything stopped");
+        Ok(())
+    }
+}

@@ -1,0 +1,219 @@
+//! A private PostgreSQL server: its own directory, port and passwords, gone when it is stopped.
+
+mod binaries;
+mod installation;
+mod owner;
+mod settings;
+mod tenants;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context;
+use nix::sys::signal::Signal;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{Connection, PgConnection};
+use tempfile::TempDir;
+
+pub use self::installation::POSTGRES_BIN;
+use self::{installation::Installation, owner::Owner};
+use super::{
+    Database, ports,
+    process::{self, Process},
+    reporter::Step,
+    state::StateDir,
+    until,
+};
+
+const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+
+/// A running server with one database and role for each service, and a superuser.
+#[derive(Debug)]
+pub struct Postgres {
+    // Dropped before its directory.
+    server: Process,
+    seat: Seat,
+    version: String,
+    admin: SecretString,
+    port: u16,
+    databases: BTreeMap<Database, SecretString>,
+}
+
+/// Where the server lives; the same after a restart.
+#[derive(Debug)]
+struct Seat {
+    directory: TempDir,
+    installation: Installation,
+    owner: Owner,
+    log: PathBuf,
+}
+
+impl Postgres {
+    /// Makes a new server of the installed version and waits until it answers.
+    ///
+    /// # Errors
+    /// If PostgreSQL is not installed or does not come up; the error ends with what it said last.
+    pub async fn start(state: &StateDir) -> anyhow::Result<Self> {
+        Self::start_installed(Installation::find()?, state).await
+    }
+
+    /// The same with this major version, which is fetched unless this machine has seen it before.
+    ///
+    /// # Errors
+    /// If there is no such version, it cannot be fetched, or it does not come up.
+    pub async fn start_version(major: u32, state: &StateDir, step: &Step) -> anyhow::Result<Self> {
+        let programs = binaries::find_or_fetch(major, state, step).await?;
+        Self::start_installed(Installation::at(programs)?, state).await
+    }
+
+    async fn start_installed(installation: Installation, state: &StateDir) -> anyhow::Result<Self> {
+        let version = installation.version()?;
+        let owner = Owner::choose()?;
+        let log = state.log_of("postgres");
+        let directory = owner.private_directory()?;
+        let password = password();
+        initialize(&installation, &owner, directory.path(), &password, &log).await?;
+        let seat = Seat { directory, installation, owner, log };
+
+        // The port was free a moment ago; if somebody was quicker, the next one will do.
+        let mut attempts_left = 3;
+        let (server, admin, port) = loop {
+            let port = ports::free()?;
+            let admin = url("postgres", &password, port, "postgres");
+            seat.configure(port)?;
+            match seat.launch(&admin).await {
+                Ok(server) => break (server, admin, port),
+                Err(error) if attempts_left > 1 && format!("{error:#}").contains("in use") => attempts_left -= 1,
+                Err(error) => return Err(error),
+            }
+        };
+        let databases = tenants::create(&admin).await?;
+        Ok(Self { server, seat, version, admin, port, databases })
+    }
+
+    /// The server's version, such as `15.13`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The directory of the server's programs.
+    pub fn programs(&self) -> &Path {
+        self.seat.installation.directory()
+    }
+
+    /// Where it listens, host:port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where the superuser logs in.
+    pub fn admin_url(&self) -> &SecretString {
+        &self.admin
+    }
+
+    /// Where the owner of each database logs in.
+    pub fn databases(&self) -> &BTreeMap<Database, SecretString> {
+        &self.databases
+    }
+
+    /// The server's process id, as long as it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.pid()
+    }
+
+    /// Returns, with the reason, when the server has ended by itself.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        failure(&mut self.server).await
+    }
+
+    /// Ends the server as a crash of its machine does, and starts it again at the same place; it recovers what was
+    /// committed.
+    ///
+    /// # Errors
+    /// If it does not come up again.
+    pub async fn crash_and_recover(&mut self) -> anyhow::Result<()> {
+        self.server.end(&[(Signal::SIGQUIT, Duration::from_secs(10))]).await?;
+        self.server = self.seat.launch(&self.admin).await?;
+        Ok(())
+    }
+
+    /// Stops the server and removes its data.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let fast = (Signal::SIGINT, Duration::from_secs(20));
+        let immediate = (Signal::SIGQUIT, Duration::from_secs(10));
+        self.server.stop(&[fast, immediate]).await?;
+        Ok(())
+    }
+}
+
+async fn initialize(
+    installation: &Installation,
+    owner: &Owner,
+    directory: &Path,
+    password: &SecretString,
+    log: &Path,
+) -> anyhow::Result<()> {
+    let password_file = directory.join("password");
+    std::fs::write(&password_file, password.expose_secret()).context("writing the superuser's password for initdb")?;
+    owner.give(&password_file)?;
+    let mut command = process::command(installation.program("initdb"), Signal::SIGTERM);
+    command.arg("--pgdata").arg(directory.join("data")).arg("--pwfile").arg(&password_file);
+    command.args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
+    // Not our current directory: the owner may not be allowed to be there.
+    command.current_dir(directory);
+    owner.runs(&mut command);
+    // Asked to stop, it takes its own child along; killed, it would leave it writing into the directory.
+    let mut initdb = Process::spawn("initdb", command, log, Signal::SIGTERM)?;
+    let status = initdb.ended().await?;
+    anyhow::ensure!(status.success(), "initdb failed with {status}; {}", initdb.last_words());
+    std::fs::remove_file(&password_file).context("removing initdb's password file")
+}
+
+impl Seat {
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn configure(&self, port: u16) -> anyhow::Result<()> {
+        // Read after postgresql.conf, and already its owner's.
+        let settings = std::fs::write(self.data().join("postgresql.auto.conf"), settings::settings(port));
+        settings.context("writing PostgreSQL's settings")
+    }
+
+    async fn launch(&self, admin: &SecretString) -> anyhow::Result<Process> {
+        // SIGINT asks for the fast shutdown; SIGTERM would wait for all clients to leave.
+        let mut command = process::command(self.installation.program("postgres"), Signal::SIGINT);
+        command.arg("-D").arg(self.data()).current_dir(self.directory.path());
+        self.owner.runs(&mut command);
+        // SIGQUIT ends the server and its workers at once, SIGKILL would leave shared memory behind.
+        let mut server = Process::spawn("PostgreSQL", command, &self.log, Signal::SIGQUIT)?;
+        let answers = until("PostgreSQL answers", ANSWERS_WITHIN, async || {
+            let mut connection = PgConnection::connect(admin.expose_secret()).await.ok()?;
+            sqlx::query("select 1").execute(&mut connection).await.ok()
+        });
+        tokio::select! {
+            answered = answers => { answered.map_err(|error| process::explained(&error, &self.log))?; }
+            failure = failure(&mut server) => return Err(failure),
+        }
+        Ok(server)
+    }
+}
+
+async fn failure(server: &mut Process) -> anyhow::Error {
+    match server.ended().await {
+        Ok(status) => anyhow::anyhow!("PostgreSQL ended with {status}; {}", server.last_words()),
+        Err(error) => error,
+    }
+}
+
+/// 122 random bits that need no quoting anywhere.
+fn password() -> SecretString {
+    uuid::Uuid::new_v4().simple().to_string().into()
+}
+
+fn url(role: &str, password: &SecretString, port: u16, database: &str) -> SecretString {
+    format!("postgres://{role}:{}@127.0.0.1:{port}/{database}", password.expose_secret()).into()
+}

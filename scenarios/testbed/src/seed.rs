@@ -1,0 +1,195 @@
+//! Putting the well-known data into place, each piece where it belongs. Again: nothing changes.
+
+use anyhow::Context;
+use operations::databases::Databases;
+use payment::sealed_details::{DetailsKey, seal};
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+
+use crate::{
+    Database, Environment,
+    cast::{GOODS, Good, Method, PEOPLE, Person, crowd},
+};
+
+/// What `--many` adds: buyers and goods for load, as ranges of ids.
+pub const MANY_USERS: std::ops::RangeInclusive<i64> = 1001..=11_000;
+pub const MANY_PRODUCTS: std::ops::RangeInclusive<i64> = 1001..=2_000;
+
+/// The people and goods that the scenarios and the documentation speak of.
+pub async fn well_known(environment: &Environment) -> anyhow::Result<()> {
+    let databases = Databases::of(environment)?;
+    let people: Vec<Person> = PEOPLE.iter().copied().chain(crowd()).collect();
+    users(databases.of_service(Database::Accounts), &people).await.context("seeding accounts")?;
+    methods(databases.of_service(Database::Payments), &people, environment).await.context("seeding payments")?;
+    products(databases.of_service(Database::Orders)).await.context("seeding orders")?;
+    stock(databases.of_service(Database::Inventory)).await.context("seeding inventory")?;
+    catalogue(databases.of_service(Database::Entitlements)).await.context("seeding entitlements")?;
+    contacts(databases.of_service(Database::Notifications)).await.context("seeding notifications")
+}
+
+/// Ten thousand wealthy users and a thousand well-stocked products.
+pub async fn many(environment: &Environment) -> anyhow::Result<()> {
+    let databases = Databases::of(environment)?;
+    let (first_user, last_user) = (*MANY_USERS.start(), *MANY_USERS.end());
+    let (first_product, last_product) = (*MANY_PRODUCTS.start(), *MANY_PRODUCTS.end());
+    let statements: [(Database, &'static str, i64, i64); 6] = [
+        (
+            Database::Accounts,
+            "insert into users (id, username) select id, 'user-' || id from generate_series($1::bigint, $2::bigint) id on conflict do nothing",
+            first_user,
+            last_user,
+        ),
+        (
+            Database::Accounts,
+            "insert into balances (user_id, currency, balance) select id, 'JPY', 1000000 from generate_series($1::bigint, $2::bigint) id on conflict do nothing",
+            first_user,
+            last_user,
+        ),
+        (
+            Database::Payments,
+            "insert into payment_methods (id, user_id, method_type) select id, id, 'wallet' from generate_series($1::bigint, $2::bigint) id on conflict do nothing",
+            first_user,
+            last_user,
+        ),
+        (
+            Database::Orders,
+            "insert into products (id, name, price, currency, kind) select id, 'product-' || id, 100, 'JPY', 'digital' from generate_series($1::bigint, $2::bigint) id on conflict do nothing",
+            first_product,
+            last_product,
+        ),
+        (
+            Database::Inventory,
+            "insert into stock (product_id, stock_quantity) select id, 1000000 from generate_series($1::bigint, $2::bigint) id on conflict do nothing",
+            first_product,
+            last_product,
+        ),
+        (
+            Database::Entitlements,
+            "insert into catalogue (product_id, available) select id, true from generate_series($1::bigint, $2::bigint) id on conflict do nothing",
+            first_product,
+            last_product,
+        ),
+    ];
+    for (database, statement, first, last) in statements {
+        sqlx::query(statement)
+            .bind(first)
+            .bind(last)
+            .execute(databases.of_service(database))
+            .await
+            .with_context(|| format!("seeding {database}"))?;
+    }
+    Ok(())
+}
+
+async fn users(accounts: &PgPool, people: &[Person]) -> sqlx::Result<()> {
+    let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
+    let names: Vec<String> = people
+        .iter()
+        .map(|person| if person.name == "crowd" { format!("crowd-{}", person.id) } else { person.name.to_owned() })
+        .collect();
+    sqlx::query(
+        "insert into users (id, username) select * from unnest($1::bigint[], $2::text[]) on conflict do nothing",
+    )
+    .bind(&ids)
+    .bind(&names)
+    .execute(accounts)
+    .await?;
+    sqlx::query(
+        "insert into balances (user_id, currency, balance)
+         select * from unnest($1::bigint[], $2::text[], $3::bigint[]) on conflict do nothing",
+    )
+    .bind(&ids)
+    .bind(people.iter().map(|person| person.currency.to_string()).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.owns).collect::<Vec<_>>())
+    .execute(accounts)
+    .await?;
+    Ok(())
+}
+
+/// A card's details are sealed with the payment service's key, so only missing cards need it.
+async fn methods(payments: &PgPool, people: &[Person], environment: &Environment) -> anyhow::Result<()> {
+    let present: Vec<i64> =
+        sqlx::query_scalar("select id from payment_methods where id < 1000").fetch_all(payments).await?;
+    for person in people.iter().filter(|person| !present.contains(&person.id)) {
+        let (method_type, details) = match person.method {
+            Method::Card(token) => {
+                let key: DetailsKey = environment
+                    .payment_details_key()?
+                    .expose_secret()
+                    .parse()
+                    .map_err(|error| anyhow::anyhow!("PAYMENT_DETAILS_KEY is not 32 bytes in base64: {error}"))?;
+                let details = serde_json::json!({ "token": token, "last4": "4242" });
+                ("card", Some(seal(&key, person.method_id(), &details.to_string())))
+            }
+            Method::Wallet => ("wallet", None),
+            Method::Points => ("points", None),
+        };
+        sqlx::query(
+            "insert into payment_methods (id, user_id, method_type, method_details) values ($1, $1, $2, $3)
+             on conflict do nothing",
+        )
+        .bind(person.id)
+        .bind(method_type)
+        .bind(details)
+        .execute(payments)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn products(orders: &PgPool) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into products (id, name, price, currency, kind)
+         select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::text[]) on conflict do nothing",
+    )
+    .bind(of_goods(|good| good.id))
+    .bind(of_goods(|good| good.name))
+    .bind(of_goods(|good| good.price))
+    .bind(of_goods(|good| good.currency.to_string()))
+    .bind(of_goods(|good| good.kind.as_str()))
+    .execute(orders)
+    .await?;
+    Ok(())
+}
+
+async fn stock(inventory: &PgPool) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into stock (product_id, stock_quantity)
+         select * from unnest($1::bigint[], $2::bigint[]) on conflict do nothing",
+    )
+    .bind(of_goods(|good| good.id))
+    .bind(of_goods(|good| good.stock))
+    .execute(inventory)
+    .await?;
+    Ok(())
+}
+
+async fn catalogue(entitlements: &PgPool) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into catalogue (product_id, available)
+         select id, available from unnest($1::bigint[], $2::bool[], $3::text[]) goods (id, available, kind)
+         where kind = 'digital' on conflict do nothing",
+    )
+    .bind(of_goods(|good| good.id))
+    .bind(of_goods(|good| good.available))
+    .bind(of_goods(|good| good.kind.as_str()))
+    .execute(entitlements)
+    .await?;
+    Ok(())
+}
+
+async fn contacts(notifications: &PgPool) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into contacts (user_id, address)
+         select id, name || '@example.test' from unnest($1::bigint[], $2::text[]) people (id, name) on conflict do nothing",
+    )
+    .bind(PEOPLE.iter().map(|person| person.id).collect::<Vec<_>>())
+    .bind(PEOPLE.iter().map(|person| person.name).collect::<Vec<_>>())
+    .execute(notifications)
+    .await?;
+    Ok(())
+}
+
+fn of_goods<T>(column: impl Fn(&'static Good) -> T) -> Vec<T> {
+    GOODS.iter().map(column).collect()
+}
