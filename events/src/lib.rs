@@ -4,7 +4,7 @@
 //! [`OrderRequested`](request::OrderRequested) carries the [`Order`]: the facts that travel with the saga, so
 //! that no service ever has to ask another one. The [`envelope`] is CloudEvents 1.0.
 //!
-//! The names in here are a contract with programs that we do not know. `tests/golden` pins each of them.
+//! The names in here are a contract with programs that we do not know. `tests/golden.rs` pins each of them.
 
 pub mod account;
 pub mod entitlement;

@@ -2,7 +2,7 @@
 
 use saga::publisher;
 pub use saga::publisher::{
-    Publisher, dead_letter_topic, is_operator, is_topic_of_events, source_of, topic_of_aggregate,
+    Publisher, check_name, dead_letter_topic, is_operator, is_topic_of_events, source_of, topic_of_aggregate,
 };
 
 use crate::request::ORDER_REQUESTED;

@@ -115,8 +115,36 @@ pub fn with_records(brokers: &str, offsets: Offsets) -> anyhow::Result<BTreeSet<
     Ok(with_records)
 }
 
+/// Shows every record of `topics` to `look`, up to the ends that the topics have now; returns false if `until` came first.
+/// Blocks: for a thread of its own.
+///
+/// # Errors
+/// If the broker does not answer, or stops answering before the end.
+pub fn read_until(
+    brokers: &str,
+    topics: &[String],
+    until: Instant,
+    mut look: impl FnMut(Record),
+) -> anyhow::Result<bool> {
+    let more = |record| {
+        look(record);
+        true
+    };
+    read_while_until(brokers, kept(brokers, topics)?, Some(until), more)
+}
+
 /// Shows the records of each partition to `look` while it wants more of them.
-fn read_while(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record) -> bool) -> anyhow::Result<()> {
+fn read_while(brokers: &str, offsets: Offsets, look: impl FnMut(Record) -> bool) -> anyhow::Result<()> {
+    read_while_until(brokers, offsets, None, look).map(drop)
+}
+
+/// The same; returns false if `until` came first.
+fn read_while_until(
+    brokers: &str,
+    offsets: Offsets,
+    until: Option<Instant>,
+    mut look: impl FnMut(Record) -> bool,
+) -> anyhow::Result<bool> {
     let consumer = consumer(brokers)?;
     let mut ends: BTreeMap<(String, i32), i64> = BTreeMap::new();
     let mut assignment = TopicPartitionList::new();
@@ -127,6 +155,13 @@ fn read_while(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record) -> b
     consumer.assign(&assignment).context("assigning partitions")?;
     let mut last = Instant::now();
     while !ends.is_empty() {
+        if until.is_some_and(|until| Instant::now() > until) {
+            return Ok(false);
+        }
+        // Also where it answers with nothing but errors, as for a record that the client cannot take apart.
+        if last.elapsed() > PATIENCE {
+            bail!("the broker stopped answering before the end of {} partitions", ends.len());
+        }
         match consumer.poll(Duration::from_millis(200)) {
             Some(Ok(message)) => {
                 last = Instant::now();
@@ -152,13 +187,10 @@ fn read_while(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record) -> b
                         }
                     }
                 }
-                if last.elapsed() > PATIENCE && !ends.is_empty() {
-                    bail!("the broker stopped answering before the end of {} partitions", ends.len());
-                }
             }
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Fetches nothing more of a partition.

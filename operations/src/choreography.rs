@@ -3,7 +3,11 @@
 use std::{sync::LazyLock, time::Duration};
 
 use anyhow::Context;
-use events::Publisher;
+use events::{
+    Publisher,
+    publisher::{self, topic_of_aggregate},
+};
+use reqwest::redirect::Policy;
 use saga::{
     Service,
     choreography::{On, PATH, Part as Table, Reaction},
@@ -12,6 +16,8 @@ use saga::{
 
 /// Time that a program gets to tell its table.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// Bytes of a table at most.
+const LARGEST_TABLE: usize = 1024 * 1024;
 
 /// One service of the shop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,11 +79,11 @@ impl Choreography {
     /// If one does not answer with its table, or two tables cannot both be followed; the error says which.
     pub async fn with(programs: &[String]) -> anyhow::Result<Self> {
         let mut all = Self::of_the_shop();
-        let client = reqwest::Client::builder().timeout(ANSWERS_WITHIN).build()?;
+        let client = reqwest::Client::builder().timeout(ANSWERS_WITHIN).redirect(Policy::none()).build()?;
         for program in programs {
             let url = format!("{}{PATH}", program.trim_end_matches('/'));
-            let asked = async { client.get(&url).send().await?.error_for_status()?.json::<Table>().await };
-            let table = asked.await.with_context(|| format!("{url} does not tell what its program hears and says"))?;
+            let table = ask(&client, &url).await;
+            let table = table.with_context(|| format!("{url} does not tell what its program hears and says"))?;
             all.add(table).with_context(|| format!("the table at {url}"))?;
         }
         all.check()?;
@@ -86,6 +92,7 @@ impl Choreography {
 
     /// Another program's table; the same one again, as each replica tells it, changes nothing.
     fn add(&mut self, table: Table) -> anyhow::Result<()> {
+        check_words(&table).map_err(anyhow::Error::msg)?;
         match self.0.iter().find(|known| known.service == table.service) {
             Some(known) if *known == table => return Ok(()),
             Some(_) => anyhow::bail!(
@@ -93,14 +100,6 @@ impl Choreography {
                 table.service
             ),
             None => {}
-        }
-        if let Some(known) = self.0.iter().find(|known| known.topic == table.topic) {
-            anyhow::bail!(
-                "`{}` publishes on {}, the topic of `{}`: rename it",
-                table.service,
-                table.topic,
-                known.service
-            );
         }
         self.0.push(table);
         Ok(())
@@ -111,7 +110,17 @@ impl Choreography {
         for table in &self.0 {
             for reaction in &table.reactions {
                 let On::Event { event, publisher, topic } = &reaction.on else { continue };
-                let Some(speaker) = self.0.iter().find(|other| other.topic == *topic) else { continue };
+                if *topic == publisher::CLIENT.topic() && publisher == publisher::CLIENT.name() {
+                    continue;
+                }
+                let speaker = self.0.iter().find(|other| other.topic == *topic && other.service == *publisher);
+                let speaker = speaker.with_context(|| {
+                    format!(
+                        "`{}` waits for `{event}` of `{publisher}` on {topic}, and no such service is known: correct the name \
+                         in the table of `{}`, or name that program, too",
+                        table.service, table.service
+                    )
+                })?;
                 anyhow::ensure!(
                     speaker.reactions.iter().any(|other| other.may_say(event)),
                     "`{}` waits for `{event}` of `{publisher}`, which never says it: correct the name in the table of `{}`, or \
@@ -122,6 +131,11 @@ impl Choreography {
             }
         }
         Ok(())
+    }
+
+    /// Tells whether a service is one of the shop's own.
+    pub fn is_of_the_shop(service: &str) -> bool {
+        publisher::SERVICES.iter().any(|own| own.name() == service)
     }
 
     /// What may come directly after an event: each service that reacts to it, its decision and the events that it may say.
@@ -167,6 +181,50 @@ impl Choreography {
     }
 }
 
+/// A program's table, of bounded size.
+async fn ask(client: &reqwest::Client, url: &str) -> anyhow::Result<Table> {
+    let mut answer = client.get(url).send().await?.error_for_status()?;
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        body.extend_from_slice(&chunk);
+        anyhow::ensure!(body.len() <= LARGEST_TABLE, "its answer has more than {LARGEST_TABLE} bytes");
+    }
+    Ok(serde_json::from_slice(&body)?)
+}
+
+/// Checks what a program says of itself: it is shown to people, in pictures and on terminals.
+fn check_words(table: &Table) -> Result<(), String> {
+    let is_name = |text: &str| {
+        !text.is_empty()
+            && text.len() <= 100
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+    };
+    let is_prose = |text: &str| text.len() <= 200 && !text.contains(|c: char| c.is_control() || "|\"`<>".contains(c));
+    publisher::check_name(&table.service)?;
+    if table.topic != topic_of_aggregate(&table.service) {
+        return Err(format!("`{}` publishes on {}.events, and not on {:?}", table.service, table.service, table.topic));
+    }
+    for reaction in &table.reactions {
+        let (event, words) = match &reaction.on {
+            On::Event { event, publisher, topic } => (Some((event, publisher, topic)), &reaction.decision),
+            On::Occasion { occasion } => (None, occasion),
+        };
+        let names = reaction
+            .says
+            .iter()
+            .chain(event.into_iter().flat_map(|(event, publisher, topic)| [event, publisher, topic]));
+        if let Some(odd) = names.into_iter().find(|name| !is_name(name)) {
+            return Err(format!(
+                "{odd:?} is no name of an event, a publisher or a topic: letters, digits, `_`, `.` and `-` are"
+            ));
+        }
+        if let Some(odd) = [words, &reaction.decision].into_iter().find(|words| !is_prose(words)) {
+            return Err(format!("{odd:?} cannot be shown: leave out control characters, quotes and brackets"));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,6 +233,11 @@ mod tests {
         let on = On::Event { event: event.to_owned(), publisher: "order".to_owned(), topic: "order.events".to_owned() };
         let reaction = Reaction { on, decision: "award".to_owned(), says: vec!["PointsAwarded".to_owned()] };
         Table { service: "loyalty".to_owned(), topic: topic.to_owned(), reactions: vec![reaction] }
+    }
+
+    #[test]
+    fn nobody_in_the_shop_waits_for_an_event_that_nobody_says() {
+        Choreography::of_the_shop().check().unwrap();
     }
 
     #[test]
@@ -192,7 +255,18 @@ mod tests {
     fn what_cannot_be_followed_is_refused_with_what_to_change() {
         let mut all = Choreography::of_the_shop();
         let topic = all.add(loyalty("order.events", "OrderCompleted")).expect_err("another's topic").to_string();
-        assert!(topic.contains("the topic of `order`"), "{topic}");
+        assert!(topic.contains("`loyalty` publishes on loyalty.events"), "{topic}");
+        for odd in ["Order\nCompleted", "Order\"Completed", "", "Order|Completed", "Order\u{1b}[2J"] {
+            let error = all.add(loyalty("loyalty.events", odd)).expect_err(odd).to_string();
+            assert!(error.contains("is no name"), "{error}");
+        }
+        let mut stranger = loyalty("loyalty.events", "OrderCompleted");
+        stranger.reactions[0].on =
+            On::Event { event: "OrderCompleted".into(), publisher: "oder".into(), topic: "oder.events".into() };
+        let mut misspelt = Choreography::of_the_shop();
+        misspelt.add(stranger).unwrap();
+        let error = misspelt.check().expect_err("nobody").to_string();
+        assert!(error.contains("`oder` on oder.events, and no such service is known"), "{error}");
         all.add(loyalty("loyalty.events", "OrderCompletd")).unwrap();
         let nobody = all.check().expect_err("nobody says it").to_string();
         assert!(nobody.contains("`loyalty` waits for `OrderCompletd` of `order`, which never says it"), "{nobody}");

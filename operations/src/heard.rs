@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use events::{
     EventId, OrderId,
     envelope::{self, Envelope},
-    publisher,
+    publisher::{self, is_operator, source_of},
     request::OrderRequested,
 };
 use saga::record::Record;
@@ -18,6 +18,8 @@ pub struct Heard {
     pub event_type: String,
     /// The publisher's name, or what a foreign source calls itself.
     pub publisher: String,
+    /// Its source may say things on this topic: services take no others' word there.
+    pub is_believed: bool,
     pub topic: String,
     pub partition: i32,
     pub offset: i64,
@@ -38,7 +40,8 @@ impl Heard {
         Some(Heard {
             id: envelope.id,
             order_id,
-            publisher: envelope.source.strip_prefix("/services/").unwrap_or("client").to_owned(),
+            publisher: publisher_of(&record.topic, &envelope.source),
+            is_believed: is_believed(&record.topic, &envelope.source),
             event_type: envelope.event_type,
             topic: record.topic.clone(),
             partition: record.partition,
@@ -72,6 +75,24 @@ impl Heard {
             other => format!("{name} {other}"),
         });
         words.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The service that publishes on a topic; none of one where clients do.
+fn service_of(topic: &str) -> Option<&str> {
+    topic.strip_suffix(".events")
+}
+
+fn is_believed(topic: &str, source: &str) -> bool {
+    service_of(topic).is_none_or(|service| source == source_of(service) || is_operator(source))
+}
+
+/// A service on its own topic by its name, clients as clients, and all others as they call themselves.
+fn publisher_of(topic: &str, source: &str) -> String {
+    match service_of(topic) {
+        Some(service) if source == source_of(service) => service.to_owned(),
+        Some(_) => source.to_owned(),
+        None => "client".to_owned(),
     }
 }
 

@@ -56,17 +56,24 @@ pub fn topics() -> Vec<String> {
     topics
 }
 
-/// The same, and those of every other service whose events are on the broker: whoever publishes on `<name>.events` is one.
-/// Blocks: for a thread of its own.
+/// The topics of every other service whose events are on the broker, as far as they can be read: a publisher on `<name>.events`
+/// is one. Blocks: for a thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer.
-pub fn topics_on(brokers: &str) -> anyhow::Result<Vec<String>> {
-    let mut topics = topics();
-    let there = archive::topics(brokers)?.into_iter().filter(|topic| is_topic_of_events(topic));
-    let further: Vec<String> = there.filter(|topic| !topics.contains(topic)).collect();
-    topics.extend(further);
-    Ok(topics)
+pub fn further_topics(brokers: &str) -> anyhow::Result<Vec<String>> {
+    let own = topics();
+    let there = archive::topics(brokers)?.into_iter();
+    let further = there.filter(|topic| is_topic_of_events(topic) && !own.contains(topic));
+    // Somebody else's topic that cannot be read must not hide the shop's.
+    let is_readable = |topic: &String| match archive::kept(brokers, std::slice::from_ref(topic)) {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::warn!(topic, error = %format!("{error:#}"), "the topic cannot be read, and is left out");
+            false
+        }
+    };
+    Ok(further.filter(is_readable).collect())
 }
 
 impl Listener {

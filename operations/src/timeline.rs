@@ -1,7 +1,10 @@
 //! One order's flow, as a person likes to read it: when, who, what, how long each hop took.
 
 use chrono::{DateTime, Utc};
-use events::EventId;
+use events::{
+    EventId,
+    publisher::{self, topic_of_aggregate},
+};
 use owo_colors::{OwoColorize, Stream::Stdout};
 
 use crate::{choreography::Choreography, heard::Heard};
@@ -43,7 +46,7 @@ pub fn heading() -> String {
 /// One event: time since `start`, how long after its cause, who, what, and its own fields.
 pub fn line(event: &Heard, start: DateTime<Utc>, cause: Option<&Heard>) -> String {
     let hop = cause.map_or(String::new(), |cause| format!("+{}", milliseconds(event.at, cause.at)));
-    let name = format!("{:<22}", event.event_type);
+    let name = format!("{:<22}", printable(&event.event_type));
     let name = match mood(&event.event_type) {
         Mood::Forward => name,
         Mood::Refusal => name.if_supports_color(Stdout, |text| text.red()).to_string(),
@@ -51,8 +54,12 @@ pub fn line(event: &Heard, start: DateTime<Utc>, cause: Option<&Heard>) -> Strin
         Mood::GoodEnd => name.if_supports_color(Stdout, |text| text.green()).to_string(),
         Mood::BadEnd => name.if_supports_color(Stdout, |text| text.magenta()).to_string(),
     };
-    let line =
-        format!("{:>9}  {hop:>8}  {:<12}  {name}  {}", milliseconds(event.at, start), event.publisher, event.details());
+    let line = format!(
+        "{:>9}  {hop:>8}  {:<12}  {name}  {}",
+        milliseconds(event.at, start),
+        printable(&event.publisher),
+        printable(&event.details())
+    );
     line.trim_end().to_owned()
 }
 
@@ -69,25 +76,32 @@ pub fn cause_of<'a>(event: &Heard, events: &'a [Heard]) -> Option<&'a Heard> {
     events.iter().find(|other| other.id == cause)
 }
 
+/// Only the notification service's word counts: anybody can publish something of that name.
+fn is_mail(event: &Heard) -> bool {
+    event.is_believed && event.event_type == "NotificationSent" && event.topic == publisher::NOTIFICATION.topic()
+}
+
 /// Tells whether the saga has ended: its last word, the mail, has been heard, and what the mail is about as well. Topics
 /// are read beside each other, so an effect can be heard before its cause.
 pub fn has_ended(events: &[Heard]) -> bool {
-    events.iter().any(|event| event.event_type == "NotificationSent" && cause_of(event, events).is_some())
+    events.iter().any(|event| is_mail(event) && cause_of(event, events).is_some_and(|cause| cause.is_believed))
 }
 
-/// What is missing of a flow that has not ended: for each event that nothing has followed, who should have reacted.
+/// What is missing of a flow: for each event that nothing has followed, who should have reacted; and, also behind its end, what
+/// further services should have said.
 pub fn missing(choreography: &Choreography, events: &[Heard]) -> Vec<String> {
-    if has_ended(events) {
-        return Vec::new();
-    }
+    let ended = has_ended(events);
     let mut missing = Vec::new();
-    for event in events {
+    for event in events.iter().filter(|event| event.is_believed) {
         let followed = events.iter().any(|other| other.causation_id == Some(event.id));
-        if followed {
-            continue;
-        }
         for (service, reaction) in choreography.follows(&event.event_type, &event.topic) {
-            let already = events.iter().any(|other| reaction.may_say(&other.event_type));
+            // The shop's own are judged by where the flow stands; a further service has to say its part, whatever others do.
+            if Choreography::is_of_the_shop(service) && (ended || followed) {
+                continue;
+            }
+            let own = topic_of_aggregate(service);
+            let said = |other: &&Heard| other.is_believed && other.topic == own && reaction.may_say(&other.event_type);
+            let already = events.iter().any(|other| said(&other));
             if !already && !reaction.says.is_empty() {
                 let says = reaction.says.join(" or ");
                 missing.push(format!("after {}: {service} should say {says}", event.event_type));
@@ -95,6 +109,11 @@ pub fn missing(choreography: &Choreography, events: &[Heard]) -> Vec<String> {
         }
     }
     missing
+}
+
+/// The text without characters that would do something to a terminal: anybody can publish them.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 fn milliseconds(later: DateTime<Utc>, earlier: DateTime<Utc>) -> String {
@@ -116,7 +135,8 @@ mod tests {
             order_id: OrderId(Uuid::nil()),
             event_type: event_type.to_owned(),
             publisher: "order".to_owned(),
-            topic: "order".to_owned(),
+            is_believed: true,
+            topic: if event_type == "NotificationSent" { "notification.events" } else { "order.events" }.to_owned(),
             partition: 0,
             offset: 0,
             at: DateTime::UNIX_EPOCH,
@@ -132,5 +152,20 @@ mod tests {
         assert!(!has_ended(std::slice::from_ref(&completed)));
         assert!(!has_ended(std::slice::from_ref(&mail)), "the other topic has not been read so far yet");
         assert!(has_ended(&[mail, completed]), "in whichever order they are heard");
+    }
+
+    #[test]
+    fn only_the_notification_service_ends_a_flow() {
+        let completed = heard("OrderCompleted", None);
+        let forged = Heard { is_believed: false, ..heard("NotificationSent", Some(&completed)) };
+        let elsewhere = Heard { topic: "evil.events".to_owned(), ..heard("NotificationSent", Some(&completed)) };
+        assert!(!has_ended(&[completed, forged, elsewhere]));
+    }
+
+    #[test]
+    fn what_would_do_something_to_a_terminal_is_shown_and_not_done() {
+        let event = Heard { publisher: "a\u{1b}[2Jb".to_owned(), ..heard("x\ny", None) };
+        let line = line(&event, event.at, None);
+        assert!(!line.contains(['\u{1b}', '\n']) && line.contains("\\u{1b}[2Jb"), "{line}");
     }
 }

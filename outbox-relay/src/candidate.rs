@@ -14,6 +14,7 @@ pub struct Candidate {
 
 /// What became of a try to lead.
 pub enum Candidacy {
+    /// This one leads.
     Leads(Box<Tenure>),
     /// Another relay leads.
     StandsBy(Candidate),

@@ -13,8 +13,27 @@
 //! - **To its own topic**: a row that names another publisher than the one that the database belongs to
 //!   ([`Settings::publisher`]) goes nowhere, and nothing passes it.
 //!
+//! ```no_run
+//! use outbox::kafka::Kafka;
+//! use outbox_relay::{BATCH_ROWS, Relay, Settings, Timing};
+//! use process::shutdown::Shutdown;
+//!
+//! async fn publish(kafka: Kafka) -> anyhow::Result<()> {
+//!     let relay = Relay::new(Settings {
+//!         database: "hotel".to_owned(),
+//!         options: "postgres://hotel:secret@localhost/hotel".parse()?,
+//!         kafka,
+//!         publisher: Some("hotel".to_owned()),
+//!         timing: Timing::default(),
+//!         batch_max: BATCH_ROWS,
+//!     });
+//!     relay.run(&Shutdown::on_signals()?).await;
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # How it keeps the order
-//! A service locks the order's row, then draws `seq`, then commits. So for one order the order of `seq` is the order of
+//! A service locks the aggregate's row, then draws `seq`, then commits. So for one aggregate the order of `seq` is the order of
 //! commits, and it is enough to publish strictly by `seq`. But numbers of *different* transactions become visible in any
 //! order, and a transaction that rolls back never shows its number. So a cursor alone (`where seq > $1`) loses rows: it
 //! passes a number that becomes visible a moment later. The relay stops at a missing number and finds out what it is
@@ -24,7 +43,7 @@
 //!
 //! Transaction ids cannot tell this as well. A snapshot's `xmax` is one past the last id that *ended*, so a running
 //! transaction may have a higher one, and `xmin >= xmax` says "all over" while it still holds a number. Windows
-//! of transaction ids get the order wrong: of two transactions on one order, the later may have the lower id. And both
+//! of transaction ids get the order wrong: of two transactions on one aggregate, the later may have the lower id. And both
 //! wait for every transaction of the server, in whichever database; the lock is held by those alone that matter.
 //!
 //! # Who publishes
@@ -88,6 +107,8 @@
 //! get again what they got since then.
 //!
 //! Reading again goes through all rows since then; they are there, since upkeep deletes nothing that the cursor has not passed.
+
+#![warn(missing_docs)]
 
 mod behind;
 mod candidate;

@@ -6,6 +6,7 @@ use rdkafka::error::KafkaError;
 
 /// None of these ends the process: [`Relay::run`](crate::Relay::run) connects again and stands by.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each means")]
 pub enum Lost {
     #[error("another relay leads: the epoch is no longer {epoch}")]
     Replaced { epoch: i64 },

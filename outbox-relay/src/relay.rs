@@ -45,7 +45,9 @@ struct Inner {
 pub enum Standing {
     /// The database is away, its tables are not there yet, or it is in a state in which nothing may be published.
     Away,
+    /// Another relay leads.
     StandingBy,
+    /// This one leads.
     Leading,
 }
 
@@ -57,6 +59,7 @@ struct Reported {
 }
 
 impl Relay {
+    /// A relay of one database; nothing is connected yet.
     pub fn new(settings: Settings) -> Self {
         Self::of(settings, Arc::default())
     }
@@ -177,7 +180,10 @@ impl Relay {
             tracing::debug!(database, error = text, "still not leading; trying again");
             return;
         }
-        if lost.needs_a_person() {
+        if matches!(lost, Lost::NoPublisher) && text != reported.text {
+            // A moment later it may have; if not, it is said again, and then a person is needed.
+            tracing::info!(database, "waiting for the service to declare its publisher");
+        } else if lost.needs_a_person() {
             tracing::error!(database, error = text, "nothing is published from this database until this is mended");
         } else if matches!(lost, Lost::HandedOver) {
             tracing::info!(database, "{text}");

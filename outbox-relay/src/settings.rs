@@ -13,11 +13,14 @@ pub const BATCH_ROWS: i64 = 2000;
 pub struct Settings {
     /// The name in logs and metrics.
     pub database: String,
+    /// Where the database is.
     pub options: PgConnectOptions,
+    /// Where Kafka is.
     pub kafka: Kafka,
     /// The publisher that the database belongs to: rows that name another `aggregatetype` are not published, and nothing
     /// passes them. None: the one that the database itself declares, which protects from mistakes, not from its owner.
     pub publisher: Option<String>,
+    /// How long to wait for what.
     pub timing: Timing,
     /// Rows read at once and sent to a partition in one request, at most.
     pub batch_max: i64,

@@ -78,7 +78,12 @@ pub struct Tenure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Rows handed to the broker's client; `more` if as many were found as were asked for.
-    Published { rows: usize, more: bool },
+    Published {
+        /// Number of rows.
+        rows: usize,
+        /// There may be more.
+        more: bool,
+    },
     /// Rows wait behind these numbers, which may still appear.
     Gap(RangeInclusive<i64>),
     /// The broker has to acknowledge before it is handed more.

@@ -27,12 +27,15 @@ const STRUCTURED: &str = "application/cloudevents+json";
 /// The attributes of an event: everything about it but its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
+    /// The event; unique together with its source.
     pub id: EventId,
+    /// What has happened: `RoomHeld`.
     pub event_type: String,
     /// Publisher, as a path: `/services/hotel`.
     pub source: String,
     /// What it is about, the saga: where the publisher gave it.
     pub subject: Option<String>,
+    /// When it happened, where the publisher says so.
     pub time: Option<DateTime<Utc>>,
     /// The event that caused this one.
     pub causation_id: Option<EventId>,
@@ -43,10 +46,13 @@ pub struct Envelope {
 /// A record as it came from Kafka, borrowed from whatever client read it.
 #[derive(Debug, Clone, Copy)]
 pub struct RawRecord<'a> {
+    /// Where it lies, or first lay.
     pub at: Coordinates<'a>,
     /// The record's own timestamp, milliseconds since 1970; 0 where it has none. Of one that was published again, the first.
     pub timestamp_ms: u64,
+    /// Names and values, in their order.
     pub headers: &'a [(&'a str, &'a [u8])],
+    /// The bytes of the value; none of a tombstone.
     pub value: Option<&'a [u8]>,
 }
 
@@ -59,6 +65,7 @@ impl<'a> RawRecord<'a> {
 
 /// Why a record is no event that we can read. Such a record is a dead letter.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each means")]
 pub enum Unreadable {
     #[error("the value is null: a tombstone is no event")]
     Null,

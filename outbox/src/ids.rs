@@ -28,8 +28,11 @@ impl FromStr for EventId {
 /// Where a record lies on Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Coordinates<'a> {
+    /// The topic.
     pub topic: &'a str,
+    /// The partition, from 0.
     pub partition: i32,
+    /// The place in the partition, from 0.
     pub offset: i64,
 }
 
@@ -52,9 +55,11 @@ impl fmt::Display for Coordinates<'_> {
 /// deleted and made anew counts its offsets from the beginning, so that the place alone says too little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Original<'a> {
+    /// Where it first lay.
     pub at: Coordinates<'a>,
     /// The record's own timestamp, milliseconds since 1970; 0 where it has none.
     pub timestamp_ms: u64,
+    /// The bytes of the value; none of a tombstone.
     pub value: Option<&'a [u8]>,
 }
 

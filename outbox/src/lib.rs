@@ -1,8 +1,8 @@
 //! The write side of a transactional outbox in PostgreSQL.
 //!
 //! A program that changes its database and tells others of it over Kafka must do both or neither. It writes the event into
-//! the table `outbox`, in the transaction of the change; whoever publishes (the [relay], or [Debezium]'s event router, whose
-//! columns these are) does so once the transaction has committed. The technique is known as the [transactional outbox].
+//! the table `outbox`, in the transaction of the change; whoever publishes (the crate `outbox-relay`, a [polling publisher], or
+//! [Debezium]'s event router, whose columns these are) does so once the transaction has committed. The technique is known as the [transactional outbox].
 //!
 //! ```no_run
 //! use outbox::{Outgoing, Publisher, publisher};
@@ -28,15 +28,20 @@
 //! }
 //! ```
 //!
-//! [`migrate`] makes the tables. They are cut into days: `select ensure_day_partition('outbox', day)` makes a day's partition,
+//! Once, at start: [`migrate`] makes the tables, and [`declare`] says whose they are; the relay publishes nothing of a database
+//! that belongs to nobody. The topic, `hotel.events`, has to be there: clients are set to create none.
+//!
+//! The table `outbox` is partitioned by day: `select ensure_day_partition('outbox', day)` makes a day's partition,
 //! and a day that has been published (`relay_cursor`) and is past its retention is dropped as a whole. The `saga` crate does
 //! both.
 //!
 //! The record on `hotel.events` is a [CloudEvent](envelope) in binary mode, keyed by what it is about.
 //!
-//! [relay]: https://microservices.io/patterns/data/polling-publisher.html
+//! [polling publisher]: https://microservices.io/patterns/data/polling-publisher.html
 //! [Debezium]: https://debezium.io/documentation/reference/stable/transformations/outbox-event-router.html
 //! [transactional outbox]: https://microservices.io/patterns/data/transactional-outbox.html
+
+#![warn(missing_docs)]
 
 pub mod envelope;
 pub mod ids;

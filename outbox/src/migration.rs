@@ -10,6 +10,9 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Applies them, beside whatever other migrations the database has.
 ///
+/// sqlx keeps the versions of all migrations of a database in one table. A migrator of your own that runs in the same database
+/// finds these there: have it `set_ignore_missing(true)`, and leave versions 1 to 999 to the libraries.
+///
 /// # Errors
 /// If one fails, or differs from what was applied.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {

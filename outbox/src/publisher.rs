@@ -41,18 +41,6 @@ impl Publisher {
         Publisher { name, topic, bare: Some(bare) }
     }
 
-    /// The publisher of a topic that nobody named when this program was compiled. Keeps the name for as long as the process
-    /// lives, so ask once for each topic.
-    ///
-    /// # Errors
-    /// If it is no topic of events: `<name>.events`, with a name of which Kafka makes a topic.
-    pub fn discovered(topic: &str) -> Result<Self, String> {
-        let name = topic.strip_suffix(EVENTS).ok_or_else(|| format!("`{topic}` is no topic of events"))?;
-        check_name(name)?;
-        let topic: &'static str = topic.to_owned().leak();
-        Ok(Publisher { name: &topic[..topic.len() - EVENTS.len()], topic, bare: None })
-    }
-
     /// The name: also `aggregatetype` in the outbox, from which the relay makes the topic.
     pub const fn name(self) -> &'static str {
         self.name
@@ -90,15 +78,31 @@ impl Publisher {
     /// What Kafka, or a reader of `ce_source`, could not do with them, and what to choose instead.
     pub fn check(self) -> Result<(), String> {
         check_name(self.name)?;
-        if self.bare.is_some() || self.topic == topic_of_aggregate(self.name) {
-            return Ok(());
+        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        match self.bare {
+            None if self.topic == topic_of_aggregate(self.name) => Ok(()),
+            None => Err(format!(
+                "the publisher `{}` publishes on `{}.events`, not on `{}`",
+                self.name, self.name, self.topic
+            )),
+            Some("") => Err(format!("the requests on `{}` have no type: name one", self.topic)),
+            Some(_) if is_topic_of_events(self.topic) || is_dead_letter_topic(self.topic) => Err(format!(
+                "`{}` belongs to a service, which alone is believed there: choose another topic for requests",
+                self.topic
+            )),
+            Some(_) if !self.topic.bytes().all(is_legal) || !(1..=LONGEST_NAME).contains(&self.topic.len()) => Err(
+                format!("`{}` is no topic: choose 1 to {LONGEST_NAME} of a-z, A-Z, 0-9, `.`, `_` and `-`", self.topic),
+            ),
+            Some(_) => Ok(()),
         }
-        Err(format!("the publisher `{}` publishes on `{}.events`, not on `{}`", self.name, self.name, self.topic))
     }
 }
 
 /// Checks that a topic can be made of a publisher's name.
-fn check_name(name: &str) -> Result<(), String> {
+///
+/// # Errors
+/// What to choose instead.
+pub fn check_name(name: &str) -> Result<(), String> {
     let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
     if !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(is_word) {
         return Ok(());
@@ -164,7 +168,6 @@ mod tests {
     fn a_services_topic_follows_from_its_name() {
         assert_eq!((HOTEL.name(), HOTEL.topic()), ("hotel", "hotel.events"));
         assert_eq!(HOTEL.topic(), topic_of_aggregate(HOTEL.name()));
-        assert_eq!(Publisher::discovered("hotel.events"), Ok(HOTEL));
     }
 
     #[test]
@@ -185,11 +188,11 @@ mod tests {
             let topic: &'static str = topic_of_aggregate(bad).leak();
             let error = Publisher::of_events(bad.to_owned().leak(), topic).check().expect_err("no topic");
             assert!(error.contains("choose"), "{error}");
-            assert!(Publisher::discovered(topic).is_err(), "{bad}");
         }
-        for none in ["hotel.requests", "hotel.events-dlt", "hotel"] {
-            assert!(Publisher::discovered(none).is_err(), "{none}");
+        for topic in ["hotel.events", "trip.requests-dlt", "", "trip requests"] {
+            assert!(Publisher::of_requests("client", topic, "TripRequested").check().is_err(), "{topic}");
         }
+        assert!(Publisher::of_requests("client", "trip.requests", "").check().is_err());
         let two_truths = Publisher::of_events("hotel", "car.events").check().expect_err("another's topic");
         assert!(two_truths.contains("hotel.events"), "{two_truths}");
     }

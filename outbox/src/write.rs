@@ -66,7 +66,7 @@ pub struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
-    /// An event of this publisher about `aggregateid`, with this data and nothing that caused it.
+    /// An event of this publisher, a service, about `aggregateid`, with this data and nothing that caused it.
     ///
     /// # Errors
     /// If `data` is nothing that JSON can say, such as a map whose keys are no texts.
@@ -89,6 +89,7 @@ impl<'a> Outgoing<'a> {
 
 /// Why events were not written. None of them was.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each means")]
 pub enum WriteError {
     #[error(transparent)]
     Sql(#[from] sqlx::Error),

@@ -11,6 +11,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
+    /// Delays from `first` up to `longest`.
     pub fn new(first: Duration, longest: Duration) -> Self {
         Backoff { first, longest, tries: 0 }
     }

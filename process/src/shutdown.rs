@@ -17,6 +17,7 @@ pub struct Shutdown(watch::Receiver<bool>);
 pub struct Stop(Arc<watch::Sender<bool>>);
 
 impl Stop {
+    /// Requests the shutdown.
     pub fn now(&self) {
         self.0.send_replace(true);
     }
@@ -50,6 +51,7 @@ impl Shutdown {
         Ok((by_hand, shutdown))
     }
 
+    /// Tells whether it has been requested.
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }

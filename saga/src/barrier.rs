@@ -8,7 +8,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// What has become of one service's step for one order. The word in every `status` column.
+/// What has become of one service's step for one saga. The word in every `status` column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// Held.
@@ -24,9 +24,11 @@ pub enum Status {
 }
 
 impl Status {
+    /// Each status.
     pub const ALL: [Status; 5] =
         [Status::Reserved, Status::Confirmed, Status::Cancelled, Status::Refunded, Status::Rejected];
 
+    /// The word in a `status` column.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Reserved => "RESERVED",

@@ -9,10 +9,13 @@ pub use process::config::{Database, Http, postgres_url};
 /// What every service needs. A service flattens this into its own arguments.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
+    /// The service's own database.
     #[command(flatten)]
     pub database: Database,
+    /// Where Kafka is.
     #[command(flatten)]
     pub kafka: Kafka,
+    /// Where the program answers HTTP.
     #[command(flatten)]
     pub http: Http,
     /// At most this many events share one transaction.

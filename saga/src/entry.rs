@@ -37,7 +37,9 @@ where
 
 fn start<S: Service, R: Future<Output = anyhow::Result<()>>>(run: impl FnOnce() -> R) -> anyhow::Result<()> {
     if std::env::args_os().skip(1).any(|argument| argument == CHOREOGRAPHY) {
-        let part = serde_json::to_string_pretty(&Part::from(&S::table()))?;
+        let table = S::table();
+        table.check().map_err(anyhow::Error::msg)?;
+        let part = serde_json::to_string_pretty(&Part::from(&table))?;
         return writeln!(std::io::stdout(), "{part}").context("printing the choreography");
     }
     process::main(run())

@@ -23,7 +23,8 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 }
 
 /// Declares the events of one publisher: a struct each, with the saga's [`Facts`] beside its own fields, and `TYPES`, the
-/// wire names of all of them. The facts' field is named as it is to be in the JSON.
+/// wire names of all of them. The facts' field is named as it is to be in the JSON. Facts and fields are `Eq` and `Hash`: amounts
+/// are whole numbers.
 ///
 /// ```
 /// use saga::{Event, Facts, SagaId, publisher};

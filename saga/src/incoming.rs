@@ -7,14 +7,17 @@ use crate::{EventId, attempts::Claim, says::Says};
 /// A command and where it came from.
 #[derive(Debug)]
 pub struct Incoming<C> {
+    /// Where it came from, and so what makes it count once.
     pub origin: Origin,
     /// The event's own id, where the inbox remembers it under another one.
     pub event_id: Option<EventId>,
     /// The event's type, the call's kind, or what a person or a deadline wants: for logs and metrics.
     pub what: String,
+    /// W3C trace context of what brought it.
     pub traceparent: Option<String>,
     /// The word for how the saga has to stand here, or the command changes nothing; none if it counts however it stands.
     pub expects: Option<String>,
+    /// The command.
     pub command: C,
 }
 
@@ -34,7 +37,14 @@ pub enum Origin {
     Parked(EventId),
     /// The end of an attempt, which ends once: an answer, or, with the claim that has to hold for it, that it is given up.
     /// Caused by the event that asked for the call.
-    Attempt { id: Uuid, cause: Option<EventId>, given_up: Option<Claim> },
+    Attempt {
+        /// The attempt.
+        id: Uuid,
+        /// The event that asked for the call.
+        cause: Option<EventId>,
+        /// The claim that has to hold, where it is given up.
+        given_up: Option<Claim>,
+    },
     /// A person or a deadline: the state alone decides.
     Direct,
 }
@@ -64,5 +74,6 @@ pub enum Outcome {
     Duplicate,
     /// An earlier event of the same saga is parked: this one has to wait behind it.
     Held,
+    /// Decided upon, with this outcome.
     Decided(Says),
 }

@@ -1,12 +1,90 @@
-//! Everything that a service of a choreographed saga needs and that knows no service and no event by name.
+//! Everything a service of a choreographed saga needs except its business: this crate knows no service and no event by name.
 //!
 //! A service is a [`Service`]: a [`Table`] of what it consumes and says, rows that it loads and saves, and a pure decision.
 //! This crate reads Kafka ([the consumer loop](Program::run)), keeps duplicates out ([`inbox`]), folds a batch through the
 //! decisions in one transaction ([`unit_of_work`]), writes what was said ([`outbox`]), makes calls to the outside durable
 //! ([`attempts`]) and starts and stops the [`Program`].
 //!
-//! # A service in forty lines
-//! See `services/account`: `lib.rs` has its table, `domain.rs` its decisions, `store.rs` its SQL, `main.rs` its wiring.
+//! # A service
+//! It hears `CarBooked` of another service and says `VoucherSent`, once for each trip.
+//!
+//! ```no_run
+//! use chrono::{DateTime, Utc};
+//! use saga::{Facts, Program, Publisher, Rows, SagaId, Says, Service, StoreError, Table, publisher, says, store::all_inserted};
+//! use sqlx::{PgConnection, migrate::Migrator};
+//!
+//! /// The facts that travel with the saga, as far as they matter here.
+//! #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+//! pub struct Trip {
+//!     pub trip_id: SagaId,
+//! }
+//!
+//! impl Facts for Trip {
+//!     fn saga_id(&self) -> SagaId {
+//!         self.trip_id
+//!     }
+//! }
+//!
+//! mod car {
+//!     saga::events! { saga::publisher!("car"), trip: super::Trip, CarBooked { price: i64 } }
+//! }
+//! mod voucher {
+//!     saga::events! { saga::publisher!("voucher"), trip: super::Trip, VoucherSent {} }
+//! }
+//!
+//! struct Vouchers;
+//!
+//! impl Service for Vouchers {
+//!     type Command = Trip;
+//!     type Rows = Rows<SagaId, ()>;
+//!
+//!     const PUBLISHER: Publisher = publisher!("voucher");
+//!
+//!     fn table() -> Table<Trip> {
+//!         Table::of(Self::PUBLISHER).on("send", says![voucher::VoucherSent], |event: car::CarBooked| event.trip)
+//!     }
+//!
+//!     fn saga_of(trip: &Trip) -> SagaId {
+//!         trip.trip_id
+//!     }
+//!
+//!     async fn load(&self, db: &mut PgConnection, trips: &[&Trip]) -> Result<Self::Rows, StoreError> {
+//!         let ids: Vec<_> = trips.iter().map(|trip| trip.trip_id.0).collect();
+//!         let sent = sqlx::query_scalar("select trip_id from vouchers where trip_id = any($1) order by 1 for update");
+//!         let sent: Vec<uuid::Uuid> = sent.bind(ids).fetch_all(db).await?;
+//!         Ok(Rows::loaded(sent.into_iter().map(|trip| (SagaId(trip), ()))))
+//!     }
+//!
+//!     fn decide(&self, sent: &mut Self::Rows, trip: &Trip, _now: DateTime<Utc>) -> Says {
+//!         if sent.get(&trip.trip_id).is_some() {
+//!             return Says::ignored("already sent");
+//!         }
+//!         sent.put(trip.trip_id, ());
+//!         Says::event(voucher::VoucherSent { trip: trip.clone() })
+//!     }
+//!
+//!     async fn save(&self, db: &mut PgConnection, sent: &Self::Rows) -> Result<(), StoreError> {
+//!         let new: Vec<_> = sent.new_rows().into_iter().map(|(trip, ())| trip.0).collect();
+//!         let insert = sqlx::query("insert into vouchers select unnest($1::uuid[]) on conflict do nothing");
+//!         let inserted = insert.bind(&new).execute(db).await?.rows_affected();
+//!         all_inserted("vouchers", new.len(), inserted)
+//!     }
+//! }
+//!
+//! # /*
+//! static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+//! # */
+//! # static MIGRATIONS: Migrator = Migrator::DEFAULT;
+//!
+//! fn main() -> anyhow::Result<()> {
+//!     saga::main::<Vouchers, _>(async |config| Program::new(Vouchers, config, &MIGRATIONS)?.run().await)
+//! }
+//! ```
+//!
+//! Steps that are tried, confirmed and cancelled go through the [`barrier`]. A relay (the crate `outbox-relay`, or Debezium)
+//! publishes what was said.
+
+#![warn(missing_docs)]
 
 // What the macros write names this crate as others do.
 extern crate self as saga;

@@ -34,6 +34,7 @@ enum Kept {
 /// What the inbox's memory is worth, compared with some topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
+    /// Long enough for whatever may come again.
     Long,
     /// Long enough for events that Kafka delivers again, but not for all that a replay can publish again.
     ShortForReplays(String),
@@ -41,6 +42,7 @@ pub enum Verdict {
     Unknown,
     /// Some topics keep events for ever: no inbox is longer.
     NeverLong {
+        /// Their names.
         topics: Vec<String>,
     },
     /// Too short: what to do about it.

@@ -5,13 +5,16 @@ use std::time::Duration;
 use anyhow::Context;
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, PgPool,
-    migrate::{MigrateError, Migrator},
+    migrate::{MigrateError, Migration, Migrator},
 };
 
 /// Inbox, attempts, parked work; the outbox has migrations of its own.
 static OWN: Migrator = sqlx::migrate!("./migrations");
 /// Those of earlier versions, whose databases have versions from 1 on. They make the same tables as the outbox's and ours.
 static FORMER: Migrator = sqlx::migrate!("./migrations/former");
+
+/// What the former migrations make as well; later ones have work to do in a database of an earlier version, too.
+const MADE_BY_FORMER: [i64; 4] = [101, 201, 202, 203];
 
 /// Bound for all pending migrations together: some build an index over years of rows.
 pub(crate) const BOUND: Duration = Duration::from_secs(3600);
@@ -36,17 +39,22 @@ pub async fn migrate(pool: &PgPool, migrations: &Migrator) -> anyhow::Result<()>
     without_timeouts(&mut db).await.context("preparing to migrate")?;
     if is_of_an_earlier_version(&mut db).await.context("looking for migrations")? {
         run(&mut db, &FORMER).await.context("migrating the tables of an earlier version")?;
-        adopt(&mut db).await.context("noting that the tables of an earlier version are up to date")?;
+        let all = outbox::MIGRATIONS.iter().chain(OWN.iter());
+        let made: Vec<&Migration> = all.filter(|migration| MADE_BY_FORMER.contains(&migration.version)).collect();
+        note(&mut db, &made).await.context("noting that the tables of an earlier version are up to date")?;
     }
     run(&mut db, &outbox::MIGRATIONS).await.context("migrating the outbox")?;
     run(&mut db, &OWN).await.context("migrating the inbox and what belongs to it")?;
+    // So that a program of an earlier version finds done what it would do: it may run beside this one, or come back.
+    let former: Vec<&Migration> = FORMER.iter().collect();
+    note(&mut db, &former).await.context("noting the migrations of earlier versions")?;
     run(&mut db, migrations).await.context("migrating the service's tables")
 }
 
 /// Tells whether every migration has been applied as it is here: the usual case, which need not wait for a lock.
 pub(crate) async fn is_done(pool: &PgPool, migrations: &Migrator) -> sqlx::Result<bool> {
     let applied = applied(&mut *pool.acquire().await?).await?;
-    let is_applied = |wanted: &sqlx::migrate::Migration| {
+    let is_applied = |wanted: &Migration| {
         applied.iter().any(|(version, checksum)| *version == wanted.version && **checksum == *wanted.checksum)
     };
     let all = outbox::MIGRATIONS.iter().chain(OWN.iter()).chain(migrations.iter());
@@ -65,15 +73,17 @@ async fn applied(db: &mut PgConnection) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
 /// Tells whether the tables were made by an earlier version, and have not been taken over yet.
 async fn is_of_an_earlier_version(db: &mut PgConnection) -> sqlx::Result<bool> {
     let applied = applied(db).await?;
-    let has =
-        |migrator: &Migrator| migrator.iter().any(|one| applied.iter().any(|(version, _)| *version == one.version));
-    Ok(has(&FORMER) && !has(&OWN))
+    // By their checksums: somebody else's first migration may be called the first as well.
+    let is_applied = |one: &Migration| {
+        applied.iter().any(|(version, checksum)| *version == one.version && **checksum == *one.checksum)
+    };
+    Ok(FORMER.iter().any(is_applied) && !OWN.iter().any(is_applied))
 }
 
-/// Notes the migrations that would make what an earlier version has made. All of them or none: replicas start at the same time.
-async fn adopt(db: &mut PgConnection) -> sqlx::Result<()> {
+/// Notes migrations as applied whose work is done. All of them or none: replicas start at the same time.
+async fn note(db: &mut PgConnection, migrations: &[&Migration]) -> sqlx::Result<()> {
     let mut transaction = db.begin().await?;
-    for migration in outbox::MIGRATIONS.iter().chain(OWN.iter()) {
+    for migration in migrations {
         sqlx::query(
             "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
              values ($1, $2, true, $3, 0) on conflict (version) do nothing",

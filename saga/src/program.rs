@@ -58,7 +58,15 @@ impl<S: Service> Program<S> {
     /// A table that cannot be meant, or a setting that cannot be used; each says what to change.
     pub fn new(service: S, config: Config, migrations: &'static Migrator) -> anyhow::Result<Self> {
         let metrics = telemetry::init()?;
-        S::table().check().map_err(anyhow::Error::msg)?;
+        let table = S::table();
+        table.check().map_err(anyhow::Error::msg)?;
+        anyhow::ensure!(
+            table.service() == S::PUBLISHER && S::NAME == S::PUBLISHER.name(),
+            "the service `{}` publishes as `{}`, and its table is of `{}`: give all three one name",
+            S::NAME,
+            S::PUBLISHER,
+            table.service()
+        );
         config.drill()?;
         let (stop, shutdown) = Shutdown::on_signals_or_by_hand()?;
         let sessions = config.database.sessions(S::NAME)?;

@@ -26,17 +26,24 @@ pub const ABSENT: &str = "-";
 /// Everything of a record that matters here. It keeps the bytes as they came, so that a dead letter loses nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
+    /// The topic.
     pub topic: String,
+    /// The partition, from 0.
     pub partition: i32,
+    /// The place in the partition, from 0.
     pub offset: i64,
     /// Milliseconds since 1970; 0 where the record has none.
     pub timestamp_ms: u64,
+    /// The bytes of the key.
     pub key: Option<Vec<u8>>,
+    /// The bytes of the value; none of a tombstone.
     pub value: Option<Vec<u8>>,
+    /// Names and values, in their order.
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
 impl Record {
+    /// Where it lies.
     pub fn at(&self) -> Coordinates<'_> {
         Coordinates { topic: &self.topic, partition: self.partition, offset: self.offset }
     }

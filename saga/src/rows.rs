@@ -28,6 +28,7 @@ impl<K: Ord, V> Rows<K, V> {
         Rows(rows.into_iter().map(|(key, row)| (key, (Mark::Loaded, row))).collect())
     }
 
+    /// The row with this key, if there is one.
     pub fn get(&self, key: &K) -> Option<&V> {
         self.0.get(key).map(|(_, row)| row)
     }

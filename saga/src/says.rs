@@ -10,9 +10,11 @@ use crate::{Event, EventId, SagaId};
 /// An event to be said, already in its wire form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Said {
+    /// The wire name, `ce_type`.
     pub event_type: &'static str,
     /// The publisher's name; the relay makes the topic from it.
     pub aggregatetype: &'static str,
+    /// The saga that it belongs to.
     pub saga_id: SagaId,
     /// JSON.
     pub payload: String,
@@ -49,7 +51,9 @@ impl Said {
 pub struct NewAttempt {
     /// What is called. Together with the saga it is the idempotency key.
     pub kind: &'static str,
+    /// The saga that it belongs to.
     pub saga_id: SagaId,
+    /// What to call with; the worker gets it as it is.
     pub request: Value,
     /// A Try gives up after its retries; a Confirm or a Cancel does not.
     pub gives_up: bool,
@@ -59,7 +63,9 @@ pub struct NewAttempt {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use = "what a decision says must be said"]
 pub struct Says {
+    /// What is said, in this order.
     pub events: Vec<Said>,
+    /// What is to be called.
     pub attempts: Vec<NewAttempt>,
     /// What has become of the saga here, for the log: `PENDING`.
     pub becomes: Option<&'static str>,
@@ -79,7 +85,7 @@ impl Says {
 
     /// Says one event.
     pub fn event<E: Event>(event: E) -> Self {
-        Says { events: vec![Said::new(&event)], ..Says::default() }
+        Says::default().and_event(event)
     }
 
     /// Asks for one call.
@@ -110,6 +116,10 @@ impl Says {
 
     /// And one event more.
     pub fn and_event<E: Event>(mut self, event: E) -> Self {
+        if event.saga_id().0.is_nil() {
+            // Events of all such sagas would share one key, and wait for one another.
+            self.impossible = Some(format!("the event {} names no saga: the id in its facts is nil", E::TYPE));
+        }
         self.events.push(Said::new(&event));
         self
     }
@@ -118,5 +128,34 @@ impl Says {
     pub fn and_attempt(mut self, attempt: NewAttempt) -> Self {
         self.attempts.push(attempt);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Publisher, publisher};
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Held {
+        trip: SagaId,
+    }
+
+    impl Event for Held {
+        const TYPE: &'static str = "Held";
+        const PUBLISHER: Publisher = publisher!("hotel");
+
+        fn saga_id(&self) -> SagaId {
+            self.trip
+        }
+    }
+
+    #[test]
+    fn an_event_without_a_saga_is_not_said() {
+        assert_eq!(Says::event(Held { trip: SagaId(Uuid::now_v7()) }).impossible, None);
+        let nil = Says::event(Held { trip: SagaId(Uuid::nil()) });
+        assert!(nil.impossible.is_some_and(|why| why.contains("Held names no saga")));
     }
 }

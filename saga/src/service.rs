@@ -40,7 +40,7 @@ pub trait Service: Send + Sync + 'static {
 
     /// How a saga stands here, in one word that changes whenever anything of consequence does; none if it was never heard
     /// of. What operators say again counts only while this is what they have seen. By default the service knows no saga.
-    fn standing(&self, _rows: &Self::Rows, _order: SagaId) -> Option<&'static str> {
+    fn standing(&self, _rows: &Self::Rows, _saga: SagaId) -> Option<&'static str> {
         None
     }
 

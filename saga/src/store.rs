@@ -9,6 +9,7 @@ use crate::{SagaId, barrier::Status};
 
 /// Why a batch was not stored. Nothing of it has happened.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each means")]
 pub enum StoreError {
     #[error(transparent)]
     Sql(#[from] sqlx::Error),
@@ -54,6 +55,7 @@ pub enum Remedy {
 }
 
 impl StoreError {
+    /// What to do about it.
     pub fn remedy(&self) -> Remedy {
         match self {
             StoreError::Raced(_) => Remedy::Again,

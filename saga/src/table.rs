@@ -1,5 +1,5 @@
-//! A service's table: event → decision → events. Subscriptions, decoding and dispatch are made from it; so are the
-//! table of docs/CHOREOGRAPHY.md, the picture in the README and a trace's "what should come next".
+//! A service's table: event → decision → events. Subscriptions, decoding and dispatch are made from it, and so is what it
+//! [tells others](crate::choreography) of itself.
 
 use outbox::envelope::{Envelope, Unreadable, read_data};
 use serde::de::DeserializeOwned;
@@ -34,7 +34,12 @@ impl Saying {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
     /// An event of this type, from this publisher's topic.
-    Event { event_type: &'static str, publisher: Publisher },
+    Event {
+        /// The wire name.
+        event_type: &'static str,
+        /// The only publisher that may say it.
+        publisher: Publisher,
+    },
     /// Something else: a person, a deadline, an answer from outside.
     Other(&'static str),
 }
@@ -42,7 +47,9 @@ pub enum Trigger {
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
+    /// What sets the decision going.
     pub trigger: Trigger,
+    /// The decision's name, for people.
     pub decision: &'static str,
     /// The events that the decision may say.
     pub says: &'static [Saying],
@@ -77,6 +84,7 @@ pub struct Table<C> {
 }
 
 impl<C> Table<C> {
+    /// An empty table of this service.
     pub fn of(service: Publisher) -> Self {
         Table { service, lines: Vec::new() }
     }
@@ -107,6 +115,18 @@ impl<C> Table<C> {
         self
     }
 
+    /// On a client's request, this decision. The request's type is the one that its [`Publisher`] has for bare records.
+    pub fn on_request<T: DeserializeOwned>(
+        self,
+        clients: Publisher,
+        decision: &'static str,
+        says: &'static [Saying],
+        command: impl Fn(T) -> C + Send + Sync + 'static,
+    ) -> Self {
+        let event_type = clients.bare_type().unwrap_or_default();
+        self.on_data(event_type, clients, decision, says, move |request, _, _| command(request))
+    }
+
     /// Without an event: on this occasion, this decision.
     pub fn when(mut self, occasion: &'static str, decision: &'static str, says: &'static [Saying]) -> Self {
         self.lines.push((Line { trigger: Trigger::Other(occasion), decision, says }, None));
@@ -128,10 +148,12 @@ impl<C> Table<C> {
         }
     }
 
+    /// The service, as a publisher.
     pub fn service(&self) -> Publisher {
         self.service
     }
 
+    /// The lines, in their order.
     pub fn lines(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter().map(|(line, _)| line)
     }

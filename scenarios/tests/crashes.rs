@@ -306,7 +306,7 @@ impl<'a> Drill<'a> {
 fn every_point_in_the_sources_is_listed() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut named = Vec::new();
-    for directory in ["saga/src", "outbox-relay/src"] {
+    for directory in ["saga/src", "outbox-relay/src", "process/src", "services"] {
         collect(&root.join(directory), &mut named);
     }
     named.sort_unstable();

@@ -69,9 +69,10 @@ fn the_readme_is_short() {
     assert!(lines <= README_LINES, "the README has {lines} lines, more than {README_LINES}: move details under docs/");
 }
 
-/// The Markdown files at the top of the project and, in whatever folder, under docs/.
+/// The Markdown files at the top of the project, of the example and, in whatever folder, under docs/.
 fn pages() -> Vec<PathBuf> {
-    let mut pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(in_project).to_vec();
+    let mut pages =
+        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/trip/README.md"].map(in_project).to_vec();
     let mut folders = vec![in_project("docs")];
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -165,7 +166,9 @@ fn the_libraries_know_nothing_of_the_shop() {
     let services = fs::read_dir(in_project("services")).expect("services/");
     let mut shop: Vec<String> =
         services.map(|entry| entry.expect("readable").file_name().into_string().expect("a name")).collect();
-    shop.extend(["events".to_owned(), "scenarios".to_owned()]);
+    shop.extend(
+        ["events", "operations", "scenarios", "testbed", "catalogue", "load", "chaos", "trip"].map(str::to_owned),
+    );
     for library in ["outbox", "outbox-relay", "process", "saga"] {
         let tree = std::process::Command::new(env!("CARGO"))
             .args(["tree", "--package", library, "--all-features", "--edges", "all", "--prefix", "none", "--offline"])

@@ -74,9 +74,9 @@ fn root() -> PathBuf {
 }
 
 /// The repository as version control sees it, and nothing of what is built.
-fn fingerprint() -> String {
-    let status = Command::new("git").args(["status", "--porcelain"]).current_dir(root()).output().expect("git runs");
-    String::from_utf8(status.stdout).expect("text")
+fn fingerprint() -> [Vec<u8>; 2] {
+    [&["status", "--porcelain"][..], &["diff"]]
+        .map(|arguments| Command::new("git").args(arguments).current_dir(root()).output().expect("git runs").stdout)
 }
 
 #[test]
@@ -135,12 +135,13 @@ async fn a_newcomer_who_follows_the_tutorial_has_a_service_that_takes_part() {
     for expected in [
         // Its table, the order's flow with its event, and its place in the picture.
         "\"service\": \"loyalty\"",
-        "OrderCompleted",
-        "PointsAwarded",
         "order -- \"OrderCompleted\" --> loyalty",
+        "       1 | t",
         "(1 row)",
     ] {
         assert!(said.contains(expected), "`{expected}` is missing:\n{said}\n{logs}");
     }
+    let heard = said.lines().find(|line| line.contains("PointsAwarded ") && line.contains("  loyalty "));
+    assert!(heard.is_some_and(|line| line.contains("points ")), "no trace of its event:\n{said}\n{logs}");
     assert_eq!(fingerprint(), before, "nothing of the repository is changed");
 }

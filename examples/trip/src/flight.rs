@@ -6,8 +6,7 @@ use crate::hotel::{RoomBooked, RoomRefused, RoomReleased};
 use crate::{Command, Outcome, Supplier, Trip};
 
 /// Travellers: anybody may publish a bare [`Trip`] on this topic.
-pub const CLIENTS: Publisher = Publisher::of_requests("client", "trip.requests", TRIP_REQUESTED);
-const TRIP_REQUESTED: &str = "TripRequested";
+pub const CLIENTS: Publisher = Publisher::of_requests("client", "trip.requests", "TripRequested");
 
 saga::events! { Flight::PUBLISHER, trip: Trip,
     /// A seat is held, for this price in cents.
@@ -28,7 +27,7 @@ impl Supplier for Flight {
     fn table() -> Table<Command> {
         let held = says![SeatHeld, TripCancelled];
         Table::of(Self::PUBLISHER)
-            .on_data(TRIP_REQUESTED, CLIENTS, "hold", held, |trip: Trip, _, _| (trip, Step::Try))
+            .on_request(CLIENTS, "hold", held, |trip: Trip| (trip, Step::Try))
             .on("book", says![TripBooked], |e: RoomBooked| (e.trip, Step::Confirm))
             .on("release", says![TripCancelled], |e: RoomRefused| (e.trip, Step::Cancel(e.reason)))
             .on("release", says![TripCancelled], |e: RoomReleased| (e.trip, Step::Cancel(e.reason)))

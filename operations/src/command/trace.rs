@@ -1,9 +1,13 @@
 //! `scenarios trace`: one order's flow across all topics.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 use events::OrderId;
+use saga::record::Record;
 
 use super::programs::Programs;
 use crate::{
@@ -13,6 +17,9 @@ use crate::{
     listener::{self, Listener, Since},
     timeline,
 };
+
+/// Time for the topics of services that this program was not compiled with, all together.
+const FURTHER_WITHIN: Duration = Duration::from_secs(20);
 
 /// Shows one order's flow: time, service, event, how long each hop took, and what is missing.
 #[derive(Debug, Args)]
@@ -49,7 +56,8 @@ impl Trace {
     /// Listens first and reads what has been said then, so that nothing is missed between the two.
     async fn follow(self) -> anyhow::Result<ExitCode> {
         let choreography = self.programs.choreography().await?;
-        let listener = Listener::start_on(&self.brokers, self.topics().await?, Since::Now).await?;
+        let topics = [listener::topics(), self.further_topics().await?].concat();
+        let listener = Listener::start_on(&self.brokers, topics, Since::Now).await?;
         let mut events = self.said_so_far().await?;
         let mut shown = 0;
         println!("{}", timeline::heading());
@@ -77,20 +85,31 @@ impl Trace {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Also those of services that this program was not compiled with.
-    async fn topics(&self) -> anyhow::Result<Vec<String>> {
+    /// Topics of services that this program was not compiled with.
+    async fn further_topics(&self) -> anyhow::Result<Vec<String>> {
         let brokers = self.brokers.clone();
-        tokio::task::spawn_blocking(move || listener::topics_on(&brokers)).await?
+        tokio::task::spawn_blocking(move || listener::further_topics(&brokers)).await?
     }
 
     /// In the order in which it was said.
     async fn said_so_far(&self) -> anyhow::Result<Vec<Heard>> {
-        let (brokers, order, topics) = (self.brokers.clone(), self.order_id, self.topics().await?);
+        let (brokers, order, further) = (self.brokers.clone(), self.order_id, self.further_topics().await?);
         let reading = tokio::task::spawn_blocking(move || {
             let mut events = Vec::new();
-            archive::read(&brokers, &topics, |record| {
-                events.extend(Heard::from_record(&record).filter(|heard| heard.order_id == order));
-            })?;
+            let mut hear = |record: &Record| {
+                events.extend(Heard::from_record(record).filter(|heard| heard.order_id == order));
+            };
+            archive::read(&brokers, &listener::topics(), |record| hear(&record))?;
+            // What others publish may be endless, or nothing that can be read: it must not hide the shop's.
+            let end = Instant::now() + FURTHER_WITHIN;
+            for topic in further {
+                let read = archive::read_until(&brokers, std::slice::from_ref(&topic), end, |record| hear(&record));
+                match read {
+                    Ok(true) => {}
+                    Ok(false) => tracing::warn!(topic, "not read to its end within {} s", FURTHER_WITHIN.as_secs()),
+                    Err(error) => tracing::warn!(topic, error = %format!("{error:#}"), "the topic cannot be read"),
+                }
+            }
             anyhow::Ok(events)
         });
         let mut events = reading.await??;

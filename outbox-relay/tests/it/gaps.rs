@@ -90,7 +90,10 @@ async fn transactions_that_do_not_write_to_the_outbox_hold_nothing_up() {
     in_a_world(async |world| {
         let mut tenure = lead(&world.relay()).await;
         let mut elsewhere = world.pool.begin().await.unwrap();
-        sqlx::query("insert into inbox (event_id) values (gen_random_uuid())").execute(&mut *elsewhere).await.unwrap();
+        sqlx::raw_sql("create table rooms (room int); insert into rooms values (7)")
+            .execute(&mut *elsewhere)
+            .await
+            .unwrap();
         let mut failing = world.pool.begin().await.unwrap();
         append_in(world, &mut failing, "Never").await;
         world.append("order-1", "First").await;

@@ -33,17 +33,23 @@ pub(crate) use worker::run_watched;
 /// A call that is due.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
+    /// The attempt.
     pub id: Uuid,
+    /// What is called, as the decision named it.
     pub kind: String,
+    /// The saga that it is for.
     pub saga_id: SagaId,
     /// The same on every try.
     pub idempotency_key: String,
+    /// What to call with, as the decision put it.
     pub request: Value,
     /// True for a Try, which ends with [`Outside::gave_up`] when its retries are used up.
     pub gives_up: bool,
     /// This try included.
     pub tries: u32,
+    /// The event that asked for the call.
     pub causation_id: Option<EventId>,
+    /// W3C trace context.
     pub traceparent: Option<String>,
     /// How a person has settled it: no call is made.
     pub settled_as: Option<String>,

@@ -22,8 +22,13 @@ pub struct RetryPolicy {
 /// What becomes of an attempt whose call brought no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Again after this time. Whether the try counts.
-    Retry { after: Duration, counts: bool },
+    /// Again.
+    Retry {
+        /// Time until then.
+        after: Duration,
+        /// The try counts.
+        counts: bool,
+    },
     /// The Try has failed.
     GiveUp,
     /// A person is needed.

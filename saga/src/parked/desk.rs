@@ -14,29 +14,40 @@ pub struct Work {
     pub id: Uuid,
     /// `event` or `call`.
     pub kind: String,
+    /// The saga that waits.
     #[sqlx(rename = "order_id")]
     pub saga_id: Uuid,
     /// The event's type, or what is called.
     pub what: String,
+    /// `parked`, `waiting`, `retry` or `settled`; of a call `parked` or `resolved`.
     pub status: String,
+    /// Times that it was tried.
     pub tries: i32,
+    /// What went wrong the last time.
     pub error: Option<String>,
+    /// Since when it stands so.
     pub since: DateTime<Utc>,
 }
 
 /// What somebody has done about it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Action {
+    /// When it was done.
     pub at: DateTime<Utc>,
+    /// The person.
     pub by_whom: String,
+    /// `retry`, `resolve` or `answer`.
     pub action: String,
+    /// Why, in the person's words.
     pub note: String,
 }
 
 /// Everything about one piece of parked work.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Details {
+    /// The piece of work.
     pub work: Work,
+    /// What it is about.
     pub content: Content,
     /// Oldest first.
     pub actions: Vec<Action>,
@@ -48,7 +59,12 @@ pub enum Content {
     /// The event as it was read from Kafka.
     Event(Record),
     /// What is asked of the outside, and under which idempotency key.
-    Call { request: serde_json::Value, idempotency_key: String },
+    Call {
+        /// What to call with.
+        request: serde_json::Value,
+        /// The same on every try.
+        idempotency_key: String,
+    },
 }
 
 /// What a person wants.
@@ -78,7 +94,9 @@ impl Wish<'_> {
 /// The person who acts, and the reason.
 #[derive(Debug, Clone, Copy)]
 pub struct Signature<'a> {
+    /// The person.
     pub by: &'a str,
+    /// Why, in the person's words.
     pub note: &'a str,
 }
 

@@ -15,6 +15,9 @@ impl<C> Table<C> {
             wrong.push(format!("`{own}` are clients: a service publishes events, on `{own}.events`"));
         }
         let lines: Vec<&Line> = self.lines().collect();
+        if lines.is_empty() {
+            wrong.push("it has no line: a service that hears nothing does nothing".to_owned());
+        }
         for (place, line) in lines.iter().enumerate() {
             wrong.extend(strangers(own, line));
             wrong.extend(unheard_of(own, line, &lines));
@@ -40,7 +43,10 @@ fn strangers(own: Publisher, line: &Line) -> Option<String> {
 fn unheard_of(own: Publisher, line: &Line, lines: &[&Line]) -> Option<String> {
     let Trigger::Event { event_type, publisher } = line.trigger else { return None };
     if event_type.is_empty() {
-        return Some(format!("`{}` is upon an event without a type", line.decision));
+        return Some(format!(
+            "`{}` is upon an event without a type: requests come from `Publisher::of_requests`, which names theirs",
+            line.decision
+        ));
     }
     if let Err(why) = publisher.check() {
         return Some(format!("nobody can say `{event_type}`: {why}"));
@@ -54,7 +60,11 @@ fn unheard_of(own: Publisher, line: &Line, lines: &[&Line]) -> Option<String> {
 /// A second line upon the same event, which would never be used.
 fn repeated(line: &Line, before: &[&Line]) -> Option<String> {
     let Trigger::Event { event_type, publisher } = line.trigger else { return None };
-    let first = before.iter().find(|first| first.trigger == line.trigger)?;
+    let is_the_same = |first: &&&Line| {
+        let Trigger::Event { event_type: other, publisher: others } = first.trigger else { return false };
+        other == event_type && others.topic() == publisher.topic()
+    };
+    let first = before.iter().find(is_the_same)?;
     Some(format!(
         "two lines are upon `{event_type}` of `{publisher}`, `{}` and `{}`: only the first would count",
         first.decision, line.decision
@@ -118,5 +128,15 @@ mod tests {
         assert!(nameless.contains("makes no topic"), "{nameless}");
         let clients = wrong(Table::of(Publisher::of_requests("client", "trip.requests", "TripRequested")));
         assert!(clients.contains("a service publishes events"), "{clients}");
+        let empty = wrong(Table::of(HOTEL));
+        assert!(empty.contains("hears nothing"), "{empty}");
+        // Two names for one topic: of two lines upon one event the second would never be used.
+        let other = Publisher::of_events("auto", "car.events");
+        let alias = on_car(Table::of(HOTEL)).on_data("CarHeld", other, "again", says![], |trip: SagaId, _, _| trip);
+        assert!(wrong(alias).contains("only the first would count"));
+        // Everybody would be believed on a service's topic.
+        let open = Publisher::of_requests("car", "car.events", "CarHeld");
+        let open = wrong(Table::of(HOTEL).on_request(open, "hold", says![RoomHeld], |trip: SagaId| trip));
+        assert!(open.contains("`car.events` belongs to a service"), "{open}");
     }
 }

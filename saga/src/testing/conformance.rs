@@ -6,10 +6,12 @@
 //! | law | attack |
 //! |---|---|
 //! | a step counts once | each is repeated behind each sequence: under the same event id, and under another |
-//! | two at once are as two in turn | each pair is decided in two transactions, of which the second waits for the first |
+//! | two at once are as two in turn | each pair, of one saga and of two, is decided in two transactions, of which the second looks before the first is committed |
 //! | a transaction is whole | each statement that writes fails once: nothing is left of the step, and repeated it counts |
 //! | an undo undoes | before what it undoes, behind it, and behind its confirmation: the resources are what they were, and a late step does nothing |
 //! | a batch is as one by one | each sequence is decided in one transaction, from memory, and in one each, from PostgreSQL |
+
+mod transactions;
 
 use std::collections::HashMap;
 
@@ -19,7 +21,7 @@ use uuid::Uuid;
 use super::{
     TestDatabase, event, event_with_id,
     sequences::sequences,
-    snapshot::{Snapshot, keep, restore, written},
+    snapshot::{Snapshot, keep, restore},
 };
 use crate::{
     EventId, SagaId,
@@ -52,9 +54,14 @@ pub struct Conformance<S: Service> {
     db: TestDatabase,
     /// The rows of the database as it was given.
     given: Vec<String>,
+    /// The saga that is tried, and another beside it.
+    sagas: [SagaId; 2],
     steps: Vec<Step<S>>,
     resources: Vec<&'static str>,
 }
+
+/// Tries of a step while nobody else is at work: more would never end.
+const TRIES: u32 = 3;
 
 /// Databases as they are after sequences of steps, each in a transaction of its own.
 type Serial = HashMap<Vec<usize>, Snapshot>;
@@ -63,7 +70,8 @@ impl<S: Service> Conformance<S> {
     /// A service over a database with its tables, and with the rows that its steps need.
     pub fn of(service: impl Fn() -> S + 'static, db: TestDatabase) -> Self {
         let (steps, given, resources) = (Vec::new(), Vec::new(), Vec::new());
-        Conformance { service: Box::new(service), db, given, steps, resources }
+        let sagas = [Uuid::now_v7(), Uuid::now_v7()].map(SagaId);
+        Conformance { service: Box::new(service), db, given, sagas, steps, resources }
     }
 
     /// A step of the saga; the first is the one that all others come after.
@@ -101,102 +109,131 @@ impl<S: Service> Conformance<S> {
             "create function fails() returns trigger language plpgsql as 'begin raise exception ''it fails''; end'",
         )
         .await;
-        let saga = SagaId(Uuid::now_v7());
+        let steps = self.steps.len();
         let mut serial = Serial::new();
-        for sequence in sequences(self.steps.len(), 2) {
-            self.counts_once(saga, &sequence, &mut serial).await;
+        for sequence in sequences(steps, 2) {
+            self.counts_once(&sequence, &mut serial).await;
         }
-        let changed = serial.values().filter(|after| **after != serial[&Vec::new()]).count();
-        assert!(changed > 0, "the samples show nothing: no step of {} changes or says anything", S::NAME);
-        self.undoes(saga, &mut serial).await;
-        for sequence in sequences(self.steps.len(), 2).into_iter().chain([(0..self.steps.len()).collect()]) {
-            self.batches(saga, &sequence, &mut serial).await;
+        self.samples_show_something(&serial);
+        self.undoes(&mut serial).await;
+        let of_two = (0..steps).flat_map(|first| (steps..2 * steps).map(move |second| vec![0, steps, first, second]));
+        for sequence in sequences(steps, 2).into_iter().chain([(0..steps).collect()]).chain(of_two) {
+            self.batches(&sequence, &mut serial).await;
         }
-        for prefix in [vec![], vec![0]] {
-            for first in 0..self.steps.len() {
-                self.is_whole(saga, &prefix, first, &mut serial).await;
-                for second in 0..self.steps.len() {
-                    self.race(saga, &prefix, [first, second], &mut serial).await;
+        for prefix in [vec![], vec![0, steps]] {
+            for first in 0..steps {
+                self.is_whole(&prefix, first, &mut serial).await;
+                for second in 0..2 * steps {
+                    self.race(&prefix, [first, second], &mut serial).await;
                 }
             }
+        }
+        let own = S::table();
+        for (publisher, about, event_type, _) in serial.values().flat_map(|after| &after.said) {
+            assert_eq!(publisher, S::NAME, "{event_type} is not its own");
+            assert!(own.lines().any(|line| line.may_say(event_type)), "no line of its table says {event_type}");
+            assert!(self.sagas.iter().any(|saga| saga.to_string() == *about), "{event_type} is about {about}");
+        }
+    }
+
+    /// Samples that change nothing would let everything pass.
+    fn samples_show_something(&self, serial: &Serial) {
+        let initial = &serial[&Vec::new()];
+        let changes = serial.values().any(|after| after != initial);
+        assert!(changes, "the samples show nothing: no step of {} changes or says anything", S::NAME);
+        for table in &self.resources {
+            let moves = serial.values().any(|after| after.rows_of(&[table]) != initial.rows_of(&[table]));
+            assert!(moves, "the samples show nothing of {table}: no step changes it");
         }
     }
 
     fn names(&self, sequence: &[usize]) -> String {
-        let names: Vec<&str> = sequence.iter().map(|step| self.steps[*step].name).collect();
+        let names: Vec<String> = sequence.iter().map(|step| self.name(*step)).collect();
         if names.is_empty() { "nothing".to_owned() } else { names.join(", then ") }
     }
 
-    fn command(&self, saga: SagaId, step: usize) -> Incoming<S::Command> {
-        event(self.steps[step].name, (self.steps[step].command)(saga))
+    /// Steps are numbered, those of the second saga behind those of the first.
+    fn name(&self, step: usize) -> String {
+        let name = self.steps[step % self.steps.len()].name;
+        if step < self.steps.len() { name.to_owned() } else { format!("{name} of another saga") }
+    }
+
+    fn meant(&self, step: usize) -> S::Command {
+        (self.steps[step % self.steps.len()].command)(self.sagas[step / self.steps.len()])
+    }
+
+    fn command(&self, step: usize) -> Incoming<S::Command> {
+        event(&self.name(step), self.meant(step))
     }
 
     /// Decides upon a batch, again as often as another transaction was faster.
     async fn apply(&self, batch: &[Incoming<S::Command>]) -> Result<Vec<Outcome>, StoreError> {
         let work = self.db.work((self.service)());
+        let mut tries = 0;
         loop {
+            tries += 1;
             match work.stage(batch).await {
                 Ok(staged) => return staged.commit().await,
-                Err(error) if error.remedy() == Remedy::Again => {}
+                Err(error) if error.remedy() == Remedy::Again && tries < TRIES => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
     /// The database as it was given, and then these steps, one by one.
-    async fn after(&self, saga: SagaId, sequence: &[usize]) {
+    async fn after(&self, sequence: &[usize]) {
         let restored = restore(self.db.pool(), &self.given).await;
         restored.expect("the database becomes what it was");
         for step in sequence {
-            let applied = self.apply(&[self.command(saga, *step)]).await;
+            let applied = self.apply(&[self.command(*step)]).await;
             applied.unwrap_or_else(|error| panic!("{}: {error}", self.names(sequence)));
         }
     }
 
     /// The same, as a snapshot.
-    async fn serial<'s>(&self, saga: SagaId, sequence: &[usize], known: &'s mut Serial) -> &'s Snapshot {
+    async fn serial<'s>(&self, sequence: &[usize], known: &'s mut Serial) -> &'s Snapshot {
         if !known.contains_key(sequence) {
-            self.after(saga, sequence).await;
+            self.after(sequence).await;
             known.insert(sequence.to_vec(), self.snapshot().await);
         }
         &known[sequence]
     }
 
-    async fn counts_once(&self, saga: SagaId, sequence: &[usize], known: &mut Serial) {
+    async fn counts_once(&self, sequence: &[usize], known: &mut Serial) {
         let Some((last, before)) = sequence.split_last() else {
-            self.serial(saga, &[], known).await;
+            self.serial(&[], known).await;
             return;
         };
-        self.after(saga, before).await;
+        self.after(before).await;
         let id = EventId::new();
-        let again = || event_with_id(id, self.steps[*last].name, (self.steps[*last].command)(saga));
+        let again = || event_with_id(id, &self.name(*last), self.meant(*last));
         let applied = self.apply(&[again()]).await;
         applied.unwrap_or_else(|error| panic!("{}: {error}", self.names(sequence)));
         let once = self.snapshot().await;
         let duplicate = self.apply(&[again()]).await.expect("a duplicate is taken");
         assert_eq!(duplicate, [Outcome::Duplicate], "{}, once more", self.names(sequence));
-        self.apply(&[self.command(saga, *last)]).await.expect("a repetition is taken");
+        self.apply(&[self.command(*last)]).await.expect("a repetition is taken");
         let twice = self.snapshot().await;
         assert_eq!(twice, once, "{}, and its last step once more, by another event", self.names(sequence));
         known.insert(sequence.to_vec(), once);
     }
 
-    async fn undoes(&self, saga: SagaId, known: &mut Serial) {
+    async fn undoes(&self, known: &mut Serial) {
         let (undos, others): (Vec<usize>, Vec<usize>) =
             (0..self.steps.len()).partition(|step| self.steps[*step].undoes);
-        let initial = self.serial(saga, &[], known).await.clone();
+        let initial = self.serial(&[], known).await.clone();
         for undo in undos {
             let mut before: Vec<Vec<usize>> = vec![vec![]];
             before.extend(others.iter().map(|step| vec![*step]));
             before.extend(others.iter().flat_map(|one| others.iter().map(|other| vec![*one, *other])));
             for before in before {
                 let undone = [before, vec![undo]].concat();
-                let after = self.serial(saga, &undone, known).await.clone();
+                let after = self.serial(&undone, known).await.clone();
                 let what = self.names(&undone);
                 assert_eq!(after.rows_of(&self.resources), initial.rows_of(&self.resources), "after {what}");
                 for late in &others {
                     let sequence = [undone.clone(), vec![*late]].concat();
-                    let later = self.serial(saga, &sequence, known).await;
+                    let later = self.serial(&sequence, known).await;
                     assert_eq!(
                         *later, after,
                         "after {what}, {} comes too late and does nothing",
@@ -207,79 +244,14 @@ impl<S: Service> Conformance<S> {
         }
     }
 
-    async fn batches(&self, saga: SagaId, sequence: &[usize], known: &mut Serial) {
-        self.after(saga, &[]).await;
-        let batch: Vec<_> = sequence.iter().map(|step| self.command(saga, *step)).collect();
+    async fn batches(&self, sequence: &[usize], known: &mut Serial) {
+        self.after(&[]).await;
+        let batch: Vec<_> = sequence.iter().map(|step| self.command(*step)).collect();
         let applied = self.apply(&batch).await;
         applied.unwrap_or_else(|error| panic!("{} in one batch: {error}", self.names(sequence)));
         let batched = self.snapshot().await;
-        let one_by_one = self.serial(saga, sequence, known).await;
+        let one_by_one = self.serial(sequence, known).await;
         assert_eq!(batched, *one_by_one, "{}: in one batch, and one by one", self.names(sequence));
-    }
-
-    /// Has each statement of a step that writes fail once.
-    async fn is_whole(&self, saga: SagaId, prefix: &[usize], step: usize, known: &mut Serial) {
-        self.after(saga, prefix).await;
-        let (before, work) = (self.snapshot().await, self.db.work((self.service)()));
-        let what = [prefix, &[step]].concat();
-        let mut failures = 0;
-        for table in written(self.db.pool()).await.expect("the catalogue can be read") {
-            for verb in ["insert", "update", "delete"] {
-                self.sql(&format!("create trigger fails before {verb} on \"{table}\" execute function fails()")).await;
-                // Without such a statement it is staged, and taken back here.
-                failures += usize::from(work.stage(&[self.command(saga, step)]).await.is_err());
-                self.sql(&format!("drop trigger fails on \"{table}\"")).await;
-                assert_eq!(self.snapshot().await, before, "{}: the {verb} of {table} has failed", self.names(&what));
-            }
-        }
-        assert!(failures > 0, "{}: no statement writes anything, not even into the inbox", self.names(&what));
-        self.apply(&[self.command(saga, step)]).await.expect("nothing fails any more");
-        let after_all = self.snapshot().await;
-        let serial = self.serial(saga, &what, known).await;
-        assert_eq!(after_all, *serial, "{}: taken after it has failed", self.names(&what));
-    }
-
-    /// Decides upon two steps in two transactions at once; the second looks before the first has committed.
-    async fn race(&self, saga: SagaId, prefix: &[usize], [first, second]: [usize; 2], known: &mut Serial) {
-        self.after(saga, prefix).await;
-        let (work, other) = (self.db.work((self.service)()), self.db.work((self.service)()));
-        let what = || {
-            let names = [first, second].map(|step| self.steps[step].name);
-            format!("after {}: {} and {} at once", self.names(prefix), names[0], names[1])
-        };
-        let staged = work.stage(&[self.command(saga, first)]).await;
-        let staged = staged.unwrap_or_else(|error| panic!("{}: {error}", what()));
-        let batch = [self.command(saga, second)];
-        let mut later = std::pin::pin!(other.stage(&batch));
-        let early = tokio::select! {
-            early = later.as_mut() => Some(early),
-            () = self.db.until_blocked() => None,
-        };
-        staged.commit().await.unwrap_or_else(|error| panic!("{}: {error}", what()));
-        let staged = match early {
-            Some(staged) => staged,
-            None => later.await,
-        };
-        match staged {
-            Ok(staged) => drop(staged.commit().await.unwrap_or_else(|error| panic!("{}: {error}", what()))),
-            Err(error) if error.remedy() == Remedy::Again => {
-                self.apply(&batch).await.unwrap_or_else(|error| panic!("{}: {error}", what()));
-            }
-            Err(error) => panic!("{}: {error}", what()),
-        }
-        let raced = self.snapshot().await;
-        let in_turn = [[first, second], [second, first]].map(|pair| [prefix, &pair].concat());
-        for sequence in &in_turn {
-            self.serial(saga, sequence, known).await;
-        }
-        let is_serial = in_turn.iter().any(|sequence| known[sequence] == raced);
-        assert!(
-            is_serial,
-            "{}: {raced:#?}\nis neither of\n{:#?}\n{:#?}",
-            what(),
-            known[&in_turn[0]],
-            known[&in_turn[1]]
-        );
     }
 
     async fn snapshot(&self) -> Snapshot {

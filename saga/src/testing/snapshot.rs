@@ -22,8 +22,8 @@ const OWN: [&str; 10] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Snapshot {
     pub(super) tables: BTreeMap<String, Vec<String>>,
-    /// Type and data, in their order.
-    pub(super) said: Vec<(String, String)>,
+    /// Publisher, saga, type and data, in their order.
+    pub(super) said: Vec<(String, String, String, String)>,
     calls: Vec<String>,
 }
 
@@ -42,7 +42,8 @@ impl Snapshot {
             let rows = sqlx::query_scalar(AssertSqlSafe(rows)).bind(times).fetch_all(pool).await?;
             tables.insert(table, rows);
         }
-        let said = sqlx::query_as("select type, payload::text from outbox order by seq").fetch_all(pool).await?;
+        let said = "select aggregatetype, aggregateid, type, payload::text from outbox order by seq";
+        let said = sqlx::query_as(said).fetch_all(pool).await?;
         let calls =
             "select format('%s of %s: %s, gives up %s, %s', kind, order_id, request, gives_up, status) from attempts
                      order by 1";

@@ -25,7 +25,9 @@ const PERIOD_AFTER_FAILURE: Duration = Duration::from_secs(60);
 /// Retention of rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
+    /// Hours for which the inbox remembers an event.
     pub inbox_hours: u32,
+    /// Hours for which a published event stays in the outbox.
     pub outbox_hours: u32,
 }
 

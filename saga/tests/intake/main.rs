@@ -28,7 +28,7 @@ use tokio::{
 use toy::{MIGRATIONS, Notebook, database};
 
 const REPORTS: &str = "reporter.events";
-const WITHDRAWALS: &str = "notebook.events";
+const WITHDRAWALS: &str = "archive.events";
 const REQUESTS: &str = "desk.requests";
 
 /// One program at a time: they are one consumer group, and a signal is for all of them.
@@ -53,7 +53,7 @@ fn config(db: &TestDatabase) -> Config {
 }
 
 /// A database, and topics as they might have been before us: they take ten megabytes, compressed as anybody likes. The dead
-/// letters of `notebook.events` take next to nothing.
+/// letters of `archive.events` take next to nothing.
 struct Ground {
     db: TestDatabase,
     producer: FutureProducer,
@@ -65,7 +65,7 @@ impl Ground {
         let alone = ALONE.lock().await;
         let db = database().await;
         let admin: AdminClient<DefaultClientContext> = config(&db).kafka.client("test").create().expect("a client");
-        let topics = [(REPORTS, "10000000"), (WITHDRAWALS, "10000000"), ("notebook.events-dlt", "150")];
+        let topics = [(REPORTS, "10000000"), (WITHDRAWALS, "10000000"), ("archive.events-dlt", "150")];
         let topics = topics
             .map(|(name, bytes)| NewTopic::new(name, 1, TopicReplication::Fixed(1)).set("max.message.bytes", bytes));
         admin.create_topics(&topics, &AdminOptions::new()).await.expect("Kafka answers");

@@ -93,7 +93,7 @@ async fn a_compressed_request_is_measured_as_it_is_and_what_the_topic_takes_fits
 async fn a_letter_that_cannot_go_out_stays_in_the_database_and_stops_nobody() {
     let ground = Ground::prepare().await;
     let order = SagaId(Uuid::now_v7());
-    let headers = |id| envelope(id, "Withdrawn", "/services/notebook");
+    let headers = |id| envelope(id, "Withdrawn", "/services/archive");
     let (mut stuck, key) = (Vec::new(), order.to_string());
     for (value, key) in [
         (format!(r#"{{"task_id":"{order}","note":7,"refuse":true}}"#), key.as_str()),

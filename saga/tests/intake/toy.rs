@@ -9,6 +9,7 @@ use uuid::Uuid;
 const CLIENTS: Publisher = Publisher::of_requests("client", "desk.requests", "NoteRequested");
 const REPORTER: Publisher = publisher!("reporter");
 const NOTEBOOK: Publisher = publisher!("notebook");
+const ARCHIVE: Publisher = publisher!("archive");
 
 /// A request; what it lacks counts as nothing.
 #[derive(Deserialize)]
@@ -70,7 +71,7 @@ impl<const VERSION: u8> Service for Notebook<VERSION> {
                 note: 0,
                 refuse: false,
             })
-            .on_data("Withdrawn", NOTEBOOK, "note", &[], move |data: Data, _, _| note(data));
+            .on_data("Withdrawn", ARCHIVE, "note", &[], move |data: Data, _, _| note(data));
         if VERSION == 1 {
             table.on_data("Reported", REPORTER, "note", &[], move |data: OnlyV1, _, _| note(data.0))
         } else {

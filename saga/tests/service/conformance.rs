@@ -42,6 +42,8 @@ enum Fault {
     HangsOn,
     /// Rows are neither locked nor is it noticed that somebody was faster.
     LooksNowhere,
+    /// What is of the saga alone is locked, and what it shares with others is not.
+    LocksItsOwnAlone,
     /// Changes of rows that were there before are not written.
     WritesNewRowsOnly,
     /// Of what one transaction decides only the last is written into the plane.
@@ -79,7 +81,8 @@ impl Service for Seats {
             .bind(commands.iter().map(|command| command.0.0).collect::<Vec<_>>())
             .fetch_all(&mut *db)
             .await?;
-        let free = sqlx::AssertSqlSafe(format!("select free from seats {lock}"));
+        let shared = if self.0 == Fault::LocksItsOwnAlone { "" } else { lock };
+        let free = sqlx::AssertSqlSafe(format!("select free from seats {shared}"));
         let steps = rows.into_iter().map(|(saga, status)| Ok((SagaId(saga), parse("steps", saga, &status)?)));
         let steps = steps.collect::<Result<Vec<_>, StoreError>>()?;
         Ok(Plane { moves: 0, free: sqlx::query_scalar(free).fetch_one(db).await?, steps: Rows::loaded(steps) })
@@ -168,6 +171,12 @@ async fn a_try_that_hangs_on_is_noticed() {
 #[should_panic(expected = "at once")]
 async fn two_that_do_not_look_at_each_other_are_noticed() {
     tried(Fault::LooksNowhere).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "of another saga at once")]
+async fn two_sagas_that_take_the_same_seat_are_noticed() {
+    tried(Fault::LocksItsOwnAlone).await;
 }
 
 #[tokio::test]

@@ -64,3 +64,22 @@ async fn an_outbox_that_was_used_alone_becomes_a_services() {
     let fresh = TestDatabase::create(&Migrator::DEFAULT).await;
     assert_eq!(schema(db.pool()).await, schema(fresh.pool()).await);
 }
+
+/// A replica of the version before may start second, or come back after an upgrade that went wrong.
+#[tokio::test]
+async fn a_program_of_an_earlier_version_finds_its_migrations_done() {
+    let db = TestDatabase::create(&Migrator::DEFAULT).await;
+    let mut earlier = Migrator { migrations: FORMER.migrations.clone(), ..Migrator::DEFAULT };
+    earlier.set_ignore_missing(true).run(db.pool()).await.expect("nothing is left to do");
+}
+
+/// Whose first migrations are called the first, as those of earlier versions were.
+#[tokio::test]
+async fn somebody_elses_migrations_are_not_taken_for_those_of_an_earlier_version() {
+    let db = empty().await;
+    outbox::migrate(db.pool()).await.expect("the outbox alone");
+    db.run("insert into _sqlx_migrations (version, description, success, checksum, execution_time) values (1, 'rooms', true, '\\x00', 0)")
+        .await;
+    let error = saga::migrate(db.pool(), &Migrator::DEFAULT).await.err().map(|error| format!("{error:#}"));
+    assert_eq!(error, None);
+}

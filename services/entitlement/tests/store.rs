@@ -45,7 +45,6 @@ async fn it_holds_what_every_service_holds() {
     Conformance::of(|| Entitlement, database().await)
         .step("grant", move |saga| Command::new(facts(saga), Ask::Grant))
         .undo("revoke", move |saga| Command::new(facts(saga), REVOKE))
-        .resource("catalogue")
         .holds()
         .await;
 }

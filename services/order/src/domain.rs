@@ -70,6 +70,9 @@ impl Register {
                 "order_id {order_id} has the form of those that are made up for requests without one; choose another"
             ));
         }
+        if order_id.0.is_nil() {
+            return Says::refused("order_id is the nil UUID, which names nothing; choose another, or leave it out");
+        }
         let reason = match (quote(*order_id, request, &self.catalogue), door) {
             (Ok(order), _) => {
                 self.purchases.put(*order_id, Purchase::placed(order.clone(), fingerprint, deadline));

@@ -150,6 +150,18 @@ fn nobody_can_take_the_id_that_anothers_request_is_going_to_get() {
     }
 }
 
+/// All sagas of that id would be one, and wait for one another.
+#[test]
+fn an_order_is_never_named_by_nothing() {
+    for door in [Door::Topic, Door::Api] {
+        let (nil, mut desk) = (OrderId(Uuid::nil()), Desk::new());
+        let request = OrderRequested { order_id: Some(nil), ..request(&[(DIGITAL, 1)]) };
+        let says = desk.decide(&Command::Place(Placement { order_id: nil, request, door, former: None }));
+        assert!(says.refused.is_some_and(|why| why.contains("nil")), "{door:?}");
+        assert!(says.events.is_empty() && desk.register.purchases.get(&nil).is_none(), "{door:?}");
+    }
+}
+
 /// A retry after an upgrade: an earlier version took the key for another id.
 #[test]
 fn a_key_that_an_earlier_version_has_seen_makes_no_second_order() {
