@@ -184,21 +184,6 @@ fn the_libraries_know_nothing_of_the_shop() {
     }
 }
 
-/// The image is built from what `.dockerignore` lets in, and a member of the workspace that is missing stops the build.
-#[test]
-fn the_image_gets_every_member_of_the_workspace() {
-    let manifest = fs::read_to_string(in_project("Cargo.toml")).expect("the manifest is there");
-    let members = manifest.split_once("members = [").and_then(|(_, rest)| rest.split_once(']')).expect("members").0;
-    let ignored = fs::read_to_string(in_project(".dockerignore")).expect("it is there");
-    let let_in: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
-    let folders: Vec<&str> =
-        members.split('"').skip(1).step_by(2).map(|member| member.split('/').next().unwrap_or_default()).collect();
-    assert!(folders.len() >= 7, "{folders:?}");
-    for folder in folders {
-        assert!(let_in.contains(&folder), ".dockerignore does not let {folder} in");
-    }
-}
-
 /// Every promise in the table of faults is held by a test that is there: `path::test_name`, under the root of the project.
 #[test]
 fn every_fault_names_the_test_that_shows_its_promise() {
