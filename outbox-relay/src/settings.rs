@@ -20,7 +20,7 @@ pub struct Settings {
     /// The publisher that the database belongs to: rows that name another `aggregatetype` are not published, and nothing
     /// passes them. None: the one that the database itself declares, which protects from mistakes, not from its owner.
     pub publisher: Option<String>,
-    /// How long to wait for what.
+    /// Times to wait, and for what.
     pub timing: Timing,
     /// Rows read at once and sent to a partition in one request, at most.
     pub batch_max: i64,

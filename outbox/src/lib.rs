@@ -2,7 +2,8 @@
 //!
 //! A program that changes its database and tells others of it over Kafka must do both or neither. It writes the event into
 //! the table `outbox`, in the transaction of the change; whoever publishes (the crate `outbox-relay`, a [polling publisher], or
-//! [Debezium]'s event router, whose columns these are) does so once the transaction has committed. The technique is known as the [transactional outbox].
+//! [Debezium]'s event router, whose columns these are) does so once the transaction has committed. The technique is known as
+//! the [transactional outbox].
 //!
 //! ```no_run
 //! use outbox::{Outgoing, Publisher, publisher};

@@ -111,8 +111,10 @@ impl Service for Seats {
     }
 
     async fn save(&self, db: &mut PgConnection, plane: &Plane) -> Result<(), StoreError> {
-        let forgotten = if self.0 == Fault::ForgetsWithinABatch { (plane.moves - 1).max(0) } else { 0 };
-        sqlx::query("update seats set free = $1").bind(plane.free + forgotten).execute(&mut *db).await?;
+        if plane.moves > 0 {
+            let forgotten = if self.0 == Fault::ForgetsWithinABatch { plane.moves - 1 } else { 0 };
+            sqlx::query("update seats set free = $1").bind(plane.free + forgotten).execute(&mut *db).await?;
+        }
         for (saga, status) in plane.steps.new_rows() {
             let inserted = sqlx::query("insert into steps values ($1, $2) on conflict do nothing");
             let inserted = inserted.bind(saga.0).bind(status.as_str()).execute(&mut *db).await?.rows_affected();

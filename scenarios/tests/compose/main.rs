@@ -128,7 +128,7 @@ fn secrets_have_no_defaults_and_every_variable_is_in_the_example() {
         assert_eq!(secret, given().contains_key(name), "{name} in .env.example");
     }
     let example = read(".env.example");
-    let passed_on = ["RUST_LOG", "LOG_FORMAT", "ORDER_TIMEOUT_SECONDS", "MAIL_API_URL"];
+    let passed_on = ["RUST_LOG", "LOG_FORMAT", "ORDER_TIMEOUT_SECONDS", "MAIL_API_URL", "PROGRAM_URLS"];
     let asked: BTreeSet<&str> = asked_for(&text).into_iter().map(|(name, _)| name).chain(passed_on).collect();
     let lines = example.lines().filter_map(|line| line.trim_start_matches('#').split_once('='));
     let explained: BTreeSet<&str> = lines.map(|(name, _)| name).collect();
