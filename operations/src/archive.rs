@@ -158,10 +158,6 @@ fn read_while_until(
         if until.is_some_and(|until| Instant::now() > until) {
             return Ok(false);
         }
-        // Also where it answers with nothing but errors, as for a record that the client cannot take apart.
-        if last.elapsed() > PATIENCE {
-            bail!("the broker stopped answering before the end of {} partitions", ends.len());
-        }
         match consumer.poll(Duration::from_millis(200)) {
             Some(Ok(message)) => {
                 last = Instant::now();
@@ -173,6 +169,10 @@ fn read_while_until(
                 if !wants_more || offset + 1 >= end {
                     finish(&consumer, &mut ends, &place)?;
                 }
+            }
+            // Also where it answers with nothing but errors, as for a record that the client cannot take apart.
+            Some(Err(error)) if last.elapsed() > PATIENCE => {
+                return Err(error).with_context(|| format!("reading {} partitions to their ends", ends.len()));
             }
             Some(Err(error)) => tracing::debug!(%error, "Kafka"),
             None => {
@@ -186,6 +186,9 @@ fn read_while_until(
                             finish(&consumer, &mut ends, &place)?;
                         }
                     }
+                }
+                if last.elapsed() > PATIENCE && !ends.is_empty() {
+                    bail!("the broker stopped answering before the end of {} partitions", ends.len());
                 }
             }
         }
