@@ -2,7 +2,8 @@
 
 use saga::publisher;
 pub use saga::publisher::{
-    Publisher, check_name, dead_letter_topic, is_operator, is_topic_of_events, source_of, topic_of_aggregate,
+    Publisher, check_name, dead_letter_topic, is_operator, is_source_of, is_topic_of_events, service_of_topic,
+    source_of, speaks_for, topic_of_aggregate,
 };
 
 use crate::request::ORDER_REQUESTED;

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
+    metadata::MetadataTopic,
     types::RDKafkaErrorCode,
 };
 use saga::record::Record;
@@ -37,13 +38,19 @@ pub(crate) fn consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
         .context("creating the Kafka consumer")
 }
 
-/// The names of all topics. Blocks: for a thread of its own.
+/// The names of all topics that can be read: the broker says nothing against them, and each partition has a leader. Blocks: for
+/// a thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer.
-pub fn topics(brokers: &str) -> anyhow::Result<Vec<String>> {
+pub fn readable_topics(brokers: &str) -> anyhow::Result<Vec<String>> {
     let metadata = consumer(brokers)?.fetch_metadata(None, TIMEOUT).with_context(|| format!("asking {brokers}"))?;
-    Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
+    let is_readable = |topic: &&MetadataTopic| {
+        let partitions = topic.partitions();
+        let all_led = partitions.iter().all(|partition| partition.error().is_none() && partition.leader() >= 0);
+        topic.error().is_none() && !partitions.is_empty() && all_led
+    };
+    Ok(metadata.topics().iter().filter(is_readable).map(|topic| topic.name().to_owned()).collect())
 }
 
 /// What each partition of `topics` keeps now; an empty range where it keeps nothing. Blocks.

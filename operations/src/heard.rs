@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use events::{
     EventId, OrderId,
     envelope::{self, Envelope},
-    publisher::{self, is_operator, source_of},
+    publisher::{self, is_source_of, service_of_topic, speaks_for},
     request::OrderRequested,
 };
 use saga::record::Record;
@@ -78,19 +78,14 @@ impl Heard {
     }
 }
 
-/// The service that publishes on a topic; none of one where clients do.
-fn service_of(topic: &str) -> Option<&str> {
-    topic.strip_suffix(".events")
-}
-
 fn is_believed(topic: &str, source: &str) -> bool {
-    service_of(topic).is_none_or(|service| source == source_of(service) || is_operator(source))
+    service_of_topic(topic).is_none_or(|service| speaks_for(service, source))
 }
 
 /// A service on its own topic by its name, clients as clients, and all others as they call themselves.
 fn publisher_of(topic: &str, source: &str) -> String {
-    match service_of(topic) {
-        Some(service) if source == source_of(service) => service.to_owned(),
+    match service_of_topic(topic) {
+        Some(service) if is_source_of(service, source) => service.to_owned(),
         Some(_) => source.to_owned(),
         None => "client".to_owned(),
     }

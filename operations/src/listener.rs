@@ -57,23 +57,14 @@ pub fn topics() -> Vec<String> {
 }
 
 /// The topics of every other service whose events are on the broker, as far as they can be read: a publisher on `<name>.events`
-/// is one. Blocks: for a thread of its own.
+/// is one. Somebody else's topic that cannot be read does not hide the shop's. Blocks: for a thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer.
 pub fn further_topics(brokers: &str) -> anyhow::Result<Vec<String>> {
     let own = topics();
-    let there = archive::topics(brokers)?.into_iter();
-    let further = there.filter(|topic| is_topic_of_events(topic) && !own.contains(topic));
-    // Somebody else's topic that cannot be read must not hide the shop's.
-    let is_readable = |topic: &String| match archive::kept(brokers, std::slice::from_ref(topic)) {
-        Ok(_) => true,
-        Err(error) => {
-            tracing::warn!(topic, error = %format!("{error:#}"), "the topic cannot be read, and is left out");
-            false
-        }
-    };
-    Ok(further.filter(is_readable).collect())
+    let there = archive::readable_topics(brokers)?.into_iter();
+    Ok(there.filter(|topic| is_topic_of_events(topic) && !own.contains(topic)).collect())
 }
 
 impl Listener {

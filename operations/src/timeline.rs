@@ -81,10 +81,16 @@ fn is_mail(event: &Heard) -> bool {
     event.is_believed && event.event_type == "NotificationSent" && event.topic == publisher::NOTIFICATION.topic()
 }
 
+/// What a service of the shop has said, or a client. A stranger's event neither ends the shop's flow nor holds it open.
+fn is_of_the_shop(event: &Heard) -> bool {
+    event.is_believed && publisher::of_topic(&event.topic).is_some()
+}
+
 /// Tells whether the saga has ended: its last word, the mail, has been heard, and what the mail is about as well. Topics
 /// are read beside each other, so an effect can be heard before its cause.
 pub fn has_ended(events: &[Heard]) -> bool {
-    events.iter().any(|event| is_mail(event) && cause_of(event, events).is_some_and(|cause| cause.is_believed))
+    let is_heard = |cause| events.iter().any(|other| other.id == cause && is_of_the_shop(other));
+    events.iter().filter(|event| is_mail(event)).filter_map(|mail| mail.causation_id).any(is_heard)
 }
 
 /// What is missing of a flow: for each event that nothing has followed, who should have reacted; and, also behind its end, what
@@ -93,7 +99,7 @@ pub fn missing(choreography: &Choreography, events: &[Heard]) -> Vec<String> {
     let ended = has_ended(events);
     let mut missing = Vec::new();
     for event in events.iter().filter(|event| event.is_believed) {
-        let followed = events.iter().any(|other| other.causation_id == Some(event.id));
+        let followed = events.iter().any(|other| other.causation_id == Some(event.id) && is_of_the_shop(other));
         for (service, reaction) in choreography.follows(&event.event_type, &event.topic) {
             // The shop's own are judged by where the flow stands; a further service has to say its part, whatever others do.
             if Choreography::is_of_the_shop(service) && (ended || followed) {
@@ -167,5 +173,27 @@ mod tests {
         let event = Heard { publisher: "a\u{1b}[2Jb".to_owned(), ..heard("x\ny", None) };
         let line = line(&event, event.at, None);
         assert!(!line.contains(['\u{1b}', '\n']) && line.contains("\\u{1b}[2Jb"), "{line}");
+    }
+
+    #[test]
+    fn a_further_service_hides_nothing_that_the_shop_has_to_say() {
+        let shop = Choreography::of_the_shop();
+        let completed = heard("OrderCompleted", None);
+        let before = missing(&shop, std::slice::from_ref(&completed));
+        assert!(before.iter().any(|line| line.contains("notification should say NotificationSent")), "{before:?}");
+        let points = Heard { topic: "loyalty.events".to_owned(), ..heard("PointsAwarded", Some(&completed)) };
+        let forged = Heard { is_believed: false, ..heard("NotificationSent", Some(&completed)) };
+        assert_eq!(missing(&shop, &[completed, points, forged]), before);
+    }
+
+    /// Somebody publishes an event under the id of the order's end, before the end is heard.
+    #[test]
+    fn a_stranger_who_uses_an_events_id_keeps_no_flow_open() {
+        let completed = heard("OrderCompleted", None);
+        let mail = heard("NotificationSent", Some(&completed));
+        let elsewhere = Heard { id: completed.id, topic: "evil.events".to_owned(), ..heard("OrderCompleted", None) };
+        let unbelieved = Heard { id: completed.id, is_believed: false, ..heard("OrderCompleted", None) };
+        assert!(has_ended(&[elsewhere.clone(), unbelieved.clone(), completed, mail.clone()]));
+        assert!(!has_ended(&[elsewhere, unbelieved, mail]), "what the mail is about has not been heard");
     }
 }

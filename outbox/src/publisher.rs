@@ -63,13 +63,13 @@ impl Publisher {
 
     /// Tells whether `source` is this service's own. Clients have no source of theirs.
     pub fn is_source(self, source: &str) -> bool {
-        !self.is_anyone() && source.strip_prefix(SERVICES) == Some(self.name)
+        !self.is_anyone() && is_source_of(self.name, source)
     }
 
     /// Tells whether a record of this `source` counts on this publisher's topic: a service's own and an operator's do, and
     /// anybody's among requests.
     pub fn believes(self, source: &str) -> bool {
-        self.is_anyone() || self.is_source(source) || is_operator(source)
+        self.is_anyone() || speaks_for(self.name, source)
     }
 
     /// Checks the name and the topic.
@@ -136,9 +136,24 @@ pub fn source_of(service: &str) -> String {
     format!("{SERVICES}{service}")
 }
 
+/// Tells whether `source` is this service's own.
+pub fn is_source_of(service: &str, source: &str) -> bool {
+    source.strip_prefix(SERVICES) == Some(service)
+}
+
+/// Tells whether a record of this `source` counts on the topic of a service: its own and an operator's do.
+pub fn speaks_for(service: &str, source: &str) -> bool {
+    is_source_of(service, source) || is_operator(source)
+}
+
 /// Tells whether `source` is an operator's: `/operators/` and a name.
 pub fn is_operator(source: &str) -> bool {
     source.starts_with(OPERATORS)
+}
+
+/// The service that publishes on a topic, by the topic's name; none of one where clients do.
+pub fn service_of_topic(topic: &str) -> Option<&str> {
+    topic.strip_suffix(EVENTS)
 }
 
 /// The topic for records of `topic` that nobody can read.
@@ -153,7 +168,7 @@ pub fn is_dead_letter_topic(topic: &str) -> bool {
 
 /// Tells whether a topic is some service's, by its name.
 pub fn is_topic_of_events(topic: &str) -> bool {
-    topic.ends_with(EVENTS)
+    service_of_topic(topic).is_some()
 }
 
 #[cfg(test)]

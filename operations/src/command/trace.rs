@@ -7,6 +7,7 @@ use std::{
 
 use clap::Args;
 use events::OrderId;
+use futures::future::select_all;
 use saga::record::Record;
 
 use super::programs::Programs;
@@ -20,6 +21,8 @@ use crate::{
 
 /// Time for the topics of services that this program was not compiled with, all together.
 const FURTHER_WITHIN: Duration = Duration::from_secs(20);
+/// Interval at which [`Trace::follow`] asks for topics that were made since, while nothing is heard.
+const LOOK_FOR_TOPICS: Duration = Duration::from_secs(5);
 
 /// Shows one order's flow: time, service, event, how long each hop took, and what is missing.
 #[derive(Debug, Args)]
@@ -43,7 +46,7 @@ impl Trace {
 
     async fn look(self) -> anyhow::Result<ExitCode> {
         let choreography = self.programs.choreography().await?;
-        let events = self.said_so_far().await?;
+        let events = self.said_so_far(self.further_topics().await?).await?;
         if events.is_empty() {
             println!("nothing has been said of order {}", self.order_id);
             return Ok(ExitCode::FAILURE);
@@ -56,9 +59,10 @@ impl Trace {
     /// Listens first and reads what has been said then, so that nothing is missed between the two.
     async fn follow(self) -> anyhow::Result<ExitCode> {
         let choreography = self.programs.choreography().await?;
-        let topics = [listener::topics(), self.further_topics().await?].concat();
-        let listener = Listener::start_on(&self.brokers, topics, Since::Now).await?;
-        let mut events = self.said_so_far().await?;
+        let mut further = self.further_topics().await?;
+        let topics = [listener::topics(), further.clone()].concat();
+        let mut listeners = vec![Listener::start_on(&self.brokers, topics, Since::Now).await?];
+        let mut events = self.said_so_far(further.clone()).await?;
         let mut shown = 0;
         println!("{}", timeline::heading());
         loop {
@@ -74,12 +78,16 @@ impl Trace {
                 let heard = listener.of(self.order_id).into_iter();
                 heard.filter(|event| !events.iter().any(|known| known.place() == event.place())).collect::<Vec<_>>()
             };
-            tokio::select! {
-                _ = listener.wait(Duration::from_secs(3600), |listener| !new(listener).is_empty()) => {}
+            let heard = |listener| Box::pin(Listener::wait(listener, LOOK_FOR_TOPICS, |heard| !new(heard).is_empty()));
+            let is_heard = tokio::select! {
+                (is_heard, ..) = select_all(listeners.iter().map(heard)) => is_heard,
                 _ = tokio::signal::ctrl_c() => break,
-            }
-            let new = new(&listener);
+            };
+            let new: Vec<Heard> = listeners.iter().flat_map(new).collect();
             events.extend(new);
+            if !is_heard {
+                listeners.extend(self.listen_to_new_topics(&mut further).await);
+            }
         }
         tell_missing(&choreography, &events);
         Ok(ExitCode::SUCCESS)
@@ -91,9 +99,22 @@ impl Trace {
         tokio::task::spawn_blocking(move || listener::further_topics(&brokers)).await?
     }
 
+    /// Listens from the beginning to topics that have been made since they were last asked for. A broker that does not answer
+    /// meanwhile is asked again the next time.
+    async fn listen_to_new_topics(&self, known: &mut Vec<String>) -> Option<Listener> {
+        let mut topics = self.further_topics().await.ok()?;
+        topics.retain(|topic| !known.contains(topic));
+        if topics.is_empty() {
+            return None;
+        }
+        let listener = Listener::start_on(&self.brokers, topics.clone(), Since::Beginning).await.ok()?;
+        known.extend(topics);
+        Some(listener)
+    }
+
     /// In the order in which it was said.
-    async fn said_so_far(&self) -> anyhow::Result<Vec<Heard>> {
-        let (brokers, order, further) = (self.brokers.clone(), self.order_id, self.further_topics().await?);
+    async fn said_so_far(&self, further: Vec<String>) -> anyhow::Result<Vec<Heard>> {
+        let (brokers, order) = (self.brokers.clone(), self.order_id);
         let reading = tokio::task::spawn_blocking(move || {
             let mut events = Vec::new();
             let mut hear = |record: &Record| {
