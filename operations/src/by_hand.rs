@@ -26,7 +26,10 @@ pub async fn resolve_objection(
     let (id, order) = (work.id, work.saga_id);
     let record = match content {
         Content::Call { .. } => {
-            let answers = answers(database, &work.what).join("|");
+            let answers = match answers(database, &work.what) {
+                Some(answers) => answers.join("|"),
+                None => "WORD".to_owned(),
+            };
             return Ok(Some(format!(
                 "is the call `{}`, and order {order} waits for its answer: settle it with the other side, then `scenarios parked answer {id} --as {answers}`",
                 work.what
@@ -34,15 +37,19 @@ pub async fn resolve_objection(
         }
         Content::Event(record) => record,
     };
+    if !database.is_of_the_shop() {
+        // No order of the shop waits for what another's service does.
+        return Ok(None);
+    }
     let status: Option<String> = sqlx::query_scalar("select status from orders where id = $1")
         .bind(order)
-        .fetch_optional(databases.of_service(Database::Orders))
+        .fetch_optional(databases.of_service(Database::ORDERS))
         .await?;
     let has_letter: bool = sqlx::query_scalar("select exists (select from notifications where order_id = $1)")
         .bind(order)
-        .fetch_one(databases.of_service(Database::Notifications))
+        .fetch_one(databases.of_service(Database::NOTIFICATIONS))
         .await?;
-    let untold = database == Database::Notifications && !has_letter;
+    let untold = database == Database::NOTIFICATIONS && !has_letter;
     let waits = waits_for_event(record, status.as_deref(), untold);
     Ok(waits.map(|why| {
         format!("is needed: order {order} {why}. Mend what its error tells of, then `scenarios parked retry {id}`")
@@ -55,23 +62,25 @@ pub fn answer_objection(database: Database, details: &Details, word: &str) -> Op
     match content {
         Content::Event(_) => Some("is an event, and only calls have an answer: `scenarios parked retry` it".to_owned()),
         Content::Call { .. } => {
-            let answers = answers(database, &work.what);
+            let answers = answers(database, &work.what)?;
             let known = answers.contains(&word);
             (!known).then(|| format!("is the call `{}`, whose answers are {}", work.what, answers.join(", ")))
         }
     }
 }
 
-/// What a call of this kind can be answered by.
-fn answers(database: Database, kind: &str) -> Vec<&'static str> {
-    match database {
-        Database::Payments => {
+/// What a call of this kind can be answered by; None if only its service knows, which parks it again if it has no such answer.
+fn answers(database: Database, kind: &str) -> Option<Vec<&'static str>> {
+    let answers = match database {
+        Database::PAYMENTS => {
             let words = kind.parse().map(payment::by_hand::answers).unwrap_or_default();
             words.iter().map(|(word, _)| *word).collect()
         }
-        Database::Notifications => vec![notification::post::SETTLED],
-        _ => Vec::new(),
-    }
+        Database::NOTIFICATIONS => vec![notification::post::SETTLED],
+        other if other.is_of_the_shop() => Vec::new(),
+        _ => return None,
+    };
+    Some(answers)
 }
 
 /// Why an order needs what follows from an event. What nobody can read leads to nothing, and what no service has said repeats
@@ -135,8 +144,8 @@ mod tests {
     #[test]
     fn every_call_to_the_provider_and_every_mail_can_be_answered() {
         for call in payment::calls::Call::ALL {
-            assert!(!answers(Database::Payments, call.as_str()).is_empty(), "{call}");
+            assert!(answers(Database::PAYMENTS, call.as_str()).is_some_and(|answers| !answers.is_empty()), "{call}");
         }
-        assert_eq!(answers(Database::Notifications, "mail"), ["sent"]);
+        assert_eq!(answers(Database::NOTIFICATIONS, "mail"), Some(vec!["sent"]));
     }
 }

@@ -1,11 +1,11 @@
 //! The whole choreography, put together from what each service says of itself. No service knows it.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
 
 use anyhow::Context;
 use events::{
     Publisher,
-    publisher::{self, topic_of_aggregate},
+    publisher::{self, is_topic_of_events, topic_of_aggregate},
 };
 use reqwest::redirect::Policy;
 use saga::{
@@ -13,6 +13,8 @@ use saga::{
     choreography::{On, PATH, Part as Table, Reaction},
     table::Line,
 };
+
+use crate::{Environment, PROGRAM_URLS};
 
 /// Time that a program gets to tell its table.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -79,15 +81,53 @@ impl Choreography {
     /// If one does not answer with its table, or two tables cannot both be followed; the error says which.
     pub async fn with(programs: &[String]) -> anyhow::Result<Self> {
         let mut all = Self::of_the_shop();
-        let client = reqwest::Client::builder().timeout(ANSWERS_WITHIN).redirect(Policy::none()).build()?;
         for program in programs {
-            let url = format!("{}{PATH}", program.trim_end_matches('/'));
-            let table = ask(&client, &url).await;
-            let table = table.with_context(|| format!("{url} does not tell what its program hears and says"))?;
-            all.add(table).with_context(|| format!("the table at {url}"))?;
+            all.add_program(program).await?;
         }
         all.check()?;
         Ok(all)
+    }
+
+    async fn add_program(&mut self, base: &str) -> anyhow::Result<()> {
+        let client = reqwest::Client::builder().timeout(ANSWERS_WITHIN).redirect(Policy::none()).build()?;
+        let url = format!("{}{PATH}", base.trim_end_matches('/'));
+        let table = ask(&client, &url).await;
+        let table = table.with_context(|| format!("{url} does not tell what its program hears and says"))?;
+        self.add(table).with_context(|| format!("the table at {url}"))
+    }
+
+    /// That of a system, as far as the services beside the shop tell theirs; and of each that does not, why nobody knows it.
+    pub async fn of_system(environment: &Environment) -> (Self, Vec<String>) {
+        let (mut all, mut silent) = (Self::of_the_shop(), Vec::new());
+        for program in &environment.further_programs {
+            silent.extend(all.add_program(program).await.err().map(|error| format!("{error:#}")));
+        }
+        let why = match silent.is_empty() {
+            true => format!("let {PROGRAM_URLS} name the base URL at which it answers HTTP"),
+            false => silent.join("; "),
+        };
+        let services = environment.manifest.databases().map(|database| database.publisher().name());
+        let untold = services.filter(|service| !all.0.iter().any(|table| table.service == *service));
+        let untold = untold.map(|service| format!("nobody knows what `{service}` reads: {why}")).collect();
+        (all, untold)
+    }
+
+    /// What each service reads that is said by whom, by their names.
+    pub fn arrows(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().flat_map(|table| {
+            let events = table.reactions.iter().filter_map(|reaction| match &reaction.on {
+                On::Event { publisher, .. } => Some(publisher.as_str()),
+                On::Occasion { .. } => None,
+            });
+            events.map(|publisher| (table.service.as_str(), publisher))
+        })
+    }
+
+    /// The topics that a service reads.
+    pub fn topics_of(&self, service: &str) -> Vec<String> {
+        let tables = self.0.iter().filter(|table| table.service == service);
+        let topics: BTreeSet<&str> = tables.flat_map(|table| &table.reactions).filter_map(Reaction::topic).collect();
+        topics.into_iter().map(str::to_owned).collect()
     }
 
     /// Another program's table; the same one again, as each replica tells it, changes nothing.
@@ -110,7 +150,8 @@ impl Choreography {
         for table in &self.0 {
             for reaction in &table.reactions {
                 let On::Event { event, publisher, topic } = &reaction.on else { continue };
-                if *topic == publisher::CLIENT.topic() && publisher == publisher::CLIENT.name() {
+                let is_service = is_topic_of_events(topic) || self.0.iter().any(|other| other.service == *publisher);
+                if !is_service {
                     continue;
                 }
                 let speaker = self.0.iter().find(|other| other.topic == *topic && other.service == *publisher);
@@ -241,6 +282,15 @@ mod tests {
     }
 
     #[test]
+    fn a_service_reads_the_same_topics_by_its_table_and_by_what_it_tells_of_it() {
+        let told = Choreography::of_the_shop();
+        for part in parts() {
+            let read: BTreeSet<&str> = part.topics.iter().copied().collect();
+            assert_eq!(told.topics_of(part.service.name()), read.into_iter().collect::<Vec<_>>(), "{}", part.service);
+        }
+    }
+
+    #[test]
     fn a_further_service_takes_its_place_in_the_picture() {
         let mut all = Choreography::of_the_shop();
         all.add(loyalty("loyalty.events", "OrderCompleted")).unwrap();
@@ -263,6 +313,17 @@ mod tests {
         let mut stranger = loyalty("loyalty.events", "OrderCompleted");
         stranger.reactions[0].on =
             On::Event { event: "OrderCompleted".into(), publisher: "oder".into(), topic: "oder.events".into() };
+        let mut requests = loyalty("loyalty.events", "PointsWanted");
+        requests.reactions[0].on =
+            On::Event { event: "PointsWanted".into(), publisher: "members".into(), topic: "points.requests".into() };
+        let mut asked = Choreography::of_the_shop();
+        asked.add(requests.clone()).unwrap();
+        asked.check().expect("clients of its own may ask it for something");
+        let On::Event { publisher, .. } = &mut requests.reactions[0].on else { unreachable!() };
+        *publisher = "order".into();
+        let mut confused = Choreography::of_the_shop();
+        confused.add(requests).unwrap();
+        assert!(confused.check().is_err(), "a service asks nobody on a topic of requests");
         let mut misspelt = Choreography::of_the_shop();
         misspelt.add(stranger).unwrap();
         let error = misspelt.check().expect_err("nobody").to_string();

@@ -1,4 +1,4 @@
-//! The seven databases, for those who may look into all of them: the runner and the auditor. No service may.
+//! All databases, for those who may look into all of them: the runner and the auditor. No service may.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -32,7 +32,12 @@ impl Databases {
                 .connect_lazy_with(options);
             Ok((database, pool))
         };
-        Database::ALL.into_iter().map(pool).collect::<anyhow::Result<_>>().map(Databases)
+        environment.manifest.databases().map(pool).collect::<anyhow::Result<_>>().map(Databases)
+    }
+
+    /// Which there are, in the manifest's order.
+    pub fn all(&self) -> impl Iterator<Item = Database> + use<> {
+        self.0.keys().copied().collect::<Vec<_>>().into_iter()
     }
 
     pub fn of_service(&self, database: Database) -> &PgPool {

@@ -3,19 +3,25 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::Database;
+use crate::{Database, Manifest, SYSTEM_MANIFEST};
 
 /// The variable with the key that payment method details are encrypted with.
 pub const PAYMENT_DETAILS_KEY: &str = "PAYMENT_DETAILS_KEY";
 
+/// The variable with base URLs of services beside the shop's, with commas.
+pub const PROGRAM_URLS: &str = "PROGRAM_URLS";
+
 /// Addresses and keys of a running system.
 #[derive(Debug, Clone)]
 pub struct Environment {
+    /// What the system consists of.
+    pub manifest: Arc<Manifest>,
     /// host:port, several with commas.
     pub brokers: String,
     pub databases: BTreeMap<Database, SecretString>,
@@ -25,6 +31,8 @@ pub struct Environment {
     /// Where mails go that are not sent to a server, if that is a directory of this machine.
     pub mail_dir: Option<PathBuf>,
     pub mail_api: Option<String>,
+    /// Base URLs of services beside the shop's, which tell there what they hear and say.
+    pub further_programs: Vec<String>,
 }
 
 impl Environment {
@@ -34,8 +42,12 @@ impl Environment {
     /// If only a part of what is needed is there; the error names what is missing.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<Self>> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let needed: Vec<String> =
-            std::iter::once("KAFKA_BROKERS".to_owned()).chain(Database::ALL.map(Database::variable)).collect();
+        let manifest = match variable(SYSTEM_MANIFEST) {
+            Some(file) => Manifest::with_file(Path::new(&file)).with_context(|| format!("{SYSTEM_MANIFEST} names"))?,
+            None => Manifest::of_the_shop(),
+        };
+        let databases = manifest.databases().map(Database::variable);
+        let needed: Vec<String> = std::iter::once("KAFKA_BROKERS".to_owned()).chain(databases).collect();
         let (present, missing): (Vec<_>, Vec<_>) = needed.into_iter().partition(|name| variable(name).is_some());
         if present.is_empty() {
             return Ok(None);
@@ -47,11 +59,13 @@ impl Environment {
             if present.len() == 1 { "is" } else { "are" },
             missing.join(", ") + if missing.len() == 1 { " is" } else { " are" },
         );
-        let databases = Database::ALL
-            .into_iter()
+        let databases = manifest
+            .databases()
             .filter_map(|database| Some((database, SecretString::from(variable(&database.variable())?))))
             .collect();
+        let further_programs = variable(PROGRAM_URLS).unwrap_or_default();
         Ok(Some(Self {
+            manifest: Arc::new(manifest),
             brokers: variable("KAFKA_BROKERS").unwrap_or_default(),
             databases,
             order_api: variable("ORDER_API_URL"),
@@ -59,6 +73,7 @@ impl Environment {
             payment_details_key: variable(PAYMENT_DETAILS_KEY).map(SecretString::from),
             mail_dir: variable("MAIL_DIR").map(PathBuf::from),
             mail_api: variable("MAIL_API_URL").map(|url| url.trim_end_matches('/').to_owned()),
+            further_programs: further_programs.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect(),
         }))
     }
 
@@ -111,6 +126,8 @@ impl Environment {
             (PAYMENT_DETAILS_KEY, self.payment_details_key.as_ref().map(|key| key.expose_secret().to_owned())),
             ("MAIL_DIR", self.mail_dir.as_ref().map(|path| path.display().to_string())),
             ("MAIL_API_URL", self.mail_api.clone()),
+            (SYSTEM_MANIFEST, self.manifest.file().map(|file| file.display().to_string())),
+            (PROGRAM_URLS, Some(self.further_programs.join(",")).filter(|urls| !urls.is_empty())),
         ];
         std::iter::once(("KAFKA_BROKERS".to_owned(), self.brokers.clone()))
             .chain(databases)
@@ -124,7 +141,7 @@ mod tests {
     use super::*;
 
     fn complete() -> BTreeMap<String, String> {
-        let databases = Database::ALL.map(|database| (database.variable(), format!("postgres://h/{database}")));
+        let databases = Database::OF_THE_SHOP.map(|database| (database.variable(), format!("postgres://h/{database}")));
         databases.into_iter().chain([("KAFKA_BROKERS".to_owned(), "h:9092".to_owned())]).collect()
     }
 
@@ -150,7 +167,7 @@ mod tests {
     fn what_is_not_needed_by_all_is_asked_for_when_it_is_used() {
         let environment = read(&complete()).unwrap().unwrap();
         assert!(environment.order_api().unwrap_err().to_string().contains("ORDER_API_URL"));
-        assert_eq!(environment.database(Database::Orders).unwrap().expose_secret(), "postgres://h/orders");
+        assert_eq!(environment.database(Database::ORDERS).unwrap().expose_secret(), "postgres://h/orders");
     }
 
     #[test]

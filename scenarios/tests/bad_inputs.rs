@@ -116,7 +116,7 @@ async fn ended(databases: &Databases, events: &HashMap<EventId, Vec<OrderId>>) -
         let rows: Vec<Uuid> =
             sqlx::query_scalar("select id from orders where id = any($1) and status not in ('PENDING', 'CANCELLING')")
                 .bind(&ids)
-                .fetch_all(databases.of_service(Database::Orders))
+                .fetch_all(databases.of_service(Database::ORDERS))
                 .await
                 .ok()?;
         let known: HashSet<OrderId> = rows.into_iter().map(OrderId).collect();

@@ -33,17 +33,17 @@ const SEED: u64 = 20_260_731;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 const CONSUMERS: &[Program] = &[
-    Program::Order,
-    Program::Account,
-    Program::Payment,
-    Program::Inventory,
-    Program::Shipping,
-    Program::Entitlement,
-    Program::Notification,
+    Program::ORDER,
+    Program::ACCOUNT,
+    Program::PAYMENT,
+    Program::INVENTORY,
+    Program::SHIPPING,
+    Program::ENTITLEMENT,
+    Program::NOTIFICATION,
 ];
-const CALLERS: &[Program] = &[Program::Payment, Program::Notification];
-const ORDER: &[Program] = &[Program::Order];
-const RELAY: &[Program] = &[Program::OutboxRelay];
+const CALLERS: &[Program] = &[Program::PAYMENT, Program::NOTIFICATION];
+const ORDER: &[Program] = &[Program::ORDER];
+const RELAY: &[Program] = &[Program::OUTBOX_RELAY];
 
 /// Points that the same programs pass, each with the passages at which all of them die, one after the other. Then comes
 /// the audit.
@@ -85,7 +85,7 @@ async fn nothing_is_lost_or_doubled_wherever_a_program_dies() {
         options = options.setting(*program, "CRASH_AT", armed_by(&directory, *program).display().to_string());
     }
     // No deadline may overtake a call whose claimant has died; deadlines have their own turn below.
-    options = options.setting(Program::Order, "ORDER_TIMEOUT_SECONDS", "600");
+    options = options.setting(Program::ORDER, "ORDER_TIMEOUT_SECONDS", "600");
     let _alone = ONE_SYSTEM.lock().await;
     let (_stop, shutdown) = Shutdown::by_hand();
     let reporter = Reporter::on_stderr();
@@ -114,14 +114,14 @@ async fn nothing_is_lost_or_doubled_wherever_a_program_dies() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancel_and_a_deadline_survive_the_death_of_their_program() {
     let directory = tempfile::tempdir().unwrap();
-    let file = armed_by(&directory, Program::Order);
+    let file = armed_by(&directory, Program::ORDER);
     let options = Options::new(Broker::Kafka)
-        .setting(Program::Order, "CRASH_AT", file.display().to_string())
+        .setting(Program::ORDER, "CRASH_AT", file.display().to_string())
         // Time enough for a cancel, although the program dies of it and has to start again.
-        .setting(Program::Order, "ORDER_TIMEOUT_SECONDS", "8")
-        .setting(Program::Order, "ORDER_DEADLINE_CHECK_MS", "200")
+        .setting(Program::ORDER, "ORDER_TIMEOUT_SECONDS", "8")
+        .setting(Program::ORDER, "ORDER_DEADLINE_CHECK_MS", "200")
         // Longer than the deadline: whoever waits for the bank's answer is timed out.
-        .setting(Program::PaymentGateway, "SLOW_MS", "15000");
+        .setting(Program::PAYMENT_GATEWAY, "SLOW_MS", "15000");
     let _alone = ONE_SYSTEM.lock().await;
     let (_stop, shutdown) = Shutdown::by_hand();
     let reporter = Reporter::on_stderr();
@@ -237,7 +237,7 @@ impl<'a> Drill<'a> {
         let placed = async || {
             let found = sqlx::query_scalar("select status from orders where id = $1").bind(order.0);
             let status: Option<String> =
-                found.fetch_optional(self.databases.of_service(Database::Orders)).await.ok()?;
+                found.fetch_optional(self.databases.of_service(Database::ORDERS)).await.ok()?;
             status.filter(|status| status == "PENDING")
         };
         until("the order is placed", PATIENCE, placed).await?;
@@ -253,7 +253,7 @@ impl<'a> Drill<'a> {
             )
             .bind(order.0)
             .bind(event_type)
-            .fetch_one(self.databases.of_service(Database::Orders))
+            .fetch_one(self.databases.of_service(Database::ORDERS))
             .await?;
             ensure!(
                 (said, status.as_str(), why.as_deref()) == (1, "CANCELLED", Some(reason)),

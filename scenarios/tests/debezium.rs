@@ -8,7 +8,7 @@ use events::{
     envelope::Envelope,
     publisher::{self, source_of},
 };
-use scenarios::stack::Program;
+use scenarios::stack::Manifest;
 use serde_json::Value;
 
 fn read(name: &str) -> String {
@@ -51,7 +51,8 @@ fn there_is_a_connector_for_each_service() {
     let list =
         script.split_once("for pair in ").and_then(|(_, rest)| rest.split_once(';')).expect("the script has a list").0;
     let pairs: BTreeSet<String> = list.split_whitespace().map(str::to_owned).collect();
-    let services = Program::ALL.into_iter().filter_map(|program| Some((program, program.database()?)));
+    let shop = Manifest::of_the_shop();
+    let services = shop.programs().filter_map(|program| Some((program, program.database()?)));
     assert_eq!(pairs, services.map(|(program, database)| format!("{program}:{database}")).collect());
     assert_eq!(pairs.len(), publisher::SERVICES.len());
 }

@@ -4,13 +4,13 @@
 
 use std::{collections::BTreeSet, os::unix::fs::PermissionsExt, path::Path};
 
-use scenarios::stack::{Database, Postgres, StateDir};
+use scenarios::stack::{Database, Manifest, Postgres, StateDir};
 use secrecy::ExposeSecret;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 async fn start() -> Postgres {
     let directory = tempfile::tempdir().unwrap();
-    Postgres::start(&StateDir::create_in(directory.path()).unwrap()).await.unwrap()
+    Postgres::start(&Manifest::of_the_shop(), &StateDir::create_in(directory.path()).unwrap()).await.unwrap()
 }
 
 async fn connect(url: &str) -> Result<PgConnection, sqlx::Error> {
@@ -41,7 +41,7 @@ async fn no_role_opens_another_roles_database() {
         let url = url.expose_secret();
         let mut connection = connect(url).await.unwrap();
         sqlx::query("create table mine (id int)").execute(&mut connection).await.unwrap();
-        let others = Database::ALL.into_iter().filter(|&other| other != own).map(Database::name);
+        let others = Database::OF_THE_SHOP.into_iter().filter(|&other| other != own).map(Database::name);
         for other in others.chain(["postgres", "template1"]) {
             let (server, _) = url.rsplit_once('/').unwrap();
             let refused = connect(&format!("{server}/{other}")).await.expect_err(other);
@@ -50,14 +50,14 @@ async fn no_role_opens_another_roles_database() {
         }
     }
     let passwords: BTreeSet<&str> = postgres.databases().values().map(|url| url.expose_secret()).collect();
-    assert_eq!(passwords.len(), Database::ALL.len());
+    assert_eq!(passwords.len(), Database::OF_THE_SHOP.len());
     postgres.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_refused() {
     let postgres = start().await;
-    let url = postgres.databases()[&Database::Orders].expose_secret();
+    let url = postgres.databases()[&Database::ORDERS].expose_secret();
     let (_, address) = url.split_once('@').unwrap();
     assert!(connect(&format!("postgres://orders:guess@{address}")).await.is_err());
     postgres.stop().await.unwrap();

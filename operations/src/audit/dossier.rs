@@ -223,12 +223,15 @@ mod by_name {
     use events::{Publisher, publisher};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
+    use crate::manifest;
+
     pub(super) fn serialize<S: Serializer>(publisher: &Publisher, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(publisher.name())
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Publisher, D::Error> {
         let name = <&str>::deserialize(from)?;
-        publisher::all().find(|publisher| publisher.name() == name).ok_or_else(|| D::Error::custom("no publisher"))
+        let ours = publisher::all().find(|publisher| publisher.name() == name);
+        ours.map_or_else(|| manifest::publisher(name).map_err(D::Error::custom), Ok)
     }
 }

@@ -1,22 +1,22 @@
 //! The places up to which each service has read its topics: what lies behind is still on its way to it, and nothing to judge by.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     sync::Arc,
     time::Duration,
 };
 
 use anyhow::Context;
-use events::{Publisher, publisher};
+use events::Publisher;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
 };
 
 use crate::{
-    Database,
+    Environment,
     archive::{self, Offsets},
-    choreography,
+    choreography::Choreography,
     databases::Databases,
     positions,
 };
@@ -60,7 +60,9 @@ impl Places {
         let lag = |service: Publisher| -> i64 {
             self.0.iter().filter(|place| place.service == service).map(Place::lag).sum()
         };
-        publisher::SERVICES.iter().map(|service| (*service, lag(*service))).filter(|(_, lag)| *lag > 0).collect()
+        let mut services: Vec<Publisher> = self.0.iter().map(|place| place.service).collect();
+        services.dedup();
+        services.into_iter().map(|service| (service, lag(service))).filter(|(_, lag)| *lag > 0).collect()
     }
 }
 
@@ -69,30 +71,47 @@ impl Places {
 pub struct Groups {
     brokers: String,
     groups: Arc<Vec<Group>>,
+    untold: Vec<String>,
 }
 
 struct Group {
     service: Publisher,
-    topics: &'static [&'static str],
+    topics: Vec<String>,
     client: BaseConsumer,
 }
 
 impl Groups {
+    /// The groups of all services that have a database. Of one that does not tell what it reads, the topics that it has read.
+    ///
     /// # Errors
-    /// If a client cannot be made.
-    pub fn new(brokers: &str) -> anyhow::Result<Self> {
-        let groups = choreography::parts().iter().map(|part| {
+    /// If a client cannot be made, or a database does not answer.
+    pub async fn of(environment: &Environment, databases: &Databases) -> anyhow::Result<Self> {
+        let brokers = &environment.brokers;
+        let (choreography, untold) = Choreography::of_system(environment).await;
+        let mut groups = Vec::new();
+        for database in databases.all() {
+            let service = database.publisher();
+            let mut topics = choreography.topics_of(service.name());
+            if topics.is_empty() {
+                let read = positions::of(databases, database).await?.into_keys().map(|(topic, _)| topic);
+                topics = read.collect::<BTreeSet<_>>().into_iter().collect();
+            }
             let client = ClientConfig::new()
                 .set("bootstrap.servers", brokers)
                 .set("client.id", "scenarios")
-                .set("group.id", part.service.name())
+                .set("group.id", service.name())
                 .set("enable.auto.commit", "false")
                 .set("allow.auto.create.topics", "false")
                 .create()
                 .context("creating a Kafka client")?;
-            Ok(Group { service: part.service, topics: &part.topics, client })
-        });
-        Ok(Groups { brokers: brokers.to_owned(), groups: Arc::new(groups.collect::<anyhow::Result<_>>()?) })
+            groups.push(Group { service, topics, client });
+        }
+        Ok(Groups { brokers: brokers.clone(), groups: Arc::new(groups), untold })
+    }
+
+    /// Why nobody knows what some services read; nothing if all tell it.
+    pub fn untold(&self) -> &[String] {
+        &self.untold
     }
 
     /// Each service that has records left to read, and how many at most.
@@ -132,7 +151,7 @@ impl Groups {
             anyhow::Ok(places)
         })
         .await??;
-        for database in Database::ALL {
+        for database in databases.all() {
             let saved = positions::of(databases, database).await?;
             for place in places.iter_mut().filter(|place| place.service == database.publisher()) {
                 // Without a row, reading begins at the beginning; unless nothing was ever there to read.
@@ -166,12 +185,12 @@ type Ends = HashMap<(String, i32), (i64, i64)>;
 impl Group {
     fn places(&self, ends: &mut Ends, places: &mut Vec<Found>) -> anyhow::Result<()> {
         let mut list = TopicPartitionList::new();
-        for topic in self.topics {
+        for topic in &self.topics {
             let metadata =
                 self.client.fetch_metadata(Some(topic), TIMEOUT).with_context(|| format!("asking for {topic}"))?;
             for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
                 list.add_partition(topic, partition.id());
-                let key = ((*topic).to_owned(), partition.id());
+                let key = (topic.clone(), partition.id());
                 if let Entry::Vacant(unknown) = ends.entry(key) {
                     let between = self.client.fetch_watermarks(topic, partition.id(), TIMEOUT);
                     unknown.insert(between.with_context(|| format!("asking where {topic} ends"))?);

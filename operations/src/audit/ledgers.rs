@@ -38,8 +38,8 @@ pub struct Ledgers {
 
 impl Ledgers {
     pub(super) async fn load(databases: &Databases) -> sqlx::Result<Self> {
-        let mut accounts = databases.of_service(Database::Accounts).acquire().await?;
-        let mut inventory = databases.of_service(Database::Inventory).acquire().await?;
+        let mut accounts = databases.of_service(Database::ACCOUNTS).acquire().await?;
+        let mut inventory = databases.of_service(Database::INVENTORY).acquire().await?;
         Ok(Ledgers { balances: Self::balances(&mut accounts).await?, stock: Self::stock(&mut inventory).await? })
     }
 
@@ -81,12 +81,12 @@ impl Ledgers {
     /// If the database does not answer.
     pub async fn gone(db: &mut PgConnection, database: Database) -> sqlx::Result<Vec<Finding>> {
         let select = match database {
-            Database::Accounts => {
+            Database::ACCOUNTS => {
                 "select distinct format('user %s has reservations in %s, but no balance', r.user_id, r.currency)
                  from balance_reservations r left join balances b on b.user_id = r.user_id and b.currency = r.currency
                  where b.user_id is null and r.status in ('RESERVED', 'CONFIRMED', 'REFUNDED')"
             }
-            Database::Inventory => {
+            Database::INVENTORY => {
                 "select distinct format('product %s has reservations, but no stock', r.product_id)
                  from stock_reservations r left join stock s on s.product_id = r.product_id
                  where s.product_id is null and r.status in ('RESERVED', 'CONFIRMED', 'REFUNDED')"

@@ -6,6 +6,7 @@
 mod agreement;
 mod delivered;
 mod dossier;
+mod further;
 mod gateway;
 mod judge;
 mod lag;
@@ -136,7 +137,7 @@ async fn run_since(
     before: Before,
 ) -> anyhow::Result<(Report, Option<Seal>)> {
     let databases = Databases::of(environment)?;
-    let groups = Groups::new(&environment.brokers)?;
+    let groups = Groups::of(environment, &databases).await?;
     let at_rest = rest::reached(&databases, &groups, patience).await?;
     let Judged { mut invariants, seal } = whole::judge(environment, &databases, None, before).await?;
     invariants.insert(0, at_rest);
@@ -148,7 +149,8 @@ async fn run_since(
 /// # Errors
 /// If a database or the broker does not answer.
 pub async fn wait_for_rest(environment: &Environment, patience: Duration) -> anyhow::Result<()> {
-    rest::wait(&Databases::of(environment)?, &Groups::new(&environment.brokers)?, patience).await
+    let databases = Databases::of(environment)?;
+    rest::wait(&databases, &Groups::of(environment, &databases).await?, patience).await
 }
 
 /// Audits a system that does not rest: what is on its way is left out, and so is what `seal` says was verified and has not been
@@ -158,7 +160,7 @@ pub async fn wait_for_rest(environment: &Environment, patience: Duration) -> any
 /// As [`run`].
 pub async fn look(environment: &Environment, seal: Option<Arc<Seal>>) -> anyhow::Result<(Report, Option<Seal>)> {
     let databases = Databases::of(environment)?;
-    let places = Groups::new(&environment.brokers)?.places(&databases).await?;
+    let places = Groups::of(environment, &databases).await?.places(&databases).await?;
     let before = seal.map_or(Before::Nothing, Before::Sealed);
     let Judged { invariants, seal } = whole::judge(environment, &databases, Some(places), before).await?;
     Ok((Report { invariants }, seal))

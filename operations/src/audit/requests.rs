@@ -73,7 +73,7 @@ impl Requests {
         let ids: Vec<Uuid> = meant.iter().map(|(_, order)| order.0).collect();
         let known: Vec<Uuid> = sqlx::query_scalar("select id from orders where id = any($1)")
             .bind(ids)
-            .fetch_all(databases.of_service(Database::Orders))
+            .fetch_all(databases.of_service(Database::ORDERS))
             .await?;
         for (id, _) in meant.iter().filter(|(_, order)| known.contains(&order.0)) {
             self.unanswered.remove(id);

@@ -20,7 +20,8 @@ pub(super) async fn wait(databases: &Databases, groups: &Groups, patience: Durat
 /// What is still open after waiting as long as [`wait`] does, and what is parked, is a finding.
 pub(super) async fn reached(databases: &Databases, groups: &Groups, patience: Duration) -> anyhow::Result<Invariant> {
     wait(databases, groups, patience).await?;
-    let open = open(databases, groups, Depth::All).await?;
+    let mut open = open(databases, groups, Depth::All).await?;
+    open.extend(groups.untold().iter().cloned());
     let mut findings: Vec<Finding> = open.into_iter().map(Finding::general).collect();
     findings.extend(parked(databases).await?.into_iter().map(Finding::general));
     Ok(Invariant {
@@ -53,20 +54,20 @@ async fn open(databases: &Databases, groups: &Groups, depth: Depth) -> anyhow::R
 
 async fn in_databases(databases: &Databases) -> sqlx::Result<Vec<String>> {
     let mut open = Vec::new();
-    let orders = databases.of_service(Database::Orders);
+    let orders = databases.of_service(Database::ORDERS);
     let under_way: i64 = sqlx::query_scalar("select count(*) from orders where status in ('PENDING', 'CANCELLING')")
         .fetch_one(orders)
         .await?;
     if under_way > 0 {
         open.push(format!("{under_way} orders are under way"));
     }
-    let notifications = databases.of_service(Database::Notifications);
+    let notifications = databases.of_service(Database::NOTIFICATIONS);
     let unsent: i64 =
         sqlx::query_scalar("select count(*) from notifications where sent_at is null").fetch_one(notifications).await?;
     if unsent > 0 {
         open.push(format!("{unsent} mails are not sent"));
     }
-    for database in Database::ALL {
+    for database in databases.all() {
         let pool = databases.of_service(database);
         let (calls, unpublished, letters): (i64, i64, i64) = sqlx::query_as(
             "select (select count(*) from attempts where status = 'open'),
@@ -90,7 +91,7 @@ async fn in_databases(databases: &Databases) -> sqlx::Result<Vec<String>> {
 
 async fn parked(databases: &Databases) -> sqlx::Result<Vec<String>> {
     let mut parked = Vec::new();
-    for database in Database::ALL {
+    for database in databases.all() {
         let (calls, events): (i64, i64) = sqlx::query_as(
             "select (select count(*) from attempts where status = 'parked'), (select count(*) from parked_events where status <> 'settled')",
         )

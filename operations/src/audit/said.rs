@@ -178,7 +178,12 @@ pub(super) fn repetitions(dossier: &Dossier) -> Vec<Finding> {
 fn both_ends(dossier: &Dossier) -> Option<String> {
     let ends: Vec<&str> = ["OrderCompleted", "OrderCancelled", "OrderRejected"]
         .into_iter()
-        .filter(|end| dossier.log.iter().any(|event| event.is_own() && event.event_type == *end))
+        .filter(|end| {
+            dossier
+                .log
+                .iter()
+                .any(|event| event.topic == publisher::ORDER && event.is_own() && event.event_type == *end)
+        })
         .collect();
     (ends.len() > 1).then(|| format!("{} are both on Kafka", ends.join(" and ")))
 }

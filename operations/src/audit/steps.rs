@@ -65,7 +65,7 @@ impl Steps {
         let pool = |database| databases.of_service(database);
         Ok(Steps {
             orders: rows(
-                pool(Database::Orders),
+                pool(Database::ORDERS),
                 // By what was ordered, not by what the catalogue says today.
                 r#"select id, status, reason, currency, total_amount, deadline,
                           facts @> '{"items": [{"kind": "physical"}]}' as physical,
@@ -75,34 +75,34 @@ impl Steps {
             )
             .await?,
             reservations: rows(
-                pool(Database::Accounts),
+                pool(Database::ACCOUNTS),
                 "select order_id, user_id, currency, amount, status from balance_reservations",
                 |row: &Reservation| row.order_id,
             )
             .await?,
             payments: rows(
-                pool(Database::Payments),
+                pool(Database::PAYMENTS),
                 "select order_id, amount, currency, status, method_type from payment_transactions",
                 |row: &Transaction| row.order_id,
             )
             .await?,
             stock: words(
-                pool(Database::Inventory),
+                pool(Database::INVENTORY),
                 "select order_id, array_agg(distinct status) from stock_reservations group by order_id",
             )
             .await?,
             shipments: words(
-                pool(Database::Shipping),
+                pool(Database::SHIPPING),
                 "select order_id, array_agg(status) from shipments group by order_id",
             )
             .await?,
             entitlements: words(
-                pool(Database::Entitlements),
+                pool(Database::ENTITLEMENTS),
                 "select order_id, array_agg(distinct status) from entitlements group by order_id",
             )
             .await?,
             mails: words(
-                pool(Database::Notifications),
+                pool(Database::NOTIFICATIONS),
                 "select order_id, array_agg(kind) from notifications where sent_at is not null group by order_id",
             )
             .await?,

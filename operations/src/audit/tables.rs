@@ -58,13 +58,13 @@ impl Table {
 
     pub fn database(self) -> Database {
         match self {
-            Table::Orders | Table::OrderItems | Table::OrderHistory => Database::Orders,
-            Table::BalanceReservations => Database::Accounts,
-            Table::PaymentTransactions => Database::Payments,
-            Table::StockReservations => Database::Inventory,
-            Table::Shipments => Database::Shipping,
-            Table::Entitlements => Database::Entitlements,
-            Table::Notifications => Database::Notifications,
+            Table::Orders | Table::OrderItems | Table::OrderHistory => Database::ORDERS,
+            Table::BalanceReservations => Database::ACCOUNTS,
+            Table::PaymentTransactions => Database::PAYMENTS,
+            Table::StockReservations => Database::INVENTORY,
+            Table::Shipments => Database::SHIPPING,
+            Table::Entitlements => Database::ENTITLEMENTS,
+            Table::Notifications => Database::NOTIFICATIONS,
         }
     }
 

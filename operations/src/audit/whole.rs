@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{
     Invariant, Ledgers, Places, Steps,
     dossier::Dossier,
-    gateway,
+    further, gateway,
     judge::{self, Judgement, Known},
     money,
     reading::{self, Reading, addresses},
@@ -69,7 +69,7 @@ async fn one_look(
     known.kept.begun = Some(begun);
     let ledgers = Ledgers::load(databases).await.context("reading balances and stock")?;
     let mut gone = Vec::new();
-    for database in [Database::Accounts, Database::Inventory] {
+    for database in [Database::ACCOUNTS, Database::INVENTORY] {
         let mut db = databases.of_service(database).acquire().await?;
         gone.extend(Ledgers::gone(&mut db, database).await.with_context(|| format!("reading {database}"))?);
     }
@@ -91,6 +91,7 @@ async fn one_look(
     let requests = requests.judge(&environment.brokers, databases, reading.topics.log.letter_count).await?;
     invariants.push(requests);
     open.forget_mere_requests(invariants.iter().flat_map(|invariant| &invariant.findings));
+    invariants.extend(further::judge(environment, databases, living).await.context("reading further services")?);
     if living {
         let looked_at = format!("{under_way} orders are on their way and left for later");
         invariants.push(Invariant {
@@ -159,7 +160,7 @@ async fn part(
     })
     .await??;
     let users: HashSet<i64> = facts.iter().map(|order| order.user_id.0).collect();
-    let mut db = databases.of_service(Database::Notifications).acquire().await?;
+    let mut db = databases.of_service(Database::NOTIFICATIONS).acquire().await?;
     let addresses = addresses(&mut db, users.into_iter().collect()).await?;
     known.buyers.addresses = addresses;
     // By the time at which reading began: however long it took, what one source was ahead by is young.

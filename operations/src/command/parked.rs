@@ -77,7 +77,7 @@ impl Parked {
 
 async fn list(databases: &Databases) -> anyhow::Result<ExitCode> {
     let mut count = 0;
-    for database in Database::ALL {
+    for database in databases.all() {
         let works = desk::list(databases.of_service(database)).await.with_context(|| format!("reading {database}"))?;
         for work in &works {
             println!("{}", line(database, work));
@@ -119,7 +119,7 @@ async fn show(databases: &Databases, id: Uuid) -> anyhow::Result<ExitCode> {
 }
 
 async fn find(databases: &Databases, id: Uuid) -> anyhow::Result<Option<(Database, Details)>> {
-    for database in Database::ALL {
+    for database in databases.all() {
         let found = desk::find(databases.of_service(database), id).await;
         if let Some(details) = found.with_context(|| format!("reading {database}"))? {
             return Ok(Some((database, details)));

@@ -2,14 +2,14 @@
 
 use clap::Args;
 
-use crate::choreography::Choreography;
+use crate::{PROGRAM_URLS, choreography::Choreography};
 
 /// Where further services tell what they hear, decide and say.
 #[derive(Debug, Args)]
 pub(super) struct Programs {
     /// Base URL of a further service, such as http://127.0.0.1:9090, which serves its table at /choreography. Several with
     /// commas, or by repeating it.
-    #[arg(long = "program", env = "PROGRAM_URLS", value_name = "URL", value_delimiter = ',')]
+    #[arg(long = "program", env = PROGRAM_URLS, value_name = "URL", value_delimiter = ',')]
     urls: Vec<String>,
 }
 

@@ -17,14 +17,14 @@ pub(super) async fn facts(databases: &Databases, orders: impl Iterator<Item = Or
     let ids: Vec<Uuid> = orders.map(|order| order.0).collect();
     let known: Vec<(Uuid, String)> = sqlx::query_as("select id, facts::text from orders where id = any($1)")
         .bind(&ids)
-        .fetch_all(databases.of_service(Database::Orders))
+        .fetch_all(databases.of_service(Database::ORDERS))
         .await
         .context("reading what was ordered")?;
     let mut facts: Facts =
-        known.into_iter().map(|(id, facts)| (OrderId(id), understood(Database::Orders, &facts))).collect();
+        known.into_iter().map(|(id, facts)| (OrderId(id), understood(Database::ORDERS, &facts))).collect();
     let mut texts: Vec<String> =
         ids.iter().filter(|id| !facts.contains_key(&OrderId(**id))).map(Uuid::to_string).collect();
-    for database in Database::ALL {
+    for database in Database::OF_THE_SHOP {
         if texts.is_empty() {
             break;
         }

@@ -73,7 +73,7 @@ macro_rules! rows {
 
 const STEPS: [(Database, &str); 5] = [
     (
-        Database::Payments,
+        Database::PAYMENTS,
         rows!(
             "phase",
             "coalesce(reason, cancel_reason)",
@@ -83,7 +83,7 @@ const STEPS: [(Database, &str); 5] = [
         ),
     ),
     (
-        Database::Accounts,
+        Database::ACCOUNTS,
         rows!(
             "status",
             "reason",
@@ -92,7 +92,7 @@ const STEPS: [(Database, &str); 5] = [
         ),
     ),
     (
-        Database::Inventory,
+        Database::INVENTORY,
         rows!(
             "status",
             "reason",
@@ -101,11 +101,11 @@ const STEPS: [(Database, &str); 5] = [
         ),
     ),
     (
-        Database::Shipping,
+        Database::SHIPPING,
         rows!("status", "reason", "0::bigint as amount, min(tracking_no) as tracking_no, false as calls", "shipments"),
     ),
     (
-        Database::Entitlements,
+        Database::ENTITLEMENTS,
         rows!("status", "reason", "0::bigint as amount, null::text as tracking_no, false as calls", "entitlements"),
     ),
 ];
@@ -194,12 +194,12 @@ impl Look {
         };
         let standing = &mut seen.standing;
         match database {
-            Database::Accounts => (standing.balance, standing.amount) = (step, amount),
-            Database::Payments => standing.payment = step,
-            Database::Inventory => standing.stock = step,
-            Database::Shipping => (standing.shipment, standing.tracking_no) = (step, tracking_no),
-            Database::Entitlements => standing.entitlement = step,
-            Database::Orders | Database::Notifications => {}
+            Database::ACCOUNTS => (standing.balance, standing.amount) = (step, amount),
+            Database::PAYMENTS => standing.payment = step,
+            Database::INVENTORY => standing.stock = step,
+            Database::SHIPPING => (standing.shipment, standing.tracking_no) = (step, tracking_no),
+            Database::ENTITLEMENTS => standing.entitlement = step,
+            _ => {}
         }
     }
 
@@ -214,10 +214,10 @@ impl Look {
         .bind(these)
         .bind(begin)
         .bind(end)
-        .fetch_all(databases.of_service(Database::Notifications))
+        .fetch_all(databases.of_service(Database::NOTIFICATIONS))
         .await?;
         for (order, kind, at, quiet) in letters {
-            self.note(order, Database::Notifications, kind, at, quiet).standing.letter = true;
+            self.note(order, Database::NOTIFICATIONS, kind, at, quiet).standing.letter = true;
         }
         Ok(())
     }
@@ -234,11 +234,11 @@ impl Look {
         .bind(these)
         .bind(begin)
         .bind(end)
-        .fetch_all(databases.of_service(Database::Orders))
+        .fetch_all(databases.of_service(Database::ORDERS))
         .await?;
         for row in rows {
             let OrderRow { id, status, reason, refunded, physical, digital, overdue, updated_at, quiet } = row;
-            let seen = self.note(id, Database::Orders, status.clone(), updated_at, quiet);
+            let seen = self.note(id, Database::ORDERS, status.clone(), updated_at, quiet);
             // One that nobody understands counts as none: then what the services have written down is the reason.
             let reason = reason.and_then(|reason| reason.parse().ok());
             seen.standing.order = Some(Placed { status, reason, refunded, physical, digital, overdue });
@@ -255,7 +255,7 @@ impl Seen {
 
     /// How it stands with each service, for the events that are to count only while it does.
     pub fn expectation(&self) -> String {
-        let words = Database::ALL.map(|database| {
+        let words = Database::OF_THE_SHOP.map(|database| {
             let service = database.publisher().name();
             format!("{service}={}", self.words.get(service).map_or(ABSENT, String::as_str))
         });

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
-use events::{EventId, envelope, publisher};
+use events::{EventId, envelope};
 use outbox_relay::Span;
 use uuid::Uuid;
 
@@ -18,8 +18,8 @@ pub(super) async fn find(brokers: &str, databases: &Databases) -> anyhow::Result
     let outboxes = tokio::time::timeout(LONGEST, outboxes(databases)).await;
     let outboxes =
         outboxes.with_context(|| format!("reading the outboxes took longer than {} s", LONGEST.as_secs()))??;
-    let brokers = brokers.to_owned();
-    let kept = tokio::task::spawn_blocking(move || ids(&brokers)).await?.context("reading Kafka")?;
+    let (brokers, topics) = (brokers.to_owned(), topics(&outboxes));
+    let kept = tokio::task::spawn_blocking(move || ids(&brokers, &topics)).await?.context("reading Kafka")?;
     Ok(outboxes.iter().filter_map(|(database, rows)| case(*database, rows, &kept)).collect())
 }
 
@@ -28,7 +28,7 @@ type Published = Vec<(Database, Vec<(Uuid, DateTime<Utc>)>)>;
 
 async fn outboxes(databases: &Databases) -> anyhow::Result<Published> {
     let mut outboxes = Vec::new();
-    for database in Database::ALL {
+    for database in databases.all() {
         let rows: Vec<(Uuid, DateTime<Utc>)> =
             sqlx::query_as("select id, created_at from outbox where seq <= (select last_seq from relay_cursor)")
                 .fetch_all(databases.of_service(database))
@@ -39,10 +39,13 @@ async fn outboxes(databases: &Databases) -> anyhow::Result<Published> {
     Ok(outboxes)
 }
 
-fn ids(brokers: &str) -> anyhow::Result<HashSet<EventId>> {
-    let topics: Vec<String> = publisher::SERVICES.iter().map(|service| service.topic().to_owned()).collect();
+fn topics(outboxes: &Published) -> Vec<String> {
+    outboxes.iter().map(|(database, _)| database.publisher().topic().to_owned()).collect()
+}
+
+fn ids(brokers: &str, topics: &[String]) -> anyhow::Result<HashSet<EventId>> {
     let mut ids = HashSet::new();
-    archive::read(brokers, &topics, |record| {
+    archive::read(brokers, topics, |record| {
         ids.extend(record.with_raw(|raw| envelope::read(raw).map(|(envelope, _)| envelope.id)).ok());
     })?;
     Ok(ids)
@@ -66,11 +69,11 @@ mod tests {
         let at = |second| DateTime::from_timestamp(second, 0).expect("a time");
         let rows: Vec<(Uuid, DateTime<Utc>)> = (0..5).map(|second| (Uuid::now_v7(), at(second))).collect();
         let kept = HashSet::from([EventId(rows[0].0), EventId(rows[2].0), EventId(rows[4].0)]);
-        let case = case(Database::Orders, &rows, &kept).expect("two are lost");
+        let case = case(Database::ORDERS, &rows, &kept).expect("two are lost");
         let Remedy::Replay { span, .. } = case.remedy else { panic!("{}", case.remedy) };
         assert_eq!(span.since, at(1));
         assert!(at(3) < span.until && span.until < at(4));
         let all = rows.iter().map(|(id, _)| EventId(*id)).collect();
-        assert_eq!(super::case(Database::Orders, &rows, &all), None);
+        assert_eq!(super::case(Database::ORDERS, &rows, &all), None);
     }
 }

@@ -155,10 +155,10 @@ fn remedy(seen: &Seen, parked: Option<&String>, facts: Option<&Result<Order, Str
     }
 }
 
-/// The orders that have parked work, and what to say about it.
+/// The orders that have parked work in one of the shop's databases, and what to say about it.
 async fn parked(databases: &Databases) -> anyhow::Result<HashMap<OrderId, String>> {
     let mut parked = HashMap::new();
-    for database in Database::ALL {
+    for database in Database::OF_THE_SHOP {
         for work in desk::list(databases.of_service(database)).await? {
             let why = format!("{} is parked in {database}, see `scenarios parked show {}`", work.what, work.id);
             parked.entry(OrderId(work.saga_id)).or_insert(why);

@@ -26,7 +26,7 @@ impl Which<'_> {
              where place % $1 = 0 order by id",
         )
         .bind(AT_ONCE)
-        .fetch_all(databases.of_service(Database::Orders))
+        .fetch_all(databases.of_service(Database::ORDERS))
         .await?;
         let begins = [None].into_iter().chain(bounds.iter().copied().map(Some));
         let ends = bounds.iter().copied().map(Some).chain([None]);

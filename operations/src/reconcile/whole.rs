@@ -49,7 +49,7 @@ async fn within(
 
 async fn has_arrived(brokers: &str, databases: &Databases, last: Instant) -> anyhow::Result<Result<(), String>> {
     let mut said = Vec::new();
-    for database in Database::ALL {
+    for database in Database::OF_THE_SHOP {
         let seq: Option<i64> = sqlx::query_scalar("select max(seq) from outbox")
             .fetch_one(databases.of_service(database))
             .await
@@ -72,7 +72,7 @@ async fn has_arrived(brokers: &str, databases: &Databases, last: Instant) -> any
         }
     }
     let ends = ends(brokers.to_owned()).await?;
-    for database in Database::ALL {
+    for database in Database::OF_THE_SHOP {
         let mut before = i64::MAX;
         loop {
             let saved = positions::of(databases, database).await?;
@@ -93,7 +93,7 @@ async fn has_arrived(brokers: &str, databases: &Databases, last: Instant) -> any
 }
 
 async fn ends(brokers: String) -> anyhow::Result<Ends> {
-    let all = Database::ALL.iter().flat_map(|database| topics_of(*database));
+    let all = Database::OF_THE_SHOP.iter().flat_map(|database| topics_of(*database));
     let topics: Vec<String> = all.map(|topic| (*topic).to_owned()).collect();
     tokio::task::spawn_blocking(move || assigned(&brokers, &topics, Since::Now).map(|(_, ends)| ends)).await?
 }
@@ -135,7 +135,7 @@ mod tests {
         let one = unread(&ends, &["a"], &Saved::from([(at("a", 0), 10), (at("a", 1), 4)]));
         assert_eq!(one, Offsets::from([(at("a", 1), 4..5)]));
         assert!(unread(&ends, &["a"], &Saved::from([(at("a", 0), 12), (at("a", 1), 5)])).is_empty());
-        assert!(topics_of(Database::Accounts).contains(&"inventory.events"));
-        assert!(!topics_of(Database::Accounts).contains(&"notification.events"));
+        assert!(topics_of(Database::ACCOUNTS).contains(&"inventory.events"));
+        assert!(!topics_of(Database::ACCOUNTS).contains(&"notification.events"));
     }
 }

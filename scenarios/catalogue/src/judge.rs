@@ -126,21 +126,21 @@ fn refunded(events: &[Heard], expected: Option<i64>) -> Check {
 async fn rows(databases: &Databases, order: OrderId, ending: &Ending) -> anyhow::Result<Vec<Check>> {
     let Rows { order: order_status, account, payment, inventory, shipping, entitlement, mail } = ending.rows;
     let lookups: [(Database, &'static str, Option<&str>); 7] = [
-        (Database::Orders, "select status from orders where id = $1", order_status),
-        (Database::Accounts, "select status from balance_reservations where order_id = $1", account),
-        (Database::Payments, "select status from payment_transactions where order_id = $1", payment),
+        (Database::ORDERS, "select status from orders where id = $1", order_status),
+        (Database::ACCOUNTS, "select status from balance_reservations where order_id = $1", account),
+        (Database::PAYMENTS, "select status from payment_transactions where order_id = $1", payment),
         (
-            Database::Inventory,
+            Database::INVENTORY,
             "select string_agg(distinct status, ' and ') from stock_reservations where order_id = $1 having count(*) > 0",
             inventory,
         ),
-        (Database::Shipping, "select status from shipments where order_id = $1", shipping),
+        (Database::SHIPPING, "select status from shipments where order_id = $1", shipping),
         (
-            Database::Entitlements,
+            Database::ENTITLEMENTS,
             "select string_agg(distinct status, ' and ') from entitlements where order_id = $1 having count(*) > 0",
             entitlement,
         ),
-        (Database::Notifications, "select kind from notifications where order_id = $1 and sent_at is not null", mail),
+        (Database::NOTIFICATIONS, "select kind from notifications where order_id = $1 and sent_at is not null", mail),
     ];
     let mut failures = Vec::new();
     for (database, query, expected) in lookups {
@@ -154,7 +154,7 @@ async fn rows(databases: &Databases, order: OrderId, ending: &Ending) -> anyhow:
         what: "the rows in all seven databases".into(),
         failure: (!failures.is_empty()).then(|| failures.join("; ")),
     }];
-    checks.extend(mail_says(databases.of_service(Database::Notifications), order, &ending.mail_says).await?);
+    checks.extend(mail_says(databases.of_service(Database::NOTIFICATIONS), order, &ending.mail_says).await?);
     Ok(checks)
 }
 

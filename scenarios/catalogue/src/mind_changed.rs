@@ -41,7 +41,7 @@ pub(super) async fn deadline_passes(play: &mut Play) -> anyhow::Result<()> {
     // Rather than wait for the deadline, we bring it here.
     sqlx::query("update orders set deadline = now() where id = $1 and status = 'PENDING'")
         .bind(order.0)
-        .execute(play.stage().databases.of_service(Database::Orders))
+        .execute(play.stage().databases.of_service(Database::ORDERS))
         .await
         .context("bringing the deadline forward")?;
     let ending = stopped(

@@ -80,7 +80,7 @@ impl Play {
         .bind(person.id)
         .bind(person.currency.as_str())
         .bind(amount)
-        .execute(self.stage.databases.of_service(Database::Accounts))
+        .execute(self.stage.databases.of_service(Database::ACCOUNTS))
         .await
         .with_context(|| format!("giving {} {amount} {}", person.name, person.currency))?;
         Ok(())
@@ -91,7 +91,7 @@ impl Play {
         sqlx::query("select restock($1, $2 - coalesce((select stock_quantity from stock where product_id = $1), 0))")
             .bind(good.id)
             .bind(pieces)
-            .execute(self.stage.databases.of_service(Database::Inventory))
+            .execute(self.stage.databases.of_service(Database::INVENTORY))
             .await
             .with_context(|| format!("putting {pieces} of {} in stock", good.name))?;
         Ok(())
@@ -142,7 +142,7 @@ impl Play {
             sqlx::query_as("select balance, reserved_balance from balances where user_id = $1 and currency = $2")
                 .bind(person.id)
                 .bind(person.currency.as_str())
-                .fetch_optional(self.stage.databases.of_service(Database::Accounts))
+                .fetch_optional(self.stage.databases.of_service(Database::ACCOUNTS))
                 .await?;
         self.same(
             &format!("{} owns {amount} {}, none of it held", person.name, person.currency),
@@ -157,7 +157,7 @@ impl Play {
         let came: Option<(i64, i64)> =
             sqlx::query_as("select stock_quantity, reserved_quantity from stock where product_id = $1")
                 .bind(good.id)
-                .fetch_optional(self.stage.databases.of_service(Database::Inventory))
+                .fetch_optional(self.stage.databases.of_service(Database::INVENTORY))
                 .await?;
         self.same(&format!("{pieces} of {} in stock, none held", good.name), &Some((pieces, 0)), &came);
         Ok(())

@@ -108,10 +108,10 @@ pub(super) async fn compensation_first(play: &mut Play) -> anyhow::Result<()> {
 async fn everyone_has_read(play: &mut Play, order: OrderId) -> anyhow::Result<()> {
     let stage = play.stage();
     let readers = [
-        ("OrderRequested", Database::Orders),
-        ("OrderCreated", Database::Accounts),
-        ("BalanceReserved", Database::Payments),
-        ("PaymentCaptured", Database::Inventory),
+        ("OrderRequested", Database::ORDERS),
+        ("OrderCreated", Database::ACCOUNTS),
+        ("BalanceReserved", Database::PAYMENTS),
+        ("PaymentCaptured", Database::INVENTORY),
     ];
     for (event_type, database) in readers {
         let heard =

@@ -79,8 +79,8 @@ impl Patience {
 impl Fault {
     pub fn kind(&self) -> Kind {
         match self {
-            Fault::Kill(Program::OutboxRelay) => Kind::KillRelay,
-            Fault::Kill(Program::PaymentGateway) => Kind::KillGateway,
+            Fault::Kill(Program::OUTBOX_RELAY) => Kind::KillRelay,
+            Fault::Kill(Program::PAYMENT_GATEWAY) => Kind::KillGateway,
             Fault::Kill(_) => Kind::KillService,
             Fault::Freeze(_, time) if *time >= PAST_THE_SESSION => Kind::FreezePastSession,
             Fault::Freeze(..) => Kind::Freeze,
@@ -109,8 +109,8 @@ impl Fault {
         }
     }
 
-    /// The programs that it hits: one, or all where it hits a server.
-    pub fn programs(&self) -> &[Program] {
+    /// The programs that it hits: one, or `all` where it hits a server.
+    pub fn programs<'a>(&'a self, all: &'a [Program]) -> &'a [Program] {
         match self {
             Fault::Kill(program)
             | Fault::Freeze(program, _)
@@ -121,9 +121,9 @@ impl Fault {
             | Fault::Break(program, ..)
             | Fault::Impatient(program, ..)
             | Fault::ClockAhead(program, _) => std::slice::from_ref(program),
-            Fault::SecondRelay(_) => &[Program::OutboxRelay],
-            Fault::ShortDeadlines(_) => &[Program::Order],
-            Fault::CrashPostgres | Fault::StopKafka(_) | Fault::RejectWrites(_) => &Program::ALL,
+            Fault::SecondRelay(_) => &[Program::OUTBOX_RELAY],
+            Fault::ShortDeadlines(_) => &[Program::ORDER],
+            Fault::CrashPostgres | Fault::StopKafka(_) | Fault::RejectWrites(_) => all,
             Fault::HoldTransaction(..)
             | Fault::LockTable(..)
             | Fault::Repeat { .. }

@@ -25,7 +25,7 @@ pub(super) async fn resolve(databases: &Databases, diary: &Diary, patience: Dura
 async fn resolve_once(databases: &Databases, diary: &Diary) -> sqlx::Result<usize> {
     let signature = Signature { by: "chaos", note: "a hostile record: nobody placed this order" };
     let (mut found, mut resolved) = (0, 0);
-    for database in Database::ALL {
+    for database in databases.all() {
         let pool = databases.of_service(database);
         for work in desk::list(pool).await? {
             if !is_placed(databases, work.saga_id).await? {
@@ -43,7 +43,7 @@ async fn resolve_once(databases: &Databases, diary: &Diary) -> sqlx::Result<usiz
 
 /// Tells whether no order that somebody has placed has work that is parked.
 pub(super) async fn is_all_that_is_parked(databases: &Databases) -> sqlx::Result<bool> {
-    for database in Database::ALL {
+    for database in databases.all() {
         for work in desk::list(databases.of_service(database)).await? {
             if is_placed(databases, work.saga_id).await? {
                 return Ok(false);
@@ -56,6 +56,6 @@ pub(super) async fn is_all_that_is_parked(databases: &Databases) -> sqlx::Result
 async fn is_placed(databases: &Databases, order: Uuid) -> sqlx::Result<bool> {
     sqlx::query_scalar("select exists (select from orders where id = $1)")
         .bind(order)
-        .fetch_one(databases.of_service(Database::Orders))
+        .fetch_one(databases.of_service(Database::ORDERS))
         .await
 }

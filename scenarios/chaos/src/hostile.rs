@@ -7,7 +7,7 @@ use operations::databases::Databases;
 use rand::{Rng, RngExt};
 use saga::record::Record;
 use serde_json::{Value, json};
-use testbed::{Database, cast::MALLORY};
+use testbed::cast::MALLORY;
 use uuid::{Timestamp, Uuid};
 
 use super::bad_requests::sensible;
@@ -18,7 +18,7 @@ use super::bad_requests::sensible;
 /// If a database does not answer.
 pub async fn recently_said(databases: &Databases) -> sqlx::Result<Vec<Uuid>> {
     let mut said = Vec::new();
-    for database in Database::ALL {
+    for database in databases.all() {
         let ids: Vec<Uuid> = sqlx::query_scalar("select id from outbox order by seq desc limit 5")
             .fetch_all(databases.of_service(database))
             .await?;

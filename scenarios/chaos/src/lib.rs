@@ -30,7 +30,7 @@ use std::time::Duration;
 use anyhow::Context;
 use events::OrderId;
 use operations::{audit, databases::Databases};
-use testbed::{Stack, until};
+use testbed::{Program, Stack, until};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
@@ -97,10 +97,11 @@ impl Chaos {
         let programs = stack.programs().context("chaos needs a system of its own to shake")?;
         let (ports, pids) = (programs.ports().clone(), programs.pids());
         let watched = Watched::default();
-        let watch = Watch::begin(&environment, ports, pids, diary.clone(), watched.clone())?;
+        let watch = Watch::begin(&environment, ports, pids, diary.clone(), watched.clone()).await?;
         let flow = Flow::begin(&environment, self.seed, self.rate)?;
         let meddlers = if self.apart { None } else { Some(Meddlers::begin(&environment, self.seed, diary)?) };
         let mut course = Course {
+            programs: environment.manifest.programs().collect(),
             probes: Probes::new(&environment)?,
             watched,
             diary: diary.clone(),
@@ -113,7 +114,7 @@ impl Chaos {
         let mut injector = Injector::new(stack, self.seed, diary.clone())?;
         let begun = Instant::now();
         sleep(Duration::from_secs(1)).await;
-        let plan = Plan::new(self.seed, self.kinds, self.lasting >= LONG);
+        let plan = Plan::new(&environment.manifest, self.seed, self.kinds, self.lasting >= LONG);
         for step in if self.apart { plan.apart() } else { plan } {
             course.take(&mut injector, step).await?;
             if begun.elapsed() >= self.lasting {
@@ -157,6 +158,7 @@ impl Chaos {
 
 /// A run while faults are injected.
 struct Course {
+    programs: Vec<Program>,
     probes: Probes,
     watched: Watched,
     diary: Diary,
@@ -176,7 +178,7 @@ impl Course {
             // What still lasts of a round in which faults overlap would be counted as part of this one's recovery.
             self.settle().await?;
         }
-        let (kind, programs) = (fault.kind(), fault.programs().to_vec());
+        let (kind, programs) = (fault.kind(), fault.programs(&self.programs).to_vec());
         self.watched.faults_on(&programs, true);
         let ending = injector.begin(fault).await?;
         match pace {

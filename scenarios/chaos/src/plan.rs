@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
-use testbed::{Database, Mode, Program, Side};
+use testbed::{Database, Manifest, Mode, Program, Side};
 
 use super::{
     Fault, Kind,
@@ -36,6 +36,8 @@ pub struct Step {
 #[derive(Debug)]
 pub struct Plan {
     random: StdRng,
+    programs: Vec<Program>,
+    databases: Vec<Database>,
     kinds: Vec<Kind>,
     long: bool,
     apart: bool,
@@ -44,9 +46,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Of these kinds. A long run has time for long outages, and for one fault after the other in every other deck.
-    pub fn new(seed: u64, kinds: Vec<Kind>, long: bool) -> Self {
-        Plan { random: StdRng::seed_from_u64(seed), kinds, long, apart: false, deck: Vec::new(), decks: 0 }
+    /// For this system, of these kinds. A long run has time for long outages, and for one fault after the other in every other deck.
+    pub fn new(manifest: &Manifest, seed: u64, kinds: Vec<Kind>, long: bool) -> Self {
+        let (programs, databases) = (manifest.programs().collect(), manifest.databases().collect());
+        let random = StdRng::seed_from_u64(seed);
+        Plan { random, programs, databases, kinds, long, apart: false, deck: Vec::new(), decks: 0 }
     }
 
     /// One fault after the other, in every deck.
@@ -56,15 +60,17 @@ impl Plan {
     }
 
     fn draw(&mut self, kind: Kind) -> Fault {
-        let long = self.long;
-        let random = &mut self.random;
+        let Plan { long, programs, databases, random, .. } = self;
+        let (long, programs, databases) = (*long, programs.as_slice(), databases.as_slice());
+        let service = |random: &mut StdRng| chosen(random, programs, Program::consumes);
+        let client = |random: &mut StdRng| chosen(random, programs, Program::speaks_kafka);
         // A short run has no time for a long outage.
         let silence = if long { 5.0..20.0 } else { 5.0..8.0 };
         match kind {
             Kind::KillService => Fault::Kill(service(random)),
-            Kind::KillRelay => Fault::Kill(Program::OutboxRelay),
-            Kind::KillGateway => Fault::Kill(Program::PaymentGateway),
-            Kind::Freeze => Fault::Freeze(one_of(random, &Program::ALL), seconds(random, 1.0..4.0)),
+            Kind::KillRelay => Fault::Kill(Program::OUTBOX_RELAY),
+            Kind::KillGateway => Fault::Kill(Program::PAYMENT_GATEWAY),
+            Kind::Freeze => Fault::Freeze(one_of(random, programs), seconds(random, 1.0..4.0)),
             Kind::FreezePastSession => Fault::Freeze(service(random), PAST_THE_SESSION),
             Kind::FreezeInTransaction => Fault::FreezeInTransaction(service(random), PAST_THE_SESSION),
             Kind::LostHost => Fault::LostHost(service(random)),
@@ -79,15 +85,15 @@ impl Plan {
             Kind::SilentKafka => {
                 Fault::Break(client(random), Server::Kafka, Mode::Silent(Side::Both), seconds(random, silence))
             }
-            Kind::PartitionedDatabase => partition(random, Server::Postgres),
-            Kind::PartitionedKafka => partition(random, Server::Kafka),
+            Kind::PartitionedDatabase => partition(client(random), random, Server::Postgres),
+            Kind::PartitionedKafka => partition(client(random), random, Server::Kafka),
             Kind::SlowNetwork => {
                 let server = if random.random_bool(0.5) { Server::Postgres } else { Server::Kafka };
                 let mode = Mode::Slow(Duration::from_millis(random.random_range(20..100)));
                 Fault::Break(client(random), server, mode, seconds(random, 3.0..6.0))
             }
-            Kind::HeldTransaction => Fault::HoldTransaction(one_of(random, &Database::ALL), seconds(random, 2.0..6.0)),
-            Kind::LockedTable => Fault::LockTable(one_of(random, &Database::ALL), seconds(random, 2.0..6.0)),
+            Kind::HeldTransaction => Fault::HoldTransaction(one_of(random, databases), seconds(random, 2.0..6.0)),
+            Kind::LockedTable => Fault::LockTable(one_of(random, databases), seconds(random, 2.0..6.0)),
             Kind::StatementTimeout => {
                 Fault::Impatient(service(random), Patience::Statements, seconds(random, 3.0..6.0))
             }
@@ -127,21 +133,15 @@ fn one_of<T: Copy>(random: &mut impl Rng, all: &[T]) -> T {
     all[random.random_range(0..all.len())]
 }
 
-fn partition(random: &mut impl Rng, server: Server) -> Fault {
+fn partition(client: Program, random: &mut impl Rng, server: Server) -> Fault {
     let mode = if random.random_bool(0.5) { Mode::Refuse } else { Mode::Reset };
-    Fault::Break(client(random), server, mode, seconds(random, 3.0..8.0))
+    Fault::Break(client, server, mode, seconds(random, 3.0..8.0))
 }
 
-/// One with a consumer.
-fn service(random: &mut impl Rng) -> Program {
-    let services: Vec<Program> = Program::ALL.into_iter().filter(|program| program.consumes()).collect();
-    one_of(random, &services)
-}
-
-/// One that talks to PostgreSQL and Kafka.
-fn client(random: &mut impl Rng) -> Program {
-    let clients: Vec<Program> = Program::ALL.into_iter().filter(|program| program.speaks_kafka()).collect();
-    one_of(random, &clients)
+/// One of those that it fits.
+fn chosen(random: &mut impl Rng, programs: &[Program], fits: fn(Program) -> bool) -> Program {
+    let fitting: Vec<Program> = programs.iter().copied().filter(|program| fits(*program)).collect();
+    one_of(random, &fitting)
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     fn first(seed: u64, steps: usize, long: bool) -> Vec<Step> {
-        Plan::new(seed, Kind::ALL.to_vec(), long).take(steps).collect()
+        Plan::new(&Manifest::of_the_shop(), seed, Kind::ALL.to_vec(), long).take(steps).collect()
     }
 
     #[test]
@@ -172,17 +172,38 @@ mod tests {
     }
 
     #[test]
+    fn what_a_manifest_adds_is_shaken_like_the_shop() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), "[[programs]]\nname = 'loyalty'\ndatabase = 'points'\n").expect("written");
+        let manifest = Manifest::with_file(file.path()).expect("a manifest");
+        let loyalty = manifest.program("loyalty").expect("it is in it");
+        let faults: Vec<Fault> =
+            Plan::new(&manifest, 1, Kind::ALL.to_vec(), true).take(2_000).map(|step| step.fault).collect();
+        assert!(faults.contains(&Fault::Kill(loyalty)), "killed");
+        let locked =
+            |fault: &Fault| matches!(fault, Fault::LockTable(database, _) if loyalty.database() == Some(*database));
+        assert!(faults.iter().any(locked), "its tables are locked");
+        let all: Vec<Program> = manifest.programs().collect();
+        assert!(Fault::CrashPostgres.programs(&all).contains(&loyalty), "and it loses its server with the others");
+    }
+
+    #[test]
     fn only_what_is_asked_for_comes() {
-        let plan = Plan::new(1, vec![Kind::StopKafka, Kind::KillService], false);
+        let plan = Plan::new(&Manifest::of_the_shop(), 1, vec![Kind::StopKafka, Kind::KillService], false);
         assert!(plan.take(9).all(|step| matches!(step.fault.kind(), Kind::StopKafka | Kind::KillService)));
-        assert_eq!(Plan::new(1, Vec::new(), false).count(), 0);
+        assert_eq!(Plan::new(&Manifest::of_the_shop(), 1, Vec::new(), false).count(), 0);
     }
 
     #[test]
     fn a_long_run_measures_first_and_then_lets_faults_overlap() {
         let paces = |long| first(3, Kind::ALL.len() + 1, long).into_iter().map(|step| step.pace).collect::<Vec<_>>();
         let (long, short) = (paces(true), paces(false));
-        assert!(Plan::new(1, Kind::ALL.to_vec(), false).apart().take(60).all(|step| step.pace == Pace::Apart));
+        assert!(
+            Plan::new(&Manifest::of_the_shop(), 1, Kind::ALL.to_vec(), false)
+                .apart()
+                .take(60)
+                .all(|step| step.pace == Pace::Apart)
+        );
         assert!(long[..Kind::ALL.len()].iter().all(|pace| *pace == Pace::Apart));
         assert_eq!(long.last(), Some(&Pace::Overlapping));
         assert!(short.iter().all(|pace| *pace == Pace::Overlapping));

@@ -63,7 +63,7 @@ impl Probes {
         let mailed = sqlx::query_scalar(
             "select count(*) = $2 from notifications where order_id = any($1) and sent_at is not null",
         );
-        for (query, database) in [(ended, Database::Orders), (mailed, Database::Notifications)] {
+        for (query, database) in [(ended, Database::ORDERS), (mailed, Database::NOTIFICATIONS)] {
             let there =
                 query.bind(orders).bind(orders.len() as i64).fetch_one(self.databases.of_service(database)).await;
             if !matches!(there, Ok(true)) {

@@ -45,7 +45,7 @@ impl Tally {
 
     async fn count(databases: &Databases, orders: &[OrderId]) -> sqlx::Result<Self> {
         let ids: Vec<Uuid> = orders.iter().map(|order| order.0).collect();
-        let pool = databases.of_service(Database::Orders);
+        let pool = databases.of_service(Database::ORDERS);
         let rows: Vec<(Uuid, String)> =
             sqlx::query_as("select id, status from orders where id = any($1)").bind(&ids).fetch_all(pool).await?;
         let doubled: Vec<String> = sqlx::query_scalar(

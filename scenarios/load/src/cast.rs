@@ -98,33 +98,33 @@ pub async fn seed(environment: &Environment, cards: bool) -> anyhow::Result<()> 
     // One more than the poor: the hot one, who has plenty.
     let statements: [(Database, &'static str); 6] = [
         (
-            Database::Accounts,
+            Database::ACCOUNTS,
             "insert into users (id, username) select id, 'load-' || id from generate_series($1::bigint, $2) id
              union all select $3, 'load-' || $3 on conflict do nothing",
         ),
         (
-            Database::Accounts,
+            Database::ACCOUNTS,
             "insert into balances (user_id, currency, balance) select id, 'JPY', 0 from generate_series($1::bigint, $2) id
              union all select $3, 'JPY', 1000000000000 on conflict do nothing",
         ),
         (
-            Database::Payments,
+            Database::PAYMENTS,
             "insert into payment_methods (id, user_id, method_type) select id, id, 'wallet' from generate_series($1::bigint, $2) id
              union all select $3, $3, 'wallet' on conflict do nothing",
         ),
         (
-            Database::Orders,
+            Database::ORDERS,
             "insert into products (id, name, price, currency, kind)
              select id, 'load-' || id, 100, 'JPY', 'digital' from generate_series($1::bigint, $2) id
              union all select $3, 'load-' || $3, 100, 'JPY', 'digital' on conflict do nothing",
         ),
         (
-            Database::Inventory,
+            Database::INVENTORY,
             "insert into stock (product_id, stock_quantity) select id, 0 from generate_series($1::bigint, $2) id
              union all select $3, 1000000000000 on conflict do nothing",
         ),
         (
-            Database::Entitlements,
+            Database::ENTITLEMENTS,
             "insert into catalogue (product_id, available) select id, true from generate_series($1::bigint, $2) id
              union all select $3, true on conflict do nothing",
         ),
@@ -135,7 +135,7 @@ pub async fn seed(environment: &Environment, cards: bool) -> anyhow::Result<()> 
         done.with_context(|| format!("seeding {database}"))?;
     }
     if cards {
-        seed_cards(databases.of_service(Database::Payments), environment).await.context("seeding cards")?;
+        seed_cards(databases.of_service(Database::PAYMENTS), environment).await.context("seeding cards")?;
     }
     Ok(())
 }

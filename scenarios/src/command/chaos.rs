@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use chaos::{Chaos, Diary, Kind, Outcome};
 use testbed::{Broker, Environment, Options, Program, Reporter};
 
+use super::system::System;
+
 /// Kills, freezes and restarts what runs while orders flow; then everything has to agree.
 ///
 /// Starts a system of its own. Says what it does to whom and when, waits for the last order, and audits. All the while
@@ -20,6 +22,8 @@ use testbed::{Broker, Environment, Options, Program, Reporter};
 /// and no program called itself ready while it did nothing, or unready although it worked.
 #[derive(Debug, Args)]
 pub struct ChaosCommand {
+    #[command(flatten)]
+    system: System,
     /// What carries the events. Only Kafka can be stopped and started meanwhile.
     #[arg(long, value_enum, default_value_t = Broker::Embedded)]
     broker: Broker,
@@ -64,7 +68,7 @@ impl ChaosCommand {
             apart: self.apart,
         };
         let seed = chaos.seed;
-        let outcome = testbed::with(self.options(), &reporter, &shutdown, async |stack| {
+        let outcome = testbed::with(self.options()?, &reporter, &shutdown, async |stack| {
             println!("chaos for {} s, seed {seed}, {} orders a second", self.seconds, self.rate);
             let screen = reporter.clone();
             let diary = Diary::open(move |line| screen.suspend(|| println!("{line}")));
@@ -99,12 +103,10 @@ impl ChaosCommand {
     }
 
     /// Shorter times than usual, so that deadlines pass and leases end within the run.
-    fn options(&self) -> Options {
-        Options::new(self.broker).breakable().setting(Program::Order, "ORDER_TIMEOUT_SECONDS", "20").setting(
-            Program::OutboxRelay,
-            "RELAY_LEASE_MS",
-            "2000",
-        )
+    fn options(&self) -> anyhow::Result<Options> {
+        let options = self.system.options(self.broker)?.breakable();
+        let options = options.setting(Program::ORDER, "ORDER_TIMEOUT_SECONDS", "20");
+        Ok(options.setting(Program::OUTBOX_RELAY, "RELAY_LEASE_MS", "2000"))
     }
 }
 

@@ -13,7 +13,9 @@ use load::{
 };
 use operations::audit;
 use saga::shutdown::Shutdown;
-use testbed::{Broker, Options, PARTITIONS, Program, Reporter, Stack, StateDir};
+use testbed::{Broker, Options, PARTITIONS, Reporter, Stack, StateDir};
+
+use super::system::System;
 
 /// Drives load and measures it: success, failure, latency, CPU and memory; then audits everything.
 ///
@@ -48,6 +50,8 @@ pub struct Load {
     /// Orders before the first stage that are not measured; 200 unless the load itself is smaller.
     #[arg(long, value_name = "N")]
     warm_up: Option<u32>,
+    #[command(flatten)]
+    system: System,
     /// What carries the events.
     #[arg(long, value_enum, default_value_t = Broker::Kafka)]
     broker: Broker,
@@ -81,7 +85,7 @@ impl Load {
         plan.fits(self.broker, PARTITIONS)?;
         let shutdown = Shutdown::on_signals()?;
         let reporter = Reporter::on_stderr();
-        let options = quiet(Options::new(self.broker));
+        let options = quiet(self.system.options(self.broker)?);
         let held =
             testbed::with(options, &reporter, &shutdown, async |stack| measure(&plan, stack, &reporter).await).await?;
         Ok(if held == Some(true) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -129,7 +133,7 @@ impl Size {
 
 /// Programs that are measured log what is wrong and nothing else.
 pub(super) fn quiet(options: Options) -> Options {
-    Program::ALL.into_iter().fold(options, |options, program| options.setting(program, "RUST_LOG", "warn"))
+    options.setting_of_all("RUST_LOG", "warn")
 }
 
 /// Tells whether the audit holds afterwards.

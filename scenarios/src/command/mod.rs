@@ -9,6 +9,7 @@ mod publish;
 mod ready;
 mod run;
 mod seed;
+mod system;
 mod up;
 
 use std::process::ExitCode;

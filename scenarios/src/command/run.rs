@@ -13,8 +13,10 @@ use clap::Args;
 use futures::{StreamExt, stream::FuturesUnordered};
 use operations::audit;
 use saga::shutdown::Shutdown;
-use testbed::{Broker, Options, PARTITIONS, Program, Reporter, Stack, seed};
+use testbed::{Broker, Options, PARTITIONS, Reporter, Stack, seed};
 use tokio::time::Instant;
+
+use super::system::System;
 
 /// Runs scenarios and judges them: the events in their order, the rows in every database, the invariants.
 ///
@@ -24,6 +26,8 @@ pub struct Run {
     /// Names of scenarios, or `all`.
     #[arg(required = true)]
     names: Vec<String>,
+    #[command(flatten)]
+    system: System,
     /// What carries the events.
     #[arg(long, value_enum, default_value_t = Broker::Embedded)]
     broker: Broker,
@@ -51,11 +55,11 @@ impl Run {
     }
 
     fn options(&self) -> anyhow::Result<Options> {
-        let options = Options { partitions: PARTITIONS, ..Options::new(self.broker) };
+        let options = Options { partitions: PARTITIONS, ..self.system.options(self.broker)? };
         let Some(without) = &self.without else { return Ok(options) };
         let (service, event) =
             without.split_once(':').context("--without takes SERVICE:EVENT, such as account:PaymentVoided")?;
-        let program = Program::ALL.into_iter().find(|program| program.name() == service);
+        let program = options.manifest.program(service);
         let program = program.with_context(|| format!("there is no service `{service}`"))?;
         Ok(options.setting(program, "WITHOUT_REACTION_TO", event).setting(program, "DRILLS", "allowed"))
     }

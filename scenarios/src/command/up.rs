@@ -10,6 +10,8 @@ use testbed::{
     seed,
 };
 
+use super::system::System;
+
 /// Starts the whole system and stays up until SIGTERM or Ctrl-C.
 ///
 /// Each service, the payment gateway and the relay is a process of its own and is started again when it dies. When all
@@ -17,6 +19,8 @@ use testbed::{
 /// and where PostgreSQL's superuser logs in are written into the file alone.
 #[derive(Debug, Args)]
 pub struct Up {
+    #[command(flatten)]
+    system: System,
     /// What carries the events.
     #[arg(long, value_enum, default_value_t = Broker::Embedded)]
     broker: Broker,
@@ -38,7 +42,7 @@ impl Up {
         let shutdown = Shutdown::on_signals()?;
         let reporter = Reporter::on_stderr();
         let file = self.env_file.as_deref().map(EnvFile::at).transpose()?;
-        let options = Options { partitions: self.partitions, ..Options::new(self.broker) };
+        let options = Options { partitions: self.partitions, ..self.system.options(self.broker)? };
         testbed::with(options, &reporter, &shutdown, async |stack| {
             seed::well_known(stack.environment()).await?;
             std::io::stdout().write_all(env_file::render(&printable(stack.variables())).as_bytes())?;

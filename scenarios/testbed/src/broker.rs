@@ -3,6 +3,7 @@
 use std::{convert::Infallible, path::Path};
 
 use clap::ValueEnum;
+use operations::Manifest;
 
 use super::{
     embedded::Embedded,
@@ -34,6 +35,7 @@ impl Started {
     /// Starts a broker and waits until it answers. Only Kafka has listeners beside its own.
     pub async fn start(
         broker: Broker,
+        manifest: &Manifest,
         partitions: i32,
         listeners: &[Listener],
         state: &StateDir,
@@ -42,7 +44,7 @@ impl Started {
         match broker {
             Broker::Embedded => {
                 let step = reporter.step("starting the embedded broker");
-                let embedded = Embedded::start(partitions).await?;
+                let embedded = Embedded::start_with(manifest, partitions).await?;
                 step.done(format!("the embedded broker, in this process's memory, at {}", embedded.brokers()));
                 Ok(Self::Embedded(embedded))
             }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use anyhow::Context;
-use events::publisher::{self, dead_letter_topic};
+use events::publisher::dead_letter_topic;
+use operations::Manifest;
 use rdkafka::{
     ClientConfig,
     consumer::{BaseConsumer, Consumer},
@@ -25,13 +26,19 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts one, each topic with `partitions`. It can't make topics later, when a client asks for them.
+    /// Starts one with the shop's topics, each with `partitions`.
     pub async fn start(partitions: i32) -> anyhow::Result<Self> {
+        Self::start_with(&Manifest::of_the_shop(), partitions).await
+    }
+
+    /// Starts one with the manifest's topics, each with `partitions`. It can't make topics later, when a client asks for them.
+    pub async fn start_with(manifest: &Manifest, partitions: i32) -> anyhow::Result<Self> {
+        let topics: Vec<String> = manifest.topics().map(str::to_owned).collect();
         let (stop, stopped) = mpsc::channel::<()>();
         let (tell, told) = oneshot::channel();
         // The broker must not leave the thread that made it.
         let keeper = thread::Builder::new().name("embedded-broker".to_owned()).spawn(move || {
-            let cluster = create(partitions);
+            let cluster = create(&topics, partitions);
             let brokers =
                 cluster.as_ref().map(MockCluster::bootstrap_servers).map_err(|error| anyhow::anyhow!("{error:#}"));
             if tell.send(brokers).is_ok() {
@@ -49,11 +56,11 @@ impl Embedded {
     }
 }
 
-fn create(partitions: i32) -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
+fn create(topics: &[String], partitions: i32) -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
     let cluster = MockCluster::new(1).context("starting the embedded broker")?;
     let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).create()?;
-    for publisher in publisher::all() {
-        for topic in [publisher.topic().to_owned(), dead_letter_topic(publisher.topic())] {
+    for topic in topics {
+        for topic in [topic.clone(), dead_letter_topic(topic)] {
             let made = cluster.create_topic(&topic, partitions, 1);
             made.with_context(|| format!("making the topic {topic} on the embedded broker"))?;
             // Two orders in quick succession can cross in its wake-up, and then the second waits for a second. Once it

@@ -1,6 +1,7 @@
 //! What the programs stand on: a private Postgres and a broker.
 
 use super::{
+    Manifest,
     broker::{Broker, Started},
     kafka::Listener,
     postgres::Postgres,
@@ -16,9 +17,9 @@ pub struct Foundation {
 }
 
 impl Foundation {
-    /// Starts both at once and waits until both answer.
+    /// Starts both at once, with the shop's databases, and waits until both answer.
     pub async fn start(broker: Broker, partitions: i32, state: &StateDir, reporter: &Reporter) -> anyhow::Result<Self> {
-        Self::begin(None, broker, partitions, &[], state, reporter).await
+        Self::start_on(None, broker, partitions, state, reporter).await
     }
 
     /// The same with a certain major version of PostgreSQL; without one, with the version that is installed.
@@ -29,22 +30,25 @@ impl Foundation {
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
-        Self::begin(postgres, broker, partitions, &[], state, reporter).await
+        let manifest = Manifest::of_the_shop();
+        Self::begin(postgres, &manifest, broker, partitions, &[], state, reporter).await
     }
 
-    /// The same, with further listeners of the broker.
+    /// The same, with the manifest's databases and further listeners of the broker.
     pub(super) async fn listening(
+        manifest: &Manifest,
         broker: Broker,
         partitions: i32,
         listeners: &[Listener],
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
-        Self::begin(None, broker, partitions, listeners, state, reporter).await
+        Self::begin(None, manifest, broker, partitions, listeners, state, reporter).await
     }
 
     async fn begin(
         postgres: Option<u32>,
+        manifest: &Manifest,
         broker: Broker,
         partitions: i32,
         listeners: &[Listener],
@@ -54,13 +58,13 @@ impl Foundation {
         let postgres = async {
             let step = reporter.step("starting PostgreSQL");
             let postgres = match postgres {
-                Some(major) => Postgres::start_version(major, state, &step).await?,
-                None => Postgres::start(state).await?,
+                Some(major) => Postgres::start_version(major, manifest, state, &step).await?,
+                None => Postgres::start(manifest, state).await?,
             };
             step.done(format!("PostgreSQL {}, private, one database for each service", postgres.version()));
             Ok(postgres)
         };
-        let broker = Started::start(broker, partitions, listeners, state, reporter);
+        let broker = Started::start(broker, manifest, partitions, listeners, state, reporter);
         let (postgres, broker) = tokio::try_join!(postgres, broker)?;
         Ok(Self { postgres, broker })
     }

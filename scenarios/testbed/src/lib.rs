@@ -37,11 +37,11 @@ pub use embedded::Embedded;
 pub use foundation::Foundation;
 pub use kafka::{Kafka, Listener};
 pub use network::Network;
-pub use operations::{Database, Environment, PAYMENT_DETAILS_KEY, until};
+pub use operations::{Database, Environment, Manifest, PAYMENT_DETAILS_KEY, Role, SYSTEM_MANIFEST, until};
 pub use postgres::POSTGRES_BIN;
 pub use postgres::Postgres;
 pub use process::command;
-pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Setting, Supervisor};
+pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Setting, Supervisor, binary, binary_of};
 pub use proxy::{Mode, Proxy, Side};
 pub use reporter::{Reporter, Step};
 pub use state::StateDir;
@@ -52,6 +52,8 @@ pub const PARTITIONS: i32 = 6;
 /// What to start.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// The programs and their databases.
+    pub manifest: Arc<Manifest>,
     pub broker: Broker,
     pub partitions: i32,
     pub settings: Vec<Setting>,
@@ -60,13 +62,21 @@ pub struct Options {
 }
 
 impl Options {
+    /// The shop, unchanged.
     pub fn new(broker: Broker) -> Self {
-        Self { broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false }
+        let manifest = Arc::new(Manifest::of_the_shop());
+        Self { manifest, broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false }
     }
 
     /// Puts a proxy between each program and each server.
     pub fn breakable(self) -> Self {
         Self { breakable: true, ..self }
+    }
+
+    /// Tells every program something more by its environment.
+    pub fn setting_of_all(self, name: &str, value: &str) -> Self {
+        let manifest = self.manifest.clone();
+        manifest.programs().fold(self, |options, program| options.setting(program, name, value))
     }
 
     /// Tells one program something more by its environment.
@@ -125,6 +135,12 @@ impl Stack {
     pub async fn open(options: Options, reporter: &Reporter) -> anyhow::Result<Self> {
         match Environment::from_process()? {
             Some(environment) => {
+                let added = options.manifest.file().filter(|file| environment.manifest.file() != Some(*file));
+                anyhow::ensure!(
+                    added.is_none(),
+                    "--manifest says what to start, but KAFKA_BROKERS and DATABASE_URL_… name a system that runs: what it \
+                     consists of is for {SYSTEM_MANIFEST} to say"
+                );
                 reporter.note("using the system that KAFKA_BROKERS and DATABASE_URL_… name; starting nothing");
                 Ok(Self::external(environment))
             }
@@ -145,20 +161,27 @@ impl Stack {
         let state = StateDir::create()?;
         reporter.note(format!("logs are in {}", state.logs().display()));
         // Better to hear now than after a minute that something has not been built.
-        Program::ALL.into_iter().try_for_each(|program| program.binary().map(drop))?;
-        let mut network = if options.breakable { Network::open(options.broker).await? } else { Network::default() };
+        let manifest = &options.manifest;
+        manifest.entries().iter().try_for_each(|entry| binary(entry).map(drop))?;
+        let mut network = match options.breakable {
+            true => Network::open(options.broker, manifest).await?,
+            false => Network::default(),
+        };
         let listeners = network.listeners();
         let foundation =
-            Foundation::listening(options.broker, options.partitions, &listeners, &state, reporter).await?;
-        let ports = Ports::choose()?;
+            Foundation::listening(manifest, options.broker, options.partitions, &listeners, &state, reporter).await?;
+        let ports = Ports::choose(manifest)?;
+        let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
         let environment = Environment {
+            manifest: manifest.clone(),
             brokers: foundation.broker.brokers().to_owned(),
             databases: foundation.postgres.databases().clone(),
-            order_api: Some(ports.url(Program::Order)),
-            gateway: Some(ports.url(Program::PaymentGateway)),
+            order_api: Some(ports.url(Program::ORDER)),
+            gateway: Some(ports.url(Program::PAYMENT_GATEWAY)),
             payment_details_key: Some(BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()),
             mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
             mail_api: std::env::var("MAIL_API_URL").ok(),
+            further_programs: further.map(|program| ports.url(program)).collect(),
         };
         if options.breakable {
             network.reach_databases(&environment).await?;
@@ -253,7 +276,7 @@ impl Stack {
             variables.push((POSTGRES_URL.to_owned(), postgres.admin_url().expose_secret().to_owned()));
             variables.push(("POSTGRES_ADDRESS".to_owned(), postgres.address()));
             let url = |program: Program| (program.variable("HTTP_URL"), own.programs.ports().url(program));
-            variables.extend(Program::ALL.map(url));
+            variables.extend(self.environment.manifest.programs().map(url));
         }
         variables
     }

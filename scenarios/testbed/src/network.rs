@@ -6,7 +6,7 @@ use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
-use super::{Database, Environment, broker::Broker, kafka::Listener, ports, programs::Program, proxy::Proxy};
+use super::{Database, Environment, Manifest, broker::Broker, kafka::Listener, ports, programs::Program, proxy::Proxy};
 
 /// The lines of all programs. Without any, programs talk to the servers directly.
 #[derive(Debug, Default)]
@@ -24,11 +24,11 @@ struct Line {
 
 impl Network {
     /// Opens the lines to Kafka, before Kafka is there: it tells its clients an address, and that has to be the proxy's.
-    pub(super) async fn open(broker: Broker) -> anyhow::Result<Self> {
+    pub(super) async fn open(broker: Broker, manifest: &Manifest) -> anyhow::Result<Self> {
         let mut network = Network::default();
         // The embedded broker tells everybody the same address: its own.
         if broker == Broker::Kafka {
-            for program in Program::ALL.into_iter().filter(|program| program.speaks_kafka()) {
+            for program in manifest.programs().filter(|program| program.speaks_kafka()) {
                 let behind = ports::free()?;
                 network.kafka.insert(program, Line { proxy: Proxy::start(behind).await?, behind });
             }
@@ -43,8 +43,8 @@ impl Network {
 
     /// Opens the lines to the databases.
     pub(super) async fn reach_databases(&mut self, environment: &Environment) -> anyhow::Result<()> {
-        for program in Program::ALL {
-            for &database in program.databases() {
+        for program in environment.manifest.programs() {
+            for database in environment.manifest.databases_of(program) {
                 let url: PgConnectOptions = environment.database(database)?.expose_secret().parse()?;
                 self.databases.insert((program, database), Proxy::start(url.get_port()).await?);
             }
@@ -64,7 +64,7 @@ impl Network {
         Ok(seen)
     }
 
-    /// The program's lines to its databases: one, or all seven for the relay.
+    /// The program's lines to its databases: one, or all of them for the relay.
     pub fn databases_of(&self, program: Program) -> impl Iterator<Item = &Proxy> {
         self.databases.iter().filter(move |((whose, _), _)| *whose == program).map(|(_, proxy)| proxy)
     }
@@ -96,13 +96,13 @@ mod tests {
     #[tokio::test]
     async fn each_program_sees_its_own_lines_and_no_others() {
         let variables =
-            Database::ALL.map(|database| (database.variable(), format!("postgres://r:p@h:5432/{database}")));
+            Database::OF_THE_SHOP.map(|database| (database.variable(), format!("postgres://r:p@h:5432/{database}")));
         let known = |name: &str| match name {
             "KAFKA_BROKERS" => Some("h:9092".to_owned()),
             name => variables.iter().find(|(variable, _)| variable == name).map(|(_, url)| url.clone()),
         };
         let environment = Environment::from_variables(known).unwrap().unwrap();
-        let mut network = Network::open(Broker::Kafka).await.unwrap();
+        let mut network = Network::open(Broker::Kafka, &environment.manifest).await.unwrap();
         network.reach_databases(&environment).await.unwrap();
         let changed = |program| {
             let seen = network.seen_by(program, &environment).unwrap();
@@ -110,11 +110,11 @@ mod tests {
                 seen.database(*database).unwrap().expose_secret()
                     != environment.database(*database).unwrap().expose_secret()
             };
-            (seen.brokers != environment.brokers, Database::ALL.into_iter().filter(own).collect::<Vec<_>>())
+            (seen.brokers != environment.brokers, Database::OF_THE_SHOP.into_iter().filter(own).collect::<Vec<_>>())
         };
-        assert_eq!(changed(Program::Order), (true, vec![Database::Orders]));
-        assert_eq!(changed(Program::OutboxRelay), (true, Database::ALL.to_vec()));
-        assert_eq!(changed(Program::PaymentGateway), (false, vec![]));
+        assert_eq!(changed(Program::ORDER), (true, vec![Database::ORDERS]));
+        assert_eq!(changed(Program::OUTBOX_RELAY), (true, Database::OF_THE_SHOP.to_vec()));
+        assert_eq!(changed(Program::PAYMENT_GATEWAY), (false, vec![]));
         assert_eq!(network.listeners().len(), 8);
     }
 }

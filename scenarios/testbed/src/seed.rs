@@ -19,12 +19,12 @@ pub const MANY_PRODUCTS: std::ops::RangeInclusive<i64> = 1001..=2_000;
 pub async fn well_known(environment: &Environment) -> anyhow::Result<()> {
     let databases = Databases::of(environment)?;
     let people: Vec<Person> = PEOPLE.iter().copied().chain(crowd()).collect();
-    users(databases.of_service(Database::Accounts), &people).await.context("seeding accounts")?;
-    methods(databases.of_service(Database::Payments), &people, environment).await.context("seeding payments")?;
-    products(databases.of_service(Database::Orders)).await.context("seeding orders")?;
-    stock(databases.of_service(Database::Inventory)).await.context("seeding inventory")?;
-    catalogue(databases.of_service(Database::Entitlements)).await.context("seeding entitlements")?;
-    contacts(databases.of_service(Database::Notifications)).await.context("seeding notifications")
+    users(databases.of_service(Database::ACCOUNTS), &people).await.context("seeding accounts")?;
+    methods(databases.of_service(Database::PAYMENTS), &people, environment).await.context("seeding payments")?;
+    products(databases.of_service(Database::ORDERS)).await.context("seeding orders")?;
+    stock(databases.of_service(Database::INVENTORY)).await.context("seeding inventory")?;
+    catalogue(databases.of_service(Database::ENTITLEMENTS)).await.context("seeding entitlements")?;
+    contacts(databases.of_service(Database::NOTIFICATIONS)).await.context("seeding notifications")
 }
 
 /// Ten thousand wealthy users and a thousand well-stocked products.
@@ -34,37 +34,37 @@ pub async fn many(environment: &Environment) -> anyhow::Result<()> {
     let (first_product, last_product) = (*MANY_PRODUCTS.start(), *MANY_PRODUCTS.end());
     let statements: [(Database, &'static str, i64, i64); 6] = [
         (
-            Database::Accounts,
+            Database::ACCOUNTS,
             "insert into users (id, username) select id, 'user-' || id from generate_series($1::bigint, $2::bigint) id on conflict do nothing",
             first_user,
             last_user,
         ),
         (
-            Database::Accounts,
+            Database::ACCOUNTS,
             "insert into balances (user_id, currency, balance) select id, 'JPY', 1000000 from generate_series($1::bigint, $2::bigint) id on conflict do nothing",
             first_user,
             last_user,
         ),
         (
-            Database::Payments,
+            Database::PAYMENTS,
             "insert into payment_methods (id, user_id, method_type) select id, id, 'wallet' from generate_series($1::bigint, $2::bigint) id on conflict do nothing",
             first_user,
             last_user,
         ),
         (
-            Database::Orders,
+            Database::ORDERS,
             "insert into products (id, name, price, currency, kind) select id, 'product-' || id, 100, 'JPY', 'digital' from generate_series($1::bigint, $2::bigint) id on conflict do nothing",
             first_product,
             last_product,
         ),
         (
-            Database::Inventory,
+            Database::INVENTORY,
             "insert into stock (product_id, stock_quantity) select id, 1000000 from generate_series($1::bigint, $2::bigint) id on conflict do nothing",
             first_product,
             last_product,
         ),
         (
-            Database::Entitlements,
+            Database::ENTITLEMENTS,
             "insert into catalogue (product_id, available) select id, true from generate_series($1::bigint, $2::bigint) id on conflict do nothing",
             first_product,
             last_product,

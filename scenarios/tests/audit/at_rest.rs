@@ -20,7 +20,7 @@ use crate::running::{BOUND, forge, in_a_system, pid};
 #[tokio::test]
 async fn a_system_whose_consumers_are_behind_is_not_at_rest() {
     in_a_system(async |environment, stack| {
-        let notification = pid(stack, Program::Notification);
+        let notification = pid(stack, Program::NOTIFICATION);
         kill(notification, Signal::SIGSTOP)?;
         let judged = behind(environment).await;
         kill(notification, Signal::SIGCONT)?;
@@ -35,7 +35,7 @@ async fn a_system_whose_consumers_are_behind_is_not_at_rest() {
 async fn behind(environment: &Environment) -> anyhow::Result<()> {
     let wish = Wish::of(ALICE, &[(BITCOIN, 1)]);
     Client::new(&environment.brokers)?.request(wish.order_id(), wish.data()).await?;
-    let orders = PgPool::connect(environment.database(Database::Orders)?.expose_secret()).await?;
+    let orders = PgPool::connect(environment.database(Database::ORDERS)?.expose_secret()).await?;
     let published = async || {
         let query = "select count(*) from orders, outbox, relay_cursor
                      where status = 'COMPLETED' and type = 'OrderCompleted' and seq <= last_seq";

@@ -34,7 +34,7 @@ async fn what_services_know_of_one_order_agrees_in_every_word(shop: &Shop) {
     for (what, database, sql, complaint) in [
         (
             "five by wallet",
-            Database::Accounts,
+            Database::ACCOUNTS,
             format!(
                 "update balance_reservations set user_id = 2, amount = 1 where order_id = '{}'",
                 id("five by wallet")
@@ -43,31 +43,31 @@ async fn what_services_know_of_one_order_agrees_in_every_word(shop: &Shop) {
         ),
         (
             "five by wallet",
-            Database::Inventory,
+            Database::INVENTORY,
             format!("update stock_reservations set quantity = 1 where order_id = '{}'", id("five by wallet")),
             "quantity 1 instead of 5",
         ),
         (
             "points",
-            Database::Entitlements,
+            Database::ENTITLEMENTS,
             format!("update entitlements set user_id = 2 where order_id = '{}'", id("points")),
             "user_id 2 instead of 1",
         ),
         (
             "card",
-            Database::Shipping,
+            Database::SHIPPING,
             format!("update shipments set ship_to = 'elsewhere' where order_id = '{}'", id("card")),
             "ship_to \"elsewhere\" instead of",
         ),
         (
             "nowhere",
-            Database::Orders,
+            Database::ORDERS,
             format!("update orders set reason = 'out_of_stock', refunded = 1 where id = '{}'", id("nowhere")),
             "refunded 1 instead of 400",
         ),
         (
             "card",
-            Database::Notifications,
+            Database::NOTIFICATIONS,
             format!("update notifications set recipient = 'eve@example.org' where order_id = '{}'", id("card")),
             "recipient \"eve@example.org\" instead of",
         ),
@@ -80,14 +80,14 @@ async fn what_services_know_of_one_order_agrees_in_every_word(shop: &Shop) {
 async fn facts_count_and_not_what_the_catalogue_says_today(shop: &Shop) {
     shop.system
         .run(
-            Database::Orders,
+            Database::ORDERS,
             "update products set price = price * 2, kind = 'digital'; delete from products where id = 4",
         )
         .await;
-    shop.system.run(Database::Payments, "delete from payment_methods").await;
-    shop.system.run(Database::Entitlements, "update catalogue set available = not available").await;
-    shop.system.run(Database::Shipping, "insert into no_service values ('chiyoda')").await;
-    shop.system.run(Database::Notifications, "update contacts set address = 'bob@elsewhere.example'").await;
+    shop.system.run(Database::PAYMENTS, "delete from payment_methods").await;
+    shop.system.run(Database::ENTITLEMENTS, "update catalogue set available = not available").await;
+    shop.system.run(Database::SHIPPING, "insert into no_service values ('chiyoda')").await;
+    shop.system.run(Database::NOTIFICATIONS, "update contacts set address = 'bob@elsewhere.example'").await;
     assert_eq!(shop.books().await.findings(), [], "orders of before are as they were");
 
     // A card that is gone hides no charge that was kept.
@@ -129,7 +129,7 @@ async fn what_lies_on_kafka_is_what_the_outboxes_have(shop: &mut Shop) {
     // As the upkeep does it, a day at a time.
     let retention = "do $$ begin execute 'drop table ' || (select min(inhrelid::regclass::text) from pg_inherits
                                       where inhparent = 'outbox'::regclass and inhrelid::regclass::text ~ '[0-9]$'); end $$";
-    let books = change(shop, Database::Accounts, retention.to_owned()).await;
+    let books = change(shop, Database::ACCOUNTS, retention.to_owned()).await;
     let about = books.findings().into_iter().filter(|finding| finding.order != Some(shop.orders["card"]));
     assert_eq!(about.collect::<Vec<_>>(), [], "what retention has deleted was there");
 }

@@ -35,7 +35,7 @@ async fn what_is_done_to_a_sealed_order_is_found() {
         auditor.mails_are_watched(orders[0]).await?;
         auditor.seals_are_kept_in_files().await?;
         auditor.databases_are_recognised().await?;
-        auditor.what_is_on_its_way_is_judged_when_it_has_arrived(pid(stack, Program::Order)).await?;
+        auditor.what_is_on_its_way_is_judged_when_it_has_arrived(pid(stack, Program::ORDER)).await?;
         auditor.kafka_is_watched(orders[1]).await
     })
     .await;
@@ -50,7 +50,7 @@ impl Auditor<'_> {
     async fn buy(&self) -> anyhow::Result<OrderId> {
         let wish = Wish::of(ALICE, &[(BITCOIN, 1)]);
         Client::new(&self.environment.brokers)?.request(wish.order_id(), wish.data()).await?;
-        let orders = self.pool(Database::Orders).await?;
+        let orders = self.pool(Database::ORDERS).await?;
         let ended = async || {
             let query = "select id from orders where id = $1 and status = 'COMPLETED'";
             sqlx::query(query).bind(wish.order_id().0).fetch_optional(&orders).await.ok().flatten()
@@ -101,13 +101,13 @@ impl Auditor<'_> {
     async fn rows_are_watched(&mut self, order: OrderId) -> anyhow::Result<()> {
         for (database, harm, cure, wanted) in [
             (
-                Database::Accounts,
+                Database::ACCOUNTS,
                 format!("update balance_reservations set amount = amount + 1 where order_id = '{order}'"),
                 format!("update balance_reservations set amount = amount - 1 where order_id = '{order}'"),
                 "instead of",
             ),
             (
-                Database::Inventory,
+                Database::INVENTORY,
                 format!(
                     "create table kept as select * from stock_reservations where order_id = '{order}'; \
                          delete from stock_reservations where order_id = '{order}'"
@@ -116,7 +116,7 @@ impl Auditor<'_> {
                 "its stock is absent",
             ),
             (
-                Database::Payments,
+                Database::PAYMENTS,
                 format!(
                     "create table kept as select * from outbox where aggregateid = '{order}' and type = 'PaymentCaptured'; \
                          delete from outbox where aggregateid = '{order}' and type = 'PaymentCaptured'"
@@ -179,7 +179,7 @@ impl Auditor<'_> {
     async fn databases_are_recognised(&mut self) -> anyhow::Result<()> {
         let id = uuid::Uuid::new_v4();
         self.run(
-            Database::Orders,
+            Database::ORDERS,
             &format!(
                 "insert into parked_actions (by_whom, action, work_id, order_id, note)
                  values ('somebody', 'resolve', '{id}', '{id}', 'settled by hand')"
@@ -187,7 +187,7 @@ impl Auditor<'_> {
         )
         .await?;
         assert_eq!(self.unchanged().await?, "6 orders were verified, 0 were looked at now");
-        self.run(Database::Orders, &format!("delete from parked_actions where work_id = '{id}'")).await?;
+        self.run(Database::ORDERS, &format!("delete from parked_actions where work_id = '{id}'")).await?;
         let said = self.unchanged().await?;
         assert!(said.starts_with("everything was gone through: rows of parked_actions in orders"), "{said}");
         assert_eq!(self.unchanged().await?, "6 orders were verified, 0 were looked at now");

@@ -20,14 +20,14 @@ use crate::system::{PARTITIONS, System};
 async fn stock_up(system: &System) {
     system
         .run(
-            Database::Orders,
+            Database::ORDERS,
             "insert into products values (1, 'e-book', 100, 'JPY', 'digital'), (2, 'poster', 300, 'JPY', 'physical'),
                                          (3, 'badge', 5, 'PTS', 'digital'), (4, 'old game', 100, 'JPY', 'digital')",
         )
         .await;
     system
         .run(
-            Database::Accounts,
+            Database::ACCOUNTS,
             "insert into users values (1, 'alice'), (2, 'bob');
              insert into balances (user_id, currency, balance)
              values (1, 'JPY', 100000), (1, 'PTS', 50), (2, 'JPY', 100000)",
@@ -35,7 +35,7 @@ async fn stock_up(system: &System) {
         .await;
     system
         .run(
-            Database::Payments,
+            Database::PAYMENTS,
             "insert into payment_methods values (1, 1, 'wallet', null), (2, 1, 'card', 'tok_good'),
                  (3, 1, 'points', null), (4, 1, 'card', 'tok_declined'), (5, 1, 'card', 'tok_capture_declined'),
                  (6, 2, 'card', 'tok_good')",
@@ -43,12 +43,12 @@ async fn stock_up(system: &System) {
         .await;
     system
         .run(
-            Database::Inventory,
+            Database::INVENTORY,
             "insert into stock (product_id, stock_quantity) values (1, 100), (2, 20), (3, 100), (4, 100)",
         )
         .await;
-    system.run(Database::Entitlements, "insert into catalogue values (1, true), (3, true), (4, false)").await;
-    system.run(Database::Notifications, "insert into contacts values (2, 'bob@example.org')").await;
+    system.run(Database::ENTITLEMENTS, "insert into catalogue values (1, true), (3, true), (4, false)").await;
+    system.run(Database::NOTIFICATIONS, "insert into contacts values (2, 'bob@example.org')").await;
 }
 
 fn wish(user: i64, method: i64, items: &[(i64, i64)], ship_to: Option<&str>) -> Value {
@@ -106,7 +106,7 @@ impl Shop {
     pub(crate) async fn books(&self) -> Books {
         let mut books =
             Books { known: known(), items: BTreeMap::new(), ledgers: Ledgers::default(), gone: BTreeMap::new() };
-        for database in Database::ALL {
+        for database in Database::OF_THE_SHOP {
             let mut db = self.system.database(database).acquire().await.unwrap();
             books.read(&mut db, database).await;
         }
@@ -175,9 +175,9 @@ impl Books {
         self.items.insert(Source::Database(database), items);
         self.gone.insert(database, Ledgers::gone(db, database).await.unwrap());
         match database {
-            Database::Accounts => self.ledgers.balances = Ledgers::balances(db).await.unwrap(),
-            Database::Inventory => self.ledgers.stock = Ledgers::stock(db).await.unwrap(),
-            Database::Notifications => {
+            Database::ACCOUNTS => self.ledgers.balances = Ledgers::balances(db).await.unwrap(),
+            Database::INVENTORY => self.ledgers.stock = Ledgers::stock(db).await.unwrap(),
+            Database::NOTIFICATIONS => {
                 self.known.buyers.addresses = audit::addresses(db, vec![1, 2, 9]).await.unwrap();
             }
             _ => {}

@@ -143,13 +143,13 @@ impl System {
 
     pub(crate) fn database(&self, database: Database) -> &PgPool {
         match database {
-            Database::Orders => self.order.database.pool(),
-            Database::Accounts => self.account.database.pool(),
-            Database::Payments => self.payment.database.pool(),
-            Database::Inventory => self.inventory.database.pool(),
-            Database::Shipping => self.shipping.database.pool(),
-            Database::Entitlements => self.entitlement.database.pool(),
-            Database::Notifications => self.notification.database.pool(),
+            Database::ORDERS => self.order.database.pool(),
+            Database::ACCOUNTS => self.account.database.pool(),
+            Database::PAYMENTS => self.payment.database.pool(),
+            Database::INVENTORY => self.inventory.database.pool(),
+            Database::SHIPPING => self.shipping.database.pool(),
+            Database::ENTITLEMENTS => self.entitlement.database.pool(),
+            _ => self.notification.database.pool(),
         }
     }
 
@@ -202,7 +202,7 @@ impl System {
 
     /// Does what the relay does.
     async fn relay(&mut self) {
-        for database in Database::ALL {
+        for database in Database::OF_THE_SHOP {
             let rows: Vec<Row> = sqlx::query_as(
                 "select seq, id, aggregatetype, aggregateid, type, payload::text as payload, causationid, traceparent, created_at
                  from outbox where seq > (select last_seq from relay_cursor) order by seq",
@@ -235,7 +235,7 @@ impl System {
 
     /// Makes the calls that are due; whether there were any.
     async fn call(&self) -> bool {
-        let (charges, mails) = (self.open(Database::Payments).await, self.open(Database::Notifications).await);
+        let (charges, mails) = (self.open(Database::PAYMENTS).await, self.open(Database::NOTIFICATIONS).await);
         for open in &charges {
             let Answer::Done(step) = self.charge(open) else { panic!("{} is not answered", open.kind) };
             let command = payment::Command::answered(OrderId(open.order_id), step);

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use file::{Service, asked_for, compose, given, read};
 use payment::sealed_details::DetailsKey;
 use programs::Reads;
-use scenarios::stack::{Database, Environment, Program};
+use scenarios::stack::{Database, Environment, Manifest, Program};
 
 #[test]
 fn every_program_is_a_service_of_one_image() {
     let compose = compose();
     let runner = &compose.services["scenarios"];
-    for program in Program::ALL {
+    for program in Manifest::of_the_shop().programs() {
         let service = &compose.services[program.name()];
         assert_eq!(service.words(), [program.name()]);
         assert_eq!(service.image, runner.image, "{program}");
@@ -26,7 +26,7 @@ fn every_program_is_a_service_of_one_image() {
 #[test]
 fn programs_read_what_they_are_told_and_are_told_what_they_need() {
     let compose = compose();
-    for program in Program::ALL {
+    for program in Manifest::of_the_shop().programs() {
         let reads = Reads::of(program);
         let told: BTreeSet<String> = compose.services[program.name()].environment.keys().cloned().collect();
         let unread: Vec<_> = told.difference(&reads.all).collect();
@@ -40,7 +40,7 @@ fn programs_read_what_they_are_told_and_are_told_what_they_need() {
 fn addresses_lead_to_services_that_listen_there() {
     let compose = compose();
     let http = |name: &str| format!("http://{name}:{}", compose.services[name].http_port());
-    for program in Program::ALL {
+    for program in Manifest::of_the_shop().programs() {
         let service = &compose.services[program.name()];
         let check = service.healthcheck.as_ref().expect("it has a health check");
         assert_eq!(check.test, ["CMD", "scenarios", "ready", &format!("http://127.0.0.1:{}", service.http_port())]);
@@ -84,11 +84,11 @@ fn each_service_opens_its_own_database() {
     let script = read("docker/postgres/databases.sh");
     let made = script.lines().find_map(|line| line.strip_prefix("for database in ")?.strip_suffix("; do"));
     let names: Vec<&str> = made.expect("the script names the databases").split(' ').collect();
-    assert_eq!(names, Database::ALL.map(Database::name));
+    assert_eq!(names, Database::OF_THE_SHOP.map(Database::name));
     let secret = |database: Database| format!("DATABASE_PASSWORD_{}", database.name().to_uppercase());
     let url =
         |database: Database| format!("postgres://{database}:{}@postgres:5432/{database}", given[&secret(database)]);
-    for database in Database::ALL {
+    for database in Database::OF_THE_SHOP {
         let postgres = &compose.services["postgres"];
         assert_eq!(postgres.value(&secret(database)), Some(given[&secret(database)].as_str()));
         for user in ["outbox-relay", "scenarios"] {
@@ -96,7 +96,7 @@ fn each_service_opens_its_own_database() {
             assert_eq!(compose.services[user].value(&database.variable()), Some(url.as_str()), "{user}");
         }
     }
-    for program in Program::ALL {
+    for program in Manifest::of_the_shop().programs() {
         let own = program.database().map(url);
         assert_eq!(compose.services[program.name()].value("DATABASE_URL"), own.as_deref(), "{program}");
     }
@@ -112,8 +112,8 @@ fn the_runner_finds_the_system_that_up_leaves_ready() {
     assert!(given()["PAYMENT_DETAILS_KEY"].parse::<DetailsKey>().is_ok(), "the example's key is none");
     assert!(runner.depends_on.is_empty(), "it would start what a drill has stopped, and undo --scale");
     // Whoever starts last is who `up` waits for.
-    let last = &compose.services[Program::OutboxRelay.name()];
-    for service in Program::ALL.into_iter().filter(|program| program.database().is_some()) {
+    let last = &compose.services[Program::OUTBOX_RELAY.name()];
+    for service in Manifest::of_the_shop().programs().filter(|program| program.database().is_some()) {
         let waited_for = last.depends_on.get(service.name()).map(|dependency| dependency.condition.as_str());
         assert_eq!(waited_for, Some("service_healthy"), "{service}");
     }
@@ -148,13 +148,14 @@ fn services_can_be_scaled_and_only_this_machine_reaches_them() {
         assert!(matches!(instance, None | Some("@hostname")), "{name}: a name that is one process's alone");
         assert!(service.published().iter().all(|(address, ..)| *address == "127.0.0.1"), "{name}");
     }
-    for program in Program::ALL.into_iter().filter(|program| program.consumes()) {
+    for program in Manifest::of_the_shop().programs().filter(|program| program.consumes()) {
         let instance = compose.services[program.name()].value("KAFKA_INSTANCE_ID");
         assert_eq!(instance, Some("@hostname"), "{program} comes back to its partitions at once");
     }
     // The way in; all others are reached by events.
-    let publishing = Program::ALL.into_iter().filter(|program| !compose.services[program.name()].ports.is_empty());
-    assert_eq!(publishing.collect::<Vec<_>>(), [Program::Order]);
+    let shop = Manifest::of_the_shop();
+    let publishing = shop.programs().filter(|program| !compose.services[program.name()].ports.is_empty());
+    assert_eq!(publishing.collect::<Vec<_>>(), [Program::ORDER]);
 }
 
 #[test]

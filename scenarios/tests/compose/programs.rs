@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, process::Command};
 
 use clap::Args;
-use scenarios::stack::{Database, Program};
+use scenarios::stack::{Database, Program, binary_of};
 
 /// The variables of a program.
 pub(crate) struct Reads {
@@ -14,7 +14,7 @@ pub(crate) struct Reads {
 
 impl Reads {
     pub(crate) fn of(program: Program) -> Reads {
-        let binary = program.binary().expect("it has been built");
+        let binary = binary_of(program).expect("it has been built");
         let output = Command::new(binary).arg("--help").env_clear().output().expect("it can be run");
         let help = String::from_utf8(output.stdout).expect("the help is text");
         let mut required = required(&help);
@@ -24,9 +24,9 @@ impl Reads {
         if program.database().is_some() {
             all.extend(hidden());
         }
-        if program == Program::OutboxRelay {
-            required.extend(Database::ALL.map(Database::variable));
-            all.extend(Database::ALL.map(Database::variable));
+        if program == Program::OUTBOX_RELAY {
+            required.extend(Database::OF_THE_SHOP.map(Database::variable));
+            all.extend(Database::OF_THE_SHOP.map(Database::variable));
         }
         Reads { required, all }
     }

@@ -77,10 +77,10 @@ async fn void(State(gateway): State<Gateway>, Path(id): Path<Uuid>) -> StatusCod
     }
     gateway.states.lock().unwrap().insert(id, "voided");
     let stuck = "update orders set status = 'CANCELLING', updated_at = clock_timestamp() where id = $1";
-    sqlx::query(stuck).bind(id).execute(gateway.databases.of_service(Database::Orders)).await.unwrap();
+    sqlx::query(stuck).bind(id).execute(gateway.databases.of_service(Database::ORDERS)).await.unwrap();
     let parked = "insert into attempts (id, kind, order_id, idempotency_key, request, gives_up, status)
                   values (gen_random_uuid(), 'refund', $1, 'k', '{}', false, 'parked')";
-    sqlx::query(parked).bind(id).execute(gateway.databases.of_service(Database::Payments)).await.unwrap();
+    sqlx::query(parked).bind(id).execute(gateway.databases.of_service(Database::PAYMENTS)).await.unwrap();
     StatusCode::OK
 }
 
@@ -89,19 +89,19 @@ impl Shop {
     async fn cancelled(&self, order: Uuid) {
         self.places(order, "CANCELLED", "1 hour").await;
         let old = "update orders set updated_at = now() - interval '1 hour' where id = $1";
-        self.run(Database::Orders, old, order).await;
+        self.run(Database::ORDERS, old, order).await;
         let payment = "insert into payment_transactions
                            (order_id, user_id, payment_method_id, amount, currency, status, phase, facts, updated_at)
                        values ($1, 1, 1, 100, 'JPY', 'CANCELLED', 'cancelled', '{}', now() - interval '1 hour')";
-        self.run(Database::Payments, payment, order).await;
+        self.run(Database::PAYMENTS, payment, order).await;
         let letter = "insert into notifications (order_id, kind, recipient, subject, body, created_at)
                       values ($1, 'cancellation', 'alice', 'it is off', 'sorry', now() - interval '1 hour')";
-        self.run(Database::Notifications, letter, order).await;
+        self.run(Database::NOTIFICATIONS, letter, order).await;
     }
 
     /// Everybody has read whatever there is on the broker, which other tests use too.
     async fn has_read_everything(&self) {
-        for database in Database::ALL {
+        for database in Database::OF_THE_SHOP {
             let read = "insert into consumer_offsets (topic, partition, next_offset)
                         select service || '.' || kind, place, 1000000000000
                         from unnest(array['order', 'account', 'payment', 'inventory', 'shipping', 'entitlement',
@@ -129,7 +129,7 @@ async fn what_cannot_be_mended_stops_nothing_else_and_what_is_left_is_said() {
     }
     let spoil = "update orders set status = 'CANCELLING', facts = '{\"total\": 1e400}',
                      updated_at = now() - interval '1 hour' where id = $1";
-    shop.run(Database::Orders, spoil, unreadable).await;
+    shop.run(Database::ORDERS, spoil, unreadable).await;
     let states = Arc::new(Mutex::new(HashMap::from([silent, stubborn, parked].map(|id| (id, "authorized")))));
     let gateway = Gateway { databases: shop.databases.clone(), silent, stubborn, states }.listen().await;
     let brokers = std::env::var("TEST_KAFKA_BROKERS").expect("TEST_KAFKA_BROKERS is set: `make test` starts a Kafka");

@@ -21,15 +21,15 @@ pub(crate) struct Shop {
 impl Shop {
     pub(crate) async fn open() -> Shop {
         let mut tests = BTreeMap::new();
-        for database in Database::ALL {
+        for database in Database::OF_THE_SHOP {
             let migrations = match database {
-                Database::Orders => &order::MIGRATIONS,
-                Database::Accounts => &account::MIGRATIONS,
-                Database::Payments => &payment::MIGRATIONS,
-                Database::Inventory => &inventory::MIGRATIONS,
-                Database::Shipping => &shipping::MIGRATIONS,
-                Database::Entitlements => &entitlement::MIGRATIONS,
-                Database::Notifications => &notification::MIGRATIONS,
+                Database::ORDERS => &order::MIGRATIONS,
+                Database::ACCOUNTS => &account::MIGRATIONS,
+                Database::PAYMENTS => &payment::MIGRATIONS,
+                Database::INVENTORY => &inventory::MIGRATIONS,
+                Database::SHIPPING => &shipping::MIGRATIONS,
+                Database::ENTITLEMENTS => &entitlement::MIGRATIONS,
+                _ => &notification::MIGRATIONS,
             };
             tests.insert(database, TestDatabase::create(migrations).await);
         }
@@ -52,13 +52,13 @@ impl Shop {
         let facts = serde_json::json!({"order_id": order, "user_id": 1, "payment_method_id": 1, "currency": "JPY",
             "total": 100, "items": [{"product_id": 1, "quantity": 1, "unit_price": 100, "kind": "digital"}]});
         let query = sqlx::query(insert).bind(order).bind(status).bind(overdue).bind(Json(facts));
-        query.execute(self.tests[&Database::Orders].pool()).await.unwrap();
+        query.execute(self.tests[&Database::ORDERS].pool()).await.unwrap();
     }
 
     async fn holds(&self, order: Uuid) {
         let hold = "insert into balance_reservations (order_id, user_id, currency, amount, status)
                     values ($1, 1, 'JPY', 100, 'RESERVED')";
-        self.run(Database::Accounts, hold, order).await;
+        self.run(Database::ACCOUNTS, hold, order).await;
     }
 
     async fn look(&self, order: Uuid) -> Seen {
@@ -80,7 +80,7 @@ fn environment(tests: &BTreeMap<Database, TestDatabase>, brokers: &str, gateway:
 #[tokio::test]
 async fn an_order_that_is_placed_during_a_look_is_not_taken_for_one_that_is_not_there() {
     let shop = Shop::open().await;
-    let pool = shop.tests[&Database::Orders].pool();
+    let pool = shop.tests[&Database::ORDERS].pool();
     let mut slow = pool.begin().await.unwrap();
     sqlx::query("lock table orders in access exclusive mode").execute(&mut *slow).await.unwrap();
     let order = Uuid::now_v7();
@@ -89,7 +89,7 @@ async fn an_order_that_is_placed_during_a_look_is_not_taken_for_one_that_is_not_
         async move { Look::at(&databases, Which::ALL).await.unwrap() }
     });
     // All the others have been read by then.
-    shop.tests[&Database::Orders].until_blocked().await;
+    shop.tests[&Database::ORDERS].until_blocked().await;
     shop.holds(order).await;
     slow.commit().await.unwrap();
     let look = looking.await.unwrap();
@@ -116,19 +116,19 @@ async fn two_looks_agree_only_if_nothing_has_happened_in_between() {
     assert_eq!(first.expectation().split(',').nth(1), Some("account=RESERVED"));
 
     let touch = "update balance_reservations set updated_at = clock_timestamp() where order_id = $1";
-    shop.run(Database::Accounts, touch, order).await;
+    shop.run(Database::ACCOUNTS, touch, order).await;
     let second = shop.look(order).await;
     assert!(!first.is_unchanged(&second));
     let pay = "insert into payment_transactions (order_id, user_id, payment_method_id, amount, currency, status, phase, facts)
                values ($1, 1, 1, 100, 'JPY', 'RESERVED', 'voiding', '{}')";
-    shop.run(Database::Payments, pay, order).await;
+    shop.run(Database::PAYMENTS, pay, order).await;
     let third = shop.look(order).await;
     assert!(!second.is_unchanged(&third));
 
     // A call is open: nothing can be said about an order that waits for an answer.
     let call = "insert into attempts (id, kind, order_id, idempotency_key, request, gives_up)
                 values (gen_random_uuid(), 'void', $1, 'k', '{}', false)";
-    shop.run(Database::Payments, call, order).await;
+    shop.run(Database::PAYMENTS, call, order).await;
     let fourth = shop.look(order).await;
     assert!(fourth.obstacle.is_some() && !third.is_unchanged(&fourth));
 }

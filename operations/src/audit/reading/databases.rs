@@ -38,11 +38,11 @@ pub(in crate::audit) struct Survey {
     pub(in crate::audit) changes: Changes,
 }
 
-/// Takes a picture of every database, and looks for what has changed since.
+/// Takes a picture of each of the shop's databases, and looks for what has changed since.
 pub(super) async fn survey(databases: &Databases, before: &Before) -> anyhow::Result<Vec<Snapshot>> {
     // Ended with their caller.
     let mut surveys = JoinSet::new();
-    for database in Database::ALL {
+    for database in Database::OF_THE_SHOP {
         let (pool, before) = (databases.of_service(database).clone(), before.clone());
         // Tasks of their own, so that they are on all processors.
         surveys.spawn(async move {
@@ -95,7 +95,7 @@ pub(super) async fn read(snapshots: Vec<Snapshot>, wanted: &Arc<Wanted>, spill: 
                 spill.put(order, &item)
             };
             read_wanted(&mut db, survey.database, (&wanted, survey.marks), &mut known, put).await?;
-            if survey.database == Database::Payments {
+            if survey.database == Database::PAYMENTS {
                 paid = Some(Paid::read(&mut db).await?);
             }
             db.commit().await?;

@@ -51,7 +51,7 @@ impl Evidence {
         .await
         .with_context(|| format!("reading what people did in {database}"))?;
         let mut evidence = Evidence { actions: Actions { last, digest }, ..Evidence::default() };
-        if database == Database::Notifications {
+        if database == Database::NOTIFICATIONS {
             evidence.contacts = Count::of(db, "contacts", old).await?;
             evidence.former = Count::of(db, "former_contacts", old).await?;
         }
@@ -86,7 +86,7 @@ impl Count {
 
 /// The orders with a mail to an address that nobody has or had, but for those that everybody has by default.
 pub(super) async fn nowhere(db: &mut PgConnection, database: Database) -> anyhow::Result<Vec<OrderId>> {
-    if database != Database::Notifications {
+    if database != Database::NOTIFICATIONS {
         return Ok(Vec::new());
     }
     let orders: Vec<Uuid> = sqlx::query_scalar(
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn evidence_may_grow_and_addresses_may_become_former_ones() {
         let before = evidence("deeds", (5, 5), (1, 1));
-        let is_there = |now: Evidence| before.is_all_there(&now, Database::Notifications).is_ok();
+        let is_there = |now: Evidence| before.is_all_there(&now, Database::NOTIFICATIONS).is_ok();
         assert!(is_there(before.clone()));
         assert!(is_there(evidence("deeds", (5, 8), (1, 1))), "more of them");
         assert!(is_there(evidence("deeds", (4, 5), (1, 2))), "one moved");

@@ -80,7 +80,7 @@ impl Seal {
             (database.name().to_owned(), Rows::new(identity, marks, changes))
         });
         let databases: BTreeMap<String, Rows> = databases.collect();
-        let orders = databases.get(Database::Orders.name());
+        let orders = databases.get(Database::ORDERS.name());
         let orders = orders.and_then(|rows| rows.rows.get(&Place::of_table(Table::Orders)));
         Some(Seal {
             mail_domain: known.buyers.domain,

@@ -29,7 +29,7 @@ impl Place {
     }
 
     pub(super) fn of_outbox(publisher: Publisher, partition: &str) -> Self {
-        let database = Database::ALL.into_iter().find(|database| database.publisher() == publisher);
+        let database = Database::OF_THE_SHOP.into_iter().find(|database| database.publisher() == publisher);
         Place(format!("{}.{partition}", database.map_or("", Database::name)))
     }
 

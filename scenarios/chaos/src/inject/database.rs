@@ -75,12 +75,14 @@ async fn hold(environment: &Environment, database: Database, statement: &str, la
 /// A table that the service writes for nearly every order.
 fn written_table(database: Database) -> &'static str {
     match database {
-        Database::Orders => "orders",
-        Database::Accounts => "balances",
-        Database::Payments => "payment_transactions",
-        Database::Inventory => "stock",
-        Database::Shipping => "shipments",
-        Database::Entitlements => "entitlements",
-        Database::Notifications => "notifications",
+        Database::ORDERS => "orders",
+        Database::ACCOUNTS => "balances",
+        Database::PAYMENTS => "payment_transactions",
+        Database::INVENTORY => "stock",
+        Database::SHIPPING => "shipments",
+        Database::ENTITLEMENTS => "entitlements",
+        Database::NOTIFICATIONS => "notifications",
+        // Every service writes down there what it has read.
+        _ => "inbox",
     }
 }

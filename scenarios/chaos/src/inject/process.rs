@@ -97,7 +97,7 @@ impl Injector<'_> {
     }
 
     pub(super) fn short_deadlines(&self, time: Duration) -> anyhow::Result<Ending> {
-        self.second(Program::Order, time, |launch| {
+        self.second(Program::ORDER, time, |launch| {
             launch.variables.push(("ORDER_TIMEOUT_SECONDS".to_owned(), "1".to_owned()));
         })
     }
@@ -126,8 +126,8 @@ impl Injector<'_> {
 
     /// The first is frozen until its lease is over; meanwhile the second takes over.
     pub(super) fn second_relay(&self, time: Duration) -> anyhow::Result<Ending> {
-        let second = self.start_second(Program::OutboxRelay, |_| {})?;
-        let (pid, diary) = (self.pid(Program::OutboxRelay), self.diary.clone());
+        let second = self.start_second(Program::OUTBOX_RELAY, |_| {})?;
+        let (pid, diary) = (self.pid(Program::OUTBOX_RELAY), self.diary.clone());
         send(pid, Signal::SIGSTOP);
         let frozen_at = Instant::now();
         Ok(async move {

@@ -30,7 +30,7 @@ impl Person {
     pub(super) async fn keep_on(mut self, shutdown: Shutdown) -> usize {
         let mut done = 0;
         while shutdown.sleep(PAUSE).await {
-            for database in Database::ALL {
+            for database in self.databases.all() {
                 // A database that is away has a desk again in the next round.
                 done += self.work_off(database).await.unwrap_or(0);
             }
@@ -51,7 +51,7 @@ impl Person {
 
     async fn act(&mut self, database: Database, work: &Work) -> anyhow::Result<bool> {
         let word = match (database, work.kind.as_str()) {
-            (Database::Payments, "call") => answer(&work.what, self.state_of(work).await?.as_deref()),
+            (Database::PAYMENTS, "call") => answer(&work.what, self.state_of(work).await?.as_deref()),
             _ => None,
         };
         let wish = word.map_or(Wish::Retry, Wish::Answer);

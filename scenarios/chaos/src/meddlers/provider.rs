@@ -65,7 +65,7 @@ impl Provider {
              order by random() limit $1",
         )
         .bind(CHARGES)
-        .fetch_all(self.databases.of_service(Database::Payments))
+        .fetch_all(self.databases.of_service(Database::PAYMENTS))
         .await?;
         let mut acted = 0;
         for (payment, phase) in charges {

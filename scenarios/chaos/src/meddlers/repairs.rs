@@ -95,7 +95,7 @@ impl Repaired {
             let deadline: Option<Option<DateTime<Utc>>> =
                 sqlx::query_scalar("select deadline from orders where id = $1")
                     .bind(order.0)
-                    .fetch_optional(databases.of_service(Database::Orders))
+                    .fetch_optional(databases.of_service(Database::ORDERS))
                     .await?;
             if deadline.flatten().is_some_and(|deadline| *at < deadline) {
                 harm.push(format!("order {order} was repaired, and had time left"));

@@ -6,19 +6,15 @@ use std::{
     time::Duration,
 };
 
-use events::{Publisher, publisher};
 use futures::future::join_all;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use operations::{choreography, databases::Databases};
+use operations::{choreography::Choreography, databases::Databases};
 use reqwest::StatusCode;
-use saga::{
-    shutdown::{Shutdown, Stop},
-    table::Trigger,
-};
-use testbed::{Database, Environment, Pids, Ports, Program};
+use saga::shutdown::{Shutdown, Stop};
+use testbed::{Database, Environment, Manifest, Pids, Ports, Program, Role};
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 use super::{BOUND, Judge, Judges, Sample};
@@ -61,6 +57,9 @@ struct Poller {
     ports: Ports,
     pids: watch::Receiver<Pids>,
     databases: Databases,
+    programs: Vec<Program>,
+    /// The databases of those whose events each service hears.
+    heard_by: BTreeMap<Database, BTreeSet<Database>>,
     diary: Diary,
     watched: Watched,
     judges: Judges<Part>,
@@ -69,7 +68,7 @@ struct Poller {
 }
 
 impl Watch {
-    pub(crate) fn begin(
+    pub(crate) async fn begin(
         environment: &Environment,
         ports: Ports,
         pids: watch::Receiver<Pids>,
@@ -80,18 +79,22 @@ impl Watch {
         let judge = |part: Part| {
             let (program, database) = part;
             let (name, worth) = match program {
-                Program::OutboxRelay => (format!("{program} (for {database})"), 1),
+                _ if program.role() == Role::Relay => (format!("{program} (for {database})"), 1),
                 _ => (program.to_string(), WORTH),
             };
             (part, Judge::new(name, worth))
         };
-        let parts =
-            Program::ALL.into_iter().flat_map(|program| program.databases().iter().map(move |db| (program, *db)));
+        let manifest = environment.manifest.clone();
+        let parts = manifest
+            .programs()
+            .flat_map(|program| manifest.databases_of(program).into_iter().map(move |database| (program, database)));
         let poller = Poller {
             http: reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?,
             ports,
             pids,
             databases: Databases::of(environment)?,
+            programs: manifest.programs().collect(),
+            heard_by: heard_by(&Choreography::with(&environment.further_programs).await?, &manifest),
             diary,
             watched,
             judges: parts.map(judge).collect(),
@@ -109,11 +112,10 @@ impl Watch {
 
 impl Poller {
     async fn poll(mut self, shutdown: Shutdown) -> Vec<String> {
-        let heard_by = heard_by();
         let mut findings = Vec::new();
         while shutdown.sleep(EVERY).await {
             let health: BTreeMap<Program, (Option<bool>, Option<bool>)> =
-                join_all(Program::ALL.map(|program| self.ask(program))).await.into_iter().collect();
+                join_all(self.programs.iter().map(|program| self.ask(*program))).await.into_iter().collect();
             for (program, (_, alive)) in &health {
                 self.restart_if_dead(*program, *alive);
             }
@@ -122,9 +124,9 @@ impl Poller {
             for ((program, database), judge) in &mut self.judges {
                 let own = work.get(database).copied().unwrap_or_default();
                 let (done, given) = match program {
-                    Program::OutboxRelay => (own.published, own.written),
+                    _ if program.role() == Role::Relay => (own.published, own.written),
                     _ => {
-                        let heard = heard_by.get(database).into_iter().flatten();
+                        let heard = self.heard_by.get(database).into_iter().flatten();
                         (own.by_service(), heard.filter_map(|other| work.get(other)).map(|other| other.published).sum())
                     }
                 };
@@ -177,7 +179,7 @@ impl Poller {
             let (written, published, read) = read.ok()?.ok()?;
             Some((database, Work { written, published, read }))
         };
-        join_all(Database::ALL.map(read)).await.into_iter().collect()
+        join_all(self.databases.all().map(read)).await.into_iter().collect()
     }
 }
 
@@ -201,19 +203,15 @@ impl Work {
 }
 
 /// The databases of those whose events each service hears.
-fn heard_by() -> BTreeMap<Database, BTreeSet<Database>> {
-    let database = |service: Publisher| {
-        let place = publisher::SERVICES.iter().position(|other| *other == service)?;
-        Database::ALL.get(place).copied()
-    };
-    let heard = |part: &choreography::Part| {
-        let publishers = part.lines.iter().filter_map(|line| match line.trigger {
-            Trigger::Event { publisher, .. } => database(publisher),
-            Trigger::Other(_) => None,
-        });
-        Some((database(part.service)?, publishers.collect()))
-    };
-    choreography::parts().iter().filter_map(heard).collect()
+fn heard_by(choreography: &Choreography, manifest: &Manifest) -> BTreeMap<Database, BTreeSet<Database>> {
+    let database = |service: &str| manifest.databases().find(|database| database.publisher().name() == service);
+    let mut heard: BTreeMap<Database, BTreeSet<Database>> = BTreeMap::new();
+    for (service, publisher) in choreography.arrows() {
+        if let Some(service) = database(service) {
+            heard.entry(service).or_default().extend(database(publisher));
+        }
+    }
+    heard
 }
 
 #[cfg(test)]
@@ -234,9 +232,9 @@ mod tests {
 
     #[test]
     fn everybody_hears_somebody_and_the_databases_are_the_services_own() {
-        let heard = heard_by();
-        assert_eq!(heard.len(), Database::ALL.len());
-        assert_eq!(heard[&Database::Shipping], BTreeSet::from([Database::Inventory, Database::Entitlements]));
+        let heard = heard_by(&Choreography::of_the_shop(), &Manifest::of_the_shop());
+        assert_eq!(heard.len(), Database::OF_THE_SHOP.len());
+        assert_eq!(heard[&Database::SHIPPING], BTreeSet::from([Database::INVENTORY, Database::ENTITLEMENTS]));
         assert!(heard.values().all(|others| !others.is_empty()), "{heard:?}");
     }
 }

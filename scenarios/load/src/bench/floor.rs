@@ -42,7 +42,7 @@ pub async fn measure(ground: &Ground, reporter: &Reporter) -> anyhow::Result<Flo
         step.now(format!("inbox, domain and outbox: {batch} events a transaction, {connections} connections"));
         batches.push(sql::batches(ground, batch, connections, Duration::from_secs(2)).await?);
     }
-    let accounts = ground.pool(Database::Accounts, 1)?;
+    let accounts = ground.pool(Database::ACCOUNTS, 1)?;
     let read = sql::read_outbox(&accounts, Duration::from_secs(3)).await?;
     accounts.close().await;
     step.done("inbox, domain and outbox on raw connections; reading the outbox");

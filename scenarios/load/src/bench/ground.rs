@@ -45,8 +45,8 @@ pub async fn with<T>(
 impl Ground {
     /// The account service's tables in its database, those of every service in all others, and a topic for each publisher.
     async fn prepare(&self) -> anyhow::Result<()> {
-        for database in Database::ALL {
-            let migrations = if database == Database::Accounts { &account::MIGRATIONS } else { &Migrator::DEFAULT };
+        for database in Database::OF_THE_SHOP {
+            let migrations = if database == Database::ACCOUNTS { &account::MIGRATIONS } else { &Migrator::DEFAULT };
             let pool = self.pool(database, 1)?;
             saga::migrate(&pool, migrations).await.with_context(|| format!("migrating {database}"))?;
             pool.close().await;

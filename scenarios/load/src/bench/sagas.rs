@@ -5,7 +5,7 @@ use std::time::Duration;
 use operations::audit;
 use saga::shutdown::Shutdown;
 use serde::Serialize;
-use testbed::{Broker, Options, Program, Reporter};
+use testbed::{Broker, Manifest, Options, Reporter, Role};
 
 use crate::{
     cast::{Choice, Hot},
@@ -70,10 +70,10 @@ pub async fn alternate(
 
 async fn run_naive(orders: u32, reporter: &Reporter, shutdown: &Shutdown) -> anyhow::Result<Option<Run>> {
     reporter.note("the naive way: one event in a transaction, one message in a request");
-    let options = Program::ALL.into_iter().fold(quiet(), |options, program| match program {
-        Program::OutboxRelay => options.setting(program, "RELAY_BATCH_MAX", "1"),
-        Program::PaymentGateway => options,
-        _ => options.setting(program, "BATCH_MAX", "1"),
+    let options = Manifest::of_the_shop().programs().fold(quiet(), |options, program| match program.role() {
+        Role::Relay => options.setting(program, "RELAY_BATCH_MAX", "1"),
+        Role::Outside => options,
+        Role::Service(_) => options.setting(program, "BATCH_MAX", "1"),
     });
     run(&naive(orders), options, reporter, shutdown).await
 }
@@ -95,8 +95,7 @@ async fn run(plan: &Plan, options: Options, reporter: &Reporter, shutdown: &Shut
 
 /// Programs that are measured log what is wrong and nothing else.
 pub fn quiet() -> Options {
-    let options = Options::new(Broker::Kafka);
-    Program::ALL.into_iter().fold(options, |options, program| options.setting(program, "RUST_LOG", "warn"))
+    Options::new(Broker::Kafka).setting_of_all("RUST_LOG", "warn")
 }
 
 fn stage(name: &str, orders: u32, pace: Pace, choice: Choice) -> Stage {

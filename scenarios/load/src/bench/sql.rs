@@ -31,7 +31,7 @@ pub struct Batches {
 
 /// Buyers with more than any measurement spends.
 pub async fn seed(ground: &Ground) -> anyhow::Result<()> {
-    let accounts = ground.pool(Database::Accounts, 1)?;
+    let accounts = ground.pool(Database::ACCOUNTS, 1)?;
     let (first, last) = (*MANY_USERS.start(), *MANY_USERS.end());
     for statement in [
         "insert into users (id, username) select id, 'user-' || id from generate_series($1::bigint, $2::bigint) id",
@@ -45,7 +45,7 @@ pub async fn seed(ground: &Ground) -> anyhow::Result<()> {
 
 /// Carries batches through for about `time`: each reserves for new orders, the next debits the same ones, as a saga does.
 pub async fn batches(ground: &Ground, batch: usize, connections: u32, time: Duration) -> anyhow::Result<Batches> {
-    let pool = ground.pool(Database::Accounts, connections)?;
+    let pool = ground.pool(Database::ACCOUNTS, connections)?;
     let work = UnitOfWork::new(Arc::new(Account), pool.clone(), Wake::default());
     // The first transaction of a connection prepares its statements.
     try_join_all((0..connections).map(|_| carry(&work, batch, Duration::ZERO))).await?;

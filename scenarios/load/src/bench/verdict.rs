@@ -1,6 +1,7 @@
 //! Each figure beside its target, its floor and the naive way.
 
 use serde::Serialize;
+use testbed::Manifest;
 
 use super::{
     floor::Floor,
@@ -28,9 +29,6 @@ fn at_least(now: f64, goal: f64) -> [Target; 2] {
 fn at_most(now: f64, goal: f64) -> [Target; 2] {
     [Target::AtMost(now), Target::AtMost(goal)]
 }
-
-/// The programs of the saga itself.
-const SERVICES: [&str; 7] = ["order", "account", "payment", "inventory", "shipping", "entitlement", "notification"];
 
 /// A row for whatever was measured, and none for what was not.
 pub fn rows(floor: Option<&Floor>, relay: Option<&Relayed>, sagas: Option<&Sagas>) -> Vec<Row> {
@@ -82,7 +80,8 @@ fn of_sagas(sagas: &Sagas, floor: Option<&Floor>, rows: &mut Vec<Row>) {
 
 fn largest_service(sagas: &Sagas) -> Option<f64> {
     let usages = sagas.ours.iter().flat_map(|run| &run.stages).flat_map(|figures| &figures.processes);
-    let services = usages.filter(|usage| SERVICES.contains(&usage.process.as_str()));
+    let shop = Manifest::of_the_shop();
+    let services = usages.filter(|usage| shop.program(&usage.process).is_some_and(|program| program.consumes()));
     services.map(|usage| usage.peak_mib).max_by(f64::total_cmp)
 }
 

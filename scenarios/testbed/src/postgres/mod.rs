@@ -21,7 +21,7 @@ use tempfile::TempDir;
 pub use self::installation::POSTGRES_BIN;
 use self::{installation::Installation, owner::Owner};
 use super::{
-    Database, ports,
+    Database, Manifest, ports,
     process::{self, Process},
     reporter::Step,
     state::StateDir,
@@ -52,24 +52,28 @@ struct Seat {
 }
 
 impl Postgres {
-    /// Makes a new server of the installed version and waits until it answers.
+    /// Makes a new server of the installed version with the manifest's databases, and waits until it answers.
     ///
     /// # Errors
     /// If PostgreSQL is not installed or does not come up; the error ends with what it said last.
-    pub async fn start(state: &StateDir) -> anyhow::Result<Self> {
-        Self::start_installed(Installation::find()?, state).await
+    pub async fn start(manifest: &Manifest, state: &StateDir) -> anyhow::Result<Self> {
+        Self::start_installed(Installation::find()?, manifest, state).await
     }
 
     /// The same with this major version, which is fetched unless this machine has seen it before.
     ///
     /// # Errors
     /// If there is no such version, it cannot be fetched, or it does not come up.
-    pub async fn start_version(major: u32, state: &StateDir, step: &Step) -> anyhow::Result<Self> {
+    pub async fn start_version(major: u32, manifest: &Manifest, state: &StateDir, step: &Step) -> anyhow::Result<Self> {
         let programs = binaries::find_or_fetch(major, state, step).await?;
-        Self::start_installed(Installation::at(programs)?, state).await
+        Self::start_installed(Installation::at(programs)?, manifest, state).await
     }
 
-    async fn start_installed(installation: Installation, state: &StateDir) -> anyhow::Result<Self> {
+    async fn start_installed(
+        installation: Installation,
+        manifest: &Manifest,
+        state: &StateDir,
+    ) -> anyhow::Result<Self> {
         let version = installation.version()?;
         let owner = Owner::choose()?;
         let log = state.log_of("postgres");
@@ -90,7 +94,7 @@ impl Postgres {
                 Err(error) => return Err(error),
             }
         };
-        let databases = tenants::create(&admin).await?;
+        let databases = tenants::create(&admin, manifest.databases()).await?;
         Ok(Self { server, seat, version, admin, port, databases })
     }
 

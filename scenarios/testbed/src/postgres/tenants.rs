@@ -9,13 +9,16 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnec
 use super::{super::Database, password, url};
 
 /// Creates them all; returns where each role logs in.
-pub(super) async fn create(admin: &SecretString) -> anyhow::Result<BTreeMap<Database, SecretString>> {
+pub(super) async fn create(
+    admin: &SecretString,
+    databases: impl IntoIterator<Item = Database>,
+) -> anyhow::Result<BTreeMap<Database, SecretString>> {
     let options: PgConnectOptions = admin.expose_secret().parse().context("reading the superuser's URL")?;
     let mut connection = PgConnection::connect_with(&options).await.context("logging in as superuser")?;
     connection.execute("revoke connect on database postgres from public").await?;
     connection.execute("revoke connect on database template1 from public").await?;
     let mut urls = BTreeMap::new();
-    for database in Database::ALL {
+    for database in databases {
         let password = password();
         let statements = [
             // The name and the password are ours: nothing in them needs quoting.

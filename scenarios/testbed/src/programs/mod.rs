@@ -7,11 +7,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context;
 use futures::future::{join_all, try_join_all};
+use operations::Entry;
 use tokio::sync::watch;
 
-use super::{Environment, network::Network, reporter::Reporter, state::StateDir};
+use super::{Environment, Manifest, network::Network, reporter::Reporter, state::StateDir};
 
-pub use program::Program;
+pub use operations::Program;
+pub use program::{binary, binary_of};
 pub use supervisor::{Launch, Life, Supervisor};
 
 const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -42,9 +44,9 @@ pub struct Programs {
 pub struct Ports(BTreeMap<Program, u16>);
 
 impl Ports {
-    pub(super) fn choose() -> anyhow::Result<Self> {
+    pub(super) fn choose(manifest: &Manifest) -> anyhow::Result<Self> {
         let port = |program| Ok((program, super::ports::free()?));
-        Program::ALL.into_iter().map(port).collect::<anyhow::Result<_>>().map(Self)
+        manifest.programs().map(port).collect::<anyhow::Result<_>>().map(Self)
     }
 
     fn address(&self, program: Program) -> String {
@@ -74,31 +76,33 @@ impl Programs {
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
         let (tell, pids) = watch::channel(Pids::new());
-        let launch = |program: Program| {
-            let mut variables = program.wiring(&network.seen_by(program, environment)?, state, partitions)?;
+        let launch = |entry: &Entry| {
+            let program = entry.program;
+            let mut variables = program::wiring(entry, &network.seen_by(program, environment)?, state, partitions)?;
             variables.push(("HTTP_ADDR".to_owned(), ports.address(program)));
             let own = settings.iter().filter(|setting| setting.program == program);
             variables.extend(own.map(|setting| (setting.name.clone(), setting.value.clone())));
             Ok(Launch {
                 name: program.name().to_owned(),
-                binary: program.binary()?,
+                binary: binary(entry)?,
                 arguments: Vec::new(),
                 variables,
                 log: state.log_of(program.name()),
             })
         };
         // All are looked for before any is started.
-        let launches: Vec<Launch> = Program::ALL.into_iter().map(launch).collect::<anyhow::Result<_>>()?;
+        let manifest = &environment.manifest;
+        let launches: Vec<Launch> = manifest.entries().iter().map(launch).collect::<anyhow::Result<_>>()?;
         let supervise = |(program, launch): (Program, Launch)| {
             let tell = tell.clone();
             let started = move |pid| tell.send_modify(|pids| _ = pids.insert(program, pid));
             Supervisor::start(launch, reporter.clone(), started)
         };
         let running: Vec<Supervisor> =
-            Program::ALL.into_iter().zip(launches.clone()).map(supervise).collect::<anyhow::Result<_>>()?;
-        let launches = Program::ALL.into_iter().zip(launches).collect();
+            manifest.programs().zip(launches.clone()).map(supervise).collect::<anyhow::Result<_>>()?;
+        let launches = manifest.programs().zip(launches).collect();
         let programs = Self { running, launches, ports, reporter: reporter.clone(), pids };
-        let all_ready = Program::ALL.into_iter().zip(&programs.running).map(|(program, supervisor)| {
+        let all_ready = manifest.programs().zip(&programs.running).map(|(program, supervisor)| {
             let url = programs.ports.url(program);
             async move { supervisor.ready(&url, READY_WITHIN).await }
         });

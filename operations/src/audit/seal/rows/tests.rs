@@ -46,7 +46,7 @@ fn rows_that_are_gone_or_were_changed_are_missed_but_not_what_retention_has_take
 
 #[test]
 fn before_and_after_are_told_apart_within_bounds() {
-    let check = |last, now| Marks { last: Some(last), now }.check(Database::Orders).is_ok();
+    let check = |last, now| Marks { last: Some(last), now }.check(Database::ORDERS).is_ok();
     assert!(check(5, 5) && check(5, 5 + FURTHEST));
     assert!(!check(5, 4) && !check(5, 6 + FURTHEST));
 }

@@ -24,7 +24,7 @@ pub(super) struct Before {
 
 impl Before {
     pub(super) async fn look(ground: &Ground) -> anyhow::Result<Self> {
-        let accounts = ground.pool(Database::Accounts, 1)?;
+        let accounts = ground.pool(Database::ACCOUNTS, 1)?;
         let cursor = cursor(&accounts).await?;
         let rows =
             sqlx::query_scalar("select count(*) from outbox where seq > $1").bind(cursor).fetch_one(&accounts).await?;

@@ -1,9 +1,9 @@
-//! The relay's binary, serving all seven databases as it does in the whole system.
+//! The relay's binary, serving the shop's databases as it does in the whole system.
 
 use std::{net::TcpListener, time::Duration};
 
 use anyhow::Context;
-use testbed::{Database, Launch, Program, Reporter, Supervisor};
+use testbed::{Launch, Manifest, Program, Reporter, Supervisor, binary_of};
 
 use crate::bench::ground::Ground;
 
@@ -16,21 +16,22 @@ pub(super) struct RelayProcess {
 pub(super) fn start(ground: &Ground, reporter: &Reporter) -> anyhow::Result<RelayProcess> {
     let address = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
     let address = address.context("finding a free port")?;
+    let shop = Manifest::of_the_shop();
     let mut variables = vec![
         ("KAFKA_BROKERS".to_owned(), ground.brokers().to_owned()),
         ("HTTP_ADDR".to_owned(), address.to_string()),
         ("RUST_LOG".to_owned(), "warn".to_owned()),
-        ("RELAY_PUBLISHERS".to_owned(), Database::publishers()),
+        ("RELAY_PUBLISHERS".to_owned(), shop.publishers()),
     ];
-    for database in Database::ALL {
+    for database in shop.databases() {
         variables.push((database.variable(), ground.url(database)?.to_owned()));
     }
     let launch = Launch {
-        name: Program::OutboxRelay.name().to_owned(),
-        binary: Program::OutboxRelay.binary()?,
+        name: Program::OUTBOX_RELAY.name().to_owned(),
+        binary: binary_of(Program::OUTBOX_RELAY)?,
         arguments: Vec::new(),
         variables,
-        log: ground.state.log_of(Program::OutboxRelay.name()),
+        log: ground.state.log_of(Program::OUTBOX_RELAY.name()),
     };
     let supervisor = Supervisor::start(launch, reporter.clone(), |_| {})?;
     Ok(RelayProcess { supervisor, url: format!("http://{address}") })

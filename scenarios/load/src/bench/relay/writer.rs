@@ -13,7 +13,7 @@ const BATCH: u64 = 2_000;
 
 /// Writes `rows` rows; tells now and then how many there are.
 pub(super) async fn backlog(ground: &Ground, rows: u64, tell: impl Fn(u64)) -> anyhow::Result<()> {
-    let accounts = ground.pool(Database::Accounts, 1)?;
+    let accounts = ground.pool(Database::ACCOUNTS, 1)?;
     let mut written = 0;
     while written < rows {
         let batch = BATCH.min(rows - written);

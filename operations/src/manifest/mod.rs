@@ -1,0 +1,317 @@
+//! What a system consists of: its programs, their databases and, by their names, their topics. The shop's is `shop.toml`; a file
+//! of the same form adds services that this program was not compiled with.
+
+mod database;
+mod program;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{LazyLock, Mutex, PoisonError},
+};
+
+use anyhow::{Context, bail, ensure};
+use events::{
+    Publisher,
+    publisher::{check_name, is_topic_of_events, topic_of_aggregate},
+};
+use serde::Deserialize;
+
+pub use database::Database;
+pub use program::{Program, Role};
+
+/// The variable that names a manifest of services beside the shop's.
+pub const SYSTEM_MANIFEST: &str = "SYSTEM_MANIFEST";
+
+/// Longest name that PostgreSQL takes for a database, in bytes.
+const LONGEST_DATABASE: usize = 63;
+/// Variables that the runner sets by itself.
+const WIRING: [&str; 6] =
+    ["KAFKA_BROKERS", "KAFKA_PARTITIONS", "KAFKA_INSTANCE_ID", "DATABASE_URL", "HTTP_ADDR", "RELAY_PUBLISHERS"];
+
+/// The programs of a system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    entries: Vec<Entry>,
+    /// The file that was added to the shop's.
+    file: Option<PathBuf>,
+}
+
+/// A program, and what it is told when it is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub program: Program,
+    /// None if it lies beside the runner.
+    pub binary: Option<PathBuf>,
+    /// Topics on which clients ask it for something.
+    pub requests: Vec<String>,
+    /// Settings of the system that it is told.
+    pub needs: Vec<String>,
+    /// Further settings.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// The shop's.
+    pub fn of_the_shop() -> Self {
+        static SHOP: LazyLock<Manifest> = LazyLock::new(|| {
+            let mut shop = Manifest { entries: Vec::new(), file: None };
+            // A test reads it too.
+            shop.add(include_str!("shop.toml"), Path::new(".")).expect("the shop's manifest is sound");
+            shop
+        });
+        SHOP.clone()
+    }
+
+    /// The shop's, and what is in the file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or what it says cannot be; the error says what to change.
+    pub fn with_file(file: &Path) -> anyhow::Result<Self> {
+        let read = || -> anyhow::Result<Self> {
+            let text = std::fs::read_to_string(file)?;
+            let file = file.canonicalize()?;
+            let mut manifest = Self::of_the_shop();
+            manifest.add(&text, file.parent().unwrap_or(Path::new(".")))?;
+            Ok(Manifest { file: Some(file), ..manifest })
+        };
+        read().with_context(|| format!("the manifest {}", file.display()))
+    }
+
+    /// The file that was added to the shop's, if there was one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    fn add(&mut self, text: &str, folder: &Path) -> anyhow::Result<()> {
+        let written: Written = toml::from_str(text)?;
+        ensure!(!written.programs.is_empty(), "names no program: begin with [[programs]]");
+        for program in written.programs {
+            let name = program.name.clone();
+            let entry = self.entry(program, folder).with_context(|| format!("the program `{name}`"))?;
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+
+    fn entry(&self, written: WrittenProgram, folder: &Path) -> anyhow::Result<Entry> {
+        let WrittenProgram { name, database, requests, role, binary, needs, environment } = written;
+        publisher(&name).map_err(anyhow::Error::msg)?;
+        ensure!(self.program(&name).is_none(), "is there twice: give each program a name of its own");
+        let role = match (role, database) {
+            (WrittenRole::Service, Some(database)) => Role::Service(self.database(&name, database)?),
+            (WrittenRole::Service, None) => bail!("has no database: say `database = \"…\"`, or another role"),
+            (_, Some(_)) => bail!("has a database, which only services have: leave it out"),
+            (WrittenRole::Outside, None) => Role::Outside,
+            (WrittenRole::Relay, None) => Role::Relay,
+        };
+        let relay = self.programs().find(|program| role == Role::Relay && program.role() == Role::Relay);
+        if let Some(relay) = relay {
+            bail!("is a second relay: `{relay}` serves the databases of all");
+        }
+        if let Some(name) = environment.keys().find(|name| WIRING.contains(&name.as_str())) {
+            bail!("sets {name}, which the runner sets: leave it out");
+        }
+        if let Some(topic) = requests.iter().find(|topic| is_topic_of_events(topic)) {
+            bail!("takes requests on {topic}, which is a service's topic: choose another, such as `{name}.requests`");
+        }
+        let program = Program::new(self.entries.len(), kept(&name), role);
+        Ok(Entry { program, binary: binary.map(|binary| folder.join(binary)), requests, needs, environment })
+    }
+
+    fn database(&self, publisher: &str, name: String) -> anyhow::Result<Database> {
+        let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let begins = name.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
+        ensure!(
+            begins && name.len() <= LONGEST_DATABASE && name.bytes().all(is_word),
+            "has the database `{}`: choose a letter and up to {} more of a-z, 0-9 and `_`",
+            name.escape_debug(),
+            LONGEST_DATABASE - 1
+        );
+        ensure!(
+            name != "postgres" && !name.starts_with("template"),
+            "has the database `{name}`, which is the server's"
+        );
+        if let Some(other) = self.services().find(|(_, database)| database.name() == name) {
+            bail!("has the database `{name}`, which is {}'s: no service opens another's", other.0);
+        }
+        let publisher = self::publisher(publisher).map_err(anyhow::Error::msg)?;
+        Ok(Database::new(self.databases().count(), kept(&name), publisher))
+    }
+
+    /// Everything that is known of each program, in the order in which they are written down.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// All programs.
+    pub fn programs(&self) -> impl Iterator<Item = Program> {
+        self.entries.iter().map(|entry| entry.program)
+    }
+
+    /// The program of this name.
+    pub fn program(&self, name: &str) -> Option<Program> {
+        self.programs().find(|program| program.name() == name)
+    }
+
+    fn services(&self) -> impl Iterator<Item = (Program, Database)> {
+        self.programs().filter_map(|program| Some((program, program.database()?)))
+    }
+
+    /// All databases.
+    pub fn databases(&self) -> impl Iterator<Item = Database> {
+        self.services().map(|(_, database)| database)
+    }
+
+    /// The databases that a program opens: its own, or all of them if it is the relay.
+    pub fn databases_of(&self, program: Program) -> Vec<Database> {
+        match program.role() {
+            Role::Service(database) => vec![database],
+            Role::Outside => Vec::new(),
+            Role::Relay => self.databases().collect(),
+        }
+    }
+
+    /// The topics of all services, and those of requests.
+    pub fn topics(&self) -> impl Iterator<Item = &str> {
+        let requests = self.entries.iter().flat_map(|entry| entry.requests.iter().map(String::as_str));
+        requests.chain(self.databases().map(|database| database.publisher().topic()))
+    }
+
+    /// The databases of services that this program was not compiled with.
+    pub fn further_databases(&self) -> impl Iterator<Item = Database> {
+        self.databases().filter(|database| !database.is_of_the_shop())
+    }
+
+    /// The databases with their publishers, as the relay is told.
+    pub fn publishers(&self) -> String {
+        let bindings = self.databases().map(|database| format!("{database}={}", database.publisher()));
+        bindings.collect::<Vec<_>>().join(",")
+    }
+}
+
+/// The publisher of this name.
+///
+/// # Errors
+/// If the name makes no topic; what to choose instead.
+pub(crate) fn publisher(name: &str) -> Result<Publisher, String> {
+    check_name(name)?;
+    Ok(Publisher::of_events(kept(name), kept(&topic_of_aggregate(name))))
+}
+
+/// The text, for as long as the program runs. Each is kept once: names come from manifests, and there are few.
+fn kept(text: &str) -> &'static str {
+    static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut all = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = all.get(text) {
+        return known;
+    }
+    let new: &'static str = text.to_owned().leak();
+    all.insert(new);
+    new
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    #[serde(default)]
+    programs: Vec<WrittenProgram>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenProgram {
+    name: String,
+    database: Option<String>,
+    #[serde(default)]
+    requests: Vec<String>,
+    #[serde(default)]
+    role: WrittenRole,
+    binary: Option<PathBuf>,
+    #[serde(default)]
+    needs: Vec<String>,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WrittenRole {
+    #[default]
+    Service,
+    Outside,
+    Relay,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str) -> anyhow::Result<Manifest> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Manifest::with_file(file.path())
+    }
+
+    #[test]
+    fn the_names_that_code_has_for_the_shops_programs_and_databases_are_its_manifests() {
+        let shop = Manifest::of_the_shop();
+        let named = [
+            Program::ORDER,
+            Program::ACCOUNT,
+            Program::PAYMENT,
+            Program::INVENTORY,
+            Program::SHIPPING,
+            Program::ENTITLEMENT,
+            Program::NOTIFICATION,
+            Program::PAYMENT_GATEWAY,
+            Program::OUTBOX_RELAY,
+        ];
+        assert_eq!(shop.programs().collect::<Vec<_>>(), named);
+        assert_eq!(shop.databases().collect::<Vec<_>>(), Database::OF_THE_SHOP);
+        assert_eq!(shop.databases().map(Database::publisher).collect::<Vec<_>>(), events::publisher::SERVICES);
+        assert_eq!(shop.databases_of(Program::OUTBOX_RELAY), Database::OF_THE_SHOP);
+        assert_eq!(shop.further_databases().count(), 0);
+        let topics: Vec<&str> = events::publisher::all().map(Publisher::topic).collect();
+        assert_eq!(shop.topics().collect::<Vec<_>>(), topics);
+    }
+
+    #[test]
+    fn a_further_service_comes_behind_the_shops_and_its_binary_lies_beside_its_manifest() {
+        let all = with("[[programs]]\nname = 'loyalty'\ndatabase = 'points'\nbinary = 'bin/loyalty'\n").unwrap();
+        let loyalty = all.program("loyalty").unwrap();
+        let points = loyalty.database().unwrap();
+        assert_eq!((points.name(), points.publisher().topic()), ("points", "loyalty.events"));
+        assert_eq!(points.variable(), "DATABASE_URL_POINTS");
+        assert!(loyalty > Program::OUTBOX_RELAY && points > Database::NOTIFICATIONS);
+        assert_eq!(all.further_databases().collect::<Vec<_>>(), [points]);
+        assert!(all.databases_of(Program::OUTBOX_RELAY).contains(&points), "the relay serves it too");
+        assert!(all.publishers().contains("points=loyalty") && all.publishers().contains("orders=order"));
+        let binary = all.entries().last().unwrap().binary.clone().unwrap();
+        assert!(binary.is_absolute() && binary.ends_with("bin/loyalty"), "{}", binary.display());
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_what_to_change() {
+        for (text, complaint) in [
+            ("", "names no program"),
+            ("programs = 1", "invalid type"),
+            ("[[programs]]\nname = 'a'", "has no database"),
+            ("[[programs]]\nname = 'a'\ndatabase = 'a'\ncolour = 'red'", "unknown field `colour`"),
+            ("[[programs]]\nname = 'A'\ndatabase = 'a'", "makes no topic"),
+            ("[[programs]]\nname = 'order'\ndatabase = 'a'", "is there twice"),
+            ("[[programs]]\nname = 'a'\ndatabase = 'orders'", "which is order's"),
+            ("[[programs]]\nname = 'a'\ndatabase = 'a; drop'", "choose a letter"),
+            ("[[programs]]\nname = 'a'\ndatabase = 'postgres'", "which is the server's"),
+            ("[[programs]]\nname = 'a'\nrole = 'relay'", "`outbox-relay` serves the databases of all"),
+            ("[[programs]]\nname = 'a'\nrole = 'outside'\ndatabase = 'a'", "which only services have"),
+            ("[[programs]]\nname = 'a'\ndatabase = 'a'\nrequests = ['order.events']", "such as `a.requests`"),
+            ("[[programs]]\nname = 'a'\ndatabase = 'a'\nenvironment = { HTTP_ADDR = 'x' }", "leave it out"),
+        ] {
+            let error = with(text).map(|_| ()).expect_err(text);
+            assert!(format!("{error:#}").contains(complaint), "{text}: {error:#}");
+        }
+        let error = format!("{:#}", Manifest::with_file(Path::new("/nowhere.toml")).unwrap_err());
+        assert!(error.contains("/nowhere.toml"), "{error}");
+    }
+}

@@ -1,0 +1,27 @@
+//! Which programs a command starts.
+
+use std::{path::PathBuf, sync::Arc};
+
+use clap::Args;
+use testbed::{Broker, Manifest, Options, SYSTEM_MANIFEST};
+
+/// The shop, and what comes on top of it.
+#[derive(Debug, Args)]
+pub(super) struct System {
+    /// Services beside the shop's, each with its database: they are started, published, audited, watched and shaken like the
+    /// shop's own. See docs/OPERATIONS.md for the file.
+    #[arg(long, value_name = "FILE", env = SYSTEM_MANIFEST)]
+    manifest: Option<PathBuf>,
+}
+
+impl System {
+    /// What to start: nothing more than the programs, on this broker.
+    ///
+    /// # Errors
+    /// If the manifest cannot be read, or what it says cannot be.
+    pub(super) fn options(&self, broker: Broker) -> anyhow::Result<Options> {
+        let manifest = self.manifest.as_deref().filter(|file| !file.as_os_str().is_empty());
+        let manifest = manifest.map_or_else(|| Ok(Manifest::of_the_shop()), Manifest::with_file)?;
+        Ok(Options { manifest: Arc::new(manifest), ..Options::new(broker) })
+    }
+}
