@@ -22,7 +22,7 @@ impl Seed {
         println!("the well-known people and goods are in place");
         if self.many {
             seed::many(&environment).await?;
-            println!("ten thousand users and a thousand products more are in place");
+            println!("ten thousand more users and a thousand more products are in place");
         }
         Ok(ExitCode::SUCCESS)
     }
