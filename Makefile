@@ -1,8 +1,8 @@
-# What carries the events in the demo: embedded (no JVM needed) or kafka (a real Apache Kafka).
+# Broker of the demo: embedded (no JVM needed) or kafka (a real Apache Kafka).
 BROKER ?= embedded
-# The major version of PostgreSQL that the tests run on: 17 or 18; the installed one unless it is given.
+# Major version of PostgreSQL for the tests, 17 or 18; empty: the installed one.
 POSTGRES ?=
-# A cargo that rustup has put into the home directory may not be on the PATH yet.
+# rustup may have installed cargo in the home directory, which may not be on the PATH yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
 .PHONY: help demo test bench mutants fmt lint
@@ -12,9 +12,9 @@ help:
 	@echo 'make demo BROKER=kafka    the same on a real Apache Kafka'
 	@echo 'make test                 every test, against real PostgreSQL and Apache Kafka'
 	@echo 'make test POSTGRES=18     the same on PostgreSQL 17 or 18, which it fetches'
-	@echo 'make bench                every figure, beside its floor and the naive way; pictures'
-	@echo 'make mutants              change the decisions, one place at a time: some test has to notice (docs/mutants.md)'
-	@echo 'make fmt, make lint       format the code, let clippy look at it'
+	@echo 'make bench                every figure, beside its baseline and the naive way; charts'
+	@echo 'make mutants              change the decisions, one place at a time; a test has to fail (docs/mutants.md)'
+	@echo 'make fmt, make lint       format the code, run clippy'
 
 demo:
 	@scenarios/setup.sh $(BROKER)
@@ -31,7 +31,7 @@ bench:
 	cargo build --release --workspace --exclude trip
 	target/release/scenarios bench all
 
-# Every line builds its tests anew for each mutant: a few minutes each.
+# Each line rebuilds its tests for each mutant and takes a few minutes.
 mutants:
 	cargo mutants -p account -f services/account/src/domain.rs -- --lib
 	cargo mutants -p inventory -f services/inventory/src/domain.rs -- --lib

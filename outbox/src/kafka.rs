@@ -1,43 +1,43 @@
-//! Where Kafka is, and how its clients are set.
+//! Settings of Kafka and its clients.
 
 use rdkafka::ClientConfig;
 
-/// Where Kafka is, and how topics are made where they are missing.
+/// Address of Kafka, and settings of the topics that have to be created.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Kafka {
-    /// host:port, several with commas.
+    /// Kafka brokers as host:port, separated by commas.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_BROKERS", value_delimiter = ',', required = true))]
     pub kafka_brokers: Vec<String>,
-    /// Partitions of a topic that has to be created.
+    /// Number of partitions of a topic that has to be created.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_PARTITIONS", default_value_t = 6, value_parser = clap::value_parser!(i32).range(1..=10_000)))]
     pub kafka_partitions: i32,
-    /// Copies of a topic that has to be created, a majority of which has to have a record. If unset, three where there are
-    /// that many brokers, and else one.
+    /// Number of replicas of a topic that has to be created; a majority has to have a record. Defaults to three where there are
+    /// three brokers, else one.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_REPLICATION", value_parser = clap::value_parser!(i32).range(1..=32_000)))]
     pub kafka_replication: Option<i32>,
-    /// A name that stays the same over restarts and is this process's alone: killed and started again, it gets its partitions
-    /// back at once. `@hostname` stands for the name of the machine, which in a container is the container's own.
+    /// Name in the consumer group that stays the same across restarts and belongs to this process alone: a process that is
+    /// killed and restarted gets its partitions back at once. `@hostname` stands for the machine's or the container's name.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_INSTANCE_ID", value_parser = instance_id))]
     pub kafka_instance_id: Option<String>,
 }
 
-/// The name of the machine, where that is what was asked for.
+/// Parses an instance id; `@hostname` becomes the machine's name.
 #[cfg(any(test, feature = "clap"))]
 fn instance_id(text: &str) -> Result<String, String> {
     match text {
         "@hostname" => {
             let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
             let name = name.trim();
-            if name.is_empty() { Err("this machine does not tell its name".to_owned()) } else { Ok(name.to_owned()) }
+            if name.is_empty() { Err("the name of this machine is unknown".to_owned()) } else { Ok(name.to_owned()) }
         }
-        "" => Err("an empty name is nobody's".to_owned()),
+        "" => Err("an instance id cannot be empty".to_owned()),
         name => Ok(name.to_owned()),
     }
 }
 
 impl Kafka {
-    /// What all our clients have in common.
+    /// The settings that all clients share.
     pub fn client(&self, program: &str) -> ClientConfig {
         let mut client = ClientConfig::new();
         client
@@ -45,17 +45,16 @@ impl Kafka {
             .set("client.id", program)
             .set("socket.nagle.disable", "true")
             .set("reconnect.backoff.ms", "50")
-            // A broker that comes back is found within a second. Asking a closed port twice a second costs nothing.
+            // A broker that comes back is found within a second. Trying a closed port twice a second costs nothing.
             .set("reconnect.backoff.max.ms", "500")
-            // By default a connection that has fallen silent is noticed after a minute; a broker that thinks for longer than
-            // this is asked again.
+            // By default a silent connection is noticed after a minute. A request that takes longer than this is repeated.
             .set("socket.timeout.ms", "6000")
             .set("socket.connection.setup.timeout.ms", "3000")
             .set("allow.auto.create.topics", "false");
         client
     }
 
-    /// A producer that loses nothing and keeps the order per key.
+    /// The settings of a producer that loses nothing and keeps the order per key.
     pub fn producer(&self, program: &str) -> ClientConfig {
         let mut client = self.client(program);
         client

@@ -1,4 +1,4 @@
-//! What a program is told of its database and its HTTP server by its environment or its command line.
+//! Settings of a program's database and its HTTP server, from the environment or the command line.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -8,34 +8,34 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::sessions::{self, Sessions};
 
-/// Where the program's own rows are.
+/// The program's own database.
 #[derive(Debug, Clone, Args)]
 pub struct Database {
     /// postgres://user:password@host:port/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: SecretString,
-    /// Connections held at most, beside two of the consumer's own.
+    /// Maximum number of connections, in addition to two of the consumer's own.
     #[arg(long, env = "DATABASE_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=200))]
     pub database_pool: u32,
-    /// Milliseconds after which a database that does not answer counts as away, and its connections are replaced. The server
-    /// is told a little less: it ends sessions that idle in a transaction after 6/10 of it, waits for locks after 8/10,
-    /// statements after 9/10.
+    /// Milliseconds after which a database that does not answer counts as silent, and its connections are replaced. The server
+    /// gets shorter limits: it ends sessions that idle in a transaction after 6/10 of it, lock waits after 8/10, statements
+    /// after 9/10.
     #[arg(long, env = "DATABASE_TIMEOUT_MS", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(500..=600_000))]
     pub database_timeout_ms: u64,
-    /// Sets these time-outs when a session starts. A pooler such as PgBouncer may refuse that: then set them for the role
+    /// Sets these timeouts when a session starts. A pooler such as PgBouncer may refuse that: then set them for the role
     /// (`alter role … set statement_timeout = …`) and this to `false`.
     #[arg(long, env = "DATABASE_SESSION_TIMEOUTS", default_value_t = true, action = clap::ArgAction::Set)]
     pub database_session_timeouts: bool,
 }
 
 impl Database {
-    /// Sessions that connect when they are first used; a database that is not there yet is waited for by whoever asks.
+    /// Sessions that connect when they are first used; each caller waits for a database that is not available yet.
     pub fn sessions(&self, program: &str) -> anyhow::Result<Sessions> {
         let (options, bound) = self.options(program)?;
         Ok(Sessions::new(options, self.database_pool, bound))
     }
 
-    /// As [`sessions`](Self::sessions), at most so many, and kept for good. They belong to the runtime that this is called in.
+    /// As [`sessions`](Self::sessions), but at most `most`, and never closed. They belong to the runtime that this is called in.
     pub fn lasting_sessions(&self, most: u32, program: &str) -> anyhow::Result<Sessions> {
         let (options, bound) = self.options(program)?;
         Ok(Sessions::lasting(options, most, bound))
@@ -53,7 +53,7 @@ impl Database {
 /// Reads a URL of a database. The error does not repeat it: there is a password in it.
 ///
 /// # Errors
-/// What is wrong, in words that may be logged.
+/// A description of the problem that may be logged.
 pub fn postgres_url(url: &str) -> Result<PgConnectOptions, String> {
     let form = "the database's URL is not of the form postgres://user:password@host:port/database";
     if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
@@ -62,10 +62,10 @@ pub fn postgres_url(url: &str) -> Result<PgConnectOptions, String> {
     url.parse().map_err(|_| form.to_owned())
 }
 
-/// Where the program answers HTTP.
+/// The program's HTTP server.
 #[derive(Debug, Clone, Args)]
 pub struct Http {
-    /// Address for /livez, /readyz, /metrics and what else the program serves.
+    /// Address that the program serves /livez, /readyz, /metrics and its own routes on.
     #[arg(long, env = "HTTP_ADDR", default_value = "0.0.0.0:8080")]
     pub http_addr: SocketAddr,
 }

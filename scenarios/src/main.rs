@@ -1,4 +1,4 @@
-//! `scenarios`: starts the system, runs scenarios against it, and looks into it.
+//! `scenarios`: starts the system, runs scenarios against it, and inspects it.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use clap::Parser;
 use scenarios::command::Command;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-/// Starts the purchase saga's system, runs scenarios against it, and looks into it.
+/// Starts the purchase saga's system, runs scenarios against it, and inspects it.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -14,7 +14,7 @@ struct Arguments {
     command: Command,
 }
 
-/// The reader of our output may stop reading, as `head` does. That ends the command, but it is no reason to complain.
+/// Ends the command quietly when the reader of its output stops reading, as `head` does.
 fn without_a_reader_end_quietly() {
     let complain = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -29,8 +29,8 @@ fn without_a_reader_end_quietly() {
 async fn main() -> ExitCode {
     without_a_reader_end_quietly();
     let arguments = Arguments::parse();
-    // The commands speak for themselves; the log adds what nobody expected. In chaos that is nothing: there everything that
-    // complains does so because it was meant to.
+    // Commands print their own output; the log adds only unexpected events. Chaos logs nothing, because its faults make programs
+    // complain on purpose.
     let unexpected = if matches!(arguments.command, Command::Chaos(_)) { LevelFilter::OFF } else { LevelFilter::WARN };
     let filter = EnvFilter::builder().with_default_directive(unexpected.into()).from_env_lossy();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();

@@ -12,31 +12,31 @@ use crate::{
     requests::Client,
 };
 
-/// Shows dead letters: records that could not be read or were refused, and lets them be published again.
+/// Shows and replays dead letters: records that could not be read or were refused.
 #[derive(Debug, Args)]
 pub struct Dlt {
     #[command(subcommand)]
     what: What,
-    /// host:port, several with commas.
+    /// Kafka brokers as host:port, separated by commas.
     #[arg(long, env = "KAFKA_BROKERS", global = true, default_value = "")]
     brokers: String,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Names all dead letters: where, when, why, and where they came from.
+    /// Lists all dead letters: position, time, origin and reason.
     List,
-    /// Shows one in full.
+    /// Shows one dead letter in full.
     Show {
-        /// topic/partition/offset, as `list` names it.
+        /// Position of the letter, topic/partition/offset, as `list` prints it.
         name: String,
     },
-    /// Publishes the original bytes, key and headers on the original topic again. Twice does no harm: the id stays the same.
+    /// Publishes the original bytes, key and headers on the original topic again. May be repeated: the id stays the same.
     Replay {
-        /// topic/partition/offset, as `list` names them.
+        /// Positions of the letters, topic/partition/offset, as `list` prints them.
         #[arg(required_unless_present = "all")]
         names: Vec<String>,
-        /// All but those that are replays themselves.
+        /// Replay all letters, except those that are themselves replays.
         #[arg(long, conflicts_with = "names")]
         all: bool,
     },
@@ -44,7 +44,7 @@ enum What {
 
 impl Dlt {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        anyhow::ensure!(!self.brokers.is_empty(), "no broker is named: set KAFKA_BROKERS or give --brokers");
+        anyhow::ensure!(!self.brokers.is_empty(), "no broker is given: set KAFKA_BROKERS or use --brokers");
         let brokers = self.brokers.clone();
         let letters = tokio::task::spawn_blocking(move || dead_letters::all(&brokers)).await??;
         match self.what {
@@ -73,7 +73,7 @@ impl Dlt {
 
 fn find<'a>(letters: &'a [Letter], name: &str) -> anyhow::Result<&'a Letter> {
     let letter = letters.iter().find(|letter| letter.name() == name);
-    letter.ok_or_else(|| anyhow::anyhow!("there is no dead letter {name}; `scenarios dlt list` names them"))
+    letter.ok_or_else(|| anyhow::anyhow!("there is no dead letter {name}; `scenarios dlt list` lists them"))
 }
 
 async fn replay(brokers: &str, letters: &[&Letter]) -> anyhow::Result<ExitCode> {

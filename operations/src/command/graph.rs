@@ -1,4 +1,4 @@
-//! `scenarios graph`: who hears what of whom.
+//! `scenarios graph`: which service consumes which events.
 
 use std::process::ExitCode;
 
@@ -6,10 +6,10 @@ use clap::Args;
 
 use super::programs::Programs;
 
-/// Draws the choreography: who hears which events of whom.
+/// Draws the choreography: which service consumes which events of which other.
 #[derive(Debug, Args)]
 pub struct Graph {
-    /// Prints a table of every decision, in Markdown, instead of a picture in Mermaid.
+    /// Print a table of every decision in Markdown instead of a diagram in Mermaid.
     #[arg(long)]
     table: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! What an operator can ask for, one module for each subcommand. All of them work on the system that the environment names.
+//! The operator's subcommands, one module each. All of them work on the system that the environment names.
 
 mod dlt;
 mod graph;
@@ -27,10 +27,10 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it.
+    /// Runs the command.
     ///
     /// # Errors
-    /// What the user has to know; a verdict that is not the hoped-for one is an exit code instead.
+    /// If the command cannot be carried out. A negative verdict is an exit code instead.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Trace(trace) => trace.run().await,
@@ -49,6 +49,6 @@ impl Command {
 /// If it names none, or only a part of one.
 pub fn running() -> anyhow::Result<Environment> {
     Environment::from_process()?.context(
-        "no running system is named: set KAFKA_BROKERS and DATABASE_URL_…, for example from the file that `scenarios up --env-file F` writes",
+        "the environment names no running system: set KAFKA_BROKERS and DATABASE_URL_…, for example from the file that `scenarios up --env-file F` writes",
     )
 }

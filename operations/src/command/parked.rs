@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{Database, by_hand, command::running, databases::Databases, exhibit};
 
-/// Shows work that waits for a person: calls that used up their retries, events that a service could not process.
+/// Shows and settles work that waits for a person: calls that used up their retries, events that could not be processed.
 #[derive(Debug, Args)]
 pub struct Parked {
     #[command(subcommand)]
@@ -20,19 +20,19 @@ pub struct Parked {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Names all that is parked, and the events that wait behind it.
+    /// Lists all parked work, and the events that wait behind it.
     List,
-    /// Shows one of them in full, and what has been done about it.
+    /// Shows one call or event in full, and the actions taken on it.
     Show {
-        /// The event's id or the call's.
+        /// Id of the event or the call.
         id: Uuid,
     },
-    /// Has the service try it again, and then what waits behind it.
+    /// Hands it back to its service to try again, followed by the events that wait behind it.
     Retry(Act),
-    /// Says how a call was settled with the other side by hand: its service goes on as after that answer.
+    /// Records how a call was settled by hand with the other side; its service continues as after that answer.
     Answer(Answer),
-    /// Settles an event by hand: it is not tried again, nothing is said on its behalf, and what waits behind it goes on.
-    /// Refused while its order waits for what follows from it.
+    /// Settles an event by hand: it is not tried again, nothing is published on its behalf, and the events behind it go on.
+    /// Refused while its order waits for what follows from the event.
     Resolve(Act),
 }
 
@@ -40,7 +40,7 @@ enum What {
 struct Answer {
     #[command(flatten)]
     act: Act,
-    /// How: authorized, captured, refused, voided or refunded for a payment, as the provider's books have it; sent for a
+    /// The outcome: authorized, captured, refused, voided or refunded for a payment, as in the provider's books; sent for a
     /// mail.
     #[arg(long = "as", value_name = "ANSWER")]
     word: String,
@@ -48,13 +48,13 @@ struct Answer {
 
 #[derive(Debug, Args)]
 struct Act {
-    /// The events' ids or the calls'.
+    /// Ids of the events or the calls.
     #[arg(required = true)]
     ids: Vec<Uuid>,
-    /// Why, for those who look later.
+    /// Reason for the action, for later readers.
     #[arg(long, default_value = "")]
     note: String,
-    /// Name of the person who does it.
+    /// Name of the person who acts.
     #[arg(long, env = "USER", default_value = "unknown")]
     by: String,
 }
@@ -68,7 +68,7 @@ impl Parked {
             What::Retry(act) => act.carry_out(&databases, Wish::Retry).await,
             What::Answer(Answer { act, word }) => act.carry_out(&databases, Wish::Answer(&word)).await,
             What::Resolve(act) => {
-                anyhow::ensure!(!act.note.trim().is_empty(), "--note is missing: how was it settled?");
+                anyhow::ensure!(!act.note.trim().is_empty(), "--note is missing: say how the event was settled");
                 act.carry_out(&databases, Wish::Resolve).await
             }
         }

@@ -1,14 +1,14 @@
-//! Programs of others, that take part in the shop's sagas.
+//! Further programs that take part in the shop's sagas.
 
 use clap::Args;
 
 use crate::{PROGRAM_URLS, choreography::Choreography};
 
-/// Where further services tell what they hear, decide and say.
+/// Addresses of further services, which serve their tables.
 #[derive(Debug, Args)]
 pub(super) struct Programs {
-    /// Base URL of a further service, such as http://127.0.0.1:9090, which serves its table at /choreography. Several with
-    /// commas, or by repeating it.
+    /// Base URL of a further service, such as http://127.0.0.1:9090, which serves its table at /choreography. Separate several
+    /// by commas, or repeat the option.
     #[arg(long = "program", env = PROGRAM_URLS, value_name = "URL", value_delimiter = ',')]
     urls: Vec<String>,
 }

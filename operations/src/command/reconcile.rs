@@ -1,4 +1,4 @@
-//! `scenarios reconcile`: finds what does not agree, and mends it.
+//! `scenarios reconcile`: finds disagreements, and repairs them.
 
 #![expect(clippy::print_stdout, reason = "the findings are the command's output")]
 
@@ -12,22 +12,21 @@ use crate::{
     reconcile::{self, Case, Outcome, Repairs, Scope},
 };
 
-/// Finds orders that are stuck, steps that disagree with their order, events that Kafka has lost, reservations without an
-/// order, buyers without a mail and charges without a payment, and says what would mend them.
+/// Finds stuck orders, steps that disagree with their order, events that Kafka has lost, reservations without an order, buyers
+/// without a mail and charges without a payment, and says what would repair them.
 ///
-/// Everything may go on meanwhile: a case has to be seen twice, with all that was on its way at the first look having
-/// arrived before the second. Exit code 1 if something is left that does not agree, if a repair failed, or if it
-/// cannot be told.
+/// The system may keep running: a case has to be seen twice, and everything in flight at the first look has to arrive before
+/// the second. The exit code is 1 if a disagreement is left, if a repair failed, or if the result is uncertain.
 #[derive(Debug, Args)]
 pub struct Reconcile {
-    /// Does it, through events and the gateway's own interface; nobody's rows are edited. Each is done only if it is still
-    /// so just before, and counts only if it is still so when it arrives.
+    /// Carry out the repairs, through events and the gateway's API; no row is edited. A repair is made only if its case still
+    /// holds just before, and counts only if it still holds when the repair arrives.
     #[arg(long)]
     repair: bool,
-    /// Seconds to wait for what is on its way to arrive; nothing is done if that takes longer.
+    /// Maximum time to wait for events in flight, in seconds; if they take longer, nothing is repaired.
     #[arg(long, default_value_t = 15)]
     wait: u64,
-    /// Seconds that an order is left alone after its deadline, and after anything that happened to it.
+    /// Time for which an order is left alone after its deadline and after its last event, in seconds.
     #[arg(long, default_value_t = 60)]
     grace: u32,
 }

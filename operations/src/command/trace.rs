@@ -19,20 +19,20 @@ use crate::{
     timeline,
 };
 
-/// Time for the topics of services that this program was not compiled with, all together.
+/// Maximum time to read the topics of services that this program was not compiled with, all together.
 const FURTHER_WITHIN: Duration = Duration::from_secs(20);
 /// Interval at which [`Trace::follow`] asks for topics that were made since, while nothing is heard.
 const LOOK_FOR_TOPICS: Duration = Duration::from_secs(5);
 
-/// Shows one order's flow: time, service, event, how long each hop took, and what is missing.
+/// Shows one order's flow: time, service, event, duration of each hop, and what is missing.
 #[derive(Debug, Args)]
 pub struct Trace {
-    /// The order.
+    /// Id of the order.
     order_id: OrderId,
-    /// Goes on showing what comes, until the saga has ended.
+    /// Keep showing new events until the saga has ended.
     #[arg(long)]
     follow: bool,
-    /// host:port, several with commas.
+    /// Kafka brokers as host:port, separated by commas.
     #[arg(long, env = "KAFKA_BROKERS")]
     brokers: String,
     #[command(flatten)]
@@ -48,7 +48,7 @@ impl Trace {
         let choreography = self.programs.choreography().await?;
         let events = self.said_so_far(self.further_topics().await?).await?;
         if events.is_empty() {
-            println!("nothing has been said of order {}", self.order_id);
+            println!("no event of order {} was found", self.order_id);
             return Ok(ExitCode::FAILURE);
         }
         timeline::lines(&events).iter().for_each(|line| println!("{line}"));
@@ -127,8 +127,14 @@ impl Trace {
                 let read = archive::read_until(&brokers, std::slice::from_ref(&topic), end, |record| hear(&record));
                 match read {
                     Ok(true) => {}
-                    Ok(false) => tracing::warn!(topic, "not read to its end within {} s", FURTHER_WITHIN.as_secs()),
-                    Err(error) => tracing::warn!(topic, error = %format!("{error:#}"), "the topic cannot be read"),
+                    Ok(false) => tracing::warn!(
+                        topic,
+                        "the topic was not read to its end within {} s; the trace may be incomplete",
+                        FURTHER_WITHIN.as_secs()
+                    ),
+                    Err(error) => {
+                        tracing::warn!(topic, error = %format!("{error:#}"), "the topic cannot be read; the trace leaves it out")
+                    }
                 }
             }
             anyhow::Ok(events)

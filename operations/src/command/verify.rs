@@ -17,18 +17,18 @@ use crate::{
     report,
 };
 
-/// Audits the invariants across all databases, the gateway and Kafka. Exit code 1, and a list, where they don't hold.
+/// Audits the invariants across all databases, the gateway and Kafka. If one does not hold, lists it and exits with 1.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Seconds to wait for the system to come to rest.
+    /// Maximum time to wait for the system to come to rest, in seconds.
     #[arg(long, default_value_t = 30)]
     wait: u64,
-    /// Remembers in this file what was verified: what has not been changed since is not gone through again. The first time, or
-    /// where a database was restored or a topic made anew, everything is.
+    /// Remember in this file what was verified, and examine only what has changed since. The first run, and any run after a
+    /// database was restored or a topic recreated, examines everything.
     #[arg(long, value_name = "FILE")]
     seal: Option<PathBuf>,
-    /// Looks again every so many seconds, until it is stopped, at a system that does not rest. What is on its way is left for
-    /// later; what is wrong is told once, when it has been wrong twice.
+    /// Audit a running system at this interval, in seconds, until stopped. Orders in flight are deferred; a finding is
+    /// reported once, when it has been seen twice.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10")]
     watch: Option<u64>,
 }
@@ -66,13 +66,13 @@ async fn watch(
                 Ok((looked, next)) => {
                     report::watched(&watch.news(looked));
                     if let Err(error) = next.iter().zip(file).try_for_each(|(seal, file)| seal.save(file)) {
-                        tracing::warn!(error = format!("{error:#}"), "the seal is not saved");
+                        tracing::warn!(error = format!("{error:#}"), "the seal could not be saved; trying again at the next look");
                     }
                     // What was sealed before still is.
                     seal = next.map(Arc::new).or(seal);
                 }
-                // It may be the system's turn to be away.
-                Err(error) => tracing::warn!(error = format!("{error:#}"), "the system could not be looked at; trying again"),
+                // The system may be away for a while.
+                Err(error) => tracing::warn!(error = format!("{error:#}"), "the system could not be audited; trying again at the next look"),
             },
             () = shutdown.requested() => break,
         }

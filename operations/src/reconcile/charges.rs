@@ -189,8 +189,10 @@ mod tests {
     async fn a_gateway_that_never_answers_is_not_waited_for() {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let gateway = format!("http://{}", silent.local_addr().expect("it is bound"));
-        let environment = Environment::from_variables(|name| {
-            Some(if name == "GATEWAY_URL" { gateway.clone() } else { "postgres://nobody@nowhere/nothing".to_owned() })
+        let environment = Environment::from_variables(|name| match name {
+            "GATEWAY_URL" => Some(gateway.clone()),
+            "SYSTEM_MANIFEST" => None,
+            _ => Some("postgres://nobody@nowhere/nothing".to_owned()),
         });
         let environment = environment.expect("all is there").expect("all are named");
         let http = client().expect("a client");

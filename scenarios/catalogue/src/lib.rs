@@ -38,28 +38,28 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    "purchase": "alice buys one Bitcoin; everything goes well" => fulfilment::purchase;
+    "purchase": "alice buys one Bitcoin; everything succeeds" => fulfilment::purchase;
     "parcel": "laura buys a hardware wallet; a parcel is booked" => fulfilment::parcel;
     "mixed": "sybil buys a postcard and a theme; both are fulfilled before the order is complete" => fulfilment::mixed;
     "points-mall": "frank pays 50 points, a character is unlocked, a welcome mail is sent" => fulfilment::points_mall;
     "insufficient-balance": "bob owns 500 and wants ten Bitcoins; nothing is taken" => money::insufficient_balance;
-    "invalid-payment-method": "dave pays with alice's card; his balance is let go" => money::invalid_payment_method;
+    "invalid-payment-method": "dave pays with alice's card; his balance is released" => money::invalid_payment_method;
     "card-declined": "peggy's card is declined" => money::card_declined;
-    "bomb-9999": "a charge of exactly 9999 makes the gateway answer 500; three retries later all is undone" => money::bomb;
-    "capture-failed": "quentin's card is authorized, but the capture is refused; the debit is given back" => money::capture_failed;
-    "out-of-stock": "charlie can pay for fifteen Bitcoins, but there are ten; card and balance are let go" => stock::out_of_stock;
+    "bomb-9999": "a charge of exactly 9999 makes the gateway answer 500; after three retries everything is undone" => money::bomb;
+    "capture-failed": "quentin's card is authorized, but the capture is refused; the debit is refunded" => money::capture_failed;
+    "out-of-stock": "charlie can pay for fifteen Bitcoins, but there are ten; card and balance are released" => stock::out_of_stock;
     "discontinued": "grace's character is discontinued after she has paid; 50 points come back, with the reason" => fulfilment::discontinued;
-    "unshippable": "heidi's mug cannot be shipped to Atlantis; captured money and stock come back" => fulfilment::unshippable;
-    "mixed-unshippable": "ivan's poster cannot be shipped, so his e-book is taken back too" => fulfilment::mixed_unshippable;
-    "mixed-discontinued": "rupert's e-book is discontinued, so his lamp stays too" => fulfilment::mixed_discontinued;
-    "buyer-cancels": "judy changes her mind while her card is being asked" => mind_changed::buyer_cancels;
-    "deadline-passes": "ken's card takes too long; the deadline passes" => mind_changed::deadline_passes;
-    "cancel-too-late": "victor cancels when all is done; the order stays complete" => mind_changed::cancel_too_late;
-    "same-request-thrice": "niaj's request is published three times; he buys once" => repetition::same_request_thrice;
-    "key-reused": "olivia uses an idempotency key again for something else; a dead letter, and the first order stands" => repetition::key_reused;
-    "compensation-first": "trent's cancellation is there before his order; no step is taken afterwards" => repetition::compensation_first;
+    "unshippable": "heidi's mug cannot be shipped to Atlantis; captured money and stock are returned" => fulfilment::unshippable;
+    "mixed-unshippable": "ivan's poster cannot be shipped, so his e-book is revoked too" => fulfilment::mixed_unshippable;
+    "mixed-discontinued": "rupert's e-book is discontinued, so his lamp is not shipped either" => fulfilment::mixed_discontinued;
+    "buyer-cancels": "judy cancels while her card is being authorized" => mind_changed::buyer_cancels;
+    "deadline-passes": "ken's card takes too long, and the order's deadline passes" => mind_changed::deadline_passes;
+    "cancel-too-late": "victor cancels after the order is complete; it stays complete" => mind_changed::cancel_too_late;
+    "same-request-thrice": "niaj's request is published three times and becomes one order" => repetition::same_request_thrice;
+    "key-reused": "olivia reuses an idempotency key for another request; it becomes a dead letter, and the first order stands" => repetition::key_reused;
+    "compensation-first": "trent's cancellation arrives before his order; no step is taken afterwards" => repetition::compensation_first;
     "malformed": "requests of every malformed kind become dead letters or rejections; the partition goes on" => malformed::malformed;
-    "hundred-at-once": "a hundred buyers at once, of mixed fate; each order ends as it should" => crowd::hundred_at_once;
+    "hundred-at-once": "a hundred buyers at once with different outcomes; each order ends as it should" => crowd::hundred_at_once;
 }
 
 /// The scenarios that `names` mean; `all` means all of them.

@@ -1,4 +1,4 @@
-//! `scenarios bench`: figures beside their floor and beside the naive way.
+//! `scenarios bench`: figures beside their baseline and beside the naive way.
 
 use std::{path::Path, process::ExitCode};
 
@@ -21,9 +21,9 @@ use testbed::{Environment, Reporter, StateDir};
 
 use crate::command::load::command_line;
 
-/// Measures what the machine could do at most, what the relay does, and what whole sagas do.
+/// Measures the machine's baseline, the relay, and whole sagas.
 ///
-/// Starts PostgreSQL and Apache Kafka of its own, and the system several times.
+/// Starts its own PostgreSQL and Apache Kafka, and the system several times.
 #[derive(Debug, Args)]
 pub struct Bench {
     #[command(subcommand)]
@@ -32,17 +32,17 @@ pub struct Bench {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// The floor: fsync, the product's SQL, the broker; then whole sagas beside it, as they are and the naive way, in turns.
+    /// The baseline (fsync, the services' SQL, the broker), then whole sagas, alternating with the naive way.
     Floor {
         #[command(flatten)]
         orders: Orders,
     },
-    /// The relay: draining a backlog, from commit to consumer at several rates, and its cost, idle and loaded.
+    /// The relay: draining a backlog, delay from commit to consumer at several rates, CPU and memory, idle and loaded.
     Relay {
         #[command(flatten)]
         rows: Rows,
     },
-    /// Both, and every other figure of whole sagas.
+    /// The baseline, the relay, and every figure of whole sagas.
     All {
         #[command(flatten)]
         orders: Orders,
@@ -53,19 +53,19 @@ enum What {
 
 #[derive(Debug, Clone, Copy, Args)]
 struct Orders {
-    /// Orders of the largest stage; the others are parts of it.
+    /// Number of orders in the largest stage; smaller stages use a fraction of it.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     orders: u32,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
 struct Rows {
-    /// Rows of the relay's backlog, of about 500 bytes.
+    /// Number of rows in the relay's backlog, about 500 bytes each.
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     rows: u64,
 }
 
-/// What was found on a database and a broker without services.
+/// Results on a database and a broker without services.
 struct Grounded {
     state: StateDir,
     setting: Setting,
@@ -77,7 +77,7 @@ impl Bench {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(
             Environment::from_process()?.is_none(),
-            "KAFKA_BROKERS and DATABASE_URL_… name a system that runs; unset them: a bench starts its own"
+            "KAFKA_BROKERS and DATABASE_URL_… name a running system; unset them, because a bench starts its own"
         );
         let shutdown = Shutdown::on_signals()?;
         let reporter = Reporter::on_stderr();
@@ -109,7 +109,7 @@ impl Bench {
             What::Relay { rows } => (false, Some(rows.rows)),
             What::All { rows, .. } => (true, Some(rows.rows)),
         };
-        // The relay first: it publishes what is in the outbox, and the floor leaves a good deal there.
+        // The relay first: it publishes the outbox, and measuring the baseline leaves many rows there.
         let relay = match rows {
             Some(rows) => Some(relay::measure(ground, rows, reporter).await?),
             None => None,
@@ -135,7 +135,7 @@ fn show(found: &Found) {
     println!("{}", found.setting.line());
 }
 
-/// Writes figures and pictures; whether every audit held.
+/// Writes figures and charts, and tells whether every audit held.
 fn write(found: Found, state: &StateDir) -> anyhow::Result<bool> {
     let logs = state.logs();
     let directory = logs.parent().context("the directory of logs lies in the run's")?.join("bench");

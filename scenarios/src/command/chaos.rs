@@ -14,39 +14,39 @@ use testbed::{Broker, Environment, Options, Program, Reporter};
 
 use super::system::System;
 
-/// Kills, freezes and restarts what runs while orders flow; then everything has to agree.
+/// Injects faults while orders flow, then audits the whole system.
 ///
-/// Starts a system of its own. Says what it does to whom and when, waits for the last order, and audits. All the while
-/// somebody repairs, a person tries parked work again or answers it, and the provider voids and captures by itself. Exit
-/// code 0 only if every order ended once, every invariant holds, no healthy order was repaired, nothing is left to repair,
-/// and no program called itself ready while it did nothing, or unready although it worked.
+/// Starts its own system. Prints each fault with its target and time, waits for the last order, and audits. Meanwhile
+/// reconcile repairs, a person retries or answers parked work, and the provider voids and captures by itself. The exit code is
+/// 0 only if every order ended once, every invariant holds, no healthy order was repaired, nothing is left to repair, and no
+/// program reported a false readiness: ready while it did nothing, or unready although it worked.
 #[derive(Debug, Args)]
 pub struct ChaosCommand {
     #[command(flatten)]
     system: System,
-    /// What carries the events. Only Kafka can be stopped and started meanwhile.
+    /// Broker to start. Only Kafka can be stopped and restarted during the run.
     #[arg(long, value_enum, default_value_t = Broker::Embedded)]
     broker: Broker,
-    /// Seconds of faults. From 120 on every other round of all kinds lets orders flow again after each, and tells how long
-    /// that took.
+    /// Duration of the faults, in seconds. From 120 on, every other round waits after each fault until orders flow again, and
+    /// reports the recovery time.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// What the faults and the orders are drawn from; unset, another one each time. The same seed draws the same again.
+    /// Seed of the faults and the orders: the same seed produces the same plan. Random if unset.
     #[arg(long)]
     seed: Option<u64>,
-    /// Orders a second.
+    /// Orders per second.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
-    /// Seconds that the system may take to come to rest afterwards.
+    /// Maximum time for the system to come to rest afterwards, in seconds.
     #[arg(long, default_value_t = 120)]
     patience: u64,
-    /// Only faults of this kind; may be repeated.
+    /// Inject only faults of this kind; may be repeated.
     #[arg(long, value_name = "KIND")]
     only: Vec<Kind>,
-    /// Faults never overlap: orders flow again before the next, and how long that took is told. Nobody meddles meanwhile.
+    /// Inject one fault at a time: wait until orders flow again, and report the recovery time. Nobody else acts meanwhile.
     #[arg(long)]
     apart: bool,
-    /// Also writes what came of it, with the recovery times, as JSON.
+    /// Write the result and the recovery times to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -55,7 +55,7 @@ impl ChaosCommand {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(
             Environment::from_process()?.is_none(),
-            "KAFKA_BROKERS and DATABASE_URL_… name a system that runs; chaos wants one of its own: unset them"
+            "KAFKA_BROKERS and DATABASE_URL_… name a running system; unset them, because chaos starts its own"
         );
         let shutdown = Shutdown::on_signals()?;
         let reporter = Reporter::on_stderr();

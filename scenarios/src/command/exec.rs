@@ -1,4 +1,4 @@
-//! `scenarios exec`: a command with a real Postgres and a real broker at its disposal.
+//! `scenarios exec`: runs a command beside a real Postgres and a real broker.
 
 use std::{
     ffi::OsString,
@@ -18,17 +18,17 @@ use secrecy::ExposeSecret;
 use testbed::{Broker, Foundation, PARTITIONS, POSTGRES_BIN, Reporter, StateDir};
 use tokio::process::Child;
 
-/// For developers: runs a command, such as the tests, with a private Postgres and a broker.
+/// Runs a command, such as the tests, beside a private Postgres and a broker. For developers.
 ///
-/// The command finds TEST_DATABASE_URL (a superuser's), TEST_KAFKA_BROKERS and, with Kafka, TEST_KAFKA_JARS (for its
-/// console tools) in its environment, and POSTGRES_BIN, so that it starts servers of the same version itself. Both servers
-/// are stopped when it ends; its exit code becomes ours.
+/// Sets these variables for the command: TEST_DATABASE_URL (a superuser's), TEST_KAFKA_BROKERS, with Kafka TEST_KAFKA_JARS
+/// (for its console tools), and POSTGRES_BIN, so that the command can start servers of the same version. Stops both servers
+/// when the command ends, and returns its exit code.
 #[derive(Debug, Args)]
 pub struct Exec {
-    /// What carries the events.
+    /// Broker to start.
     #[arg(long, value_enum, default_value_t = Broker::Kafka)]
     broker: Broker,
-    /// Major version of Postgres, fetched if need be: 17 or 18. The installed one unless it is given.
+    /// Major version of Postgres, 17 or 18, fetched if it is missing. Defaults to the installed version.
     #[arg(long, value_name = "MAJOR")]
     postgres: Option<u32>,
     /// The command and its arguments.

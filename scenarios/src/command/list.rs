@@ -1,4 +1,4 @@
-//! `scenarios list`: the scenarios, a line each.
+//! `scenarios list`: one line per scenario.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use clap::Args;
 
 use catalogue::ALL;
 
-/// Names each scenario with one line.
+/// Lists the scenarios, one line each.
 #[derive(Debug, Args)]
 pub struct List {}
 

@@ -1,4 +1,4 @@
-//! `scenarios load`: many orders at once, measured.
+//! `scenarios load`: drives load and measures it.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -17,45 +17,45 @@ use testbed::{Broker, Options, PARTITIONS, Reporter, Stack, StateDir};
 
 use super::system::System;
 
-/// Drives load and measures it: success, failure, latency, CPU and memory; then audits everything.
+/// Drives load and measures success, failure, latency, CPU and memory, then audits everything.
 ///
-/// Starts a system of its own, unless KAFKA_BROKERS and DATABASE_URL_… name one that runs. Exit code 1 if the audit
-/// does not hold.
+/// Starts its own system, unless KAFKA_BROKERS and DATABASE_URL_… name a running one. The exit code is 1 if the audit does
+/// not hold.
 #[derive(Debug, Args)]
 pub struct Load {
-    /// Stages, each all at once, one after another.
+    /// Stages to run in sequence; each sends all its requests at once.
     #[arg(value_enum, required_unless_present = "orders", conflicts_with = "orders")]
     stages: Vec<Size>,
-    /// Number of orders, sent as fast as they end unless --rate says otherwise.
+    /// Number of orders. Without --rate, the next is sent when one ends (a closed loop).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     orders: Option<u32>,
-    /// Requests a second, whether the system keeps up or not. A latency counts from the intended beginning.
+    /// Requests per second, whether or not the system keeps up. Latency counts from the intended send time.
     #[arg(long, value_name = "R", requires = "orders", conflicts_with = "in_flight", value_parser = positive)]
     rate: Option<f64>,
-    /// The next request when an order ends, so many at the same time.
+    /// Number of orders in flight at the same time in a closed loop.
     #[arg(long, value_name = "M", requires = "orders", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 1_000)]
     in_flight: u32,
-    /// Shares of happy, card, hot_product, hot_user, no_balance, no_stock.
+    /// Percentages of happy, card, hot_product, hot_user, no_balance and no_stock orders.
     #[arg(long, default_value = "happy=100")]
     mix: Mix,
-    /// What all happy orders have in common.
+    /// Makes all happy orders share a product or a user.
     #[arg(long, value_enum)]
     hot: Option<Hot>,
-    /// How happy orders are paid.
+    /// Payment method of happy orders.
     #[arg(long, value_enum, default_value_t = Method::Wallet)]
     method: Method,
-    /// Number of buyers who share the orders.
+    /// Number of buyers that the orders are spread over.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     users: u32,
-    /// Orders before the first stage that are not measured; 200 unless the load itself is smaller.
+    /// Number of unmeasured orders before the first stage. Defaults to 200, or fewer if the load itself is smaller.
     #[arg(long, value_name = "N")]
     warm_up: Option<u32>,
     #[command(flatten)]
     system: System,
-    /// What carries the events.
+    /// Broker to start.
     #[arg(long, value_enum, default_value_t = Broker::Kafka)]
     broker: Broker,
-    /// Seconds after the last request within which an order has to end; else it counts as a technical failure.
+    /// Maximum time for an order to end after the last request, in seconds. A later order counts as a technical failure.
     #[arg(long, default_value_t = 90)]
     patience: u64,
 }
@@ -73,9 +73,9 @@ enum Size {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Method {
-    /// Within the payment service.
+    /// Wallet, within the payment service.
     Wallet,
-    /// Through the gateway.
+    /// Card, through the gateway.
     Card,
 }
 

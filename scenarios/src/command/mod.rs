@@ -34,10 +34,10 @@ pub enum Command {
 }
 
 impl Command {
-    /// Does it. What it has started is stopped when this returns.
+    /// Runs the command. Everything that it has started is stopped when this returns.
     ///
     /// # Errors
-    /// What the user has to know; a verdict that is not the hoped-for one is an exit code instead.
+    /// If the command cannot be carried out. A negative verdict is an exit code instead.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::List(list) => Ok(list.run()),

@@ -1,4 +1,4 @@
-//! `scenarios publish`: requests, as a client would publish them.
+//! `scenarios publish`: publishes requests as a client would.
 
 use std::{io::Read, path::PathBuf, process::ExitCode};
 
@@ -11,31 +11,31 @@ use events::{
 use operations::requests::Client;
 use uuid::Uuid;
 
-/// Publishes OrderRequested and prints the order id of each.
+/// Publishes OrderRequested and prints each order id.
 #[derive(Debug, Args)]
 pub struct Publish {
-    /// Requests as JSON, one or several; `-` reads standard input.
+    /// File with one or more requests as JSON; `-` reads standard input.
     #[arg(conflicts_with_all = ["user", "product"], required_unless_present = "user")]
     file: Option<PathBuf>,
     /// User id of the buyer.
     #[arg(long, requires = "product", requires = "payment_method")]
     user: Option<i64>,
-    /// What is bought.
+    /// Product id of the item.
     #[arg(long, requires = "user")]
     product: Option<i64>,
-    /// Quantity, in pieces.
+    /// Number of pieces.
     #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
     quantity: i64,
-    /// How it is paid.
+    /// Payment method id.
     #[arg(long)]
     payment_method: Option<i64>,
-    /// Where goods travel to.
+    /// Delivery address for physical goods.
     #[arg(long)]
     ship_to: Option<String>,
-    /// Names the order together with the user: the same key is the same order.
+    /// Identifies the order together with the user: the same key is the same order.
     #[arg(long)]
     idempotency_key: Option<String>,
-    /// host:port, several with commas.
+    /// Kafka brokers as host:port, separated by commas.
     #[arg(long, env = "KAFKA_BROKERS")]
     brokers: String,
 }
@@ -65,12 +65,12 @@ impl Publish {
         let requests: Vec<OrderRequested> =
             serde_json::Deserializer::from_str(&text).into_iter().collect::<Result<_, _>>().with_context(|| {
                 format!(
-                    "{} holds something that is no request; one looks like {}",
+                    "{} contains something that is not a request; a request looks like {}",
                     file.display(),
                     r#"{"user_id":1,"payment_method_id":1,"items":[{"product_id":1,"quantity":1}]}"#
                 )
             })?;
-        ensure!(!requests.is_empty(), "{} holds no request", file.display());
+        ensure!(!requests.is_empty(), "{} contains no request", file.display());
         Ok(requests)
     }
 

@@ -1,4 +1,4 @@
-//! `scenarios ready`: whether a program does its work, for health checks of containers that have no other HTTP client.
+//! `scenarios ready`: a health check for containers that have no other HTTP client.
 
 use std::{
     process::ExitCode,
@@ -9,15 +9,15 @@ use anyhow::Context;
 use clap::Args;
 use reqwest::{Client, Url};
 
-/// Asks a program whether it is ready. Exit code 0 if `GET /readyz` is answered with 200.
+/// Checks whether a program is ready. The exit code is 0 if `GET /readyz` answers 200.
 #[derive(Debug, Args)]
 pub struct Ready {
-    /// Where the program answers HTTP, http://host:port.
+    /// The program's HTTP address, http://host:port.
     url: Url,
-    /// Seconds to wait for the answer.
+    /// Timeout of each request, in seconds.
     #[arg(long, default_value_t = 2)]
     within: u64,
-    /// Seconds to go on asking until it is ready; if unset, it is asked once.
+    /// Maximum time to repeat the request until the program is ready, in seconds; 0 asks once.
     #[arg(long, default_value_t = 0)]
     wait: u64,
 }

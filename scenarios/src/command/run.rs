@@ -18,9 +18,9 @@ use tokio::time::Instant;
 
 use super::system::System;
 
-/// Runs scenarios and judges them: the events in their order, the rows in every database, the invariants.
+/// Runs scenarios and judges them by their events in order, the rows in every database, and the invariants.
 ///
-/// Starts a system of its own, unless KAFKA_BROKERS and DATABASE_URL_… name one that runs.
+/// Starts its own system, unless KAFKA_BROKERS and DATABASE_URL_… name a running one.
 #[derive(Debug, Args)]
 pub struct Run {
     /// Names of scenarios, or `all`.
@@ -28,13 +28,13 @@ pub struct Run {
     names: Vec<String>,
     #[command(flatten)]
     system: System,
-    /// What carries the events.
+    /// Broker to start.
     #[arg(long, value_enum, default_value_t = Broker::Embedded)]
     broker: Broker,
-    /// Seconds that a saga may take before its scenario fails.
+    /// Maximum duration of a saga before its scenario fails, in seconds.
     #[arg(long, default_value_t = 30)]
     patience: u64,
-    /// A drill: takes a service's reaction to an event away, such as account:PaymentVoided. Then something has to fail.
+    /// Remove a service's reaction to an event as a drill, such as account:PaymentVoided; a scenario has to fail.
     #[arg(long, value_name = "SERVICE:EVENT")]
     without: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `scenarios seed`: the well-known data.
+//! `scenarios seed`: inserts the well-known data.
 
 use std::process::ExitCode;
 
@@ -6,10 +6,10 @@ use clap::Args;
 
 use testbed::seed;
 
-/// Puts the well-known people and goods in place, in a system that runs. Again: nothing changes.
+/// Inserts the well-known people and goods into a running system. Running it again changes nothing.
 #[derive(Debug, Args)]
 pub struct Seed {
-    /// Adds users 1001 to 11000 (1,000,000 JPY and a wallet each) and products 1001 to 2000 (digital, 100 JPY, 1,000,000
+    /// Also insert users 1001 to 11000 (1,000,000 JPY and a wallet each) and products 1001 to 2000 (digital, 100 JPY, 1,000,000
     /// in stock).
     #[arg(long)]
     many: bool,
@@ -22,7 +22,7 @@ impl Seed {
         println!("the well-known people and goods are in place");
         if self.many {
             seed::many(&environment).await?;
-            println!("ten thousand users and a thousand products more are in place");
+            println!("ten thousand more users and a thousand more products are in place");
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,4 +1,4 @@
-//! `scenarios up`: the whole system, for as long as somebody wants it.
+//! `scenarios up`: runs the whole system until it is stopped.
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -14,21 +14,21 @@ use super::system::System;
 
 /// Starts the whole system and stays up until SIGTERM or Ctrl-C.
 ///
-/// Each service, the payment gateway and the relay is a process of its own and is started again when it dies. When all
-/// are ready, prints where everything is, as NAME=value lines. Database URLs hold passwords; the key of the payment methods
-/// and where PostgreSQL's superuser logs in are written into the file alone.
+/// Each service, the payment gateway and the relay is a process of its own and is restarted when it dies. When all are
+/// ready, prints their addresses as NAME=value lines. Database URLs contain passwords. The payment methods' key and the
+/// superuser's URL are written to the file only.
 #[derive(Debug, Args)]
 pub struct Up {
     #[command(flatten)]
     system: System,
-    /// What carries the events.
+    /// Broker to start.
     #[arg(long, value_enum, default_value_t = Broker::Embedded)]
     broker: Broker,
-    /// Writes the lines into this file too, anew whenever a program has been started again. It is there only while the
+    /// Also write the lines to this file, and rewrite it whenever a program is restarted. The file exists only while the
     /// system is ready.
     #[arg(long, value_name = "F")]
     env_file: Option<PathBuf>,
-    /// Partitions of each topic.
+    /// Number of partitions of each topic.
     #[arg(long, env = "KAFKA_PARTITIONS", default_value_t = PARTITIONS, value_parser = clap::value_parser!(i32).range(1..=1000))]
     partitions: i32,
 }
@@ -37,7 +37,7 @@ impl Up {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(
             Environment::from_process()?.is_none(),
-            "KAFKA_BROKERS and DATABASE_URL_… name a system that runs; unset them to have one started"
+            "KAFKA_BROKERS and DATABASE_URL_… name a running system; unset them to start one"
         );
         let shutdown = Shutdown::on_signals()?;
         let reporter = Reporter::on_stderr();
@@ -53,8 +53,8 @@ impl Up {
     }
 }
 
-/// What is printed: where everything is. A terminal is looked at; the key opens the details of every payment method and the
-/// superuser every database, so these are in the file alone, which only its owner can read.
+/// The variables to print. Other people may see a terminal, so the payment methods' key and the superuser's URL are left out;
+/// they are in the file only, which only its owner can read.
 fn printable(variables: Vec<(String, String)>) -> Vec<(String, String)> {
     variables.into_iter().filter(|(name, _)| ![PAYMENT_DETAILS_KEY, POSTGRES_URL].contains(&name.as_str())).collect()
 }

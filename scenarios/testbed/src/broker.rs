@@ -12,14 +12,14 @@ use super::{
     state::StateDir,
 };
 
-/// What carries the events.
+/// The broker that carries the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Broker {
-    /// librdkafka's broker inside the runner, kept in memory.
+    /// librdkafka's in-process broker, in memory.
     Embedded,
-    /// A local Apache Kafka, fetched once.
+    /// A local Apache Kafka, downloaded once.
     Kafka,
-    /// Whatever the environment names; not started by us.
+    /// The broker that the environment names; not started here.
     #[value(skip)]
     External,
 }

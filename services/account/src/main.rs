@@ -1,7 +1,7 @@
 use account::{Account, MIGRATIONS};
 use clap::Parser;
 
-/// The account service: holds, takes and gives back the buyer's balance.
+/// The account service: reserves, debits and refunds the buyer's balance.
 #[derive(Parser)]
 #[command(version)]
 struct Args {

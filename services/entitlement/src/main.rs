@@ -1,7 +1,7 @@
 use clap::Parser;
 use entitlement::{Entitlement, MIGRATIONS};
 
-/// The entitlement service: unlocks digital items, and takes the unlock back.
+/// The entitlement service: unlocks digital items, and revokes the unlock.
 #[derive(Parser)]
 #[command(version)]
 struct Args {

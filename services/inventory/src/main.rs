@@ -1,7 +1,7 @@
 use clap::Parser;
 use inventory::{Inventory, MIGRATIONS};
 
-/// The inventory service: holds, commits and takes back stock.
+/// The inventory service: reserves, commits and takes back stock.
 #[derive(Parser)]
 #[command(version)]
 struct Args {

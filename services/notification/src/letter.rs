@@ -1,6 +1,6 @@
-//! What the buyer reads when the order has come to its end: plain text, and plain Rust.
+//! The letter that a buyer gets when an order has ended: plain text, made by plain Rust.
 //!
-//! Our own words stay within ASCII and short lines, so that a mail is readable in its raw form too.
+//! The wording stays within ASCII and short lines, so that a mail is readable in its raw form too.
 
 use std::{fmt, str::FromStr};
 
@@ -23,7 +23,7 @@ pub enum Ending {
     },
 }
 
-/// What kind of letter an ending deserves. The word in the `kind` column and in `NotificationSent`.
+/// The kind of letter for an ending. The word in the `kind` column and in `NotificationSent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LetterKind {
@@ -77,7 +77,7 @@ pub struct Letter {
     pub body: String,
 }
 
-/// Writes the letter that an order gets at its end.
+/// Writes the letter for the end of an order.
 pub fn write(order: &Order, ending: Ending) -> Letter {
     match ending {
         Ending::Completed if order.currency == Currency::PTS => welcome(order),
@@ -88,7 +88,7 @@ pub fn write(order: &Order, ending: Ending) -> Letter {
 }
 
 fn receipt(order: &Order) -> Letter {
-    let opening = "thank you for your purchase. It is complete, and paid.";
+    let opening = "Thank you for your purchase. Your order is complete and paid for.";
     Letter {
         kind: LetterKind::Receipt,
         subject: "Your receipt".to_owned(),
@@ -97,34 +97,34 @@ fn receipt(order: &Order) -> Letter {
 }
 
 fn welcome(order: &Order) -> Letter {
-    let opening = "welcome! What you chose for your points is yours from now on.";
+    let opening = "Welcome! What you bought with your points is now yours.";
     Letter {
         kind: LetterKind::Welcome,
-        subject: "Welcome: it is yours".to_owned(),
+        subject: "Welcome! Your order is complete".to_owned(),
         body: body(order, &[opening, &bill(order), &destination(order)]),
     }
 }
 
 fn cancellation(order: &Order, reason: Reason, refunded: i64) -> Letter {
-    let opening = format!("your order was cancelled:\n{} ({reason}).", in_words(reason));
+    let opening = format!("We have cancelled your order because\n{} ({reason}).", in_words(reason));
     let given_back = match refunded {
-        0 => "There is nothing to give back: nothing had been taken.".to_owned(),
-        refunded => format!("{} are back on your balance.", amount(refunded, order.currency)),
+        0 => "You have not been charged.".to_owned(),
+        refunded => format!("We have returned {} to your balance.", amount(refunded, order.currency)),
     };
     Letter {
         kind: LetterKind::Cancellation,
         subject: "Your order was cancelled".to_owned(),
-        body: body(order, &[&opening, &given_back, "This is what you had ordered:", &bill(order)]),
+        body: body(order, &[&opening, &given_back, "You ordered:", &bill(order)]),
     }
 }
 
 fn rejection(order: &Order, reason: Reason) -> Letter {
-    let opening = format!("we are sorry, we could not accept your order:\n{} ({reason}).", in_words(reason));
-    let given_back = "There is nothing to give back: nothing had been taken.";
+    let opening = format!("We are sorry, but we could not accept your order because\n{} ({reason}).", in_words(reason));
+    let given_back = "You have not been charged.";
     Letter {
         kind: LetterKind::Rejection,
         subject: "Your order was not accepted".to_owned(),
-        body: body(order, &[&opening, given_back, "This is what you asked for:", &bill(order)]),
+        body: body(order, &[&opening, given_back, "You ordered:", &bill(order)]),
     }
 }
 
@@ -133,17 +133,17 @@ fn body(order: &Order, paragraphs: &[&str]) -> String {
     format!("Hello,\n\n{}\n\nYour order number is {}.\n", paragraphs.join("\n\n"), order.order_id)
 }
 
-/// As many lines as anyone reads.
+/// Most items that a letter lists.
 const LINES: usize = 20;
 
-/// What was ordered, piece by piece, and what it costs.
+/// The items, one per line, and the total.
 fn bill(order: &Order) -> String {
     if order.items.is_empty() {
-        return "    nothing at all".to_owned();
+        return "    no items".to_owned();
     }
     let mut lines: Vec<String> = order.items.iter().take(LINES).map(|item| bill_line(item, order.currency)).collect();
     if let Some(more) = order.items.len().checked_sub(LINES).filter(|more| *more > 0) {
-        lines.push(format!("    and {more} products more"));
+        lines.push(format!("    and {more} more"));
     }
     if order.currency != Currency::NONE {
         lines.push(format!("\nTotal: {}", amount(order.total, order.currency)));
@@ -163,25 +163,25 @@ fn bill_line(item: &Item, currency: Currency) -> String {
 fn destination(order: &Order) -> String {
     let Some(ship_to) = &order.ship_to else { return String::new() };
     let lines: Vec<String> = ship_to.lines().map(|line| format!("    {line}")).collect();
-    format!("What has to travel is on its way to\n\n{}", lines.join("\n"))
+    format!("Your parcel is on its way to:\n\n{}", lines.join("\n"))
 }
 
-/// The reason as the buyer is told it.
+/// The reason in the buyer's words; completes "because …".
 fn in_words(reason: Reason) -> &'static str {
     match reason {
         Reason::InsufficientBalance => "your balance does not cover the total",
-        Reason::UnknownUser => "we have no account for you",
+        Reason::UnknownUser => "we could not find your account",
         Reason::InvalidPaymentMethod => "the payment method cannot be used for this order",
-        Reason::CardDeclined => "the card was declined",
+        Reason::CardDeclined => "your card was declined",
         Reason::GatewayUnavailable => "the payment provider could not be reached",
         Reason::OutOfStock => "we do not have enough in stock",
-        Reason::UnknownProduct => "we do not know one of the products",
-        Reason::UnshippableAddress => "we cannot deliver to the address",
+        Reason::UnknownProduct => "one of the products does not exist",
+        Reason::UnshippableAddress => "we cannot deliver to your address",
         Reason::Discontinued => "one of the items is no longer available",
-        Reason::InvalidRequest => "it asked for something that cannot be ordered like that",
+        Reason::InvalidRequest => "the request was not valid",
         Reason::CancelledByUser => "you asked us to",
         Reason::TimedOut => "it could not be completed in time",
-        // Said by a newer version of some service; the word itself follows in brackets.
+        // From a newer version of some service; the word itself follows in brackets.
         Reason::Other(_) => "it could not be completed",
     }
 }

@@ -5,7 +5,7 @@ use notification::{
 };
 use saga::attempts::RetryPolicy;
 
-/// The notification service: tells the buyer by mail how the order ended.
+/// The notification service: informs the buyer by mail how the order ended.
 #[derive(Parser)]
 #[command(version)]
 struct Args {

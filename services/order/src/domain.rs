@@ -81,7 +81,9 @@ impl Register {
             (Err(Refusal::Invalid(why)), Door::Api) => return Says::refused(why),
             (Err(Refusal::Invalid(_)), Door::Topic) => Reason::InvalidRequest,
             (Err(Refusal::UnknownProduct(_)), _) => Reason::UnknownProduct,
-            (Err(Refusal::NoAddress), Door::Api) => return Says::refused("ship_to is missing: some of it travels"),
+            (Err(Refusal::NoAddress), Door::Api) => {
+                return Says::refused("ship_to is missing; the order has physical goods");
+            }
             (Err(Refusal::NoAddress), Door::Topic) => Reason::UnshippableAddress,
         };
         let order = unpriced(placement);

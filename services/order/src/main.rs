@@ -9,10 +9,10 @@ use order::{MIGRATIONS, Orders, Overdue, api};
 struct Args {
     #[command(flatten)]
     saga: saga::config::Config,
-    /// Time for which an order may be PENDING before it is cancelled.
+    /// Deadline of an order in seconds: one that is still PENDING then is cancelled.
     #[arg(long, env = "ORDER_TIMEOUT_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     order_timeout_seconds: u64,
-    /// Interval of looks for orders past their deadline.
+    /// Interval between checks for overdue orders, in milliseconds.
     #[arg(long, env = "ORDER_DEADLINE_CHECK_MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     order_deadline_check_ms: u64,
 }

@@ -29,10 +29,10 @@ pub type Catalogue = BTreeMap<ProductId, Product>;
 /// Why there is no price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The request makes no sense; in words for who made it.
+    /// The request is not a valid order; the text is for the client.
     Invalid(String),
     UnknownProduct(ProductId),
-    /// Goods travel, and nobody has said where to.
+    /// Physical goods without an address.
     NoAddress,
 }
 
@@ -68,7 +68,7 @@ fn quantities(lines: &[RequestedItem]) -> Result<BTreeMap<ProductId, i64>, Refus
     match lines.len() {
         0 => return Err(invalid("items is empty")),
         1..=MAX_LINES => {}
-        more => return Err(invalid(format!("items has {more} lines; at most {MAX_LINES} are taken"))),
+        more => return Err(invalid(format!("items has {more} lines; at most {MAX_LINES} are allowed"))),
     }
     let mut quantities = BTreeMap::<ProductId, i64>::new();
     for RequestedItem { product_id, quantity } in lines {
@@ -79,7 +79,7 @@ fn quantities(lines: &[RequestedItem]) -> Result<BTreeMap<ProductId, i64>, Refus
         *sum = sum.saturating_add(*quantity);
         if *sum > MAX_QUANTITY {
             return Err(invalid(format!(
-                "the quantity of product {product_id} is {sum}; at most {MAX_QUANTITY} are taken"
+                "the quantity of product {product_id} is {sum}; at most {MAX_QUANTITY} are allowed"
             )));
         }
     }
@@ -105,11 +105,11 @@ fn total(items: &[Item]) -> Result<i64, Refusal> {
 fn plain(field: &str, text: Option<&str>) -> Result<(), Refusal> {
     let Some(text) = text else { return Ok(()) };
     if text.chars().any(char::is_control) {
-        return Err(invalid(format!("{field} has control characters")));
+        return Err(invalid(format!("{field} contains control characters")));
     }
     match text.chars().count() {
         ..=MAX_TEXT => Ok(()),
-        more => Err(invalid(format!("{field} has {more} characters; at most {MAX_TEXT} are taken"))),
+        more => Err(invalid(format!("{field} has {more} characters; at most {MAX_TEXT} are allowed"))),
     }
 }
 

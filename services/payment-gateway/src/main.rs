@@ -18,7 +18,7 @@ struct Args {
     http: Http,
     #[command(flatten)]
     settings: Settings,
-    /// Where the books are kept; without it they end with the program.
+    /// File that holds the books; without it they are lost when the program ends.
     #[arg(long, env = "LEDGER_FILE")]
     ledger_file: Option<PathBuf>,
 }

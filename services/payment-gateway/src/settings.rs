@@ -1,4 +1,4 @@
-//! How troublesome the provider is; can be changed while it runs.
+//! The provider's configurable failures; they can be changed while it runs.
 
 use std::{str::FromStr, time::Duration};
 
@@ -8,26 +8,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::payment::Card;
 
-/// What an operator or a test may set. In JSON, what is left out takes its default.
+/// Settings for an operator or a test. In JSON, a missing field takes its default.
 #[derive(Debug, Clone, PartialEq, Args, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Milliseconds between booking and answering: to a client with a shorter time-out the answer is lost.
+    /// Milliseconds between booking and answering; a client with a shorter timeout loses the answer.
     #[arg(long, env = "DELAY_MS", default_value_t = 0)]
     pub delay_ms: u64,
-    /// Share of the requests that are answered with a 503, half of them although they have been carried out.
+    /// Fraction of requests answered with 503, half of them although they were carried out.
     #[arg(long, env = "FAILURE_RATE", default_value = "0")]
     pub failure_rate: Rate,
     /// Tokens of cards that refuse every charge.
     #[arg(long, env = "DECLINED_TOKENS", value_delimiter = ',', default_value = "tok_declined")]
     pub declined_tokens: Vec<String>,
-    /// Tokens of cards that can be charged but refuse to pay.
+    /// Tokens of cards that accept the authorization but refuse the capture.
     #[arg(long, env = "CAPTURE_DECLINED_TOKENS", value_delimiter = ',', default_value = "tok_capture_declined")]
     pub capture_declined_tokens: Vec<String>,
-    /// Tokens of cards whose bank takes its time before it answers a charge.
+    /// Tokens of cards whose bank answers a charge slowly.
     #[arg(long, env = "SLOW_TOKENS", value_delimiter = ',', default_value = "tok_slow")]
     pub slow_tokens: Vec<String>,
-    /// Milliseconds that such a bank takes before anything is booked.
+    /// Delay of such a bank before anything is booked, in milliseconds.
     #[arg(long, env = "SLOW_MS", default_value_t = 4000)]
     pub slow_ms: u64,
 }
@@ -46,7 +46,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Time that the bank of the card behind `token` takes before it says anything.
+    /// Delay of the bank of the card behind `token`.
     pub fn bank_takes(&self, token: &str) -> Duration {
         if self.slow_tokens.iter().any(|slow| slow == token) {
             Duration::from_millis(self.slow_ms)
@@ -73,7 +73,7 @@ impl Settings {
 pub struct Rate(f64);
 
 impl Rate {
-    /// Draws the trouble of one request.
+    /// Draws the failure of one request.
     pub fn draw(self) -> Option<Trouble> {
         let mut rng = rand::rng();
         rng.random_bool(self.0).then(|| if rng.random() { Trouble::BeforeBooking } else { Trouble::AfterBooking })

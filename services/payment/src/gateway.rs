@@ -25,16 +25,16 @@ use crate::{
     sealed_details::{self, DetailsKey},
 };
 
-/// Where the gateway is, and what it takes to use it.
+/// Settings for the gateway.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Access {
-    /// http://host:port
+    /// Address of the payment gateway, http://host:port.
     #[arg(long, env = "GATEWAY_URL", hide_env_values = true, value_parser = Unechoed(gateway_url))]
     pub gateway_url: Url,
-    /// Milliseconds that a call may take.
+    /// Timeout of a call, in milliseconds.
     #[arg(long, env = "GATEWAY_TIMEOUT_MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub gateway_timeout_ms: u64,
-    /// Base64 of the 32 bytes under which the details of payment methods are sealed.
+    /// Key that encrypts the details of payment methods: 32 bytes in base64.
     #[arg(long, env = "PAYMENT_DETAILS_KEY", hide_env_values = true)]
     pub payment_details_key: SecretString,
 }

@@ -5,7 +5,7 @@ use payment::{
 };
 use saga::attempts::RetryPolicy;
 
-/// The payment service: holds, collects and gives back what an order costs.
+/// The payment service: authorizes, captures, voids and refunds an order's payment.
 #[derive(Parser)]
 #[command(version)]
 struct Args {

@@ -1,4 +1,4 @@
-//! Asks the broker for a sign of life.
+//! The health check of the broker.
 
 use std::{
     sync::Arc,
@@ -14,16 +14,17 @@ use rdkafka::{
     producer::{BaseProducer, DeliveryResult, Producer, ProducerContext},
 };
 
-/// An answer is good for this long.
+/// Time for which an answer is valid.
 const ASK_EVERY: Duration = Duration::from_secs(5);
-/// And has to come within this.
+/// Time within which an answer has to come.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// A client that is not answered for this long is asked no more, but another: one that was told of no brokers at all, by a
-/// cluster whose controller took all of them for dead, has forgotten every address that it knew (librdkafka's issue 5301).
+/// Time without an answer after which the client is replaced. A client that was told of no brokers at all, by a cluster whose
+/// controller considered all of them dead, has forgotten every address (librdkafka's issue 5301).
 const REPLACED_AFTER: Duration = Duration::from_secs(10);
 
-/// Asks for the cluster's metadata now and then, with a client of its own. Says when the broker goes and when it comes back.
+/// Requests the cluster's metadata periodically, with its own client. Logs when the broker stops answering and when it
+/// answers again.
 pub(crate) struct Broker {
     settings: ClientConfig,
     client: Arc<BaseProducer<Quiet>>,
@@ -47,7 +48,7 @@ impl Broker {
         }
         let client = Arc::clone(&self.client);
         let asked = tokio::task::spawn_blocking(move || {
-            // Nobody else takes the client's complaints off its queue.
+            // Nothing else drains the client's error events from its queue.
             client.poll(Duration::ZERO);
             client.client().fetch_metadata(None, ANSWER_WITHIN).map(drop)
         });
@@ -72,16 +73,16 @@ impl Broker {
     }
 }
 
-/// Leaves it to us to say what matters.
+/// Demotes the client's own messages to debug; the relay logs what matters.
 struct Quiet;
 
 impl ClientContext for Quiet {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(facility, message, "the Kafka client says");
+        tracing::debug!(facility, message, "message of the relay's Kafka client");
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "trouble with the broker");
+        tracing::debug!(%error, reason, "the relay's Kafka client reports an error");
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn all(
         databases.insert(name, options);
     }
     if databases.is_empty() {
-        bail!("no database to serve: set {PREFIX}ORDERS=postgres://… and so on, or give --database NAME=URL");
+        bail!("no database to serve: set {PREFIX}ORDERS=postgres://… and so on, or use --database NAME=URL");
     }
     Ok(databases)
 }
@@ -77,10 +77,10 @@ impl std::str::FromStr for Binding {
     }
 }
 
-/// The publisher of one database; None if nothing is said of any, and the databases may say it themselves.
+/// The publisher of one database; None if no binding is given, so that each database declares its own.
 ///
 /// # Errors
-/// If something is said of others, but not of this one: it would be the one that is not locked.
+/// If there are bindings for others, but none for this one: it would be the only unprotected database.
 pub(crate) fn publisher_of(bindings: &[Binding], database: &str) -> anyhow::Result<Option<String>> {
     let bound = bindings.iter().find(|binding| binding.database == database);
     ensure!(
@@ -90,7 +90,7 @@ pub(crate) fn publisher_of(bindings: &[Binding], database: &str) -> anyhow::Resu
     Ok(bound.map(|binding| binding.publisher.clone()))
 }
 
-/// Refuses what cannot be meant: two publishers for a database, or a publisher for two databases.
+/// Refuses contradictions: two publishers for a database, or a publisher for two databases.
 pub(crate) fn check(bindings: &[Binding]) -> anyhow::Result<()> {
     for (place, Binding { database, publisher }) in bindings.iter().enumerate() {
         for other in &bindings[..place] {

@@ -1,4 +1,4 @@
-//! `outbox-relay`: publishes the outboxes of all databases that it is given.
+//! `outbox-relay`: publishes the outboxes of the databases in its settings.
 
 mod broker;
 mod databases;
@@ -27,10 +27,10 @@ use crate::{
     secrets::without_passwords,
 };
 
-/// Publishes what services have written into their outboxes, in order, at least once.
+/// Publishes services' outboxes to Kafka: in order, at least once.
 ///
-/// Serves every database named by a variable DATABASE_URL_<NAME>, and those given with --database. Any number may run:
-/// one leads each database, the others stand by.
+/// Serves every database named by a variable DATABASE_URL_<NAME>, and those given with --database. Any number of relays may
+/// run: one leads each database, the others stand by.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Cli {
@@ -42,7 +42,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Publishes the retained events of a span of time again, in their order. Moves no cursor.
+    /// Publishes the retained events of a time span again, in order. Moves no cursor.
     Replay(Replay),
 }
 
@@ -51,21 +51,22 @@ struct Serve {
     /// A database to serve; may be repeated.
     #[arg(long = "database", value_name = "NAME=URL")]
     databases: Vec<Given>,
-    /// The publisher that each database belongs to, for all databases: rows that name another are not published, and
-    /// nothing passes them. If unset, what each database itself declares.
+    /// The publisher that each database belongs to, for all databases. A row that names another is not published, and no later
+    /// row passes it. Defaults to the publisher that each database declares.
     #[arg(long, env = "RELAY_PUBLISHERS", value_name = "NAME=PUBLISHER,…", value_delimiter = ',')]
     publishers: Vec<Binding>,
-    /// Time for which a relay that says nothing still counts as the leader.
+    /// Lease in milliseconds: a leader that does not renew it for this long loses leadership.
     #[arg(long, env = "RELAY_LEASE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
     lease_ms: u64,
-    /// Longest time a broker may take to acknowledge before it is asked again; longer than the cluster takes to replace one.
-    /// A partition that acknowledges nothing for a good quarter of it, while the cluster answers, is left behind.
+    /// Time in milliseconds that a broker may take to acknowledge before the request is repeated; set it longer than the
+    /// cluster takes to replace a broker. A partition that acknowledges nothing for a good quarter of it, while the cluster
+    /// answers, is left behind.
     #[arg(long, env = "RELAY_ACK_TIMEOUT_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
     ack_timeout_ms: u64,
-    /// The longest pause between two looks at a quiet outbox; a notification ends it at once.
+    /// Maximum pause between two polls of a quiet outbox, in milliseconds; a notification ends the pause at once.
     #[arg(long, env = "RELAY_MAX_POLL_MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     max_poll_ms: u64,
-    /// Rows that are read at once and sent in one request, at most.
+    /// Maximum number of rows read at once and sent in one request.
     #[arg(long, env = "RELAY_BATCH_MAX", default_value_t = BATCH_ROWS, value_parser = clap::value_parser!(i64).range(1..=10_000))]
     batch_max: i64,
     #[command(flatten)]
@@ -79,15 +80,15 @@ struct Replay {
     /// Events written at or after this time, e.g. 2025-01-31T12:00:00Z.
     #[arg(long)]
     since: DateTime<Utc>,
-    /// Events written before this time; if unset, until now.
+    /// Events written before this time; defaults to now.
     #[arg(long)]
     until: Option<DateTime<Utc>>,
     /// postgres://user:password@host:port/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Given,
-    /// The publisher that the database belongs to; if unset, what RELAY_PUBLISHERS says of the name that the database has in
-    /// its URL, so give it where they differ; if that is unset, the one that the database itself declares. The rows have to
-    /// name it: with another's, nothing is published.
+    /// The publisher that the database belongs to. Defaults to the entry of RELAY_PUBLISHERS for the database name in the URL,
+    /// so set it if the names differ; without RELAY_PUBLISHERS, to the publisher that the database declares. Nothing is
+    /// published from rows that name another.
     #[arg(long)]
     publisher: Option<String>,
     #[arg(long, env = "RELAY_PUBLISHERS", value_name = "NAME=PUBLISHER,…", value_delimiter = ',', hide = true)]
@@ -136,7 +137,7 @@ async fn serve(options: Serve, metrics: PrometheusHandle) -> anyhow::Result<()> 
             Ok(())
         });
     }
-    // All end with the shutdown. One that fails or panics before ends the process: whoever started it starts it again.
+    // All end with the shutdown. One that fails or panics earlier ends the process, so that its supervisor restarts it.
     while let Some(ended) = running.join_next().await {
         ended.context("a task of the relay panicked")??;
     }
@@ -165,8 +166,8 @@ fn settings(options: &Serve) -> anyhow::Result<Vec<Settings>> {
     settings.collect()
 }
 
-/// Ready: each database is led or stood by, what is led makes progress, and the broker answers. A database's name and what is
-/// the matter with it are in the body of `/readyz`.
+/// Updates readiness: the relay leads or stands by for each database, each led database makes progress, and the broker
+/// answers. The body of `/readyz` names each database that is not ready, and the reason.
 async fn judge(health: Health, relays: Vec<Relay>, mut broker: Broker, shutdown: Shutdown) -> anyhow::Result<()> {
     let watched: Vec<(Relay, Progress)> = relays
         .into_iter()
@@ -202,6 +203,6 @@ async fn replay(options: Replay) -> anyhow::Result<()> {
         None => databases::publisher_of(&options.publishers, database.get_database().unwrap_or_default())?,
     };
     let events = outbox_relay::replay(&database, &options.kafka, publisher.as_deref(), span).await?;
-    tracing::info!(events, since = %span.since, until = %span.until, "published again");
+    tracing::info!(events, since = %span.since, until = %span.until, "replay done: the events are published again");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The way out for mail: to a mail system, or into files where there is none.
+//! Delivery of mail: to a mail server, or into files where there is none.
 
 mod files;
 mod server;
@@ -21,19 +21,19 @@ use smtp::Smtp;
 
 pub use server::Server;
 
-/// The answer to a mail that a person has settled: the buyer has been told by other means.
+/// The answer to a mail that a person has settled: the buyer was informed by other means.
 pub const SETTLED: &str = "sent";
 
-/// Where mail goes and where it comes from.
+/// Settings of the delivery and the sender.
 #[derive(Debug, Clone, Args)]
 pub struct PostConfig {
-    /// The mail system that takes our mail, smtp://host:port. Without it, mail goes into files.
+    /// Mail server to send mail to, smtp://host:port. Without it, mail goes into files.
     #[arg(long, env = "SMTP_URL", hide_env_values = true, value_parser = Unechoed(str::parse::<Server>))]
     pub smtp_url: Option<Server>,
-    /// Where mail goes while there is no mail system: one file each.
+    /// Directory for mail without a mail server, one file each.
     #[arg(long, env = "MAIL_DIR", default_value = "./mail")]
     pub mail_dir: PathBuf,
-    /// The domain that mail comes from. A buyer who has given no address is `user-<id>` there.
+    /// Domain of the sender. A buyer without an address gets mail at `user-<id>` in this domain.
     #[arg(long, env = "MAIL_DOMAIN", default_value = MAIL_DOMAIN)]
     pub mail_domain: String,
 }
@@ -49,27 +49,27 @@ enum Way {
     Files(Files),
 }
 
-/// Why a mail was not taken.
+/// Why a mail was not accepted.
 enum NotTaken {
-    /// It may be taken another time.
+    /// It may be accepted later.
     Yet(String),
-    /// It will never be taken as it is.
+    /// It will never be accepted as it is.
     Ever(String),
 }
 
 impl Post {
     /// # Errors
-    /// The domain is none, or mail goes into files and their directory cannot be made.
+    /// If the domain is invalid, or mail goes into files and their directory cannot be created.
     pub fn new(config: PostConfig) -> anyhow::Result<Self> {
         let sender = Address::new("orders", &config.mail_domain)
-            .with_context(|| format!("MAIL_DOMAIN `{}` is no domain that mail can come from", config.mail_domain))?;
+            .with_context(|| format!("MAIL_DOMAIN `{}` is not a valid domain for a sender", config.mail_domain))?;
         let way = match config.smtp_url {
             Some(server) => {
-                tracing::info!(%server, "mail goes to the mail system");
+                tracing::info!(%server, "sending mail to the mail server");
                 Way::Smtp(Smtp::new(server))
             }
             None => {
-                tracing::info!(directory = %config.mail_dir.display(), "mail goes into files: SMTP_URL is not set");
+                tracing::info!(directory = %config.mail_dir.display(), "SMTP_URL is not set: writing mail into files");
                 Way::Files(Files::new(config.mail_dir)?)
             }
         };
@@ -112,7 +112,7 @@ impl Outside<Command> for Post {
             (SETTLED, Ok(mail)) => Answer::Done(Command::NoteSent { order: mail.order }),
             (SETTLED, Err(error)) => Answer::NeedsPerson(format!("the request is no mail: {error}")),
             (other, _) => Answer::NeedsPerson(format!(
-                "`{other}` is no answer to a mail: say {SETTLED} once the buyer has been told"
+                "`{other}` is no answer to a mail: use {SETTLED} once the buyer has been informed"
             )),
         }
     }
@@ -122,7 +122,7 @@ impl Outside<Command> for Post {
     }
 }
 
-/// A mail system likes to repeat whom it does not know; that belongs neither into logs nor into `last_error`.
+/// Removes addresses: a mail server often repeats an unknown address, which belongs neither in logs nor in `last_error`.
 fn without_addresses(text: &str) -> String {
     let words = text.split(' ').map(|word| if word.contains('@') { "(an address)" } else { word });
     words.collect::<Vec<_>>().join(" ")

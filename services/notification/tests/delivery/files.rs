@@ -51,7 +51,7 @@ async fn the_end_of_an_order_becomes_a_file_and_an_event() {
         format!("Message-ID: <{}-cancellation@example.test>", order.order_id),
         "Auto-Submitted: auto-generated".to_owned(),
         "one of the items is no longer available (discontinued).".to_owned(),
-        "200 JPY are back on your balance.".to_owned(),
+        "We have returned 200 JPY to your balance.".to_owned(),
     ] {
         assert!(mail.lines().any(|one| one == line), "{line:?} is not in\n{mail}");
     }

@@ -10,21 +10,21 @@ use super::{
 };
 use crate::{Orders, POST_CANCEL, Status, command::Command, store};
 
-/// Asks for an order to be cancelled. Whether that came in time, inventory decides: an order that is CANCELLING may still
-/// be COMPLETED.
+/// Requests the cancellation of an order. Inventory decides whether the request came in time, so an order that is CANCELLING
+/// may still become COMPLETED.
 #[utoipa::path(
     post,
     path = "/orders/{order_id}/cancel",
     params(
         ("order_id" = uuid::Uuid, Path),
-        ("traceparent" = Option<String>, Header, description = "W3C trace context that the cancellation continues"),
+        ("traceparent" = Option<String>, Header, description = "W3C trace context for the cancellation to continue"),
     ),
     responses(
-        (status = 202, description = "being cancelled, or cancelled already", body = Receipt),
-        (status = 400, description = "no UUID", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "nobody has placed it here", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "COMPLETED or REJECTED", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "the database is away", body = Problem, content_type = "application/problem+json"),
+        (status = 202, description = "the order is CANCELLING or CANCELLED", body = Receipt),
+        (status = 400, description = "order_id is not a UUID", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "no such order", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "the order is already COMPLETED or REJECTED", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "the database is unavailable; repeat the request", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn cancel(
@@ -40,7 +40,7 @@ pub(super) async fn cancel(
     match status {
         Some(status @ (Status::Cancelling | Status::Cancelled)) => Ok(accepted(order_id, status)),
         Some(status @ (Status::Completed | Status::Rejected)) => Err(Problem::ended(order_id, status)),
-        // PENDING: placed after we had asked for it.
+        // PENDING: placed after the cancellation was refused.
         None | Some(Status::Pending) => Err(Problem::unknown(order_id)),
     }
 }

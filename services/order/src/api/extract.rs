@@ -1,4 +1,4 @@
-//! What handlers take out of a request; what cannot be taken is a problem.
+//! Extractors for handlers; a request that cannot be extracted is answered with a problem.
 
 use axum::{
     Json,
@@ -37,18 +37,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// A header's text; none if it is not there. It may be repeated, but not with another text.
+/// The value of a header; None without it. It may be repeated, but only with the same value.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
     let mut values = headers.get_all(name).iter();
     let Some(first) = values.next() else { return Ok(None) };
     if values.any(|other| other != first) {
-        return Err(Problem::refused(format!("the header {name} comes more than once, and not with the same text")));
+        return Err(Problem::refused(format!("the header {name} is repeated with different values")));
     }
     let text = first.to_str();
     text.map(Some).map_err(|_| Problem::malformed(format!("the header {name} is not plain ASCII")))
 }
 
-/// The caller's trace context. One that cannot be read is none: nobody's order fails for it.
+/// The caller's trace context. One that cannot be read is ignored: no order fails because of it.
 pub(super) fn traceparent(headers: &HeaderMap) -> Option<String> {
     header(headers, "traceparent").ok().flatten().map(str::to_owned)
 }

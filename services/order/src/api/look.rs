@@ -18,21 +18,21 @@ pub(super) struct View {
     user_id: i64,
     /// PENDING, CANCELLING, COMPLETED, CANCELLED or REJECTED.
     status: &'static str,
-    /// Why it was rejected or cancelled, or is being cancelled.
+    /// Reason for which the order was rejected or cancelled, or is being cancelled.
     reason: Option<String>,
-    /// XXX where it could not be priced.
+    /// ISO 4217 code, or PTS for points; XXX if the order could not be priced.
     currency: String,
-    /// Whole minor units of the currency, like all amounts.
+    /// In whole minor units of the currency, like all amounts.
     total: i64,
-    /// What went back to the buyer.
+    /// Amount returned to the buyer.
     refunded: i64,
     items: Vec<ViewedItem>,
     ship_to: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
-    /// Until when it may be PENDING.
+    /// Time at which the order is cancelled if it is still PENDING.
     deadline: Option<DateTime<Utc>>,
-    /// What came and what was said, in order.
+    /// Events that the order service consumed and published, in order.
     timeline: Vec<Moment>,
 }
 
@@ -49,20 +49,20 @@ struct ViewedItem {
 struct Moment {
     time: DateTime<Utc>,
     event: String,
-    /// The service that said it.
+    /// The service that published the event.
     service: String,
 }
 
-/// What has become of an order.
+/// Returns an order: its status, reason, amounts and timeline.
 #[utoipa::path(
     get,
     path = "/orders/{order_id}",
     params(("order_id" = Uuid, Path)),
     responses(
         (status = 200, description = "the order", body = View),
-        (status = 400, description = "no UUID", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "nobody has placed it here", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "the database is away", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "order_id is not a UUID", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "no such order", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "the database is unavailable; repeat the request", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn look(

@@ -1,4 +1,4 @@
-//! The order API: what buyers' programs speak. The same decisions as from Kafka, over HTTP.
+//! The order API for buyers' programs: the same decisions as for requests from Kafka, over HTTP.
 
 mod cancel;
 mod extract;
@@ -24,7 +24,7 @@ use problem::Problem;
 /// The description that `/openapi.json` serves.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Order API", description = "Places orders, cancels them, and tells what has become of them."),
+    info(title = "Order API", description = "Places, cancels and shows orders."),
     paths(place::place, look::look, cancel::cancel)
 )]
 pub struct Description;
@@ -42,7 +42,7 @@ pub fn routes(work: UnitOfWork<Orders>) -> Router {
         .with_state(work)
 }
 
-/// What has been accepted, and how far it is.
+/// An accepted request: the order and its current status.
 #[derive(Debug, Serialize, ToSchema)]
 struct Receipt {
     order_id: Uuid,

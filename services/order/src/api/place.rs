@@ -25,20 +25,20 @@ use crate::{
     store,
 };
 
-/// A wish to buy, as on the topic order.requests.
+/// A request to buy, as on the topic order.requests.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewOrder {
     user_id: i64,
     payment_method_id: i64,
-    /// 1 to 100 lines; lines of the same product are added up.
+    /// 1 to 100 lines; quantities of the same product are added up.
     items: Vec<NewItem>,
-    /// Chosen by the client: the same request under the same id is the same order. Beside an idempotency key, it has to be
-    /// the order that the key names.
+    /// Chosen by the client: the same request with the same id is the same order. If an idempotency key is given too, this has
+    /// to be the order id that follows from the key.
     order_id: Option<Uuid>,
-    /// Names the order together with user_id, where no order_id is given: 1 to 500 characters. May also come as a header.
+    /// Identifies the order together with user_id, if no order_id is given. 1 to 500 characters; may be sent as a header instead.
     idempotency_key: Option<String>,
-    /// Needed where goods travel.
+    /// Address; required if the order has physical goods.
     ship_to: Option<String>,
 }
 
@@ -50,24 +50,24 @@ pub(super) struct NewItem {
     quantity: i64,
 }
 
-/// Places an order. The saga begins with the answer; where it has led to is at `Location`.
+/// Places an order and starts its saga. `Location` shows how the order stands.
 #[utoipa::path(
     post,
     path = "/orders",
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "the same as idempotency_key in the body"),
-        ("traceparent" = Option<String>, Header, description = "W3C trace context that the saga continues"),
+        ("Idempotency-Key" = Option<String>, Header, description = "same meaning as idempotency_key in the body"),
+        ("traceparent" = Option<String>, Header, description = "W3C trace context for the saga to continue"),
     ),
     request_body = NewOrder,
     responses(
-        (status = 202, description = "placed, or placed before, or rejected for an unknown product", body = Receipt,
-            headers(("Location" = String, description = "where to look at the order"))),
-        (status = 400, description = "not JSON, of wrong types, or with fields that nobody knows", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "over 256 KiB", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "not declared as JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "makes no sense, or the order was requested with other content before", body = Problem,
+        (status = 202, description = "the order was placed now or by an earlier request, or rejected because of an unknown product", body = Receipt,
+            headers(("Location" = String, description = "URL of the order"))),
+        (status = 400, description = "not JSON, wrong types, or unknown fields", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "body over 256 KiB", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "content-type is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "invalid order, or the same order was requested before with other content", body = Problem,
             content_type = "application/problem+json"),
-        (status = 503, description = "the database is away", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "the database is unavailable; repeat the request with the same idempotency key", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn place(
@@ -84,7 +84,7 @@ pub(super) async fn place(
     if let Some(why) = says.refused {
         return Err(Problem::refused(why));
     }
-    // Read rather than concluded from what was said: a request that came before has gone further since.
+    // Read rather than derived from the decision: the order of an earlier request has moved on since.
     let (order_id, status) = match (store::status(work.sessions(), order_id).await?, former) {
         (Some(status), _) => (order_id, status),
         (None, Some(former)) => {
@@ -96,31 +96,29 @@ pub(super) async fn place(
     Ok((AppendHeaders([(LOCATION, format!("/orders/{order_id}"))]), accepted(order_id, status)))
 }
 
-/// The key may come twice, but not as two.
+/// The key may be given twice, but not with two values.
 fn one_key(header: Option<&str>, body: Option<String>) -> Result<Option<String>, Problem> {
     let key = match (header, body) {
         (Some(header), Some(body)) if header != body => {
-            return Err(Problem::refused(
-                "the header Idempotency-Key and idempotency_key in the body are not the same",
-            ));
+            return Err(Problem::refused("the header Idempotency-Key and idempotency_key in the body differ"));
         }
         (Some(header), _) => Some(header.to_owned()),
         (None, body) => body,
     };
     match key {
         // It would protect nobody from a second order.
-        Some(key) if key.is_empty() => Err(Problem::refused("the idempotency key is empty; leave it out or give one")),
+        Some(key) if key.is_empty() => Err(Problem::refused("the idempotency key is empty; omit it or give a value")),
         key => Ok(key),
     }
 }
 
-/// The order that the request names, if it names one. Two names have to mean the same order.
+/// The order that the request identifies, if it does. An id and a key have to identify the same order.
 fn one_order(request: &OrderRequested) -> Result<Option<OrderId>, Problem> {
     let key = request.idempotency_key.as_deref();
     let by_key = key.map(|key| order_id::from_idempotency_key(request.user_id, key));
     match (request.order_id, by_key) {
         (Some(order_id), Some(by_key)) if order_id != by_key => Err(Problem::refused(format!(
-            "order_id is {order_id}, but the idempotency key names the order {by_key}; give one of the two"
+            "order_id is {order_id}, but the idempotency key identifies the order {by_key}; give one of the two"
         ))),
         (order_id, by_key) => Ok(order_id.or(by_key)),
     }

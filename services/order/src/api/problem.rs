@@ -13,10 +13,10 @@ use utoipa::ToSchema;
 
 use crate::Status;
 
-/// What went wrong, for programs (`type`) and for people (`title`, `detail`).
+/// An error, for programs (`type`) and for people (`title`, `detail`).
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Problem {
-    /// Tells one problem from another; never changes.
+    /// Identifies the kind of problem; never changes.
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
@@ -29,19 +29,19 @@ impl Problem {
         Problem { kind, title, status: status.as_u16(), detail: detail.into() }
     }
 
-    /// It cannot be read.
+    /// The request cannot be read.
     pub(super) fn malformed(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read", detail)
     }
 
-    /// It can be read, and makes no sense.
+    /// The request can be read, but is not a valid order.
     pub(super) fn refused(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "order-refused", "The order cannot be placed", detail)
     }
 
     pub(super) fn unknown(order_id: OrderId) -> Self {
-        let detail = format!("nobody has placed an order {order_id} here");
-        Problem::new(StatusCode::NOT_FOUND, "order-unknown", "There is no such order", detail)
+        let detail = format!("no order has the id {order_id}");
+        Problem::new(StatusCode::NOT_FOUND, "order-unknown", "The order does not exist", detail)
     }
 
     /// Too late to cancel.
@@ -51,13 +51,13 @@ impl Problem {
     }
 
     pub(super) fn unknown_route() -> Self {
-        let detail = "/openapi.json describes what there is";
-        Problem::new(StatusCode::NOT_FOUND, "route-unknown", "There is nothing here", detail)
+        let detail = "/openapi.json lists the routes";
+        Problem::new(StatusCode::NOT_FOUND, "route-unknown", "The route does not exist", detail)
     }
 
     pub(super) fn method_not_allowed() -> Self {
-        let detail = "/openapi.json describes what can be done";
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "This cannot be done here", detail)
+        let detail = "/openapi.json lists the methods of each route";
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed", detail)
     }
 }
 
@@ -80,12 +80,12 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error.remedy() {
             Remedy::Again | Remedy::Later | Remedy::Suspect => {
-                tracing::warn!(%error, "a request is answered with 503: the database does not take it");
-                let detail = "the same request will do, under the same idempotency key";
+                tracing::warn!(%error, "the database did not accept a request of the order API; answering 503");
+                let detail = "repeat the request with the same idempotency key";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again in a moment", detail)
             }
             Remedy::Park => {
-                tracing::error!(%error, "a request is answered with 500");
+                tracing::error!(%error, "a request of the order API failed; answering 500");
                 let detail = "nothing has been stored";
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The order service failed", detail)
             }
