@@ -7,20 +7,22 @@ mod tending;
 
 use std::{
     ops::RangeInclusive,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use process::Backoff;
+use rdkafka::error::KafkaError;
 use sqlx::PgConnection;
 
 use crate::{
-    Lost, Relay,
+    Lost,
     behind::Behind,
+    context::Context,
     gap::Gaps,
     in_flight::BATCHES,
     leadership::{self, Mandate},
     lease::Lease,
-    lost::answered,
     meters::Meters,
     portion::Portion,
     publisher::Publisher,
@@ -34,7 +36,7 @@ const FINISHED_WITHIN: Duration = Duration::from_secs(3);
 
 /// One relay's time as the leader of a database. Dropped, it leaves as a crash does; [`resign`](Self::resign) leaves cleanly.
 pub struct Tenure {
-    relay: Relay,
+    context: Arc<Context>,
     session: PgConnection,
     epoch: i64,
     lease: Lease,
@@ -106,23 +108,20 @@ pub enum Drained {
 }
 
 impl Tenure {
-    pub(crate) fn begin(relay: &Relay, session: PgConnection, mandate: Mandate, publisher: &str) -> Result<Self, Lost> {
+    pub(crate) fn begin(
+        context: Arc<Context>,
+        session: PgConnection,
+        mandate: Mandate,
+        publisher: &str,
+    ) -> Result<Self, Lost> {
         let Mandate { epoch, last_seq, asked_at } = mandate;
-        let lease = Lease::new(relay.timing(), asked_at);
-        let route = Route::of(publisher);
-        let topic = route.topic().to_owned();
-        let publisher = Publisher::new(relay.kafka(), route, relay.timing(), relay.batch_max(), lease.ends_at())?;
-        let meters = Meters::new(relay.database());
+        let lease = Lease::new(context.timing(), asked_at);
+        let publisher = new_publisher(&context, Route::of(publisher), &lease)?;
+        let (database, topic) = (context.database(), publisher.route().topic());
+        let meters = Meters::new(database);
         meters.is_active.set(1.0);
-        tracing::info!(
-            database = relay.database(),
-            epoch,
-            last_seq,
-            topic,
-            "leading: publishing this database's outbox"
-        );
+        tracing::info!(database, epoch, last_seq, topic, "leading: publishing this database's outbox");
         Ok(Tenure {
-            relay: relay.clone(),
             session,
             epoch,
             lease,
@@ -143,11 +142,12 @@ impl Tenure {
             saved: last_seq,
             saved_at: asked_at,
             saving_took: Duration::ZERO,
-            portion: Portion::new(relay.batch_max()),
+            portion: Portion::new(context.batch_max()),
             slow_broker_reported: false,
-            batch_rows: relay.batch_max(),
+            batch_rows: context.batch_max(),
             backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(2)),
             resting_until: None,
+            context,
         })
     }
 
@@ -167,7 +167,7 @@ impl Tenure {
             self.resting_until = None;
         }
         // While a refused record is looked for, nothing may be on its way beside it.
-        let batches = if self.batch_rows < self.relay.batch_max() { 1 } else { BATCHES };
+        let batches = if self.batch_rows < self.context.batch_max() { 1 } else { BATCHES };
         if self.publisher.batches() >= batches {
             return Ok(Step::Busy);
         }
@@ -179,11 +179,10 @@ impl Tenure {
         }
         self.look_into_gap().await?;
         let step = self.read_and_publish().await?;
-        let bound = self.relay.timing().answered_within();
         let waiting = self.gaps.waiting();
-        let look = self.stall.look(&mut self.session, waiting, self.relay.database(), &self.meters);
-        answered(bound, look).await?;
-        let mut progress = self.relay.progress();
+        let look = self.stall.look(&mut self.session, waiting, self.context.database(), &self.meters);
+        self.context.answered(look).await?;
+        let mut progress = self.context.progress();
         progress.gap_since = self.gaps.waiting().map(|(_, since)| since);
         if matches!(step, Step::Empty | Step::Gap(_)) {
             progress.refused = None;
@@ -227,8 +226,8 @@ impl Tenure {
         let published = self.published();
         self.publisher.discard().await;
         let release = leadership::release(self.session, self.epoch, published);
-        answered(self.relay.timing().answered_within(), release).await?;
-        tracing::info!(database = self.relay.database(), epoch = self.epoch, "leads no longer: left to a successor");
+        self.context.answered(release).await?;
+        tracing::info!(database = self.context.database(), epoch = self.epoch, "leads no longer: left to a successor");
         Ok(())
     }
 
@@ -236,4 +235,9 @@ impl Tenure {
     fn published(&self) -> i64 {
         self.behind.acknowledged().map_or(self.acknowledged, |behind| behind.min(self.acknowledged))
     }
+}
+
+/// A producer for what the tenure publishes, which sends nothing once the lease is over.
+fn new_publisher(context: &Context, route: Route, lease: &Lease) -> Result<Publisher, KafkaError> {
+    Publisher::new(context.kafka(), route, context.timing(), context.batch_max(), lease.ends_at())
 }

@@ -20,7 +20,7 @@ impl Tenure {
             self.suspect(stuck, now).await;
         }
         let Some(partitions) = self.publisher.partitions() else { return Ok(()) };
-        let (database, topic) = (self.relay.database(), self.publisher.route().topic());
+        let (database, topic) = (self.context.database(), self.publisher.route().topic());
         let (_, arrived) = self.publisher.sealed_and_arrived();
         for partition in self.behind.look(|partition| partitions.is_quiet(partition), arrived) {
             tracing::info!(database, topic, partition, "the partition has caught up");
@@ -35,7 +35,7 @@ impl Tenure {
     }
 
     fn stuck(&self, now: Instant) -> Vec<(usize, Instant)> {
-        let after = self.relay.timing().stuck_after();
+        let after = self.context.timing().stuck_after();
         // A partition that has waited for so long keeps a batch waiting for at least as long.
         let waits = self.publisher.waiting_since().is_some_and(|since| now.saturating_duration_since(since) >= after);
         self.publisher.partitions().filter(|_| waits).map_or_else(Vec::new, |partitions| partitions.stuck(now, after))
@@ -43,7 +43,7 @@ impl Tenure {
 
     /// Leaves behind what is stuck although the cluster is there: it has taken something else lately, or it answers.
     async fn suspect(&mut self, stuck: Vec<(usize, Instant)>, now: Instant) {
-        let timing = self.relay.timing();
+        let timing = self.context.timing();
         let settled = timing.settled_after();
         if !self.suspicion.wants_to_know(now, settled) {
             return;
@@ -54,7 +54,7 @@ impl Tenure {
             return;
         }
         let Some(partitions) = self.publisher.partitions() else { return };
-        let (database, topic) = (self.relay.database(), self.publisher.route().topic());
+        let (database, topic) = (self.context.database(), self.publisher.route().topic());
         for (partition, since) in self.suspicion.answered(now, timing.stuck_after(), stuck) {
             if partitions.is_quiet(partition) {
                 continue;
@@ -160,7 +160,7 @@ impl Tenure {
     fn tell_who_is_behind(&self) {
         let partitions = self.behind.partitions();
         self.meters.partitions_behind.set(partitions.len() as f64);
-        let mut progress = self.relay.progress();
+        let mut progress = self.context.progress();
         (progress.behind, progress.behind_since) = (partitions, self.behind.since());
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     Lost,
     gap::{Inquiry, Place},
     in_flight::Refusal,
-    lost::{answered, took_too_long},
+    lost::took_too_long,
     portion::BYTES_MAX,
     publisher::NotTaken,
     record::Record,
@@ -25,22 +25,21 @@ impl Tenure {
     pub(super) async fn connect(&mut self) {
         if !std::mem::replace(&mut self.connected, true) {
             // One that is away is waited for when there is something to publish.
-            let _ = self.publisher.know_partitions(self.relay.timing().cluster_answers_within()).await;
+            let _ = self.publisher.know_partitions(self.context.timing().cluster_answers_within()).await;
             self.meet_partitions();
         }
     }
 
     /// Has to end before the read begins: only a read that begins after a writer has ended shows all that it wrote.
     pub(super) async fn look_into_gap(&mut self) -> Result<(), Lost> {
-        let bound = self.relay.timing().answered_within();
         match self.gaps.inquiry(Instant::now()) {
             None => {}
             Some(Inquiry::WhoWrites) => {
-                let (highest, writers) = answered(bound, writers::open(&mut self.session)).await?;
+                let (highest, writers) = self.context.answered(writers::open(&mut self.session)).await?;
                 self.gaps.who_writes(highest, writers);
             }
             Some(Inquiry::WhoIsLeft(writers)) => {
-                let left = answered(bound, writers::left(&mut self.session, writers)).await?;
+                let left = self.context.answered(writers::left(&mut self.session, writers)).await?;
                 self.gaps.who_is_left(left);
             }
         }
@@ -74,7 +73,7 @@ impl Tenure {
     /// read again from the first row that may be missing.
     pub(super) async fn knows_partitions(&mut self) -> Result<bool, Lost> {
         let is_new = self.publisher.partitions().is_none();
-        let bound = self.relay.timing().statement_timeout();
+        let bound = self.context.timing().statement_timeout();
         if let Err(refusal) = self.publisher.know_partitions(bound).await {
             self.begin_again(&refusal).await?;
             return Ok(false);
@@ -93,7 +92,6 @@ impl Tenure {
         through: i64,
         limit: i64,
     ) -> Result<Option<(Vec<PgRow>, bool)>, Lost> {
-        let bound = self.relay.timing().answered_within();
         let (mut rows, mut bytes) = (Vec::new(), 0);
         let mut stream = store::read(&mut self.session, after, through, limit);
         let reading = async {
@@ -114,17 +112,17 @@ impl Tenure {
                 }
             }
         };
-        let is_whole = answered(bound, reading).await;
+        let is_whole = self.context.answered(reading).await;
         drop(stream);
         match is_whole {
             Ok(is_whole) => {
                 self.portion.brought(rows.len(), bytes);
-                self.relay.progress().answered_at = Instant::now();
+                self.context.progress().answered_at = Instant::now();
                 Ok(Some((rows, is_whole)))
             }
             Err(Lost::Database(error)) if took_too_long(&error) && limit > 1 => {
                 self.portion.halve(limit);
-                let (database, rows) = (self.relay.database(), self.portion.rows());
+                let (database, rows) = (self.context.database(), self.portion.rows());
                 tracing::warn!(database, limit, rows, %error, "a read of the outbox took too long; reading fewer rows");
                 Ok(None)
             }
@@ -145,7 +143,7 @@ impl Tenure {
             match self.gaps.place(self.handed, seq) {
                 Place::Next => {}
                 Place::BehindLost(lost) => {
-                    tracing::debug!(database = self.relay.database(), ?lost, "these numbers were rolled back");
+                    tracing::debug!(database = self.context.database(), ?lost, "these numbers were rolled back");
                     self.meters.lost_numbers.increment((seq - lost.start()).unsigned_abs());
                 }
                 Place::BehindGap(missing) => {

@@ -4,10 +4,8 @@ use std::time::{Duration, Instant};
 
 use process::crash;
 
-use super::Tenure;
-use crate::{
-    Lost, in_flight::Refusal, leadership, lost::answered, progress::SLOW_BROKER, publisher::Publisher, sequence,
-};
+use super::{Tenure, new_publisher};
+use crate::{Lost, in_flight::Refusal, leadership, progress::SLOW_BROKER, sequence};
 
 /// The cursor is about so far behind the acknowledgements; so much is repeated after a crash.
 const CURSOR_EVERY: Duration = Duration::from_millis(20);
@@ -30,9 +28,9 @@ impl Tenure {
             crash::point("relay.acknowledged");
         }
         if arrived.rows > 0 {
-            self.batch_rows = (self.batch_rows * 2).min(self.relay.batch_max());
+            self.batch_rows = (self.batch_rows * 2).min(self.context.batch_max());
             self.backoff.reset();
-            self.relay.progress().refused = None;
+            self.context.progress().refused = None;
         }
         if let Err(refusal) = outcome {
             self.begin_again(&refusal).await?;
@@ -41,10 +39,9 @@ impl Tenure {
         self.look_after_partitions(now).await?;
         self.watch_broker(now);
         if now >= self.lease.renew_at() {
-            let bound = self.relay.timing().answered_within();
             // A database that has been added in the meantime may say that it is this publisher's as well.
-            self.relay.claim(self.publisher.route().publisher())?;
-            let numbers = answered(bound, sequence::look(&mut self.session)).await?;
+            self.context.claim(self.publisher.route().publisher())?;
+            let numbers = self.context.answered(sequence::look(&mut self.session)).await?;
             numbers.check(self.acknowledged)?;
             numbers.check_since(self.last_value)?;
             (self.highest, self.last_value) = (numbers.highest, numbers.last_value);
@@ -62,7 +59,7 @@ impl Tenure {
         if Instant::now() < self.check_at {
             return Ok(());
         }
-        let (span, bound) = ((self.checked, self.acknowledged), self.relay.timing().answered_within());
+        let (span, bound) = ((self.checked, self.acknowledged), self.context.timing().answered_within());
         if !sequence::check_used_once(&mut self.session, span, bound).await? {
             self.check_at = Instant::now() + CHECKED_AGAIN_AFTER;
         }
@@ -73,12 +70,12 @@ impl Tenure {
     /// Says when the broker takes long, which it may: a cluster replaces a broker that has died within ten seconds or so.
     fn watch_broker(&mut self, now: Instant) {
         let since = self.publisher.waiting_since();
-        self.relay.progress().unacknowledged_since = since;
+        self.context.progress().unacknowledged_since = since;
         let slow = since.is_some_and(|since| now.saturating_duration_since(since) > SLOW_BROKER);
         if slow && !self.slow_broker_reported {
             let topic = self.publisher.route().topic();
             tracing::warn!(
-                database = self.relay.database(),
+                database = self.context.database(),
                 topic,
                 after_seq = self.published(),
                 "the broker has not acknowledged for {SLOW_BROKER:?}: is it there, and a leader for each partition? waiting"
@@ -102,7 +99,7 @@ impl Tenure {
 
     /// When the next look for partitions that are stuck is due, if the oldest batch has waited `since` then.
     fn look_for_stuck_at(&self, since: Instant) -> Instant {
-        (since + self.relay.timing().stuck_after()).max(Instant::now() + STUCK_EVERY)
+        (since + self.context.timing().stuck_after()).max(Instant::now() + STUCK_EVERY)
     }
 
     /// Returns when a batch has arrived, a record was refused, or something else is to be tended.
@@ -115,11 +112,10 @@ impl Tenure {
 
     /// Writes the cursor, which renews the lease.
     pub(super) async fn save(&mut self) -> Result<(), Lost> {
-        let timing = self.relay.timing();
         let asked_at = Instant::now();
         let published = self.published();
-        let save = leadership::save(&mut self.session, self.epoch, published, timing.lease);
-        if !answered(timing.answered_within(), save).await? {
+        let save = leadership::save(&mut self.session, self.epoch, published, self.context.timing().lease);
+        if !self.context.answered(save).await? {
             return Err(Lost::Replaced { epoch: self.epoch });
         }
         if published > self.saved {
@@ -128,7 +124,7 @@ impl Tenure {
         self.lease.renewed(asked_at);
         self.publisher.fence_at(self.lease.ends_at());
         (self.saved, self.saved_at, self.saving_took) = (published, asked_at, asked_at.elapsed());
-        let mut progress = self.relay.progress();
+        let mut progress = self.context.progress();
         (progress.answered_at, progress.lost) = (Instant::now(), None);
         drop(progress);
         self.meters.lag_rows.set((self.highest - published).max(0) as f64);
@@ -137,8 +133,7 @@ impl Tenure {
 
     /// Nothing may overtake a record that failed: takes back all that has not arrived, to read again from there.
     pub(super) async fn begin_again(&mut self, refusal: &Refusal) -> Result<(), Lost> {
-        let (relay, route) = (&self.relay, self.publisher.route().clone());
-        let fresh = Publisher::new(relay.kafka(), route, relay.timing(), relay.batch_max(), self.lease.ends_at())?;
+        let fresh = new_publisher(&self.context, self.publisher.route().clone(), &self.lease)?;
         std::mem::replace(&mut self.publisher, fresh).discard().await;
         self.handed = self.acknowledged;
         self.behind.take_back();
@@ -153,7 +148,7 @@ impl Tenure {
         let rest = self.backoff.delay();
         self.meters.refused.increment(1);
         tracing::error!(
-            database = self.relay.database(),
+            database = self.context.database(),
             topic = self.publisher.route().topic(),
             event_id = refusal.event_id,
             error = refusal.error,
@@ -161,7 +156,7 @@ impl Tenure {
             retry_ms = rest.as_millis() as u64,
             "an event is not published; nothing passes it, it is tried again"
         );
-        self.relay.progress().refused = Some(refusal.error.clone());
+        self.context.progress().refused = Some(refusal.error.clone());
         self.resting_until = Some(Instant::now() + rest);
     }
 }
