@@ -23,7 +23,7 @@ impl Tenure {
     /// Has the producer connect before there is anything to publish. A client asks for its producer id half a second after it
     /// was made, and if it has no connection by then, another half second later.
     pub(super) async fn connect(&mut self) {
-        if !std::mem::replace(&mut self.connected, true) {
+        if self.topic.connects_first() {
             // One that is away is waited for when there is something to publish.
             let _ = self.publisher.know_partitions(self.context.timing().cluster_answers_within()).await;
             self.meet_partitions();
@@ -48,20 +48,20 @@ impl Tenure {
 
     pub(super) async fn read_and_publish(&mut self) -> Result<Step, Lost> {
         // At a gap only its far edge is of interest.
-        let most = if self.behind.is_empty() { self.batch_rows } else { i64::MAX };
+        let most = if self.topic.behind.is_empty() { self.recovery.rows() } else { i64::MAX };
         let limit = if self.gaps.waiting().is_some() { 1 } else { most.min(self.portion.rows()) };
-        let Some((rows, is_whole)) = self.read(self.handed, i64::MAX, limit).await? else {
+        let Some((rows, is_whole)) = self.read(self.cursor.handed(), i64::MAX, limit).await? else {
             return Ok(Step::Published { rows: 0, more: true });
         };
         if rows.is_empty() {
             self.gaps.read_ended(None, Instant::now());
             return Ok(Step::Empty);
         }
-        let handed = self.handed;
+        let handed = self.cursor.handed();
         if !self.knows_partitions().await? {
             return Ok(Step::Resting);
         }
-        if self.handed != handed {
+        if self.cursor.handed() != handed {
             return Ok(Step::Published { rows: 0, more: true });
         }
         let rows: Vec<OutboxRow<'_>> = rows.iter().map(OutboxRow::from_row).collect::<sqlx::Result<_>>()?;
@@ -140,11 +140,11 @@ impl Tenure {
         self.publisher.open();
         for record in records {
             let seq = record.row.seq;
-            match self.gaps.place(self.handed, seq) {
+            match self.gaps.place(self.cursor.handed(), seq) {
                 Place::Next => {}
                 Place::BehindLost(lost) => {
                     tracing::debug!(database = self.context.database(), ?lost, "these numbers were rolled back");
-                    self.meters.lost_numbers.increment((seq - lost.start()).unsigned_abs());
+                    self.reports.meters.lost_numbers.increment((seq - lost.start()).unsigned_abs());
                 }
                 Place::BehindGap(missing) => {
                     gap = Some(missing);
@@ -152,9 +152,9 @@ impl Tenure {
                 }
             }
             let partition = self.publisher.partition_of(record.row);
-            if !self.behind.is_empty() && self.behind.leaves_out(partition) {
+            if !self.topic.behind.is_empty() && self.topic.behind.leaves_out(partition) {
                 left_out += 1;
-            } else if taken as i64 == self.batch_rows {
+            } else if taken as i64 == self.recovery.rows() {
                 filled = true;
                 break;
             } else if let Err(why) = self.publisher.send(partition, record) {
@@ -163,11 +163,11 @@ impl Tenure {
             } else {
                 taken += 1;
             }
-            self.handed = seq;
+            self.cursor.hand(seq);
         }
-        self.publisher.seal(taken, self.handed);
+        self.publisher.seal(taken, self.cursor.handed());
         if taken == 0 && left_out > 0 {
-            self.publisher.pass(self.handed);
+            self.publisher.pass(self.cursor.handed());
         }
         if taken > 0 {
             crash::point("relay.sent");
