@@ -137,6 +137,7 @@ mod relay;
 mod replay;
 mod sequence;
 mod settings;
+mod slots;
 mod span;
 mod stall;
 mod store;

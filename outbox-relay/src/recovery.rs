@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use process::Backoff;
 
-use crate::in_flight::BATCHES;
+use crate::slots::BATCHES;
 
 /// The shortest and the longest rest.
 const RESTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
