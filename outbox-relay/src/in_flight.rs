@@ -1,4 +1,4 @@
-//! What is on its way to the broker, counted by batch.
+//! What is on its way to the broker, shared with the thread that hears from it.
 
 use std::{
     sync::{
@@ -17,10 +17,7 @@ use rdkafka::{
 };
 use tokio::sync::Notify;
 
-use crate::partition::Partitions;
-
-/// Batches that may wait for acknowledgements while the next one is read.
-pub(crate) const BATCHES: usize = 4;
+use crate::{partition::Partitions, slots::Slots};
 
 /// A record that is not on Kafka, and why.
 #[derive(Debug, Clone)]
@@ -29,11 +26,11 @@ pub(crate) struct Refusal {
     pub(crate) error: String,
 }
 
-/// Records without an acknowledgement, in one slot per batch. Shared with the thread that hears from the broker; a number
-/// per batch, and per batch and partition, not a future per record.
+/// Records without an acknowledgement. Shared with the thread that hears from the broker; a number per batch, and per batch and
+/// partition, not a future per record.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
-    records: [AtomicUsize; BATCHES],
+    records: Slots,
     /// Acknowledged since it was asked.
     acknowledged: AtomicUsize,
     refusal: Mutex<Option<Refusal>>,
@@ -43,24 +40,23 @@ pub(crate) struct InFlight {
 
 impl InFlight {
     pub(crate) fn add(&self, slot: usize) {
-        self.records[slot].fetch_add(1, Ordering::AcqRel);
+        self.records.add(slot);
     }
 
     pub(crate) fn remove(&self, slot: usize) {
-        if self.records[slot].fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.records.remove(slot) {
             self.changed.notify_one();
         }
     }
 
     /// Tells whether a batch has arrived, but for partitions that are left behind.
     pub(crate) fn has_arrived(&self, slot: usize) -> bool {
-        self.records[slot].load(Ordering::Acquire) == 0
-            || self.partitions().is_some_and(|partitions| partitions.have_accepted(slot))
+        self.records.is_empty(slot) || self.partitions().is_some_and(|partitions| partitions.have_accepted(slot))
     }
 
     /// Tells whether nothing at all is on its way.
     pub(crate) fn is_all_empty(&self) -> bool {
-        self.records.iter().all(|records| records.load(Ordering::Acquire) == 0)
+        self.records.are_all_empty()
     }
 
     /// Number of records acknowledged since the last call.

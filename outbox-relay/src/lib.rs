@@ -2,8 +2,8 @@
 //!
 //! One [`Relay`] serves one database. It promises:
 //! - **Nothing is skipped**: every row that was committed to `outbox` reaches Kafka.
-//! - **At least once**: after a crash the last rows, 20 ms' worth or fifty times what writing the cursor takes, are
-//!   published again. The inbox of whoever consumes them drops what it has seen.
+//! - **At least once**: after a crash the last rows, 20 ms' worth or fifty times what writing the cursor takes (`cursor.rs`),
+//!   are published again. The inbox of whoever consumes them drops what it has seen.
 //! - **In order per key**, as long as the topic keeps its number of partitions: the first occurrences of a key's events are
 //!   on its partition in the order of `seq`. That holds even if a relay that was thought dead comes back, because every
 //!   relay gives each partition its rows in the order of `seq`, starts at or before the first row that nobody has published,
@@ -71,8 +71,9 @@
 //!   switch-over that left sequences out, and is not cached (`sequence.rs`). Else it stops, is not ready, and says what to do.
 //! - No number was used twice: a sequence that was set back and has caught up by the next look, a fifth of a lease later,
 //!   gives numbers to new rows that old rows have, as long as these are kept. It is looked for from 10,000 numbers before
-//!   the last look up to the cursor, with every renewal of the lease: rows that were passed over are found and named then,
-//!   not before others of their key have been published. A look that the server gives up stops nothing and is warned of.
+//!   the last look up to the cursor, with every renewal of the lease (`used_once.rs`): rows that were passed over are found and
+//!   named then, not before others of their key have been published. A look that the server gives up stops nothing and is
+//!   warned of.
 //!   What this does not find: numbers that were used again when their first rows are gone or were never written, if the
 //!   sequence has caught up with the cursor before a relay looks.
 //! - Reads are bounded by bytes and time (`portion.rs`): a read that the server gives up is tried again with half the rows.
@@ -89,7 +90,8 @@
 //! - Deleting or flagging a row when the broker has acknowledged it: a broker acknowledges before its disk does. Here rows
 //!   stay for a while, and [`replay()`] publishes them again.
 //! - Going on after a failed send: the next record of the key overtakes it. Here a failure discards the producer with all
-//!   that it holds, and reading begins again after the last row that was acknowledged, row by row until it goes through.
+//!   that it holds, and reading begins again after the last row that was acknowledged, row by row until it goes through
+//!   (`recovery.rs`).
 //!
 //! # An event that cannot be published
 //! The broker refuses it, or it names another publisher. It cannot happen: `outbox` refuses an event over the size limit when
@@ -114,6 +116,8 @@ mod behind;
 mod candidate;
 mod claims;
 mod client;
+mod context;
+mod cursor;
 mod gap;
 mod in_flight;
 mod leadership;
@@ -128,23 +132,28 @@ mod program;
 mod progress;
 mod publisher;
 mod record;
+mod recovery;
 mod relay;
 mod replay;
 mod sequence;
 mod settings;
+mod slots;
 mod span;
 mod stall;
 mod store;
 mod suspicion;
 mod tenure;
 mod timing;
+mod topic;
+mod used_once;
 mod wake;
 mod writers;
 
 pub use candidate::{Candidacy, Candidate};
 pub use lost::Lost;
 pub use partitioner::partition_of;
-pub use relay::{Relay, Standing};
+pub use progress::Standing;
+pub use relay::Relay;
 pub use replay::replay;
 pub use settings::{BATCH_ROWS, Settings};
 pub use span::Span;

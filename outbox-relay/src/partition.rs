@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{in_flight::BATCHES, partitioner::partition_of};
+use crate::{partitioner::partition_of, slots::Slots};
 
 const NEW: u8 = 0;
 const OPENING: u8 = 1;
@@ -35,15 +35,14 @@ struct Partition {
     accepted_at: AtomicU64,
     /// When it was given a record while nothing else was on its way.
     begun_at: AtomicU64,
-    /// Records without an acknowledgement, by the slot of their batch.
-    in_flight: [AtomicUsize; BATCHES],
+    in_flight: Slots,
     /// Batches arrive without it.
     left_behind: AtomicBool,
 }
 
 impl Partition {
     fn is_quiet(&self) -> bool {
-        self.in_flight.iter().all(|records| records.load(Ordering::Acquire) == 0)
+        self.in_flight.are_all_empty()
     }
 }
 
@@ -88,13 +87,13 @@ impl Partitions {
         if partition.is_quiet() {
             partition.begun_at.store(self.millis(now), Ordering::Relaxed);
         }
-        partition.in_flight[slot].fetch_add(1, Ordering::AcqRel);
+        partition.in_flight.add(slot);
     }
 
     /// The client did not take the record after all.
     pub(crate) fn not_given(&self, partition: usize, slot: usize) {
         let partition = &self.partitions[partition];
-        partition.in_flight[slot].fetch_sub(1, Ordering::AcqRel);
+        partition.in_flight.remove(slot);
         let _ = partition.state.compare_exchange(OPENING, NEW, Ordering::AcqRel, Ordering::Acquire);
     }
 
@@ -106,7 +105,7 @@ impl Partitions {
         if partition.state.load(Ordering::Relaxed) != OPEN {
             partition.state.store(OPEN, Ordering::Release);
         }
-        let last = partition.in_flight[slot].fetch_sub(1, Ordering::AcqRel) == 1;
+        let last = partition.in_flight.remove(slot);
         last && self.left_behind.load(Ordering::Acquire) > 0
     }
 
@@ -119,11 +118,7 @@ impl Partitions {
     pub(crate) fn have_accepted(&self, slot: usize) -> bool {
         let waited_for = |partition: &&Partition| !partition.left_behind.load(Ordering::Relaxed);
         self.left_behind.load(Ordering::Acquire) > 0
-            && self
-                .partitions
-                .iter()
-                .filter(waited_for)
-                .all(|partition| partition.in_flight[slot].load(Ordering::Acquire) == 0)
+            && self.partitions.iter().filter(waited_for).all(|partition| partition.in_flight.is_empty(slot))
     }
 
     /// Partitions that have acknowledged nothing of what they were given for as long as `after`, and since when.

@@ -2,12 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Standing;
-
 /// A broker that has not acknowledged for this long is worth a warning; it is asked again much later.
 pub(crate) const SLOW_BROKER: Duration = Duration::from_secs(5);
 /// Longest time a transaction may hold up publishing before the relay calls itself not ready.
 const LONG_GAP: Duration = Duration::from_secs(30);
+
+/// How a relay stands to its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The database is away, its tables are not there yet, or it is in a state in which nothing may be published.
+    Away,
+    /// Another relay leads.
+    StandingBy,
+    /// This one leads.
+    Leading,
+}
 
 /// What a relay last said of itself.
 #[derive(Debug, Clone)]

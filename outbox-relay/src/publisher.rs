@@ -11,10 +11,11 @@ use rdkafka::{error::KafkaError, producer::BaseRecord};
 
 use crate::{
     client::{Client, Rejection},
-    in_flight::{BATCHES, InFlight, Refusal},
+    in_flight::{InFlight, Refusal},
     partition::Partitions,
     program::PROGRAM,
     record::{Record, Route},
+    slots::BATCHES,
     store::OutboxRow,
     timing::Timing,
 };

@@ -1,21 +1,14 @@
 //! The relay of one database, from start to stop.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use outbox::kafka::Kafka;
 use process::{Backoff, shutdown::Shutdown};
-use sqlx::{ConnectOptions, postgres::PgConnectOptions};
+use sqlx::ConnectOptions;
 
-use crate::{
-    Candidacy, Candidate, Lost, Settings, Timing, claims::Claims, lost::answered, program::PROGRAM, progress::Progress,
-    store::session_options,
-};
+use crate::{Candidacy, Candidate, Lost, Settings, Standing, claims::Claims, context::Context};
 
 /// A standby tries so often whether the leader is gone.
 const STANDBY_POLL: Duration = Duration::from_millis(200);
@@ -23,33 +16,10 @@ const STANDBY_POLL: Duration = Duration::from_millis(200);
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// A relay that is to stop waits no longer for the broker and the database together.
 const STOPPED_WITHIN: Duration = Duration::from_secs(5);
-/// No epoch is negative.
-const NONE: i64 = -1;
 
 /// Publishes the outbox of one database. Cheap to clone; a clone is the same relay.
 #[derive(Clone)]
-pub struct Relay(Arc<Inner>);
-
-struct Inner {
-    settings: Settings,
-    options: PgConnectOptions,
-    holder: String,
-    claims: Arc<Claims>,
-    progress: Mutex<Progress>,
-    /// The epoch in which this relay led in a session that it has thrown away.
-    abandoned: AtomicI64,
-}
-
-/// How a relay stands to its database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// The database is away, its tables are not there yet, or it is in a state in which nothing may be published.
-    Away,
-    /// Another relay leads.
-    StandingBy,
-    /// This one leads.
-    Leading,
-}
+pub struct Relay(Arc<Context>);
 
 /// What was reported last, so that it is not said over and over.
 #[derive(Default)]
@@ -72,52 +42,44 @@ impl Relay {
     }
 
     fn of(settings: Settings, claims: Arc<Claims>) -> Self {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        Relay(Arc::new(Inner {
-            options: session_options(&settings.options, settings.timing.statement_timeout()),
-            settings,
-            holder: format!("{PROGRAM} {} {}", host.trim(), std::process::id()),
-            claims,
-            progress: Mutex::new(Progress::new(Instant::now())),
-            abandoned: AtomicI64::new(NONE),
-        }))
+        Relay(Arc::new(Context::new(settings, claims)))
     }
 
     /// How it stands at present.
     pub fn standing(&self) -> Standing {
-        self.progress().standing
+        self.0.progress().standing
     }
 
     /// Why it does not do its work at present; None if it does.
     pub fn trouble(&self) -> Option<String> {
-        let progress = self.progress().clone();
+        let progress = self.0.progress().clone();
         progress.trouble(Instant::now(), self.patience())
     }
 
     /// The partitions of its topic that take nothing at present or have yet to catch up, while the others go on.
     pub fn partitions_behind(&self) -> Vec<usize> {
-        self.progress().behind.clone()
+        self.0.progress().behind.clone()
     }
 
     /// Tells whether it has done anything at all lately, if only to find that its database is away.
     pub fn is_alive(&self) -> bool {
-        self.progress().answered_at.elapsed() <= self.patience()
+        self.0.progress().answered_at.elapsed() <= self.patience()
     }
 
     /// A relay that does not hear from its database for so long is stuck.
     pub fn patience(&self) -> Duration {
-        self.timing().lease * 2
+        self.0.timing().lease * 2
     }
 
     /// The name of its database in logs and metrics.
     pub fn database(&self) -> &str {
-        &self.0.settings.database
+        self.0.database()
     }
 
     /// Connects, to stand by.
     pub async fn stand_by(&self) -> Result<Candidate, Lost> {
-        let session = answered(self.timing().answered_within(), self.0.options.connect()).await?;
-        Ok(Candidate::new(self.clone(), session))
+        let session = self.0.answered(self.0.options().connect()).await?;
+        Ok(Candidate::new(Arc::clone(&self.0), session))
     }
 
     /// Leads or stands by until shutdown. A database or broker that is away is waited for, as are tables that do not exist.
@@ -132,11 +94,10 @@ impl Relay {
                     return;
                 }
             };
-            let now = Progress::new(Instant::now());
-            *self.progress() = match &left {
-                Err(Lost::HandedOver) => Progress { standing: Standing::StandingBy, ..now },
-                left => Progress { lost: left.as_ref().err().map(ToString::to_string), ..now },
-            };
+            match &left {
+                Err(Lost::HandedOver) => self.0.stands(Standing::StandingBy, None),
+                left => self.0.stands(Standing::Away, left.as_ref().err().map(ToString::to_string)),
+            }
             if let Err(lost) = left {
                 self.report(&lost, &mut reported);
                 shutdown.sleep(backoff.delay()).await;
@@ -150,21 +111,20 @@ impl Relay {
             match candidate.try_to_lead().await? {
                 Candidacy::Leads(tenure) => {
                     // What it was lost for the last time may come again: it is over when the cursor has been saved.
-                    let lost = self.progress().lost.take();
-                    *self.progress() = Progress { standing: Standing::Leading, lost, ..Progress::new(Instant::now()) };
+                    let lost = self.0.progress().lost.take();
+                    self.0.stands(Standing::Leading, lost);
                     let epoch = tenure.epoch();
                     let served = tenure.serve(shutdown).await;
-                    if self.progress().lost.is_none() {
+                    if self.0.progress().lost.is_none() {
                         backoff.reset();
                     }
-                    // Its session is closed on our side, whether or not the server has noticed.
-                    self.0.abandoned.store(if served.is_err() { epoch } else { NONE }, Ordering::Relaxed);
+                    self.0.abandon(served.is_err().then_some(epoch));
                     return served;
                 }
                 Candidacy::StandsBy(again) => candidate = again,
             }
             backoff.reset();
-            *self.progress() = Progress { standing: Standing::StandingBy, ..Progress::new(Instant::now()) };
+            self.0.stands(Standing::StandingBy, None);
             if !shutdown.sleep(STANDBY_POLL).await {
                 return Ok(());
             }
@@ -193,44 +153,6 @@ impl Relay {
             tracing::warn!(database, error = text, "not leading; connecting again");
         }
         *reported = Reported { text, at: Some(Instant::now()) };
-    }
-
-    pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.0.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Claims a publisher for this database, among the relays of this process.
-    pub(crate) fn claim(&self, publisher: &str) -> Result<(), Lost> {
-        let claim = self.0.claims.claim(publisher, self.database());
-        claim.map_err(|other| Lost::SamePublisher { publisher: publisher.to_owned(), other })
-    }
-
-    pub(crate) fn publisher(&self) -> Option<&str> {
-        self.0.settings.publisher.as_deref()
-    }
-
-    pub(crate) fn abandoned(&self) -> i64 {
-        self.0.abandoned.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn options(&self) -> &PgConnectOptions {
-        &self.0.options
-    }
-
-    pub(crate) fn kafka(&self) -> &Kafka {
-        &self.0.settings.kafka
-    }
-
-    pub(crate) fn timing(&self) -> Timing {
-        self.0.settings.timing
-    }
-
-    pub(crate) fn batch_max(&self) -> i64 {
-        self.0.settings.batch_max
-    }
-
-    pub(crate) fn holder(&self) -> &str {
-        &self.0.holder
     }
 }
 

@@ -9,9 +9,9 @@ use sqlx::{ConnectOptions, FromRow, postgres::PgConnectOptions};
 
 use crate::{
     BATCH_ROWS, Lost, Timing,
-    in_flight::BATCHES,
     publisher::{NotTaken, Publisher},
     record::Route,
+    slots::BATCHES,
     span::Span,
     store::{self, OutboxRow, session_options},
 };

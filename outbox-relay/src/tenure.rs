@@ -2,31 +2,33 @@
 
 mod catching_up;
 mod reading;
+mod reports;
 mod serving;
 mod tending;
 
 use std::{
     ops::RangeInclusive,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use process::Backoff;
+use rdkafka::error::KafkaError;
 use sqlx::PgConnection;
 
+use self::reports::Reports;
 use crate::{
-    Lost, Relay,
-    behind::Behind,
+    Lost,
+    context::Context,
+    cursor::Cursor,
     gap::Gaps,
-    in_flight::BATCHES,
     leadership::{self, Mandate},
     lease::Lease,
-    lost::answered,
-    meters::Meters,
     portion::Portion,
     publisher::Publisher,
     record::Route,
-    stall::StallReport,
-    suspicion::Suspicion,
+    recovery::Recovery,
+    topic::Topic,
+    used_once::UsedOnce,
 };
 
 /// What a broker has not acknowledged by then when a relay ends is left to the successor, which publishes it again.
@@ -34,44 +36,18 @@ const FINISHED_WITHIN: Duration = Duration::from_secs(3);
 
 /// One relay's time as the leader of a database. Dropped, it leaves as a crash does; [`resign`](Self::resign) leaves cleanly.
 pub struct Tenure {
-    relay: Relay,
+    context: Arc<Context>,
     session: PgConnection,
-    epoch: i64,
     lease: Lease,
     publisher: Publisher,
+    topic: Topic,
     gaps: Gaps,
-    /// Partitions that take nothing, or that have missed something.
-    behind: Behind,
-    suspicion: Suspicion,
-    /// Number of partitions that the topic had when a producer last asked.
-    partitions: Option<usize>,
-    /// The first producer has been made to connect.
-    connected: bool,
-    stall: StallReport,
-    meters: Meters,
-    /// The last number handed to the client, but for partitions that are behind.
-    handed: i64,
-    /// Every row up to here has been acknowledged, but for those of partitions that are behind.
-    acknowledged: i64,
-    /// The highest number that was visible when the lease was last renewed.
-    highest: i64,
-    /// What the sequence stood at then.
-    last_value: i64,
-    /// Numbers up to here are known to have been used once, and when the next look at those after it is due.
-    checked: i64,
-    check_at: Instant,
-    /// Where the cursor is in the database, since when, and how long it took to write it there.
-    saved: i64,
-    saved_at: Instant,
-    saving_took: Duration,
+    cursor: Cursor,
+    used_once: UsedOnce,
     /// Size of a read that ends in reasonable time.
     portion: Portion,
-    /// Rows to read at once, however small. After a refusal one, so that nothing passes the record that is refused; then
-    /// doubling.
-    batch_rows: i64,
-    slow_broker_reported: bool,
-    backoff: Backoff,
-    resting_until: Option<Instant>,
+    recovery: Recovery,
+    reports: Reports,
 }
 
 /// What one step found.
@@ -106,68 +82,46 @@ pub enum Drained {
 }
 
 impl Tenure {
-    pub(crate) fn begin(relay: &Relay, session: PgConnection, mandate: Mandate, publisher: &str) -> Result<Self, Lost> {
+    pub(crate) fn begin(
+        context: Arc<Context>,
+        session: PgConnection,
+        mandate: Mandate,
+        publisher: &str,
+    ) -> Result<Self, Lost> {
         let Mandate { epoch, last_seq, asked_at } = mandate;
-        let lease = Lease::new(relay.timing(), asked_at);
-        let route = Route::of(publisher);
-        let topic = route.topic().to_owned();
-        let publisher = Publisher::new(relay.kafka(), route, relay.timing(), relay.batch_max(), lease.ends_at())?;
-        let meters = Meters::new(relay.database());
-        meters.is_active.set(1.0);
-        tracing::info!(
-            database = relay.database(),
-            epoch,
-            last_seq,
-            topic,
-            "leading: publishing this database's outbox"
-        );
+        let lease = Lease::new(context.timing(), epoch, asked_at);
+        let publisher = new_publisher(&context, Route::of(publisher), &lease)?;
+        let (database, topic) = (context.database(), publisher.route().topic());
+        let reports = Reports::new(database);
+        tracing::info!(database, epoch, last_seq, topic, "leading: publishing this database's outbox");
         Ok(Tenure {
-            relay: relay.clone(),
             session,
-            epoch,
             lease,
             publisher,
+            topic: Topic::default(),
             gaps: Gaps::default(),
-            behind: Behind::default(),
-            suspicion: Suspicion::default(),
-            partitions: None,
-            connected: false,
-            stall: StallReport::default(),
-            meters,
-            handed: last_seq,
-            acknowledged: last_seq,
-            highest: last_seq,
-            last_value: last_seq,
-            checked: last_seq,
-            check_at: asked_at,
-            saved: last_seq,
-            saved_at: asked_at,
-            saving_took: Duration::ZERO,
-            portion: Portion::new(relay.batch_max()),
-            slow_broker_reported: false,
-            batch_rows: relay.batch_max(),
-            backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(2)),
-            resting_until: None,
+            cursor: Cursor::new(last_seq, asked_at),
+            used_once: UsedOnce::new(last_seq, asked_at),
+            portion: Portion::new(context.batch_max()),
+            recovery: Recovery::new(context.batch_max()),
+            reports,
+            context,
         })
     }
 
     /// The number that fences this tenure off from those before and after.
     pub fn epoch(&self) -> i64 {
-        self.epoch
+        self.lease.epoch()
     }
 
     /// Looks after acknowledgements, cursor and lease, then reads and publishes once. Does not wait for the broker.
     pub async fn step(&mut self) -> Result<Step, Lost> {
         self.connect().await;
         self.tend().await?;
-        if let Some(until) = self.resting_until {
-            if Instant::now() < until {
-                return Ok(Step::Resting);
-            }
-            self.resting_until = None;
+        if self.recovery.is_resting(Instant::now()) {
+            return Ok(Step::Resting);
         }
-        // While a refused record is looked for, nothing may be on its way beside it.
-        let batches = if self.batch_rows < self.relay.batch_max() { 1 } else { BATCHES };
+        let batches = self.recovery.batches();
         if self.publisher.batches() >= batches {
             return Ok(Step::Busy);
         }
@@ -179,11 +133,11 @@ impl Tenure {
         }
         self.look_into_gap().await?;
         let step = self.read_and_publish().await?;
-        let bound = self.relay.timing().answered_within();
         let waiting = self.gaps.waiting();
-        let look = self.stall.look(&mut self.session, waiting, self.relay.database(), &self.meters);
-        answered(bound, look).await?;
-        let mut progress = self.relay.progress();
+        let Reports { stall, meters, .. } = &mut self.reports;
+        let look = stall.look(&mut self.session, waiting, self.context.database(), meters);
+        self.context.answered(look).await?;
+        let mut progress = self.context.progress();
         progress.gap_since = self.gaps.waiting().map(|(_, since)| since);
         if matches!(step, Step::Empty | Step::Gap(_)) {
             progress.refused = None;
@@ -208,7 +162,7 @@ impl Tenure {
             match drained {
                 Some(drained) if self.publisher.batches() == 0 => {
                     self.save().await?;
-                    return Ok(if self.behind.is_empty() { drained } else { Drained::Refused });
+                    return Ok(if self.topic.behind.is_empty() { drained } else { Drained::Refused });
                 }
                 _ => self.something_arrives().await,
             }
@@ -226,14 +180,23 @@ impl Tenure {
         }
         let published = self.published();
         self.publisher.discard().await;
-        let release = leadership::release(self.session, self.epoch, published);
-        answered(self.relay.timing().answered_within(), release).await?;
-        tracing::info!(database = self.relay.database(), epoch = self.epoch, "leads no longer: left to a successor");
+        let release = leadership::release(self.session, self.lease.epoch(), published);
+        self.context.answered(release).await?;
+        tracing::info!(
+            database = self.context.database(),
+            epoch = self.lease.epoch(),
+            "leads no longer: left to a successor"
+        );
         Ok(())
     }
 
     /// Every row up to here has been acknowledged.
     fn published(&self) -> i64 {
-        self.behind.acknowledged().map_or(self.acknowledged, |behind| behind.min(self.acknowledged))
+        self.cursor.published(self.topic.behind.acknowledged())
     }
+}
+
+/// A producer for what the tenure publishes, which sends nothing once the lease is over.
+fn new_publisher(context: &Context, route: Route, lease: &Lease) -> Result<Publisher, KafkaError> {
+    Publisher::new(context.kafka(), route, context.timing(), context.batch_max(), lease.ends_at())
 }

@@ -7,8 +7,6 @@ use process::Backoff;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 
-/// The channel on which a service says, after a commit, that its outbox has rows.
-const CHANNEL: &str = "outbox";
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 /// A connection that has said nothing for so long is replaced.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -60,7 +58,7 @@ async fn listen(options: &PgConnectOptions, called: &Notify, backoff: &mut Backo
     let pool = pool.acquire_timeout(CONNECTED_WITHIN).connect_lazy_with(options.clone());
     let listening = async {
         let mut listener = PgListener::connect_with(&pool).await?;
-        listener.listen(CHANNEL).await?;
+        listener.listen(outbox::CHANNEL).await?;
         Ok(listener)
     };
     let mut listener = timeout(CONNECTED_WITHIN, listening).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;

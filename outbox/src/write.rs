@@ -178,5 +178,5 @@ pub const CHANNEL: &str = "outbox";
 /// # Errors
 /// If the database is away.
 pub async fn notify(db: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::raw_sql("notify outbox").execute(db).await.map(drop)
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("notify {CHANNEL}"))).execute(db).await.map(drop)
 }

@@ -12,20 +12,21 @@ impl Tenure {
     pub(super) async fn look_after_partitions(&mut self, now: Instant) -> Result<(), Lost> {
         let stuck = self.stuck(now);
         if stuck.is_empty() {
-            self.suspicion.none();
-            if self.behind.is_empty() {
+            self.topic.suspicion.none();
+            if self.topic.behind.is_empty() {
                 return Ok(());
             }
         } else {
             self.suspect(stuck, now).await;
         }
         let Some(partitions) = self.publisher.partitions() else { return Ok(()) };
-        let (database, topic) = (self.relay.database(), self.publisher.route().topic());
+        let (database, topic) = (self.context.database(), self.publisher.route().topic());
         let (_, arrived) = self.publisher.sealed_and_arrived();
-        for partition in self.behind.look(|partition| partitions.is_quiet(partition), arrived) {
+        for partition in self.topic.behind.look(|partition| partitions.is_quiet(partition), arrived) {
             tracing::info!(database, topic, partition, "the partition has caught up");
         }
-        let forgotten = self.behind.partitions().into_iter().find(|number| partitions.may_have_forgotten(*number, now));
+        let forgotten =
+            self.topic.behind.partitions().into_iter().find(|number| partitions.may_have_forgotten(*number, now));
         self.tell_who_is_behind();
         match forgotten {
             // The new producer gives it one record until it has accepted that one.
@@ -35,7 +36,7 @@ impl Tenure {
     }
 
     fn stuck(&self, now: Instant) -> Vec<(usize, Instant)> {
-        let after = self.relay.timing().stuck_after();
+        let after = self.context.timing().stuck_after();
         // A partition that has waited for so long keeps a batch waiting for at least as long.
         let waits = self.publisher.waiting_since().is_some_and(|since| now.saturating_duration_since(since) >= after);
         self.publisher.partitions().filter(|_| waits).map_or_else(Vec::new, |partitions| partitions.stuck(now, after))
@@ -43,24 +44,24 @@ impl Tenure {
 
     /// Leaves behind what is stuck although the cluster is there: it has taken something else lately, or it answers.
     async fn suspect(&mut self, stuck: Vec<(usize, Instant)>, now: Instant) {
-        let timing = self.relay.timing();
+        let timing = self.context.timing();
         let settled = timing.settled_after();
-        if !self.suspicion.wants_to_know(now, settled) {
+        if !self.topic.suspicion.wants_to_know(now, settled) {
             return;
         }
         let accepts = self.publisher.partitions().is_some_and(|partitions| partitions.accepted_at() + settled >= now);
         if !accepts && !self.publisher.is_answered(timing.cluster_answers_within()).await {
-            self.suspicion.none();
+            self.topic.suspicion.none();
             return;
         }
         let Some(partitions) = self.publisher.partitions() else { return };
-        let (database, topic) = (self.relay.database(), self.publisher.route().topic());
-        for (partition, since) in self.suspicion.answered(now, timing.stuck_after(), stuck) {
+        let (database, topic) = (self.context.database(), self.publisher.route().topic());
+        for (partition, since) in self.topic.suspicion.answered(now, timing.stuck_after(), stuck) {
             if partitions.is_quiet(partition) {
                 continue;
             }
             partitions.leave_behind(partition, true);
-            self.behind.leave(partition, since, self.acknowledged, self.handed);
+            self.topic.behind.leave(partition, since, self.cursor.acknowledged(), self.cursor.handed());
             tracing::warn!(
                 database,
                 topic,
@@ -75,15 +76,15 @@ impl Tenure {
 
     /// Reads again, once, what was left out, and gives it to the partitions that can take it. None: there are no such.
     pub(super) async fn catch_up(&mut self) -> Result<Option<Step>, Lost> {
-        if self.behind.read_after().is_none() {
+        if self.topic.behind.read_after().is_none() {
             return Ok(None);
         }
         if !self.knows_partitions().await? {
             return Ok(Some(Step::Resting));
         }
-        let Some(after) = self.behind.read_after() else { return Ok(None) };
+        let Some(after) = self.topic.behind.read_after() else { return Ok(None) };
         let limit = self.portion.rows();
-        let Some((rows, is_whole)) = self.read(after, self.handed, limit).await? else {
+        let Some((rows, is_whole)) = self.read(after, self.cursor.handed(), limit).await? else {
             return Ok(Some(Step::Published { rows: 0, more: true }));
         };
         let rows: Vec<OutboxRow<'_>> = rows.iter().map(OutboxRow::from_row).collect::<sqlx::Result<_>>()?;
@@ -92,9 +93,9 @@ impl Tenure {
         self.publisher.open();
         for row in &rows {
             let partition = self.publisher.partition_of(row);
-            if self.behind.wants(partition, row.seq) {
+            if self.topic.behind.wants(partition, row.seq) {
                 let sent = match self.publisher.record(row) {
-                    Some(record) if (taken as i64) < self.batch_rows => self.publisher.send(partition, record),
+                    Some(record) if (taken as i64) < self.recovery.rows() => self.publisher.send(partition, record),
                     _ => {
                         left = Some(row);
                         break;
@@ -109,11 +110,11 @@ impl Tenure {
             through = row.seq;
         }
         if is_whole && left.is_none() {
-            through = self.handed;
+            through = self.cursor.handed();
         }
-        self.publisher.seal(taken, self.handed);
+        self.publisher.seal(taken, self.cursor.handed());
         let (sealed, _) = self.publisher.sealed_and_arrived();
-        let joined = self.behind.given(through, self.handed, sealed);
+        let joined = self.topic.behind.given(through, self.cursor.handed(), sealed);
         // Until now no batch has waited for them.
         if let Some(partitions) = self.publisher.partitions() {
             joined.into_iter().for_each(|partition| partitions.leave_behind(partition, false));
@@ -137,31 +138,30 @@ impl Tenure {
     /// A new producer knows the partitions of the topic: it waits for those as little that are behind.
     pub(super) fn meet_partitions(&mut self) {
         let Some(partitions) = self.publisher.partitions() else { return };
-        if self.partitions.replace(partitions.count()).is_some_and(|before| before != partitions.count()) {
+        if self.topic.counted(partitions.count()) {
             // Keys have moved between them: all is published again from the first row that may be missing.
-            self.acknowledged = self.published();
-            self.handed = self.acknowledged;
-            self.behind = Behind::default();
+            self.cursor.return_to(self.published());
+            self.topic.behind = Behind::default();
             self.tell_who_is_behind();
         }
-        for partition in self.behind.partitions() {
+        for partition in self.topic.behind.partitions() {
             partitions.leave_behind(partition, true);
         }
     }
 
     /// The client is full. If that is for what waits for partitions that take nothing, nothing goes to the others either.
     pub(super) async fn make_room(&mut self) -> Result<(), Lost> {
-        match self.behind.partitions().first() {
+        match self.topic.behind.partitions().first() {
             Some(partition) if self.publisher.batches() == 0 => self.begin_again(&refusal_by(*partition)).await,
             _ => Ok(()),
         }
     }
 
     fn tell_who_is_behind(&self) {
-        let partitions = self.behind.partitions();
-        self.meters.partitions_behind.set(partitions.len() as f64);
-        let mut progress = self.relay.progress();
-        (progress.behind, progress.behind_since) = (partitions, self.behind.since());
+        let partitions = self.topic.behind.partitions();
+        self.reports.meters.partitions_behind.set(partitions.len() as f64);
+        let mut progress = self.context.progress();
+        (progress.behind, progress.behind_since) = (partitions, self.topic.behind.since());
     }
 }
 

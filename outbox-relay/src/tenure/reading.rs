@@ -11,7 +11,7 @@ use crate::{
     Lost,
     gap::{Inquiry, Place},
     in_flight::Refusal,
-    lost::{answered, took_too_long},
+    lost::took_too_long,
     portion::BYTES_MAX,
     publisher::NotTaken,
     record::Record,
@@ -23,24 +23,23 @@ impl Tenure {
     /// Has the producer connect before there is anything to publish. A client asks for its producer id half a second after it
     /// was made, and if it has no connection by then, another half second later.
     pub(super) async fn connect(&mut self) {
-        if !std::mem::replace(&mut self.connected, true) {
+        if self.topic.connects_first() {
             // One that is away is waited for when there is something to publish.
-            let _ = self.publisher.know_partitions(self.relay.timing().cluster_answers_within()).await;
+            let _ = self.publisher.know_partitions(self.context.timing().cluster_answers_within()).await;
             self.meet_partitions();
         }
     }
 
     /// Has to end before the read begins: only a read that begins after a writer has ended shows all that it wrote.
     pub(super) async fn look_into_gap(&mut self) -> Result<(), Lost> {
-        let bound = self.relay.timing().answered_within();
         match self.gaps.inquiry(Instant::now()) {
             None => {}
             Some(Inquiry::WhoWrites) => {
-                let (highest, writers) = answered(bound, writers::open(&mut self.session)).await?;
+                let (highest, writers) = self.context.answered(writers::open(&mut self.session)).await?;
                 self.gaps.who_writes(highest, writers);
             }
             Some(Inquiry::WhoIsLeft(writers)) => {
-                let left = answered(bound, writers::left(&mut self.session, writers)).await?;
+                let left = self.context.answered(writers::left(&mut self.session, writers)).await?;
                 self.gaps.who_is_left(left);
             }
         }
@@ -49,20 +48,20 @@ impl Tenure {
 
     pub(super) async fn read_and_publish(&mut self) -> Result<Step, Lost> {
         // At a gap only its far edge is of interest.
-        let most = if self.behind.is_empty() { self.batch_rows } else { i64::MAX };
+        let most = if self.topic.behind.is_empty() { self.recovery.rows() } else { i64::MAX };
         let limit = if self.gaps.waiting().is_some() { 1 } else { most.min(self.portion.rows()) };
-        let Some((rows, is_whole)) = self.read(self.handed, i64::MAX, limit).await? else {
+        let Some((rows, is_whole)) = self.read(self.cursor.handed(), i64::MAX, limit).await? else {
             return Ok(Step::Published { rows: 0, more: true });
         };
         if rows.is_empty() {
             self.gaps.read_ended(None, Instant::now());
             return Ok(Step::Empty);
         }
-        let handed = self.handed;
+        let handed = self.cursor.handed();
         if !self.knows_partitions().await? {
             return Ok(Step::Resting);
         }
-        if self.handed != handed {
+        if self.cursor.handed() != handed {
             return Ok(Step::Published { rows: 0, more: true });
         }
         let rows: Vec<OutboxRow<'_>> = rows.iter().map(OutboxRow::from_row).collect::<sqlx::Result<_>>()?;
@@ -74,7 +73,7 @@ impl Tenure {
     /// read again from the first row that may be missing.
     pub(super) async fn knows_partitions(&mut self) -> Result<bool, Lost> {
         let is_new = self.publisher.partitions().is_none();
-        let bound = self.relay.timing().statement_timeout();
+        let bound = self.context.timing().statement_timeout();
         if let Err(refusal) = self.publisher.know_partitions(bound).await {
             self.begin_again(&refusal).await?;
             return Ok(false);
@@ -93,7 +92,6 @@ impl Tenure {
         through: i64,
         limit: i64,
     ) -> Result<Option<(Vec<PgRow>, bool)>, Lost> {
-        let bound = self.relay.timing().answered_within();
         let (mut rows, mut bytes) = (Vec::new(), 0);
         let mut stream = store::read(&mut self.session, after, through, limit);
         let reading = async {
@@ -114,17 +112,17 @@ impl Tenure {
                 }
             }
         };
-        let is_whole = answered(bound, reading).await;
+        let is_whole = self.context.answered(reading).await;
         drop(stream);
         match is_whole {
             Ok(is_whole) => {
                 self.portion.brought(rows.len(), bytes);
-                self.relay.progress().answered_at = Instant::now();
+                self.context.progress().answered_at = Instant::now();
                 Ok(Some((rows, is_whole)))
             }
             Err(Lost::Database(error)) if took_too_long(&error) && limit > 1 => {
                 self.portion.halve(limit);
-                let (database, rows) = (self.relay.database(), self.portion.rows());
+                let (database, rows) = (self.context.database(), self.portion.rows());
                 tracing::warn!(database, limit, rows, %error, "a read of the outbox took too long; reading fewer rows");
                 Ok(None)
             }
@@ -142,11 +140,11 @@ impl Tenure {
         self.publisher.open();
         for record in records {
             let seq = record.row.seq;
-            match self.gaps.place(self.handed, seq) {
+            match self.gaps.place(self.cursor.handed(), seq) {
                 Place::Next => {}
                 Place::BehindLost(lost) => {
-                    tracing::debug!(database = self.relay.database(), ?lost, "these numbers were rolled back");
-                    self.meters.lost_numbers.increment((seq - lost.start()).unsigned_abs());
+                    tracing::debug!(database = self.context.database(), ?lost, "these numbers were rolled back");
+                    self.reports.meters.lost_numbers.increment((seq - lost.start()).unsigned_abs());
                 }
                 Place::BehindGap(missing) => {
                     gap = Some(missing);
@@ -154,9 +152,9 @@ impl Tenure {
                 }
             }
             let partition = self.publisher.partition_of(record.row);
-            if !self.behind.is_empty() && self.behind.leaves_out(partition) {
+            if !self.topic.behind.is_empty() && self.topic.behind.leaves_out(partition) {
                 left_out += 1;
-            } else if taken as i64 == self.batch_rows {
+            } else if taken as i64 == self.recovery.rows() {
                 filled = true;
                 break;
             } else if let Err(why) = self.publisher.send(partition, record) {
@@ -165,11 +163,11 @@ impl Tenure {
             } else {
                 taken += 1;
             }
-            self.handed = seq;
+            self.cursor.hand(seq);
         }
-        self.publisher.seal(taken, self.handed);
+        self.publisher.seal(taken, self.cursor.handed());
         if taken == 0 && left_out > 0 {
-            self.publisher.pass(self.handed);
+            self.publisher.pass(self.cursor.handed());
         }
         if taken > 0 {
             crash::point("relay.sent");

@@ -24,8 +24,8 @@ impl Tenure {
     }
 
     async fn step_until(&mut self, shutdown: &Shutdown) -> Result<(), Lost> {
-        let wake = Wake::listen(self.relay.options());
-        let mut pace = Pace::new(self.relay.timing().max_poll);
+        let wake = Wake::listen(self.context.options());
+        let mut pace = Pace::new(self.context.timing().max_poll);
         while !shutdown.is_requested() {
             // A look sees every commit that was announced before it.
             wake.forget();

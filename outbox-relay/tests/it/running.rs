@@ -44,7 +44,7 @@ async fn a_notification_is_heard_long_before_the_next_poll() {
         world.append("order-1", "First").await;
         for _ in 0..12 {
             world.append("order-1", "Next").await;
-            sqlx::query("notify outbox").execute(&world.pool).await.unwrap();
+            outbox::notify(&mut world.pool.acquire().await.unwrap()).await.unwrap();
         }
         until("all are published", || async { (world.published().await.len() == 13).then_some(()) }).await;
         stop.now();
