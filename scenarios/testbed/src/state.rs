@@ -18,15 +18,21 @@ impl StateDir {
         Self::create_in(&here).or_else(|_| Self::create_in(&std::env::temp_dir()))
     }
 
-    /// Makes a new one under `parent`, named by time and process id.
+    /// Makes a new one under `parent`, named by time and process id, and by a number if there is one of that name: a process may
+    /// run several systems at once.
     pub fn create_in(parent: &Path) -> anyhow::Result<Self> {
+        let all = parent.join(".scenarios");
+        make(&all, true)?;
         let run = format!("{}-{}", chrono::Local::now().format("%Y%m%d-%H%M%S"), std::process::id());
-        let state = Self(parent.join(".scenarios").join(run));
-        for directory in [state.logs(), state.mail()] {
-            // Mails and logs tell who bought what.
-            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
-            made.with_context(|| format!("making the directory {}", directory.display()))?;
+        let mut state = Self(all.join(&run));
+        let mut number = 1;
+        while let Err(error) = make(&state.0, false) {
+            anyhow::ensure!(is_there_already(&error), error);
+            number += 1;
+            state = Self(all.join(format!("{run}-{number}")));
         }
+        make(&state.logs(), false)?;
+        make(&state.mail(), false)?;
         Ok(state)
     }
 
@@ -47,5 +53,29 @@ impl StateDir {
     /// Where mails are put if nobody named a mail server.
     pub fn mail(&self) -> PathBuf {
         self.0.join("mail")
+    }
+}
+
+/// Makes a directory of our own: mails and logs tell who bought what.
+fn make(directory: &Path, or_find: bool) -> anyhow::Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(or_find).mode(0o700).create(directory);
+    made.with_context(|| format!("making the directory {}", directory.display()))
+}
+
+fn is_there_already(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_systems_of_one_process_share_nothing_even_if_they_start_in_the_same_second() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let all: Vec<StateDir> = (0..20).map(|_| StateDir::create_in(parent.path()).expect("a new one")).collect();
+        let ledgers: std::collections::BTreeSet<PathBuf> = all.iter().map(StateDir::ledger).collect();
+        assert_eq!(ledgers.len(), all.len());
+        assert!(all.iter().all(|state| state.logs().is_dir() && state.mail().is_dir()));
     }
 }

@@ -1,6 +1,10 @@
 //! What an audit that looked at statuses alone passed over, one by one.
 
-use events::{EventId, OrderId, envelope::Envelope, publisher::source_of};
+use events::{EventId, Order, OrderId, envelope::Envelope, publisher::source_of};
+use notification::{
+    Ending, Wording,
+    letter::{Letter, write_in},
+};
 use scenarios::stack::Database;
 use sqlx::AssertSqlSafe;
 
@@ -25,6 +29,7 @@ fn said(books: &Books, shop: &Shop, what: &str) -> String {
 async fn what_statuses_do_not_tell_is_found_and_what_has_changed_since_accuses_nobody() {
     let mut shop = Shop::open().await;
     facts_count_and_not_what_the_catalogue_says_today(&shop).await;
+    letters_are_judged_by_the_wording_that_they_were_written_in(&shop).await;
     what_lies_on_kafka_is_what_the_outboxes_have(&mut shop).await;
     what_services_know_of_one_order_agrees_in_every_word(&shop).await;
 }
@@ -74,6 +79,23 @@ async fn what_services_know_of_one_order_agrees_in_every_word(shop: &Shop) {
     ] {
         let books = change(shop, database, sql).await;
         assert!(said(&books, shop, what).contains(complaint), "{what}: {}", said(&books, shop, what));
+    }
+}
+
+/// What an earlier version has written accuses nobody; what no version writes does.
+async fn letters_are_judged_by_the_wording_that_they_were_written_in(shop: &Shop) {
+    let order = shop.orders["five by wallet"];
+    let orders = shop.system.database(Database::ORDERS);
+    let facts = sqlx::query_scalar("select facts from orders where id = $1").bind(order.0).fetch_one(orders).await;
+    let facts: Order = serde_json::from_value(facts.unwrap()).unwrap();
+    let [first, now] = [Wording::FIRST, Wording::NOW].map(|wording| write_in(wording, &facts, Ending::Completed));
+    let garbled = Letter { body: first.body.replace("purchase", "patience"), ..first.clone() };
+    for (letter, is_wrong) in [(first, false), (garbled, true), (now, false)] {
+        let update = sqlx::query("update notifications set subject = $2, body = $3 where order_id = $1");
+        let update = update.bind(order.0).bind(&letter.subject).bind(&letter.body);
+        update.execute(shop.system.database(Database::NOTIFICATIONS)).await.unwrap();
+        let said = said(&shop.books().await, shop, "five by wallet");
+        assert_eq!(said.contains("body"), is_wrong, "{}\n{said}", letter.body);
     }
 }
 

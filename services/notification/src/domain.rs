@@ -8,6 +8,7 @@ use saga::{NewAttempt, Rows, Says};
 use serde_json::json;
 
 use crate::{
+    Notification,
     letter::{self, Ending, Letter, LetterKind},
     mail::Mail,
 };
@@ -55,10 +56,10 @@ pub struct Correspondence {
     pub notices: Rows<OrderId, Notice>,
 }
 
-pub(crate) fn decide(rows: &mut Correspondence, command: &Command, mail_domain: &str, now: DateTime<Utc>) -> Says {
+pub(crate) fn decide(service: &Notification, rows: &mut Correspondence, command: &Command, now: DateTime<Utc>) -> Says {
     let known = rows.notices.get(&command.order_id()).map(|notice| (notice.kind, notice.sent_at));
     match (command, known) {
-        (Command::Tell { order, ending }, None) => tell(rows, order, *ending, mail_domain, now),
+        (Command::Tell { order, ending }, None) => tell(service, rows, order, *ending, now),
         (Command::Tell { .. }, Some(_)) => Says::ignored("the order has its letter already"),
 
         (Command::NoteSent { order }, Some((kind, None))) => {
@@ -74,11 +75,11 @@ pub(crate) fn decide(rows: &mut Correspondence, command: &Command, mail_domain: 
     }
 }
 
-fn tell(rows: &mut Correspondence, order: &Order, ending: Ending, mail_domain: &str, now: DateTime<Utc>) -> Says {
-    let Letter { kind, subject, body } = letter::write(order, ending);
+fn tell(service: &Notification, rows: &mut Correspondence, order: &Order, ending: Ending, now: DateTime<Utc>) -> Says {
+    let Letter { kind, subject, body } = letter::write_in(service.wording, order, ending);
     let recipient = match rows.contacts.get(&order.user_id) {
         Some(address) => address.clone(),
-        None => format!("user-{}@{mail_domain}", order.user_id),
+        None => format!("user-{}@{}", order.user_id, service.mail_domain),
     };
     let mail = Mail { order: order.clone(), kind, recipient, subject, body, written_at: now };
     let attempt = NewAttempt { kind: "mail", saga_id: order.order_id, request: json!(mail), gives_up: false };

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 use events::{Currency, Item, Order, Reason};
 use serde::{Deserialize, Serialize};
 
-use crate::amount::amount;
+use crate::{amount::amount, wording::Wording};
 
 /// How an order ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,71 +79,52 @@ pub struct Letter {
 
 /// Writes the letter for the end of an order.
 pub fn write(order: &Order, ending: Ending) -> Letter {
-    match ending {
-        Ending::Completed if order.currency == Currency::PTS => welcome(order),
-        Ending::Completed => receipt(order),
-        Ending::Cancelled { reason, refunded } => cancellation(order, reason, refunded),
-        Ending::Rejected { reason } => rejection(order, reason),
-    }
+    write_in(Wording::NOW, order, ending)
 }
 
-fn receipt(order: &Order) -> Letter {
-    let opening = "Thank you for your purchase. Your order is complete and paid for.";
-    Letter {
-        kind: LetterKind::Receipt,
-        subject: "Your receipt".to_owned(),
-        body: body(order, &[opening, &bill(order), &destination(order)]),
-    }
-}
-
-fn welcome(order: &Order) -> Letter {
-    let opening = "Welcome! What you bought with your points is now yours.";
-    Letter {
-        kind: LetterKind::Welcome,
-        subject: "Welcome! Your order is complete".to_owned(),
-        body: body(order, &[opening, &bill(order), &destination(order)]),
-    }
-}
-
-fn cancellation(order: &Order, reason: Reason, refunded: i64) -> Letter {
-    let opening = format!("We have cancelled your order because\n{} ({reason}).", in_words(reason));
-    let given_back = match refunded {
-        0 => "You have not been charged.".to_owned(),
-        refunded => format!("We have returned {} to your balance.", amount(refunded, order.currency)),
+/// Writes the letter in this wording.
+pub fn write_in(wording: &Wording, order: &Order, ending: Ending) -> Letter {
+    let bill = bill(wording, order);
+    let (kind, subject, paragraphs) = match ending {
+        Ending::Completed if order.currency == Currency::PTS => {
+            let opening = wording.welcome.to_owned();
+            (LetterKind::Welcome, wording.welcome_subject, [opening, bill, destination(wording, order), String::new()])
+        }
+        Ending::Completed => {
+            let opening = wording.thanks.to_owned();
+            (LetterKind::Receipt, "Your receipt", [opening, bill, destination(wording, order), String::new()])
+        }
+        Ending::Cancelled { reason, refunded } => {
+            let opening = format!("{}\n{} ({reason}).", wording.cancelled, (wording.reason)(reason));
+            let given_back = match refunded {
+                0 => wording.not_charged.to_owned(),
+                refunded => (wording.returned)(&amount(refunded, order.currency)),
+            };
+            let paragraphs = [opening, given_back, wording.cancelled_items.to_owned(), bill];
+            (LetterKind::Cancellation, "Your order was cancelled", paragraphs)
+        }
+        Ending::Rejected { reason } => {
+            let opening = format!("{}\n{} ({reason}).", wording.rejected, (wording.reason)(reason));
+            let paragraphs = [opening, wording.not_charged.to_owned(), wording.rejected_items.to_owned(), bill];
+            (LetterKind::Rejection, "Your order was not accepted", paragraphs)
+        }
     };
-    Letter {
-        kind: LetterKind::Cancellation,
-        subject: "Your order was cancelled".to_owned(),
-        body: body(order, &[&opening, &given_back, "You ordered:", &bill(order)]),
-    }
-}
-
-fn rejection(order: &Order, reason: Reason) -> Letter {
-    let opening = format!("We are sorry, but we could not accept your order because\n{} ({reason}).", in_words(reason));
-    let given_back = "You have not been charged.";
-    Letter {
-        kind: LetterKind::Rejection,
-        subject: "Your order was not accepted".to_owned(),
-        body: body(order, &[&opening, given_back, "You ordered:", &bill(order)]),
-    }
-}
-
-fn body(order: &Order, paragraphs: &[&str]) -> String {
-    let paragraphs: Vec<&str> = paragraphs.iter().copied().filter(|paragraph| !paragraph.is_empty()).collect();
-    format!("Hello,\n\n{}\n\nYour order number is {}.\n", paragraphs.join("\n\n"), order.order_id)
+    let paragraphs: Vec<String> = paragraphs.into_iter().filter(|paragraph| !paragraph.is_empty()).collect();
+    let body = format!("Hello,\n\n{}\n\nYour order number is {}.\n", paragraphs.join("\n\n"), order.order_id);
+    Letter { kind, subject: subject.to_owned(), body }
 }
 
 /// Most items that a letter lists.
 const LINES: usize = 20;
 
 /// The items, one per line, and the total.
-fn bill(order: &Order) -> String {
+fn bill(wording: &Wording, order: &Order) -> String {
     if order.items.is_empty() {
-        return "    no items".to_owned();
+        return wording.no_items.to_owned();
     }
     let mut lines: Vec<String> = order.items.iter().take(LINES).map(|item| bill_line(item, order.currency)).collect();
     if let Some(more) = order.items.len().checked_sub(LINES).filter(|more| *more > 0) {
-        lines.push(format!("    and {more} more"));
+        lines.push((wording.more)(more));
     }
     if order.currency != Currency::NONE {
         lines.push(format!("\nTotal: {}", amount(order.total, order.currency)));
@@ -160,28 +141,8 @@ fn bill_line(item: &Item, currency: Currency) -> String {
     }
 }
 
-fn destination(order: &Order) -> String {
+fn destination(wording: &Wording, order: &Order) -> String {
     let Some(ship_to) = &order.ship_to else { return String::new() };
     let lines: Vec<String> = ship_to.lines().map(|line| format!("    {line}")).collect();
-    format!("Your parcel is on its way to:\n\n{}", lines.join("\n"))
-}
-
-/// The reason in the buyer's words; completes "because …".
-fn in_words(reason: Reason) -> &'static str {
-    match reason {
-        Reason::InsufficientBalance => "your balance does not cover the total",
-        Reason::UnknownUser => "we could not find your account",
-        Reason::InvalidPaymentMethod => "the payment method cannot be used for this order",
-        Reason::CardDeclined => "your card was declined",
-        Reason::GatewayUnavailable => "the payment provider could not be reached",
-        Reason::OutOfStock => "we do not have enough in stock",
-        Reason::UnknownProduct => "one of the products does not exist",
-        Reason::UnshippableAddress => "we cannot deliver to your address",
-        Reason::Discontinued => "one of the items is no longer available",
-        Reason::InvalidRequest => "the request was not valid",
-        Reason::CancelledByUser => "you asked us to",
-        Reason::TimedOut => "it could not be completed in time",
-        // From a newer version of some service; the word itself follows in brackets.
-        Reason::Other(_) => "it could not be completed",
-    }
+    format!("{}\n\n{}", wording.destination, lines.join("\n"))
 }

@@ -11,6 +11,7 @@ mod amount;
 mod domain;
 mod mail;
 mod store;
+mod wording;
 
 pub mod letter;
 pub mod post;
@@ -28,6 +29,7 @@ use sqlx::{PgConnection, migrate::Migrator};
 pub use domain::{Command, Correspondence, Notice};
 pub use letter::{Ending, LetterKind};
 pub use mail::Mail;
+pub use wording::Wording;
 
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -39,12 +41,18 @@ pub const MAIL_DOMAIN: &str = "example.test";
 #[derive(Debug, Clone)]
 pub struct Notification {
     mail_domain: String,
+    wording: &'static Wording,
 }
 
 impl Notification {
     /// `mail_domain`: buyers without an address of their own are `user-<id>` there.
     pub fn new(mail_domain: impl Into<String>) -> Self {
-        Notification { mail_domain: mail_domain.into() }
+        Notification { mail_domain: mail_domain.into(), wording: Wording::NOW }
+    }
+
+    /// The same in another wording.
+    pub fn worded(self, wording: &'static Wording) -> Self {
+        Notification { wording, ..self }
     }
 }
 
@@ -83,7 +91,7 @@ impl Service for Notification {
     }
 
     fn decide(&self, rows: &mut Correspondence, command: &Command, now: DateTime<Utc>) -> Says {
-        domain::decide(rows, command, &self.mail_domain, now)
+        domain::decide(self, rows, command, now)
     }
 
     fn standing(&self, rows: &Correspondence, order: OrderId) -> Option<&'static str> {

@@ -3,7 +3,10 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use events::{Currency, Item, Kind, Order, OrderId, PaymentMethodId, ProductId, Reason, UserId};
-use notification::letter::{Ending, Letter, LetterKind, write};
+use notification::{
+    Wording,
+    letter::{Ending, Letter, LetterKind, write, write_in},
+};
 
 fn order(currency: &str, items: &[(i64, i64, i64)]) -> Order {
     Order {
@@ -30,7 +33,17 @@ fn characters() -> Order {
     order("PTS", &[(500, 2, 25)])
 }
 
-fn judge(name: &str, letters: &[Letter]) {
+/// The letters for these endings, as they are written now and as the first version wrote them.
+fn judge(name: &str, endings: &[(&Order, Ending)]) {
+    for (folder, wording) in [("", Wording::NOW), ("first", Wording::FIRST)] {
+        let letters: Vec<Letter> = endings.iter().map(|(order, ending)| write_in(wording, order, *ending)).collect();
+        let recognised = letters.iter().all(|letter| std::ptr::eq(Wording::of(&letter.body), wording));
+        assert!(recognised, "a letter tells in which wording it was written");
+        compare(&Path::new(folder).join(name), &letters);
+    }
+}
+
+fn compare(name: &Path, letters: &[Letter]) {
     let mut text = String::new();
     for Letter { kind, subject, body } in letters {
         let rule = "-".repeat(72);
@@ -49,27 +62,28 @@ fn receipts() {
     let one = order("JPY", &[(1, 1, 100)]);
     let mixed =
         Order { ship_to: Some("Alice\n1-1 Chiyoda\nTokyo".to_owned()), ..order("EUR", &[(1, 2, 1999), (7, 1, 50)]) };
-    judge("receipts.txt", &[write(&one, Ending::Completed), write(&mixed, Ending::Completed)]);
+    judge("receipts.txt", &[(&one, Ending::Completed), (&mixed, Ending::Completed)]);
 }
 
 #[test]
 fn welcomes() {
-    judge("welcomes.txt", &[write(&characters(), Ending::Completed)]);
+    judge("welcomes.txt", &[(&characters(), Ending::Completed)]);
 }
 
 #[test]
 fn cancellations_for_every_reason() {
-    let cancelled = |reason, refunded| write(&characters(), Ending::Cancelled { reason, refunded });
-    let mut letters: Vec<Letter> = Reason::ALL.iter().map(|&reason| cancelled(reason, 50)).collect();
-    letters.push(cancelled(Reason::OutOfStock, 0));
-    judge("cancellations.txt", &letters);
+    let order = characters();
+    let cancelled = |reason, refunded| (&order, Ending::Cancelled { reason, refunded });
+    let mut endings: Vec<_> = Reason::ALL.iter().map(|&reason| cancelled(reason, 50)).collect();
+    endings.push(cancelled(Reason::OutOfStock, 0));
+    judge("cancellations.txt", &endings);
 }
 
 #[test]
 fn rejections_for_every_reason() {
-    let letters: Vec<Letter> =
-        Reason::ALL.iter().map(|&reason| write(&characters(), Ending::Rejected { reason })).collect();
-    judge("rejections.txt", &letters);
+    let order = characters();
+    let endings: Vec<_> = Reason::ALL.iter().map(|&reason| (&order, Ending::Rejected { reason })).collect();
+    judge("rejections.txt", &endings);
 }
 
 /// What was refused before it had a price, or was hardly an order at all.
@@ -82,9 +96,9 @@ fn rejections_of_odd_orders() {
     judge(
         "odd-orders.txt",
         &[
-            write(&unpriced, ending(Reason::UnknownProduct)),
-            write(&empty, ending(Reason::InvalidRequest)),
-            write(&endless, ending(Reason::InvalidRequest)),
+            (&unpriced, ending(Reason::UnknownProduct)),
+            (&empty, ending(Reason::InvalidRequest)),
+            (&endless, ending(Reason::InvalidRequest)),
         ],
     );
 }

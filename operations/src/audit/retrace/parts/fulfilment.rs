@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use entitlement::{Entitlement, Shelf};
 use events::{Kind, Reason, publisher};
-use notification::{Correspondence, Notification};
+use notification::{Correspondence, Notification, Wording};
 use saga::Rows;
 use serde_json::{Map, Value, json};
 use shipping::{Depot, Shipping};
@@ -82,7 +82,8 @@ impl Retraced for Notification {
     const TABLES: &'static [Table] = &[Table::Notifications];
 
     fn again(case: &Case<'_>) -> Self {
-        Notification::new(&*case.buyers.domain)
+        let written = case.column(Table::Notifications, "body");
+        Notification::new(&*case.buyers.domain).worded(written.map_or(Wording::NOW, |body| Wording::of(&body)))
     }
 
     fn world(case: &Case<'_>) -> Correspondence {
