@@ -46,7 +46,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// For this system, of these kinds. A long run has time for long outages, and for one fault after the other in every other deck.
+    /// For this system, of these kinds. A long run has time for long outages, and for one fault after the other in every other
+    /// deck.
     pub fn new(manifest: &Manifest, seed: u64, kinds: Vec<Kind>, long: bool) -> Self {
         let (programs, databases) = (manifest.programs().collect(), manifest.databases().collect());
         let random = StdRng::seed_from_u64(seed);
