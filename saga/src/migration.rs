@@ -53,31 +53,33 @@ pub async fn migrate(pool: &PgPool, migrations: &Migrator) -> anyhow::Result<()>
 
 /// Tells whether every migration has been applied as it is here: the usual case, which need not wait for a lock.
 pub(crate) async fn is_done(pool: &PgPool, migrations: &Migrator) -> sqlx::Result<bool> {
-    let applied = applied(&mut *pool.acquire().await?).await?;
-    let is_applied = |wanted: &Migration| {
-        applied.iter().any(|(version, checksum)| *version == wanted.version && **checksum == *wanted.checksum)
-    };
+    let applied = Applied::load(&mut *pool.acquire().await?).await?;
     let all = outbox::MIGRATIONS.iter().chain(OWN.iter()).chain(migrations.iter());
-    Ok(all.filter(|wanted| !wanted.migration_type.is_down_migration()).all(is_applied))
+    Ok(all.filter(|wanted| !wanted.migration_type.is_down_migration()).all(|wanted| applied.has(wanted)))
 }
 
-/// Versions and checksums of all that has been applied.
-async fn applied(db: &mut PgConnection) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
-    match sqlx::query_as("select version, checksum from _sqlx_migrations where success").fetch_all(db).await {
-        // No such table: nothing has ever been applied.
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Ok(Vec::new()),
-        applied => applied,
+/// Versions and checksums of all that has been applied to a database.
+struct Applied(Vec<(i64, Vec<u8>)>);
+
+impl Applied {
+    async fn load(db: &mut PgConnection) -> sqlx::Result<Self> {
+        match sqlx::query_as("select version, checksum from _sqlx_migrations where success").fetch_all(db).await {
+            // No such table: nothing has ever been applied.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Ok(Applied(Vec::new())),
+            applied => applied.map(Applied),
+        }
+    }
+
+    /// Tells whether this very migration is among them: somebody else's may have the same version.
+    fn has(&self, migration: &Migration) -> bool {
+        self.0.iter().any(|(version, checksum)| *version == migration.version && **checksum == *migration.checksum)
     }
 }
 
 /// Tells whether the tables were made by an earlier version, and have not been taken over yet.
 async fn is_of_an_earlier_version(db: &mut PgConnection) -> sqlx::Result<bool> {
-    let applied = applied(db).await?;
-    // By their checksums: somebody else's first migration may be called the first as well.
-    let is_applied = |one: &Migration| {
-        applied.iter().any(|(version, checksum)| *version == one.version && **checksum == *one.checksum)
-    };
-    Ok(FORMER.iter().any(is_applied) && !OWN.iter().any(is_applied))
+    let applied = Applied::load(db).await?;
+    Ok(FORMER.iter().any(|former| applied.has(former)) && !OWN.iter().any(|own| applied.has(own)))
 }
 
 /// Notes migrations as applied whose work is done. All of them or none: replicas start at the same time.
