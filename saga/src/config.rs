@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, Parser};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser};
 pub use outbox::kafka::Kafka;
 pub use process::config::{Database, Http, postgres_url};
 
@@ -39,8 +39,8 @@ pub struct Config {
     pub outbox_retention_hours: u32,
 }
 
-/// A command line with nothing but the configuration.
-#[derive(clap::Parser)]
+// A command line with nothing but the configuration. No comment of documentation: that would be in every service's help.
+#[derive(Parser)]
 struct Plain {
     #[command(flatten)]
     config: Config,
@@ -57,9 +57,10 @@ impl Config {
         Plain::try_parse_from(arguments).map(|arguments| arguments.config)
     }
 
-    /// Reads the process's own; ends it with a message where they are wrong, as `clap` does.
-    pub(crate) fn of_the_process() -> Self {
-        Plain::parse().config
+    /// Reads those of the process, which runs this service; ends it with a message where they are wrong, as `clap` does.
+    pub(crate) fn of_the_process(service: &'static str) -> Self {
+        let arguments = command_of(service).get_matches();
+        Plain::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit()).config
     }
 
     /// The event that the service shall not react to, for a drill.
@@ -77,9 +78,23 @@ impl Config {
     }
 }
 
+/// The command line of a service without arguments of its own.
+fn command_of(service: &'static str) -> Command {
+    Plain::command().name(service).about(format!("The {service} service: a participant of sagas.")).long_about(None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_services_help_begins_with_the_service() {
+        for help in [command_of("hotel").render_help(), command_of("hotel").render_long_help()] {
+            let help = help.to_string();
+            assert_eq!(help.lines().next(), Some("The hotel service: a participant of sagas."), "{help}");
+            assert!(help.contains("Usage: hotel [OPTIONS]"), "{help}");
+        }
+    }
 
     fn drill(settings: &[&str]) -> anyhow::Result<Option<String>> {
         let needed = ["program", "--database-url", "postgres://a@b/c", "--kafka-brokers", "k:1"];
@@ -89,9 +104,9 @@ mod tests {
 
     #[test]
     fn a_reaction_is_taken_away_only_where_drills_are_allowed() {
-        let taken_away = ["--without-reaction-to", "PaymentVoided"];
+        let taken_away = ["--without-reaction-to", "CarReleased"];
         let allowed = [&taken_away[..], &["--drills", "allowed"]].concat();
-        assert_eq!(drill(&allowed).expect("allowed").as_deref(), Some("PaymentVoided"));
+        assert_eq!(drill(&allowed).expect("allowed").as_deref(), Some("CarReleased"));
         for refused in [&taken_away[..], &[&taken_away[..], &["--drills", "no"]].concat()] {
             assert!(drill(refused).expect_err("refused").to_string().contains("DRILLS=allowed"));
         }

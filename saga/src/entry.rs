@@ -21,7 +21,7 @@ pub fn main<S: Service, R>(run: impl FnOnce(Config) -> R) -> anyhow::Result<()>
 where
     R: Future<Output = anyhow::Result<()>>,
 {
-    start::<S, R>(|| run(Config::of_the_process()))
+    start::<S, R>(|| run(Config::of_the_process(S::NAME)))
 }
 
 /// The same for a service with arguments of its own; it flattens [`Config`] into them.
