@@ -185,16 +185,10 @@ fn header(message: &OwnedMessage, name: &str) -> Option<Vec<u8>> {
     header.and_then(|header| header.value).map(<[u8]>::to_vec)
 }
 
+/// Bound for whatever a test waits for.
+const BOUND: Duration = Duration::from_secs(60);
+
 /// Asks until there is an answer.
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-    let answer = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let bound = Duration::from_secs(60);
-    tokio::time::timeout(bound, answer).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
+    saga::testing::eventually(BOUND, what, ask).await
 }

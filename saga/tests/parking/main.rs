@@ -44,17 +44,12 @@ fn config(db: &TestDatabase) -> Config {
     .expect("arguments")
 }
 
+/// Bound for whatever a test waits for.
+const BOUND: Duration = Duration::from_secs(30);
+
+/// Asks until there is an answer.
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-    let answer = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let bound = Duration::from_secs(30);
-    tokio::time::timeout(bound, answer).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
+    saga::testing::eventually(BOUND, what, ask).await
 }
 
 /// Publishes on one partition, in this order.
@@ -124,7 +119,7 @@ async fn only_the_order_concerned_waits_and_then_goes_through_in_order() {
     let running = tokio::spawn(program.run());
 
     // The partition goes on; nothing of the two orders overtakes what is parked of them.
-    eventually("the other order", async || count(&db, other.task_id).await.filter(|count| *count == 7)).await;
+    eventually("the other saga", async || count(&db, other.task_id).await.filter(|count| *count == 7)).await;
     let ids: Vec<Uuid> = events.iter().map(|(id, _)| id.0).collect();
     let words = |words: [&str; 3]| ids.iter().copied().zip(words.map(str::to_owned)).collect::<Vec<_>>();
     assert_eq!(standing(&db, stuck.task_id).await, words(["parked", "waiting", "waiting"]));

@@ -62,16 +62,10 @@ async fn publish<E: Event>(event: &E, key: &str) {
     producer.send(record, Duration::from_secs(10)).await.expect("published");
 }
 
+/// Bound for whatever a test waits for.
+const BOUND: Duration = Duration::from_secs(180);
+
 /// Asks until there is an answer.
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-    let answer = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let bound = Duration::from_secs(180);
-    tokio::time::timeout(bound, answer).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
+    saga::testing::eventually(BOUND, what, ask).await
 }
