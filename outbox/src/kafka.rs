@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn an_instance_is_named_by_a_word_or_by_its_machine() {
-        assert_eq!(instance_id("order-1").as_deref(), Ok("order-1"));
+        assert_eq!(instance_id("hotel-1").as_deref(), Ok("hotel-1"));
         assert!(instance_id("").is_err());
         let name = instance_id("@hostname").expect("this machine has a name");
         assert!(!name.is_empty() && !name.contains(['@', '\n']), "{name}");

@@ -17,7 +17,7 @@ pub const FIRST_AT: &str = "first-at";
 pub const FIRST_TIMESTAMP: &str = "first-timestamp";
 
 /// The header of an event that an operator says again: how the saga stood with each service when the operator looked at it,
-/// `account=RESERVED,payment=-`. A service where it stands otherwise by then ignores the event.
+/// `hotel=RESERVED,car=-`. A service where it stands otherwise by then ignores the event.
 pub const EXPECTS: &str = "ce_expects";
 
 /// The word in [`EXPECTS`] where a service has never heard of the saga.
@@ -199,32 +199,32 @@ mod tests {
         let at = |first_at: &str| {
             let headers = vec![(FIRST_AT.to_owned(), first_at.as_bytes().to_vec())];
             let record =
-                Record { topic: "order.requests".into(), partition: 1, offset: 9, headers, ..Record::default() };
+                Record { topic: "trip.requests".into(), partition: 1, offset: 9, headers, ..Record::default() };
             record.first_at().to_string()
         };
-        assert_eq!(at("order.requests/3/41"), "order.requests/3/41");
-        for odd in ["account.events/3/41", "order.requests/3", ""] {
-            assert_eq!(at(odd), "order.requests/1/9");
+        assert_eq!(at("trip.requests/3/41"), "trip.requests/3/41");
+        for odd in ["hotel.events/3/41", "trip.requests/3", ""] {
+            assert_eq!(at(odd), "trip.requests/1/9");
         }
     }
 
     #[test]
     fn a_record_that_was_published_again_has_the_ids_that_it_had() {
         let first = Record {
-            topic: "order.requests".into(),
+            topic: "trip.requests".into(),
             partition: 3,
             offset: 41,
             timestamp_ms: 1_700_000_000_123,
             value: Some(b"{}".into()),
             ..Record::default()
         };
-        let headers = [(FIRST_AT, "order.requests/3/41"), (FIRST_TIMESTAMP, "1700000000123")];
+        let headers = [(FIRST_AT, "trip.requests/3/41"), (FIRST_TIMESTAMP, "1700000000123")];
         let headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into();
         let again = Record { partition: 1, offset: 9, timestamp_ms: 1_800_000_000_000, headers, ..first.clone() };
         assert_eq!(again.original(), first.original());
         assert_eq!(again.with_raw(|raw| EventId::from_record(raw.original())), EventId::from_record(first.original()));
         // With other content it is another one, whatever it says of itself.
-        let forged = Record { value: Some(b"{\"user_id\":2}".into()), ..again };
+        let forged = Record { value: Some(b"{\"nights\":2}".into()), ..again };
         assert_ne!(EventId::from_record(forged.original()), EventId::from_record(first.original()));
     }
 }

@@ -8,7 +8,7 @@ use crate::{Event, Publisher, record::Record};
 
 mod check;
 
-/// Some events that a decision may say: `says![StockReserved, StockRejected]`.
+/// Some events that a decision may say: `says![RoomHeld, RoomRefused]`.
 #[macro_export]
 macro_rules! says {
     ($($event:ty),* $(,)?) => { const { &[$($crate::table::Saying::of::<$event>()),*] } };

@@ -199,12 +199,12 @@ mod tests {
                 _ => None,
             })
         };
-        assert_eq!(found("order.requests", "1048588", "uncompressed"), [""; 0]);
+        assert_eq!(found("trip.requests", "1048588", "uncompressed"), [""; 0]);
         assert_eq!(
-            found("order.requests", "5000000", "producer"),
+            found("trip.requests", "5000000", "producer"),
             ["max.message.bytes=1600000", "compression.type=uncompressed"]
         );
-        assert_eq!(found("order.events", "1048588", "producer"), ["compression.type=lz4"]);
-        assert_eq!(found("order.requests-dlt", "1048588", "producer"), ["max.message.bytes=2000000"]);
+        assert_eq!(found("hotel.events", "1048588", "producer"), ["compression.type=lz4"]);
+        assert_eq!(found("trip.requests-dlt", "1048588", "producer"), ["max.message.bytes=2000000"]);
     }
 }

@@ -139,7 +139,7 @@ impl Gaps {
 mod tests {
     use super::*;
 
-    const TOPIC: &str = "order.events";
+    const TOPIC: &str = "hotel.events";
 
     fn expecting(offset: Offset) -> Expected {
         let mut beginnings = TopicPartitionList::new();

@@ -163,7 +163,7 @@ mod tests {
 
     fn letter(value: Option<&[u8]>, lost: Option<Digest>) -> Letter {
         let record = Record {
-            topic: "order.requests".into(),
+            topic: "trip.requests".into(),
             partition: 3,
             offset: 41,
             key: Some(b"key".into()),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn names(letter: &Letter, form: Form) -> Vec<String> {
-        letter.headers(form, "order").iter().map(|header| header.key.to_owned()).collect()
+        letter.headers(form, "hotel").iter().map(|header| header.key.to_owned()).collect()
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
                     .all(|name| names.contains(&format!("kafka_dlt-{name}")))
             );
             assert_eq!(names.contains(&"x-own".to_owned()), form == Form::WithoutValue);
-            assert!(whole.publication("t", form, "order").payload.is_none());
+            assert!(whole.publication("t", form, "hotel").payload.is_none());
         }
         let lost = letter(None, Some(Digest::of(b"value")));
         assert_eq!(lost.first_form(), Form::WithoutValue);

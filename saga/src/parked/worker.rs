@@ -21,7 +21,7 @@ use crate::{
 
 /// Interval at which the worker looks: people are not in a hurry.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
-/// Orders that are tried again in one batch.
+/// Sagas that are tried again in one batch.
 const BATCH: i64 = 200;
 
 /// Tries what is due until shutdown, and keeps the gauges of parked work.

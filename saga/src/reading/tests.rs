@@ -63,7 +63,7 @@ fn good() -> String {
 }
 
 #[test]
-fn what_a_service_cannot_read_on_anothers_topic_parks_that_order() {
+fn what_a_service_cannot_read_on_anothers_topic_parks_that_saga() {
     let (saga, id) = (SagaId(Uuid::now_v7()), EventId::new());
     let text = (saga.to_string(), id.to_string());
     for value in ["{\"task\":{\"a newer shape\":1}}", "\u{1}not JSON"] {
@@ -87,7 +87,7 @@ fn what_a_service_cannot_read_on_anothers_topic_parks_that_order() {
 }
 
 #[test]
-fn requests_and_what_names_no_order_are_dead_letters() {
+fn requests_and_what_names_no_saga_are_dead_letters() {
     let (saga, id) = (SagaId(Uuid::now_v7()).to_string(), EventId::new().to_string());
     let letters = [
         record("desk.requests", &saga, "?", &[("ce_type", "CountRequested")]),
@@ -118,7 +118,7 @@ fn on_a_services_topic_only_that_service_and_operators_are_believed() {
 }
 
 #[test]
-fn only_an_operators_event_counts_on_how_the_order_stands() {
+fn only_an_operators_event_counts_on_how_the_saga_stands() {
     let id = EventId::new().to_string();
     let expects = |source: &str, words: &str| {
         let mut record = event(&good(), &id, source, "k");
@@ -148,7 +148,7 @@ fn a_clients_id_uses_up_no_other_id() {
             other => panic!("{other:?}"),
         }
     };
-    let sources = ["/clients", "/shop", "/services/desk", "/services/counter"];
+    let sources = ["/clients", "/agency", "/services/desk", "/services/counter"];
     for (place, source) in sources.iter().enumerate() {
         assert_ne!(of(source), Origin::Event(id));
         assert_eq!(of(source), of(source));
