@@ -81,6 +81,12 @@
 //! }
 //! ```
 //!
+//! # Features
+//! `runtime`, on by default: all that runs, with the program's command line, HTTP server and metrics. A crate that only
+//! declares or reads events has `default-features = false`, and none of that among its dependencies. `testing`: what tests of
+//! services share.
+//!
+//! # Further
 //! Steps that are tried, confirmed and cancelled go through the [`barrier`]. A relay (the crate `outbox-relay`, or Debezium)
 //! publishes what was said.
 
@@ -89,19 +95,13 @@
 // What the macros write names this crate as others do.
 extern crate self as saga;
 
-pub mod attempts;
 pub mod barrier;
-mod batch;
 pub mod choreography;
-pub mod config;
-mod entry;
 mod event;
-pub mod inbox;
-pub mod incoming;
-pub mod memory;
-pub mod parked;
 pub mod record;
 pub mod rows;
+#[cfg(feature = "runtime")]
+mod runtime;
 mod saga_id;
 pub mod says;
 pub mod service;
@@ -109,36 +109,17 @@ pub mod store;
 pub mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod timer;
-pub mod topics;
-pub mod unit_of_work;
-pub mod upkeep;
-pub mod wake;
 
-mod admission;
-mod answers;
-mod aside;
-mod carry;
-mod consumer;
-mod dead_letter;
-mod journal;
-mod membership;
-mod migration;
-mod positions;
-mod program;
-mod reading;
-mod replication;
-mod throttle;
-mod trace_context;
-mod unread;
-
-pub use entry::{main, main_with};
 pub use event::{Event, Facts};
-pub use migration::migrate;
 pub use outbox::{self, EventId, Publisher, envelope, ids, publisher};
+#[cfg(feature = "runtime")]
 pub use process::{Backoff, crash, health, ops, sessions, shutdown, telemetry, unechoed};
-pub use program::Program;
 pub use rows::Rows;
+#[cfg(feature = "runtime")]
+pub use runtime::{
+    Program, attempts, config, inbox, incoming, main, main_with, memory, migrate, parked, timer, topics, unit_of_work,
+    upkeep, wake,
+};
 pub use saga_id::SagaId;
 pub use says::{NewAttempt, Says};
 #[doc(hidden)]

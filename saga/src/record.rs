@@ -76,13 +76,6 @@ impl Record {
         header.and_then(|(_, value)| std::str::from_utf8(value).ok())
     }
 
-    /// Bytes of all its parts.
-    pub(crate) fn bytes(&self) -> usize {
-        let part = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        part(&self.key) + part(&self.value) + headers
-    }
-
     /// Shows the record to the reader of envelopes.
     pub fn with_raw<T>(&self, look: impl FnOnce(&RawRecord<'_>) -> T) -> T {
         let headers: Vec<(&str, &[u8])> =
@@ -114,16 +107,9 @@ pub fn legible<H: Headers>(headers: &H) -> impl Iterator<Item = Header<'_, &[u8]
 /// Headers without a legible name that a record may have before the rest is not looked at.
 const GARBLED_HEADERS: usize = 16;
 
-/// The headers of a record that are kept when its value is not: as many as any honest record has.
-const KEPT_HEADERS: usize = 1_000;
-
 impl Record {
-    /// The record without its value, for one that is too large to be kept; of very many headers only the first.
-    pub(crate) fn without_value(message: &BorrowedMessage<'_>) -> Self {
-        Record::of(message, None, KEPT_HEADERS)
-    }
-
-    fn of(message: &BorrowedMessage<'_>, value: Option<&[u8]>, headers_max: usize) -> Self {
+    /// The record with this value, and at most so many of its headers, the first ones.
+    pub(crate) fn of(message: &BorrowedMessage<'_>, value: Option<&[u8]>, headers_max: usize) -> Self {
         Record {
             topic: message.topic().to_owned(),
             partition: message.partition(),

@@ -166,14 +166,6 @@ impl<C> Table<C> {
         topics
     }
 
-    /// The publisher whose topic this is, if the service reads it.
-    pub(crate) fn publisher_of(&self, topic: &str) -> Option<Publisher> {
-        self.lines().find_map(|line| match line.trigger {
-            Trigger::Event { publisher, .. } if publisher.topic() == topic => Some(publisher),
-            Trigger::Event { .. } | Trigger::Other(_) => None,
-        })
-    }
-
     /// The line for an event, by its type and the topic that it came on; none if it is of no concern.
     pub fn line(&self, wanted: &str, topic: &str) -> Option<&Line> {
         self.find(wanted, topic).map(|(line, _)| line)

@@ -21,10 +21,12 @@ use uuid::Uuid;
 
 use crate::{
     EventId, SagaId,
-    incoming::{Incoming, Origin, Outcome},
+    runtime::{
+        incoming::{Incoming, Origin, Outcome},
+        unit_of_work::UnitOfWork,
+        wake::Wake,
+    },
     service::Service,
-    unit_of_work::UnitOfWork,
-    wake::Wake,
 };
 
 mod conformance;

@@ -15,8 +15,8 @@ const LONG_MODULES: [(&str, usize); 10] = [
     ("scenarios/tests/crashes.rs", 332),
     ("scenarios/tests/interleavings/mutants/contents.rs", 306),
     ("scenarios/tests/operations.rs", 347),
-    ("saga/src/consumer.rs", 475),
-    ("saga/src/membership.rs", 342),
+    ("saga/src/runtime/consumer.rs", 475),
+    ("saga/src/runtime/membership.rs", 342),
     ("process/src/sessions.rs", 350),
     ("saga/tests/service/claims.rs", 354),
 ];

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     EventId, SagaId,
-    incoming::{Incoming, Outcome},
+    runtime::incoming::{Incoming, Outcome},
     service::Service,
     store::{Remedy, StoreError},
 };

@@ -12,17 +12,20 @@ use chrono::Utc;
 use sqlx::{PgConnection, PgPool};
 
 use crate::{
-    admission::{self, Admission},
-    attempts, crash,
-    incoming::{Incoming, Origin, Outcome},
-    journal::Journal,
+    crash,
     record::ABSENT,
+    runtime::{
+        admission::{self, Admission},
+        attempts,
+        incoming::{Incoming, Origin, Outcome},
+        journal::Journal,
+        trace_context,
+        wake::Wake,
+    },
     says::Says,
     service::Service,
     sessions::{Session, Sessions},
     store::{Remedy, StoreError},
-    trace_context,
-    wake::Wake,
 };
 
 const MOVED_ON: &str = "the saga stands otherwise than it did when an operator looked at it";

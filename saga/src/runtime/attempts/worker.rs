@@ -12,16 +12,17 @@ use super::{
     store::{self, Due, PutOff},
 };
 use crate::{
-    Backoff,
-    carry::{Exceptions, carry},
-    crash,
+    Backoff, crash,
     health::Progress,
-    incoming::{Incoming, Origin, Outcome},
+    runtime::{
+        carry::{Exceptions, carry},
+        incoming::{Incoming, Origin, Outcome},
+        throttle::Throttle,
+        unit_of_work::UnitOfWork,
+    },
     service::Service,
     shutdown::Shutdown,
     store::StoreError,
-    throttle::Throttle,
-    unit_of_work::UnitOfWork,
 };
 
 /// Time for which a claim holds unless it is renewed; twice the time that a call may take if that is longer.

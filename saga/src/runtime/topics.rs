@@ -15,9 +15,11 @@ use rdkafka::{
 };
 
 use crate::{
-    answers::is_readable,
-    config::Kafka,
-    replication::{self, Copies},
+    runtime::{
+        answers::is_readable,
+        config::Kafka,
+        replication::{self, Copies},
+    },
     table::Table,
 };
 

@@ -20,7 +20,7 @@ use super::{
     Attempt, Claim,
     store::{self, Abandoned},
 };
-use crate::{sessions::Sessions, wake::Wake};
+use crate::{runtime::wake::Wake, sessions::Sessions};
 
 /// Interval at which it gives a sign of life, and renews the claims whose calls are still under way.
 const BEAT: Duration = Duration::from_millis(500);

@@ -10,7 +10,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use crate::{config::Kafka, upkeep::Retention};
+use crate::runtime::{config::Kafka, upkeep::Retention};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const RETENTION: &str = "retention.ms";

@@ -15,10 +15,20 @@ use outbox::{
 
 use crate::{
     EventId, Publisher, SagaId,
-    incoming::{Incoming, Origin},
     record::{EXPECTS, Record},
-    table::Table,
+    runtime::incoming::{Incoming, Origin},
+    table::{Table, Trigger},
 };
+
+impl<C> Table<C> {
+    /// The publisher whose topic this is, if the service reads it.
+    fn publisher_of(&self, topic: &str) -> Option<Publisher> {
+        self.lines().find_map(|line| match line.trigger {
+            Trigger::Event { publisher, .. } if publisher.topic() == topic => Some(publisher),
+            Trigger::Event { .. } | Trigger::Other(_) => None,
+        })
+    }
+}
 
 /// What a record turned out to be.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{EventId, attempts::Claim, says::Says};
+use crate::{EventId, runtime::attempts::Claim, says::Says};
 
 /// A command and where it came from.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use anyhow::Context;
 
-use crate::{choreography::Part, config::Config, service::Service};
+use crate::{choreography::Part, runtime::config::Config, service::Service};
 
 /// The `main` of a service's binary: reads its [`Config`] from arguments and environment variables, and runs it. With
 /// `--choreography` it only prints the service's table, as JSON.

@@ -5,18 +5,20 @@ use std::time::Duration;
 use super::shelf::{self, Due};
 use crate::{
     EventId,
-    aside::{Aside, Shelf},
-    carry::carry,
-    dead_letter::DeadLetters,
     health::Progress,
-    incoming::{Incoming, Origin},
-    reading::{self, Reading, Unread},
     record::Record,
+    runtime::{
+        aside::{Aside, Shelf},
+        carry::carry,
+        dead_letter::DeadLetters,
+        incoming::{Incoming, Origin},
+        reading::{self, Reading, Unread},
+        throttle::Throttle,
+        unit_of_work::UnitOfWork,
+    },
     service::Service,
     shutdown::Shutdown,
     table::Table,
-    throttle::Throttle,
-    unit_of_work::UnitOfWork,
 };
 
 /// Interval at which the worker looks: people are not in a hurry.

@@ -15,7 +15,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer, ConsumerContext},
 };
 
-use crate::positions::Positions;
+use crate::runtime::positions::Positions;
 
 /// Longest wait for an answer about where the log begins. It is asked only when an offset is missing.
 const TIMEOUT: Duration = Duration::from_secs(2);

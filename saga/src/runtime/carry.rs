@@ -7,12 +7,14 @@ use uuid::Uuid;
 
 use crate::{
     Backoff, crash,
-    incoming::{Incoming, Outcome},
+    runtime::{
+        incoming::{Incoming, Outcome},
+        throttle::{Throttle, Verdict},
+        unit_of_work::UnitOfWork,
+    },
     service::Service,
     shutdown::Shutdown,
     store::{Remedy, StoreError},
-    throttle::{Throttle, Verdict},
-    unit_of_work::UnitOfWork,
 };
 
 /// What has to be done with those of a batch that cannot be carried through like the others.

@@ -6,14 +6,16 @@ use sqlx::PgConnection;
 
 use crate::{
     Backoff, EventId, SagaId,
-    carry::Exceptions,
-    dead_letter::{Class, DeadLetters, Letter},
     health::Progress,
-    incoming::{Incoming, Origin, Outcome},
-    parked,
-    positions::Server,
-    reading::Unread,
     record::Record,
+    runtime::{
+        carry::Exceptions,
+        dead_letter::{Class, DeadLetters, Letter},
+        incoming::{Incoming, Origin, Outcome},
+        parked,
+        positions::Server,
+        reading::Unread,
+    },
     service::Service,
     sessions::Sessions,
     shutdown::Shutdown,

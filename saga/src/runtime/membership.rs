@@ -14,7 +14,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use crate::answers::{ASK_WITHIN, Answers, Probe};
+use crate::runtime::answers::{ASK_WITHIN, Answers, Probe};
 
 /// Minimum interval between logged Kafka errors.
 const TELL_EVERY: Duration = Duration::from_secs(10);

@@ -15,10 +15,10 @@ use sqlx::PgPool;
 use crate::{
     SagaId,
     health::Progress,
+    runtime::unit_of_work::UnitOfWork,
     service::Service,
     shutdown::Shutdown,
     store::{Remedy, StoreError},
-    unit_of_work::UnitOfWork,
 };
 
 /// First and longest delay before a command that failed is tried again.

@@ -21,24 +21,26 @@ use rdkafka::{
 use tokio::runtime;
 
 use crate::{
-    answers::missing,
-    aside::{Aside, Shelf},
-    batch::Batch,
-    carry::carry,
-    config::{Config, Database},
     crash,
-    dead_letter::{Class, DeadLetters, Digest, Letter, MAX_KEPT_VALUE_BYTES},
     health::Progress,
-    membership::{InVain, Membership, fatal},
-    positions::{self, Positions, Server, Unsaved},
-    reading::{self, Reading},
     record::{Record, legible},
+    runtime::{
+        answers::missing,
+        aside::{Aside, Shelf},
+        batch::Batch,
+        carry::carry,
+        config::{Config, Database},
+        dead_letter::{Class, DeadLetters, Digest, Letter, MAX_KEPT_VALUE_BYTES},
+        membership::{InVain, Membership, fatal},
+        positions::{self, Positions, Server, Unsaved},
+        reading::{self, Reading},
+        throttle::Throttle,
+        unit_of_work::UnitOfWork,
+        unread::{Expected, Gaps},
+    },
     service::Service,
     shutdown::Shutdown,
     table::Table,
-    throttle::Throttle,
-    unit_of_work::UnitOfWork,
-    unread::{Expected, Gaps},
 };
 
 /// Time for which a poll waits for a first record, and so the time that a shutdown may take. Not shorter: in the last

@@ -6,9 +6,12 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    EventId, attempts, inbox,
-    incoming::{Incoming, Origin},
-    parked,
+    EventId,
+    runtime::{
+        attempts, inbox,
+        incoming::{Incoming, Origin},
+        parked,
+    },
     service::Service,
     store::StoreError,
 };

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use sqlx::PgPool;
 
-use crate::{config::Config, shutdown::Shutdown};
+use crate::{runtime::config::Config, shutdown::Shutdown};
 use clocks::Clocks;
 use step::Steps;
 

@@ -2,7 +2,7 @@
 
 use crate::{
     EventId, SagaId,
-    incoming::{Incoming, Origin, Outcome},
+    runtime::incoming::{Incoming, Origin, Outcome},
     service::Service,
 };
 
