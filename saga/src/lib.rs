@@ -1,7 +1,7 @@
 //! Everything a service of a choreographed saga needs except its business: this crate knows no service and no event by name.
 //!
 //! A service is a [`Service`]: a [`Table`] of what it consumes and says, rows that it loads and saves, and a pure decision.
-//! This crate reads Kafka ([the consumer loop](Program::run)), keeps duplicates out ([`inbox`]), folds a batch through the
+//! This crate reads Kafka ([the consumer loop](Program::run)), keeps duplicates out, folds a batch through the
 //! decisions in one transaction ([`unit_of_work`]), writes what was said ([`outbox`]), makes calls to the outside durable
 //! ([`attempts`]) and starts and stops the [`Program`].
 //!
@@ -99,12 +99,12 @@ pub mod barrier;
 pub mod choreography;
 mod event;
 pub mod record;
-pub mod rows;
+mod rows;
 #[cfg(feature = "runtime")]
 mod runtime;
 mod saga_id;
-pub mod says;
-pub mod service;
+mod says;
+mod service;
 pub mod store;
 pub mod table;
 #[cfg(feature = "testing")]
@@ -113,15 +113,18 @@ pub mod testing;
 pub use event::{Event, Facts};
 pub use outbox::{self, EventId, Publisher, envelope, ids, publisher};
 #[cfg(feature = "runtime")]
-pub use process::{Backoff, crash, health, ops, sessions, shutdown, telemetry, unechoed};
+pub use process::{health, sessions, shutdown, unechoed};
 pub use rows::Rows;
 #[cfg(feature = "runtime")]
 pub use runtime::{
-    Program, attempts, config, inbox, incoming, main, main_with, memory, migrate, parked, timer, topics, unit_of_work,
-    upkeep, wake,
+    Deadlines, Program, Timer, attempts, config, main, main_with, migrate, parked, topics, unit_of_work,
 };
+// For this crate's own tests.
+#[cfg(feature = "runtime")]
+#[doc(hidden)]
+pub use runtime::{memory, upkeep};
 pub use saga_id::SagaId;
-pub use says::{NewAttempt, Says};
+pub use says::{NewAttempt, Said, Says};
 #[doc(hidden)]
 pub use serde;
 pub use service::Service;

@@ -21,12 +21,8 @@ use uuid::Uuid;
 
 use crate::{
     EventId, SagaId,
-    runtime::{
-        incoming::{Incoming, Origin, Outcome},
-        unit_of_work::UnitOfWork,
-        wake::Wake,
-    },
     service::Service,
+    unit_of_work::{Incoming, Origin, Outcome, UnitOfWork, Wake},
 };
 
 mod conformance;

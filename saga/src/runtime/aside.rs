@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use process::Backoff;
 use sqlx::PgConnection;
 
 use crate::{
-    Backoff, EventId, SagaId,
+    EventId, SagaId,
     health::Progress,
     record::Record,
     runtime::{

@@ -2,11 +2,11 @@
 
 use std::{collections::VecDeque, future::Future, ops::Range, time::Duration};
 
+use process::{Backoff, crash};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    Backoff, crash,
     runtime::{
         incoming::{Incoming, Outcome},
         throttle::{Throttle, Verdict},

@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::Context;
 use outbox::envelope::Unreadable;
+use process::crash;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
@@ -21,7 +22,6 @@ use rdkafka::{
 use tokio::runtime;
 
 use crate::{
-    crash,
     health::Progress,
     record::{Record, legible},
     runtime::{

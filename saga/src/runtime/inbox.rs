@@ -9,16 +9,16 @@ use crate::{EventId, store::StoreError};
 
 /// What the inbox says to some events.
 #[derive(Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// A duplicate, also one that another instance is just processing, is not among them: the insert waits for the other
     /// transaction to end.
-    pub new: HashSet<EventId>,
+    pub(crate) new: HashSet<EventId>,
     /// False if certainly no event is parked that one of these would overtake.
-    pub perhaps_parked: bool,
+    pub(crate) perhaps_parked: bool,
 }
 
 /// Writes the ids down and tells which are new.
-pub async fn admit(db: &mut PgConnection, ids: &[EventId]) -> Result<Entry, StoreError> {
+pub(crate) async fn admit(db: &mut PgConnection, ids: &[EventId]) -> Result<Entry, StoreError> {
     // In key order, so that two instances never wait for each other.
     let mut ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     ids.sort_unstable();

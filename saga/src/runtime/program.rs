@@ -6,14 +6,16 @@ use anyhow::Context;
 use axum::{Json, Router, routing::get};
 use chrono::Utc;
 use metrics_exporter_prometheus::PrometheusHandle;
-use process::supervision::{STOP_WITHIN, Tasks};
+use process::{
+    Backoff, ops,
+    supervision::{STOP_WITHIN, Tasks},
+    telemetry,
+};
 use sqlx::migrate::Migrator;
 
 use crate::{
-    Backoff,
     choreography::{self, Part},
     health::{Health, Progress},
-    ops,
     runtime::{
         attempts::{self, Outside, RetryPolicy},
         config::Config,
@@ -31,7 +33,6 @@ use crate::{
     service::Service,
     sessions::Sessions,
     shutdown::{Shutdown, Stop},
-    telemetry,
 };
 
 /// A service being put together in its `main`.

@@ -9,23 +9,26 @@ use std::{
 };
 
 use chrono::Utc;
+use process::crash;
 use sqlx::{PgConnection, PgPool};
 
 use crate::{
-    crash,
     record::ABSENT,
     runtime::{
         admission::{self, Admission},
         attempts,
-        incoming::{Incoming, Origin, Outcome},
         journal::Journal,
         trace_context,
-        wake::Wake,
     },
     says::Says,
     service::Service,
     sessions::{Session, Sessions},
     store::{Remedy, StoreError},
+};
+
+pub use crate::runtime::{
+    incoming::{Incoming, Origin, Outcome},
+    wake::{Wake, notify_relay},
 };
 
 const MOVED_ON: &str = "the saga stands otherwise than it did when an operator looked at it";

@@ -25,9 +25,9 @@ use super::{
 };
 use crate::{
     EventId, SagaId,
-    runtime::incoming::{Incoming, Outcome},
     service::Service,
     store::{Remedy, StoreError},
+    unit_of_work::{Incoming, Outcome},
 };
 
 type Command<S> = Box<dyn Fn(SagaId) -> <S as Service>::Command>;

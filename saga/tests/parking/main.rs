@@ -197,7 +197,7 @@ async fn an_event_that_another_instance_parks_meanwhile_is_not_overtaken() {
     .await
     .expect("parked");
     parking.commit().await.expect("committed");
-    use saga::incoming::Outcome;
+    use saga::unit_of_work::Outcome;
     assert_eq!(both.await.expect("no panic"), [Outcome::Duplicate, Outcome::Held]);
     assert_eq!(count(&db, order.task_id).await, None);
 }

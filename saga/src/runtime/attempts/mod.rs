@@ -26,9 +26,11 @@ use uuid::Uuid;
 use crate::{EventId, SagaId};
 
 pub use policy::{Next, RetryPolicy};
-pub use store::{settle, write};
 pub use worker::run;
-pub(crate) use worker::run_watched;
+pub(crate) use {
+    store::{settle, write},
+    worker::run_watched,
+};
 
 /// A call that is due.
 #[derive(Debug, Clone, PartialEq)]

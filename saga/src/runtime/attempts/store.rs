@@ -11,7 +11,7 @@ use super::{Attempt, Claim};
 use crate::{EventId, SagaId, says::NewAttempt, store::StoreError};
 
 /// Writes new attempts. One that is there already (the same call for the same saga) stays as it is.
-pub async fn write(
+pub(crate) async fn write(
     db: &mut PgConnection,
     attempts: &[(&NewAttempt, Option<EventId>, String)],
 ) -> Result<(), StoreError> {
@@ -211,7 +211,10 @@ pub(super) async fn park(db: &mut PgConnection, id: Uuid, claim: Claim, error: &
 
 /// Ends attempts about which this transaction decides, and returns those that it ended: an answer that comes twice counts
 /// once. An answer counts whoever's claim it came under; giving up is up to the claimant alone, so it comes with its claim.
-pub async fn settle(db: &mut PgConnection, calls: &[(Uuid, Option<Claim>)]) -> Result<HashSet<Uuid>, StoreError> {
+pub(crate) async fn settle(
+    db: &mut PgConnection,
+    calls: &[(Uuid, Option<Claim>)],
+) -> Result<HashSet<Uuid>, StoreError> {
     let mut answered: Vec<Uuid> = calls.iter().filter(|(_, claim)| claim.is_none()).map(|(id, _)| *id).collect();
     answered.sort_unstable();
     let given_up: Vec<(Uuid, Claim)> = calls.iter().filter_map(|(id, claim)| Some((*id, (*claim)?))).collect();

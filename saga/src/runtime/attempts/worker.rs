@@ -3,6 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
+use process::{Backoff, crash};
 use sqlx::PgConnection;
 use tokio::task::JoinSet;
 
@@ -12,7 +13,6 @@ use super::{
     store::{self, Due, PutOff},
 };
 use crate::{
-    Backoff, crash,
     health::Progress,
     runtime::{
         carry::{Exceptions, carry},

@@ -3,6 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use futures::future::join_all;
+use process::crash;
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
@@ -14,7 +15,7 @@ use super::{
     letter::Form,
     store::{self, Due},
 };
-use crate::{crash, health::Progress, sessions::Sessions, shutdown::Shutdown};
+use crate::{health::Progress, sessions::Sessions, shutdown::Shutdown};
 
 /// Interval at which the worker looks by itself: for letters of instances that died, and for those that were put off.
 const LOOK: Duration = Duration::from_secs(1);
