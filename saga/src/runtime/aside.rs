@@ -10,7 +10,7 @@ use crate::{
     health::Progress,
     record::Record,
     runtime::{
-        carry::Exceptions,
+        carry::{ComesAgain, Exceptions, NotCommitted},
         dead_letter::{Class, DeadLetters, Letter},
         incoming::{Incoming, Origin, Outcome},
         parked,
@@ -19,7 +19,7 @@ use crate::{
     },
     service::Service,
     sessions::Sessions,
-    shutdown::Shutdown,
+    shutdown::{Requested, Shutdown},
     store::StoreError,
 };
 
@@ -44,68 +44,69 @@ enum Write<'a> {
 }
 
 impl Shelf<'_> {
-    fn server_changed(&self) -> bool {
-        self.server.is_some_and(|server| !server.is_the_same())
+    /// To be asked last, while the connection is held.
+    fn is_the_same_server(&self) -> Result<(), NotCommitted> {
+        if self.server.is_none_or(Server::is_the_same) { Ok(()) } else { Err(NotCommitted::ComesAgain) }
     }
 
-    /// Writes dead letters. False if that could not be done before a shutdown or on this server.
-    pub(crate) async fn write(&self, letters: &[Letter]) -> bool {
+    /// Writes dead letters.
+    ///
+    /// # Errors
+    /// If that could not be done before a shutdown, or on this server.
+    pub(crate) async fn write(&self, letters: &[Letter]) -> Result<(), ComesAgain> {
         let mut rest = letters;
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         while !rest.is_empty() {
             let (now, later) = rest.split_at(self.dead_letters.portion().min(rest.len()));
             match self.sessions.bounded(self.once(Write::Letters(now))).await {
-                Ok(true) => {
+                Ok(()) => {
                     self.progress.round();
                     backoff.reset();
                     rest = later;
                 }
-                Ok(false) => return false,
-                Err(error) => {
+                Err(NotCommitted::ComesAgain) => return Err(ComesAgain),
+                Err(NotCommitted::Failed(error)) => {
                     // Remembered: if this has cost the connection, the batch is read again.
                     self.dead_letters.too_many(now.len());
-                    if !self.wait(&error, &mut backoff).await {
-                        return false;
-                    }
+                    self.wait(&error, &mut backoff).await?;
                 }
             }
             self.dead_letters.wake();
         }
         self.dead_letters.passed();
-        true
+        Ok(())
     }
 
-    /// Parks an event that this version cannot read. False as above.
-    pub(crate) async fn park_unread(&self, unread: &Unread, record: &Record) -> bool {
+    /// Parks an event that this version cannot read.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) async fn park_unread(&self, unread: &Unread, record: &Record) -> Result<(), ComesAgain> {
         let Unread { id, saga_id, event_type, why } = unread;
         self.until_written(Write::Parked { id: *id, saga_id: *saga_id, what: event_type, record, why }).await
     }
 
-    async fn until_written(&self, write: Write<'_>) -> bool {
+    async fn until_written(&self, write: Write<'_>) -> Result<(), ComesAgain> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         loop {
             match self.sessions.bounded(self.once(write)).await {
-                Ok(written) => {
+                Ok(()) => {
                     self.progress.round();
-                    return written;
+                    return Ok(());
                 }
-                Err(error) => {
-                    if !self.wait(&error, &mut backoff).await {
-                        return false;
-                    }
-                }
+                Err(NotCommitted::ComesAgain) => return Err(ComesAgain),
+                Err(NotCommitted::Failed(error)) => self.wait(&error, &mut backoff).await?,
             }
         }
     }
 
-    /// False if a shutdown comes first.
-    async fn wait(&self, error: &StoreError, backoff: &mut Backoff) -> bool {
+    async fn wait(&self, error: &StoreError, backoff: &mut Backoff) -> Result<(), Requested> {
         self.progress.waiting(format!("the database does not take what has to be put aside: {error}"));
         tracing::warn!(%error, "the database does not take what has to be put aside; trying again");
-        self.shutdown.sleep(backoff.delay()).await
+        self.shutdown.pause(backoff.delay()).await
     }
 
-    async fn once(&self, write: Write<'_>) -> Result<bool, StoreError> {
+    async fn once(&self, write: Write<'_>) -> Result<(), NotCommitted> {
         let mut transaction = self.sessions.begin().await?;
         let parked = match write {
             Write::Letters(letters) => {
@@ -121,15 +122,13 @@ impl Shelf<'_> {
                 Some((id, saga_id, what, why))
             }
         };
-        if self.server_changed() {
-            return Ok(false);
-        }
+        self.is_the_same_server()?;
         transaction.commit().await?;
         if let Some((event_id, saga_id, on, error)) = parked {
             tracing::error!(%saga_id, %event_id, on, error, "parked: this event cannot be processed, and its saga waits");
             metrics::counter!("events_parked_total", "service" => self.service).increment(1);
         }
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -148,7 +147,7 @@ impl<S: Service> Exceptions for Aside<'_, S> {
         db: &mut PgConnection,
         start: usize,
         outcomes: &[Outcome],
-    ) -> Result<bool, StoreError> {
+    ) -> Result<(), NotCommitted> {
         let mut letters = Vec::new();
         for (place, outcome) in (start..).zip(outcomes) {
             let (incoming, record) = (&self.batch[place], &self.records[place]);
@@ -165,17 +164,17 @@ impl<S: Service> Exceptions for Aside<'_, S> {
             }
         }
         self.shelf.dead_letters.write(db, &letters).await?;
-        Ok(!self.shelf.server_changed())
+        self.shelf.is_the_same_server()
     }
 
-    async fn impossible(&self, place: usize, why: &str) -> bool {
+    async fn impossible(&self, place: usize, why: &str) -> Result<(), ComesAgain> {
         let (incoming, record) = (&self.batch[place], &self.records[place]);
         let saga_id = S::saga_of(&incoming.command);
         let what = incoming.what.as_str();
         match incoming.origin {
             Origin::Event(id) => self.shelf.until_written(Write::Parked { id, saga_id, what, record, why }).await,
             Origin::Parked(id) => self.shelf.until_written(Write::ParkedAgain { id, saga_id, what, why }).await,
-            Origin::Attempt { .. } | Origin::Direct => true,
+            Origin::Attempt { .. } | Origin::Direct => Ok(()),
         }
     }
 }
@@ -214,6 +213,6 @@ mod tests {
         };
         let both = async { tokio::join!(shelf.write(&letters), waits).0 };
         let written = tokio::time::timeout(Duration::from_secs(30), both).await.expect("within 30 s");
-        assert!(!written, "there is no database");
+        assert_eq!(written, Err(ComesAgain), "there is no database");
     }
 }

@@ -13,149 +13,207 @@ use crate::{
         unit_of_work::UnitOfWork,
     },
     service::Service,
-    shutdown::Shutdown,
+    shutdown::{Requested, Shutdown},
     store::{Remedy, StoreError},
 };
+
+/// What was not carried through comes again: a shutdown came first, or the database may be another one than the batch was
+/// read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ComesAgain;
+
+impl From<Requested> for ComesAgain {
+    fn from(_: Requested) -> Self {
+        ComesAgain
+    }
+}
+
+/// Why a transaction was not committed.
+#[derive(Debug)]
+pub(crate) enum NotCommitted {
+    ComesAgain,
+    Failed(StoreError),
+}
+
+impl From<StoreError> for NotCommitted {
+    fn from(error: StoreError) -> Self {
+        NotCommitted::Failed(error)
+    }
+}
+
+impl From<sqlx::Error> for NotCommitted {
+    fn from(error: sqlx::Error) -> Self {
+        NotCommitted::Failed(error.into())
+    }
+}
 
 /// What has to be done with those of a batch that cannot be carried through like the others.
 pub(crate) trait Exceptions: Sync {
     /// Sees to those that were refused or held, before the commit and within the transaction. `outcomes` are those of the
-    /// batch from `start` on. False if that could not be done before a shutdown: then the batch must not be committed.
+    /// batch from `start` on. After an error the batch must not be committed.
     fn before_commit(
         &self,
         db: &mut PgConnection,
         start: usize,
         outcomes: &[Outcome],
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    ) -> impl Future<Output = Result<(), NotCommitted>> + Send;
 
-    /// Puts aside the one at this place, which can never be processed, before any after it is carried through. False if
-    /// that could not be done before a shutdown, or on this connection: then the batch comes again.
-    fn impossible(&self, place: usize, why: &str) -> impl Future<Output = bool> + Send;
+    /// Puts aside the one at this place, which can never be processed, before any after it is carried through.
+    fn impossible(&self, place: usize, why: &str) -> impl Future<Output = Result<(), ComesAgain>> + Send;
 }
 
 /// Carries a batch through. If it fails for one command's sake, it is halved until that command stands alone and
 /// can be put aside; the rest goes through. Where the failure may be the batch's size or the database's state, it is tried
 /// again first, then halved, and a command that still fails alone is put aside only while the database takes other writes.
 /// If the database is away, it waits. What is suspected is remembered by `throttle`: an event that costs the connection ends the
-/// batch, and is condemned for good only when it comes again. False if a shutdown comes first: then whatever is not through
-/// will come again.
+/// batch, and is condemned for good only when it comes again.
+///
+/// # Errors
+/// Whatever is not through comes again.
 pub(crate) async fn carry<S: Service>(
     work: &UnitOfWork<S>,
     batch: &[Incoming<S::Command>],
     exceptions: &impl Exceptions,
     throttle: &Throttle,
     shutdown: &Shutdown,
-) -> bool {
-    let mut todo: VecDeque<Range<usize>> = VecDeque::new();
-    todo.push_back(0..batch.len());
-    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
-    while let Some(mut part) = todo.pop_front() {
-        if part.len() > throttle.size() {
-            let middle = part.start + throttle.size();
-            todo.push_front(middle..part.end);
+) -> Result<(), ComesAgain> {
+    let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+    let mut carrying = Carrying { work, batch, exceptions, throttle, shutdown, todo: VecDeque::new(), backoff };
+    carrying.todo.push_back(0..batch.len());
+    while let Some(part) = carrying.next() {
+        if carrying.is_put_aside(&part).await? {
+            continue;
+        }
+        match once(work, &batch[part.clone()], part.start, exceptions).await {
+            Ok(fresh) => {
+                throttle.passed(carrying.ids(&part), fresh);
+                throttle.progress.round();
+                carrying.backoff.reset();
+            }
+            Err(NotCommitted::ComesAgain) => return Err(ComesAgain),
+            Err(NotCommitted::Failed(error)) => carrying.failed(part, error).await?,
+        }
+    }
+    Ok(())
+}
+
+/// A batch on its way.
+struct Carrying<'a, S: Service, X> {
+    work: &'a UnitOfWork<S>,
+    batch: &'a [Incoming<S::Command>],
+    exceptions: &'a X,
+    throttle: &'a Throttle,
+    shutdown: &'a Shutdown,
+    /// Parts of the batch, in their order.
+    todo: VecDeque<Range<usize>>,
+    backoff: Backoff,
+}
+
+impl<S: Service, X: Exceptions> Carrying<'_, S, X> {
+    fn ids(&self, part: &Range<usize>) -> impl ExactSizeIterator<Item = Uuid> {
+        self.batch[part.clone()].iter().map(|incoming| incoming.origin.id())
+    }
+
+    /// The next part that may share a transaction: what has been condemned stands alone in its own.
+    fn next(&mut self) -> Option<Range<usize>> {
+        let mut part = self.todo.pop_front()?;
+        self.cut(&mut part, self.throttle.size());
+        let condemned = self.throttle.condemned();
+        let before = condemned.and_then(|(id, _)| self.ids(&part).position(|other| other == id));
+        if let Some(before) = before {
+            // What comes before it first; then it alone.
+            self.cut(&mut part, before.max(1));
+        }
+        Some(part)
+    }
+
+    /// Leaves at most so many in the part; the others come next.
+    fn cut(&mut self, part: &mut Range<usize>, size: usize) {
+        if part.len() > size {
+            let middle = part.start + size;
+            self.todo.push_front(middle..part.end);
             part.end = middle;
         }
-        if let Some((id, why)) = throttle.condemned()
-            && let Some(place) = part.clone().find(|&place| batch[place].origin.id() == id)
-        {
-            // What comes before it first; then it alone.
-            let end = if place > part.start { place } else { place + 1 };
-            if end < part.end {
-                todo.push_front(end..part.end);
-                part.end = end;
-            }
-            if place == part.start && work.sessions().probe().await.is_ok() {
-                if !exceptions.impossible(place, &why).await {
-                    return false;
-                }
-                throttle.put_aside(id);
-                throttle.progress.round();
-                continue;
-            }
+    }
+
+    /// Puts the part aside if it is what has been condemned, while the database takes other writes.
+    async fn is_put_aside(&self, part: &Range<usize>) -> Result<bool, ComesAgain> {
+        let Some((id, why)) = self.throttle.condemned() else { return Ok(false) };
+        if self.ids(part).next().is_none_or(|first| first != id) || self.work.sessions().probe().await.is_err() {
+            return Ok(false);
         }
-        let ids = || batch[part.clone()].iter().map(|incoming| incoming.origin.id());
-        let error = match once(work, &batch[part.clone()], part.start, exceptions).await {
-            Ok(None) => return false,
-            Ok(Some(fresh)) => {
-                throttle.passed(ids(), fresh);
-                throttle.progress.round();
-                backoff.reset();
-                continue;
-            }
-            Err(error) => error,
-        };
-        let remedy = match error.remedy() {
+        self.exceptions.impossible(part.start, &why).await?;
+        self.throttle.put_aside(id);
+        self.throttle.progress.round();
+        Ok(true)
+    }
+
+    /// What to do about an error, after all that has happened before.
+    async fn remedy(&self, error: &StoreError) -> Remedy {
+        match error.remedy() {
             // What happens again and again may have to do with the size.
-            Remedy::Again if backoff.tries() >= 5 => Remedy::Suspect,
+            Remedy::Again if self.backoff.tries() >= 5 => Remedy::Suspect,
             // The server may have died of it.
             Remedy::Later if error.is_broken_off() => {
-                if work.sessions().probe().await.is_err() {
-                    Remedy::Later
-                } else if throttle.broke_off() {
-                    Remedy::Suspect
-                } else {
-                    Remedy::Later
-                }
+                let takes_writes = self.work.sessions().probe().await.is_ok();
+                if takes_writes && self.throttle.broke_off() { Remedy::Suspect } else { Remedy::Later }
             }
             Remedy::Later => {
-                throttle.is_away();
+                self.throttle.is_away();
                 Remedy::Later
             }
             remedy => remedy,
-        };
-        match remedy {
+        }
+    }
+
+    /// Has a part that failed tried again, at once or later, or halved, or puts it aside if it stands alone.
+    async fn failed(&mut self, part: Range<usize>, error: StoreError) -> Result<(), ComesAgain> {
+        match self.remedy(&error).await {
             Remedy::Again => {
                 tracing::debug!(%error, "again");
-                backoff.count();
-                todo.push_front(part);
-                continue;
+                self.backoff.count();
+                self.todo.push_front(part);
+                return Ok(());
             }
             Remedy::Park if part.len() == 1 => {
-                if !exceptions.impossible(part.start, &error.to_string()).await {
-                    return false;
-                }
-                ids().for_each(|id| throttle.put_aside(id));
-                continue;
+                self.exceptions.impossible(part.start, &error.to_string()).await?;
+                self.ids(&part).for_each(|id| self.throttle.put_aside(id));
+                return Ok(());
             }
             Remedy::Park => {
                 let middle = part.start + part.len() / 2;
-                todo.push_front(middle..part.end);
-                todo.push_front(part.start..middle);
-                continue;
+                self.todo.push_front(middle..part.end);
+                self.todo.push_front(part.start..middle);
+                return Ok(());
             }
             Remedy::Later => {}
             Remedy::Suspect => {
-                let ids: Vec<Uuid> = ids().collect();
-                let (bound, why) = (work.sessions().bound(), error.to_string());
-                if throttle.judge(&ids, error.is_lock(), bound, &why) == Verdict::Condemn {
-                    todo.push_front(part);
-                    continue;
+                let ids: Vec<Uuid> = self.ids(&part).collect();
+                let (bound, why) = (self.work.sessions().bound(), error.to_string());
+                if self.throttle.judge(&ids, error.is_lock(), bound, &why) == Verdict::Condemn {
+                    self.todo.push_front(part);
+                    return Ok(());
                 }
             }
         }
         tracing::warn!(%error, events = part.len(), "the database does not take the batch; trying again");
-        throttle.progress.waiting(format!("the database does not take a batch: {error}"));
-        if !shutdown.sleep(backoff.delay()).await {
-            return false;
-        }
-        todo.push_front(part);
+        self.throttle.progress.waiting(format!("the database does not take a batch: {error}"));
+        self.todo.push_front(part);
+        Ok(self.shutdown.pause(self.backoff.delay()).await?)
     }
-    true
 }
 
-/// Decides upon a part and commits it: how many of it were no duplicates, or none if it must not be committed.
+/// Decides upon a part and commits it: how many of it were no duplicates.
 async fn once<S: Service>(
     work: &UnitOfWork<S>,
     part: &[Incoming<S::Command>],
     start: usize,
     exceptions: &impl Exceptions,
-) -> Result<Option<usize>, StoreError> {
+) -> Result<usize, NotCommitted> {
     let mut staged = work.stage(part).await?;
     let (db, outcomes) = staged.parts();
-    if !work.sessions().bounded(exceptions.before_commit(db, start, outcomes)).await? {
-        return Ok(None);
-    }
+    work.sessions().bounded(exceptions.before_commit(db, start, outcomes)).await?;
     crash::point("batch.before-commit");
     let outcomes = staged.commit().await?;
-    Ok(Some(outcomes.iter().filter(|outcome| **outcome != Outcome::Duplicate).count()))
+    Ok(outcomes.iter().filter(|outcome| **outcome != Outcome::Duplicate).count())
 }

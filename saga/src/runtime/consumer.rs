@@ -28,7 +28,7 @@ use crate::{
         answers::missing,
         aside::{Aside, Shelf},
         batch::Batch,
-        carry::carry,
+        carry::{ComesAgain, carry},
         config::{Config, Database},
         dead_letter::{Class, DeadLetters, Digest, Letter, MAX_KEPT_VALUE_BYTES},
         membership::{InVain, Membership, fatal},
@@ -199,7 +199,7 @@ impl<S: Service> Consumer<S> {
                 Err(error) => return Err(error),
             };
             if !batch.positions.is_empty() {
-                if !runtime.block_on(self.process(&batch)) {
+                if let Err(ComesAgain) = runtime.block_on(self.process(&batch)) {
                     continue;
                 }
                 crash::point("consumer.before-offsets");
@@ -421,8 +421,8 @@ impl<S: Service> Consumer<S> {
         event_type.is_none_or(|event_type| self.table.line(event_type, message.topic()).is_some())
     }
 
-    /// Tells whether everything of the batch is done, so that its offsets may be stored.
-    async fn process(&self, batch: &Batch<S::Command>) -> bool {
+    /// Does everything that the batch asks for, so that its offsets may be stored.
+    async fn process(&self, batch: &Batch<S::Command>) -> Result<(), ComesAgain> {
         let shelf = Shelf {
             service: S::NAME,
             sessions: self.work.sessions(),
@@ -434,30 +434,27 @@ impl<S: Service> Consumer<S> {
         // What cannot be read is parked after what came before it, and before what comes after it.
         let mut done = 0;
         for (place, unread, record) in &batch.unread {
-            if !self.carry(&shelf, batch, done..*place).await || !shelf.park_unread(unread, record).await {
-                return false;
-            }
+            self.carry(&shelf, batch, done..*place).await?;
+            shelf.park_unread(unread, record).await?;
             done = *place;
         }
         // Letters last: a batch that has to be read again because a connection was lost would bring them again.
-        self.carry(&shelf, batch, done..batch.incoming.len()).await
-            && (batch.letters.is_empty() || shelf.write(&batch.letters).await)
+        self.carry(&shelf, batch, done..batch.incoming.len()).await?;
+        if batch.letters.is_empty() { Ok(()) } else { shelf.write(&batch.letters).await }
     }
 
-    async fn carry(&self, shelf: &Shelf<'_>, batch: &Batch<S::Command>, part: Range<usize>) -> bool {
+    async fn carry(&self, shelf: &Shelf<'_>, batch: &Batch<S::Command>, part: Range<usize>) -> Result<(), ComesAgain> {
         let (incoming, records) = (&batch.incoming[part.clone()], &batch.records[part]);
         if incoming.is_empty() {
-            return true;
+            return Ok(());
         }
         metrics::histogram!("batch_events", "service" => S::NAME).record(incoming.len() as f64);
         let started = Instant::now();
         let exceptions = Aside::<S> { shelf, batch: incoming, records };
-        if !carry(&self.work, incoming, &exceptions, &self.throttle, &self.shutdown).await {
-            return false;
-        }
+        carry(&self.work, incoming, &exceptions, &self.throttle, &self.shutdown).await?;
         self.dead_letters.wake();
         metrics::histogram!("batch_seconds", "service" => S::NAME).record(started.elapsed().as_secs_f64());
-        true
+        Ok(())
     }
 
     fn store(&self, positions: &Positions) {

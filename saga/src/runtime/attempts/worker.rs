@@ -15,14 +15,13 @@ use super::{
 use crate::{
     health::Progress,
     runtime::{
-        carry::{Exceptions, carry},
+        carry::{ComesAgain, Exceptions, NotCommitted, carry},
         incoming::{Incoming, Origin, Outcome},
         throttle::Throttle,
         unit_of_work::UnitOfWork,
     },
     service::Service,
     shutdown::Shutdown,
-    store::StoreError,
 };
 
 /// Time for which a claim holds unless it is renewed; twice the time that a call may take if that is longer.
@@ -198,7 +197,7 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
         return;
     }
     let aside = Aside { work, ended: &ended, claims: &claims };
-    if carry(work, &ended, &aside, throttle, shutdown).await {
+    if carry(work, &ended, &aside, throttle, shutdown).await.is_ok() {
         crash::point("attempts.settled");
     }
 }
@@ -212,11 +211,11 @@ struct Aside<'a, S: Service> {
 }
 
 impl<S: Service> Exceptions for Aside<'_, S> {
-    async fn before_commit(&self, _: &mut PgConnection, _: usize, _: &[Outcome]) -> Result<bool, StoreError> {
-        Ok(true)
+    async fn before_commit(&self, _: &mut PgConnection, _: usize, _: &[Outcome]) -> Result<(), NotCommitted> {
+        Ok(())
     }
 
-    async fn impossible(&self, place: usize, why: &str) -> bool {
+    async fn impossible(&self, place: usize, why: &str) -> Result<(), ComesAgain> {
         let Incoming { origin, what, .. } = &self.ended[place];
         if let Origin::Attempt { id, .. } = origin {
             tracing::error!(error = why, kind = what, "the answer cannot be processed: parked");
@@ -224,7 +223,7 @@ impl<S: Service> Exceptions for Aside<'_, S> {
                 tracing::error!(%error, "the attempt cannot be parked; it will be made again");
             }
         }
-        true
+        Ok(())
     }
 }
 

@@ -85,9 +85,9 @@ async fn step<S: Service>(
     let shelf =
         Shelf { service: S::NAME, sessions, dead_letters, server: None, progress: &throttle.progress, shutdown };
     let aside = Aside::<S> { shelf: &shelf, batch: &batch, records: &records };
-    let carried = batch.is_empty() || carry(work, &batch, &aside, throttle, shutdown).await;
+    let carried = if batch.is_empty() { Ok(()) } else { carry(work, &batch, &aside, throttle, shutdown).await };
     dead_letters.wake();
-    Ok(if carried { count } else { 0 })
+    Ok(carried.map_or(0, |()| count))
 }
 
 /// What the event asks for, by the table that the service has now.
