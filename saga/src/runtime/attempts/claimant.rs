@@ -113,10 +113,7 @@ impl Claimant {
 
     /// Takes the lock if it is not ours already, which costs no more than asking, and renews claims that are getting old.
     async fn beat(&self, db: &mut PgConnection) -> sqlx::Result<i32> {
-        let pid: i32 = sqlx::query_scalar("select pg_backend_pid() from pg_try_advisory_lock($1)")
-            .bind(self.number)
-            .fetch_one(&mut *db)
-            .await?;
+        let pid = store::lock(db, self.number).await?;
         let now = Instant::now();
         let aging: Vec<(Uuid, Claim)> = self
             .calls()

@@ -14,6 +14,7 @@
 //! ends. Only the claimant can put off, park or give up what it has claimed; but an answer counts, whenever it comes.
 
 mod claimant;
+mod conclusion;
 mod policy;
 mod store;
 mod worker;
@@ -25,7 +26,7 @@ use uuid::Uuid;
 
 use crate::{EventId, SagaId};
 
-pub use policy::{Next, RetryPolicy};
+pub use policy::RetryPolicy;
 pub use worker::run;
 pub(crate) use {
     store::{settle, write},
@@ -55,6 +56,25 @@ pub struct Attempt {
     pub traceparent: Option<String>,
     /// How a person has settled it: no call is made.
     pub settled_as: Option<String>,
+}
+
+#[cfg(test)]
+impl Attempt {
+    /// An attempt that is due for the first time.
+    fn example() -> Self {
+        Attempt {
+            id: Uuid::nil(),
+            kind: "book".into(),
+            saga_id: SagaId(Uuid::nil()),
+            idempotency_key: "k".into(),
+            request: Value::Null,
+            gives_up: true,
+            tries: 1,
+            causation_id: None,
+            traceparent: None,
+            settled_as: None,
+        }
+    }
 }
 
 /// The claim under which a call was made: it holds as long as the attempt's row says so.

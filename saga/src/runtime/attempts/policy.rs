@@ -21,7 +21,7 @@ pub struct RetryPolicy {
 
 /// What becomes of an attempt whose call brought no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub(super) enum Next {
     /// Again.
     Retry {
         /// Time until then.
@@ -37,7 +37,7 @@ pub enum Next {
 
 impl RetryPolicy {
     /// What follows from an answer; none if it is the end.
-    pub fn next<C>(&self, attempt: &Attempt, answer: &Answer<C>) -> Option<Next> {
+    pub(super) fn next<C>(&self, attempt: &Attempt, answer: &Answer<C>) -> Option<Next> {
         match (answer, attempt.gives_up) {
             (Answer::Done(_), _) => None,
             (Answer::NeedsPerson(_), _) => Some(Next::Park),
@@ -80,18 +80,7 @@ mod tests {
     }
 
     fn attempt(tries: u32, gives_up: bool) -> Attempt {
-        Attempt {
-            id: uuid::Uuid::nil(),
-            kind: "authorize".into(),
-            saga_id: crate::SagaId(uuid::Uuid::nil()),
-            idempotency_key: "k".into(),
-            request: serde_json::Value::Null,
-            gives_up,
-            tries,
-            causation_id: None,
-            traceparent: None,
-            settled_as: None,
-        }
+        Attempt { gives_up, tries, ..Attempt::example() }
     }
 
     fn retry(ms: u64) -> Option<Next> {

@@ -100,6 +100,11 @@ pub(super) async fn next_due(db: &mut PgConnection, due: Due) -> sqlx::Result<Op
     Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
 }
 
+/// Takes a claimant's session lock if it does not have it, and returns the number of the server's process.
+pub(super) async fn lock(db: &mut PgConnection, claimant: i64) -> sqlx::Result<i32> {
+    sqlx::query_scalar("select pg_backend_pid() from pg_try_advisory_lock($1)").bind(claimant).fetch_one(db).await
+}
+
 /// Renews claims that still hold.
 pub(super) async fn renew(db: &mut PgConnection, claims: &[(Uuid, Claim)], lease: Duration) -> sqlx::Result<()> {
     let (ids, claimants, tries) = columns(claims);

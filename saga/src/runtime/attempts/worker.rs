@@ -5,11 +5,12 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures::FutureExt;
 use process::{Backoff, crash};
 use sqlx::PgConnection;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::{
-    Answer, Attempt, Claim, Next, Outside, RetryPolicy,
+    Answer, Attempt, Claim, Outside, RetryPolicy,
     claimant::{Claimant, Held},
+    conclusion::{Conclusion, Delay},
     store::{self, Due, PutOff},
 };
 use crate::{
@@ -145,48 +146,36 @@ async fn call<C, O: Outside<C>>(outside: &O, attempt: &Attempt) -> Answer<C> {
     }
 }
 
-/// Ends or postpones the attempts whose calls have returned: the answers of all of them in one transaction.
+/// Ends, postpones or parks the attempts whose calls have returned: the answers of all of them in one transaction.
 async fn conclude<S: Service, O: Outside<S::Command>>(
     work: &UnitOfWork<S>,
     outside: &Arc<O>,
     policy: &RetryPolicy,
-    first: Result<Returned<S::Command>, tokio::task::JoinError>,
+    first: Result<Returned<S::Command>, JoinError>,
     calls: &mut Calls<S::Command>,
     throttle: &Throttle,
     shutdown: &Shutdown,
 ) {
-    let linger = tokio::time::Instant::now() + LINGER;
-    let (mut ended, mut put_off) = (Vec::new(), Vec::new());
+    let (mut ended, mut claims, mut put_off) = (Vec::new(), Vec::new(), Vec::new());
     // Renewed until all is written down.
-    let (mut claims, mut held) = (Vec::new(), Vec::new());
-    let mut next = Some(first);
-    while let Some(returned) = next {
-        match returned {
-            Ok((attempt, hold, answer)) => {
-                let claim = hold.claim;
-                held.push(hold);
-                match policy.next(&attempt, &answer) {
-                    None | Some(Next::GiveUp) => {
-                        let (command, given_up) = match answer {
-                            Answer::Done(command) => (command, None),
-                            Answer::Transient(why) | Answer::NotCalled(why) | Answer::NeedsPerson(why) => {
-                                tracing::warn!(saga_id = %attempt.saga_id, kind = attempt.kind, tries = attempt.tries, error = why, "gave up");
-                                (outside.gave_up(&attempt), Some(claim))
-                            }
-                        };
-                        claims.push(claim);
-                        ended.push(incoming(attempt, command, given_up));
-                    }
-                    Some(Next::Park) => aside(work, &attempt, claim, &answer).await,
-                    Some(Next::Retry { after, counts }) => {
-                        put_off.push(postponed(&attempt, claim, &answer, after, counts))
-                    }
-                }
+    let mut held = Vec::new();
+    for (attempt, hold, answer) in returned(first, calls).await {
+        let claim = hold.claim;
+        held.push(hold);
+        match Conclusion::from(policy, &attempt, answer) {
+            Conclusion::Answered(command) => {
+                claims.push(claim);
+                ended.push(incoming(attempt, command, None));
             }
-            // Only if it was aborted: a call that panics has failed.
-            Err(error) => tracing::error!(%error, "a call has ended without an answer; it will be made again"),
+            Conclusion::GivenUp(why) => {
+                tracing::warn!(saga_id = %attempt.saga_id, kind = attempt.kind, tries = attempt.tries, error = why, "gave up");
+                let command = outside.gave_up(&attempt);
+                claims.push(claim);
+                ended.push(incoming(attempt, command, Some(claim)));
+            }
+            Conclusion::Parked(why) => put_aside(work, &attempt, claim, &why).await,
+            Conclusion::PutOff(delay) => put_off.push(postponed(&attempt, claim, delay)),
         }
-        next = tokio::time::timeout_at(linger, calls.join_next()).await.ok().flatten();
     }
     if !put_off.is_empty()
         && let Err(error) = postpone(work, &put_off).await
@@ -200,6 +189,22 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
     if carry(work, &ended, &aside, throttle, shutdown).await.is_ok() {
         crash::point("attempts.settled");
     }
+}
+
+/// The calls that return with the first, or soon after it.
+async fn returned<C: Send + 'static>(first: Result<Returned<C>, JoinError>, calls: &mut Calls<C>) -> Vec<Returned<C>> {
+    let linger = tokio::time::Instant::now() + LINGER;
+    let mut all = Vec::new();
+    let mut next = Some(first);
+    while let Some(call) = next {
+        match call {
+            Ok(returned) => all.push(returned),
+            // Only if it was aborted: a call that panics has failed.
+            Err(error) => tracing::error!(%error, "a call has ended without an answer; it will be made again"),
+        }
+        next = tokio::time::timeout_at(linger, calls.join_next()).await.ok().flatten();
+    }
+    all
 }
 
 /// Answers that cannot be processed are parked with their attempts. None of them is ever refused or held.
@@ -238,25 +243,18 @@ fn incoming<C>(attempt: Attempt, command: C, given_up: Option<Claim>) -> Incomin
     }
 }
 
-/// Why there is no answer.
-fn reason<C>(answer: &Answer<C>) -> &str {
-    match answer {
-        Answer::Done(_) => "answered",
-        Answer::Transient(why) | Answer::NotCalled(why) | Answer::NeedsPerson(why) => why,
-    }
-}
-
-fn postponed<C>(attempt: &Attempt, claim: Claim, answer: &Answer<C>, after: Duration, counts: bool) -> PutOff {
-    let (saga_id, kind, tries, error) = (attempt.saga_id, &attempt.kind, attempt.tries, reason(answer));
+fn postponed(attempt: &Attempt, claim: Claim, delay: Delay) -> PutOff {
+    let Delay { after, counts, called, why: error } = delay;
+    let (saga_id, kind, tries) = (attempt.saga_id, &attempt.kind, attempt.tries);
     let retry_in_ms = after.as_millis() as u64;
-    if matches!(answer, Answer::NotCalled(_)) {
-        tracing::debug!(%saga_id, kind, tries, error, retry_in_ms, "not called");
-    } else {
+    if called {
         tracing::warn!(%saga_id, kind, tries, error, retry_in_ms, "call failed");
+    } else {
+        tracing::debug!(%saga_id, kind, tries, error, retry_in_ms, "not called");
     }
     // Up to a tenth more, so that what failed together does not come back together.
     let delay = after.mul_f64(rand::random_range(1.0..1.1));
-    PutOff { id: attempt.id, claim, delay, counts, error: error.to_owned() }
+    PutOff { id: attempt.id, claim, delay, counts, error }
 }
 
 async fn postpone<S: Service>(work: &UnitOfWork<S>, put_off: &[PutOff]) -> sqlx::Result<()> {
@@ -268,8 +266,8 @@ async fn postpone<S: Service>(work: &UnitOfWork<S>, put_off: &[PutOff]) -> sqlx:
     Ok(())
 }
 
-async fn aside<S: Service, C>(work: &UnitOfWork<S>, attempt: &Attempt, claim: Claim, answer: &Answer<C>) {
-    let (saga_id, kind, tries, error) = (attempt.saga_id, &attempt.kind, attempt.tries, reason(answer));
+async fn put_aside<S: Service>(work: &UnitOfWork<S>, attempt: &Attempt, claim: Claim, error: &str) {
+    let (saga_id, kind, tries) = (attempt.saga_id, &attempt.kind, attempt.tries);
     match park(work, attempt.id, claim, error).await {
         Ok(true) => tracing::error!(%saga_id, kind, tries, error, "parked: a person is needed"),
         Ok(false) => tracing::info!(%saga_id, kind, tries, error, "left to whoever has claimed it meanwhile"),
