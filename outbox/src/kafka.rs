@@ -1,6 +1,9 @@
 //! Where Kafka is, and how its clients are set.
 
-use rdkafka::ClientConfig;
+use rdkafka::{
+    ClientConfig,
+    message::{Header, OwnedHeaders},
+};
 
 /// Where Kafka is, and how topics are made where they are missing.
 #[derive(Debug, Clone)]
@@ -20,6 +23,13 @@ pub struct Kafka {
     /// back at once. `@hostname` stands for the name of the machine, which in a container is the container's own.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_INSTANCE_ID", value_parser = instance_id))]
     pub kafka_instance_id: Option<String>,
+}
+
+/// Headers for a record to be published, in this order.
+pub fn headers<K: AsRef<str>, V: AsRef<[u8]>>(pairs: &[(K, V)]) -> OwnedHeaders {
+    pairs.iter().fold(OwnedHeaders::new_with_capacity(pairs.len()), |all, (key, value)| {
+        all.insert(Header { key: key.as_ref(), value: Some(value.as_ref()) })
+    })
 }
 
 /// The name of the machine, where that is what was asked for.
@@ -72,7 +82,16 @@ impl Kafka {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::message::Headers;
+
     use super::*;
+
+    #[test]
+    fn headers_keep_their_order_also_where_a_name_comes_twice() {
+        let all = headers(&[("ce_type", "RoomHeld"), ("x", "1"), ("x", "2")]);
+        let all: Vec<_> = all.iter().map(|header| (header.key, header.value)).collect();
+        assert_eq!(all, [("ce_type", Some(&b"RoomHeld"[..])), ("x", Some(b"1")), ("x", Some(b"2"))]);
+    }
 
     #[test]
     fn an_instance_is_named_by_a_word_or_by_its_machine() {

@@ -70,10 +70,15 @@ impl Record {
         Original { at, timestamp_ms, value: self.value.as_deref() }
     }
 
-    /// A header's value, if it is text.
-    pub(crate) fn text(&self, wanted: &str) -> Option<&str> {
+    /// The value of the first header of this name.
+    pub fn header(&self, wanted: &str) -> Option<&[u8]> {
         let header = self.headers.iter().find(|(name, _)| name == wanted);
-        header.and_then(|(_, value)| std::str::from_utf8(value).ok())
+        header.map(|(_, value)| value.as_slice())
+    }
+
+    /// The same, if it is text.
+    pub fn text(&self, wanted: &str) -> Option<&str> {
+        self.header(wanted).and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// Shows the record to the reader of envelopes.

@@ -16,7 +16,7 @@ use rdkafka::{
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
-    message::{Header, Headers, OwnedHeaders, OwnedMessage},
+    message::{Headers, OwnedMessage},
     producer::{FutureProducer, FutureRecord},
 };
 use saga::{EventId, Program, SagaId, config::Config, testing::TestDatabase};
@@ -144,8 +144,7 @@ async fn publish(
     value: &[u8],
     headers: &[(&str, &str)],
 ) -> Result<i64, KafkaError> {
-    let headers =
-        headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(*value) }));
+    let headers = saga::outbox::kafka::headers(headers);
     let record = FutureRecord::to(topic).partition(0).key(key).payload(value).headers(headers);
     let delivered = producer.send(record, Duration::from_secs(20)).await.map_err(|(error, _)| error)?;
     Ok(delivered.offset)

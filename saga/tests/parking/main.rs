@@ -1,4 +1,4 @@
-//! Parked events, in a whole program over a real Kafka: only their order waits, nothing overtakes them, and what a person
+//! Parked events, in a whole program over a real Kafka: only their saga waits, nothing overtakes them, and what a person
 //! has tried again or resolves goes through in order.
 
 #[path = "../service/toy.rs"]
@@ -7,10 +7,7 @@ mod toy;
 
 use std::time::Duration;
 
-use rdkafka::{
-    message::{Header, OwnedHeaders},
-    producer::{FutureProducer, FutureRecord},
-};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use saga::{
     Event, EventId, Program, SagaId, Service,
     config::Config,
@@ -66,9 +63,7 @@ async fn publish<E: Event>(producer: &FutureProducer, letters: &[(EventId, E)]) 
         }
         .to_headers();
         headers.push(("x-odd", "\0".to_owned()));
-        let headers = headers
-            .iter()
-            .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
+        let headers = saga::outbox::kafka::headers(&headers);
         let value = serde_json::to_vec(event).expect("JSON");
         let record =
             FutureRecord::to(E::PUBLISHER.topic()).partition(0).key("parking").payload(&value).headers(headers);

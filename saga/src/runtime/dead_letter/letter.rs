@@ -1,12 +1,7 @@
 //! One dead letter: what is kept of the record, and what goes out.
 
 use outbox::publisher::dead_letter_topic;
-use rdkafka::{
-    error::KafkaError,
-    message::{Header, OwnedHeaders},
-    producer::FutureRecord,
-    types::RDKafkaErrorCode,
-};
+use rdkafka::{error::KafkaError, message::OwnedHeaders, producer::FutureRecord, types::RDKafkaErrorCode};
 use sha2::{Digest as _, Sha256};
 
 use crate::record::Record;
@@ -104,9 +99,7 @@ impl Letter {
                 all.push(("kafka_dlt-value-sha256", hex.into_bytes()));
             }
         }
-        all.iter().fold(OwnedHeaders::new_with_capacity(all.len()), |headers, (key, value)| {
-            headers.insert(Header { key, value: Some(value) })
-        })
+        outbox::kafka::headers(&all)
     }
 }
 
