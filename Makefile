@@ -47,3 +47,4 @@ fmt:
 
 lint:
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --package saga --no-default-features -- -D warnings

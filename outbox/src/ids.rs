@@ -163,7 +163,7 @@ impl Default for EventId {
 mod tests {
     use super::*;
 
-    const AT: Coordinates<'_> = Coordinates { topic: "order.requests", partition: 3, offset: 41 };
+    const AT: Coordinates<'_> = Coordinates { topic: "trip.requests", partition: 3, offset: 41 };
 
     const RECORD: Original<'_> = Original { at: AT, timestamp_ms: 1_700_000_000_123, value: Some(b"{}") };
 
@@ -210,10 +210,10 @@ mod tests {
     #[test]
     fn foreign_ids_are_kept_when_v7_and_hashed_with_their_source_when_not() {
         let v7 = Uuid::now_v7();
-        assert_eq!(EventId::from_foreign("/shop", &v7.to_string()).0, v7);
-        let hashed = EventId::from_foreign("/shop", "order-17");
-        assert_eq!(hashed, EventId::from_foreign("/shop", "order-17"));
-        assert_ne!(hashed, EventId::from_foreign("/other", "order-17"));
+        assert_eq!(EventId::from_foreign("/agency", &v7.to_string()).0, v7);
+        let hashed = EventId::from_foreign("/agency", "trip-17");
+        assert_eq!(hashed, EventId::from_foreign("/agency", "trip-17"));
+        assert_ne!(hashed, EventId::from_foreign("/other", "trip-17"));
         assert_eq!(hashed.0.get_version_num(), 8);
         assert_eq!(hashed.0.as_bytes()[0], 0xff);
     }
@@ -224,18 +224,18 @@ mod tests {
         let ms = 1_790_000_000_000_u64;
         let (hour, day) = (3_600_000, 24 * 3_600_000);
         for near in [ms, ms - hour, ms + day, ms + 7 * day] {
-            let remembered = id.of_source("/shop", near);
+            let remembered = id.of_source("/agency", near);
             assert_eq!(remembered.unix_ms(), Some(ms), "{near}");
             assert_ne!(remembered, id);
             assert_ne!(remembered, id.of_source("/other", near));
-            assert_eq!(remembered, id.of_source("/shop", ms));
+            assert_eq!(remembered, id.of_source("/agency", ms));
         }
         for far in [ms - hour - 1, ms - 3 * day, ms + 7 * day + 1, 0] {
-            let remembered = id.of_source("/shop", far);
+            let remembered = id.of_source("/agency", far);
             assert_eq!((remembered.0.get_version_num(), remembered.0.as_bytes()[0]), (8, 0xff), "{far}");
             assert_ne!(remembered, id.of_source("/other", far));
         }
-        let hashed = EventId::from_foreign("/shop", "order-17");
-        assert_eq!(hashed.of_source("/shop", ms), hashed, "it has its source already");
+        let hashed = EventId::from_foreign("/agency", "trip-17");
+        assert_eq!(hashed.of_source("/agency", ms), hashed, "it has its source already");
     }
 }

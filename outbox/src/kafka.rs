@@ -1,6 +1,9 @@
 //! Settings of Kafka and its clients.
 
-use rdkafka::ClientConfig;
+use rdkafka::{
+    ClientConfig,
+    message::{Header, OwnedHeaders},
+};
 
 /// Address of Kafka, and settings of the topics that have to be created.
 #[derive(Debug, Clone)]
@@ -20,6 +23,13 @@ pub struct Kafka {
     /// killed and restarted gets its partitions back at once. `@hostname` stands for the machine's or the container's name.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_INSTANCE_ID", value_parser = instance_id))]
     pub kafka_instance_id: Option<String>,
+}
+
+/// Headers for a record to be published, in this order.
+pub fn headers<K: AsRef<str>, V: AsRef<[u8]>>(pairs: &[(K, V)]) -> OwnedHeaders {
+    pairs.iter().fold(OwnedHeaders::new_with_capacity(pairs.len()), |all, (key, value)| {
+        all.insert(Header { key: key.as_ref(), value: Some(value.as_ref()) })
+    })
 }
 
 /// Parses an instance id; `@hostname` becomes the machine's name.
@@ -71,11 +81,20 @@ impl Kafka {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::message::Headers;
+
     use super::*;
 
     #[test]
+    fn headers_keep_their_order_also_where_a_name_comes_twice() {
+        let all = headers(&[("ce_type", "RoomHeld"), ("x", "1"), ("x", "2")]);
+        let all: Vec<_> = all.iter().map(|header| (header.key, header.value)).collect();
+        assert_eq!(all, [("ce_type", Some(&b"RoomHeld"[..])), ("x", Some(b"1")), ("x", Some(b"2"))]);
+    }
+
+    #[test]
     fn an_instance_is_named_by_a_word_or_by_its_machine() {
-        assert_eq!(instance_id("order-1").as_deref(), Ok("order-1"));
+        assert_eq!(instance_id("hotel-1").as_deref(), Ok("hotel-1"));
         assert!(instance_id("").is_err());
         let name = instance_id("@hostname").expect("this machine has a name");
         assert!(!name.is_empty() && !name.contains(['@', '\n']), "{name}");

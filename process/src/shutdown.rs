@@ -1,6 +1,6 @@
 //! Stopping cleanly: SIGTERM or SIGINT asks, everyone finishes what is begun.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::{
@@ -11,6 +11,18 @@ use tokio::{
 /// Asked by everyone who loops; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Shutdown(watch::Receiver<bool>);
+
+/// A shutdown has been requested: what was waited for has not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Requested;
+
+impl fmt::Display for Requested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a shutdown has been requested")
+    }
+}
+
+impl std::error::Error for Requested {}
 
 /// Asks everyone who holds a [`Shutdown`] to stop.
 #[derive(Debug, Clone)]
@@ -63,11 +75,19 @@ impl Shutdown {
         let _ = receiver.wait_for(|stop| *stop).await;
     }
 
-    /// Sleeps unless a shutdown is requested first; says whether to go on.
-    pub async fn sleep(&self, time: std::time::Duration) -> bool {
+    /// Sleeps.
+    ///
+    /// # Errors
+    /// If a shutdown is requested first.
+    pub async fn pause(&self, time: Duration) -> Result<(), Requested> {
         tokio::select! {
-            () = tokio::time::sleep(time) => true,
-            () = self.requested() => false,
+            () = tokio::time::sleep(time) => Ok(()),
+            () = self.requested() => Err(Requested),
         }
+    }
+
+    /// As [`pause`](Self::pause), as the condition of a loop: true if it is to go on.
+    pub async fn sleep(&self, time: Duration) -> bool {
+        self.pause(time).await.is_ok()
     }
 }

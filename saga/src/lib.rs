@@ -1,7 +1,7 @@
 //! Everything a service of a choreographed saga needs except its business: this crate knows no service and no event by name.
 //!
 //! A service is a [`Service`]: a [`Table`] of what it consumes and says, rows that it loads and saves, and a pure decision.
-//! This crate reads Kafka ([the consumer loop](Program::run)), keeps duplicates out ([`inbox`]), folds a batch through the
+//! This crate reads Kafka ([the consumer loop](Program::run)), keeps duplicates out, folds a batch through the
 //! decisions in one transaction ([`unit_of_work`]), writes what was said ([`outbox`]), makes calls to the outside durable
 //! ([`attempts`]) and starts and stops the [`Program`].
 //!
@@ -81,6 +81,12 @@
 //! }
 //! ```
 //!
+//! # Features
+//! `runtime`, on by default: all that runs, with the program's command line, HTTP server and metrics. A crate that only
+//! declares or reads events has `default-features = false`, and none of that among its dependencies. `testing`: what tests of
+//! services share.
+//!
+//! # Further
 //! Steps that are tried, confirmed and cancelled go through the [`barrier`]. A relay (the crate `outbox-relay`, or Debezium)
 //! publishes what was said.
 
@@ -89,58 +95,36 @@
 // What the macros write names this crate as others do.
 extern crate self as saga;
 
-pub mod attempts;
 pub mod barrier;
-mod batch;
 pub mod choreography;
-pub mod config;
-mod entry;
 mod event;
-pub mod inbox;
-pub mod incoming;
-pub mod memory;
-pub mod parked;
 pub mod record;
-pub mod rows;
+mod rows;
+#[cfg(feature = "runtime")]
+mod runtime;
 mod saga_id;
-pub mod says;
-pub mod service;
+mod says;
+mod service;
 pub mod store;
 pub mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod timer;
-pub mod topics;
-pub mod unit_of_work;
-pub mod upkeep;
-pub mod wake;
 
-mod admission;
-mod answers;
-mod aside;
-mod carry;
-mod consumer;
-mod dead_letter;
-mod journal;
-mod membership;
-mod migration;
-mod positions;
-mod program;
-mod reading;
-mod replication;
-mod throttle;
-mod trace_context;
-mod unread;
-
-pub use entry::{main, main_with};
 pub use event::{Event, Facts};
-pub use migration::migrate;
 pub use outbox::{self, EventId, Publisher, envelope, ids, publisher};
-pub use process::{Backoff, crash, health, ops, sessions, shutdown, telemetry, unechoed};
-pub use program::Program;
+#[cfg(feature = "runtime")]
+pub use process::{health, sessions, shutdown, unechoed};
 pub use rows::Rows;
+#[cfg(feature = "runtime")]
+pub use runtime::{
+    Deadlines, Program, Timer, attempts, config, main, main_with, migrate, parked, topics, unit_of_work,
+};
+// For this crate's own tests.
+#[cfg(feature = "runtime")]
+#[doc(hidden)]
+pub use runtime::{memory, upkeep};
 pub use saga_id::SagaId;
-pub use says::{NewAttempt, Says};
+pub use says::{NewAttempt, Said, Says};
 #[doc(hidden)]
 pub use serde;
 pub use service::Service;

@@ -17,7 +17,7 @@ pub const FIRST_AT: &str = "first-at";
 pub const FIRST_TIMESTAMP: &str = "first-timestamp";
 
 /// The header of an event that an operator says again: how the saga stood with each service when the operator looked at it,
-/// `account=RESERVED,payment=-`. A service where it stands otherwise by then ignores the event.
+/// `hotel=RESERVED,car=-`. A service where it stands otherwise by then ignores the event.
 pub const EXPECTS: &str = "ce_expects";
 
 /// The word in [`EXPECTS`] where a service has never heard of the saga.
@@ -70,17 +70,15 @@ impl Record {
         Original { at, timestamp_ms, value: self.value.as_deref() }
     }
 
-    /// A header's value, if it is text.
-    pub(crate) fn text(&self, wanted: &str) -> Option<&str> {
+    /// The value of the first header of this name.
+    pub fn header(&self, wanted: &str) -> Option<&[u8]> {
         let header = self.headers.iter().find(|(name, _)| name == wanted);
-        header.and_then(|(_, value)| std::str::from_utf8(value).ok())
+        header.map(|(_, value)| value.as_slice())
     }
 
-    /// Bytes of all its parts.
-    pub(crate) fn bytes(&self) -> usize {
-        let part = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-        part(&self.key) + part(&self.value) + headers
+    /// The same, if it is text.
+    pub fn text(&self, wanted: &str) -> Option<&str> {
+        self.header(wanted).and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// Shows the record to the reader of envelopes.
@@ -114,16 +112,9 @@ pub fn legible<H: Headers>(headers: &H) -> impl Iterator<Item = Header<'_, &[u8]
 /// Headers without a legible name that a record may have before the rest is not looked at.
 const GARBLED_HEADERS: usize = 16;
 
-/// The headers of a record that are kept when its value is not: as many as any honest record has.
-const KEPT_HEADERS: usize = 1_000;
-
 impl Record {
-    /// The record without its value, for one that is too large to be kept; of very many headers only the first.
-    pub(crate) fn without_value(message: &BorrowedMessage<'_>) -> Self {
-        Record::of(message, None, KEPT_HEADERS)
-    }
-
-    fn of(message: &BorrowedMessage<'_>, value: Option<&[u8]>, headers_max: usize) -> Self {
+    /// The record with this value, and at most so many of its headers, the first ones.
+    pub(crate) fn of(message: &BorrowedMessage<'_>, value: Option<&[u8]>, headers_max: usize) -> Self {
         Record {
             topic: message.topic().to_owned(),
             partition: message.partition(),
@@ -199,32 +190,32 @@ mod tests {
         let at = |first_at: &str| {
             let headers = vec![(FIRST_AT.to_owned(), first_at.as_bytes().to_vec())];
             let record =
-                Record { topic: "order.requests".into(), partition: 1, offset: 9, headers, ..Record::default() };
+                Record { topic: "trip.requests".into(), partition: 1, offset: 9, headers, ..Record::default() };
             record.first_at().to_string()
         };
-        assert_eq!(at("order.requests/3/41"), "order.requests/3/41");
-        for odd in ["account.events/3/41", "order.requests/3", ""] {
-            assert_eq!(at(odd), "order.requests/1/9");
+        assert_eq!(at("trip.requests/3/41"), "trip.requests/3/41");
+        for odd in ["hotel.events/3/41", "trip.requests/3", ""] {
+            assert_eq!(at(odd), "trip.requests/1/9");
         }
     }
 
     #[test]
     fn a_record_that_was_published_again_has_the_ids_that_it_had() {
         let first = Record {
-            topic: "order.requests".into(),
+            topic: "trip.requests".into(),
             partition: 3,
             offset: 41,
             timestamp_ms: 1_700_000_000_123,
             value: Some(b"{}".into()),
             ..Record::default()
         };
-        let headers = [(FIRST_AT, "order.requests/3/41"), (FIRST_TIMESTAMP, "1700000000123")];
+        let headers = [(FIRST_AT, "trip.requests/3/41"), (FIRST_TIMESTAMP, "1700000000123")];
         let headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into();
         let again = Record { partition: 1, offset: 9, timestamp_ms: 1_800_000_000_000, headers, ..first.clone() };
         assert_eq!(again.original(), first.original());
         assert_eq!(again.with_raw(|raw| EventId::from_record(raw.original())), EventId::from_record(first.original()));
         // With other content it is another one, whatever it says of itself.
-        let forged = Record { value: Some(b"{\"user_id\":2}".into()), ..again };
+        let forged = Record { value: Some(b"{\"nights\":2}".into()), ..again };
         assert_ne!(EventId::from_record(forged.original()), EventId::from_record(first.original()));
     }
 }

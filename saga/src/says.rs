@@ -30,9 +30,7 @@ impl Said {
                 .expect("an event has string keys and finite numbers: it is always JSON"),
         }
     }
-}
 
-impl Said {
     /// The event on its way out, for what caused it.
     pub fn outgoing(&self, causation_id: Option<EventId>, traceparent: String) -> Outgoing<'_> {
         Outgoing {

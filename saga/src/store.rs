@@ -178,6 +178,6 @@ mod tests {
             assert_eq!(remedy_of_sqlstate(code), remedy, "{code}");
         }
         assert_eq!(StoreError::Sql(sqlx::Error::PoolTimedOut).remedy(), Remedy::Later);
-        assert_eq!(StoreError::Raced("orders").remedy(), Remedy::Again);
+        assert_eq!(StoreError::Raced("trips").remedy(), Remedy::Again);
     }
 }

@@ -8,7 +8,7 @@ use crate::{Event, Publisher, record::Record};
 
 mod check;
 
-/// Some events that a decision may say: `says![StockReserved, StockRejected]`.
+/// Some events that a decision may say: `says![RoomHeld, RoomRefused]`.
 #[macro_export]
 macro_rules! says {
     ($($event:ty),* $(,)?) => { const { &[$($crate::table::Saying::of::<$event>()),*] } };
@@ -164,14 +164,6 @@ impl<C> Table<C> {
         topics.sort_unstable();
         topics.dedup();
         topics
-    }
-
-    /// The publisher whose topic this is, if the service reads it.
-    pub(crate) fn publisher_of(&self, topic: &str) -> Option<Publisher> {
-        self.lines().find_map(|line| match line.trigger {
-            Trigger::Event { publisher, .. } if publisher.topic() == topic => Some(publisher),
-            Trigger::Event { .. } | Trigger::Other(_) => None,
-        })
     }
 
     /// The line for an event, by its type and the topic that it came on; none if it is of no concern.

@@ -5,9 +5,9 @@
 //!
 //! ```ignore
 //! let db = TestDatabase::create(&MIGRATIONS).await;
-//! let work = db.work(Account);
-//! let outcomes = commit(&work, &[event("OrderCreated", command)]).await;
-//! assert_eq!(db.said(order_id).await, ["BalanceReserved"]);
+//! let work = db.work(Hotel);
+//! let outcomes = commit(&work, &[event("TripRequested", command)]).await;
+//! assert_eq!(db.said(trip_id).await, ["RoomHeld"]);
 //! ```
 
 use std::{sync::Arc, time::Duration};
@@ -21,10 +21,8 @@ use uuid::Uuid;
 
 use crate::{
     EventId, SagaId,
-    incoming::{Incoming, Origin, Outcome},
     service::Service,
-    unit_of_work::UnitOfWork,
-    wake::Wake,
+    unit_of_work::{Incoming, Origin, Outcome, UnitOfWork, Wake},
 };
 
 mod conformance;
@@ -105,20 +103,14 @@ impl TestDatabase {
     /// # Panics
     /// After 10 seconds.
     pub async fn until_blocked(&self) {
-        let blocked = async {
+        let blocked = async || {
             let count = "select count(*) from pg_stat_activity
                 where datname = current_database() and wait_event_type = 'Lock'";
-            loop {
-                let blocked: i64 =
-                    sqlx::query_scalar(count).fetch_one(&self.pool).await.expect("pg_stat_activity can be read");
-                if blocked > 0 {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            let blocked: i64 =
+                sqlx::query_scalar(count).fetch_one(&self.pool).await.expect("pg_stat_activity can be read");
+            (blocked > 0).then_some(())
         };
-        let waited = tokio::time::timeout(Duration::from_secs(10), blocked).await;
-        waited.expect("within 10 s a statement waits for a lock");
+        eventually(Duration::from_secs(10), "a statement to wait for a lock", blocked).await;
     }
 }
 
@@ -167,4 +159,31 @@ pub fn event_with_id<C>(id: EventId, what: &str, command: C) -> Incoming<C> {
         expects: None,
         command,
     }
+}
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// After `bound`, naming what was waited for.
+pub async fn eventually<T>(bound: Duration, what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let answer = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(BETWEEN_QUESTIONS).await;
+        }
+    };
+    within(bound, what, answer).await
+}
+
+/// Time between two questions of [`eventually`].
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(10);
+
+/// Waits, but not for ever.
+///
+/// # Panics
+/// After `bound`, naming what was waited for.
+pub async fn within<T>(bound: Duration, what: &str, wait: impl Future<Output = T>) -> T {
+    tokio::time::timeout(bound, wait).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
 }

@@ -1,6 +1,6 @@
 //! What the documents say of the code is what the code says of itself. `UPDATE_DOCS=1` writes those parts anew.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use saga::{
     barrier::{Move, Status, Step, pass},
@@ -170,18 +170,37 @@ fn the_libraries_know_nothing_of_the_shop() {
         ["events", "operations", "scenarios", "testbed", "catalogue", "load", "chaos", "trip"].map(str::to_owned),
     );
     for library in ["outbox", "outbox-relay", "process", "saga"] {
-        let tree = std::process::Command::new(env!("CARGO"))
-            .args(["tree", "--package", library, "--all-features", "--edges", "all", "--prefix", "none", "--offline"])
-            .current_dir(in_project("."))
-            .output()
-            .expect("cargo runs");
-        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
-        let tree = String::from_utf8(tree.stdout).expect("text");
-        let crates: Vec<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
-        assert!(crates.contains(&library) && crates.contains(&"tokio"), "{crates:?}");
-        let known: Vec<&String> = shop.iter().filter(|part| crates.contains(&part.as_str())).collect();
+        let crates = crates_behind(library, &["--all-features", "--edges", "all"]);
+        assert!(crates.contains("tokio"), "{crates:?}");
+        let known: Vec<&String> = shop.iter().filter(|part| crates.contains(*part)).collect();
         assert!(known.is_empty(), "{library} depends on {known:?}");
     }
+}
+
+/// The published language is for whoever reads events, and has no part of a program in it.
+#[test]
+fn the_events_need_no_part_of_a_program() {
+    let crates = crates_behind("events", &["--edges", "normal"]);
+    assert!(["saga", "outbox", "serde"].iter().all(|needed| crates.contains(*needed)), "{crates:?}");
+    let parts = ["process", "axum", "hyper", "clap", "tracing-subscriber", "metrics", "metrics-exporter-prometheus"];
+    let needed: Vec<&str> = parts.into_iter().filter(|part| crates.contains(*part)).collect();
+    assert!(needed.is_empty(), "events depends on {needed:?}");
+}
+
+/// The names of all that a package depends on, and its own.
+fn crates_behind(package: &str, arguments: &[&str]) -> BTreeSet<String> {
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--package", package, "--prefix", "none", "--offline"])
+        .args(arguments)
+        .current_dir(in_project("."))
+        .output()
+        .expect("cargo runs");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).expect("text");
+    let crates: BTreeSet<String> =
+        tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
+    assert!(crates.contains(package), "{crates:?}");
+    crates
 }
 
 /// Every promise in the table of faults is held by a test that is there: `path::test_name`, under the root of the project.

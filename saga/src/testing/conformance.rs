@@ -25,9 +25,9 @@ use super::{
 };
 use crate::{
     EventId, SagaId,
-    incoming::{Incoming, Outcome},
     service::Service,
     store::{Remedy, StoreError},
+    unit_of_work::{Incoming, Outcome},
 };
 
 type Command<S> = Box<dyn Fn(SagaId) -> <S as Service>::Command>;
@@ -41,11 +41,11 @@ struct Step<S: Service> {
 /// A service, and the steps of one saga that it is tried with.
 ///
 /// ```ignore
-/// Conformance::of(|| Inventory, database().await)
-///     .step("reserve", |saga| Command::new(order(saga), Ask::Reserve))
-///     .step("commit", |saga| Command::new(order(saga), Ask::Commit))
-///     .undo("take back", |saga| Command::new(order(saga), Ask::TakeBack(Reason::TimedOut)))
-///     .resource("stock")
+/// Conformance::of(|| Hotel, database().await)
+///     .step("hold", |saga| Command::new(trip(saga), Ask::Hold))
+///     .step("book", |saga| Command::new(trip(saga), Ask::Book))
+///     .undo("let go", |saga| Command::new(trip(saga), Ask::LetGo(Reason::TimedOut)))
+///     .resource("rooms")
 ///     .holds()
 ///     .await;
 /// ```

@@ -1,4 +1,4 @@
-//! Orders in which steps may come.
+//! Sequences in which steps may come.
 
 /// All sequences of at most `longest` of `count` steps, the shorter ones first.
 pub(super) fn sequences(count: usize, longest: usize) -> Vec<Vec<usize>> {

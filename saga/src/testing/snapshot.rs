@@ -18,6 +18,9 @@ const OWN: [&str; 10] = [
     "relay_cursor",
 ];
 
+/// Those of them that a unit of work writes to, whatever its service.
+const WRITTEN: [&str; 3] = ["attempts", "inbox", "outbox"];
+
 /// The rows of a service's own tables, the events that it has said and the calls that it has asked for. Times are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Snapshot {
@@ -88,7 +91,7 @@ pub(super) async fn keep(pool: &PgPool) -> sqlx::Result<Vec<String>> {
             "insert into \"{table}\" ({columns}) overriding system value select {columns} from given.\"{table}\""
         ));
     }
-    statements.extend(["attempts", "inbox", "outbox"].map(|table| format!("delete from {table}")));
+    statements.extend(WRITTEN.map(|table| format!("delete from {table}")));
     Ok(statements)
 }
 
@@ -102,6 +105,6 @@ pub(super) async fn restore(pool: &PgPool, statements: &[String]) -> sqlx::Resul
 /// Every table that a unit of work writes to.
 pub(super) async fn written(pool: &PgPool) -> sqlx::Result<Vec<String>> {
     let mut tables = own_tables(pool).await?;
-    tables.extend(["attempts", "inbox", "outbox"].map(str::to_owned));
+    tables.extend(WRITTEN.map(str::to_owned));
     Ok(tables)
 }

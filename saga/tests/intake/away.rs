@@ -12,7 +12,7 @@ use crate::{Ground, REPORTS, behind, config, eventually};
 
 /// Lost events, as the program counts them.
 fn lost() -> u64 {
-    let metrics = saga::telemetry::init().expect("it has started").render();
+    let metrics = process::telemetry::init().expect("it has started").render();
     let counted = metrics.lines().filter(|line| line.starts_with("events_lost_total"));
     counted.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }

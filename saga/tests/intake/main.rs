@@ -16,7 +16,7 @@ use rdkafka::{
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
-    message::{Header, Headers, OwnedHeaders, OwnedMessage},
+    message::{Headers, OwnedMessage},
     producer::{FutureProducer, FutureRecord},
 };
 use saga::{EventId, Program, SagaId, config::Config, testing::TestDatabase};
@@ -144,8 +144,7 @@ async fn publish(
     value: &[u8],
     headers: &[(&str, &str)],
 ) -> Result<i64, KafkaError> {
-    let headers =
-        headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(*value) }));
+    let headers = saga::outbox::kafka::headers(headers);
     let record = FutureRecord::to(topic).partition(0).key(key).payload(value).headers(headers);
     let delivered = producer.send(record, Duration::from_secs(20)).await.map_err(|(error, _)| error)?;
     Ok(delivered.offset)
@@ -185,16 +184,10 @@ fn header(message: &OwnedMessage, name: &str) -> Option<Vec<u8>> {
     header.and_then(|header| header.value).map(<[u8]>::to_vec)
 }
 
+/// Bound for whatever a test waits for.
+const BOUND: Duration = Duration::from_secs(60);
+
 /// Asks until there is an answer.
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-    let answer = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let bound = Duration::from_secs(60);
-    tokio::time::timeout(bound, answer).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
+    saga::testing::eventually(BOUND, what, ask).await
 }

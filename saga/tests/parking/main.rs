@@ -1,4 +1,4 @@
-//! Parked events, in a whole program over a real Kafka: only their order waits, nothing overtakes them, and what a person
+//! Parked events, in a whole program over a real Kafka: only their saga waits, nothing overtakes them, and what a person
 //! has tried again or resolves goes through in order.
 
 #[path = "../service/toy.rs"]
@@ -7,10 +7,7 @@ mod toy;
 
 use std::time::Duration;
 
-use rdkafka::{
-    message::{Header, OwnedHeaders},
-    producer::{FutureProducer, FutureRecord},
-};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use saga::{
     Event, EventId, Program, SagaId, Service,
     config::Config,
@@ -44,17 +41,12 @@ fn config(db: &TestDatabase) -> Config {
     .expect("arguments")
 }
 
+/// Bound for whatever a test waits for.
+const BOUND: Duration = Duration::from_secs(30);
+
+/// Asks until there is an answer.
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-    let answer = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let bound = Duration::from_secs(30);
-    tokio::time::timeout(bound, answer).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
+    saga::testing::eventually(BOUND, what, ask).await
 }
 
 /// Publishes on one partition, in this order.
@@ -71,9 +63,7 @@ async fn publish<E: Event>(producer: &FutureProducer, letters: &[(EventId, E)]) 
         }
         .to_headers();
         headers.push(("x-odd", "\0".to_owned()));
-        let headers = headers
-            .iter()
-            .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
+        let headers = saga::outbox::kafka::headers(&headers);
         let value = serde_json::to_vec(event).expect("JSON");
         let record =
             FutureRecord::to(E::PUBLISHER.topic()).partition(0).key("parking").payload(&value).headers(headers);
@@ -124,7 +114,7 @@ async fn only_the_order_concerned_waits_and_then_goes_through_in_order() {
     let running = tokio::spawn(program.run());
 
     // The partition goes on; nothing of the two orders overtakes what is parked of them.
-    eventually("the other order", async || count(&db, other.task_id).await.filter(|count| *count == 7)).await;
+    eventually("the other saga", async || count(&db, other.task_id).await.filter(|count| *count == 7)).await;
     let ids: Vec<Uuid> = events.iter().map(|(id, _)| id.0).collect();
     let words = |words: [&str; 3]| ids.iter().copied().zip(words.map(str::to_owned)).collect::<Vec<_>>();
     assert_eq!(standing(&db, stuck.task_id).await, words(["parked", "waiting", "waiting"]));
@@ -202,7 +192,7 @@ async fn an_event_that_another_instance_parks_meanwhile_is_not_overtaken() {
     .await
     .expect("parked");
     parking.commit().await.expect("committed");
-    use saga::incoming::Outcome;
+    use saga::unit_of_work::Outcome;
     assert_eq!(both.await.expect("no panic"), [Outcome::Duplicate, Outcome::Held]);
     assert_eq!(count(&db, order.task_id).await, None);
 }

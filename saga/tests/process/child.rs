@@ -12,10 +12,9 @@ use nix::{
     unistd::Pid,
 };
 use saga::{
-    Program, SagaId,
+    Deadlines, Program, SagaId,
     attempts::{Answer, Attempt, Outside, RetryPolicy},
     config::Config,
-    timer::Deadlines,
 };
 use serde::Deserialize;
 use sqlx::PgPool;

@@ -16,10 +16,7 @@ mod topic;
 
 use std::time::Duration;
 
-use rdkafka::{
-    message::{Header, OwnedHeaders},
-    producer::{FutureProducer, FutureRecord},
-};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use saga::{Event, EventId, Service, config::Kafka, envelope::Envelope, publisher::source_of, testing::TestDatabase};
 
 /// One test at a time: all programs are of one consumer group.
@@ -52,26 +49,17 @@ async fn publish<E: Event>(event: &E, key: &str) {
         causation_id: None,
         traceparent: None,
     };
-    let headers = envelope
-        .to_headers()
-        .iter()
-        .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value.as_str()) }));
+    let headers = saga::outbox::kafka::headers(&envelope.to_headers());
     let producer: FutureProducer = kafka().producer("test").create().expect("a producer");
     let value = serde_json::to_vec(event).expect("JSON");
     let record = FutureRecord::to(E::PUBLISHER.topic()).key(key).payload(&value).headers(headers);
     producer.send(record, Duration::from_secs(10)).await.expect("published");
 }
 
+/// Bound for whatever a test waits for.
+const BOUND: Duration = Duration::from_secs(180);
+
 /// Asks until there is an answer.
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-    let answer = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let bound = Duration::from_secs(180);
-    tokio::time::timeout(bound, answer).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
+    saga::testing::eventually(BOUND, what, ask).await
 }

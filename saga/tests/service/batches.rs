@@ -2,10 +2,9 @@
 
 use saga::{
     EventId, StoreError,
-    incoming::Outcome,
     store::Remedy,
     testing::{commit, event, event_with_id},
-    unit_of_work::Staged,
+    unit_of_work::{Outcome, Staged},
 };
 
 use crate::toy::{Ask, Command, Counter, Task, count, database, rows, task};

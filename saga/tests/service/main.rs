@@ -20,26 +20,17 @@ mod upkeep;
 
 use std::time::Duration;
 
-use tokio::time;
+/// Bound for whatever a test waits for.
+const BOUND: Duration = Duration::from_secs(30);
 
 /// Asks until there is an answer.
-async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
-    let answer = async {
-        let mut again = time::interval(Duration::from_millis(10));
-        loop {
-            again.tick().await;
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-        }
-    };
-    within(what, answer).await
+async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    saga::testing::eventually(BOUND, what, ask).await
 }
 
 /// Waits, but not for ever.
 async fn within<T>(what: &str, wait: impl Future<Output = T>) -> T {
-    let bound = Duration::from_secs(30);
-    time::timeout(bound, wait).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
+    saga::testing::within(BOUND, what, wait).await
 }
 
 /// Where Kafka is.

@@ -7,10 +7,10 @@ use std::{
 
 use saga::{
     attempts::{self, Answer, Attempt, Outside, RetryPolicy},
-    incoming::{Incoming, Origin, Outcome},
     parked::desk::{self, Done, Signature, Wish},
     shutdown::Shutdown,
     testing::{TestDatabase, commit, event},
+    unit_of_work::{Incoming, Origin, Outcome},
 };
 use serde::Deserialize;
 use uuid::Uuid;

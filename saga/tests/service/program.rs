@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    message::{Headers, OwnedHeaders, OwnedMessage},
+    message::{Headers, OwnedMessage},
     producer::{FutureProducer, FutureRecord},
 };
 use saga::{
@@ -68,9 +68,7 @@ async fn publish(key: &str, letters: &[&Letter]) -> (i32, Vec<i64>) {
     let mut partition = 0;
     let mut offsets = Vec::new();
     for letter in letters {
-        let headers = letter.headers().iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
-            headers.insert(rdkafka::message::Header { key, value: Some(value) })
-        });
+        let headers = saga::outbox::kafka::headers(&letter.headers());
         let mut record = FutureRecord::<str, [u8]>::to(TOPIC).key(key).headers(headers);
         record.payload = letter.value.as_deref();
         let delivered = producer.send(record, Duration::from_secs(10)).await.expect("published");

@@ -10,12 +10,10 @@ use std::{
 
 use saga::{
     attempts::{self, Answer, Attempt, Outside, RetryPolicy},
-    incoming::{Incoming, Outcome},
     shutdown::Shutdown,
     store::Remedy,
     testing::{TestDatabase, event},
-    unit_of_work::UnitOfWork,
-    wake::Wake,
+    unit_of_work::{Incoming, Outcome, UnitOfWork, Wake},
 };
 use serde::Deserialize;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

@@ -6,12 +6,10 @@ use clap::Parser;
 use saga::{
     StoreError,
     config::Database,
-    incoming::{Incoming, Outcome},
     sessions::Sessions,
     store::Remedy,
     testing::{TestDatabase, commit, event},
-    unit_of_work::UnitOfWork,
-    wake::Wake,
+    unit_of_work::{Incoming, Outcome, UnitOfWork, Wake},
 };
 
 use crate::{

@@ -2,10 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use saga::{
-    SagaId,
-    timer::{Deadlines, Timer},
-};
+use saga::{Deadlines, SagaId, Timer};
 use sqlx::PgPool;
 
 use crate::toy::{Ask, Command, Counter, count, database, task};

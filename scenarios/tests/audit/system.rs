@@ -24,10 +24,9 @@ use reqwest::StatusCode;
 use saga::{
     Service, Table,
     attempts::{Answer, Attempt, Outside},
-    incoming::{Incoming, Origin},
     record::Record,
     testing::{TestDatabase, commit},
-    unit_of_work::UnitOfWork,
+    unit_of_work::{Incoming, Origin, UnitOfWork},
 };
 use scenarios::{audit::Booking, stack::Database};
 use serde_json::Value;

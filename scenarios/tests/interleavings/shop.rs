@@ -6,7 +6,7 @@ use account::Balance;
 use events::{Currency, Kind, ProductId, UserId};
 use inventory::Stock;
 use payment::method::Method;
-use saga::{Rows, says::Said};
+use saga::{Rows, Said};
 
 use crate::{
     bus::{Cast, Databases, Shared, World},

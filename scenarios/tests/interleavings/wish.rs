@@ -5,7 +5,7 @@ use events::{
     request::{ORDER_REQUESTED, OrderRequested, RequestedItem},
 };
 use payment::method::MethodType;
-use saga::says::Said;
+use saga::Said;
 use uuid::Uuid;
 
 use crate::shop::{ANOTHER, BUYER, DIGITAL, FOR_POINTS, PHYSICAL};

@@ -6,12 +6,10 @@ use events::{Currency, EventId, Order, Reason};
 use payment::{Command, Payment, lifecycle::Step, method::MethodType};
 use saga::{
     attempts::{self, RetryPolicy},
-    incoming::{Incoming, Origin, Outcome},
     shutdown::Shutdown,
     store::Remedy,
     testing::TestDatabase,
-    unit_of_work::UnitOfWork,
-    wake::Wake,
+    unit_of_work::{Incoming, Origin, Outcome, UnitOfWork, Wake},
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;

@@ -6,8 +6,8 @@ use events::{
     testing::{digital, order},
 };
 use saga::{
-    incoming::Incoming,
     testing::{Conformance, TestDatabase, commit, event},
+    unit_of_work::Incoming,
 };
 
 const GIVE_BACK: Ask = Ask::GiveBack(Reason::OutOfStock);

@@ -6,8 +6,8 @@ use events::{
     testing::{digital, order, physical},
 };
 use saga::{
-    incoming::Incoming,
     testing::{Conformance, TestDatabase, commit, event},
+    unit_of_work::Incoming,
 };
 
 const REVOKE: Ask = Ask::Revoke(Reason::UnshippableAddress);

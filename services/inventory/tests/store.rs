@@ -6,8 +6,8 @@ use events::{
 };
 use inventory::{Ask, Command, Inventory, MIGRATIONS};
 use saga::{
-    incoming::Incoming,
     testing::{Conformance, TestDatabase, commit, event},
+    unit_of_work::Incoming,
 };
 
 const TAKE_BACK: Ask = Ask::TakeBack(Reason::UnshippableAddress);

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use events::OrderId;
-use saga::timer::Deadlines;
+use saga::Deadlines;
 use sqlx::PgPool;
 use uuid::Uuid;
 

@@ -5,8 +5,8 @@ use events::{
     testing::{digital, order, physical},
 };
 use saga::{
-    incoming::Incoming,
     testing::{Conformance, TestDatabase, commit, event},
+    unit_of_work::Incoming,
 };
 use shipping::{Ask, Command, MIGRATIONS, Shipping, tracking_no};
 

@@ -9,11 +9,7 @@ use account::{Account, Ask, Command};
 use anyhow::Context;
 use events::{Currency, EventId, Item, Kind, Order, OrderId, PaymentMethodId, ProductId, UserId};
 use futures::{TryStreamExt, future::try_join_all};
-use saga::{
-    incoming::{Incoming, Origin},
-    unit_of_work::UnitOfWork,
-    wake::Wake,
-};
+use saga::unit_of_work::{Incoming, Origin, UnitOfWork, Wake};
 use serde::Serialize;
 use sqlx::PgPool;
 use testbed::{Database, seed::MANY_USERS};

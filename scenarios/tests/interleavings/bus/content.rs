@@ -1,7 +1,7 @@
 //! What an event says besides its type: parsed once, for the laws about contents.
 
 use events::{Order, ProductId, Reason, request::OrderRequested};
-use saga::says::Said;
+use saga::Said;
 use serde::Deserialize;
 
 /// The fields that any event may have.

@@ -1,7 +1,7 @@
 //! What may happen beside the ordinary: each exploration allows some of it, so that it ends.
 
 use payment_gateway::payment::Operation;
-use saga::says::Said;
+use saga::Said;
 
 use super::{change::Change, reconcile::Part};
 

@@ -21,7 +21,7 @@ mod world;
 
 use events::publisher;
 use payment::lifecycle;
-use saga::{NewAttempt, attempts::Answer, says::Said};
+use saga::{NewAttempt, Said, attempts::Answer};
 
 pub(crate) use cast::Cast;
 pub(crate) use change::{Change, DEARER};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use events::{EventId, OrderId, envelope::Envelope};
-use saga::{Says, Service, Table, record::Record, says::Said};
+use saga::{Said, Says, Service, Table, record::Record};
 use uuid::Uuid;
 
 use super::{

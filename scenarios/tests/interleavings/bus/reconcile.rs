@@ -3,7 +3,7 @@
 use events::{Kind, Order, Publisher, Reason, publisher};
 use payment::phase::Phase;
 use payment_gateway::payment::{Operation, State};
-use saga::{barrier::Status, says::Said};
+use saga::{Said, barrier::Status};
 use scenarios::reconcile::{Fresh, Placed, Remedy, Standing, Step, next};
 
 use super::{Cast, databases::Databases, world::Saga};

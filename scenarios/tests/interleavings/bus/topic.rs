@@ -4,7 +4,7 @@
 use std::hash::{Hash, Hasher};
 
 use events::{Publisher, publisher};
-use saga::says::Said;
+use saga::Said;
 
 use super::{cast::Cast, content::Content, reconcile::Expected, shared::Shared};
 

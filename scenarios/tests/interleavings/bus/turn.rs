@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use events::{OrderId, Publisher, publisher, request::ORDER_REQUESTED};
 use notification::Mail;
 use payment::lifecycle;
-use saga::{NewAttempt, Says, attempts::Answer, says::Said};
+use saga::{NewAttempt, Said, Says, attempts::Answer};
 use serde::Deserialize;
 
 use super::{

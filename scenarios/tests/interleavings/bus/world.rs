@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use events::{Order, OrderId, Publisher, publisher};
-use saga::says::Said;
+use saga::Said;
 
 use super::{
     cast::Cast,

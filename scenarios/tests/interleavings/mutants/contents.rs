@@ -5,7 +5,7 @@ use entitlement::Ask as Entitlement;
 use events::{Kind, Reason};
 use inventory::Ask as Inventory;
 use order::{Branch, Command as Order, Money, Settlement, Turn};
-use saga::{Says, says::Said};
+use saga::{Said, Says};
 use serde_json::{Value, json};
 
 use super::{Mutant, by_card, by_wallet};

@@ -18,7 +18,7 @@ use saga::{
     testing::{TestDatabase, event},
     unit_of_work::UnitOfWork,
 };
-use tokio::{task::JoinHandle, time};
+use tokio::task::JoinHandle;
 
 /// The service with its worker, but for Kafka.
 struct Service {
@@ -72,17 +72,10 @@ impl Service {
     }
 }
 
+/// Bound for whatever a test waits for.
+const BOUND: Duration = Duration::from_secs(20);
+
 /// Asks until there is an answer.
-async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
-    let answer = async {
-        let mut again = time::interval(Duration::from_millis(10));
-        loop {
-            again.tick().await;
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-        }
-    };
-    let bound = Duration::from_secs(20);
-    time::timeout(bound, answer).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
+async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    saga::testing::eventually(BOUND, what, ask).await
 }

@@ -221,7 +221,7 @@ async fn without_its_database_it_says_try_again() {
         .acquire_timeout(Duration::from_millis(200))
         .connect_lazy("postgres://nobody@127.0.0.1:1/none")
         .expect("a URL");
-    let away = UnitOfWork::new(Orders::default().into(), pool, saga::wake::Wake::default());
+    let away = UnitOfWork::new(Orders::default().into(), pool, saga::unit_of_work::Wake::default());
     let client = Client::over(api::routes(away));
     let id = Uuid::now_v7();
     assert_eq!(client.place(one(1)).await.status, StatusCode::SERVICE_UNAVAILABLE);

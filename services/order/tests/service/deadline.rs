@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use order::{Command, Door, Orders, Overdue, Placement};
-use saga::timer::Timer;
+use saga::Timer;
 
 use crate::{client::shop, store::request};
 

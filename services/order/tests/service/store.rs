@@ -8,8 +8,8 @@ use events::{
 use order::{Command, Door, Former, Money, Orders, Placement, Settlement, Status, Turn};
 use saga::{
     Service,
-    incoming::{Incoming, Outcome},
     testing::{TestDatabase, event, event_with_id},
+    unit_of_work::{Incoming, Outcome},
 };
 use uuid::Uuid;
 

@@ -46,7 +46,7 @@ impl Story {
 
 /// The events' types with their reasons, then the calls.
 fn told(says: &Says) -> Vec<String> {
-    let event = |said: &saga::says::Said| {
+    let event = |said: &saga::Said| {
         let data: Value = serde_json::from_str(&said.payload).expect("JSON");
         match data["reason"].as_str() {
             Some(reason) => format!("{}({reason})", said.event_type),

@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use saga::{
     health::Progress,
     shutdown::Shutdown,
-    wake::{self, Wake},
+    unit_of_work::{self, Wake},
 };
 use sqlx::PgPool;
 use testbed::Database;
@@ -32,8 +32,12 @@ pub(super) async fn measure(ground: &Ground, relay: &RelayProcess, rate: u32, ti
     let accounts = ground.pool(Database::ACCOUNTS, WRITERS + 1)?;
     let wake = Wake::default();
     let (stop, shutdown) = Shutdown::by_hand();
-    let waking =
-        tokio::spawn(wake::notify_relay(wake.clone(), accounts.clone().into(), Progress::unwatched(), shutdown));
+    let waking = tokio::spawn(unit_of_work::notify_relay(
+        wake.clone(),
+        accounts.clone().into(),
+        Progress::unwatched(),
+        shutdown,
+    ));
     let meter = Processes::named([("relay", relay.pid()?)]).meter();
     tally.begin();
     try_join_all((0..WRITERS).map(|writer| write(&accounts, &wake, &tally, rate, writer))).await?;

@@ -1,7 +1,7 @@
 //! Writing rows into an outbox, as services do.
 
 use events::{Event, EventId, OrderId, account::BalanceReserved, publisher};
-use saga::{outbox::Outgoing, says::Said};
+use saga::{Said, outbox::Outgoing};
 use sqlx::PgPool;
 use testbed::Database;
 use uuid::Uuid;

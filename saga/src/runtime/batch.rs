@@ -1,0 +1,52 @@
+//! The records of one poll, as far as they can be read.
+
+use rdkafka::message::BorrowedMessage;
+
+use crate::{
+    record::Record,
+    runtime::{dead_letter::Letter, incoming::Incoming, positions::Positions, reading::Unread, unread::Gap},
+};
+
+/// What one poll brought.
+pub(crate) struct Batch<C> {
+    pub(crate) incoming: Vec<Incoming<C>>,
+    /// In step with `incoming`.
+    pub(crate) records: Vec<Record>,
+    /// Events that cannot be read, each with the place in `incoming` before which it came.
+    pub(crate) unread: Vec<(usize, Unread, Record)>,
+    pub(crate) letters: Vec<Letter>,
+    pub(crate) positions: Positions,
+    pub(crate) gaps: Vec<Gap>,
+    pub(crate) bytes: usize,
+}
+
+impl<C> Default for Batch<C> {
+    fn default() -> Self {
+        Batch {
+            incoming: Vec::new(),
+            records: Vec::new(),
+            unread: Vec::new(),
+            letters: Vec::new(),
+            positions: Positions::new(),
+            gaps: Vec::new(),
+            bytes: 0,
+        }
+    }
+}
+
+/// The headers of a record that are kept when its value is not: as many as any honest record has.
+const KEPT_HEADERS: usize = 1_000;
+
+impl Record {
+    /// The record without its value, for one that is too large to be kept; of very many headers only the first.
+    pub(super) fn without_value(message: &BorrowedMessage<'_>) -> Self {
+        Record::of(message, None, KEPT_HEADERS)
+    }
+
+    /// Bytes of all its parts.
+    pub(super) fn bytes(&self) -> usize {
+        let part = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        part(&self.key) + part(&self.value) + headers
+    }
+}

@@ -1,0 +1,219 @@
+//! Carrying a batch through, whatever happens: retry or park, decided in one place.
+
+use std::{collections::VecDeque, future::Future, ops::Range, time::Duration};
+
+use process::{Backoff, crash};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    runtime::{
+        incoming::{Incoming, Outcome},
+        throttle::{Throttle, Verdict},
+        unit_of_work::UnitOfWork,
+    },
+    service::Service,
+    shutdown::{Requested, Shutdown},
+    store::{Remedy, StoreError},
+};
+
+/// What was not carried through comes again: a shutdown came first, or the database may be another one than the batch was
+/// read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ComesAgain;
+
+impl From<Requested> for ComesAgain {
+    fn from(_: Requested) -> Self {
+        ComesAgain
+    }
+}
+
+/// Why a transaction was not committed.
+#[derive(Debug)]
+pub(crate) enum NotCommitted {
+    ComesAgain,
+    Failed(StoreError),
+}
+
+impl From<StoreError> for NotCommitted {
+    fn from(error: StoreError) -> Self {
+        NotCommitted::Failed(error)
+    }
+}
+
+impl From<sqlx::Error> for NotCommitted {
+    fn from(error: sqlx::Error) -> Self {
+        NotCommitted::Failed(error.into())
+    }
+}
+
+/// What has to be done with those of a batch that cannot be carried through like the others.
+pub(crate) trait Exceptions: Sync {
+    /// Sees to those that were refused or held, before the commit and within the transaction. `outcomes` are those of the
+    /// batch from `start` on. After an error the batch must not be committed.
+    fn before_commit(
+        &self,
+        db: &mut PgConnection,
+        start: usize,
+        outcomes: &[Outcome],
+    ) -> impl Future<Output = Result<(), NotCommitted>> + Send;
+
+    /// Puts aside the one at this place, which can never be processed, before any after it is carried through.
+    fn impossible(&self, place: usize, why: &str) -> impl Future<Output = Result<(), ComesAgain>> + Send;
+}
+
+/// Carries a batch through. If it fails for one command's sake, it is halved until that command stands alone and
+/// can be put aside; the rest goes through. Where the failure may be the batch's size or the database's state, it is tried
+/// again first, then halved, and a command that still fails alone is put aside only while the database takes other writes.
+/// If the database is away, it waits. What is suspected is remembered by `throttle`: an event that costs the connection ends the
+/// batch, and is condemned for good only when it comes again.
+///
+/// # Errors
+/// Whatever is not through comes again.
+pub(crate) async fn carry<S: Service>(
+    work: &UnitOfWork<S>,
+    batch: &[Incoming<S::Command>],
+    exceptions: &impl Exceptions,
+    throttle: &Throttle,
+    shutdown: &Shutdown,
+) -> Result<(), ComesAgain> {
+    let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+    let mut carrying = Carrying { work, batch, exceptions, throttle, shutdown, todo: VecDeque::new(), backoff };
+    carrying.todo.push_back(0..batch.len());
+    while let Some(part) = carrying.next() {
+        if carrying.is_put_aside(&part).await? {
+            continue;
+        }
+        match once(work, &batch[part.clone()], part.start, exceptions).await {
+            Ok(fresh) => {
+                throttle.passed(carrying.ids(&part), fresh);
+                throttle.progress.round();
+                carrying.backoff.reset();
+            }
+            Err(NotCommitted::ComesAgain) => return Err(ComesAgain),
+            Err(NotCommitted::Failed(error)) => carrying.failed(part, error).await?,
+        }
+    }
+    Ok(())
+}
+
+/// A batch on its way.
+struct Carrying<'a, S: Service, X> {
+    work: &'a UnitOfWork<S>,
+    batch: &'a [Incoming<S::Command>],
+    exceptions: &'a X,
+    throttle: &'a Throttle,
+    shutdown: &'a Shutdown,
+    /// Parts of the batch, in their order.
+    todo: VecDeque<Range<usize>>,
+    backoff: Backoff,
+}
+
+impl<S: Service, X: Exceptions> Carrying<'_, S, X> {
+    fn ids(&self, part: &Range<usize>) -> impl ExactSizeIterator<Item = Uuid> {
+        self.batch[part.clone()].iter().map(|incoming| incoming.origin.id())
+    }
+
+    /// The next part that may share a transaction: what has been condemned stands alone in its own.
+    fn next(&mut self) -> Option<Range<usize>> {
+        let mut part = self.todo.pop_front()?;
+        self.cut(&mut part, self.throttle.size());
+        let condemned = self.throttle.condemned();
+        let before = condemned.and_then(|(id, _)| self.ids(&part).position(|other| other == id));
+        if let Some(before) = before {
+            // What comes before it first; then it alone.
+            self.cut(&mut part, before.max(1));
+        }
+        Some(part)
+    }
+
+    /// Leaves at most so many in the part; the others come next.
+    fn cut(&mut self, part: &mut Range<usize>, size: usize) {
+        if part.len() > size {
+            let middle = part.start + size;
+            self.todo.push_front(middle..part.end);
+            part.end = middle;
+        }
+    }
+
+    /// Puts the part aside if it is what has been condemned, while the database takes other writes.
+    async fn is_put_aside(&self, part: &Range<usize>) -> Result<bool, ComesAgain> {
+        let Some((id, why)) = self.throttle.condemned() else { return Ok(false) };
+        if self.ids(part).next().is_none_or(|first| first != id) || self.work.sessions().probe().await.is_err() {
+            return Ok(false);
+        }
+        self.exceptions.impossible(part.start, &why).await?;
+        self.throttle.put_aside(id);
+        self.throttle.progress.round();
+        Ok(true)
+    }
+
+    /// What to do about an error, after all that has happened before.
+    async fn remedy(&self, error: &StoreError) -> Remedy {
+        match error.remedy() {
+            // What happens again and again may have to do with the size.
+            Remedy::Again if self.backoff.tries() >= 5 => Remedy::Suspect,
+            // The server may have died of it.
+            Remedy::Later if error.is_broken_off() => {
+                let takes_writes = self.work.sessions().probe().await.is_ok();
+                if takes_writes && self.throttle.broke_off() { Remedy::Suspect } else { Remedy::Later }
+            }
+            Remedy::Later => {
+                self.throttle.is_away();
+                Remedy::Later
+            }
+            remedy => remedy,
+        }
+    }
+
+    /// Has a part that failed tried again, at once or later, or halved, or puts it aside if it stands alone.
+    async fn failed(&mut self, part: Range<usize>, error: StoreError) -> Result<(), ComesAgain> {
+        match self.remedy(&error).await {
+            Remedy::Again => {
+                tracing::debug!(%error, "again");
+                self.backoff.count();
+                self.todo.push_front(part);
+                return Ok(());
+            }
+            Remedy::Park if part.len() == 1 => {
+                self.exceptions.impossible(part.start, &error.to_string()).await?;
+                self.ids(&part).for_each(|id| self.throttle.put_aside(id));
+                return Ok(());
+            }
+            Remedy::Park => {
+                let middle = part.start + part.len() / 2;
+                self.todo.push_front(middle..part.end);
+                self.todo.push_front(part.start..middle);
+                return Ok(());
+            }
+            Remedy::Later => {}
+            Remedy::Suspect => {
+                let ids: Vec<Uuid> = self.ids(&part).collect();
+                let (bound, why) = (self.work.sessions().bound(), error.to_string());
+                if self.throttle.judge(&ids, error.is_lock(), bound, &why) == Verdict::Condemn {
+                    self.todo.push_front(part);
+                    return Ok(());
+                }
+            }
+        }
+        tracing::warn!(%error, events = part.len(), "the database does not take the batch; trying again");
+        self.throttle.progress.waiting(format!("the database does not take a batch: {error}"));
+        self.todo.push_front(part);
+        Ok(self.shutdown.pause(self.backoff.delay()).await?)
+    }
+}
+
+/// Decides upon a part and commits it: how many of it were no duplicates.
+async fn once<S: Service>(
+    work: &UnitOfWork<S>,
+    part: &[Incoming<S::Command>],
+    start: usize,
+    exceptions: &impl Exceptions,
+) -> Result<usize, NotCommitted> {
+    let mut staged = work.stage(part).await?;
+    let (db, outcomes) = staged.parts();
+    work.sessions().bounded(exceptions.before_commit(db, start, outcomes)).await?;
+    crash::point("batch.before-commit");
+    let outcomes = staged.commit().await?;
+    Ok(outcomes.iter().filter(|outcome| **outcome != Outcome::Duplicate).count())
+}

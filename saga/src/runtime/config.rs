@@ -1,0 +1,128 @@
+//! What a service is told by its environment or its command line.
+
+use std::ffi::OsString;
+
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser};
+pub use outbox::kafka::Kafka;
+pub use process::config::{Database, Http, postgres_url};
+
+/// What every service needs. A service flattens this into its own arguments.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// The service's own database.
+    #[command(flatten)]
+    pub database: Database,
+    /// Where Kafka is.
+    #[command(flatten)]
+    pub kafka: Kafka,
+    /// Where the program answers HTTP.
+    #[command(flatten)]
+    pub http: Http,
+    /// At most this many events share one transaction.
+    #[arg(long, env = "BATCH_MAX", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    pub batch_max: u32,
+    /// Prints what the service hears, decides and says, as JSON, and ends. Needs no other argument.
+    #[arg(long)]
+    pub choreography: bool,
+    /// For drills: the service does not react to this event type, as if its compensation had been forgotten.
+    #[arg(long, env = "WITHOUT_REACTION_TO", value_name = "EVENT", hide = true)]
+    pub without_reaction_to: Option<String>,
+    /// `allowed` where faults may be put in on purpose.
+    #[arg(long, env = "DRILLS", value_name = "allowed", hide = true)]
+    pub drills: Option<String>,
+    /// Hours for which an event that has been seen is remembered: longer than the topics keep events, and than outboxes do
+    /// on top of that.
+    #[arg(long, env = "INBOX_RETENTION_HOURS", default_value_t = 24 * 17)]
+    pub inbox_retention_hours: u32,
+    /// Hours for which published events stay in the outbox, to be replayed.
+    #[arg(long, env = "OUTBOX_RETENTION_HOURS", default_value_t = 24 * 7)]
+    pub outbox_retention_hours: u32,
+}
+
+// A command line with nothing but the configuration. No comment of documentation: that would be in every service's help.
+#[derive(Parser)]
+struct Plain {
+    #[command(flatten)]
+    config: Config,
+}
+
+impl Config {
+    /// Reads arguments as those of a command line, with their environment variables. The program's name comes first.
+    ///
+    /// # Errors
+    /// What is missing or malformed.
+    pub fn from_arguments<A: Into<OsString> + Clone>(
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Self, clap::Error> {
+        Plain::try_parse_from(arguments).map(|arguments| arguments.config)
+    }
+
+    /// Reads those of the process, which runs this service; ends it with a message where they are wrong, as `clap` does.
+    pub(crate) fn of_the_process(service: &'static str) -> Self {
+        let arguments = command_of(service).get_matches();
+        Plain::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit()).config
+    }
+
+    /// The event that the service shall not react to, for a drill.
+    ///
+    /// # Errors
+    /// If drills are not allowed here: a setting that was left over, or meant for somewhere else.
+    pub fn drill(&self) -> anyhow::Result<Option<&str>> {
+        let event_type = self.without_reaction_to.as_deref().filter(|event_type| !event_type.is_empty());
+        anyhow::ensure!(
+            event_type.is_none() || self.drills.as_deref() == Some("allowed"),
+            "WITHOUT_REACTION_TO takes a reaction away, so that sagas come to a stop. Unset it, or set DRILLS=allowed as \
+             well where that is wanted"
+        );
+        Ok(event_type)
+    }
+}
+
+/// The command line of a service without arguments of its own.
+fn command_of(service: &'static str) -> Command {
+    Plain::command().name(service).about(format!("The {service} service: a participant of sagas.")).long_about(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_services_help_begins_with_the_service() {
+        for help in [command_of("hotel").render_help(), command_of("hotel").render_long_help()] {
+            let help = help.to_string();
+            assert_eq!(help.lines().next(), Some("The hotel service: a participant of sagas."), "{help}");
+            assert!(help.contains("Usage: hotel [OPTIONS]"), "{help}");
+        }
+    }
+
+    fn drill(settings: &[&str]) -> anyhow::Result<Option<String>> {
+        let needed = ["program", "--database-url", "postgres://a@b/c", "--kafka-brokers", "k:1"];
+        let config = Config::from_arguments(needed.iter().chain(settings).copied()).expect("arguments");
+        config.drill().map(|event_type| event_type.map(str::to_owned))
+    }
+
+    #[test]
+    fn a_reaction_is_taken_away_only_where_drills_are_allowed() {
+        let taken_away = ["--without-reaction-to", "CarReleased"];
+        let allowed = [&taken_away[..], &["--drills", "allowed"]].concat();
+        assert_eq!(drill(&allowed).expect("allowed").as_deref(), Some("CarReleased"));
+        for refused in [&taken_away[..], &[&taken_away[..], &["--drills", "no"]].concat()] {
+            assert!(drill(refused).expect_err("refused").to_string().contains("DRILLS=allowed"));
+        }
+        assert_eq!(drill(&["--without-reaction-to", ""]).expect("nothing is asked for"), None);
+    }
+
+    #[test]
+    fn a_service_tells_what_is_wrong_with_its_database_and_not_the_password() {
+        let config = |url| {
+            Config::from_arguments(["program", "--kafka-brokers", "k:1", "--database-url", url]).expect("arguments")
+        };
+        for bad in ["s3cret", "postgres://a:s3cret@h:port/d", "mysql://a:s3cret@h/d"] {
+            let config = config(bad);
+            let error = format!("{:#}", config.database.sessions("test").expect_err("no URL"));
+            assert!(error.contains("postgres://user:password@host:port/database"), "{error}");
+            assert!(!error.contains("s3cret") && !format!("{config:?}").contains("s3cret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,474 @@
+//! The one consumer loop: poll a batch, carry it through, store the offsets.
+//!
+//! It runs on a thread of its own: while a batch is being carried through, librdkafka goes on fetching, so the next poll
+//! returns all that has come meanwhile. The thread waits for the database by itself too, on a runtime and a connection of
+//! its own, so that no answer has to be passed from thread to thread. An offset is stored after the commit of everything
+//! before it; after a crash the rest comes again and the inbox knows it.
+
+use std::{
+    ops::Range,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use outbox::envelope::Unreadable;
+use process::crash;
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    message::BorrowedMessage,
+};
+use tokio::runtime;
+
+use crate::{
+    health::Progress,
+    record::{Record, legible},
+    runtime::{
+        answers::missing,
+        aside::{Aside, Shelf},
+        batch::Batch,
+        carry::{ComesAgain, carry},
+        config::{Config, Database},
+        dead_letter::{Class, DeadLetters, Digest, Letter, MAX_KEPT_VALUE_BYTES},
+        membership::{InVain, Membership, fatal},
+        positions::{self, Positions, Server, Unsaved},
+        reading::{self, Reading},
+        throttle::Throttle,
+        unit_of_work::UnitOfWork,
+        unread::{Expected, Gaps},
+    },
+    service::Service,
+    shutdown::Shutdown,
+    table::Table,
+};
+
+/// Time for which a poll waits for a first record, and so the time that a shutdown may take. Not shorter: in the last
+/// millisecond of its time the client spins.
+pub(crate) const POLL: Duration = Duration::from_millis(500);
+
+/// Time for which a poll waits while it is not known yet where to begin.
+const SHORT_POLL: Duration = Duration::from_millis(50);
+
+/// Longest wait for Kafka or the database when it is found out where to begin.
+const BEGIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// Bytes after which a batch is full.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// The end of a program waits for so long at most until its partitions are given back.
+const LEAVES_WITHIN: Duration = Duration::from_secs(1);
+
+/// A client that belongs to no group for longer than this, although Kafka answers, has asked in vain. Asking takes a moment,
+/// but a rebalance as long as its slowest member takes to come back from its batch; so each time it is twice as long, up to
+/// what the client itself would wait. A member with a name is let in under it again at once. One without leaves a member
+/// behind, for as long as a session lasts.
+const JOINS_WITHIN: Duration = Duration::from_secs(10);
+const JOINS_NAMELESS_WITHIN: Duration = Duration::from_secs(30);
+
+/// Longest time between two polls. Longer than an event may wait for a lock that somebody else holds, before it is parked: it
+/// would be as long for whoever got the partition.
+const LONGEST_AWAY: Duration = Duration::from_secs(150);
+
+/// One for the batch, one for putting aside what is wrong with it.
+const CONNECTIONS: u32 = 2;
+
+/// A client that is on its way into the group.
+fn subscribed(
+    client: &ClientConfig,
+    topics: &[&str],
+    membership: Membership,
+) -> anyhow::Result<BaseConsumer<Membership>> {
+    let consumer: BaseConsumer<Membership> =
+        client.create_with_context(membership).context("creating the Kafka consumer")?;
+    consumer.subscribe(topics).context("subscribing")?;
+    Ok(consumer)
+}
+
+/// Reads the topics of a service's table for it.
+pub(crate) struct Consumer<S: Service> {
+    kafka: BaseConsumer<Membership>,
+    client: ClientConfig,
+    /// Ends the client that was there before this one.
+    former: Option<thread::JoinHandle<()>>,
+    /// Time that this client may take to get into the group, and that the first may take.
+    joins_within: Duration,
+    may_join_within: Duration,
+    table: Table<S::Command>,
+    topics: Vec<&'static str>,
+    database: Database,
+    work: UnitOfWork<S>,
+    dead_letters: DeadLetters,
+    throttle: Throttle,
+    batch_max: usize,
+    /// What the positions were last compared with.
+    server: Server,
+    unsaved: Unsaved,
+    expected: Expected,
+    gaps: Gaps,
+    shutdown: Shutdown,
+}
+
+impl<S: Service> Consumer<S> {
+    pub(crate) fn new(
+        config: &Config,
+        work: UnitOfWork<S>,
+        dead_letters: DeadLetters,
+        progress: Progress,
+        shutdown: Shutdown,
+    ) -> anyhow::Result<Self> {
+        let kafka = &config.kafka;
+        let mut table = S::table();
+        if let Some(event_type) = config.drill()? {
+            tracing::warn!(event_type, "a drill: this service does not react to it");
+            table = table.without(event_type).map_err(anyhow::Error::msg)?;
+        }
+        let topics = table.topics();
+        let mut client = kafka.client(S::NAME);
+        client
+            .set("group.id", S::NAME)
+            .set("enable.auto.commit", "true")
+            .set("auto.commit.interval.ms", "500")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", "10000")
+            // Whoever is away for longer, in a batch that its database does not take, leaves its partitions to others; and
+            // nobody waits for it longer when the group is divided anew.
+            .set("max.poll.interval.ms", LONGEST_AWAY.as_millis().to_string())
+            .set("heartbeat.interval.ms", "1000")
+            .set("fetch.wait.max.ms", "200")
+            .set("fetch.queue.backoff.ms", "10")
+            // Memory: what one response brings compressed, and what lies in the queue.
+            .set("fetch.max.bytes", "4000000")
+            .set("queued.max.messages.kbytes", "16384")
+            .set("enable.partition.eof", "false")
+            // Topics are there before they are subscribed to: one that is not known has been deleted.
+            .set("topic.metadata.propagation.max.ms", "5000")
+            // New partitions are read after half a minute instead of five.
+            .set("topic.metadata.refresh.interval.ms", "30000");
+        if let Some(instance) = &kafka.kafka_instance_id {
+            // Static membership: a restarted process takes its partitions back at once.
+            client.set("group.instance.id", instance);
+        }
+        let may_join_within = if kafka.kafka_instance_id.is_some() { JOINS_WITHIN } else { JOINS_NAMELESS_WITHIN };
+        Ok(Consumer {
+            server: Server::none(),
+            unsaved: Unsaved::default(),
+            kafka: subscribed(&client, &topics, Membership::default())?,
+            client,
+            former: None,
+            joins_within: may_join_within,
+            may_join_within,
+            expected: Expected::default(),
+            gaps: Gaps::none(),
+            table,
+            topics,
+            database: config.database.clone(),
+            work,
+            dead_letters,
+            throttle: Throttle::new(progress),
+            batch_max: config.batch_max as usize,
+            shutdown,
+        })
+    }
+
+    /// Consumes until shutdown. Blocks: for a thread of its own.
+    pub(crate) fn run(mut self) -> anyhow::Result<()> {
+        let runtime =
+            runtime::Builder::new_current_thread().enable_all().build().context("making the consumer's runtime")?;
+        let sessions = {
+            let _inside = runtime.enter();
+            self.database.lasting_sessions(CONNECTIONS, S::NAME)?
+        };
+        self.work = self.work.over(sessions.clone());
+        while !self.shutdown.is_requested() {
+            if let Err(error) = self.begin(&runtime) {
+                tracing::warn!(error = %format!("{error:#}"), "not known where to begin reading; asking again");
+            }
+            let polled = self.poll();
+            // Before anything that was read is noted: what was taken away may have come back.
+            self.unsaved.leave_out(&self.kafka.context().take_revoked());
+            let batch = match polled {
+                Ok(batch) => batch,
+                Err(error) if self.kafka.context().is_between_sessions() => {
+                    tracing::warn!(%error, "shut out by its own return after an outage");
+                    self.join_as_a_new_client()?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if !batch.positions.is_empty() {
+                if let Err(ComesAgain) = runtime.block_on(self.process(&batch)) {
+                    continue;
+                }
+                crash::point("consumer.before-offsets");
+                self.store(&batch.positions);
+                crash::point("consumer.after-offsets");
+                self.unsaved.note(&batch.positions);
+                self.expected.advance(&batch.positions);
+                self.gaps.note(&batch.gaps);
+            }
+            self.gaps.tell(&self.kafka, S::NAME, || self.shutdown.is_requested());
+            if self.unsaved.is_due() {
+                runtime.block_on(self.save());
+            }
+            match self.kafka.context().hindrance() {
+                None => {
+                    self.throttle.progress.round();
+                    self.joins_within = self.may_join_within;
+                }
+                Some(why) => {
+                    self.throttle.progress.waiting(why);
+                    if self.kafka.context().can_read_again(&self.kafka, &self.topics) {
+                        self.leave_group();
+                        self.kafka.subscribe(&self.topics).context("subscribing")?;
+                    } else {
+                        self.give_way()?;
+                    }
+                }
+            }
+        }
+        runtime.block_on(self.save());
+        self.leave_group();
+        runtime.block_on(sessions.close());
+        Ok(())
+    }
+
+    /// Has the partitions that wait for it read from where they have to be. After a new connection to the database, which may
+    /// lead to another server, these are all partitions; also where it is opened only here.
+    fn begin(&mut self, runtime: &runtime::Runtime) -> anyhow::Result<()> {
+        let membership = self.kafka.context().clone();
+        if !self.server.is_the_same() {
+            self.unsaved.forget();
+            membership.pend(&self.kafka, &self.kafka.assignment()?);
+        }
+        if membership.pending().count() == 0 {
+            return Ok(());
+        }
+        let sessions = self.work.sessions();
+        let (server, saved) =
+            runtime.block_on(sessions.bounded(positions::load(sessions))).context("asking the database")?;
+        if !server.is(&self.server) {
+            self.unsaved.forget();
+            membership.pend(&self.kafka, &self.kafka.assignment()?);
+        }
+        let pending = membership.pending();
+        let asked = pending.count();
+        let committed = self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("asking for committed offsets")?;
+        let anew = membership.made_anew();
+        if !anew.is_empty() {
+            self.unsaved.forget();
+        }
+        let beginnings = positions::beginnings(&committed, &saved, &anew);
+        anyhow::ensure!(beginnings.count() > 0, "Kafka does not tell what is committed");
+        self.expected.begin(&self.topics, &beginnings);
+        let starts = positions::of(&self.topics, &beginnings, &anew);
+        // Before they are sought: only that wakes up the client's thread that fetches, otherwise asleep for up to a second. What
+        // it has fetched by then is left out.
+        self.kafka.resume(&beginnings)?;
+        let sought = self.kafka.seek_partitions(beginnings.clone(), BEGIN_WITHIN);
+        // An error: it is only just being assigned and stays pending, or was revoked.
+        let elements = sought.iter().flat_map(TopicPartitionList::elements);
+        let begun: Vec<_> = elements
+            .filter(|element| element.error().is_ok())
+            .map(|element| (element.topic().to_owned(), element.partition()))
+            .collect();
+        membership.begun(&self.kafka, &beginnings, &begun);
+        sought?;
+        self.server = server;
+        self.unsaved.note(&starts);
+        if begun.len() == asked {
+            membership.begun_anew(&anew);
+        }
+        Ok(())
+    }
+
+    async fn save(&mut self) {
+        let sessions = self.work.sessions();
+        if let Err(error) = sessions.bounded(self.unsaved.save(sessions, &self.server)).await {
+            tracing::debug!(%error, "positions not saved; they are saved again with the next");
+        }
+    }
+
+    /// Puts another client in the place of one that has waited for Kafka in vain.
+    fn give_way(&mut self) -> anyhow::Result<()> {
+        match self.kafka.context().is_in_vain(&self.kafka, &self.topics, &self.client, self.joins_within) {
+            None => return Ok(()),
+            // Before the one that gave way to it has ended, it is not its turn.
+            Some(InVain::Unanswered) if self.former.as_ref().is_some_and(|former| !former.is_finished()) => {
+                return Ok(());
+            }
+            Some(InVain::Unanswered) => tracing::warn!("Kafka answers other clients, and not this one"),
+            Some(InVain::Unheard) => {
+                tracing::warn!("Kafka answers, and nobody the question to join the group");
+                self.joins_within = (self.joins_within * 2).min(LONGEST_AWAY);
+            }
+        }
+        self.join_as_a_new_client()
+    }
+
+    /// # Errors
+    /// If the client before the present one has not ended yet: this process does not get into the group by itself.
+    fn join_as_a_new_client(&mut self) -> anyhow::Result<()> {
+        if self.former.take().is_some_and(|former| !former.is_finished()) {
+            // Its end would be waited for as well: the end of the program is quicker.
+            let nobody = ClientConfig::new().create_with_context(Membership::default())?;
+            std::mem::forget(std::mem::replace(&mut self.kafka, nobody));
+            anyhow::bail!("Kafka's client neither joins the group nor ends; start the program again");
+        }
+        tracing::info!("joining the group as a new client");
+        let membership = Membership::succeeding(self.kafka.context());
+        let old = std::mem::replace(&mut self.kafka, subscribed(&self.client, &self.topics, membership)?);
+        // Its end waits for answers too.
+        self.former = Some(thread::Builder::new().name("former-client".to_owned()).spawn(move || drop(old))?);
+        Ok(())
+    }
+
+    /// Leaves the group, so that others get the partitions at once. The client does so by itself when it is closed, but for a
+    /// static member: that one would keep its partitions from everybody until its session is over, in the belief that it
+    /// comes back.
+    fn leave_group(&self) {
+        let Ok(mut last) = self.kafka.assignment() else { return };
+        self.kafka.unsubscribe();
+        let until = Instant::now() + LEAVES_WITHIN;
+        // Partitions are given back while the client is polled.
+        while Instant::now() < until && self.kafka.assignment().is_ok_and(|assignment| assignment.count() > 0) {
+            let _nothing_is_taken_any_more = self.kafka.poll(Duration::from_millis(20));
+        }
+        // It leaves once its last offsets are committed, and one that is closed before does not leave at all. The coordinator
+        // answers in turn: it has the offsets when it answers this.
+        let _ = last.set_all_offsets(Offset::Invalid);
+        let _whatever_they_are = self.kafka.committed_offsets(last, LEAVES_WITHIN);
+    }
+
+    /// Everything that is there, up to `batch_max`; waits only for the first.
+    ///
+    /// # Errors
+    /// If this client will never read anything again.
+    fn poll(&self) -> anyhow::Result<Batch<S::Command>> {
+        let mut batch = Batch::default();
+        let waiting = self.kafka.context().hindrance().is_some();
+        let mut wait = if waiting { SHORT_POLL } else { POLL };
+        while batch.incoming.len() + batch.unread.len() + batch.letters.len() < self.batch_max
+            && batch.bytes < BATCH_BYTES
+        {
+            match self.kafka.poll(wait) {
+                Some(Ok(message)) => self.take(&message, &mut batch),
+                Some(Err(error)) => self.kafka.context().failed(error, || missing(&self.kafka, &self.topics)),
+                None => break,
+            }
+            wait = Duration::ZERO;
+        }
+        if batch.positions.is_empty()
+            && let Some((code, reason)) = self.kafka.client().fatal_error()
+        {
+            return Err(fatal(code, &reason));
+        }
+        Ok(batch)
+    }
+
+    fn take(&self, message: &BorrowedMessage<'_>, batch: &mut Batch<S::Command>) {
+        if self.kafka.context().is_pending(message.topic(), message.partition()) {
+            return;
+        }
+        if let Some(topic) = self.topics.iter().copied().find(|topic| *topic == message.topic()) {
+            let after = batch.positions.insert((topic, message.partition()), message.offset() + 1);
+            batch.gaps.extend(self.expected.gap(topic, message.partition(), after, message.offset()));
+        }
+        // Before anything is copied: most of what a topic carries may be none of our business.
+        if !self.concerns_us(message) {
+            metrics::counter!("events_skipped_total", "topic" => message.topic().to_owned()).increment(1);
+            return;
+        }
+        let huge = message.payload().filter(|value| value.len() > MAX_KEPT_VALUE_BYTES);
+        let (record, read) = match huge {
+            Some(value) => {
+                let (record, why) = (Record::without_value(message), Unreadable::TooLarge(value.len()));
+                let read = reading::unread(&self.table, &record, &why.to_string());
+                (record, read)
+            }
+            None => {
+                let record = Record::from(message);
+                let read = reading::read(&self.table, &record);
+                (record, read)
+            }
+        };
+        batch.bytes += record.bytes();
+        match read {
+            Reading::Command(incoming) => {
+                batch.incoming.push(incoming);
+                batch.records.push(record);
+            }
+            Reading::Parks(unread) => batch.unread.push((batch.incoming.len(), unread, record)),
+            Reading::DeadLetter(why) => {
+                let letter = Letter::new(record, huge.map(Digest::of), Class::Unreadable, &why);
+                batch.letters.push(letter);
+            }
+            Reading::Skipped => {
+                metrics::counter!("events_skipped_total", "topic" => record.topic.clone()).increment(1);
+            }
+        }
+    }
+
+    /// False only if the headers alone show that the table has no line for it.
+    fn concerns_us(&self, message: &BorrowedMessage<'_>) -> bool {
+        let event_type = message
+            .headers()
+            .and_then(|headers| legible(headers).find(|header| header.key == "ce_type"))
+            .and_then(|header| header.value)
+            .and_then(|value| std::str::from_utf8(value).ok());
+        event_type.is_none_or(|event_type| self.table.line(event_type, message.topic()).is_some())
+    }
+
+    /// Does everything that the batch asks for, so that its offsets may be stored.
+    async fn process(&self, batch: &Batch<S::Command>) -> Result<(), ComesAgain> {
+        let shelf = Shelf {
+            service: S::NAME,
+            sessions: self.work.sessions(),
+            dead_letters: &self.dead_letters,
+            server: Some(&self.server),
+            progress: &self.throttle.progress,
+            shutdown: &self.shutdown,
+        };
+        // What cannot be read is parked after what came before it, and before what comes after it.
+        let mut done = 0;
+        for (place, unread, record) in &batch.unread {
+            self.carry(&shelf, batch, done..*place).await?;
+            shelf.park_unread(unread, record).await?;
+            done = *place;
+        }
+        // Letters last: a batch that has to be read again because a connection was lost would bring them again.
+        self.carry(&shelf, batch, done..batch.incoming.len()).await?;
+        if batch.letters.is_empty() { Ok(()) } else { shelf.write(&batch.letters).await }
+    }
+
+    async fn carry(&self, shelf: &Shelf<'_>, batch: &Batch<S::Command>, part: Range<usize>) -> Result<(), ComesAgain> {
+        let (incoming, records) = (&batch.incoming[part.clone()], &batch.records[part]);
+        if incoming.is_empty() {
+            return Ok(());
+        }
+        metrics::histogram!("batch_events", "service" => S::NAME).record(incoming.len() as f64);
+        let started = Instant::now();
+        let exceptions = Aside::<S> { shelf, batch: incoming, records };
+        carry(&self.work, incoming, &exceptions, &self.throttle, &self.shutdown).await?;
+        self.dead_letters.wake();
+        metrics::histogram!("batch_seconds", "service" => S::NAME).record(started.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    fn store(&self, positions: &Positions) {
+        let mut offsets = TopicPartitionList::new();
+        for ((topic, partition), offset) in positions {
+            // Only a malformed offset could be refused here, and these come from Kafka.
+            if let Err(error) = offsets.add_partition_offset(topic, *partition, Offset::Offset(*offset)) {
+                tracing::warn!(%error, topic, partition, "offset not stored");
+            }
+        }
+        if let Err(error) = self.kafka.store_offsets(&offsets) {
+            // A partition that was revoked meanwhile: its new owner reads from the last committed offset, and the inbox
+            // knows the rest.
+            tracing::debug!(%error, "offsets not stored");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Publishes the letters that are written, and keeps those that cannot be published.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use futures::future::join_all;
+use process::crash;
+use rdkafka::{
+    ClientConfig,
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    producer::FutureProducer,
+};
+
+use super::{
+    DeadLetters,
+    letter::Form,
+    store::{self, Due},
+};
+use crate::{health::Progress, sessions::Sessions, shutdown::Shutdown};
+
+/// Interval at which the worker looks by itself: for letters of instances that died, and for those that were put off.
+const LOOK: Duration = Duration::from_secs(1);
+/// Letters that are claimed at once: at most so many values are in memory.
+const BATCH: i64 = 16;
+/// Time for which a claim holds: longer than the client tries to deliver a message.
+const LEASE: Duration = Duration::from_secs(20);
+/// Longest time that a round takes when all is well: a letter is sent in up to three forms.
+pub(crate) const ROUND: Duration = Duration::from_secs(30);
+/// Time for which the client tries to deliver a message, in milliseconds.
+const DELIVERY_MS: &str = "10000";
+/// The longest delay between two tries.
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// While values of more bytes than this wait, those of new letters are not kept.
+const MAX_WAITING_BYTES: i64 = 256 * 1024 * 1024;
+
+/// Publishes letters for the consumer group `group` until shutdown. What is not out by then stays in the table.
+pub(crate) async fn run(
+    sessions: Sessions,
+    letters: DeadLetters,
+    mut client: ClientConfig,
+    group: &'static str,
+    progress: Progress,
+    shutdown: Shutdown,
+) {
+    // Not idempotent: letters have no order, a second one does no harm, and an idempotent producer may end for good.
+    client.set("enable.idempotence", "false").set("message.timeout.ms", DELIVERY_MS);
+    let mut publisher = Publisher { sessions, client, producer: None, group };
+    loop {
+        let step = tokio::select! {
+            step = publisher.step() => step,
+            () = shutdown.requested() => return,
+        };
+        match step {
+            Ok(published) => {
+                progress.round();
+                if published == BATCH {
+                    continue;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "dead letters are not published; trying again");
+                progress.waiting(format!("dead letters are not published: {error}"));
+            }
+        }
+        let sessions = &publisher.sessions;
+        if let Ok((count, bytes)) = sessions.bounded(store::waiting(sessions.pool())).await {
+            metrics::gauge!("dead_letters_waiting", "service" => group).set(count as f64);
+            letters.full.store(bytes > MAX_WAITING_BYTES, Ordering::Relaxed);
+        }
+        tokio::select! {
+            () = letters.woken.notified() => {}
+            () = tokio::time::sleep(LOOK) => {}
+            () = shutdown.requested() => return,
+        }
+    }
+}
+
+struct Publisher {
+    sessions: Sessions,
+    client: ClientConfig,
+    /// Made for the first letter: a producer costs a thread that polls, and most programs never need it.
+    producer: Option<FutureProducer>,
+    group: &'static str,
+}
+
+impl Publisher {
+    /// Publishes what is due, and returns how many letters that was.
+    async fn step(&mut self) -> anyhow::Result<i64> {
+        let sessions = self.sessions.clone();
+        let due = sessions.bounded(store::claim(sessions.pool(), BATCH, LEASE)).await?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let producer = self.producer()?;
+        let sent = join_all(due.iter().map(|due| send(&producer, due, self.group))).await;
+        let out: Vec<i64> = due.iter().zip(&sent).filter(|(_, sent)| sent.is_ok()).map(|(due, _)| due.id).collect();
+        crash::point("letters.published");
+        sessions.bounded(store::delete(sessions.pool(), &out)).await?;
+        let is_late = |error: &KafkaError| error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageTimedOut);
+        if out.is_empty() && sent.iter().any(|sent| sent.as_ref().is_err_and(is_late)) {
+            // It may be the client that has lost Kafka for good, as the consumer's can.
+            self.producer = None;
+            tokio::task::spawn_blocking(move || drop(producer));
+        }
+        for (due, sent) in due.iter().zip(sent) {
+            let record = &due.letter.record;
+            match sent {
+                Ok(form) => {
+                    tracing::warn!(
+                        topic = record.topic,
+                        partition = record.partition,
+                        offset = record.offset,
+                        ?form,
+                        why = due.letter.why,
+                        "dead letter"
+                    );
+                    metrics::counter!("dead_letters_total", "topic" => record.topic.clone()).increment(1);
+                }
+                Err(error) => {
+                    let delay = Duration::from_secs(1 << due.tries.clamp(0, 6)).min(LONGEST_DELAY);
+                    tracing::error!(
+                        %error, topic = record.topic, partition = record.partition, offset = record.offset, tries = due.tries,
+                        retry_in_s = delay.as_secs(), "the dead letter cannot be published; it stays in the table dead_letters"
+                    );
+                    let why = error.to_string();
+                    sessions.bounded(store::postpone(sessions.pool(), due.id, delay, &why)).await?;
+                }
+            }
+        }
+        Ok(due.len() as i64)
+    }
+
+    fn producer(&mut self) -> KafkaResult<FutureProducer> {
+        if self.producer.is_none() {
+            self.producer = Some(self.client.create()?);
+        }
+        Ok(self.producer.clone().expect("it was just made"))
+    }
+}
+
+/// Publishes a letter in the most complete form that the broker takes.
+async fn send(producer: &FutureProducer, due: &Due, group: &str) -> Result<Form, KafkaError> {
+    let topic = due.letter.topic();
+    let mut form = due.letter.first_form();
+    loop {
+        let publication = due.letter.publication(&topic, form, group);
+        match producer.send(publication, Duration::from_secs(5)).await {
+            Ok(_) => return Ok(form),
+            Err((error, _)) => form = form.smaller(&error).ok_or(error)?,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! One line in the log, and one count, for every decision that has been committed: what came, and what was said.
+
+use crate::{
+    EventId, SagaId,
+    runtime::incoming::{Incoming, Origin, Outcome},
+    service::Service,
+};
+
+struct Entry {
+    service: &'static str,
+    saga_id: SagaId,
+    what: String,
+    event_id: Option<EventId>,
+}
+
+/// What a batch was about, kept until its commit.
+pub(crate) struct Journal(Vec<Entry>);
+
+impl Journal {
+    pub(crate) fn of<S: Service>(batch: &[Incoming<S::Command>]) -> Self {
+        Journal(
+            batch
+                .iter()
+                .map(|incoming| Entry {
+                    service: S::NAME,
+                    saga_id: S::saga_of(&incoming.command),
+                    what: incoming.what.clone(),
+                    event_id: match incoming.origin {
+                        Origin::Event(_) | Origin::Parked(_) => incoming.cause(),
+                        Origin::Attempt { .. } | Origin::Direct => None,
+                    },
+                })
+                .collect(),
+        )
+    }
+
+    /// To be called after the commit: a line in the log is a fact.
+    pub(crate) fn write(&self, outcomes: &[Outcome]) {
+        for (entry, outcome) in self.0.iter().zip(outcomes) {
+            entry.write(outcome);
+        }
+    }
+}
+
+impl Entry {
+    fn write(&self, outcome: &Outcome) {
+        let Entry { service, saga_id, what, event_id } = self;
+        let event_id = event_id.map(tracing::field::display);
+        let count = |outcome: &'static str| {
+            metrics::counter!("saga_decisions_total", "service" => *service, "on" => what.clone(), "outcome" => outcome).increment(1);
+        };
+        match outcome {
+            Outcome::Duplicate => {
+                tracing::info!(%saga_id, event_id, on = what, "duplicate: nothing done");
+                count("duplicate");
+            }
+            Outcome::Held => {
+                tracing::warn!(%saga_id, event_id, on = what, "held: an earlier event of this saga is parked");
+                count("held");
+            }
+            Outcome::Decided(says) => {
+                if let Some(why) = says.ignored {
+                    tracing::info!(%saga_id, event_id, on = what, why, "ignored");
+                    count("ignored");
+                } else if let Some(why) = &says.refused {
+                    tracing::warn!(%saga_id, event_id, on = what, why, "refused: to the dead letters");
+                    count("refused");
+                } else {
+                    let said: Vec<&str> = says.events.iter().map(|said| said.event_type).collect();
+                    let calls: Vec<&str> = says.attempts.iter().map(|attempt| attempt.kind).collect();
+                    tracing::info!(%saga_id, event_id, on = what, becomes = says.becomes, says = said.join(" "), calls = calls.join(" "), "committed");
+                    count("decided");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Checks that the inbox remembers for longer than the topics keep: otherwise an event that comes again would count again.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, OwnedResourceSpecifier, ResourceSpecifier},
+    client::DefaultClientContext,
+    error::KafkaError,
+    types::RDKafkaErrorCode,
+};
+
+use crate::runtime::{config::Kafka, upkeep::Retention};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+const RETENTION: &str = "retention.ms";
+/// Only whole segments go, when their last event is past its retention: their first is older by up to this.
+const SEGMENT: &str = "segment.ms";
+const CLEANUP: &str = "cleanup.policy";
+/// The broker looks for such segments every few minutes.
+const BROKER_LOOKS: Duration = Duration::from_secs(10 * 60);
+/// The outbox keeps whole days.
+const DAY_HOURS: u64 = 24;
+
+/// Retention of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// By `retention.ms` and, on top of it, for as long as the rest of their segment is kept.
+    For { retention: Duration, segment: Duration },
+    /// Without a limit in time: none at all, one in bytes alone, or only compaction.
+    Forever,
+}
+
+/// What the inbox's memory is worth, compared with some topics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Long enough for whatever may come again.
+    Long,
+    /// Long enough for events that Kafka delivers again, but not for all that a replay can publish again.
+    ShortForReplays(String),
+    /// The broker cannot be asked.
+    Unknown,
+    /// Some topics keep events for ever: no inbox is longer.
+    NeverLong {
+        /// Their names.
+        topics: Vec<String>,
+    },
+    /// Too short: what to do about it.
+    TooShort(String),
+}
+
+/// Compares an inbox with what `topics` keep, and with what the outboxes keep to be published again.
+///
+/// # Errors
+/// If the broker does not answer.
+pub async fn compare(kafka: &Kafka, program: &str, topics: &[&str], retention: Retention) -> anyhow::Result<Verdict> {
+    let admin: AdminClient<DefaultClientContext> =
+        kafka.client(program).create().context("creating the Kafka client")?;
+    let (admin, broker) = tokio::task::spawn_blocking(move || {
+        let broker = admin.inner().fetch_metadata(None, TIMEOUT)?.brokers().first().map(|broker| broker.id());
+        rdkafka::error::KafkaResult::Ok((admin, broker))
+    })
+    .await?
+    .context("asking for the brokers")?;
+    // With a broker's own settings the question goes to that broker; without, to the controller, and one that has none (the
+    // embedded broker) would be waited for in vain.
+    let broker = broker.map(ResourceSpecifier::Broker);
+    let wanted: Vec<ResourceSpecifier<'_>> =
+        topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).chain(broker).collect();
+    let answers = match admin.describe_configs(&wanted, &AdminOptions::new().request_timeout(Some(TIMEOUT))).await {
+        Ok(answers) => answers,
+        Err(KafkaError::AdminOp(RDKafkaErrorCode::UnsupportedFeature)) => return Ok(Verdict::Unknown),
+        Err(error) => return Err(error).context("asking how long the topics keep events"),
+    };
+    let mut kept = Vec::new();
+    for answer in answers {
+        let config = match answer {
+            Ok(config) => config,
+            // A broker that has no such request, or does not let us see: then nobody can tell.
+            Err(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                return Ok(Verdict::Unknown);
+            }
+            Err(code) => anyhow::bail!("asking how long the topics keep events: {code}"),
+        };
+        let text = |name| config.get(name).and_then(|entry| entry.value.as_deref());
+        let ms = |name| text(name).and_then(|ms| ms.parse::<i64>().ok());
+        if let (OwnedResourceSpecifier::Topic(topic), Some(retention)) = (&config.specifier, ms(RETENTION)) {
+            let deletes = text(CLEANUP).is_none_or(|policy| policy.contains("delete"));
+            kept.push((topic.clone(), read(retention, ms(SEGMENT).unwrap_or(0), deletes)));
+        }
+    }
+    Ok(judge(kept, retention))
+}
+
+fn read(retention_ms: i64, segment_ms: i64, deletes: bool) -> Kept {
+    match u64::try_from(retention_ms) {
+        Ok(ms) if deletes => Kept::For {
+            retention: Duration::from_millis(ms),
+            segment: Duration::from_millis(u64::try_from(segment_ms).unwrap_or(0)),
+        },
+        _ => Kept::Forever,
+    }
+}
+
+fn judge(kept: Vec<(String, Kept)>, Retention { inbox_hours, outbox_hours }: Retention) -> Verdict {
+    let longest = kept.iter().filter_map(|(topic, kept)| match *kept {
+        Kept::For { retention, segment } => Some((retention + segment + BROKER_LOOKS, topic, retention, segment)),
+        Kept::Forever => None,
+    });
+    if let Some((time, topic, retention, segment)) = longest.max() {
+        let hours = time.as_secs().div_ceil(3600);
+        let told = format!(
+            "{RETENTION}={} and, as only whole segments go, {SEGMENT}={}",
+            retention.as_millis(),
+            segment.as_millis()
+        );
+        if u64::from(inbox_hours) < hours {
+            return Verdict::TooShort(format!(
+                "INBOX_RETENTION_HOURS is {inbox_hours}, but the topic {topic} keeps events for {hours} hours ({told}): an event \
+                 that came again after {inbox_hours} hours would count twice. Set INBOX_RETENTION_HOURS to {hours} or more, or \
+                 the topic's {RETENTION} and {SEGMENT} to less"
+            ));
+        }
+        // A replay puts an event into the topic again, where it is kept once more.
+        let replayed = u64::from(outbox_hours) + DAY_HOURS;
+        if u64::from(inbox_hours) < hours + replayed {
+            let safe = u64::from(inbox_hours) - hours;
+            return Verdict::ShortForReplays(format!(
+                "the topic {topic} keeps events for {hours} hours ({told}), and outboxes keep them for {outbox_hours} hours to be \
+                 published again: with an INBOX_RETENTION_HOURS of {inbox_hours}, do not replay what is older than {safe} hours, \
+                 or set it to {}",
+                hours + replayed
+            ));
+        }
+    }
+    let topics: Vec<String> =
+        kept.into_iter().filter(|(_, kept)| *kept == Kept::Forever).map(|(topic, _)| topic).collect();
+    if topics.is_empty() { Verdict::Long } else { Verdict::NeverLong { topics } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    /// Topics by the hours of their retention and of their segments.
+    fn of(topics: &[(i64, i64)], inbox_hours: u32, outbox_hours: u32) -> Verdict {
+        let kept = topics.iter().map(|&(retention, segment)| {
+            (format!("topic-{retention}-{segment}"), read(retention * HOUR_MS, segment * HOUR_MS, true))
+        });
+        judge(kept.collect(), Retention { inbox_hours, outbox_hours })
+    }
+
+    #[test]
+    fn an_inbox_has_to_remember_for_as_long_as_the_oldest_event_of_the_last_segment_may_lie_there() {
+        let Verdict::TooShort(why) = of(&[(1, 1), (168, 24)], 192, 0) else { panic!("it is too short") };
+        for word in ["INBOX_RETENTION_HOURS is 192", "topic-168-24", "193 or more", "segment.ms=86400000"] {
+            assert!(why.contains(word), "{why}");
+        }
+        assert!(!matches!(of(&[(1, 1), (168, 24)], 193, 0), Verdict::TooShort(_)));
+    }
+
+    #[test]
+    fn what_can_be_published_again_comes_on_top_and_is_warned_of() {
+        let Verdict::ShortForReplays(why) = of(&[(168, 24)], 300, 168) else { panic!("too short for replays") };
+        for word in ["older than 107 hours", "set it to 385"] {
+            assert!(why.contains(word), "{why}");
+        }
+        assert_eq!(of(&[(168, 24)], 385, 168), Verdict::Long);
+    }
+
+    #[test]
+    fn no_inbox_is_longer_than_for_ever() {
+        assert_eq!(of(&[(-1, 1), (1, 1)], 48, 0), Verdict::NeverLong { topics: vec!["topic--1-1".into()] });
+        assert!(matches!(of(&[(-1, 1), (168, 1)], 24, 0), Verdict::TooShort(_)));
+        // Compaction alone removes nothing for its age.
+        let compacted =
+            judge(vec![("t".into(), read(HOUR_MS, HOUR_MS, false))], Retention { inbox_hours: 99, outbox_hours: 0 });
+        assert_eq!(compacted, Verdict::NeverLong { topics: vec!["t".into()] });
+    }
+}

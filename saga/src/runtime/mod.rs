@@ -1,0 +1,39 @@
+//! All that runs: the consumer loop, the inbox, units of work, calls to the outside, upkeep, and the program around them.
+//!
+//! Behind the feature `runtime`. Without it this crate is the language alone, in which services declare their events, tables and
+//! decisions: nothing in there waits, connects or reads a setting.
+
+mod admission;
+mod answers;
+mod aside;
+pub mod attempts;
+mod batch;
+mod carry;
+pub mod config;
+mod consumer;
+mod dead_letter;
+mod entry;
+mod inbox;
+mod incoming;
+mod journal;
+mod membership;
+pub mod memory;
+mod migration;
+pub mod parked;
+mod positions;
+mod program;
+mod reading;
+mod replication;
+mod throttle;
+mod timer;
+pub mod topics;
+mod trace_context;
+pub mod unit_of_work;
+mod unread;
+pub mod upkeep;
+mod wake;
+
+pub use entry::{main, main_with};
+pub use migration::migrate;
+pub use program::Program;
+pub use timer::{Deadlines, Timer};

@@ -1,0 +1,27 @@
+//! Parked work: what a service could not do, put aside until a person has looked at it.
+//!
+//! An event that cannot be processed is kept whole in `parked_events`, and the partition goes on. Only its saga waits: the
+//! saga's later events queue up behind it, so that none overtakes it. A person has it tried again, or resolves it
+//! ([`desk`]); then the service processes it and those behind it, in their order, through the same decisions and the same
+//! transaction as everything else.
+//!
+//! | status | the event |
+//! |---|---|
+//! | `parked` | needs a person |
+//! | `waiting` | came behind a parked one of its saga |
+//! | `retry` | is tried again: a person has asked for it |
+//! | `settled` | was processed after all, or resolved |
+//!
+//! The first of a saga that is not settled decides for all behind it. Whatever instance reads an event, it finds that out
+//! in the transaction in which it would process it, so any number of instances may run. An event that another instance is
+//! just deciding upon while this one is parked counts as having come before.
+//!
+//! A call to the outside that has used up its retries is parked too, as an attempt, see [`attempts`](crate::runtime::attempts).
+
+pub mod desk;
+
+mod shelf;
+mod worker;
+
+pub(crate) use shelf::{park, park_again, queue, settle, waiting_sagas};
+pub(crate) use worker::{LOOK, run};

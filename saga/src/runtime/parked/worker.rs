@@ -1,0 +1,100 @@
+//! Tries parked events again, as soon as a person has asked for it, and then those that waited behind them.
+
+use std::time::Duration;
+
+use super::shelf::{self, Due};
+use crate::{
+    EventId,
+    health::Progress,
+    record::Record,
+    runtime::{
+        aside::{Aside, Shelf},
+        carry::carry,
+        dead_letter::DeadLetters,
+        incoming::{Incoming, Origin},
+        reading::{self, Reading, Unread},
+        throttle::Throttle,
+        unit_of_work::UnitOfWork,
+    },
+    service::Service,
+    shutdown::Shutdown,
+    table::Table,
+};
+
+/// Interval at which the worker looks: people are not in a hurry.
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
+/// Sagas that are tried again in one batch.
+const BATCH: i64 = 200;
+
+/// Tries what is due until shutdown, and keeps the gauges of parked work.
+pub(crate) async fn run<S: Service>(
+    work: UnitOfWork<S>,
+    dead_letters: DeadLetters,
+    progress: Progress,
+    shutdown: Shutdown,
+) {
+    let table = S::table();
+    let throttle = Throttle::new(progress);
+    loop {
+        match step(&work, &table, &dead_letters, &throttle, &shutdown).await {
+            Ok(tried) => {
+                throttle.progress.round();
+                if tried > 0 {
+                    continue;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "parked events are not looked after; trying again");
+                throttle.progress.waiting(format!("parked events cannot be read: {error}"));
+            }
+        }
+        if let Ok(waiting) = work.sessions().bounded(shelf::waiting(work.pool())).await {
+            metrics::gauge!("events_parked", "service" => S::NAME).set(waiting.events as f64);
+            metrics::gauge!("attempts_parked", "service" => S::NAME).set(waiting.attempts as f64);
+        }
+        if !shutdown.sleep(LOOK).await {
+            return;
+        }
+    }
+}
+
+/// Tries the first event of every saga whose turn it is; returns how many those were. 0 also at a shutdown.
+async fn step<S: Service>(
+    work: &UnitOfWork<S>,
+    table: &Table<S::Command>,
+    dead_letters: &DeadLetters,
+    throttle: &Throttle,
+    shutdown: &Shutdown,
+) -> anyhow::Result<usize> {
+    let sessions = work.sessions();
+    let due = sessions.bounded(shelf::due(sessions.pool(), BATCH)).await?;
+    let count = due.len();
+    let (mut batch, mut records): (Vec<Incoming<S::Command>>, Vec<Record>) = (Vec::new(), Vec::new());
+    for Due { id, record } in due {
+        match command(table, id, &record) {
+            Ok(incoming) => {
+                batch.push(incoming);
+                records.push(record);
+            }
+            Err(why) => {
+                let again = async { shelf::park_again(&mut *sessions.acquire().await?, id, &why).await };
+                sessions.bounded(again).await?;
+            }
+        }
+    }
+    let shelf =
+        Shelf { service: S::NAME, sessions, dead_letters, server: None, progress: &throttle.progress, shutdown };
+    let aside = Aside::<S> { shelf: &shelf, batch: &batch, records: &records };
+    let carried = if batch.is_empty() { Ok(()) } else { carry(work, &batch, &aside, throttle, shutdown).await };
+    dead_letters.wake();
+    Ok(carried.map_or(0, |()| count))
+}
+
+/// What the event asks for, by the table that the service has now.
+fn command<C>(table: &Table<C>, id: EventId, record: &Record) -> Result<Incoming<C>, String> {
+    match reading::read(table, record) {
+        Reading::Command(incoming) => Ok(Incoming { origin: Origin::Parked(id), ..incoming }),
+        Reading::Parks(Unread { why, .. }) | Reading::DeadLetter(why) => Err(why),
+        Reading::Skipped => Err("the service does not consume this event any more".to_owned()),
+    }
+}

@@ -1,0 +1,157 @@
+use uuid::Uuid;
+
+use super::*;
+use crate::{Event, publisher};
+
+const DESK: Publisher = publisher!("desk");
+const COUNTER: Publisher = publisher!("counter");
+const CLIENTS: Publisher = Publisher::of_requests("client", "desk.requests", "CountRequested");
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Wanted {
+    task: SagaId,
+}
+
+impl Event for Wanted {
+    const TYPE: &'static str = "Wanted";
+    const PUBLISHER: Publisher = DESK;
+
+    fn saga_id(&self) -> SagaId {
+        self.task
+    }
+}
+
+/// A request, which is named by its record.
+#[derive(serde::Deserialize)]
+struct Request {
+    #[serde(rename = "count")]
+    _count: i64,
+}
+
+const NOW_MS: u64 = 1_790_000_000_000;
+
+fn table() -> Table<SagaId> {
+    Table::of(COUNTER).on("count", &[], |event: Wanted| event.task).on_data(
+        "CountRequested",
+        CLIENTS,
+        "place",
+        &[],
+        |_: Request, _, record| SagaId(EventId::from_record(record.original()).0),
+    )
+}
+
+fn record(topic: &str, key: &str, value: &str, headers: &[(&str, &str)]) -> Record {
+    let headers = [("ce_specversion", "1.0")].iter().chain(headers);
+    Record {
+        topic: topic.into(),
+        timestamp_ms: NOW_MS,
+        key: Some(key.into()),
+        value: Some(value.into()),
+        headers: headers.map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
+        ..Record::default()
+    }
+}
+
+/// An event of the saga service with this value, whose key is a saga's id.
+fn event(value: &str, id: &str, source: &str, key: &str) -> Record {
+    let headers = [("ce_type", "Wanted"), ("ce_id", id), ("ce_source", source)];
+    record("desk.events", key, value, &headers)
+}
+
+fn good() -> String {
+    r#"{"task":"01a1f9e8-951d-7093-b79b-b73091269b08"}"#.to_owned()
+}
+
+#[test]
+fn what_a_service_cannot_read_on_anothers_topic_parks_that_saga() {
+    let (saga, id) = (SagaId(Uuid::now_v7()), EventId::new());
+    let text = (saga.to_string(), id.to_string());
+    for value in ["{\"task\":{\"a newer shape\":1}}", "\u{1}not JSON"] {
+        let Reading::Parks(unread) = read(&table(), &event(value, &text.1, "/services/desk", &text.0)) else {
+            panic!("{value}")
+        };
+        assert_eq!((unread.id, unread.saga_id, unread.event_type.as_str()), (id, saga, "Wanted"));
+    }
+    // A newer envelope, or one that has lost something.
+    let mut newer = event(&good(), &text.1, "/services/desk", &text.0);
+    newer.headers[0].1 = b"2.0".into();
+    assert!(matches!(read(&table(), &newer), Reading::Parks(unread) if unread.id == id));
+    newer.headers.retain(|(name, _)| !["ce_source", "ce_id"].contains(&name.as_str()));
+    let Reading::Parks(first) = read(&table(), &newer) else { panic!("it names its saga") };
+    let Reading::Parks(again) = read(&table(), &newer) else { panic!("it names its saga") };
+    assert_eq!(first, again, "the same on every delivery");
+    // The subject goes before the key.
+    let mut subject = event("?", &text.1, "/services/desk", "some key");
+    subject.headers.push(("ce_subject".into(), text.0.clone().into()));
+    assert!(matches!(read(&table(), &subject), Reading::Parks(unread) if unread.saga_id == saga));
+}
+
+#[test]
+fn requests_and_what_names_no_saga_are_dead_letters() {
+    let (saga, id) = (SagaId(Uuid::now_v7()).to_string(), EventId::new().to_string());
+    let letters = [
+        record("desk.requests", &saga, "?", &[("ce_type", "CountRequested")]),
+        record("desk.requests", &saga, "?", &[]),
+        event("?", &id, "/services/desk", "no saga's id"),
+        record("desk.events", &saga, "?", &[("ce_id", &id), ("ce_source", "/services/desk")]),
+        event("?", &id, "/services/reporter", &saga),
+    ];
+    for letter in letters {
+        assert!(matches!(read(&table(), &letter), Reading::DeadLetter(_)), "{letter:?}");
+    }
+    let other = record("desk.events", &saga, "?", &[("ce_id", &id), ("ce_source", "/x"), ("ce_type", "Finished")]);
+    assert!(matches!(read(&table(), &other), Reading::Skipped));
+}
+
+#[test]
+fn on_a_services_topic_only_that_service_and_operators_are_believed() {
+    let id = EventId::new();
+    let read = |source: &str| read(&table(), &event(&good(), &id.to_string(), source, "k"));
+    assert!(matches!(read("/services/desk"), Reading::Command(incoming) if incoming.origin == Origin::Event(id)));
+    for source in ["/services/reporter", "/clients", "", "/services/desk/", "/operators"] {
+        let Reading::DeadLetter(why) = read(source) else { panic!("{source} is believed") };
+        assert!(why.contains("only /services/desk publishes on desk.events"), "{why}");
+    }
+    let Reading::Command(operator) = read("/operators/reconcile") else { panic!("an operator is believed") };
+    assert_eq!(operator.cause(), Some(id));
+    assert_ne!(operator.origin, Origin::Event(id));
+}
+
+#[test]
+fn only_an_operators_event_counts_on_how_the_saga_stands() {
+    let id = EventId::new().to_string();
+    let expects = |source: &str, words: &str| {
+        let mut record = event(&good(), &id, source, "k");
+        record.headers.push((EXPECTS.to_owned(), words.as_bytes().to_vec()));
+        let Reading::Command(incoming) = read(&table(), &record) else { panic!("an event") };
+        incoming.expects
+    };
+    let own = table().service().name();
+    let words = format!("nobody=X,{own}=RESERVED,other=-");
+    assert_eq!(expects("/operators/reconcile", &words).as_deref(), Some("RESERVED"));
+    assert_eq!(expects("/operators/reconcile", "other=-"), None);
+    assert_eq!(expects("/services/desk", &words), None, "a service's events are facts");
+}
+
+/// A client that uses the id of a service's event must not make the inbox take that event for a repetition.
+#[test]
+fn a_clients_id_uses_up_no_other_id() {
+    let id = EventId::new();
+    let request = r#"{"count":1}"#;
+    let of = |source: &str| {
+        let headers = [("ce_type", "CountRequested"), ("ce_id", &id.to_string()), ("ce_source", source)];
+        match read(&table(), &record("desk.requests", "k", request, &headers)) {
+            Reading::Command(incoming) => {
+                assert_eq!(incoming.cause(), Some(id), "what follows names the request by its own id");
+                incoming.origin
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let sources = ["/clients", "/agency", "/services/desk", "/services/counter"];
+    for (place, source) in sources.iter().enumerate() {
+        assert_ne!(of(source), Origin::Event(id));
+        assert_eq!(of(source), of(source));
+        assert!(sources[..place].iter().all(|other| of(other) != of(source)));
+    }
+}

@@ -1,0 +1,158 @@
+//! Deadlines: rows whose time has come become commands.
+//!
+//! A command that cannot be carried out for its own sake (a row that nobody can read) is put aside, tried again ever more
+//! rarely, and alarmed about; the others go on.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use sqlx::PgPool;
+
+use crate::{
+    SagaId,
+    health::Progress,
+    runtime::unit_of_work::UnitOfWork,
+    service::Service,
+    shutdown::Shutdown,
+    store::{Remedy, StoreError},
+};
+
+/// First and longest delay before a command that failed is tried again.
+const DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+/// Commands in a row without a clear answer, after which the database is taken for the cause and not they.
+const UNCLEAR: u32 = 3;
+
+/// Asks the database for commands that are due.
+pub trait Deadlines<C>: Send + Sync + 'static {
+    /// What is due, for the logs.
+    const WHAT: &'static str;
+
+    /// Commands that are due now, some hundred at most, and none for the sagas `aside`: those are poison, and at the head of
+    /// every list they would starve the rest. Commands are only proposals: each is decided upon with its rows locked.
+    fn due(&self, pool: &PgPool, aside: &[SagaId]) -> impl Future<Output = sqlx::Result<Vec<C>>> + Send;
+}
+
+/// Carries out what is due.
+pub struct Timer<S: Service, D> {
+    work: UnitOfWork<S>,
+    deadlines: D,
+    aside: HashMap<SagaId, Failure>,
+}
+
+/// Failures of one saga's command in a row, and when to try it again.
+#[derive(Debug, Clone, Copy)]
+struct Failure {
+    tries: u32,
+    again: Instant,
+}
+
+impl Failure {
+    fn next(before: Option<Failure>, now: Instant) -> Self {
+        let tries = before.map_or(0, |failure| failure.tries);
+        let delay = DELAYS.0.saturating_mul(1 << tries.min(20)).min(DELAYS.1);
+        Failure { tries: tries + 1, again: now + delay }
+    }
+}
+
+impl<S: Service, D: Deadlines<S::Command>> Timer<S, D> {
+    /// A timer with nothing put aside.
+    pub fn new(work: UnitOfWork<S>, deadlines: D) -> Self {
+        Timer { work, deadlines, aside: HashMap::new() }
+    }
+
+    /// One round: carries out all that is due. Returns how many commands were carried out.
+    ///
+    /// # Errors
+    /// If the database is away. What was not carried out is due again.
+    pub async fn step(&mut self) -> anyhow::Result<usize> {
+        self.round(|| {}).await
+    }
+
+    async fn round(&mut self, carried_out: impl Fn()) -> anyhow::Result<usize> {
+        let now = Instant::now();
+        let aside: Vec<SagaId> =
+            self.aside.iter().filter(|(_, failure)| failure.again > now).map(|(saga, _)| *saga).collect();
+        let sessions = self.work.sessions();
+        let due =
+            sessions.bounded(self.deadlines.due(sessions.pool(), &aside)).await.context("looking for what is due")?;
+        // One that is to be tried again and not due any more has ended otherwise.
+        self.aside.retain(|saga, failure| failure.again > now || due.iter().any(|it| S::saga_of(it) == *saga));
+        let (mut count, mut unclear) = (0, 0);
+        for command in due {
+            let saga = S::saga_of(&command);
+            match self.work.submit(D::WHAT, command, None).await {
+                Ok(_) => {
+                    (count, unclear) = (count + 1, 0);
+                    if self.aside.remove(&saga).is_some() {
+                        tracing::info!(saga_id = %saga, what = D::WHAT, "carried out after all");
+                    }
+                    carried_out();
+                }
+                Err(error) => match error.remedy() {
+                    Remedy::Later => return Err(error.into()),
+                    Remedy::Again | Remedy::Suspect => {
+                        self.put_aside(saga, &error);
+                        unclear += 1;
+                        if unclear == UNCLEAR {
+                            return Err(error.into());
+                        }
+                    }
+                    Remedy::Park => self.put_aside(saga, &error),
+                },
+            }
+        }
+        metrics::gauge!("deadlines_put_aside", "what" => D::WHAT).set(self.aside.len() as f64);
+        Ok(count)
+    }
+
+    fn put_aside(&mut self, saga: SagaId, error: &StoreError) {
+        let failure = Failure::next(self.aside.get(&saga).copied(), Instant::now());
+        if failure.tries == 1 {
+            tracing::error!(%error, saga_id = %saga, what = D::WHAT, "a command that is due fails; put aside, and tried again ever more rarely");
+        } else {
+            tracing::debug!(%error, saga_id = %saga, what = D::WHAT, tries = failure.tries, "fails again");
+        }
+        self.aside.insert(saga, failure);
+    }
+}
+
+/// Carries out what is due, every `period`, until shutdown.
+pub(crate) async fn run<S: Service, D: Deadlines<S::Command>>(
+    work: UnitOfWork<S>,
+    deadlines: D,
+    period: Duration,
+    progress: Progress,
+    shutdown: Shutdown,
+) {
+    let mut timer = Timer::new(work, deadlines);
+    while shutdown.sleep(period).await {
+        match timer.round(|| progress.round()).await {
+            Ok(_) => progress.round(),
+            Err(error) => {
+                tracing::warn!(error = %format!("{error:#}"), what = D::WHAT, "deadlines not looked after; trying again");
+                progress.waiting(format!("deadlines are not looked after: {error:#}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_again_and_again_is_tried_ever_more_rarely() {
+        let now = Instant::now();
+        let mut failure = Failure::next(None, now);
+        let mut delays = vec![(failure.again - now).as_secs()];
+        for _ in 0..9 {
+            failure = Failure::next(Some(failure), now);
+            delays.push((failure.again - now).as_secs());
+        }
+        assert_eq!(delays, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
+    }
+}
