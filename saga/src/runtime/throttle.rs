@@ -1,4 +1,4 @@
-//! The size of one transaction, learned from what went through.
+//! Maximum transaction size, adapted to what succeeds.
 
 use std::{
     collections::HashSet,
@@ -10,20 +10,20 @@ use uuid::Uuid;
 
 use crate::health::Progress;
 
-/// Transactions in a row that have to go through before the next may be twice as large.
+/// Consecutive successful transactions before the size doubles.
 const GROW_AFTER: u32 = 4;
-/// Failures of a part as it is, before it is halved or, if it is a single event, parked.
+/// Failures of the same part before it is halved or, if it is a single event, parked.
 const TRIES: u32 = 3;
-/// Times the database's bound that an event which stands alone is tried before it is parked.
+/// Time that a single failing event is retried before it is parked, in multiples of the database's bound.
 const PATIENCE: u32 = 6;
-/// The same where the reason is a lock that somebody else holds.
+/// As [`PATIENCE`], where the cause is a lock that another session holds.
 const PATIENCE_FOR_LOCKS: u32 = 24;
-/// Times the database's bound after which a failure says nothing about the next one any more.
+/// Time after which a failure is forgotten, in multiples of the database's bound.
 const FORGOTTEN: u32 = 60;
 
-/// Size of the transactions of one loop, the events that are suspected of failures, and that loop's progress. All of it
-/// outlives the batch: a database that takes no large transactions is not asked again with each batch, and a failure that costs
-/// the connection ends the batch, which is then read again.
+/// Transaction size of one loop, the events suspected of failures, and that loop's progress. It outlives the batch: a
+/// database that rejects large transactions is not tried again with each batch, and a failure that costs the connection
+/// ends the batch, which is then read again.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     pub(crate) progress: Progress,
@@ -41,28 +41,28 @@ impl Throttle {
         Throttle { progress, state: Mutex::default() }
     }
 
-    /// Most events that may share a transaction now.
+    /// Maximum number of events that may share a transaction now.
     pub(crate) fn size(&self) -> usize {
         self.lock().portion.size
     }
 
-    /// A transaction of these events went through, and decided upon `fresh` of them.
+    /// Notes that a transaction of these events succeeded, `fresh` of which were not duplicates.
     pub(crate) fn passed(&self, ids: impl ExactSizeIterator<Item = Uuid>, fresh: usize) {
         let State { portion, suspicion } = &mut *self.lock();
         let events = ids.len();
         suspicion.acquit(ids);
-        // Duplicates prove nothing, and what is suspected would only make a larger part fail again.
+        // Duplicates prove nothing, and a suspect would only make a larger part fail again.
         if fresh > 0 && suspicion.is_clear() {
             portion.passed(events);
         }
     }
 
-    /// An event has been put aside.
+    /// Notes that an event has been put aside.
     pub(crate) fn put_aside(&self, id: Uuid) {
         self.lock().suspicion.acquit([id].into_iter());
     }
 
-    /// Judges a failure of a transaction of these events. `bound` is the database's.
+    /// Judges a failed transaction of these events. `bound` is the database's.
     pub(crate) fn judge(&self, ids: &[Uuid], is_lock: bool, bound: Duration, why: &str) -> Verdict {
         let State { portion, suspicion } = &mut *self.lock();
         let verdict = suspicion.judge(ids, is_lock, bound, Instant::now());
@@ -74,20 +74,20 @@ impl Throttle {
         verdict
     }
 
-    /// The event that has been condemned and is not parked yet, and why.
+    /// The event that is condemned but not parked yet, and why.
     pub(crate) fn condemned(&self) -> Option<(Uuid, String)> {
         self.lock().suspicion.condemned.clone()
     }
 
-    /// The database broke a connection off in the middle of a transaction, and takes writes nevertheless. True if it has done
-    /// so several times in a row: then it may be the events that break it.
+    /// Notes that the database broke off a connection within a transaction, although it accepts writes. Returns true
+    /// after several times in a row: then the events may be the cause.
     pub(crate) fn broke_off(&self) -> bool {
         let suspicion = &mut self.lock().suspicion;
         suspicion.broken_off += 1;
         suspicion.broken_off >= TRIES
     }
 
-    /// The database is away as a whole: nobody's fault.
+    /// Notes that the database is unavailable as a whole, which no event has caused.
     pub(crate) fn is_away(&self) {
         self.lock().suspicion.broken_off = 0;
     }
@@ -100,7 +100,7 @@ impl Throttle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Portion {
     size: usize,
-    /// Transactions of full size that went through in a row.
+    /// Consecutive successful transactions of full size.
     passed: u32,
 }
 
@@ -126,27 +126,27 @@ impl Portion {
     }
 }
 
-/// Failures that may be the fault of some events.
+/// Failures that some events may have caused.
 #[derive(Debug, Default)]
 struct Suspicion {
-    /// The events of the part that failed last, but for those that have gone through since.
+    /// Events of the part that failed last, except those that have succeeded since.
     suspects: HashSet<Uuid>,
     failures: u32,
-    /// The event that failed when it stood alone, since when, and how often.
+    /// The event that failed alone, since when, and how often.
     alone: Option<(Uuid, Instant, u32)>,
     condemned: Option<(Uuid, String)>,
     broken_off: u32,
     last: Option<Instant>,
 }
 
-/// What follows from one more such failure.
+/// Verdict after one more such failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The same part again.
+    /// Retry the same part.
     Again,
-    /// Half of it.
+    /// Retry half of it.
     Halve,
-    /// The event is to be parked, if the database is all right otherwise.
+    /// Park the event, provided that the database accepts other writes.
     Condemn,
 }
 
@@ -175,7 +175,7 @@ impl Suspicion {
         }
     }
 
-    /// These have gone through, or have been put aside.
+    /// Clears events that have succeeded or have been put aside.
     fn acquit(&mut self, ids: impl Iterator<Item = Uuid>) {
         self.broken_off = 0;
         if self.is_clear() {
@@ -245,7 +245,7 @@ mod tests {
         let throttle = Throttle::new(Progress::unwatched());
         let judge = |numbers| throttle.judge(&ids(numbers), false, BOUND, "silence");
         assert_eq!([judge(0..8), judge(0..8), judge(0..8)], [Verdict::Again, Verdict::Again, Verdict::Halve]);
-        // Read again: others go through meanwhile, and what came before it.
+        // The batch is read again: other events succeed meanwhile, and so do those before it.
         for _ in 0..2 * GROW_AFTER {
             throttle.passed(ids(0..4).into_iter(), 4);
             throttle.passed(ids(20..24).into_iter(), 4);

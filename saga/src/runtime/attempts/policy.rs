@@ -1,4 +1,4 @@
-//! When to try again, and when to stop.
+//! Retry policy: when to retry and when to stop.
 
 use std::time::Duration;
 
@@ -19,24 +19,24 @@ pub struct RetryPolicy {
     pub patience: u32,
 }
 
-/// What becomes of an attempt whose call brought no answer.
+/// Next step for an attempt whose call brought no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Again.
+    /// Retry.
     Retry {
-        /// Time until then.
+        /// Delay before the retry.
         after: Duration,
-        /// The try counts.
+        /// Whether the try counts.
         counts: bool,
     },
     /// The Try has failed.
     GiveUp,
-    /// A person is needed.
+    /// Park for an operator.
     Park,
 }
 
 impl RetryPolicy {
-    /// What follows from an answer; none if it is the end.
+    /// Next step after an answer; `None` if the attempt has ended.
     pub(super) fn next<C>(&self, attempt: &Attempt, answer: &Answer<C>) -> Option<Next> {
         match (answer, attempt.gives_up) {
             (Answer::Done(_), _) => None,
@@ -55,7 +55,7 @@ impl RetryPolicy {
         }
     }
 
-    /// No attempt is ever put off for longer.
+    /// Maximum delay of any attempt.
     pub(super) fn longest_delay(&self) -> Duration {
         Duration::from_millis(self.delays_ms.iter().copied().max().unwrap_or(0).max(self.longest_ms))
     }
