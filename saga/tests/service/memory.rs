@@ -1,4 +1,4 @@
-//! An inbox that forgets before its topics do is found out.
+//! The retention check notices an inbox that forgets before its topics do.
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -20,7 +20,7 @@ fn hours(inbox_hours: u32) -> Retention {
     Retention { inbox_hours, outbox_hours: 0 }
 }
 
-/// A new topic that keeps events for so many milliseconds, in segments of an hour.
+/// A new topic with this retention in milliseconds and segments of an hour.
 async fn topic(retention_ms: &str) -> String {
     let admin: AdminClient<DefaultClientContext> = kafka(1).client("test").create().expect("a client");
     let name = format!("saga-test-{}", Uuid::new_v4());
@@ -38,7 +38,7 @@ async fn the_inbox_is_compared_with_what_the_topics_keep() {
     let kafka = kafka(1);
     let ask =
         async |topics: &[&str], inbox| compare(&kafka, "test", topics, hours(inbox)).await.expect("Kafka answers");
-    // Two hours, up to one more until their segment is full, and the broker's own pace.
+    // Two hours, up to one more until their segment is full, and the broker's check interval.
     assert_eq!(ask(&[&two_hours], 28).await, Verdict::Long);
     assert!(matches!(ask(&[&two_hours], 4).await, Verdict::ShortForReplays(_)));
     let Verdict::TooShort(why) = ask(&[&two_hours, &for_ever], 3).await else { panic!("three hours are too short") };
