@@ -154,7 +154,7 @@ mod tests {
     struct Server {
         address: SocketAddr,
         stop: Stop,
-        /// The route `/wait` signals the first when it begins; the test signals the second to let it end.
+        /// The route `/wait` notifies `begun` when it starts; the test notifies `end` to let it finish.
         begun: Arc<Notify>,
         end: Arc<Notify>,
         serving: tokio::task::JoinHandle<()>,

@@ -47,7 +47,7 @@ pub enum Trigger {
 /// One line of the table: trigger, decision, events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// What sets the decision going.
+    /// Trigger of the decision.
     pub trigger: Trigger,
     /// Name of the decision, for people.
     pub decision: &'static str,
