@@ -15,7 +15,7 @@ pub struct Kafka {
     /// Number of partitions of a topic that has to be created.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_PARTITIONS", default_value_t = 6, value_parser = clap::value_parser!(i32).range(1..=10_000)))]
     pub kafka_partitions: i32,
-    /// Number of replicas of a topic that has to be created; a majority has to have a record. Defaults to three where there are
+    /// Number of replicas of a topic that has to be created; a majority must have a record. Defaults to three where there are
     /// three brokers, else one.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_REPLICATION", value_parser = clap::value_parser!(i32).range(1..=32_000)))]
     pub kafka_replication: Option<i32>,

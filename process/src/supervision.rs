@@ -74,7 +74,7 @@ impl Tasks {
 /// The errors of the program.
 pub fn main(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("making the program's runtime")?;
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("creating the program's runtime")?;
     let ended = runtime.block_on(program);
     // Without a bound, this would wait for a blocking call.
     runtime.shutdown_timeout(Duration::from_millis(500));

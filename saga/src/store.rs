@@ -26,7 +26,7 @@ pub enum StoreError {
     #[error("{0}")]
     Impossible(String),
     /// An event is too large for its consumers. Rejected here, at the source, so that it never blocks the relay.
-    #[error("the event {event_type} of {aggregateid} has {bytes} bytes; readers take {limit}")]
+    #[error("the event {event_type} of {aggregateid} has {bytes} bytes; the limit is {limit}")]
     TooLarge { event_type: String, aggregateid: String, bytes: usize, limit: usize },
 }
 

@@ -18,23 +18,23 @@ pub struct Config {
     /// HTTP server.
     #[command(flatten)]
     pub http: Http,
-    /// At most this many events share one transaction.
+    /// Maximum number of events in one transaction.
     #[arg(long, env = "BATCH_MAX", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub batch_max: u32,
-    /// Prints what the service hears, decides and says, as JSON, and ends. Needs no other argument.
+    /// Prints what the service consumes, decides and publishes, as JSON, and exits. Needs no other argument.
     #[arg(long)]
     pub choreography: bool,
-    /// For drills: the service does not react to this event type, as if its compensation had been forgotten.
+    /// For drills: the service does not react to this event type, as if its compensation were missing.
     #[arg(long, env = "WITHOUT_REACTION_TO", value_name = "EVENT", hide = true)]
     pub without_reaction_to: Option<String>,
     /// `allowed` where faults may be injected on purpose.
     #[arg(long, env = "DRILLS", value_name = "allowed", hide = true)]
     pub drills: Option<String>,
-    /// Hours for which an event that has been seen is remembered: longer than the topics keep events, and than outboxes do
-    /// on top of that.
+    /// Hours for which the inbox remembers processed events: longer than the topics' retention plus that of the outboxes,
+    /// which can be replayed.
     #[arg(long, env = "INBOX_RETENTION_HOURS", default_value_t = 24 * 17)]
     pub inbox_retention_hours: u32,
-    /// Hours for which published events stay in the outbox, to be replayed.
+    /// Hours for which published events stay in the outbox, for replays.
     #[arg(long, env = "OUTBOX_RETENTION_HOURS", default_value_t = 24 * 7)]
     pub outbox_retention_hours: u32,
 }
@@ -63,7 +63,7 @@ impl Config {
         Plain::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit()).config
     }
 
-    /// Event type to which the service shall not react, for a drill.
+    /// Event type to which the service must not react, for a drill.
     ///
     /// # Errors
     /// If drills are not allowed here: the setting was left over or meant for another environment.

@@ -81,7 +81,7 @@ fn subscribed(
 ) -> anyhow::Result<BaseConsumer<Membership>> {
     let consumer: BaseConsumer<Membership> =
         client.create_with_context(membership).context("creating the Kafka consumer")?;
-    consumer.subscribe(topics).context("subscribing")?;
+    consumer.subscribe(topics).context("subscribing to the topics")?;
     Ok(consumer)
 }
 
@@ -176,7 +176,7 @@ impl<S: Service> Consumer<S> {
     /// Consumes until shutdown. Blocks; call it on a separate thread.
     pub(crate) fn run(mut self) -> anyhow::Result<()> {
         let runtime =
-            runtime::Builder::new_current_thread().enable_all().build().context("making the consumer's runtime")?;
+            runtime::Builder::new_current_thread().enable_all().build().context("creating the consumer's runtime")?;
         let sessions = {
             let _inside = runtime.enter();
             self.database.lasting_sessions(CONNECTIONS, S::NAME)?
@@ -222,7 +222,7 @@ impl<S: Service> Consumer<S> {
                     self.throttle.progress.waiting(why);
                     if self.kafka.context().can_read_again(&self.kafka, &self.topics) {
                         self.leave_group();
-                        self.kafka.subscribe(&self.topics).context("subscribing")?;
+                        self.kafka.subscribe(&self.topics).context("subscribing to the topics")?;
                     } else {
                         self.give_way()?;
                     }
@@ -247,21 +247,23 @@ impl<S: Service> Consumer<S> {
             return Ok(());
         }
         let sessions = self.work.sessions();
-        let (server, saved) =
-            runtime.block_on(sessions.bounded(positions::load(sessions))).context("asking the database")?;
+        let (server, saved) = runtime
+            .block_on(sessions.bounded(positions::load(sessions)))
+            .context("loading the saved positions from the database")?;
         if !server.is(&self.server) {
             self.unsaved.forget();
             membership.pend(&self.kafka, &self.kafka.assignment()?);
         }
         let pending = membership.pending();
         let asked = pending.count();
-        let committed = self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("asking for committed offsets")?;
+        let committed =
+            self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("querying Kafka's committed offsets")?;
         let anew = membership.made_anew();
         if !anew.is_empty() {
             self.unsaved.forget();
         }
         let beginnings = positions::beginnings(&committed, &saved, &anew);
-        anyhow::ensure!(beginnings.count() > 0, "Kafka does not tell what is committed");
+        anyhow::ensure!(beginnings.count() > 0, "Kafka reports no committed offsets");
         self.expected.begin(&self.topics, &beginnings);
         let starts = positions::of(&self.topics, &beginnings, &anew);
         // Resume before seeking: only that wakes the client's fetcher thread, which otherwise sleeps for up to a second.

@@ -62,7 +62,7 @@ pub async fn compare(kafka: &Kafka, program: &str, topics: &[&str], retention: R
         rdkafka::error::KafkaResult::Ok((admin, broker))
     })
     .await?
-    .context("asking for the brokers")?;
+    .context("querying the brokers")?;
     // A query that includes a broker's own settings goes to that broker. Otherwise it goes to the controller, and would
     // time out where there is none (the embedded broker).
     let broker = broker.map(ResourceSpecifier::Broker);

@@ -38,18 +38,18 @@ pub async fn migrate(pool: &PgPool, migrations: &Migrator) -> anyhow::Result<()>
     // Detached from the pool: the settings made here must not reach other users of the connection.
     let mut db = pool.acquire().await.context("connecting to migrate")?.detach();
     without_timeouts(&mut db).await.context("preparing to migrate")?;
-    if is_of_an_earlier_version(&mut db).await.context("looking for migrations")? {
+    if is_of_an_earlier_version(&mut db).await.context("querying the applied migrations")? {
         run(&mut db, &FORMER).await.context("migrating the tables of an earlier version")?;
         let all = outbox::MIGRATIONS.iter().chain(OWN.iter());
         let made: Vec<&Migration> = all.filter(|migration| MADE_BY_FORMER.contains(&migration.version)).collect();
-        note(&mut db, &made).await.context("noting that the tables of an earlier version are up to date")?;
+        note(&mut db, &made).await.context("recording that the tables of an earlier version are up to date")?;
     }
     run(&mut db, &outbox::MIGRATIONS).await.context("migrating the outbox")?;
-    run(&mut db, &OWN).await.context("migrating the inbox and what belongs to it")?;
+    run(&mut db, &OWN).await.context("migrating the inbox and the other tables of the library")?;
     // A program of an earlier version, which may run beside this one or be rolled back to, then finds its migrations
     // done.
     let former: Vec<&Migration> = FORMER.iter().collect();
-    note(&mut db, &former).await.context("noting the migrations of earlier versions")?;
+    note(&mut db, &former).await.context("recording the migrations of earlier versions")?;
     run(&mut db, migrations).await.context("migrating the service's tables")
 }
 

@@ -201,7 +201,7 @@ impl<S: Service> Program<S> {
             })
             .context("starting the consumer's thread")?;
         // Without a message the thread has panicked.
-        tasks.spawn("the consumer", async move { consumed.await.context("its thread has died")? });
+        tasks.spawn("the consumer", async move { consumed.await.context("the consumer's thread has panicked")? });
 
         tokio::select! {
             failure = tasks.failed(&shutdown) => Err(failure),
@@ -257,7 +257,7 @@ async fn prepare_once<S: Service>(
     topics: &[String],
 ) -> anyhow::Result<Verdict> {
     let pool = sessions.pool();
-    if !sessions.bounded(migration::is_done(pool, migrations)).await.context("looking for migrations")? {
+    if !sessions.bounded(migration::is_done(pool, migrations)).await.context("querying the applied migrations")? {
         let migrating = async { migrate(pool, migrations).await.map_err(migration::Failed::Migration) };
         sessions.bounded_by(migration::BOUND, migrating).await?;
     }

@@ -79,7 +79,7 @@ impl<S: Service, D: Deadlines<S::Command>> Timer<S, D> {
             self.aside.iter().filter(|(_, failure)| failure.again > now).map(|(saga, _)| *saga).collect();
         let sessions = self.work.sessions();
         let due =
-            sessions.bounded(self.deadlines.due(sessions.pool(), &aside)).await.context("looking for what is due")?;
+            sessions.bounded(self.deadlines.due(sessions.pool(), &aside)).await.context("querying what is due")?;
         // A command whose retry has come but which is no longer due has been dealt with otherwise.
         self.aside.retain(|saga, failure| failure.again > now || due.iter().any(|it| S::saga_of(it) == *saga));
         let (mut count, mut unclear) = (0, 0);

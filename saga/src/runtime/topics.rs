@@ -135,7 +135,7 @@ async fn look(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Result
     let addresses = kafka.kafka_brokers.join(",");
     let metadata = tokio::task::spawn_blocking(move || client.fetch_metadata(None, TIMEOUT))
         .await?
-        .with_context(|| format!("asking {addresses} for its topics"))?;
+        .with_context(|| format!("querying {addresses} for its topics"))?;
     let single = replication::single_copies(&metadata, topics);
     if !single.is_empty() {
         let topics = single.join(" ");

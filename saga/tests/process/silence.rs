@@ -67,5 +67,5 @@ async fn a_program_that_is_asked_to_stop_ends_whatever_it_waits_for() {
     program.signal(Signal::SIGTERM);
     let (status, words) = program.ended().await;
     assert!(asked.elapsed() < std::time::Duration::from_secs(20), "{:?}", asked.elapsed());
-    assert!(!status.success() && words.contains("asked to stop, but ") && words.contains("the consumer"), "{words}");
+    assert!(!status.success() && words.contains("did not stop within") && words.contains("the consumer"), "{words}");
 }

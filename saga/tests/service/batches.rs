@@ -125,7 +125,7 @@ async fn one_bad_event_leaves_nothing_of_its_batch_and_says_that_it_has_to_be_pu
     for (bad, why) in [
         (Command::new(some_order(), Ask::Panic), "the counter stumbled"),
         (counting(&too_much), "check constraint"),
-        (counting(&too_large), "readers take"),
+        (counting(&too_large), "the limit is"),
     ] {
         let batch = [event("good", counting(&some_order())), event("bad", bad)];
         let error = refused(work.stage(&batch).await);

@@ -5,16 +5,16 @@ use std::time::Duration;
 use super::{Answer, Attempt};
 
 /// Delays between tries. A Try follows `delays` and then gives up; a Confirm or a Cancel goes on, doubling the last delay
-/// up to `longest`, and is parked for a person after `patience` tries.
+/// up to `longest`, and is parked for an operator after `patience` tries.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct RetryPolicy {
     /// Milliseconds before the first, second, … retry.
     #[arg(long = "retry-delays-ms", env = "RETRY_DELAYS_MS", value_delimiter = ',', default_values_t = [1000, 2000, 4000])]
     pub delays_ms: Vec<u64>,
-    /// Longest delay between tries of a confirm or a cancel, in milliseconds.
+    /// Maximum delay between tries of a confirm or a cancel, in milliseconds.
     #[arg(long = "retry-longest-ms", env = "RETRY_LONGEST_MS", default_value_t = 60_000)]
     pub longest_ms: u64,
-    /// Tries of a confirm or a cancel before it is parked for a person.
+    /// Tries of a confirm or a cancel before it is parked for an operator.
     #[arg(long = "retry-patience", env = "RETRY_PATIENCE", default_value_t = 12)]
     pub patience: u32,
 }
