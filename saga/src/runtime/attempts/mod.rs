@@ -5,7 +5,7 @@
 //! service as a command: the attempt's end, the decision about it and what it says are one transaction again. The call
 //! itself may happen more than once; its idempotency key stays the same.
 //!
-//! A person who has settled a parked call with the other side says so through the [desk](crate::runtime::parked::desk). The worker then
+//! A person who has settled a parked call with the other side says so through the [desk](crate::parked::desk). The worker then
 //! takes that word in place of a call, and what follows is the same transaction as after a real answer.
 //!
 //! # Claims

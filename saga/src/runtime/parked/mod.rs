@@ -16,7 +16,7 @@
 //! in the transaction in which it would process it, so any number of instances may run. An event that another instance is
 //! just deciding upon while this one is parked counts as having come before.
 //!
-//! A call to the outside that has used up its retries is parked too, as an attempt, see [`attempts`](crate::runtime::attempts).
+//! A call to the outside that has used up its retries is parked too, as an attempt, see [`attempts`](crate::attempts).
 
 pub mod desk;
 
