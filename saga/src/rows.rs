@@ -1,6 +1,10 @@
 //! The rows that a batch works on, and what has become of each: so that however many events touch a row, it is written once.
 
+mod declared;
+
 use std::collections::BTreeMap;
+
+pub use declared::Statements;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Mark {
