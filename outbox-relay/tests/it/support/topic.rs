@@ -1,6 +1,9 @@
 //! Topics that come and go, and what is on them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use outbox::kafka::Kafka;
 use rdkafka::{
@@ -8,7 +11,7 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
-    message::Headers,
+    message::{BorrowedMessage, Headers},
 };
 
 use super::{World, until};
@@ -69,7 +72,10 @@ pub(crate) async fn create_topic(kafka: &Kafka, topic: &str) {
 
 /// Everything that is on a topic now; of each partition in its order.
 pub(crate) fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
-    let consumer: BaseConsumer = kafka.client("test").set("group.id", topic).create().unwrap();
+    // The client insists on a group. Nothing is committed to it: every read starts where the topic does.
+    let mut client = kafka.client("test");
+    client.set("group.id", topic).set("enable.auto.commit", "false");
+    let consumer: BaseConsumer = client.create().unwrap();
     let mut assignment = TopicPartitionList::new();
     let mut missing = 0;
     for partition in 0..PARTITIONS {
@@ -80,7 +86,7 @@ pub(crate) fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
     consumer.assign(&assignment).unwrap();
     let mut records = Vec::new();
     while (records.len() as i64) < missing {
-        let record = consumer.poll(PATIENCE).expect("a record below the high watermark within 20 s").unwrap();
+        let record = next_record(&consumer);
         let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap_or_default().to_vec()).unwrap();
         let headers = record.headers().into_iter().flat_map(|headers| headers.iter());
         records.push(Record {
@@ -91,6 +97,18 @@ pub(crate) fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
         });
     }
     records
+}
+
+/// The next record. A poll that comes upon an event of the client itself returns nothing before its time is over, so the clock
+/// says when to give up.
+fn next_record(consumer: &BaseConsumer) -> BorrowedMessage<'_> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match consumer.poll(until.saturating_duration_since(Instant::now())) {
+            Some(record) => return record.unwrap(),
+            None => assert!(Instant::now() < until, "a record below the high watermark within 20 s"),
+        }
+    }
 }
 
 /// The types of a key's events, each where it comes for the first time: records may come twice.
