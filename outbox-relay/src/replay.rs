@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, FromRow, postgres::PgConnectOptions};
 
 use crate::{
     BATCH_ROWS, Lost, Timing,
+    lost::answered,
     publisher::{NotTaken, Publisher},
     record::Route,
     slots::BATCHES,
@@ -16,8 +17,11 @@ use crate::{
     store::{self, OutboxRow, session_options},
 };
 
-/// A broker that takes longer to acknowledge ends the replay.
+/// A broker that takes longer to acknowledge ends the replay, as does a server that takes longer to read.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection that delivers no row for longer is silent: the server itself would have ended the read before.
+const SILENT_AFTER: Duration = Duration::from_secs(75);
 
 /// There is no lease that could end.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -27,7 +31,7 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// `publisher` is the one that the database belongs to, as [`Settings::publisher`](crate::Settings::publisher).
 ///
 /// # Errors
-/// Also before a row that names another publisher.
+/// Also before a row that names another publisher, and if the database or the broker does not answer in time.
 pub async fn replay(
     database: &PgConnectOptions,
     kafka: &Kafka,
@@ -35,11 +39,15 @@ pub async fn replay(
     span: Span,
 ) -> anyhow::Result<usize> {
     let options = session_options(database, PATIENCE);
-    let mut session = options.connect().await.context("connecting to the database")?;
-    let published_through = store::cursor(&mut session).await.context("reading the relay's cursor")?;
+    let bound = Timing::default().answered_within();
+    let mut session = answered(bound, options.connect()).await.context("connecting to the database")?;
+    let published_through = answered(bound, store::cursor(&mut session)).await.context("reading the relay's cursor")?;
     let publisher = match publisher {
         Some(publisher) => publisher.to_owned(),
-        None => store::declared_publisher(&mut session).await?.ok_or(Lost::NoPublisher)?,
+        None => {
+            let declared = answered(bound, store::declared_publisher(&mut session)).await;
+            declared.context("reading the publisher")?.ok_or(Lost::NoPublisher)?
+        }
     };
     let timing = Timing { acknowledged_within: PATIENCE, ..Timing::default() };
     let never = Instant::now() + NEVER;
@@ -53,7 +61,7 @@ pub async fn replay(
         let mut rows = store::read_again(&mut session, last_seq, published_through, span);
         let mut taken = 0;
         publisher.open();
-        while let Some(row) = rows.try_next().await.context("reading the outbox")? {
+        while let Some(row) = answered(SILENT_AFTER, rows.try_next()).await.context("reading the outbox")? {
             let row = OutboxRow::from_row(&row).context("reading the outbox")?;
             let Some(record) = publisher.record(&row) else {
                 bail!(
