@@ -136,19 +136,3 @@ impl Tenure {
         self.context.progress().refused = Some(refusal.error.clone());
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cursor::Cursor;
-
-    #[test]
-    fn saving_the_cursor_takes_a_small_part_of_the_time_however_long_it_takes() {
-        let start = Instant::now();
-        for (took, pause) in [(Duration::from_micros(200), 20), (Duration::from_millis(5), 250)] {
-            let mut cursor = Cursor::new(0, start);
-            cursor.saved(1, start, took);
-            assert_eq!(cursor.save_at(2), Some(start + Duration::from_millis(pause)));
-        }
-    }
-}
