@@ -1,4 +1,4 @@
-//! Publishing again what has been published.
+//! Replay: publishing retained events again.
 
 use std::time::{Duration, Instant};
 
@@ -17,17 +17,18 @@ use crate::{
     store::{self, OutboxRow, session_options},
 };
 
-/// A broker that takes longer to acknowledge ends the replay, as does a server that takes longer to read.
+/// Maximum time for the broker to acknowledge, and for the server to run a statement; after it the replay fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A connection that delivers no row for longer is silent: the server itself would have ended the read before.
+/// Maximum time for the next row to arrive; after it the connection is silent, since the server would have cancelled the read
+/// before.
 const SILENT_AFTER: Duration = Duration::from_secs(75);
 
-/// There is no lease that could end.
+/// The fence of a replay, which has no lease.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Publishes the retained rows of a span again, in their order, and returns how many. Moves no cursor, and leaves out
-/// what has not been published yet, so that nothing overtakes it. Needs no leadership: a repetition does no harm.
+/// Publishes the retained rows of a span again, in their order, and returns how many. Moves no cursor, and omits rows that have
+/// not been published yet, so that nothing overtakes them. Needs no leadership: a repetition does no harm.
 /// `publisher` is the one that the database belongs to, as [`Settings::publisher`](crate::Settings::publisher).
 ///
 /// # Errors
@@ -52,7 +53,7 @@ pub async fn replay(
     let timing = Timing { acknowledged_within: PATIENCE, ..Timing::default() };
     let never = Instant::now() + NEVER;
     let mut publisher =
-        Publisher::new(kafka, Route::of(&publisher), timing, BATCH_ROWS, never).context("making the Kafka client")?;
+        Publisher::new(kafka, Route::of(&publisher), timing, BATCH_ROWS, never).context("creating the Kafka client")?;
     if let Err(refusal) = publisher.know_partitions(PATIENCE).await {
         bail!("{}: {}", publisher.route().topic(), refusal.error);
     }
@@ -74,7 +75,7 @@ pub async fn replay(
             };
             match publisher.send(publisher.partition_of(&row), record) {
                 Ok(()) => (taken, last_seq) = (taken + 1, row.seq),
-                // What is refused, `settle` will tell.
+                // `settle` reports a refusal.
                 Err(NotTaken::Full | NotTaken::Fenced | NotTaken::Opening | NotTaken::Refused) => break,
             }
         }
@@ -91,12 +92,12 @@ pub async fn replay(
     }
 }
 
-/// Waits until no more than `at_most` batches are without acknowledgement.
+/// Waits until at most `at_most` batches wait for acknowledgements.
 async fn settle(publisher: &mut Publisher, at_most: usize) -> anyhow::Result<()> {
     loop {
         let (_, outcome) = publisher.arrived(Instant::now());
         if let Err(refusal) = outcome {
-            bail!("the broker has not taken all of it, {}: {}", publisher.route().topic(), refusal.error);
+            bail!("the broker has not accepted all events, {}: {}", publisher.route().topic(), refusal.error);
         }
         let Some(overdue_at) = publisher.overdue_at().filter(|_| publisher.batches() > at_most) else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Publishing again.
+//! Replays.
 
 use std::{future::Future, time::Duration};
 

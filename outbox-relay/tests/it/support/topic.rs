@@ -1,4 +1,4 @@
-//! Topics that come and go, and what is on them.
+//! A topic for each test, and the records on it.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use super::{World, until};
 pub(crate) const PARTITIONS: i32 = 3;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A record as it lies on Kafka.
+/// A record on Kafka.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) partition: i32,
@@ -43,7 +43,7 @@ impl World {
         create_topic(&self.kafka, &self.topic()).await;
     }
 
-    /// Everything that is on the topic now; of each partition in its order.
+    /// All records on the topic, those of each partition in order.
     pub(crate) async fn records(&self) -> Vec<Record> {
         let (kafka, topic) = (self.kafka.clone(), self.topic());
         tokio::task::spawn_blocking(move || read_all(&kafka, &topic)).await.unwrap()
@@ -58,7 +58,7 @@ impl World {
 /// Creates a topic and waits until the broker knows its partitions.
 pub(crate) async fn create_topic(kafka: &Kafka, topic: &str) {
     let admin: AdminClient<DefaultClientContext> = kafka.client("test").create().unwrap();
-    // The limit is the topic's own, whatever the broker's is: less than what the client lets pass.
+    // The topic sets its own limit, lower than the client's, whatever the broker's default is.
     let wanted = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1)).set("max.message.bytes", "1000000");
     admin.create_topics([&wanted], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
     until("the topic has its partitions", || async {
@@ -70,9 +70,9 @@ pub(crate) async fn create_topic(kafka: &Kafka, topic: &str) {
     .await;
 }
 
-/// Everything that is on a topic now; of each partition in its order.
+/// All records on a topic, those of each partition in order.
 pub(crate) fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
-    // The client insists on a group. Nothing is committed to it: every read starts where the topic does.
+    // The client requires a group. No offset is committed to it: every read starts at the beginning of the topic.
     let mut client = kafka.client("test");
     client.set("group.id", topic).set("enable.auto.commit", "false");
     let consumer: BaseConsumer = client.create().unwrap();
@@ -99,8 +99,8 @@ pub(crate) fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
     records
 }
 
-/// The next record. A poll that comes upon an event of the client itself returns nothing before its time is over, so the clock
-/// says when to give up.
+/// The next record. A poll that handles an event of the client itself returns None before its timeout, so only the clock ends the
+/// wait.
 fn next_record(consumer: &BaseConsumer) -> BorrowedMessage<'_> {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -111,7 +111,7 @@ fn next_record(consumer: &BaseConsumer) -> BorrowedMessage<'_> {
     }
 }
 
-/// The types of a key's events, each where it comes for the first time: records may come twice.
+/// The types of a key's events in the order of their first occurrences, since records may be repeated.
 pub(crate) fn first_occurrences<'a>(records: &'a [Record], key: &str) -> Vec<&'a str> {
     let mut types: Vec<&str> = Vec::new();
     for record in records.iter().filter(|record| record.key == key) {
