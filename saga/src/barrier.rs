@@ -5,8 +5,18 @@
 //! every pair of status and step: null compensation (a Cancel for nothing succeeds and is remembered), hanging (a Try after
 //! its Cancel does nothing), late confirm (a Confirm after a Cancel does nothing), and a Cancel after a Confirm that gives
 //! back. Duplicates do not get here: the inbox stops them.
+//!
+//! A step of one phase (an award, a car that nobody else can take) is a Try that leads to [`Status::Confirmed`] at once: the table
+//! holds for it as it is. A Cancel gives it back, and a Withdraw is too late.
 
 use std::{fmt, str::FromStr};
+
+use sqlx::{
+    Decode, Encode, Postgres,
+    encode::IsNull,
+    error::BoxDynError,
+    postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef},
+};
 
 /// What has become of one service's step for one saga. The word in every `status` column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +53,34 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl sqlx::Type<Postgres> for Status {
+    fn type_info() -> PgTypeInfo {
+        <str as sqlx::Type<Postgres>>::type_info()
+    }
+
+    fn compatible(column: &PgTypeInfo) -> bool {
+        <str as sqlx::Type<Postgres>>::compatible(column)
+    }
+}
+
+impl PgHasArrayType for Status {
+    fn array_type_info() -> PgTypeInfo {
+        <&str as PgHasArrayType>::array_type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Status {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        <&str as Encode<'_, Postgres>>::encode_by_ref(&self.as_str(), buffer)
+    }
+}
+
+impl<'row> Decode<'row, Postgres> for Status {
+    fn decode(value: PgValueRef<'row>) -> Result<Self, BoxDynError> {
+        Ok(<&str as Decode<'row, Postgres>>::decode(value)?.parse()?)
     }
 }
 
@@ -209,6 +247,22 @@ mod tests {
             let end = order.into_iter().fold(None, after);
             assert!(matches!(end, Some(Status::Cancelled | Status::Refunded)), "{order:?} ends {end:?}");
         }
+    }
+
+    /// A step of one phase: its Try takes for good.
+    #[test]
+    fn a_step_of_one_phase_is_a_try_that_confirms_at_once() {
+        let after = |status, step| match pass(status, step) {
+            Move::Reserve => Some(Status::Confirmed),
+            _ => after(status, step),
+        };
+        let [once, cancelled] = [after(None, Step::Try), after(None, Step::Cancel(()))];
+        assert_eq!(once, Some(Status::Confirmed));
+        for step in [Step::Try, Step::Confirm, Step::Withdraw(())] {
+            assert!(matches!(pass(once, step), Move::Nothing(_)), "done once: {step:?}");
+        }
+        assert_eq!(after(once, Step::Cancel(())), Some(Status::Refunded));
+        assert_eq!(after(cancelled, Step::Try), Some(Status::Cancelled), "its cancel came first");
     }
 
     #[test]

@@ -116,6 +116,8 @@ pub use outbox::{self, EventId, Publisher, envelope, ids, publisher};
 #[cfg(feature = "runtime")]
 pub use process::{health, sessions, shutdown, unechoed};
 pub use rows::Rows;
+#[doc(hidden)]
+pub use rows::Statements;
 #[cfg(feature = "runtime")]
 pub use runtime::{
     Deadlines, Program, Timer, attempts, config, main, main_with, migrate, parked, topics, unit_of_work,
@@ -129,5 +131,7 @@ pub use says::{NewAttempt, Said, Says};
 #[doc(hidden)]
 pub use serde;
 pub use service::Service;
+#[doc(hidden)]
+pub use sqlx;
 pub use store::StoreError;
 pub use table::Table;

@@ -1,6 +1,10 @@
 //! The rows that a batch works on and their changes, so that each row is written once however many events touch it.
 
+mod declared;
+
 use std::collections::BTreeMap;
+
+pub use declared::Statements;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Mark {

@@ -1,4 +1,4 @@
-//! The leader's loop: when to step.
+//! The leader's loop.
 
 use std::time::Instant;
 
@@ -27,7 +27,7 @@ impl Tenure {
         let wake = Wake::listen(self.context.options());
         let mut pace = Pace::new(self.context.timing().max_poll);
         while !shutdown.is_requested() {
-            // A look sees every commit that was announced before it.
+            // The read in this step sees every commit that was announced before it.
             wake.forget();
             let looked_at = Instant::now();
             let found = match self.step().await? {
@@ -49,7 +49,7 @@ impl Tenure {
         Ok(())
     }
 
-    /// Waits until it is time for the next look; meanwhile tends to what is in flight.
+    /// Waits until the next read is due; meanwhile handles what is in flight.
     async fn rest(&mut self, pause: Pause, pace: &mut Pace, wake: &Wake, shutdown: &Shutdown) -> Result<(), Lost> {
         let until = Instant::now() + pause.length;
         while Instant::now() < until {

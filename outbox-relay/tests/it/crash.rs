@@ -1,4 +1,4 @@
-//! The relay dies; nothing is lost.
+//! The relay crashes, and nothing is lost.
 
 use outbox_relay::{Drained, Step};
 
@@ -7,7 +7,7 @@ use crate::support::{in_a_world, lead, until};
 #[tokio::test]
 async fn a_crash_between_send_and_cursor_repeats_but_loses_nothing() {
     in_a_world(async |world| {
-        // The partition is open: the next rows go together.
+        // The partition has accepted a record: the next rows go together.
         let mut leader = lead(&world.relay()).await;
         world.append("order-1", "Before").await;
         assert_eq!(leader.drain().await.unwrap(), Drained::Empty);

@@ -11,6 +11,7 @@ mod outside;
 mod partitions;
 mod payload;
 mod program;
+mod rows;
 mod severed;
 mod silent;
 mod timer;

@@ -159,7 +159,8 @@ impl Service for Counter {
             Ask::Panic => panic!("the counter stumbled"),
             Ask::Refuse => Says::refused("nobody counts this"),
             Ask::Call { gives_up } => {
-                Says::attempt(NewAttempt { kind: "ask", saga_id: task.task_id, request: json!(task), gives_up })
+                let ask = NewAttempt::new("ask", task.task_id, json!(task));
+                Says::attempt(NewAttempt { gives_up, ..ask })
             }
             Ask::Answered => Says::event(Told { task }),
             Ask::GaveUp => Says::ignored("given up"),

@@ -6,7 +6,7 @@
 //! itself is at-least-once; its idempotency key stays the same.
 //!
 //! An operator who has settled a parked call with the other side records the result through the
-//! [desk](crate::runtime::parked::desk). The worker then uses that word in place of a call; the transaction that follows
+//! [desk](crate::parked::desk). The worker then uses that word in place of a call; the transaction that follows
 //! is the same as after a real answer.
 //!
 //! # Claims

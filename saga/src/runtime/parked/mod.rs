@@ -16,8 +16,7 @@
 //! it would process an event, so any number of instances may run. An event that another instance is deciding on while
 //! this one is parked counts as earlier.
 //!
-//! A call to the outside that has used up its retries is parked too, as an attempt; see
-//! [`attempts`](crate::runtime::attempts).
+//! A call to the outside that has used up its retries is parked too, as an attempt; see [`attempts`](crate::attempts).
 
 pub mod desk;
 
