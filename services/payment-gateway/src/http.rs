@@ -91,7 +91,12 @@ async fn operate(
         return Err(Problem::unavailable());
     }
     let answer = answer.map_err(anyhow::Error::from).flatten().map_err(|error| {
-        tracing::error!(%payment_id, ?operation, error = format!("{error:#}"), "the ledger could not be written; answering 503");
+        tracing::error!(
+            %payment_id,
+            ?operation,
+            error = format!("{error:#}"),
+            "the ledger could not be written; answering 503"
+        );
         Problem::unavailable()
     })?;
     match answer {

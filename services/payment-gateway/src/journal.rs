@@ -54,7 +54,7 @@ impl Journal {
             whole += read as u64;
         }
         if file.metadata()?.len() > whole {
-            tracing::warn!(file = %shown, "the last line of the ledger is incomplete and was never answered; it is cut off");
+            tracing::warn!(file = %shown, "the ledger's incomplete last line was never answered; cutting it off");
             file.set_len(whole).with_context(|| format!("cutting {shown} to {whole} bytes"))?;
         }
         Ok((Journal { file, path: path.to_owned() }, ledger))
