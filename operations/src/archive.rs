@@ -1,4 +1,4 @@
-//! Reading what the topics keep, up to where they end now.
+//! Reads what the topics retain, up to their current ends.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,13 +17,13 @@ use saga::record::Record;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Longest time without any record before reading is given up.
+/// Time without any record after which reading is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Offsets of records, by topic and partition.
+/// Offset ranges, by topic and partition.
 pub type Offsets = BTreeMap<(String, i32), Range<i64>>;
 
-/// A consumer in no group: it takes nothing from anybody and moves no offset.
+/// A consumer without a group: it takes no partition from another consumer and moves no offset.
 pub(crate) fn consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
     ClientConfig::new()
         .set("bootstrap.servers", brokers)
@@ -38,8 +38,8 @@ pub(crate) fn consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
         .context("creating the Kafka consumer")
 }
 
-/// The names of all topics that can be read: the broker says nothing against them, and each partition has a leader. Blocks: for
-/// a thread of its own.
+/// The names of all readable topics: the broker reports no error for them, and each partition has a leader. Blocking; run on a
+/// thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer.
@@ -53,7 +53,7 @@ pub fn readable_topics(brokers: &str) -> anyhow::Result<Vec<String>> {
     Ok(metadata.topics().iter().filter(is_readable).map(|topic| topic.name().to_owned()).collect())
 }
 
-/// What each partition of `topics` keeps now; an empty range where it keeps nothing. Blocks.
+/// The offsets that each partition of `topics` retains now; an empty range where it retains nothing. Blocking.
 pub(crate) fn kept_by(consumer: &BaseConsumer, topics: &[String]) -> anyhow::Result<Offsets> {
     let metadata = consumer.fetch_metadata(None, TIMEOUT).context("asking Kafka for its topics")?;
     let mut kept = Offsets::new();
@@ -71,7 +71,7 @@ pub(crate) fn kept_by(consumer: &BaseConsumer, topics: &[String]) -> anyhow::Res
     Ok(kept)
 }
 
-/// What each partition of `topics` keeps now. Blocks: for a thread of its own.
+/// The offsets that each partition of `topics` retains now. Blocking; run on a thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer.
@@ -79,7 +79,7 @@ pub fn kept(brokers: &str, topics: &[String]) -> anyhow::Result<Offsets> {
     kept_by(&consumer(brokers)?, topics).with_context(|| format!("asking {brokers}"))
 }
 
-/// Shows every record of `topics` to `look`, up to the ends that the topics have now. Blocks: for a thread of its own.
+/// Passes every record of `topics` to `look`, up to the current ends. Blocking; run on a thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer, or stops answering before the end.
@@ -87,7 +87,7 @@ pub fn read(brokers: &str, topics: &[String], look: impl FnMut(Record)) -> anyho
     read_from(brokers, kept(brokers, topics)?, look)
 }
 
-/// Shows every record with one of these offsets to `look`, each partition's in their order. Blocks: for a thread of its own.
+/// Passes every record at these offsets to `look`, in order within each partition. Blocking; run on a thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer, or stops answering before the end.
@@ -98,7 +98,7 @@ pub fn read_from(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record)) 
     })
 }
 
-/// Shows the first record with one of these offsets of each partition to `look`. Blocks: for a thread of its own.
+/// Passes the first record of each partition within these offsets to `look`. Blocking; run on a thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer.
@@ -109,8 +109,8 @@ pub(crate) fn read_firsts(brokers: &str, offsets: Offsets, mut look: impl FnMut(
     })
 }
 
-/// The partitions that have a record with one of these offsets: some offsets hold a transaction's marker, or what a transaction
-/// has taken back, and nobody ever reads them. Blocks: for a thread of its own.
+/// The partitions that have a record within these offsets. Some offsets hold only a transaction marker or aborted records, which
+/// no consumer ever reads. Blocking; run on a thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer.
@@ -122,8 +122,8 @@ pub fn with_records(brokers: &str, offsets: Offsets) -> anyhow::Result<BTreeSet<
     Ok(with_records)
 }
 
-/// Shows every record of `topics` to `look`, up to the ends that the topics have now; returns false if `until` came first.
-/// Blocks: for a thread of its own.
+/// Passes every record of `topics` to `look`, up to the current ends. Returns false if `until` passed first. Blocking; run on a
+/// thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer, or stops answering before the end.
@@ -140,12 +140,12 @@ pub fn read_until(
     read_while_until(brokers, kept(brokers, topics)?, Some(until), more)
 }
 
-/// Shows the records of each partition to `look` while it wants more of them.
+/// Passes the records of each partition to `look` until it returns false.
 fn read_while(brokers: &str, offsets: Offsets, look: impl FnMut(Record) -> bool) -> anyhow::Result<()> {
     read_while_until(brokers, offsets, None, look).map(drop)
 }
 
-/// The same; returns false if `until` came first.
+/// As [`read_while`]; returns false if `until` passed first.
 fn read_while_until(
     brokers: &str,
     offsets: Offsets,
@@ -177,13 +177,13 @@ fn read_while_until(
                     finish(&consumer, &mut ends, &place)?;
                 }
             }
-            // Also where it answers with nothing but errors, as for a record that the client cannot take apart.
+            // Also if it returns nothing but errors, for example for a record that the client cannot decode.
             Some(Err(error)) if last.elapsed() > PATIENCE => {
                 return Err(error).with_context(|| format!("reading {} partitions to their ends", ends.len()));
             }
             Some(Err(error)) => tracing::debug!(%error, "Kafka"),
             None => {
-                // The last offsets of a partition may hold no record (a transaction's marker): the position tells.
+                // The last offsets of a partition may hold no record (only a transaction marker): the position shows it.
                 if let Ok(positions) = consumer.position() {
                     for element in positions.elements() {
                         let place = (element.topic().to_owned(), element.partition());
@@ -203,7 +203,7 @@ fn read_while_until(
     Ok(true)
 }
 
-/// Fetches nothing more of a partition.
+/// Stops fetching from partitions that are finished.
 fn finish(
     consumer: &BaseConsumer,
     ends: &mut BTreeMap<(String, i32), i64>,

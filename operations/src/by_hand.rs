@@ -1,4 +1,4 @@
-//! What people may settle by hand without leaving a saga behind that waits for ever.
+//! What operators may settle by hand without leaving a saga waiting forever.
 
 use events::{Order, envelope};
 use saga::{
@@ -9,10 +9,10 @@ use serde::Deserialize;
 
 use crate::{Database, databases::Databases};
 
-/// Why work cannot be resolved, and what to do instead; none if it can.
+/// The reason why work cannot be resolved, and what to do instead; None if it can.
 ///
 /// # Errors
-/// If it cannot be found out how its order stands.
+/// If the state of its order cannot be determined.
 pub async fn resolve_objection(
     databases: &Databases,
     database: Database,
@@ -20,7 +20,7 @@ pub async fn resolve_objection(
 ) -> sqlx::Result<Option<String>> {
     let Details { work, content, .. } = details;
     if !matches!(work.status.as_str(), "parked" | "waiting" | "retry") {
-        // There is nothing to do, and that is what is said.
+        // Nothing is left to resolve; the caller reports that.
         return Ok(None);
     }
     let (id, order) = (work.id, work.saga_id);
@@ -38,7 +38,7 @@ pub async fn resolve_objection(
         Content::Event(record) => record,
     };
     if !database.is_of_the_shop() {
-        // No order of the shop waits for what another's service does.
+        // No order of the shop waits for another program's service.
         return Ok(None);
     }
     let status: Option<String> = sqlx::query_scalar("select status from orders where id = $1")
@@ -56,7 +56,7 @@ pub async fn resolve_objection(
     }))
 }
 
-/// Why a call cannot be answered like that; none if it can.
+/// The reason why a call cannot be answered with this word; None if it can.
 pub fn answer_objection(database: Database, details: &Details, word: &str) -> Option<String> {
     let Details { work, content, .. } = details;
     match content {
@@ -69,7 +69,8 @@ pub fn answer_objection(database: Database, details: &Details, word: &str) -> Op
     }
 }
 
-/// What a call of this kind can be answered by; None if only its service knows, which parks it again if it has no such answer.
+/// The possible answers to a call of this kind. None if only its service knows them; it parks the call again if the answer is not
+/// one.
 fn answers(database: Database, kind: &str) -> Option<Vec<&'static str>> {
     let answers = match database {
         Database::PAYMENTS => {
@@ -83,14 +84,14 @@ fn answers(database: Database, kind: &str) -> Option<Vec<&'static str>> {
     Some(answers)
 }
 
-/// Why an order needs what follows from an event. What nobody can read leads to nothing, and what no service has said repeats
-/// something or is forged: such events may go, and `reconcile` says what is missing then.
+/// The reason why an order needs what follows from an event. An unreadable event leads to nothing, and an event that no service
+/// published is a repetition or forged: both may be resolved, and `reconcile` finds anything missing afterwards.
 fn waits_for_event(record: &Record, status: Option<&str>, untold: bool) -> Option<String> {
     match status {
         _ if !is_told_by_a_service(record) => None,
         Some(status @ ("PENDING" | "CANCELLING")) => Some(format!("is {status}, and waits for what follows from it")),
         Some(_) if untold => Some("has ended, and its buyer has no mail".to_owned()),
-        // Nobody has placed it, or it has ended.
+        // The order does not exist, or it has ended.
         None | Some(_) => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The whole choreography, put together from what each service says of itself. No service knows it.
+//! The whole choreography, assembled from each service's own table. No service knows it.
 
 use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
 
@@ -16,9 +16,9 @@ use saga::{
 
 use crate::{Environment, PROGRAM_URLS};
 
-/// Time that a program gets to tell its table.
+/// Timeout for a program to serve its table.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
-/// Bytes of a table at most.
+/// Maximum size of a table in bytes.
 const LARGEST_TABLE: usize = 1024 * 1024;
 
 /// One service of the shop.
@@ -26,9 +26,9 @@ const LARGEST_TABLE: usize = 1024 * 1024;
 pub struct Part {
     pub service: Publisher,
     pub lines: Vec<Line>,
-    /// What the service reads.
+    /// Topics that the service consumes.
     pub topics: Vec<&'static str>,
-    /// The same as others read it.
+    /// The same in the form in which other programs serve their tables.
     table: Table,
 }
 
@@ -60,7 +60,7 @@ pub fn parts() -> &'static [Part] {
     &PARTS
 }
 
-/// The topics that a service reads.
+/// The topics that a service consumes.
 pub fn topics_of(service: Publisher) -> &'static [&'static str] {
     parts().iter().find(|part| part.service == service).map_or(&[], |part| part.topics.as_slice())
 }
@@ -70,15 +70,16 @@ pub fn topics_of(service: Publisher) -> &'static [&'static str] {
 pub struct Choreography(Vec<Table>);
 
 impl Choreography {
-    /// The shop's.
+    /// The shop's choreography.
     pub fn of_the_shop() -> Self {
         Choreography(parts().iter().map(|part| part.table.clone()).collect())
     }
 
-    /// The shop's and those of further programs, asked at their `/choreography`. `programs` are base URLs.
+    /// The shop's choreography, together with the tables that further programs serve at `/choreography`. `programs` are base
+    /// URLs.
     ///
     /// # Errors
-    /// If one does not answer with its table, or two tables cannot both be followed; the error says which.
+    /// If a program does not serve its table, or two tables contradict each other; the error names them.
     pub async fn with(programs: &[String]) -> anyhow::Result<Self> {
         let mut all = Self::of_the_shop();
         for program in programs {
@@ -92,11 +93,11 @@ impl Choreography {
         let client = reqwest::Client::builder().timeout(ANSWERS_WITHIN).redirect(Policy::none()).build()?;
         let url = format!("{}{PATH}", base.trim_end_matches('/'));
         let table = ask(&client, &url).await;
-        let table = table.with_context(|| format!("{url} does not tell what its program hears and says"))?;
+        let table = table.with_context(|| format!("{url} does not serve its program's table of events"))?;
         self.add(table).with_context(|| format!("the table at {url}"))
     }
 
-    /// That of a system, as far as the services beside the shop tell theirs; and of each that does not, why nobody knows it.
+    /// A system's choreography, as far as the services beside the shop serve their tables; and the error for each that does not.
     pub async fn of_system(environment: &Environment) -> (Self, Vec<String>) {
         let (mut all, mut silent) = (Self::of_the_shop(), Vec::new());
         for program in &environment.further_programs {
@@ -112,7 +113,7 @@ impl Choreography {
         (all, untold)
     }
 
-    /// What each service reads that is said by whom, by their names.
+    /// Pairs of names: a publisher, and a service that consumes its events.
     pub fn arrows(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().flat_map(|table| {
             let events = table.reactions.iter().filter_map(|reaction| match &reaction.on {
@@ -123,14 +124,14 @@ impl Choreography {
         })
     }
 
-    /// The topics that a service reads.
+    /// The topics that a service consumes.
     pub fn topics_of(&self, service: &str) -> Vec<String> {
         let tables = self.0.iter().filter(|table| table.service == service);
         let topics: BTreeSet<&str> = tables.flat_map(|table| &table.reactions).filter_map(Reaction::topic).collect();
         topics.into_iter().map(str::to_owned).collect()
     }
 
-    /// Another program's table; the same one again, as each replica tells it, changes nothing.
+    /// Adds another program's table. Adding the same table again, as each replica serves it, changes nothing.
     fn add(&mut self, table: Table) -> anyhow::Result<()> {
         check_words(&table).map_err(anyhow::Error::msg)?;
         match self.0.iter().find(|known| known.service == table.service) {
@@ -145,7 +146,7 @@ impl Choreography {
         Ok(())
     }
 
-    /// Checks that every event that somebody waits for can be said by its publisher. Clients say what they like.
+    /// Checks that every event that a service waits for can be published by its publisher. Clients may publish anything.
     fn check(&self) -> anyhow::Result<()> {
         for table in &self.0 {
             for reaction in &table.reactions {
@@ -179,7 +180,7 @@ impl Choreography {
         publisher::SERVICES.iter().any(|own| own.name() == service)
     }
 
-    /// What may come directly after an event: each service that reacts to it, its decision and the events that it may say.
+    /// What may directly follow an event: each service that reacts to it, with its decision and the events that it may publish.
     pub fn follows(&self, event_type: &str, topic: &str) -> impl Iterator<Item = (&str, &Reaction)> {
         self.0
             .iter()
@@ -198,7 +199,7 @@ impl Choreography {
         text
     }
 
-    /// The picture of the README, in Mermaid: who hears which events of whom.
+    /// The diagram of the README, in Mermaid: which service consumes which events of which other.
     pub fn mermaid(&self) -> String {
         let mut heard: Vec<((&str, &str), Vec<&str>)> = Vec::new();
         for table in &self.0 {
@@ -211,7 +212,7 @@ impl Choreography {
                 }
             }
         }
-        // Clients first; a further service comes last and changes nothing of the others' lines.
+        // Clients first; a further service comes last and leaves the other lines as they are.
         let place = |name: &str| self.0.iter().position(|table| table.service == name);
         heard.sort_by_key(|((from, to), _)| (place(from), place(to)));
         let mut text = String::from("flowchart LR\n");
@@ -222,7 +223,7 @@ impl Choreography {
     }
 }
 
-/// A program's table, of bounded size.
+/// Fetches a program's table, of bounded size.
 async fn ask(client: &reqwest::Client, url: &str) -> anyhow::Result<Table> {
     let mut answer = client.get(url).send().await?.error_for_status()?;
     let mut body = Vec::new();
@@ -233,7 +234,7 @@ async fn ask(client: &reqwest::Client, url: &str) -> anyhow::Result<Table> {
     Ok(serde_json::from_slice(&body)?)
 }
 
-/// Checks what a program says of itself: it is shown to people, in pictures and on terminals.
+/// Checks the text in a program's table, which is shown in diagrams and on terminals.
 fn check_words(table: &Table) -> Result<(), String> {
     let is_name = |text: &str| {
         !text.is_empty()

@@ -1,4 +1,4 @@
-//! All databases, for those who may look into all of them: the runner and the auditor. No service may.
+//! All databases, for the runner and the auditor. No service may open another's.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,20 +11,20 @@ use sqlx::{
 
 use crate::{Database, Environment};
 
-/// A small pool for each database; connects when it is first used.
+/// A small pool for each database, which connects on first use.
 #[derive(Debug, Clone)]
 pub struct Databases(BTreeMap<Database, PgPool>);
 
 impl Databases {
     /// # Errors
-    /// If a URL is none.
+    /// If a URL is invalid.
     pub fn of(environment: &Environment) -> anyhow::Result<Self> {
         let pool = |database: Database| {
             let url = environment.database(database)?.expose_secret();
             let options: PgConnectOptions = url.parse().with_context(|| {
                 format!("{} is not of the form postgres://user:password@host:port/database", database.variable())
             })?;
-            // An audit's statements take their time.
+            // An audit's statements are slow by nature; do not log them.
             let options = options.application_name("scenarios").disable_statement_logging();
             let pool = PgPoolOptions::new()
                 .max_connections(4)
@@ -35,7 +35,7 @@ impl Databases {
         environment.manifest.databases().map(pool).collect::<anyhow::Result<_>>().map(Databases)
     }
 
-    /// Which there are, in the manifest's order.
+    /// All databases, in the manifest's order.
     pub fn all(&self) -> impl Iterator<Item = Database> + use<> {
         self.0.keys().copied().collect::<Vec<_>>().into_iter()
     }

@@ -1,4 +1,4 @@
-//! Where the system is: what every command works against, whether we started it or somebody else did.
+//! Addresses of the running system that every command works on, whether we started it or not.
 
 use std::{
     collections::BTreeMap,
@@ -11,35 +11,35 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{Database, Manifest, SYSTEM_MANIFEST};
 
-/// The variable with the key that payment method details are encrypted with.
+/// Variable with the key that encrypts payment method details.
 pub const PAYMENT_DETAILS_KEY: &str = "PAYMENT_DETAILS_KEY";
 
-/// The variable with base URLs of services beside the shop's, with commas.
+/// Variable with the base URLs of services beside the shop's, separated by commas.
 pub const PROGRAM_URLS: &str = "PROGRAM_URLS";
 
 /// Addresses and keys of a running system.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// What the system consists of.
+    /// The programs and databases of the system.
     pub manifest: Arc<Manifest>,
-    /// host:port, several with commas.
+    /// host:port, separated by commas.
     pub brokers: String,
     pub databases: BTreeMap<Database, SecretString>,
     pub order_api: Option<String>,
     pub gateway: Option<String>,
     pub payment_details_key: Option<SecretString>,
-    /// Where mails go that are not sent to a server, if that is a directory of this machine.
+    /// Local directory with the mails that are not sent to a server, if there is one.
     pub mail_dir: Option<PathBuf>,
     pub mail_api: Option<String>,
-    /// Base URLs of services beside the shop's, which tell there what they hear and say.
+    /// Base URLs at which services beside the shop's serve their tables.
     pub further_programs: Vec<String>,
 }
 
 impl Environment {
-    /// The running system that `variable` (the process's environment, usually) names, or `None` if it names none.
+    /// The running system that `variable` (usually the process environment) names, or `None` if it names none.
     ///
     /// # Errors
-    /// If only a part of what is needed is there; the error names what is missing.
+    /// If only a part of the required variables is set; the error names the missing ones.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<Self>> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let manifest = match variable(SYSTEM_MANIFEST) {
@@ -85,7 +85,7 @@ impl Environment {
     /// The URL of a database, `postgres://user:password@host:port/database`.
     ///
     /// # Errors
-    /// Never for an environment that we made; the signature spares callers a panic.
+    /// Never for an environment that we made; returning a result spares callers a panic.
     pub fn database(&self, database: Database) -> anyhow::Result<&SecretString> {
         self.databases.get(&database).with_context(|| format!("{} is not set", database.variable()))
     }
@@ -100,23 +100,23 @@ impl Environment {
         self.gateway.as_deref().context("GATEWAY_URL is not set: where does the payment gateway answer HTTP?")
     }
 
-    /// The key that payment method details are encrypted with, 32 bytes in base64.
+    /// The key that encrypts payment method details: 32 bytes in base64.
     pub fn payment_details_key(&self) -> anyhow::Result<&SecretString> {
         let key = self.payment_details_key.as_ref();
         key.context("PAYMENT_DETAILS_KEY is not set: it has to be the payment service's")
     }
 
-    /// Where mails go that are not sent to a server, if that is a directory of this machine.
+    /// Local directory with the mails that are not sent to a server, if there is one.
     pub fn mail_dir(&self) -> Option<&Path> {
         self.mail_dir.as_deref()
     }
 
-    /// The base URL of Mailpit's API, where mails are sent to a Mailpit.
+    /// The base URL of Mailpit's API, if mails are sent to a Mailpit.
     pub fn mail_api(&self) -> Option<&str> {
         self.mail_api.as_deref()
     }
 
-    /// The same as `NAME`, `value`, readable by [`from_variables`](Self::from_variables).
+    /// The environment as variables (name, value) that [`from_variables`](Self::from_variables) can read.
     pub fn variables(&self) -> Vec<(String, String)> {
         let databases = self.databases.iter();
         let databases = databases.map(|(database, url)| (database.variable(), url.expose_secret().to_owned()));

@@ -1,11 +1,11 @@
-//! A record as a person reads it: where it lay, its headers, and its value as JSON, as text or as bytes.
+//! Human-readable form of a record: position, headers, and the value as JSON, text or bytes.
 
 use saga::record::Record;
 
-/// Bytes of a value that are shown when it is no text.
+/// Bytes shown of a value that is not text.
 const BYTES: usize = 256;
 
-/// The record, a line each.
+/// The record, as lines.
 pub fn lines(record: &Record) -> Vec<String> {
     let mut lines = vec![format!("at         {}", record.at())];
     if let Some(time) = i64::try_from(record.timestamp_ms).ok().and_then(chrono::DateTime::from_timestamp_millis) {
@@ -25,13 +25,13 @@ pub fn lines(record: &Record) -> Vec<String> {
     lines
 }
 
-/// JSON in a readable form, other text as it is, anything else as bytes.
+/// Formatted JSON, other text unchanged, anything else as bytes.
 fn in_full(value: &[u8]) -> String {
     let pretty = serde_json::from_slice::<serde_json::Value>(value).ok();
     pretty.and_then(|json| serde_json::to_string_pretty(&json).ok()).unwrap_or_else(|| text_or_hex(value))
 }
 
-/// Text if it is some, without anything that a terminal would act upon.
+/// Text without control characters that a terminal would act upon, or else hexadecimal.
 pub fn text_or_hex(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) => text.to_owned(),

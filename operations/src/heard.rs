@@ -1,4 +1,4 @@
-//! An event as somebody hears it who listens to all topics and takes part in nothing.
+//! An event as observed by a listener to all topics that takes no part in the saga.
 
 use chrono::{DateTime, Utc};
 use events::{
@@ -16,14 +16,14 @@ pub struct Heard {
     pub id: EventId,
     pub order_id: OrderId,
     pub event_type: String,
-    /// The publisher's name, or what a foreign source calls itself.
+    /// The publisher's name, or the `ce_source` of any other source.
     pub publisher: String,
-    /// Its source may say things on this topic: services take no others' word there.
+    /// True if its source may publish on this topic: services ignore events from any other source.
     pub is_believed: bool,
     pub topic: String,
     pub partition: i32,
     pub offset: i64,
-    /// When it was said: `ce_time`, or else the record's timestamp.
+    /// Time of publication: `ce_time`, or else the record's timestamp.
     pub at: DateTime<Utc>,
     pub causation_id: Option<EventId>,
     /// The event's data.
@@ -31,7 +31,7 @@ pub struct Heard {
 }
 
 impl Heard {
-    /// None if the record is no event, or about no order.
+    /// None if the record is not an event, or names no order.
     pub fn from_record(record: &Record) -> Option<Heard> {
         let (envelope, data) =
             record.with_raw(|raw| envelope::read(raw).map(|(envelope, data)| (envelope, data.into_owned()))).ok()?;
@@ -52,17 +52,17 @@ impl Heard {
         })
     }
 
-    /// Where it lies on Kafka.
+    /// Topic, partition and offset.
     pub fn place(&self) -> (&str, i32, i64) {
         (&self.topic, self.partition, self.offset)
     }
 
-    /// Why, where the event says so.
+    /// The reason, if the event gives one.
     pub fn reason(&self) -> Option<&str> {
         self.data.get("reason")?.as_str()
     }
 
-    /// The event's own fields in a few words, without the order that travels with all of them.
+    /// A short form of the event's own fields, without the order that all events carry.
     pub fn details(&self) -> String {
         let Some(fields) = self.data.as_object() else { return String::new() };
         if self.topic == publisher::CLIENT.topic() {
@@ -82,7 +82,7 @@ fn is_believed(topic: &str, source: &str) -> bool {
     service_of_topic(topic).is_none_or(|service| speaks_for(service, source))
 }
 
-/// A service on its own topic by its name, clients as clients, and all others as they call themselves.
+/// The service's name for a service on its own topic, the client's name for clients, the given source for all others.
 fn publisher_of(topic: &str, source: &str) -> String {
     match service_of_topic(topic) {
         Some(service) if is_source_of(service, source) => service.to_owned(),

@@ -1,5 +1,5 @@
-//! What an operator of the shop needs, as a library and as commands: the audit, one order's trace, parked work, dead letters,
-//! reconciling, the choreography's picture. Looks into every database and every topic; starts nothing.
+//! Tools for an operator of the shop, as a library and as commands: the audit, an order's trace, parked work, dead letters,
+//! reconciling, the choreography's diagram. Reads every database and every topic; starts nothing.
 
 #![allow(clippy::print_stdout, reason = "what commands have to say to people goes to standard output")]
 

@@ -1,4 +1,4 @@
-//! Listening to all topics, without a consumer group: nothing is taken from anybody and no offset is moved.
+//! Listens to all topics without a consumer group: takes no partition from another consumer and moves no offset.
 
 use std::{
     collections::HashMap,
@@ -24,23 +24,23 @@ use tokio::sync::watch;
 
 use crate::{archive, heard::Heard};
 
-/// From where to listen.
+/// Start of listening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
-    /// All that the topics still keep.
+    /// Everything that the topics retain.
     Beginning,
-    /// What comes from now on.
+    /// Only what arrives from now on.
     Now,
 }
 
-/// What has been heard so far.
+/// Records observed so far.
 #[derive(Debug, Default)]
 struct Tape {
     orders: HashMap<OrderId, Vec<Heard>>,
     dead_letters: Vec<Record>,
 }
 
-/// Hears everything that is said; stops when dropped.
+/// Records everything that is published; stops when dropped.
 #[derive(Debug)]
 pub struct Listener {
     tape: Arc<Mutex<Tape>>,
@@ -56,8 +56,8 @@ pub fn topics() -> Vec<String> {
     topics
 }
 
-/// The topics of every other service whose events are on the broker, as far as they can be read: a publisher on `<name>.events`
-/// is one. Somebody else's topic that cannot be read does not hide the shop's. Blocks: for a thread of its own.
+/// The readable topics of every other service on the broker: any topic `<name>.events`. An unreadable topic of another program
+/// does not hide the shop's. Blocking; run on a thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer.
@@ -68,7 +68,7 @@ pub fn further_topics(brokers: &str) -> anyhow::Result<Vec<String>> {
 }
 
 impl Listener {
-    /// Starts listening to the shop. When this returns, nothing that is said from now on is missed.
+    /// Starts listening to the shop. Misses nothing that is published after this returns.
     ///
     /// # Errors
     /// If the broker does not answer.
@@ -76,7 +76,7 @@ impl Listener {
         Self::start_on(brokers, topics(), since).await
     }
 
-    /// Starts listening to these topics. When this returns, nothing that is said from now on is missed.
+    /// Starts listening to these topics. Misses nothing that is published after this returns.
     ///
     /// # Errors
     /// If the broker does not answer.
@@ -92,23 +92,23 @@ impl Listener {
                 let (tape, stop) = (tape.clone(), stop.clone());
                 move || listen(&consumer, &tape, &changed, &stop)
             })
-            .context("starting the listener's thread")?;
+            .context("starting the listener thread")?;
         Ok(Listener { tape, changes, stop, thread: Some(thread) })
     }
 
-    /// What has been heard of an order, in the order in which it was said.
+    /// Events of an order observed so far, in order of publication.
     pub fn of(&self, order: OrderId) -> Vec<Heard> {
         let mut heard = lock(&self.tape).orders.get(&order).cloned().unwrap_or_default();
         heard.sort_by(|a, b| (a.at, &a.topic, a.offset).cmp(&(b.at, &b.topic, b.offset)));
         heard
     }
 
-    /// Requests that nobody could read, as they lie on the dead-letter topic.
+    /// Unreadable requests, as records of the dead-letter topic.
     pub fn dead_letters(&self) -> Vec<Record> {
         lock(&self.tape).dead_letters.clone()
     }
 
-    /// Waits until `enough` of what has been heard; false when `bound` has passed first.
+    /// Waits until `enough` has been observed; false if `bound` passes first.
     pub async fn wait(&self, bound: Duration, mut enough: impl FnMut(&Self) -> bool) -> bool {
         let mut changes = self.changes.clone();
         let waiting = async {
@@ -128,7 +128,7 @@ impl Drop for Listener {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It looks at `stop` several times a second. If it has panicked, that was reported then.
+            // The thread checks `stop` several times a second. A panic in it was reported when it happened.
             let _ = thread.join();
         }
     }
@@ -154,15 +154,15 @@ fn listen(consumer: &BaseConsumer, tape: &Mutex<Tape>, changed: &watch::Sender<u
     }
 }
 
-/// Nobody can leave the tape half written: what is in it is whole, even after a panic elsewhere.
+/// No writer leaves the tape half written, so its content is intact even after a panic elsewhere.
 fn lock(tape: &Mutex<Tape>) -> MutexGuard<'_, Tape> {
     tape.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where partitions end: the offset behind their last record, by topic and partition. Without those that hold nothing.
+/// End offset of each partition that is not empty, by topic and partition.
 pub type Ends = HashMap<(String, i32), i64>;
 
-/// A consumer assigned to all partitions of `topics`, and where each ends now. Blocks.
+/// A consumer assigned to all partitions of `topics`, and their current ends. Blocking.
 pub fn assigned(brokers: &str, topics: &[String], since: Since) -> anyhow::Result<(BaseConsumer, Ends)> {
     let consumer = archive::consumer(brokers)?;
     let kept = archive::kept_by(&consumer, topics).with_context(|| format!("asking {brokers}"))?;

@@ -1,4 +1,4 @@
-//! Up to where the services have read, as their own databases say.
+//! Read positions of the services, as saved in their own databases.
 
 use std::collections::HashMap;
 
@@ -17,6 +17,6 @@ pub(crate) async fn of(databases: &Databases, database: Database) -> anyhow::Res
     let rows: Vec<(String, i32, i64)> = sqlx::query_as("select topic, partition, next_offset from consumer_offsets")
         .fetch_all(databases.of_service(database))
         .await
-        .with_context(|| format!("reading how far {database} is"))?;
+        .with_context(|| format!("reading the saved offsets in {database}"))?;
     Ok(rows.into_iter().map(|(topic, partition, next)| ((topic, partition), next)).collect())
 }

@@ -1,10 +1,10 @@
-//! What a person sees of an audit.
+//! Prints an audit for people to read.
 
 use owo_colors::{OwoColorize, Stream::Stdout};
 
 use crate::audit::{Finding, News, Report};
 
-/// The audit: each invariant, what was looked at and what was found.
+/// The audit: each invariant, what was examined and what was found.
 pub fn audit(report: &Report) {
     println!();
     println!("{}", "invariants".if_supports_color(Stdout, |text| text.bold()));
@@ -40,7 +40,7 @@ fn sentence(finding: &Finding) -> String {
     format!("{order}{}", finding.what)
 }
 
-/// A tick for what holds, a cross for what does not.
+/// A tick if it holds, a cross if it does not.
 pub fn mark(good: bool) -> String {
     if good {
         "✓".if_supports_color(Stdout, |text| text.green()).to_string()

@@ -1,4 +1,4 @@
-//! Publishing requests, as any client would.
+//! Publishes requests, as any client would.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// `ce_source` of requests.
 pub const SOURCE: &str = "/clients/scenarios";
 
-/// Publishes what it is given, and waits until the broker has it.
+/// Publishes records, and waits for the broker's acknowledgement.
 #[derive(Clone)]
 pub struct Client {
     producer: FutureProducer,
 }
 
-/// Where a record was put.
+/// Position of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     pub partition: i32,
@@ -35,11 +35,11 @@ impl Client {
             .set("bootstrap.servers", brokers)
             .set("client.id", "scenarios")
             .set("acks", "all")
-            // Not idempotent: a request that is published twice is one order anyway, and the producer need not first ask the
-            // broker for an identity.
+            // Not idempotent: a request that is published twice becomes one order anyway, and the producer need not first obtain
+            // an id from the broker.
             .set("linger.ms", "0")
             .set("partitioner", "murmur2_random")
-            // A broker that comes back is found at once.
+            // Reconnect quickly once the broker is back.
             .set("reconnect.backoff.max.ms", "250")
             .set("allow.auto.create.topics", "false")
             .create()
@@ -47,8 +47,7 @@ impl Client {
         Ok(Client { producer })
     }
 
-    /// Publishes a bare value on `order.requests`: no headers, any bytes, or none at all. A key only serves to choose the
-    /// partition.
+    /// Publishes a bare value on `order.requests`: no headers, any bytes, or a null value. A key only selects the partition.
     pub async fn bare(&self, key: Option<&str>, value: Option<&[u8]>) -> anyhow::Result<Place> {
         self.send(publisher::CLIENT.topic(), key.map(str::as_bytes), value, OwnedHeaders::new()).await
     }
@@ -70,7 +69,7 @@ impl Client {
         self.say(topic, source, event_type, order, data, None).await
     }
 
-    /// Publishes an event as an operator: it counts with each service only while the order stands there as `expects` says.
+    /// Publishes an event as an operator: a service acts upon it only while the order's state there is as `expects` says.
     pub async fn said_again(
         &self,
         topic: &str,

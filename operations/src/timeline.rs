@@ -1,4 +1,4 @@
-//! One order's flow, as a person likes to read it: when, who, what, how long each hop took.
+//! One order's flow for people to read: time, service, event, duration of each hop.
 
 use chrono::{DateTime, Utc};
 use events::{
@@ -9,7 +9,7 @@ use owo_colors::{OwoColorize, Stream::Stdout};
 
 use crate::{choreography::Choreography, heard::Heard};
 
-/// How an event bears on the buyer: decides its colour.
+/// Meaning of an event for the buyer; decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mood {
     Forward,
@@ -36,14 +36,14 @@ fn mood(event_type: &str) -> Mood {
     }
 }
 
-/// The heading over [`line`]s.
+/// The heading of [`line`]s.
 pub fn heading() -> String {
     format!("{:>9}  {:>8}  {:<12}  {:<22}  ", "time", "hop", "service", "event")
         .if_supports_color(Stdout, |text| text.dimmed())
         .to_string()
 }
 
-/// One event: time since `start`, how long after its cause, who, what, and its own fields.
+/// One event: time since `start`, time since its cause, publisher, type, and its own fields.
 pub fn line(event: &Heard, start: DateTime<Utc>, cause: Option<&Heard>) -> String {
     let hop = cause.map_or(String::new(), |cause| format!("+{}", milliseconds(event.at, cause.at)));
     let name = format!("{:<22}", printable(&event.event_type));
@@ -63,45 +63,47 @@ pub fn line(event: &Heard, start: DateTime<Utc>, cause: Option<&Heard>) -> Strin
     line.trim_end().to_owned()
 }
 
-/// The whole flow, heading first.
+/// The whole flow, starting with the heading.
 pub fn lines(events: &[Heard]) -> Vec<String> {
     let Some(first) = events.first() else { return Vec::new() };
     let shown = events.iter().map(|event| line(event, first.at, cause_of(event, events)));
     std::iter::once(heading()).chain(shown).collect()
 }
 
-/// The event that caused this one, if it has been heard.
+/// The event that caused this one, if it has been observed.
 pub fn cause_of<'a>(event: &Heard, events: &'a [Heard]) -> Option<&'a Heard> {
     let cause: EventId = event.causation_id?;
     events.iter().find(|other| other.id == cause)
 }
 
-/// Only the notification service's word counts: anybody can publish something of that name.
+/// Only the notification service's own event counts: anybody can publish one of the same type.
 fn is_mail(event: &Heard) -> bool {
     event.is_believed && event.event_type == "NotificationSent" && event.topic == publisher::NOTIFICATION.topic()
 }
 
-/// What a service of the shop has said, or a client. A stranger's event neither ends the shop's flow nor holds it open.
+/// Tells whether a service of the shop, or a client, published it. Other publishers' events neither end the shop's flow nor hold
+/// it open.
 fn is_of_the_shop(event: &Heard) -> bool {
     event.is_believed && publisher::of_topic(&event.topic).is_some()
 }
 
-/// Tells whether the saga has ended: its last word, the mail, has been heard, and what the mail is about as well. Topics
-/// are read beside each other, so an effect can be heard before its cause.
+/// Tells whether the saga has ended: its last event, the mail, has been observed, and the event that the mail is about as well.
+/// Topics are read independently, so an effect can be observed before its cause.
 pub fn has_ended(events: &[Heard]) -> bool {
     let is_heard = |cause| events.iter().any(|other| other.id == cause && is_of_the_shop(other));
     events.iter().filter(|event| is_mail(event)).filter_map(|mail| mail.causation_id).any(is_heard)
 }
 
-/// What is missing of a flow: for each event that nothing has followed, who should have reacted; and, also behind its end, what
-/// further services should have said.
+/// What is missing in a flow: for each event without a successor, the services that should have reacted; also, even after the
+/// end, what further services should have published.
 pub fn missing(choreography: &Choreography, events: &[Heard]) -> Vec<String> {
     let ended = has_ended(events);
     let mut missing = Vec::new();
     for event in events.iter().filter(|event| event.is_believed) {
         let followed = events.iter().any(|other| other.causation_id == Some(event.id) && is_of_the_shop(other));
         for (service, reaction) in choreography.follows(&event.event_type, &event.topic) {
-            // The shop's own are judged by where the flow stands; a further service has to say its part, whatever others do.
+            // The shop's services are judged by the state of the flow; a further service has to publish its part whatever others
+            // do.
             if Choreography::is_of_the_shop(service) && (ended || followed) {
                 continue;
             }
@@ -117,7 +119,7 @@ pub fn missing(choreography: &Choreography, events: &[Heard]) -> Vec<String> {
     missing
 }
 
-/// The text without characters that would do something to a terminal: anybody can publish them.
+/// The text without control characters: anybody can publish them.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
@@ -186,7 +188,7 @@ mod tests {
         assert_eq!(missing(&shop, &[completed, points, forged]), before);
     }
 
-    /// Somebody publishes an event under the id of the order's end, before the end is heard.
+    /// A foreign event with the id of the order's end arrives before that end.
     #[test]
     fn a_stranger_who_uses_an_events_id_keeps_no_flow_open() {
         let completed = heard("OrderCompleted", None);

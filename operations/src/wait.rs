@@ -1,16 +1,16 @@
-//! Waiting for a condition, never for time alone, and never for ever.
+//! Waits for a condition, never for a fixed time, and never forever.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// Pause between two looks at a condition.
+/// Interval between two checks of a condition.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Asks until there is an answer.
+/// Polls until there is an answer.
 ///
 /// # Errors
-/// When `bound` has passed without one; the error says `what` was waited for.
+/// If `bound` passes without one; the error says `what` was waited for.
 pub async fn until<T>(what: &str, bound: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> anyhow::Result<T> {
     let last = Instant::now() + bound;
     loop {

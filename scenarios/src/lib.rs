@@ -1,7 +1,7 @@
-//! The scenario runner: starts the whole system, drives it and judges what it did.
+//! The scenario runner: starts the whole system, drives it and judges the result.
 //!
-//! What it consists of are crates of their own: [`testbed`] starts a system, [`catalogue`] has the scenarios and judges them,
-//! [`load`] measures, [`chaos`] breaks things on purpose, and [`operations`] is what an operator needs without any of these.
+//! Its parts are crates of their own: [`testbed`] starts a system, [`catalogue`] has the scenarios and judges them, [`load`]
+//! measures, [`chaos`] injects faults. [`operations`] has an operator's tools, which need none of these.
 
 #![allow(clippy::print_stdout, reason = "what the runner has to say to people goes to standard output")]
 

@@ -1,4 +1,4 @@
-//! What the three services have in common: each takes one item out of its stock for a trip, and keeps it or puts it back.
+//! The common part of the three services: each takes one item from its stock for a trip, and books it or puts it back.
 
 use chrono::{DateTime, Utc};
 use saga::barrier::{Move, Status, pass};
@@ -26,7 +26,7 @@ rows! {
 }
 
 rows! {
-    /// What has become of a trip here.
+    /// A trip's booking at this supplier.
     struct Booking in "bookings" by (trip_id: SagaId) {
         item: String,
         status: Status,
@@ -55,11 +55,11 @@ impl<S: Supplier> Service for Bookings<S> {
         Ok(Books { stock: Stock::load(db, wanted.chain(taken)).await?, bookings })
     }
 
-    /// Does what the barrier lets through: it knows what to do for every step, whatever has become of the trip before.
+    /// Applies what the barrier lets through: it decides every step in every state of the booking.
     fn decide(&self, books: &mut Books, (trip, step): &Command, _now: DateTime<Utc>) -> Says {
         let (wanted, times) = S::wants(trip);
         let known = books.bookings.get(&trip.trip_id);
-        // What was taken counts, should a later event name something else.
+        // The item taken counts, even if a later event names another.
         let item = known.map_or(wanted, |booking| &booking.item).to_owned();
         let stock = books.stock.get(&item).copied();
         let (status, outcome) = match pass(known.map(|booking| booking.status), step.clone()) {

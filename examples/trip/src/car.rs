@@ -1,4 +1,4 @@
-//! The car: the trip's turning point. Nothing after it can refuse, so a car is booked at once.
+//! The car: the trip's pivot. No later step can refuse, so a car is booked at once.
 
 use saga::{Publisher, Says, Table, barrier::Status, barrier::Step, publisher, says};
 
@@ -6,9 +6,9 @@ use crate::hotel::RoomHeld;
 use crate::{Command, Outcome, Supplier, Trip};
 
 saga::events! { Car::PUBLISHER, trip: Trip,
-    /// A car is booked for good, for this price in cents: from now on the room and the seat are certain.
+    /// A car is booked for good, at this price in cents: room and seat are now certain.
     CarBooked { price: i64 }
-    /// There is no car: the room has to be released, then the seat.
+    /// There is no car: the room, then the seat, have to be released.
     CarRefused { reason: String }
 }
 

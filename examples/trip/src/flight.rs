@@ -1,19 +1,19 @@
-//! The flight: begins a trip with a seat, and ends it.
+//! The flight: starts a trip by holding a seat, and ends it.
 
 use saga::{Publisher, Says, Table, barrier::Step, publisher, says};
 
 use crate::hotel::{RoomBooked, RoomRefused, RoomReleased};
 use crate::{Command, Outcome, Supplier, Trip};
 
-/// Travellers: anybody may publish a bare [`Trip`] on this topic.
+/// Clients: anybody may publish a bare [`Trip`] on this topic.
 pub const CLIENTS: Publisher = Publisher::of_requests("client", "trip.requests", "TripRequested");
 
 saga::events! { Flight::PUBLISHER, trip: Trip,
     /// A seat is held, for this price in cents.
     SeatHeld { price: i64 }
-    /// The trip's end: everything is booked.
+    /// End of the trip: everything is booked.
     TripBooked {}
-    /// The trip's end: nothing is held anywhere. The reason says which service could not do its part.
+    /// End of the trip: nothing is held anywhere. The reason says which service refused.
     TripCancelled { reason: String }
 }
 

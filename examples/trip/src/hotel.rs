@@ -13,7 +13,7 @@ saga::events! { Hotel::PUBLISHER, trip: Trip,
     RoomRefused { reason: String }
     /// The room is booked for good.
     RoomBooked {}
-    /// The room is free again: the seat has to be released as well.
+    /// The room has been released: the seat has to be released as well.
     RoomReleased { reason: String }
 }
 

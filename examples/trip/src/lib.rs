@@ -1,4 +1,4 @@
-//! A trip of flight, hotel and car, booked whole or not at all. README.md has who hears what, and how to run it.
+//! A trip of flight, hotel and car, booked in full or not at all. README.md shows the events, and how to run it.
 
 mod booking;
 pub mod car;
@@ -15,10 +15,10 @@ use saga::{
 use serde::{Deserialize, Serialize};
 use sqlx::migrate::Migrator;
 
-/// What a traveller asks for. It is in every event, so that no service has to ask another.
+/// A client's request. It is in every event, so that no service has to ask another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Trip {
-    /// Chosen by the client. A request that is sent twice names the same trip, and counts once.
+    /// Chosen by the client. A request sent twice has the same id, and counts once.
     pub trip_id: SagaId,
     pub traveller: String,
     pub flight: String,
@@ -33,10 +33,10 @@ impl Facts for Trip {
     }
 }
 
-/// What an event asks of a service, for a trip. A cancellation has a reason: any word of the service that refused.
+/// What an event asks of a service, for a trip. A cancellation has a reason: free text from the service that refused.
 pub type Command = (Trip, Step<String>);
 
-/// What has come of it.
+/// Outcome of a command.
 pub enum Outcome {
     Held { price: i64 },
     Refused { reason: String },
@@ -44,17 +44,17 @@ pub enum Outcome {
     Released { reason: String },
 }
 
-/// One of the trip's services: in what it differs from the others. [`Bookings`] is what they have in common.
+/// A service of the trip: what distinguishes it from the others. [`Bookings`] is the common part.
 pub trait Supplier: Send + Sync + 'static {
     const PUBLISHER: Publisher;
-    /// Reason of its refusals.
+    /// Reason given when it refuses.
     const SOLD_OUT: &'static str;
-    /// Status of what it was able to supply: held, unless nothing can go wrong any more.
+    /// Status after a successful Try: reserved, unless nothing can fail any more.
     const AFTER_TRY: Status = Status::Reserved;
 
-    /// What it hears, does and says.
+    /// Its table of events and decisions.
     fn table() -> Table<Command>;
-    /// The item of its stock that a trip needs one of, and the number of times that its price is to be paid.
+    /// The item that a trip needs one of, and the number of times that its price is charged.
     fn wants(trip: &Trip) -> (&str, i64);
     /// Its event for an outcome.
     fn says(trip: Trip, outcome: Outcome) -> Says;

@@ -14,15 +14,15 @@ use trip::{
 };
 use uuid::Uuid;
 
-/// What is free at first.
+/// Initial stock.
 type Stock = [(&'static str, i64); 3];
 const SEATS: Stock = [("LX1", 40), ("LX2", 9), ("LX3", 0)];
 const ROOMS: Stock = [("Rome", 12), ("Bern", 12), ("Oslo", 0)];
 const CARS: Stock = [("Rome", 7), ("Bern", 0), ("Oslo", 9)];
 
-/// Trips of a run that have ended, as the flight knows.
+/// Ended trips of a run, in the flight's database.
 const ENDED: &str = "select count(*) from bookings where item like '%' || $1 and status <> 'RESERVED'";
-/// Items of a run of which not everything is either free or booked.
+/// Items of a run that are neither all free nor all booked.
 const LOST: &str = "select count(*) from stock join opening using (item) where item like '%' || $1 and
     opening.free <> stock.free + (select count(*) from bookings b where b.item = stock.item and status = 'CONFIRMED')";
 const SEEN: &str = "select count(*) from inbox where event_id = $1::uuid";
@@ -33,7 +33,7 @@ fn config(database_url: &str) -> Config {
     Config::from_arguments(arguments).expect("arguments")
 }
 
-/// A supplier's database with this stock, and its program and its relay, which run until SIGTERM.
+/// A supplier's database with this stock, and its program and relay, which run until SIGTERM.
 async fn start<S: Supplier>(supplier: S, stock: Stock, run: Uuid) -> (TestDatabase, JoinHandle<anyhow::Result<()>>) {
     let db = TestDatabase::create(&MIGRATIONS).await;
     for (item, free) in stock {
@@ -61,7 +61,7 @@ async fn request(producer: &FutureProducer, trip: &Trip) {
     producer.send(record, Duration::from_secs(10)).await.expect("published");
 }
 
-/// Waits until a query about this id counts as many as expected.
+/// Polls until a query about this id returns the expected count.
 async fn until(db: &TestDatabase, query: &'static str, id: Uuid, expected: usize) {
     let counted = async {
         let count = || sqlx::query_scalar::<_, i64>(query).bind(id.to_string()).fetch_one(db.pool());
@@ -73,14 +73,14 @@ async fn until(db: &TestDatabase, query: &'static str, id: Uuid, expected: usize
     waited.unwrap_or_else(|_| panic!("waited 60 s for a count of {expected}: {query}"));
 }
 
-/// What a supplier has written down of a trip, and all that it has said of it.
+/// A supplier's row for a trip, and all events that it has published about it.
 async fn standing(db: &TestDatabase, trip_id: SagaId) -> String {
     let query = sqlx::query_scalar("select concat_ws(' ', status, reason) from bookings where trip_id = $1");
     let row: Option<String> = query.bind(trip_id.0).fetch_optional(db.pool()).await.expect("read");
     format!("{}: {}", row.unwrap_or_default(), db.said(trip_id).await.join(" "))
 }
 
-/// Has the flight's events of a trip published again: all of them as they were, and the first under this other id.
+/// Republishes the flight's events of a trip: all of them unchanged, and the first one under this other id.
 async fn repeat(flight: &TestDatabase, trip_id: SagaId, other: Uuid) {
     let (options, kafka) = (flight.url().parse().expect("a URL"), config("").kafka);
     let span = Span { since: chrono::DateTime::UNIX_EPOCH, until: chrono::Utc::now() };
@@ -92,7 +92,7 @@ async fn repeat(flight: &TestDatabase, trip_id: SagaId, other: Uuid) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_trip_is_booked_whole_or_cancelled_whole() {
-    // The topics keep what other runs have asked for; of their flights and cities there is nothing here.
+    // The topics retain requests of other runs, whose flights and cities do not exist here.
     let run = Uuid::now_v7();
     let (flight, flying) = start(Flight, SEATS, run).await;
     let (hotel, hosting) = start(Hotel, ROOMS, run).await;

@@ -7,7 +7,7 @@ use events::OrderId;
 
 use super::{Finding, Invariant, OrderRow, Steps};
 
-/// Time that an order may take for its way back after its deadline.
+/// Time allowed for compensation after an order's deadline.
 const GRACE: TimeDelta = TimeDelta::seconds(30);
 
 /// No order is pending long after its deadline.
@@ -28,7 +28,7 @@ pub(super) fn every_order_ends(steps: &Steps) -> Invariant {
     }
 }
 
-/// What each service did for a finished order is what its end asks for.
+/// What each service did for a finished order matches how the order ended.
 pub fn steps_agree(steps: &Steps) -> Invariant {
     let finished: Vec<&OrderRow> = steps.orders.values().filter(|order| order.is_finished()).collect();
     let findings = finished.iter().flat_map(|order| disagreements(steps, order)).collect();
@@ -58,7 +58,7 @@ fn disagreements(steps: &Steps, order: &OrderRow) -> Vec<Finding> {
         .collect()
 }
 
-/// Tells whether a step's statuses fit the order's end. A step in two minds never fits.
+/// Tells whether a step's statuses fit the order's end. Contradictory statuses never fit.
 fn fits(order: &OrderRow, step: &str, statuses: &[String]) -> bool {
     let status = match statuses {
         [] => None,
@@ -75,7 +75,7 @@ fn fits(order: &OrderRow, step: &str, statuses: &[String]) -> bool {
             status == needed.then_some("CONFIRMED")
         }
         "CANCELLED" => matches!(status, None | Some("CANCELLED" | "REFUNDED" | "REJECTED")),
-        // Rejected before anybody else heard of it.
+        // Rejected before any other service received it.
         _ => matches!(status, None | Some("CANCELLED")),
     }
 }

@@ -1,4 +1,4 @@
-//! The mails that lie where the mail system, or what stands in for it, has put them: each once, to the buyer, as it was written.
+//! Delivered mails, in the mail system or the directory that stands in for it: each once, to the buyer, as it was written.
 
 use chrono::{DateTime, Utc};
 use events::Order;
@@ -12,15 +12,15 @@ use super::{Finding, dossier::Dossier, tables::Table};
 /// A mail as it was delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivered {
-    /// Of its file, without the ending, or before the @ of its Message-ID: `<order id>-<kind>`.
+    /// Name of its file without the extension, or the part of its Message-ID before the @: `<order id>-<kind>`.
     pub name: String,
     pub text: String,
 }
 
-/// What a mail system keeps.
+/// What a mail system retains.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MailRetention {
-    /// Mails that were sent before may have been thrown away.
+    /// Mails sent before this time may have been deleted.
     pub since: Option<DateTime<Utc>>,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn findings(
     found.into_iter().map(|what| Finding::of(dossier.order, what)).collect()
 }
 
-/// The mail that a row tells of.
+/// The mail that a row describes.
 fn mail(row: &Value, facts: &Order) -> Option<Mail> {
     let text = |name: &str| Some(row.get(name)?.as_str()?.to_owned());
     Some(Mail {
@@ -68,7 +68,7 @@ fn mail(row: &Value, facts: &Order) -> Option<Mail> {
         recipient: text("recipient")?,
         subject: text("subject")?,
         body: text("body")?,
-        // Of no account, see `without_date`.
+        // Irrelevant, see `without_date`.
         written_at: DateTime::UNIX_EPOCH,
     })
 }
@@ -78,10 +78,10 @@ fn wanted_text(mail: &Mail, domain: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&mail.message(&sender).ok()?.formatted()).into_owned())
 }
 
-/// Fields that mail servers write before a mail (RFC 5321, section 4.4), and those that they deliver it by.
+/// Fields that mail servers prepend to a mail (RFC 5321, section 4.4), and those that they deliver it by.
 const TRACES: [&str; 3] = ["return-path", "received", "delivered-to"];
 
-/// A mail without the fields of its way, and without its date: when it was written is written down in it alone.
+/// A mail without its trace fields and its date: only the mail itself records when it was written.
 fn as_written(mail: &str) -> Vec<&str> {
     let mut lines = mail.lines().peekable();
     let mut left = Vec::new();
@@ -89,7 +89,7 @@ fn as_written(mail: &str) -> Vec<&str> {
         let name = line.split_once(':').map_or("", |(name, _)| name).to_ascii_lowercase();
         let is_left_out = name == "date" || TRACES.contains(&name.as_str());
         left.extend((!is_left_out).then_some(line));
-        // A long field goes on in the lines after it.
+        // A folded field continues on the following lines.
         while let Some(more) = lines.next_if(|line| line.starts_with([' ', '\t'])) {
             left.extend((!is_left_out).then_some(more));
         }

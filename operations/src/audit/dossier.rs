@@ -1,4 +1,4 @@
-//! All that is known of one order, wherever it is written down: rows, outbox rows, records on Kafka, bookings, mails.
+//! Everything known about one order, from every source: rows, outbox rows, records on Kafka, bookings, mails.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Booking, delivered::Delivered, tables::Table};
 
-/// One thing that is known of an order.
+/// One thing known about an order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Item {
     Row(Row),
@@ -20,7 +20,7 @@ pub enum Item {
 }
 
 impl Item {
-    /// Of a row.
+    /// The era of a row; None for anything else.
     pub(super) fn era(&self) -> Option<Era> {
         match self {
             Item::Row(row) => Some(row.era),
@@ -54,14 +54,14 @@ pub struct Row {
     pub era: Era,
 }
 
-/// The time at which a row was written as it is, by the transaction that has done it.
+/// The age of a row version, judged by the transaction that wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Era {
-    /// Before the last look: an order that is sealed has no other rows.
+    /// Written before the previous look: a sealed order has no other rows.
     Sealed,
-    /// Since, by a transaction that is older than all that are under way.
+    /// Written since then, by a transaction older than all that are still running.
     Past,
-    /// Just now: at the next look it will count as new.
+    /// Written just now: the next look will count it as new.
     Late,
 }
 
@@ -74,7 +74,7 @@ impl Era {
 /// An outbox row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
-    /// Whose outbox it is.
+    /// The service that owns the outbox.
     #[serde(with = "by_name")]
     pub publisher: Publisher,
     pub seq: i64,
@@ -82,12 +82,12 @@ pub struct Written {
     pub aggregatetype: String,
     pub aggregateid: String,
     pub event_type: String,
-    /// Of the payload, see [`digest`](super::said::digest).
+    /// Digest of the payload, see [`digest`](super::said::digest).
     pub digest: String,
     pub causation_id: Option<Uuid>,
     pub traceparent: Option<String>,
     pub at: DateTime<Utc>,
-    /// Name of the outbox's partition that it lies in.
+    /// Name of the outbox partition that holds it.
     pub partition: String,
     pub era: Era,
 }
@@ -95,7 +95,7 @@ pub struct Written {
 /// A readable event on Kafka.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Logged {
-    /// Whose topic it lies on.
+    /// The topic's publisher.
     #[serde(with = "by_name")]
     pub topic: Publisher,
     pub partition: i32,
@@ -109,33 +109,33 @@ pub struct Logged {
     pub at: Option<DateTime<Utc>>,
     pub causation_id: Option<Uuid>,
     pub traceparent: Option<String>,
-    /// The header of a record that was published again.
+    /// Header of a republished record.
     pub first_at: Option<String>,
     pub data: Json,
 }
 
 impl Logged {
-    /// Tells whether the service whose topic it is says that it has said it.
+    /// Tells whether its source is the service that owns the topic.
     pub fn is_own(&self) -> bool {
         self.topic.is_source(&self.source)
     }
 
-    /// Tells whether the topic's readers believe it.
+    /// Tells whether the topic's consumers accept it.
     pub fn is_believed(&self) -> bool {
         self.topic.believes(&self.source)
     }
 }
 
-/// One order's file.
+/// Everything known about one order.
 #[derive(Debug, Clone)]
 pub struct Dossier {
     pub order: OrderId,
     pub rows: Vec<Row>,
-    /// By publisher, in the order in which they were written.
+    /// By publisher, in the order of writing.
     pub written: Vec<Written>,
-    /// By topic, in the order in which they lie there.
+    /// By topic, in the topic's order.
     pub log: Vec<Logged>,
-    /// In the order of the ledger.
+    /// In the ledger's order.
     pub bookings: Vec<Booking>,
     pub mails: Vec<Delivered>,
 }
@@ -152,7 +152,7 @@ impl Dossier {
         }
     }
 
-    /// Puts items together by their orders. The items of one source have to come in its order.
+    /// Groups items by order. The items of one source must come in its order.
     pub fn file(items: impl IntoIterator<Item = (OrderId, Item)>) -> Vec<Dossier> {
         let mut dossiers: BTreeMap<OrderId, Dossier> = BTreeMap::new();
         for (order, item) in items {
@@ -173,7 +173,7 @@ impl Dossier {
         dossiers
     }
 
-    /// Tells whether all that is known of the order is that somebody has asked for it.
+    /// Tells whether nothing but requests is known of the order.
     pub(super) fn has_mere_requests(&self) -> bool {
         self.rows.is_empty()
             && self.written.is_empty()
@@ -182,12 +182,12 @@ impl Dossier {
             && self.log.iter().all(|event| event.topic == publisher::CLIENT)
     }
 
-    /// Tells whether all its rows will be known as old at the next look.
+    /// Tells whether the next look will count all its rows as old.
     pub(super) fn is_past(&self) -> bool {
         self.rows.iter().all(|row| row.era.is_past()) && self.written.iter().all(|row| row.era.is_past())
     }
 
-    /// What was ordered, as the first event that tells it has it.
+    /// What was ordered, from the first event that contains it.
     pub fn facts(&self) -> Option<Order> {
         #[derive(Deserialize)]
         struct Facts {
@@ -202,7 +202,7 @@ impl Dossier {
         self.rows.iter().filter(move |row| row.table == table).map(|row| &row.row)
     }
 
-    /// The first record of each event on a topic: what its readers go by.
+    /// The first record of each event on a topic: the one that its consumers act on.
     pub fn first_of(&self, topic: Publisher) -> Vec<&Logged> {
         let mut seen: Vec<EventId> = Vec::new();
         let on_topic = self.log.iter().filter(|event| event.topic == topic && event.is_believed());
@@ -218,7 +218,7 @@ impl Dossier {
     }
 }
 
-/// Publishers by their names.
+/// Serializes publishers by name.
 mod by_name {
     use events::{Publisher, publisher};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

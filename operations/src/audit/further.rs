@@ -1,5 +1,5 @@
-//! Services beside the shop's: whether Kafka has what their outboxes have, and nothing else. What they decide, and what their own
-//! tables hold, only they know.
+//! Services beside the shop's: checks only that Kafka has exactly what their outboxes have. Their decisions and their own tables
+//! are beyond this audit.
 
 use std::sync::Arc;
 

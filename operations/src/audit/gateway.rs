@@ -10,10 +10,10 @@ use crate::Environment;
 
 use super::{Finding, Invariant, Steps, dossier::Dossier};
 
-/// A booking of the gateway's ledger; the last one of a payment tells how it stands.
+/// A booking of the gateway's ledger. The last one of a payment gives its state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Booking {
-    /// Place in the ledger, from 1.
+    /// Position in the ledger, from 1.
     #[serde(default)]
     pub seq: Option<i64>,
     pub payment_id: String,
@@ -32,13 +32,13 @@ struct Ledger {
     entries: Vec<Booking>,
 }
 
-/// A gateway that has said nothing for so long has no answer.
+/// Time without any data after which the gateway counts as not answering.
 const SILENT_FOR: Duration = Duration::from_secs(30);
 
 /// The gateway's ledger, oldest booking first.
 pub(crate) async fn bookings(environment: &Environment) -> anyhow::Result<Vec<Booking>> {
     let url = format!("{}/v1/ledger", environment.gateway()?);
-    // A long ledger takes its time, but something has to come all the while.
+    // A long ledger takes a while to read, but data has to keep arriving.
     let client = reqwest::Client::builder().connect_timeout(SILENT_FOR).read_timeout(SILENT_FOR).build()?;
     let answer = client.get(&url).send().await.and_then(reqwest::Response::error_for_status);
     let ledger: Ledger =
@@ -82,10 +82,10 @@ pub(super) fn agrees(steps: &Steps, bookings: &[Booking]) -> Invariant {
     });
     let strangers = charges.values().filter_map(|charge| {
         let known = charge.payment_id.parse::<OrderId>().is_ok_and(|order| steps.payments.contains_key(&order));
-        // One that nobody knew may have been let go of.
+        // The gateway may have released the money of a payment that we do not know.
         let is_let_go = matches!(charge.state.as_str(), "voided" | "refunded");
         (!known && !is_let_go).then(|| Finding {
-            // An order that has ended without a payment is not sealed with it.
+            // Names the order, so that one that ended without a payment is not sealed.
             order: charge.payment_id.parse().ok(),
             what: format!(
                 "the gateway has a charge {} that is {} and no payment of ours",
@@ -101,7 +101,7 @@ pub(super) fn agrees(steps: &Steps, bookings: &[Booking]) -> Invariant {
     }
 }
 
-/// Tells whether what the payment service says that the gateway holds was booked there.
+/// Tells whether whatever the payment service records as held at the gateway was booked there.
 pub(super) fn is_asked(dossiers: &[Dossier], steps: &Steps) -> Invariant {
     let mut looked_at = 0;
     let findings = dossiers.iter().filter_map(|dossier| {
@@ -117,7 +117,7 @@ pub(super) fn is_asked(dossiers: &[Dossier], steps: &Steps) -> Invariant {
     Invariant { what: "what was authorized by card was booked by the gateway", looked_at, findings }
 }
 
-/// Tells whether each payment has come to where it stands in steps that there are, and each step was booked for one amount.
+/// Tells whether each payment reached its state by allowed steps, each booked for the same amount.
 pub(super) fn is_lawful(bookings: &[Booking]) -> Invariant {
     let mut last: HashMap<&str, &Booking> = HashMap::new();
     let mut findings = Vec::new();
@@ -140,7 +140,7 @@ fn unlawful(before: Option<&Booking>, booking: &Booking) -> Option<String> {
         "capture" => state == "captured",
         "void" => state == "voided",
         "refund" => state == "refunded",
-        // Not told.
+        // The field is absent.
         "" => true,
         _ => false,
     };
@@ -166,7 +166,7 @@ fn unlawful(before: Option<&Booking>, booking: &Booking) -> Option<String> {
     ))
 }
 
-/// Checks that the ledger has no gap: its bookings are numbered from 1. Takes one after the other.
+/// Checks that the ledger has no gap: its bookings are numbered from 1. Takes one booking after the other.
 #[derive(Debug, Default)]
 struct Numbered {
     last: i64,
@@ -192,7 +192,7 @@ impl Numbered {
     }
 }
 
-/// Tells whether a ledger has every booking, by their numbers.
+/// Tells whether a ledger is complete, by the numbers of its bookings.
 pub fn ledger_is_whole(bookings: &[Booking]) -> Invariant {
     let mut numbered = Numbered::default();
     bookings.iter().for_each(|booking| numbered.note(booking));
@@ -205,9 +205,9 @@ fn fits(status: &str, state: Option<&str>) -> bool {
         "CONFIRMED" => state == Some("captured"),
         "REFUNDED" => state == Some("refunded"),
         "RESERVED" => matches!(state, Some("authorized" | "captured")),
-        // Under way: anything may have happened there already.
+        // In flight: the gateway may be in any state already.
         "PENDING" => true,
-        // Cancelled or rejected: no money may be held there. What the provider has collected by itself, it has given back.
+        // Cancelled or rejected: the gateway may hold no money. If it captured the payment on its own, it has refunded it.
         _ => matches!(state, None | Some("voided" | "declined" | "refunded")),
     }
 }
@@ -218,7 +218,7 @@ mod tests {
 
     use super::*;
 
-    /// Or an order that was rejected would be sealed, and nobody would look again.
+    /// Otherwise a rejected order would be sealed and never examined again.
     #[test]
     fn a_charge_without_a_payment_is_a_finding_about_its_order() {
         let order = OrderId(Uuid::now_v7());

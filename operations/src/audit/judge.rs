@@ -1,4 +1,4 @@
-//! What can be judged order by order, on files that were read before: pure, whatever they were read from.
+//! Judgements of single orders from what was read about them. Pure: independent of the sources.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -21,30 +21,30 @@ use super::{
 };
 use crate::choreography;
 
-/// Where an event is found that is on Kafka and that no service has said.
+/// Invariant that reports an event that is on Kafka and that no service published.
 pub(super) const SAID: &str = "Kafka has what the outboxes have, as they have it, and nothing else";
 pub(super) const LED_TO: &str = "the services' decisions lead to every row and every event";
 
-/// What is known beside the orders' files.
+/// What is known beyond the orders' dossiers.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     pub kept: Kept,
     pub buyers: Buyers,
-    /// Events that people have resolved by hand, by service.
+    /// Events that operators resolved by hand, by service.
     pub resolved: Arc<HashSet<(Publisher, Uuid)>>,
-    /// The places up to which each service has read; None at rest, when all have read everything.
+    /// Positions up to which each service has read; None at rest, when all have read everything.
     pub places: Option<Places>,
-    /// What the mail system has kept; None if it cannot be read.
+    /// What the mail system retains; None if it cannot be read.
     pub mails: Option<MailRetention>,
     /// Digests of requests that became dead letters.
     pub letters: Arc<HashSet<String>>,
 }
 
-/// Quiet time after which nothing more is expected of an order that has ended.
+/// Quiet time after which an ended order should receive nothing more.
 const MARGIN: TimeDelta = TimeDelta::seconds(30);
 
-/// Why nothing can be said of an order yet: something about it is younger than everything takes, or still to be read by a
-/// service that has a part in it. None if it has come to rest, for good or for bad.
+/// The reason why an order cannot be judged yet: something about it is too recent, or a service involved has records left to
+/// read. None if the order has come to rest, rightly or wrongly.
 pub fn on_its_way(dossier: &Dossier, known: &Known, now: DateTime<Utc>) -> Option<String> {
     let written = dossier.written.iter().map(|row| (row.at, &row.event_type));
     let logged = dossier.log.iter().filter_map(|event| {
@@ -78,7 +78,7 @@ fn unread(dossier: &Dossier, places: &Places) -> Option<String> {
     None
 }
 
-/// Judges some orders. In a system that never rests, what is on its way is left for later.
+/// Judges orders. In a system that is not at rest, orders in flight are deferred.
 pub fn files(dossiers: Vec<Dossier>, known: &Known, now: DateTime<Utc>) -> Judgement {
     let rests = |dossier: &Dossier| known.places.is_none() || on_its_way(dossier, known, now).is_none();
     let (dossiers, under_way): (Vec<_>, Vec<_>) = dossiers.into_iter().partition(rests);
@@ -113,14 +113,14 @@ pub fn files(dossiers: Vec<Dossier>, known: &Known, now: DateTime<Utc>) -> Judge
     Judgement { invariants, steps, requests, under_way, open }
 }
 
-/// What was found about some orders, and what belongs to sums over all.
+/// Findings about some orders, and their share of the totals.
 pub struct Judgement {
     pub invariants: Vec<Invariant>,
     pub(super) steps: Steps,
     pub(super) requests: Requests,
-    /// The files of orders that were left for later.
+    /// Dossiers of deferred orders.
     pub under_way: Vec<Dossier>,
-    /// Those of orders that were judged, of which more is to come or about which something is wrong.
+    /// Dossiers of judged orders that expect more, or with which something is wrong.
     pub open: Vec<Dossier>,
 }
 
@@ -174,7 +174,7 @@ fn delivered_mails(
     (known, retention): (&Known, MailRetention),
 ) -> Invariant {
     let findings = dossiers.iter().zip(facts).flat_map(|(dossier, facts)| {
-        // The facts may have gone from Kafka; the row has the text all the same.
+        // Kafka may no longer retain the facts; the row still has the text.
         let written =
             || dossier.rows_of(Table::Orders).next().and_then(|row| serde_json::from_str::<Facts>(row.get()).ok());
         let facts = facts.clone().or_else(|| written().map(|row| row.facts));
@@ -187,13 +187,13 @@ fn delivered_mails(
     }
 }
 
-/// What a row of `orders` tells of what was ordered.
+/// The part of an `orders` row that says what was ordered.
 #[derive(serde::Deserialize)]
 struct Facts {
     facts: Order,
 }
 
-/// Adds what was found in one part to what was found in others.
+/// Merges the findings of one part into those of the others.
 pub(super) fn add(all: &mut Vec<Invariant>, part: Vec<Invariant>) {
     for invariant in part {
         match all.iter_mut().find(|other| other.what == invariant.what) {
@@ -206,7 +206,7 @@ pub(super) fn add(all: &mut Vec<Invariant>, part: Vec<Invariant>) {
     }
 }
 
-/// Two counts in the same words, added up.
+/// The sum of two counts that are worded alike.
 fn sum(one: &str, other: &str) -> String {
     let number = |word: &str| word.parse::<u64>().ok();
     let words = one.split(' ').zip(other.split(' ')).map(|(one, other)| match (number(one), number(other)) {

@@ -1,4 +1,4 @@
-//! The places up to which each service has read its topics: what lies behind is still on its way to it, and nothing to judge by.
+//! Read positions of each service. What lies beyond them is in flight to that service and cannot be judged by yet.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map::Entry},
@@ -23,39 +23,39 @@ use crate::{
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Where one service stands on one partition.
+/// A service's position on one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub service: Publisher,
     pub topic: String,
     pub partition: i32,
-    /// Everything before it is done, by Kafka's committed offset and by the position that the service has saved: the smaller of
-    /// the two, for reading begins there.
+    /// Everything before this offset is done: the smaller of Kafka's committed offset and the position that the service saved,
+    /// because reading resumes there.
     pub done: i64,
-    /// The partition's end.
+    /// End offset of the partition.
     pub end: i64,
 }
 
 impl Place {
-    /// Records that are still to be read.
+    /// Number of records still to be read.
     pub fn lag(&self) -> i64 {
         (self.end - self.done).max(0)
     }
 }
 
-/// The places of all services.
+/// The positions of all services.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places(pub Vec<Place>);
 
 impl Places {
-    /// Tells whether the service has certainly read the record there.
+    /// Tells whether the service has certainly read the record at this offset.
     pub fn has_read(&self, service: Publisher, topic: &str, partition: i32, offset: i64) -> bool {
         self.0
             .iter()
             .any(|at| at.service == service && at.partition == partition && at.topic == topic && offset < at.done)
     }
 
-    /// Each service that is behind, and by how many offsets.
+    /// Each service that lags, and by how many offsets.
     pub fn behind(&self) -> Vec<(Publisher, i64)> {
         let lag = |service: Publisher| -> i64 {
             self.0.iter().filter(|place| place.service == service).map(Place::lag).sum()
@@ -66,7 +66,7 @@ impl Places {
     }
 }
 
-/// The consumer groups as an outsider sees them: joins none, and moves no offset.
+/// The consumer groups, seen from outside: joins none, and moves no offset.
 #[derive(Clone)]
 pub struct Groups {
     brokers: String,
@@ -81,7 +81,7 @@ struct Group {
 }
 
 impl Groups {
-    /// The groups of all services that have a database. Of one that does not tell what it reads, the topics that it has read.
+    /// The groups of all services that have a database. For a service that does not serve its table, the topics that it has read.
     ///
     /// # Errors
     /// If a client cannot be made, or a database does not answer.
@@ -109,12 +109,12 @@ impl Groups {
         Ok(Groups { brokers: brokers.clone(), groups: Arc::new(groups), untold })
     }
 
-    /// Why nobody knows what some services read; nothing if all tell it.
+    /// Reasons why the topics of some services are unknown; empty if all serve their tables.
     pub fn untold(&self) -> &[String] {
         &self.untold
     }
 
-    /// Each service that has records left to read, and how many at most.
+    /// Each service with records left to read, and an upper bound of their number.
     ///
     /// # Errors
     /// If the broker or a database does not answer.
@@ -135,13 +135,13 @@ impl Groups {
         Ok(Places(places).behind())
     }
 
-    /// Where all of them are now.
+    /// The current positions of all services.
     ///
     /// # Errors
     /// If the broker or a database does not answer.
     pub async fn places(&self, databases: &Databases) -> anyhow::Result<Places> {
         let groups = self.clone();
-        // The ends first: what comes meanwhile is not held against anybody.
+        // Ends first, so that records that arrive meanwhile do not count as lag.
         let mut places = tokio::task::spawn_blocking(move || {
             let mut ends = HashMap::new();
             let mut places = Vec::new();
@@ -154,7 +154,7 @@ impl Groups {
         for database in databases.all() {
             let saved = positions::of(databases, database).await?;
             for place in places.iter_mut().filter(|place| place.service == database.publisher()) {
-                // Without a row, reading begins at the beginning; unless nothing was ever there to read.
+                // Without a row, reading starts at the beginning, unless there was never anything to read.
                 let saved = saved.get(&(place.topic.clone(), place.partition)).copied().unwrap_or(0);
                 place.done = place.done.min(saved.max(place.beginning));
             }
@@ -179,7 +179,7 @@ impl From<Found> for Place {
     }
 }
 
-/// First offset and end of partitions.
+/// First offset and end offset, by partition.
 type Ends = HashMap<(String, i32), (i64, i64)>;
 
 impl Group {

@@ -1,4 +1,4 @@
-//! The balances and the stock, with what was put in and what orders hold of them.
+//! Balances and stock, beside what was put in and what orders hold.
 
 use sqlx::{PgConnection, prelude::FromRow};
 
@@ -13,7 +13,7 @@ pub struct BalanceRow {
     pub balance: i64,
     pub reserved_balance: i64,
     pub deposited: i64,
-    /// By reservations that are RESERVED and CONFIRMED.
+    /// Held by reservations that are RESERVED or CONFIRMED.
     pub held: i64,
     pub taken: i64,
 }
@@ -43,7 +43,7 @@ impl Ledgers {
         Ok(Ledgers { balances: Self::balances(&mut accounts).await?, stock: Self::stock(&mut inventory).await? })
     }
 
-    /// Read in one statement, so in one snapshot.
+    /// Reads one consistent snapshot, in a single statement.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -59,7 +59,7 @@ impl Ledgers {
         .await
     }
 
-    /// Read in one statement, so in one snapshot.
+    /// Reads one consistent snapshot, in a single statement.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -75,7 +75,7 @@ impl Ledgers {
         .await
     }
 
-    /// Purses and products that orders have drawn on, and that are not there any more.
+    /// Balances and products that orders have drawn on and that no longer exist.
     ///
     /// # Errors
     /// If the database does not answer.

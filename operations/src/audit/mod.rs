@@ -1,7 +1,7 @@
-//! The audit: whether all databases, the gateway and Kafka agree, in every order and in sum.
+//! The audit: do all databases, the gateway and Kafka agree, for every order and in total?
 //!
-//! It reads everything and changes nothing. First it waits, within a bound, for the system to come to rest: what is under
-//! way cannot be judged.
+//! It reads everything and changes nothing. First it waits, within a bound, for the system to come to rest, because what is in
+//! flight cannot be judged.
 
 mod agreement;
 mod delivered;
@@ -51,10 +51,10 @@ pub use tables::Table;
 pub use topics::Topics;
 pub use watch::{News, Watch};
 
-/// Something that should not be.
+/// A violation of an invariant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    /// The order that it is about, if it is about one.
+    /// The order concerned, if there is one.
     pub order: Option<OrderId>,
     pub what: String,
 }
@@ -69,16 +69,16 @@ impl Finding {
     }
 }
 
-/// One invariant, and where it does not hold.
+/// One invariant, and its violations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invariant {
     pub what: &'static str,
-    /// What was looked at, in words: an audit of nothing proves nothing.
+    /// What was examined, in words: an audit of nothing proves nothing.
     pub looked_at: String,
     pub findings: Vec<Finding>,
 }
 
-/// What the audit has found.
+/// Result of the audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     pub invariants: Vec<Invariant>,
@@ -90,8 +90,8 @@ impl Report {
         self.invariants.iter().all(|invariant| invariant.findings.is_empty())
     }
 
-    /// The report without the events that somebody is known to have forged in the name of these orders, and how many findings
-    /// those were. What services have made of such an event stays a finding.
+    /// The report without the events known to be forged in the name of these orders, and the number of findings left out. What
+    /// services did in response to such an event remains a finding.
     pub fn without(mut self, orders: &HashSet<OrderId>) -> (Self, usize) {
         let mut left_out = 0;
         let about_events = |invariant: &&mut Invariant| [judge::SAID, judge::LED_TO].contains(&invariant.what);
@@ -103,23 +103,22 @@ impl Report {
         (self, left_out)
     }
 
-    /// What was found about these orders.
+    /// Findings about these orders.
     pub fn about(&self, orders: &[OrderId]) -> Vec<&Finding> {
         let findings = self.invariants.iter().flat_map(|invariant| &invariant.findings);
         findings.filter(|finding| finding.order.is_some_and(|order| orders.contains(&order))).collect()
     }
 }
 
-/// Audits everything, after waiting for rest for `patience` at most.
+/// Audits everything, after waiting at most `patience` for the system to come to rest.
 ///
 /// # Errors
-/// If something cannot be read. What is read and wrong is a finding.
+/// If something cannot be read. Anything read and found wrong is a finding.
 pub async fn run(environment: &Environment, patience: Duration) -> anyhow::Result<Report> {
     Ok(run_since(environment, patience, Before::Forgotten).await?.0)
 }
 
-/// As [`run`], without going again through what `seal` says was verified and has not been changed since; with the seal for the
-/// next time.
+/// As [`run`], but skips what `seal` says was verified and has not changed since. Also returns the seal for the next run.
 ///
 /// # Errors
 /// As [`run`].
@@ -144,7 +143,7 @@ async fn run_since(
     Ok((Report { invariants }, seal))
 }
 
-/// Waits until the system rests, parked work apart, for `patience` at most; whether it does is for [`run`] to say.
+/// Waits at most `patience` until the system rests, parked work excepted. If it does not, [`run`] reports it.
 ///
 /// # Errors
 /// If a database or the broker does not answer.
@@ -153,8 +152,8 @@ pub async fn wait_for_rest(environment: &Environment, patience: Duration) -> any
     rest::wait(&databases, &Groups::of(environment, &databases).await?, patience).await
 }
 
-/// Audits a system that does not rest: what is on its way is left out, and so is what `seal` says was verified and has not been
-/// changed since.
+/// Audits a system that is not at rest: defers what is in flight, and skips what `seal` says was verified and has not changed
+/// since.
 ///
 /// # Errors
 /// As [`run`].
@@ -166,7 +165,7 @@ pub async fn look(environment: &Environment, seal: Option<Arc<Seal>>) -> anyhow:
     Ok((Report { invariants }, seal))
 }
 
-/// What can be judged on rows alone, wherever they come from: the services' and the gateway's.
+/// Everything that can be judged from rows alone, whatever their source: the services' and the gateway's.
 pub fn judge(steps: &Steps, ledgers: &Ledgers, bookings: &[Booking]) -> Vec<Invariant> {
     let mut paid = money::Paid::default();
     paid.add(steps);
@@ -183,7 +182,7 @@ pub fn judge(steps: &Steps, ledgers: &Ledgers, bookings: &[Booking]) -> Vec<Inva
     ]
 }
 
-/// What can be judged on balances and stock alone.
+/// Everything that can be judged from balances and stock alone.
 pub fn books(ledgers: &Ledgers) -> Vec<Invariant> {
     vec![
         money::conserved(None, ledgers),

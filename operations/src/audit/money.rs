@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::{Finding, Invariant, Steps, ledgers::Ledgers};
 
-/// What is held of a balance is held for orders that are under way.
+/// Whatever is held of a balance is held for an order in flight.
 pub(super) fn nothing_held(steps: &Steps, ledgers: &Ledgers) -> Invariant {
     let finished_holders = steps
         .reservations
@@ -29,8 +29,7 @@ pub(super) fn nothing_held(steps: &Steps, ledgers: &Ledgers) -> Invariant {
     }
 }
 
-/// Σ balances + Σ captured − Σ refunded is what was put in, for every user and, where it is known what was `paid`, in every
-/// currency.
+/// Σ balances + Σ captured − Σ refunded equals what was put in, for every user and, where `paid` is known, in every currency.
 pub(super) fn conserved(paid: Option<&Paid>, ledgers: &Ledgers) -> Invariant {
     let by_user = ledgers.balances.iter().filter(|row| row.balance + row.taken != row.deposited).map(|row| {
         Finding::general(format!(
@@ -79,12 +78,12 @@ pub(super) fn conserved(paid: Option<&Paid>, ledgers: &Ledgers) -> Invariant {
     }
 }
 
-/// What was captured and refunded, by currency, beside what was put in.
+/// Sums captured and refunded, by currency, beside what was put in.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Paid(BTreeMap<String, Sums>);
 
 impl Paid {
-    /// What all payments amount to, as if none were under way.
+    /// The total of all payments, ignoring that some may be in flight.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -111,8 +110,8 @@ impl Paid {
         self.set_right(steps);
     }
 
-    /// Puts what was taken of a balance in the place of what was paid, of those of these orders that are under way: one may be
-    /// debited and not captured yet, or refunded by one service and not yet by the other.
+    /// For those of these orders that are in flight, replaces what was paid with what was taken from the balance: a payment may
+    /// be debited but not yet captured, or refunded by one service but not yet by the other.
     pub(super) fn set_right(&mut self, steps: &Steps) {
         let under_way = |order| steps.orders.get(order).is_none_or(|order| !order.is_finished());
         for (order, payment) in steps.payments.iter().filter(|(order, _)| under_way(order)) {

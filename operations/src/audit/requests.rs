@@ -13,11 +13,11 @@ use uuid::Uuid;
 use super::{Finding, Invariant, dossier::Dossier, said::digest, tables::Table};
 use crate::{Database, archive, databases::Databases};
 
-/// Requests that were looked at.
+/// Requests that were examined.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     count: usize,
-    /// Orders that nobody knows, by what the inbox remembers their requests by.
+    /// Unknown orders, by the event id under which the inbox remembers their requests.
     unanswered: HashMap<EventId, Vec<OrderId>>,
 }
 
@@ -40,8 +40,8 @@ impl Requests {
         }
     }
 
-    /// What has the same source and id is the same event to everybody, and only the first that comes counts: a request counts as
-    /// answered if any of its id was.
+    /// Records with the same source and id are the same event to every service, and only the first counts. So a request counts as
+    /// answered if any request with its id was.
     pub(super) async fn judge(
         mut self,
         brokers: &str,
@@ -69,7 +69,7 @@ impl Requests {
             })?;
             anyhow::Ok(meant)
         });
-        let meant = meant.await?.context("reading the requests once more")?;
+        let meant = meant.await?.context("reading the requests again")?;
         let ids: Vec<Uuid> = meant.iter().map(|(_, order)| order.0).collect();
         let known: Vec<Uuid> = sqlx::query_scalar("select id from orders where id = any($1)")
             .bind(ids)
@@ -82,11 +82,11 @@ impl Requests {
     }
 }
 
-/// What a readable request is remembered by, and the order that it means.
+/// The event id under which a readable request is remembered, and the order that it stands for.
 pub(super) fn request(record: &Record) -> Option<(EventId, OrderId)> {
     record.with_raw(|raw| {
         let (envelope, data) = envelope::read(raw).ok()?;
-        // What calls itself something else is skipped by the service, whatever it contains.
+        // The service skips any other event type, whatever the record contains.
         let data = (envelope.event_type == ORDER_REQUESTED).then_some(data)?;
         let request: OrderRequested = serde_json::from_slice(&data).ok()?;
         Some((envelope.id.of_source(&envelope.source, record.timestamp_ms), request.order_id_of(raw.original())))

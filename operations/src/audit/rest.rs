@@ -6,18 +6,18 @@ use crate::{Database, databases::Databases, until};
 
 use super::{Finding, Groups, Invariant};
 
-/// Waits until no order is under way, no call is open, no event or dead letter is unpublished and no service has anything left
-/// to read, for `patience` at most. Parked work is at rest: it waits for a person.
+/// Waits at most `patience` until no order is in flight, no call is open, no event or dead letter is unpublished and no service
+/// lags. Parked work counts as at rest: it waits for an operator.
 pub(super) async fn wait(databases: &Databases, groups: &Groups, patience: Duration) -> anyhow::Result<()> {
     let at_rest = async || match open(databases, groups, Depth::AsFarAsNeeded).await {
         Ok(open) => open.is_empty().then_some(Ok(())),
         Err(error) => Some(Err(error)),
     };
-    // Not at rest in time is for `reached` to tell, and no error.
+    // A timeout is no error here; `reached` reports it.
     until("the system is at rest", patience, at_rest).await.unwrap_or(Ok(()))
 }
 
-/// What is still open after waiting as long as [`wait`] does, and what is parked, is a finding.
+/// Reports as findings what is still open after waiting as long as [`wait`] does, and what is parked.
 pub(super) async fn reached(databases: &Databases, groups: &Groups, patience: Duration) -> anyhow::Result<Invariant> {
     wait(databases, groups, patience).await?;
     let mut open = open(databases, groups, Depth::All).await?;
@@ -31,10 +31,10 @@ pub(super) async fn reached(databases: &Databases, groups: &Groups, patience: Du
     })
 }
 
-/// How closely to look.
+/// Thoroughness of the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Depth {
-    /// Kafka is not asked while the databases say that something is under way.
+    /// Skips Kafka while the databases show work in flight.
     AsFarAsNeeded,
     All,
 }
@@ -43,7 +43,7 @@ async fn open(databases: &Databases, groups: &Groups, depth: Depth) -> anyhow::R
     let mut open = in_databases(databases).await?;
     if open.is_empty() || depth == Depth::All {
         let behind = groups.behind(databases).await?;
-        // What was published meanwhile may have moved on: the databases have the last word.
+        // What was just published may have caused new work: check the databases last.
         if behind.is_empty() && open.is_empty() {
             return Ok(in_databases(databases).await?);
         }

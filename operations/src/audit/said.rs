@@ -1,4 +1,4 @@
-//! Checks that Kafka has what the outboxes have, and nothing else: id by id, with content, key, partition, headers and order.
+//! Checks that Kafka has exactly what the outboxes have: id by id, with content, key, partition, headers and order.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,38 +11,38 @@ use super::{
     dossier::{Dossier, Logged, Written},
 };
 
-/// First bytes of the SHA-256 of a payload, in hexadecimal: as many as make an accident unthinkable.
+/// First bytes of a payload's SHA-256 in hexadecimal: enough to make an accidental collision practically impossible.
 pub(super) fn digest(payload: &[u8]) -> String {
     Sha256::digest(payload)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How an id may be older than its neighbours and still have been written with them: transactions overlap.
+/// Maximum age by which an id may precede its neighbours although it was written together with them: transactions overlap.
 const SLACK_MS: u64 = 600_000;
 
-/// What outboxes and topics still keep.
+/// What outboxes and topics still retain.
 #[derive(Debug, Clone, Default)]
 pub struct Kept {
-    /// Where an outbox begins: retention takes its rows by ranges of ids.
+    /// First id in each outbox: retention drops its rows by id range.
     pub written_since: BTreeMap<Publisher, Uuid>,
-    /// Time of the oldest record of a topic that has lost records to its retention.
+    /// Time of the oldest record of each topic that has lost records to retention.
     pub logged_since: BTreeMap<Publisher, u64>,
     /// Number of partitions of each topic.
     pub partitions: BTreeMap<Publisher, i32>,
-    /// Up to which number each outbox has been published.
+    /// Number up to which each outbox has been published.
     pub published: BTreeMap<Publisher, i64>,
-    /// When reading began: what was written later need not be on Kafka yet.
+    /// Start of reading: rows written later need not be on Kafka yet.
     pub begun: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 impl Kept {
-    /// Tells whether an event was in an outbox once, for all that can be known: its outbox has lost rows of its time.
+    /// Tells whether the event may once have been in an outbox: the outbox no longer retains rows of that time.
     fn may_have_gone(&self, event: &Logged) -> bool {
         let since = self.written_since.get(&event.topic);
-        // An old id on a new record is no old event.
+        // An old id on a new record does not make an old event.
         since.is_some_and(|oldest| event.id < *oldest && event.timestamp_ms < ms_of(*oldest).saturating_add(SLACK_MS))
     }
 
-    /// Tells whether a row was on Kafka once, for all that can be known.
+    /// Tells whether a row may once have been on Kafka.
     fn may_have_expired(&self, row: &Written) -> bool {
         let ms = u64::try_from(row.at.timestamp_millis()).unwrap_or(0);
         self.logged_since.get(&row.publisher).is_some_and(|since| ms < since + SLACK_MS)
@@ -54,7 +54,7 @@ impl Kept {
             || self.begun.is_some_and(|begun| row.at >= begun)
     }
 
-    /// Tells whether everything that the order's services have said is there to be looked at.
+    /// Tells whether everything that the services published about the order is still retained.
     pub(super) fn has_all_of(&self, dossier: &Dossier) -> bool {
         if self.logged_since.is_empty() {
             return true;
@@ -63,14 +63,14 @@ impl Kept {
         begun.min().is_some_and(|begun| self.logged_since.values().all(|since| begun > since + SLACK_MS))
     }
 
-    /// Tells whether an event of the order has been written and is not on Kafka yet.
+    /// Tells whether an event of the order has been written but is not on Kafka yet.
     pub(super) fn has_more_of(&self, dossier: &Dossier) -> bool {
         let logged: HashSet<Uuid> = dossier.log.iter().map(|event| event.id).collect();
         dossier.written.iter().any(|row| !logged.contains(&row.id) && self.is_on_its_way(row))
     }
 }
 
-/// Milliseconds since 1970, of a UUIDv7.
+/// Timestamp of a UUIDv7, in milliseconds since 1970.
 fn ms_of(id: Uuid) -> u64 {
     u64::try_from(id.as_u128() >> 80).unwrap_or(u64::MAX)
 }
@@ -117,7 +117,7 @@ fn known(order: OrderId) -> Option<OrderId> {
     (!order.0.is_nil()).then_some(order)
 }
 
-/// What a record has otherwise than its row: what, on Kafka, in the outbox.
+/// Differences between a record and its row: the field, its value on Kafka, its value in the outbox.
 fn unequal(event: &Logged, row: &Written, kept: &Kept) -> Vec<(&'static str, String, String)> {
     let text = |text: Option<&str>| text.unwrap_or("(none)").to_owned();
     let id = |id: Option<Uuid>| id.map_or("(none)".to_owned(), |id| id.to_string());
@@ -139,8 +139,7 @@ fn unequal(event: &Logged, row: &Written, kept: &Kept) -> Vec<(&'static str, Str
     all.into_iter().filter(|(_, theirs, ours)| theirs != ours).collect()
 }
 
-/// Events of the order that do not lie on their topic in the order in which they were written. A record that comes again
-/// changes nothing.
+/// Events of the order whose order on the topic differs from the order of writing. A redelivered record changes nothing.
 fn out_of_order(dossier: &Dossier, written: &HashMap<(Publisher, Uuid), &Written>) -> Vec<String> {
     let mut found = Vec::new();
     let mut seen: HashSet<EventId> = HashSet::new();
@@ -159,7 +158,7 @@ fn out_of_order(dossier: &Dossier, written: &HashMap<(Publisher, Uuid), &Written
     found
 }
 
-/// What was said twice, or may not be said beside what was said.
+/// Events published twice, or that contradict another.
 pub(super) fn repetitions(dossier: &Dossier) -> Vec<Finding> {
     let mut times: BTreeMap<&str, u32> = BTreeMap::new();
     for row in &dossier.written {

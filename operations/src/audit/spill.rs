@@ -1,5 +1,4 @@
-//! Items sorted by their orders' ids into buckets, on disk as soon as they are many: so that one bucket at a time is all that
-//! has to fit into memory.
+//! Items grouped by order id into buckets that spill to disk, so that only one bucket at a time has to fit into memory.
 
 use std::{
     fs::File,
@@ -13,12 +12,12 @@ use tempfile::tempfile;
 
 use super::dossier::{Dossier, Item};
 
-/// A million orders make about four thousand in each.
+/// Number of buckets: with a million orders, about four thousand orders in each.
 const BUCKETS: usize = 256;
-/// Bytes of one bucket in memory; beyond that it goes to disk.
+/// Bytes of a bucket held in memory; beyond that it goes to disk.
 const BUFFER: usize = 256 * 1024;
 
-/// The buckets. Several may fill them at a time.
+/// The buckets. Several threads may fill them at once.
 pub(super) struct Spill(Vec<Mutex<Bucket>>);
 
 #[derive(Default)]
@@ -33,7 +32,7 @@ impl Spill {
     }
 
     pub(super) fn put(&self, order: OrderId, item: &Item) -> anyhow::Result<()> {
-        // The end of an id is random in every version that orders have.
+        // The end of an id is random in every version that order ids have.
         let bucket = &self.0[usize::from(order.0.as_bytes()[15]) % BUCKETS];
         let bucket = &mut *bucket.lock().unwrap_or_else(PoisonError::into_inner);
         postcard::to_io(&(order, item), &mut bucket.buffer).context("writing down what is known of an order")?;
@@ -48,7 +47,7 @@ impl Spill {
         Ok(())
     }
 
-    /// The buckets, each to be taken out with all that is known of its orders.
+    /// The buckets, each to be read back as the dossiers of its orders.
     pub(super) fn take(&self) -> impl Iterator<Item = impl FnOnce() -> anyhow::Result<Vec<Dossier>> + Send + 'static> {
         self.0.iter().map(|bucket| {
             let bucket = std::mem::take(&mut *bucket.lock().unwrap_or_else(PoisonError::into_inner));

@@ -1,4 +1,4 @@
-//! What each service did for each order, side by side.
+//! What each service did for each order.
 
 use std::collections::HashMap;
 
@@ -42,7 +42,7 @@ pub struct Transaction {
     pub amount: i64,
     pub currency: String,
     pub status: String,
-    /// As it was when it was authorized; None where it never came to that.
+    /// The method at the time of authorization; None if it was never authorized.
     pub method_type: Option<String>,
 }
 
@@ -52,7 +52,7 @@ pub struct Steps {
     pub orders: HashMap<OrderId, OrderRow>,
     pub reservations: HashMap<OrderId, Reservation>,
     pub payments: HashMap<OrderId, Transaction>,
-    /// The statuses of its rows; more than one are a finding by themselves.
+    /// The statuses of its rows; more than one is itself a finding.
     pub stock: HashMap<OrderId, Vec<String>>,
     pub shipments: HashMap<OrderId, Vec<String>>,
     pub entitlements: HashMap<OrderId, Vec<String>>,
@@ -66,7 +66,7 @@ impl Steps {
         Ok(Steps {
             orders: rows(
                 pool(Database::ORDERS),
-                // By what was ordered, not by what the catalogue says today.
+                // From what was ordered, not from today's catalogue.
                 r#"select id, status, reason, currency, total_amount, deadline,
                           facts @> '{"items": [{"kind": "physical"}]}' as physical,
                           facts @> '{"items": [{"kind": "digital"}]}' as digital
@@ -122,7 +122,7 @@ struct Stored {
     facts: Order,
 }
 
-/// A row that has a status, or, of a mail, a kind.
+/// A row that has a status or, for a mail, a kind.
 #[derive(Deserialize)]
 struct Word {
     #[serde(alias = "kind")]
@@ -132,7 +132,7 @@ struct Word {
 }
 
 impl Steps {
-    /// The same of the orders of these files.
+    /// The steps of the orders of these dossiers.
     pub(super) fn of(dossiers: &[Dossier]) -> Self {
         let mut steps = Steps::default();
         for dossier in dossiers {
@@ -158,7 +158,7 @@ impl Steps {
     }
 }
 
-/// The rows of one table that can be read.
+/// The readable rows of one table.
 fn of_table<T: DeserializeOwned>(dossier: &Dossier, table: Table) -> impl Iterator<Item = T> {
     dossier.rows_of(table).filter_map(|row| serde_json::from_str(row.get()).ok())
 }

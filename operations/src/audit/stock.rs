@@ -2,7 +2,7 @@
 
 use super::{Finding, Invariant, ledgers::Ledgers};
 
-/// What is held of a product is held by reservations.
+/// Whatever is held of a product is held by reservations.
 pub(super) fn nothing_held(ledgers: &Ledgers) -> Invariant {
     let findings = ledgers
         .stock
@@ -20,7 +20,7 @@ pub(super) fn nothing_held(ledgers: &Ledgers) -> Invariant {
     }
 }
 
-/// What is in stock and what was sold is what was received.
+/// Stock plus sold equals received.
 pub(super) fn conserved(ledgers: &Ledgers) -> Invariant {
     let findings = ledgers
         .stock

@@ -1,4 +1,4 @@
-//! The tables that keep something for each order, and how they are read.
+//! The tables with rows of orders, and how they are read.
 
 use std::fmt;
 
@@ -80,7 +80,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// Reads the rows of all orders that are wanted, and then of the outbox, row by row. In one transaction, if the session is in
+/// Reads the rows of all wanted orders, then those of the outbox, row by row. Uses the session's current transaction, if there is
 /// one.
 ///
 /// # Errors
@@ -101,7 +101,7 @@ pub(super) async fn read(
         }
     };
     let era = marks.era_of_row();
-    // The parameters have to be known by their types wherever they are.
+    // PostgreSQL must know the parameters' types wherever they occur.
     let is_wanted = |column: &str, wanted_by: &str| {
         let condition = match wanted {
             Wanted::Everything => "true".to_owned(),
@@ -112,7 +112,7 @@ pub(super) async fn read(
     };
     for table in Table::ALL.into_iter().filter(|table| table.database() == database) {
         let column = table.order_column();
-        // Every column, so that a new one is compared too.
+        // All columns, so that new ones are compared too.
         let select = format!(
             "select {column}, (to_jsonb(t) - '{{created_at,updated_at}}'::text[])::text, {era} from {table} t where {}",
             is_wanted(column, "$1")
@@ -133,7 +133,7 @@ pub(super) async fn read(
     let rows = sqlx::query_as::<_, OutboxRow>(AssertSqlSafe(select));
     let mut rows = rows.bind(&orders).bind(&names).bind(&shares).fetch(db);
     while let Some(row) = rows.try_next().await.with_context(|| format!("reading the outbox of {database}"))? {
-        // What names no order goes to one that nobody has.
+        // A row that names no order is filed under the nil id.
         let order = row.aggregateid.parse().unwrap_or(OrderId(Uuid::nil()));
         put(order, Item::Written(row.of(database)))?;
     }

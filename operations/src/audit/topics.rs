@@ -1,4 +1,4 @@
-//! Reading what lies on Kafka into the orders' files.
+//! Reads the records on Kafka into the orders' dossiers.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -21,16 +21,16 @@ use crate::archive::Offsets;
 /// What was read beside the orders' events.
 #[derive(Debug)]
 pub struct Topics {
-    /// Those whose topics are read.
+    /// Publishers whose topics are read.
     publishers: Vec<Publisher>,
-    /// The extent of what was read, and the requests' dead letters.
+    /// Extent of the topics as read, and the requests' dead letters.
     pub(super) log: Log,
-    /// By partition of a topic: the time of the first record that is kept.
+    /// Time of the first retained record, by publisher and partition.
     first: BTreeMap<(Publisher, i32), u64>,
 }
 
 impl Default for Topics {
-    /// Of the shop.
+    /// Reads the shop's topics.
     fn default() -> Self {
         Topics::of(publisher::all().collect())
     }
@@ -45,7 +45,7 @@ impl Topics {
         self.publishers.iter().copied().find(|publisher| publisher.topic() == topic)
     }
 
-    /// Takes one record after the other, each partition's in its order.
+    /// Takes one record after the other, in order within each partition.
     ///
     /// # Errors
     /// If `put` fails.
@@ -67,7 +67,7 @@ impl Topics {
         }
     }
 
-    /// Takes the first record that a partition keeps.
+    /// Takes the first retained record of a partition.
     pub(super) fn note_first(&mut self, record: &Record) {
         if let Some(topic) = self.publisher_of(&record.topic) {
             self.first.entry((topic, record.partition)).or_insert(record.timestamp_ms);
@@ -88,12 +88,12 @@ impl Topics {
         &self.log.letters
     }
 
-    /// Since when a topic has kept everything, where the beginnings of partitions have gone.
+    /// Time since which a topic has retained everything, where the beginnings of partitions are gone.
     pub(super) fn since(&self, kept: &Offsets) -> BTreeMap<Publisher, u64> {
         let mut since = BTreeMap::new();
         for ((topic, partition), _) in kept.iter().filter(|(_, kept)| kept.start > 0) {
             let Some(topic) = self.publisher_of(topic) else { continue };
-            // What is empty now has lost everything until now.
+            // An empty partition has lost everything until now.
             let now = u64::try_from(Utc::now().timestamp_millis()).unwrap_or(0);
             let first = self.first.get(&(topic, *partition)).copied().unwrap_or(now);
             let latest = since.entry(topic).or_insert(first);
@@ -103,15 +103,15 @@ impl Topics {
     }
 }
 
-/// What every event of the shop's services has.
+/// Fields common to all events of the shop's services.
 #[derive(serde::Deserialize)]
 struct Facts {
     #[serde(rename = "order")]
     _order: events::Order,
 }
 
-/// A readable event, or request, and the order that it is about. What nobody can read is nothing that anybody has said: its
-/// readers park it or make it a dead letter.
+/// A readable event or request, and its order. An unreadable record counts as said by no service: its consumers park it or make
+/// it a dead letter.
 pub(super) fn logged(
     topic: Publisher,
     record: &Record,
@@ -123,7 +123,7 @@ pub(super) fn logged(
         publisher::CLIENT => Some(request(record)?.1).filter(|order| is_wanted(*order))?,
         _ => {
             let order = Some(order_of(&envelope, record)).filter(|order| is_wanted(*order))?;
-            // What another service's events hold is its own affair.
+            // The content of other services' events is not checked.
             if publisher::SERVICES.contains(&topic) {
                 serde_json::from_slice::<Facts>(&data).ok()?;
             }
@@ -156,7 +156,7 @@ pub(super) fn logged(
     ))
 }
 
-/// By its subject, or else its key; what has neither is nobody's, and kept all the same.
+/// The order from the subject, or else from the key; the nil id if there is neither.
 fn order_of(envelope: &Envelope, record: &Record) -> OrderId {
     let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
     let named = [envelope.subject.as_deref(), key].into_iter().flatten().find_map(|name| name.parse().ok());

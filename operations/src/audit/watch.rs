@@ -1,30 +1,30 @@
-//! Telling what is wrong once, in a system that is looked at again and again.
+//! Reports each finding once, in a system that is audited repeatedly.
 
 use std::collections::BTreeSet;
 
 use super::{Finding, Report};
 
-/// What was found before.
+/// Findings of earlier looks.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// At the last look, and perhaps only caught between two reads.
+    /// Found at the previous look; perhaps only an artefact of reading the databases at different moments.
     suspected: BTreeSet<Finding>,
     told: BTreeSet<Finding>,
 }
 
-/// What one look has brought.
+/// Result of one look.
 #[derive(Debug, PartialEq, Eq)]
 pub struct News {
-    /// Wrong at this look and at the one before, and not told yet.
+    /// Found at this look and the one before, and not reported yet.
     pub wrong: Vec<Finding>,
-    /// Told, and no longer so.
+    /// Reported earlier, and no longer found.
     pub mended: Vec<Finding>,
-    /// What was looked at, in words.
+    /// What was examined, in words.
     pub looked_at: String,
 }
 
 impl Watch {
-    /// The news after another look. Databases are not read at one moment, so what is wrong has to be so twice.
+    /// What is new after another look. The databases are not read at one moment, so a finding has to be seen twice.
     pub fn news(&mut self, report: Report) -> News {
         let looked_at = report.invariants.iter().map(|invariant| invariant.looked_at.as_str()).collect::<Vec<_>>();
         let looked_at =
@@ -39,7 +39,7 @@ impl Watch {
         News { wrong, mended, looked_at }
     }
 
-    /// Tells whether nothing is wrong for all that is known now.
+    /// Tells whether nothing is known to be wrong.
     pub fn was_sound(&self) -> bool {
         self.told.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Auditing a whole system: everything is read once, sorted by orders, and judged part by part.
+//! Audits a whole system: reads everything once, groups it by order, and judges it part by part.
 
 use std::{collections::HashSet, num::NonZero};
 
@@ -20,14 +20,14 @@ use super::{
 };
 use crate::{Database, Environment, databases::Databases};
 
-/// What was found, and what is known for the next look.
+/// Findings, and the seal for the next look.
 pub(super) struct Judged {
     pub(super) invariants: Vec<Invariant>,
-    /// None if it is to be forgotten.
+    /// None if nothing is to be remembered.
     pub(super) seal: Option<Seal>,
 }
 
-/// Reads and judges everything, but what is known not to have changed. `places` for a system that does not rest.
+/// Reads and judges everything except what is known not to have changed. `places` are given for a system that is not at rest.
 pub(super) async fn judge(
     environment: &Environment,
     databases: &Databases,
@@ -80,7 +80,7 @@ async fn one_look(
         let looked_at = format!("{} orders were verified, {count} were looked at now", seal.sealed);
         invariants.insert(0, Invariant { what: UNCHANGED, looked_at, findings: vec![] });
     }
-    // While orders are under way, sums over several databases say nothing.
+    // While orders are in flight, sums over several databases mean nothing.
     let paid = (!living).then_some(&reading.paid);
     let held = money::nothing_held(&Steps::default(), &ledgers);
     judge::add(&mut invariants, vec![held, money::conserved(paid, &ledgers)]);
@@ -111,7 +111,7 @@ fn mail_domain() -> String {
     std::env::var("MAIL_DOMAIN").unwrap_or_else(|_| notification::MAIL_DOMAIN.to_owned())
 }
 
-/// What all parts come to.
+/// The totals over all parts.
 #[derive(Default)]
 struct Parts {
     invariants: Vec<Invariant>,
@@ -122,7 +122,7 @@ struct Parts {
     count: usize,
 }
 
-/// Judges part by part, as many at a time as there are processors.
+/// Judges part by part, as many in parallel as there are processors.
 async fn parts(
     reading: &mut Reading,
     databases: &Databases,
@@ -163,6 +163,6 @@ async fn part(
     let mut db = databases.of_service(Database::NOTIFICATIONS).acquire().await?;
     let addresses = addresses(&mut db, users.into_iter().collect()).await?;
     known.buyers.addresses = addresses;
-    // By the time at which reading began: however long it took, what one source was ahead by is young.
+    // Relative to the start of reading: however long reading took, anything that one source was ahead by counts as recent.
     Ok(tokio::task::spawn_blocking(move || judge::files(dossiers, &known, begun)).await?)
 }

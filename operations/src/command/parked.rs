@@ -139,7 +139,7 @@ impl Act {
         Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// Tells whether it is done, or need not be done, and what has become of the work.
+    /// Tells whether it is done, or need not be done, and what became of the work.
     async fn one(&self, databases: &Databases, id: Uuid, wish: Wish<'_>) -> anyhow::Result<(bool, String)> {
         let Some((database, details)) = find(databases, id).await? else {
             return Ok((false, "is not parked anywhere".to_owned()));

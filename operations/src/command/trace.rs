@@ -19,9 +19,9 @@ use crate::{
     timeline,
 };
 
-/// Maximum time to read the topics of services that this program was not compiled with, all together.
+/// Maximum total time to read the topics of services that this program was not compiled with.
 const FURTHER_WITHIN: Duration = Duration::from_secs(20);
-/// Interval at which [`Trace::follow`] asks for topics that were made since, while nothing is heard.
+/// Interval at which [`Trace::follow`] looks for new topics while no event arrives.
 const LOOK_FOR_TOPICS: Duration = Duration::from_secs(5);
 
 /// Shows one order's flow: time, service, event, duration of each hop, and what is missing.
@@ -56,7 +56,7 @@ impl Trace {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Listens first and reads what has been said then, so that nothing is missed between the two.
+    /// Starts listening before it reads what is already there, so that nothing is missed between the two.
     async fn follow(self) -> anyhow::Result<ExitCode> {
         let choreography = self.programs.choreography().await?;
         let mut further = self.further_topics().await?;
@@ -66,7 +66,7 @@ impl Trace {
         let mut shown = 0;
         println!("{}", timeline::heading());
         loop {
-            // What comes late is shown last, whenever it was said.
+            // Late arrivals are shown last, whatever their time.
             for event in &events[shown..] {
                 println!("{}", timeline::line(event, events[0].at, timeline::cause_of(event, &events)));
             }
@@ -99,8 +99,8 @@ impl Trace {
         tokio::task::spawn_blocking(move || listener::further_topics(&brokers)).await?
     }
 
-    /// Listens from the beginning to topics that have been made since they were last asked for. A broker that does not answer
-    /// meanwhile is asked again the next time.
+    /// Listens from the beginning to topics created since the previous call. If the broker does not answer, the next call tries
+    /// again.
     async fn listen_to_new_topics(&self, known: &mut Vec<String>) -> Option<Listener> {
         let mut topics = self.further_topics().await.ok()?;
         topics.retain(|topic| !known.contains(topic));
@@ -112,7 +112,7 @@ impl Trace {
         Some(listener)
     }
 
-    /// In the order in which it was said.
+    /// Everything published so far, in order of time.
     async fn said_so_far(&self, further: Vec<String>) -> anyhow::Result<Vec<Heard>> {
         let (brokers, order) = (self.brokers.clone(), self.order_id);
         let reading = tokio::task::spawn_blocking(move || {
@@ -121,7 +121,7 @@ impl Trace {
                 events.extend(Heard::from_record(record).filter(|heard| heard.order_id == order));
             };
             archive::read(&brokers, &listener::topics(), |record| hear(&record))?;
-            // What others publish may be endless, or nothing that can be read: it must not hide the shop's.
+            // Other publishers' topics may be endless or unreadable: they must not hide the shop's.
             let end = Instant::now() + FURTHER_WITHIN;
             for topic in further {
                 let read = archive::read_until(&brokers, std::slice::from_ref(&topic), end, |record| hear(&record));

@@ -51,7 +51,7 @@ impl Verify {
     }
 }
 
-/// Looks until it is asked to stop. Exit code 1 if anything was wrong.
+/// Audits repeatedly until told to stop. Exit code 1 if anything was wrong.
 async fn watch(
     environment: &Environment,
     pause: Duration,
@@ -68,10 +68,10 @@ async fn watch(
                     if let Err(error) = next.iter().zip(file).try_for_each(|(seal, file)| seal.save(file)) {
                         tracing::warn!(error = format!("{error:#}"), "the seal could not be saved; trying again at the next look");
                     }
-                    // What was sealed before still is.
+                    // The previous seal remains valid.
                     seal = next.map(Arc::new).or(seal);
                 }
-                // The system may be away for a while.
+                // The system may be unavailable for a while.
                 Err(error) => tracing::warn!(error = format!("{error:#}"), "the system could not be audited; trying again at the next look"),
             },
             () = shutdown.requested() => break,

@@ -6,25 +6,25 @@ use saga::{
     record::{FIRST_AT, FIRST_TIMESTAMP, Record},
 };
 
-/// What the writer of dead letters adds, in Spring's convention.
+/// Prefix of the headers that the writer of dead letters adds, as in Spring.
 const ADDED: &str = "kafka_dlt-";
-/// What a replay adds: the letter that it comes from.
+/// Header that a replay adds: the letter that it comes from.
 const REPLAY_OF: &str = "replay-of";
 
 /// A record on a dead-letter topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
     pub record: Record,
-    /// None if the headers do not say: it was not one of our services that wrote it.
+    /// None if the headers do not say: the letter was not written by one of our services.
     pub original: Option<Original>,
     /// `Unreadable` or `Refused`.
     pub class: String,
     pub why: String,
-    /// What of the record is not in the letter, since it is too large: then it lies only where it first lay.
+    /// The parts of the record that were too large for the letter; they exist only in the original record.
     pub without: Option<String>,
 }
 
-/// Where the record lay first.
+/// Original position of the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Original {
     pub topic: String,
@@ -58,7 +58,7 @@ impl From<Record> for Letter {
     }
 }
 
-/// The last of that name: a letter that was replayed and failed again may have older ones.
+/// The last header of that name: a replayed letter that failed again may also have older ones.
 fn added<'a>(record: &'a Record, name: &str) -> Option<&'a [u8]> {
     let named = |header: &&(String, Vec<u8>)| header.0.strip_prefix(ADDED) == Some(name);
     record.headers.iter().rev().find(named).map(|(_, value)| value.as_slice())
@@ -70,19 +70,19 @@ impl Letter {
         self.record.at().to_string()
     }
 
-    /// The letter that it is a replay of, if it is one.
+    /// The letter that this one is a replay of, if any.
     pub fn replay_of(&self) -> Option<String> {
         let header = self.record.headers.iter().find(|(name, _)| name == REPLAY_OF);
         header.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
     }
 
-    /// The headers to replay it with: its own, and what makes it count once.
+    /// The headers of a replay: its own, and those that make it count once.
     pub(super) fn headers(&self, original: &Original) -> Vec<(String, Vec<u8>)> {
         let own = |(name, _): &&(String, Vec<u8>)| !name.starts_with(ADDED) && name != REPLAY_OF;
         let mut headers: Vec<(String, Vec<u8>)> = self.record.headers.iter().filter(own).cloned().collect();
         if original.topic == publisher::CLIENT.topic() {
-            // A bare request has its ids from where and when it first lay. So however often it is replayed, and even if the
-            // first record is read again by a version that understands it, it becomes that one order.
+            // The ids of a bare request derive from its original position and time. So it becomes the same order however often it
+            // is replayed, even if a later version of the program can read the original record.
             let (at, timestamp) = (original.at().to_string(), original.timestamp_ms.to_string());
             for (name, value) in [(FIRST_AT, at), (FIRST_TIMESTAMP, timestamp)] {
                 if !headers.iter().any(|(own, _)| own == name) {
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(replayed(&letter), expected.map(|(name, value)| (name.to_owned(), value)));
     }
 
-    /// A replay that failed again is replayed as what the first was; and other topics have no bare records.
+    /// The replay of a failed replay refers to the first original; other topics have no bare records.
     #[test]
     fn what_has_an_id_keeps_it_and_no_other_topic_gets_one() {
         let again = [("first-at", "order.requests/0/1"), ("first-timestamp", "17")];

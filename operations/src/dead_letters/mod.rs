@@ -1,7 +1,7 @@
-//! Dead letters: records that a service could not read or would not take, with where they came from and why.
+//! Dead letters: records that a service could not read or refused, with their origin and the reason.
 //!
-//! Replaying one publishes the original bytes, key and headers on the original topic again. Replayed twice, it counts once:
-//! what has an id keeps it, and a bare request is given the id that it had where it first lay.
+//! A replay publishes the original bytes, key and headers on the original topic again. Repeated replays count once: a record with
+//! an id keeps it, and a bare request is given the id that derives from its original position.
 
 mod letter;
 mod replay;
@@ -21,7 +21,7 @@ pub use replay::replay;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// All dead letters that the topics keep, by topic, partition and offset. Blocks: for a thread of its own.
+/// All dead letters that the topics retain, by topic, partition and offset. Blocking; run on a thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer.

@@ -1,4 +1,4 @@
-//! Publishing dead letters again, where they first lay.
+//! Replays dead letters on their original topics.
 
 use anyhow::Context;
 use events::publisher::dead_letter_topic;
@@ -7,23 +7,23 @@ use rdkafka::message::{Header, OwnedHeaders};
 use super::Letter;
 use crate::requests::{Client, Place};
 
-/// Publishes a letter's original bytes, key and headers on its original topic, and says where that was.
+/// Publishes a letter's original bytes, key and headers on its original topic; returns the new position.
 ///
 /// # Errors
-/// If the letter does not have all of the record, or does not say where it lay, or lies where none of that topic should, or
-/// if the broker does not take it.
+/// If the letter lacks a part of the record or its original position, if it is not on that topic's dead-letter topic, or if the
+/// broker does not accept the record.
 pub async fn replay(client: &Client, letter: &Letter) -> anyhow::Result<Place> {
     let name = letter.name();
-    let original = letter.original.as_ref().with_context(|| format!("{name} does not say where it first lay"))?;
+    let original = letter.original.as_ref().with_context(|| format!("{name} does not name its original position"))?;
     let expected = dead_letter_topic(&original.topic);
     anyhow::ensure!(
         letter.record.topic == expected,
-        "{name} says that it first lay on {}, but then it would be on {expected}",
+        "{name} names {} as its original topic, but such letters are on {expected}",
         original.topic
     );
     if let Some(without) = &letter.without {
         anyhow::bail!(
-            "{name} is without its {without}, which it had no room for: the record lies at {}",
+            "{name} lacks its {without}, which was too large for it: the original record is at {}",
             original.at()
         );
     }

@@ -1,4 +1,4 @@
-//! The databases, one for each service; no service can open another's.
+//! The databases, one per service; no service can open another's.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use events::{Publisher, publisher};
 /// A service's database. The role that owns it has the same name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Database {
-    /// Its place among the databases of its system: the saga reaches them in this order.
+    /// Position among the databases of its system: the saga reaches them in this order.
     place: usize,
     name: &'static str,
     publisher: Publisher,
 }
 
-/// The shop's own, for what knows its tables: the audit's arithmetic, reconciling, scenarios. What works on any database asks the
-/// [`Manifest`](crate::Manifest) which there are.
+/// The shop's databases, for code that knows their tables: the audit, reconciling, scenarios. Code that works on any database
+/// gets the list from the [`Manifest`](crate::Manifest).
 impl Database {
     pub const ORDERS: Database = Database::new(0, "orders", publisher::ORDER);
     pub const ACCOUNTS: Database = Database::new(1, "accounts", publisher::ACCOUNT);
@@ -24,7 +24,7 @@ impl Database {
     pub const ENTITLEMENTS: Database = Database::new(5, "entitlements", publisher::ENTITLEMENT);
     pub const NOTIFICATIONS: Database = Database::new(6, "notifications", publisher::NOTIFICATION);
 
-    /// All of the shop's, in the order in which the saga first reaches them.
+    /// All of the shop's databases, in the order in which the saga first reaches them.
     pub const OF_THE_SHOP: [Database; 7] = [
         Database::ORDERS,
         Database::ACCOUNTS,
@@ -45,12 +45,12 @@ impl Database {
         self.name
     }
 
-    /// The service that it belongs to, whose events its outbox holds.
+    /// The service that owns it, whose events its outbox holds.
     pub fn publisher(self) -> Publisher {
         self.publisher
     }
 
-    /// The environment variable that carries its URL.
+    /// The environment variable with its URL.
     pub fn variable(self) -> String {
         format!("DATABASE_URL_{}", self.name.to_uppercase())
     }

@@ -1,5 +1,5 @@
-//! What a system consists of: its programs, their databases and, by their names, their topics. The shop's is `shop.toml`; a file
-//! of the same form adds services that this program was not compiled with.
+//! The manifest of a system: its programs, their databases and, derived from the names, their topics. The shop's is `shop.toml`;
+//! a file of the same form adds services that this program was not compiled with.
 
 mod database;
 mod program;
@@ -20,12 +20,12 @@ use serde::Deserialize;
 pub use database::Database;
 pub use program::{Program, Role};
 
-/// The variable that names a manifest of services beside the shop's.
+/// Variable that names a manifest of services beside the shop's.
 pub const SYSTEM_MANIFEST: &str = "SYSTEM_MANIFEST";
 
-/// Longest name that PostgreSQL takes for a database, in bytes.
+/// Longest database name that PostgreSQL accepts, in bytes.
 const LONGEST_DATABASE: usize = 63;
-/// Variables that the runner sets by itself.
+/// Variables that the runner sets itself.
 const WIRING: [&str; 6] =
     ["KAFKA_BROKERS", "KAFKA_PARTITIONS", "KAFKA_INSTANCE_ID", "DATABASE_URL", "HTTP_ADDR", "RELAY_PUBLISHERS"];
 
@@ -33,40 +33,40 @@ const WIRING: [&str; 6] =
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     entries: Vec<Entry>,
-    /// The file that was added to the shop's.
+    /// The file that was added to the shop's manifest.
     file: Option<PathBuf>,
 }
 
-/// A program, and what it is told when it is started.
+/// A program, and what it is given at start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub program: Program,
-    /// None if it lies beside the runner.
+    /// None if it is in the runner's directory.
     pub binary: Option<PathBuf>,
-    /// Topics on which clients ask it for something.
+    /// Topics on which clients send it requests.
     pub requests: Vec<String>,
-    /// Settings of the system that it is told.
+    /// Settings of the system that it is given.
     pub needs: Vec<String>,
-    /// Further settings.
+    /// Additional environment variables.
     pub environment: BTreeMap<String, String>,
 }
 
 impl Manifest {
-    /// The shop's.
+    /// The shop's manifest.
     pub fn of_the_shop() -> Self {
         static SHOP: LazyLock<Manifest> = LazyLock::new(|| {
             let mut shop = Manifest { entries: Vec::new(), file: None };
-            // A test reads it too.
+            // Covered by a test.
             shop.add(include_str!("shop.toml"), Path::new(".")).expect("the shop's manifest is sound");
             shop
         });
         SHOP.clone()
     }
 
-    /// The shop's, and what is in the file.
+    /// The shop's manifest, extended by the file.
     ///
     /// # Errors
-    /// If the file cannot be read, or what it says cannot be; the error says what to change.
+    /// If the file cannot be read, or its content is invalid; the error says what to change.
     pub fn with_file(file: &Path) -> anyhow::Result<Self> {
         let read = || -> anyhow::Result<Self> {
             let text = std::fs::read_to_string(file)?;
@@ -78,7 +78,7 @@ impl Manifest {
         read().with_context(|| format!("the manifest {}", file.display()))
     }
 
-    /// The file that was added to the shop's, if there was one.
+    /// The file that was added to the shop's manifest, if any.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
@@ -141,7 +141,7 @@ impl Manifest {
         Ok(Database::new(self.databases().count(), kept(&name), publisher))
     }
 
-    /// Everything that is known of each program, in the order in which they are written down.
+    /// All entries, in the order in which they are written down.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -165,7 +165,7 @@ impl Manifest {
         self.services().map(|(_, database)| database)
     }
 
-    /// The databases that a program opens: its own, or all of them if it is the relay.
+    /// The databases that a program opens: its own, or all of them for the relay.
     pub fn databases_of(&self, program: Program) -> Vec<Database> {
         match program.role() {
             Role::Service(database) => vec![database],
@@ -174,7 +174,7 @@ impl Manifest {
         }
     }
 
-    /// The topics of all services, and those of requests.
+    /// The topics of all services, and the topics of requests.
     pub fn topics(&self) -> impl Iterator<Item = &str> {
         let requests = self.entries.iter().flat_map(|entry| entry.requests.iter().map(String::as_str));
         requests.chain(self.databases().map(|database| database.publisher().topic()))
@@ -185,7 +185,7 @@ impl Manifest {
         self.databases().filter(|database| !database.is_of_the_shop())
     }
 
-    /// The databases with their publishers, as the relay is told.
+    /// The databases with their publishers, in the form of the relay's setting.
     pub fn publishers(&self) -> String {
         let bindings = self.databases().map(|database| format!("{database}={}", database.publisher()));
         bindings.collect::<Vec<_>>().join(",")
@@ -195,13 +195,13 @@ impl Manifest {
 /// The publisher of this name.
 ///
 /// # Errors
-/// If the name makes no topic; what to choose instead.
+/// If no topic can be named after it; the error says what to choose instead.
 pub(crate) fn publisher(name: &str) -> Result<Publisher, String> {
     check_name(name)?;
     Ok(Publisher::of_events(kept(name), kept(&topic_of_aggregate(name))))
 }
 
-/// The text, for as long as the program runs. Each is kept once: names come from manifests, and there are few.
+/// Interns the text for the life of the process. Names come from manifests, so there are few.
 fn kept(text: &str) -> &'static str {
     static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut all = KEPT.lock().unwrap_or_else(PoisonError::into_inner);

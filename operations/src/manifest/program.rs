@@ -1,4 +1,4 @@
-//! A program of a system, as everybody knows it who does not start it.
+//! A program of a system, as seen by code that does not start it.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use super::Database;
 /// A program that runs as a process of its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Program {
-    /// Its place in the manifest.
+    /// Position in the manifest.
     place: usize,
     name: &'static str,
     role: Role,
 }
 
-/// What a program is there for.
+/// Role of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// A service with its database. Its consumer group has its name.
+    /// A service with its database. Its consumer group has the service's name.
     Service(Database),
-    /// Stands for somebody else's system: knows neither databases nor Kafka.
+    /// Stands in for an outside system: knows neither databases nor Kafka.
     Outside,
     /// Publishes every database's outbox.
     Relay,
 }
 
-/// The shop's own, for what knows what they do: its settings, its API, faults that are made for one of them. What works on any
-/// program asks the [`Manifest`](crate::Manifest) which there are.
+/// The shop's programs, for code that knows what they do: settings, APIs, program-specific faults. Code that works on any program
+/// gets the list from the [`Manifest`](crate::Manifest).
 impl Program {
     pub const ORDER: Program = Program::new(0, "order", Role::Service(Database::ORDERS));
     pub const ACCOUNT: Program = Program::new(1, "account", Role::Service(Database::ACCOUNTS));
@@ -48,7 +48,7 @@ impl Program {
         self.name
     }
 
-    /// A variable about this program, such as `PID_OUTBOX_RELAY`.
+    /// A variable named after this program, such as `PID_OUTBOX_RELAY`.
     pub fn variable(self, prefix: &str) -> String {
         format!("{prefix}_{}", self.name.to_uppercase().replace('-', "_"))
     }
@@ -57,7 +57,7 @@ impl Program {
         self.role
     }
 
-    /// The database that it alone opens.
+    /// The database that only this program opens.
     pub fn database(self) -> Option<Database> {
         match self.role {
             Role::Service(database) => Some(database),
@@ -65,7 +65,7 @@ impl Program {
         }
     }
 
-    /// It has a consumer group of its own.
+    /// Tells whether it has a consumer group.
     pub fn consumes(self) -> bool {
         self.database().is_some()
     }

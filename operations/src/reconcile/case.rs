@@ -1,4 +1,4 @@
-//! Something that does not agree, and what would mend it.
+//! A disagreement, and its remedy.
 
 use std::fmt;
 
@@ -11,27 +11,27 @@ use crate::Database;
 /// A finding with its remedy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
-    /// None if it is about no single order.
+    /// None if it does not concern a single order.
     pub order: Option<OrderId>,
     pub what: String,
     pub remedy: Remedy,
-    /// What it was found by.
+    /// What the case is based on.
     pub(super) evidence: Evidence,
 }
 
-/// What a case was found by.
+/// Basis of a case.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Evidence {
-    /// Published rows that Kafka does not have: they never come back by themselves.
+    /// Published rows that Kafka does not have: waiting does not bring them back.
     Lost,
-    /// How an order stood with everybody.
+    /// The state of an order in all services.
     Order(Box<Seen>),
-    /// How a charge stood, and its payment.
+    /// The state of a charge, and that of its payment.
     Charge(Charge, Option<Box<Seen>>),
 }
 
 impl Case {
-    /// Tells whether this is what was found `before`, and nothing has happened since.
+    /// Tells whether this is the same case as `before`, and nothing has happened since.
     pub(super) fn is_unchanged_since(&self, before: &Case) -> bool {
         let same = match (&self.evidence, &before.evidence) {
             (Evidence::Lost, Evidence::Lost) => true,
@@ -46,16 +46,16 @@ impl Case {
     }
 }
 
-/// What would mend it.
+/// A repair.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Remedy {
-    /// Publish a span of an outbox again: all of it, for whoever has seen an event drops it.
+    /// Publish a span of an outbox again, in full: consumers drop the events that they have seen.
     Replay { database: Database, span: Span },
-    /// Say these events, in this order.
+    /// Publish these events, in this order.
     Say(Vec<Fresh>),
-    /// Have the gateway let go of money: `void` or `refund`.
+    /// Have the gateway release money: `void` or `refund`.
     LetGo { payment_id: String, operation: &'static str },
-    /// Only a person can tell what is right.
+    /// Only an operator can decide what is right.
     Person(String),
 }
 

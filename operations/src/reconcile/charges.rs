@@ -1,4 +1,4 @@
-//! Money that the gateway holds for nobody.
+//! Charges at the gateway that no payment of ours accounts for.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{Case, Look, Remedy, Seen, case::Evidence};
 use crate::Environment;
 
-/// How a payment stands at the gateway: the last booking of its ledger.
+/// State of a payment at the gateway: the last booking of its ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Charge {
     payment_id: String,
@@ -33,10 +33,10 @@ struct Ledger {
     entries: Vec<Charge>,
 }
 
-/// Longest time that the gateway may take for an answer.
+/// Timeout for an answer of the gateway.
 const TIME_OUT: Duration = Duration::from_secs(10);
 
-/// The client with which the gateway is asked.
+/// The HTTP client for the gateway.
 ///
 /// # Errors
 /// If it cannot be made.
@@ -44,7 +44,7 @@ pub fn client() -> anyhow::Result<reqwest::Client> {
     reqwest::Client::builder().timeout(TIME_OUT).build().context("making an HTTP client")
 }
 
-/// The charges that the gateway has, or the one of this payment.
+/// The gateway's charges: all, or the one of this payment.
 pub(super) async fn all(
     http: &reqwest::Client,
     environment: &Environment,
@@ -61,7 +61,7 @@ pub(super) async fn all(
 }
 
 impl Charge {
-    /// The order that it is for; none if it is none of ours.
+    /// The order that it pays for; None if that is none of ours.
     pub(super) fn order(&self) -> Option<OrderId> {
         self.payment_id.parse().ok()
     }
@@ -71,9 +71,9 @@ impl Charge {
     }
 }
 
-/// A case for every charge that is held or taken at the gateway, while our payment for it is over or was never there. The
-/// charges have to be older than the look, but for those of orders that we have `touched`. Orders of which `is_busy` are left
-/// alone: something about them is still to be done.
+/// A case for every charge that is authorized or captured at the gateway although our payment for it is over or never existed.
+/// The charges must be older than the look, except for orders that we have `touched`. Orders for which `is_busy` is true are left
+/// alone: they have work to do.
 pub(super) fn find(
     look: &Look,
     charges: Vec<Charge>,
@@ -178,13 +178,13 @@ mod tests {
     fn what_is_young_or_has_calls_still_to_be_made_is_left_alone() {
         assert_eq!(remedy(Some(Rejected), "authorized", true, 3600), None);
         assert_eq!(remedy(None, "authorized", false, 30), None);
-        // What we have had a hand in is looked at again at once.
+        // An order that a repair has touched is examined again at once.
         let order = OrderId(uuid::Uuid::now_v7());
         let again = remedy_of(order, &HashSet::from([order]), Some(Rejected), "authorized", false, 30);
         assert_eq!(again.as_deref(), Some("void"));
     }
 
-    /// It takes the connection and is never heard of again.
+    /// The server accepts the connection and never answers.
     #[tokio::test(start_paused = true)]
     async fn a_gateway_that_never_answers_is_not_waited_for() {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");

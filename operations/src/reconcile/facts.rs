@@ -1,4 +1,4 @@
-//! What was ordered.
+//! The facts of orders: what was ordered.
 
 use std::collections::HashMap;
 
@@ -11,8 +11,8 @@ use crate::{Database, databases::Databases};
 /// What was ordered, or why that cannot be read.
 pub(super) type Facts = HashMap<OrderId, Result<Order, String>>;
 
-/// What was ordered: as the order service has it, or else as anybody has said it. A row that nobody can read is a case of its
-/// own and spoils no other: so it comes as text.
+/// What was ordered, from the order service or else from any event that contains it. Read as text, so that an unreadable row
+/// becomes a case of its own and does not break the others.
 pub(super) async fn facts(databases: &Databases, orders: impl Iterator<Item = OrderId>) -> anyhow::Result<Facts> {
     let ids: Vec<Uuid> = orders.map(|order| order.0).collect();
     let known: Vec<(Uuid, String)> = sqlx::query_as("select id, facts::text from orders where id = any($1)")
@@ -38,9 +38,9 @@ pub(super) async fn facts(databases: &Databases, orders: impl Iterator<Item = Or
         .with_context(|| format!("reading what was ordered in the outbox of {database}"))?;
         for (id, order) in said {
             let order = understood(database, &order);
-            // Somebody else may have said it so that it can be read.
+            // Another event may contain it in readable form.
             texts.retain(|text| order.is_err() || *text != id);
-            facts.insert(id.parse().with_context(|| format!("{database} has said something of {id}"))?, order);
+            facts.insert(id.parse().with_context(|| format!("{database} has an event about {id}"))?, order);
         }
     }
     Ok(facts)

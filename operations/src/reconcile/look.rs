@@ -1,5 +1,5 @@
-//! One look at how orders stand with everybody: every other service first, the order service last. Whatever another service
-//! knows of an order, its own service has known before, so no look takes a new order for one that is not there.
+//! One look at the state of orders in all services: every other service first, the order service last. Other services learn of an
+//! order only after the order service has it, so a new order is never taken for a missing one.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,15 +20,15 @@ use crate::{Database, databases::Databases};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Seen {
     pub standing: Standing,
-    /// How it stands with each service, in the word that the service itself uses.
+    /// Its state in each service, in that service's own terms.
     pub words: BTreeMap<&'static str, String>,
-    /// When each service changed it last: the same again if nothing has happened since.
+    /// Time of each service's last change of it; unchanged if nothing has happened.
     versions: BTreeMap<&'static str, DateTime<Utc>>,
-    /// Why no event can be said about it.
+    /// The reason why no event can be published about it.
     pub obstacle: Option<String>,
 }
 
-/// Orders as they were seen, and how many seconds ago something last happened to each.
+/// Orders as they were seen, with the seconds since the last change of each.
 #[derive(Debug, Default)]
 pub struct Look {
     pub orders: HashMap<OrderId, Seen>,
@@ -43,15 +43,15 @@ struct Row {
     word: String,
     reason: Option<String>,
     updated_at: DateTime<Utc>,
-    /// Seconds since then, by the database's own clock.
+    /// Seconds since the last change, by the database's own clock.
     quiet: i64,
     amount: i64,
     tracking_no: Option<String>,
-    /// A call about it is still to be made.
+    /// True if a call about it is still to be made.
     calls: bool,
 }
 
-/// The columns of a [`Row`], then what differs from table to table.
+/// The columns of a [`Row`], then those specific to a table.
 macro_rules! rows {
     ($word:literal, $reason:literal, $more:literal, $from:literal) => {
         concat!(
@@ -147,7 +147,7 @@ impl Look {
         Ok(look)
     }
 
-    /// Tells whether nothing has happened to an order for so many seconds.
+    /// Tells whether nothing has happened to an order for `grace` seconds.
     pub fn is_quiet(&self, order: OrderId, grace: i64) -> bool {
         self.quiet.get(&order).is_some_and(|quiet| *quiet >= grace)
     }
@@ -239,7 +239,7 @@ impl Look {
         for row in rows {
             let OrderRow { id, status, reason, refunded, physical, digital, overdue, updated_at, quiet } = row;
             let seen = self.note(id, Database::ORDERS, status.clone(), updated_at, quiet);
-            // One that nobody understands counts as none: then what the services have written down is the reason.
+            // An unknown reason counts as none: then those that the services have recorded apply.
             let reason = reason.and_then(|reason| reason.parse().ok());
             seen.standing.order = Some(Placed { status, reason, refunded, physical, digital, overdue });
         }
@@ -248,12 +248,12 @@ impl Look {
 }
 
 impl Seen {
-    /// Tells whether nothing has happened between two looks. Time has passed, so that an overdue order is more so.
+    /// Tells whether nothing has happened between two looks. Time has passed, so an overdue order is more overdue.
     pub fn is_unchanged(&self, later: &Seen) -> bool {
         self.versions == later.versions && self.words == later.words && self.obstacle == later.obstacle
     }
 
-    /// How it stands with each service, for the events that are to count only while it does.
+    /// Its state in each service, for events that are to count only while it stays so.
     pub fn expectation(&self) -> String {
         let words = Database::OF_THE_SHOP.map(|database| {
             let service = database.publisher().name();

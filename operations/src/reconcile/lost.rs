@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::{Case, Remedy, case::Evidence, picture::LONGEST};
 use crate::{Database, archive, databases::Databases};
 
-/// A case for each database some of whose published rows are not on Kafka. That may be a loss, or the topic's retention:
-/// publishing them again is right for the one and harmless for the other.
+/// A case for each database with published rows that Kafka does not have. They may be lost or expired: publishing them again is
+/// right for the former and harmless for the latter.
 pub(super) async fn find(brokers: &str, databases: &Databases) -> anyhow::Result<Vec<Case>> {
-    // The outboxes first: whatever the relay has passed by then is on Kafka when that is read.
+    // Outboxes first: everything that the relay had published by then is on Kafka when Kafka is read.
     let outboxes = tokio::time::timeout(LONGEST, outboxes(databases)).await;
     let outboxes =
         outboxes.with_context(|| format!("reading the outboxes took longer than {} s", LONGEST.as_secs()))??;
@@ -23,7 +23,7 @@ pub(super) async fn find(brokers: &str, databases: &Databases) -> anyhow::Result
     Ok(outboxes.iter().filter_map(|(database, rows)| case(*database, rows, &kept)).collect())
 }
 
-/// The ids of what each relay has published, and when it was written.
+/// Ids and times of the rows that each relay has published.
 type Published = Vec<(Database, Vec<(Uuid, DateTime<Utc>)>)>;
 
 async fn outboxes(databases: &Databases) -> anyhow::Result<Published> {

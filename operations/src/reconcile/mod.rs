@@ -1,21 +1,21 @@
-//! Reconciling: what does not agree, what would mend it, and mending it, while everything goes on.
+//! Reconciling finds disagreements and repairs them while the system runs.
 //!
-//! Nobody's rows are edited. What is missing on Kafka is published again out of the outbox, under its old ids; an order that
-//! does not move is told once more what somebody should have heard, as a new event that meets the same inbox, barrier and
-//! decisions as any other; money that the gateway holds for nobody is let go through the gateway's own interface, under an
-//! idempotency key. Where that is not enough a person is needed, and the finding says so.
+//! It edits no rows. Events missing on Kafka are published again from the outbox, under their old ids. An order that is stuck
+//! receives the missing event anew, which passes the same inbox, barrier and decisions as any other. Money that the gateway holds
+//! without a payment is released through the gateway's own API, under an idempotency key. If that is not enough, an operator is
+//! needed, and the finding says so.
 //!
-//! # A living system
-//! No healthy order may come to harm, so nothing is done about a case unless all of this holds:
+//! # A running system
+//! No healthy order may be harmed, so a case is acted upon only if all of this holds:
 //!
-//! - The [look](look::Look) is taken in an order that makes no new order look like none: the gateway's ledger before
-//!   payments, everyone before orders.
+//! - The [look](look::Look) reads in an order in which no new order can seem missing: the gateway's ledger before payments, all
+//! other services before the order service.
 //! - The order's deadline has passed by a grace time, and for that long nothing has happened to it.
-//! - It was seen twice, unchanged; and in between [everything arrived](whole::arrived) that was on its way at the first look.
-//!   Where that takes too long, nothing is done at all.
-//! - It is still so just before.
-//! - It is still so when a service acts upon it: each event says how the order stood with that service, which ignores it
-//!   if it stands otherwise by then. The gateway voids only what is held, and refunds only what is taken.
+//! - It was seen twice, unchanged; and in between [everything arrived](whole::arrived) that was in flight at the first look. If
+//! that takes too long, nothing is done at all.
+//! - It still holds immediately before the repair.
+//! - It still holds when a service acts upon it: each event carries the expected state of the order in that service, which
+//! ignores the event if the state differs. The gateway voids only what is authorized, and refunds only what is captured.
 
 mod case;
 mod charges;

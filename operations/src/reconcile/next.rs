@@ -1,9 +1,8 @@
-//! What has to be said so that an order moves on: the event that somebody has missed.
+//! The next event that moves an order on: the one that a service has missed.
 //!
-//! It is the first that is missing along the saga's way, forward or back. It may come too often: whoever has acted on it
-//! already ignores it by the barrier, and the next round finds the next one. It says what its service would have said, with
-//! the reason and the amount that this service has written down; where nobody has written down a reason, it says
-//! [`RECONCILED`], which is true.
+//! It is the first event missing along the saga's path, forward or back. A surplus event does no harm: a service that has already
+//! acted on it ignores it by the barrier, and the next round finds the next event. It carries what its service would have
+//! published, with the reason and the amount that this service has recorded; if no reason is recorded, it carries [`RECONCILED`].
 
 use events::{
     Event, Kind, Order, OrderId, Reason,
@@ -25,10 +24,10 @@ use super::{
 #[cfg(test)]
 mod tests;
 
-/// The reason for undoing what nobody has given a reason for.
+/// Reason for undoing a step for which no reason is recorded.
 pub const RECONCILED: &str = "reconciled";
 
-/// An event to be said anew.
+/// An event to be published anew.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fresh {
     pub event_type: &'static str,
@@ -61,7 +60,7 @@ impl Standing {
         matches!(self.status(), Some("CANCELLED" | "REJECTED"))
     }
 
-    /// Tells whether something is handed out.
+    /// Tells whether anything has been handed over to the buyer.
     fn is_fulfilled(&self) -> bool {
         is(self.shipment, Confirmed) || is(self.entitlement, Confirmed)
     }
@@ -70,7 +69,8 @@ impl Standing {
         order.has(Kind::Physical) && self.shipment.is_none() || order.has(Kind::Digital) && self.entitlement.is_none()
     }
 
-    /// Why the order fails: as its service has it, or else the first of the others, in the order in which refusals arise.
+    /// The reason why the order fails: as its own service has it, or else the first of the others, in the order in which refusals
+    /// arise.
     fn cause(&self) -> Reason {
         let steps = [self.balance, self.payment, self.stock, self.shipment, self.entitlement];
         let known = self.order.as_ref().and_then(|order| order.reason);
@@ -78,13 +78,13 @@ impl Standing {
         known.unwrap_or_else(|| RECONCILED.parse().expect("a word"))
     }
 
-    /// Why this step was refused or undone, as its own service would say.
+    /// The reason why this step was refused or undone, as its own service would give it.
     fn reason_of(&self, step: Option<Step>) -> Reason {
         step.and_then(|step| step.reason).unwrap_or_else(|| self.cause())
     }
 }
 
-/// What to do about an order that is stuck, or whose steps do not agree with its end.
+/// The remedy for an order that is stuck, or whose steps do not agree with its end.
 pub fn next(standing: &Standing, order: &Order) -> Remedy {
     match standing.status() {
         Some("COMPLETED") => forward(standing, order),
@@ -104,7 +104,7 @@ fn person(why: &str) -> Remedy {
     Remedy::Person(why.to_owned())
 }
 
-/// It is complete, so what was held for it is taken.
+/// The order is complete, so what is held for it is captured.
 fn forward(standing: &Standing, order: &Order) -> Remedy {
     let order_ = || order.clone();
     if is(standing.balance, Reserved) {
@@ -122,7 +122,7 @@ fn forward(standing: &Standing, order: &Order) -> Remedy {
     }
 }
 
-/// The cancel came too late: it is fulfilled, or a refusal turns it round.
+/// The cancellation came too late: the order is fulfilled, unless a refusal reverses it.
 fn fulfil(standing: &Standing, order: &Order) -> Remedy {
     let refusals = refusals(standing, order);
     if !refusals.is_empty() {
@@ -156,8 +156,8 @@ fn refusals(standing: &Standing, order: &Order) -> Vec<Fresh> {
     refusals
 }
 
-/// It is cancelled, is to be, or does not exist: everything is undone, in reverse order. A step that nobody has taken yet is
-/// told too, unless the order has ended or the one before it refused: it answers, and the way back goes on.
+/// The order is cancelled, about to be, or missing: everything is undone in reverse order. A step that was never taken is told
+/// too, unless the order has ended or the step before it refused: it answers, and compensation continues.
 fn back(standing: &Standing, order: &Order) -> Remedy {
     let ended = standing.has_failed();
     let refused_before = is(standing.balance, Rejected);
@@ -190,7 +190,7 @@ fn back(standing: &Standing, order: &Order) -> Remedy {
     }
 }
 
-/// What the other half of a mixed order has undone, or will never do: its order waits to hear that too.
+/// What the other half of a mixed order has undone or will never do: the order service waits for that event too.
 fn taken_back(standing: &Standing, order: &Order) -> Vec<Fresh> {
     let mut taken_back = Vec::new();
     if order.is_mixed() && is(standing.shipment, Cancelled) {
@@ -204,18 +204,18 @@ fn taken_back(standing: &Standing, order: &Order) -> Vec<Fresh> {
     taken_back
 }
 
-/// What has inventory let go: the cause itself, as it was said first.
+/// The event that makes inventory release its reservation: the original cause.
 fn withdrawal(standing: &Standing, order: &Order) -> Fresh {
     let order = order.clone();
     match standing.cause() {
         Reason::CancelledByUser => Fresh::of(&OrderCancelRequested { order }),
         Reason::TimedOut => Fresh::of(&OrderTimedOut { order }),
-        // Any other reason travels with the event that has inventory take back what it holds.
+        // Any other reason is carried by the event that makes inventory release what it holds.
         reason => Fresh::of(&PaymentCaptureFailed { order, reason }),
     }
 }
 
-/// Only a mixed order's fulfilment is ever taken back: by what the other half says when it refuses.
+/// Only a mixed order's fulfilment is ever taken back, by the event with which the other half refuses.
 fn take_back(standing: &Standing, order: &Order) -> Remedy {
     let refusals = refusals(standing, order);
     if order.is_mixed() && !refusals.is_empty() {
@@ -224,7 +224,7 @@ fn take_back(standing: &Standing, order: &Order) -> Remedy {
     person("goods are handed out for an order that is not to be: take them back, or let the buyer keep them")
 }
 
-/// How the payment was undone.
+/// The event by which the payment was undone.
 fn payment_back(standing: &Standing, order: &Order) -> Fresh {
     let (order, reason) = (order.clone(), standing.reason_of(standing.payment));
     match standing.payment.map(|step| step.status) {
@@ -234,7 +234,7 @@ fn payment_back(standing: &Standing, order: &Order) -> Fresh {
     }
 }
 
-/// How the buyer's money has come to rest.
+/// The final state of the buyer's money.
 fn money(standing: &Standing, order: &Order) -> Fresh {
     let (order, reason) = (order.clone(), standing.reason_of(standing.balance));
     match standing.balance.map(|step| step.status) {
@@ -244,7 +244,7 @@ fn money(standing: &Standing, order: &Order) -> Fresh {
     }
 }
 
-/// How the order has ended, for the letter that is missing.
+/// The event that ended the order, for the missing mail.
 fn ending(standing: &Standing, placed: &Placed, order: &Order) -> Fresh {
     let (order, reason) = (order.clone(), standing.cause());
     match placed.status.as_str() {

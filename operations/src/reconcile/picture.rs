@@ -1,4 +1,4 @@
-//! Looking at everything, and making cases of what does not agree.
+//! Looks at everything, and makes cases of the disagreements.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,32 +20,32 @@ use super::{
 };
 use crate::{Database, Environment, databases::Databases};
 
-/// Longest time for a look at all databases and the gateway: one that is frozen does not answer at all.
+/// Timeout for a look at all databases and the gateway: a frozen one never answers.
 pub(super) const LONGEST: Duration = Duration::from_secs(300);
 
-/// What is looked at, and how carefully.
+/// Scope and thoroughness of a look.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     pub environment: &'a Environment,
     pub databases: &'a Databases,
-    /// For the gateway, see [`client`](super::client).
+    /// HTTP client for the gateway, see [`client`](super::client).
     pub http: &'a reqwest::Client,
-    /// Longest time to wait for what is on its way.
+    /// Maximum time to wait for what is in flight.
     pub patience: Duration,
-    /// Seconds that an order is left alone after its deadline, and after anything that happened to it.
+    /// Seconds for which an order is left alone after its deadline, and after its last change.
     pub grace: i64,
 }
 
-/// What does not agree.
+/// Disagreements.
 #[derive(Debug)]
 pub struct Picture {
     pub cases: Vec<Case>,
-    /// Or else what was still on its way: then nothing may be done.
+    /// Err with what was still in flight: then nothing may be done.
     pub whole: Result<(), String>,
 }
 
 impl Scope<'_> {
-    /// All that does not agree, on Kafka and in two looks at the rows.
+    /// All disagreements, on Kafka and in two looks at the rows.
     ///
     /// # Errors
     /// If something cannot be read.
@@ -53,7 +53,7 @@ impl Scope<'_> {
         self.find_after(&HashSet::new()).await
     }
 
-    /// As [`find`](Self::find). Orders that we have touched need not have been quiet.
+    /// As [`find`](Self::find). Orders in `touched` need not have been quiet.
     pub(super) async fn find_after(&self, touched: &HashSet<OrderId>) -> anyhow::Result<Picture> {
         let mut cases = lost::find(&self.environment.brokers, self.databases).await?;
         let Picture { cases: on_rows, whole } = self.of_rows(touched).await?;
@@ -75,7 +75,7 @@ impl Scope<'_> {
         arrived(&self.environment.brokers, self.databases, self.patience).await
     }
 
-    /// Tells whether a case is still what it was.
+    /// Tells whether a case still holds.
     pub(super) async fn is_still_so(&self, case: &Case, touched: &HashSet<OrderId>) -> anyhow::Result<bool> {
         if case.evidence == Evidence::Lost {
             return Ok(true);
@@ -90,7 +90,8 @@ impl Scope<'_> {
         look.with_context(|| format!("looking took longer than {} s", LONGEST.as_secs()))?
     }
 
-    /// One look at all orders and charges, or at these. The ledger first: of what it has booked, our payments know.
+    /// One look at all orders and charges, or at these orders. The ledger first: our payments already know whatever it has
+    /// booked.
     async fn look_unbounded(&self, orders: Option<&[Uuid]>, touched: &HashSet<OrderId>) -> anyhow::Result<Vec<Case>> {
         let one = match orders {
             Some([order]) => Some(order.to_string()),
@@ -138,7 +139,7 @@ impl Scope<'_> {
     }
 }
 
-/// The order that a case is about, or would be.
+/// The order that a case concerns, or would concern.
 fn concerned(case: &Case) -> Option<Uuid> {
     match &case.evidence {
         Evidence::Lost => None,
@@ -155,7 +156,7 @@ fn remedy(seen: &Seen, parked: Option<&String>, facts: Option<&Result<Order, Str
     }
 }
 
-/// The orders that have parked work in one of the shop's databases, and what to say about it.
+/// Orders with parked work in one of the shop's databases, and a description of it.
 async fn parked(databases: &Databases) -> anyhow::Result<HashMap<OrderId, String>> {
     let mut parked = HashMap::new();
     for database in Database::OF_THE_SHOP {

@@ -1,4 +1,4 @@
-//! Mending, round by round: what is said in one round shows its effect in the next.
+//! Repairs round by round: the events of one round take effect before the next.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -12,35 +12,35 @@ use secrecy::ExposeSecret;
 use super::{Case, Fresh, Picture, Remedy, Scope, case::Evidence};
 use crate::requests::Client;
 
-/// A saga has no more hops than this on its way back.
+/// Upper bound of the hops in a saga's compensation.
 const ROUNDS: usize = 10;
-/// Longest time for publishing a span again: weeks of events may have to go.
+/// Timeout for republishing a span, which may be weeks of events.
 const REPLAY: Duration = Duration::from_secs(3600);
-/// Source of events that are said anew.
+/// Source of events that are published anew.
 const SOURCE: &str = "/operators/reconcile";
 
-/// What has come of it.
+/// Result of the repairs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
-    /// What was done, in its order.
+    /// Repairs made, in order.
     pub done: Vec<Case>,
-    /// What was no longer so when its turn came: nothing was done about it.
+    /// Cases that no longer held when their turn came; nothing was done about them.
     pub moved_on: Vec<Case>,
-    /// The orders that something was said about, or tried to be, and when.
+    /// Orders about which an event was published, or was attempted, and when.
     pub touched: Vec<(OrderId, DateTime<Utc>)>,
-    /// What was tried and failed, and why: the next run tries it again.
+    /// Repairs that failed, and why; the next run tries them again.
     pub failed: Vec<(Case, String)>,
-    /// What is left: for a person, or without effect.
+    /// Cases that are left: for an operator, or repaired without effect.
     pub left: Vec<Case>,
-    /// Why nothing more was done, where the picture could not be made whole. Then what is left may be out of date.
+    /// The reason why repairs stopped, if the picture stayed incomplete. Then `left` may be out of date.
     pub refused: Option<String>,
 }
 
-/// Mends what can be mended.
+/// Carries out the possible repairs.
 pub struct Repairs<'a> {
     scope: Scope<'a>,
     client: Client,
-    /// The orders that something was said about.
+    /// Orders about which an event was published.
     touched: HashSet<OrderId>,
 }
 
@@ -52,8 +52,8 @@ impl<'a> Repairs<'a> {
         Ok(Repairs { scope, client, touched: HashSet::new() })
     }
 
-    /// Carries the remedies out, and those of what is found then, until nothing more can be done. One that fails keeps none of
-    /// the others from being tried.
+    /// Carries out the remedies, and those of the cases found afterwards, until nothing more can be done. A remedy that fails
+    /// does not stop the others.
     pub async fn carry_out(mut self, picture: Picture) -> Outcome {
         let mut outcome = Outcome::default();
         if let Err(error) = self.rounds(picture, &mut outcome).await {
@@ -62,7 +62,7 @@ impl<'a> Repairs<'a> {
         outcome
     }
 
-    /// What was done until an error is in the outcome, and what was left then.
+    /// Runs the rounds. After an error, `outcome` has what was done and left until then.
     async fn rounds(&mut self, mut picture: Picture, outcome: &mut Outcome) -> anyhow::Result<()> {
         let mut tried: HashSet<String> = HashSet::new();
         for _ in 0..ROUNDS {
@@ -71,7 +71,7 @@ impl<'a> Repairs<'a> {
                 outcome.refused = Some(why);
                 return Ok(());
             }
-            // The same remedy twice for the same order would have no other effect the second time.
+            // Repeating a remedy for an order would have no other effect.
             let new: Vec<Case> = picture.cases.iter().filter(|case| tried.insert(key(case))).cloned().collect();
             let new: Vec<Case> = new.into_iter().filter(|case| !matches!(case.remedy, Remedy::Person(_))).collect();
             if new.is_empty() {
@@ -85,7 +85,7 @@ impl<'a> Repairs<'a> {
                 Err(why) => Picture { cases: picture.cases, whole: Err(why) },
             };
         }
-        // Kafka too, now that it is over.
+        // Includes Kafka, now that the rounds are over.
         let Picture { cases, whole } = self.scope.find_after(&self.touched).await?;
         (outcome.left, outcome.refused) = (cases, whole.err());
         Ok(())
@@ -100,7 +100,7 @@ impl<'a> Repairs<'a> {
         let at = Utc::now();
         let applied = self.apply(&case).await;
         if !matches!(applied, Ok(false)) {
-            // Also where it failed: some of it may have been said.
+            // Also after a failure: some events may have been published.
             self.touched.extend(case.order);
             outcome.touched.extend(case.order.map(|order| (order, at)));
         }
@@ -111,7 +111,7 @@ impl<'a> Repairs<'a> {
         }
     }
 
-    /// Does it; false if it could not be done any more, and was not.
+    /// Applies the remedy; returns false if the case no longer held and nothing was done.
     async fn apply(&self, case: &Case) -> anyhow::Result<bool> {
         match &case.remedy {
             Remedy::Replay { database, span } => {
@@ -149,7 +149,7 @@ impl<'a> Repairs<'a> {
     }
 }
 
-/// What makes a remedy the same as another.
+/// Key that identifies equal remedies.
 fn key(case: &Case) -> String {
     let order = case.order.map_or(String::new(), |order| order.to_string());
     format!("{order} {}", case.remedy)

@@ -1,4 +1,4 @@
-//! How an order stands with everybody, and what about it does not agree.
+//! The state of an order in all services, and its disagreements.
 
 use events::Reason;
 use saga::barrier::Status::{self, Cancelled, Confirmed, Refunded, Rejected};
@@ -7,7 +7,7 @@ use saga::barrier::Status::{self, Cancelled, Confirmed, Refunded, Rejected};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
     pub status: Status,
-    /// Why it was refused or undone.
+    /// Reason for which it was refused or undone.
     pub reason: Option<Reason>,
 }
 
@@ -16,11 +16,11 @@ pub struct Step {
 pub struct Placed {
     pub status: String,
     pub reason: Option<Reason>,
-    /// What went back to the buyer, in minor units.
+    /// Amount returned to the buyer, in minor units.
     pub refunded: i64,
     pub physical: bool,
     pub digital: bool,
-    /// Seconds since its deadline, negative before it; none where it never began.
+    /// Seconds since its deadline, negative before it; None if the order never began.
     pub overdue: Option<i64>,
 }
 
@@ -30,24 +30,24 @@ impl Placed {
     }
 }
 
-/// How an order stands with everybody. None is: never heard of it.
+/// The state of an order in all services. None means that the service does not know the order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
     pub order: Option<Placed>,
     pub balance: Option<Step>,
-    /// What is or was held of the balance, in minor units.
+    /// Amount held of the balance, now or earlier, in minor units.
     pub amount: i64,
     pub payment: Option<Step>,
     pub stock: Option<Step>,
     pub shipment: Option<Step>,
     pub tracking_no: Option<String>,
     pub entitlement: Option<Step>,
-    /// True if the letter at its end is written.
+    /// True if the mail at its end is written.
     pub letter: bool,
 }
 
 impl Standing {
-    /// The steps, by what they are called.
+    /// The steps, by name.
     pub fn steps(&self) -> [(&'static str, Option<Step>); 5] {
         [
             ("balance", self.balance),
@@ -58,13 +58,13 @@ impl Standing {
         ]
     }
 
-    /// What does not agree, `grace` seconds being allowed after the deadline; none if all is well or may still become so.
+    /// The disagreement, allowing `grace` seconds after the deadline; None if all is well or may still become so.
     pub fn doubt(&self, grace: i64) -> Option<String> {
         let Some(order) = &self.order else {
             let (step, _) = self.steps().into_iter().find(|(_, step)| step.is_some())?;
             return Some(format!("has {}, but there is no such order", trace(step)));
         };
-        // Whatever its status: nothing is younger than its deadline.
+        // Whatever its status: nothing is overdue before its deadline.
         if order.overdue.is_some_and(|overdue| overdue < grace) {
             return None;
         }
@@ -105,7 +105,7 @@ fn fits(order: &Placed, step: &str, status: Option<Status>) -> bool {
             status == needed.then_some(Confirmed)
         }
         "CANCELLED" => matches!(status, None | Some(Cancelled | Refunded | Rejected)),
-        // Rejected before anybody else heard of it.
+        // Rejected before any other service received it.
         _ => matches!(status, None | Some(Cancelled)),
     }
 }

@@ -1,25 +1,25 @@
-//! Some of the orders, or all of them some at a time.
+//! Selects some orders, or all of them in chunks.
 
 use events::OrderId;
 use uuid::Uuid;
 
 use crate::{Database, databases::Databases};
 
-/// The orders that are looked at.
+/// The orders to look at.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {
     These(&'a [Uuid]),
-    /// From the first one, up to but without the second.
+    /// From the first id inclusive to the second exclusive.
     Between(Option<Uuid>, Option<Uuid>),
 }
 
-/// Number of orders that are looked at at a time.
+/// Number of orders in a chunk.
 const AT_ONCE: i64 = 5_000;
 
 impl Which<'_> {
     pub const ALL: Which<'static> = Which::Between(None, None);
 
-    /// All orders, some at a time, so that memory is bounded.
+    /// All orders in chunks, so that memory is bounded.
     pub(super) async fn some_at_a_time(databases: &Databases) -> sqlx::Result<Vec<Which<'static>>> {
         let bounds: Vec<Uuid> = sqlx::query_scalar(
             "select id from (select id, row_number() over (order by id) as place from orders) numbered
@@ -33,7 +33,7 @@ impl Which<'_> {
         Ok(begins.zip(ends).map(|(begin, end)| Which::Between(begin, end)).collect())
     }
 
-    /// Tells whether the order is one of them. What is nobody's order is looked at with the first ones.
+    /// Tells whether the order is selected. Anything without an order belongs to the first chunk.
     pub(super) fn has(&self, order: Option<OrderId>) -> bool {
         match (self, order) {
             (Which::These(_), None) => true,
@@ -45,7 +45,7 @@ impl Which<'_> {
         }
     }
 
-    /// As three parameters: these, from, to.
+    /// Three SQL parameters: ids, from, to.
     pub(super) fn parameters(&self) -> (Option<&[Uuid]>, Option<Uuid>, Option<Uuid>) {
         match self {
             Which::These(orders) => (Some(orders), None, None),

@@ -1,4 +1,4 @@
-//! Checks that a picture is whole: that all that was on its way when it was taken has arrived since.
+//! Checks that a picture is complete: everything in flight when it was taken has arrived since.
 
 use std::time::{Duration, Instant};
 
@@ -14,17 +14,17 @@ use crate::{
     positions::{self, Saved},
 };
 
-/// Shortest time between two looks.
+/// Minimum interval between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Shortest patience: services save their positions once a second.
+/// Minimum patience: services save their positions once a second.
 const LEAST: Duration = Duration::from_secs(5);
-/// Longest time for the last answer.
+/// Timeout for the last answer.
 const ANSWER: Duration = Duration::from_secs(10);
-/// Interval at which the services' progress is asked for.
+/// Polling interval of the services' progress.
 const ASK: Duration = Duration::from_millis(250);
 
-/// Waits, for `patience` at most, until everything that has been said by now is published, and read by all whom it concerns.
-/// Says what is still on its way if that takes longer.
+/// Waits at most `patience` until everything written by now is published and read by all its consumers. If that takes longer, the
+/// result says what is still in flight.
 ///
 /// # Errors
 /// If a database or the broker does not answer.
@@ -38,7 +38,7 @@ pub(super) async fn arrived(
     within(patience + ANSWER, has_arrived(brokers, databases, Instant::now() + patience)).await
 }
 
-/// Ends waiting for those who do not answer at all.
+/// Bounds the waiting for those that do not answer at all.
 async fn within(
     bound: Duration,
     arriving: impl Future<Output = anyhow::Result<Result<(), String>>>,
@@ -53,7 +53,7 @@ async fn has_arrived(brokers: &str, databases: &Databases, last: Instant) -> any
         let seq: Option<i64> = sqlx::query_scalar("select max(seq) from outbox")
             .fetch_one(databases.of_service(database))
             .await
-            .with_context(|| format!("reading what {database} has said"))?;
+            .with_context(|| format!("reading the end of the outbox of {database}"))?;
         said.push((database, seq.unwrap_or(0)));
     }
     for (database, seq) in said {
@@ -61,7 +61,7 @@ async fn has_arrived(brokers: &str, databases: &Databases, last: Instant) -> any
             let published: i64 = sqlx::query_scalar("select last_seq from relay_cursor")
                 .fetch_one(databases.of_service(database))
                 .await
-                .with_context(|| format!("reading how far the relay is with {database}"))?;
+                .with_context(|| format!("reading the relay's position for {database}"))?;
             if published >= seq {
                 break;
             }
@@ -78,7 +78,7 @@ async fn has_arrived(brokers: &str, databases: &Databases, last: Instant) -> any
             let saved = positions::of(databases, database).await?;
             let unread = unread(&ends, topics_of(database), &saved);
             let now: i64 = unread.values().map(|offsets| offsets.end - offsets.start).sum();
-            // What stands still may have nothing but transactions' markers before it.
+            // A position that does not move may have only transaction markers after it.
             if now == 0 || now == before && !have_records(brokers, unread).await? {
                 break;
             }
@@ -98,7 +98,7 @@ async fn ends(brokers: String) -> anyhow::Result<Ends> {
     tokio::task::spawn_blocking(move || assigned(&brokers, &topics, Since::Now).map(|(_, ends)| ends)).await?
 }
 
-/// What a service reads.
+/// The topics that a service consumes.
 fn topics_of(database: Database) -> &'static [&'static str] {
     choreography::topics_of(database.publisher())
 }
@@ -108,7 +108,7 @@ async fn have_records(brokers: &str, offsets: Offsets) -> anyhow::Result<bool> {
     Ok(!tokio::task::spawn_blocking(move || archive::with_records(&brokers, offsets)).await??.is_empty())
 }
 
-/// The offsets before the ends that are not done. A partition without a position has not been begun.
+/// Offsets before the ends that are not done. A partition without a position has not been read at all.
 fn unread(ends: &Ends, topics: &[&str], saved: &Saved) -> Offsets {
     let ends = ends.iter().filter(|((topic, _), _)| topics.contains(&topic.as_str()));
     let unread = ends.map(|(place, end)| (place.clone(), saved.get(place).copied().unwrap_or(0)..*end));

@@ -1,6 +1,6 @@
-//! What is checked of a play.
+//! Checks of a play.
 
-/// Something that was expected, and how it was not met.
+/// An expectation, and how it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     pub what: String,

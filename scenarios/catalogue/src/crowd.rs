@@ -1,4 +1,4 @@
-//! A hundred sagas at once, of mixed fate.
+//! A hundred sagas at once, with different outcomes.
 
 use events::{OrderId, Reason};
 use operations::{heard::Heard, listener::Listener, timeline};
@@ -6,7 +6,7 @@ use testbed::cast::{ALICE, CANCELLED_SHOW, SOLD_OUT, TICKET, crowd};
 
 use crate::play::{Play, Wish};
 
-/// How an order of the crowd should end.
+/// Expected end of an order of the crowd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Fate {
     end: &'static str,
@@ -70,7 +70,7 @@ pub(super) async fn hundred_at_once(play: &mut Play) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How the order has ended; none if it has not, or more than once.
+/// How the order ended; None if it has not, or more than once.
 fn fate_of(events: &[Heard]) -> Option<Fate> {
     let mut fates = events.iter().filter_map(|event| match event.event_type.as_str() {
         "OrderCompleted" => Some(COMPLETED),

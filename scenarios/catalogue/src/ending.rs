@@ -1,4 +1,4 @@
-//! How an order is expected to end: which events, which of them because of which, and what is then in each database.
+//! Expected end of an order: its events, their causes, and the resulting rows in each database.
 
 use events::Reason;
 
@@ -18,20 +18,20 @@ pub struct Rows {
 /// An expected end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
-    /// In each chain every event is caused by the one before it; what begins a chain may have any cause. All of them
-    /// together are all the events there are, each once.
+    /// In each chain every event is caused by the one before it; the first may have any cause. Together the chains contain all
+    /// expected events, each once.
     pub chains: Vec<&'static [&'static str]>,
-    /// Events that may come or not: two services that react to the same event do so in any order.
+    /// Optional events: two services that react to the same event do so in any order.
     pub perhaps: Vec<&'static str>,
     pub reason: Option<Reason>,
-    /// What `OrderCancelled` says was given back.
+    /// The refund in `OrderCancelled`.
     pub refunded: Option<i64>,
     pub rows: Rows,
-    /// Words that the mail must contain.
+    /// Text that the mail must contain.
     pub mail_says: Vec<String>,
 }
 
-/// From the request to the committed stock: the way of every order that is fulfilled, or refused only then.
+/// From the request to the committed stock: the path of every order that is fulfilled, or refused only then.
 pub const TO_COMMITTED: &[&str] = &[
     "OrderRequested",
     "OrderCreated",
@@ -43,10 +43,10 @@ pub const TO_COMMITTED: &[&str] = &[
     "StockCommitted",
 ];
 
-/// The good end, whatever it was that completed the order last.
+/// The successful end, whatever completed the order last.
 pub const COMPLETED: &[&str] = &["OrderCompleted", "NotificationSent"];
 
-/// The way back of an order that its buyer stopped before anything of it was final.
+/// The compensation of an order that its buyer cancelled before any of it was final.
 pub const BUYER_STOPPED: &[&str] = &[
     "OrderCancelRequested",
     "StockReleased",
@@ -57,7 +57,7 @@ pub const BUYER_STOPPED: &[&str] = &[
 ];
 
 impl Ending {
-    /// Everything went well; which fulfilment there was is in `rows`.
+    /// Success; `rows` says which fulfilment there was.
     pub fn completed(mail: &'static str) -> Self {
         Ending {
             chains: Vec::new(),
@@ -77,7 +77,7 @@ impl Ending {
         }
     }
 
-    /// Everything went well, and all of it was unlocked.
+    /// Success, with all items unlocked.
     pub fn unlocked(mail: &'static str) -> Self {
         Self::completed(mail)
             .because(TO_COMMITTED)
@@ -85,7 +85,7 @@ impl Ending {
             .rows(|rows| rows.entitlement = Some("CONFIRMED"))
     }
 
-    /// Cancelled for `reason`, with `refunded` given back; which steps had been taken is in `rows`.
+    /// Cancelled for `reason`, with `refunded` paid back; `rows` says which steps had been taken.
     pub fn cancelled(reason: Reason, refunded: i64) -> Self {
         Ending {
             chains: Vec::new(),
@@ -105,14 +105,14 @@ impl Ending {
         }
     }
 
-    /// Cancelled for `reason`: account, payment and inventory have each heard of it on the `way_back`, and hold nothing.
+    /// Cancelled for `reason`: account, payment and inventory have processed the compensation in `way_back`, and hold nothing.
     pub fn stopped(reason: Reason, way_back: &'static [&'static str]) -> Self {
         Self::cancelled(reason, 0).because(way_back).rows(|rows| {
             (rows.account, rows.payment, rows.inventory) = (Some("CANCELLED"), Some("CANCELLED"), Some("CANCELLED"));
         })
     }
 
-    /// Not even begun.
+    /// Rejected before it began.
     pub fn rejected(reason: Reason) -> Self {
         let mut ending = Self::cancelled(reason, 0);
         ending.refunded = None;
@@ -127,7 +127,7 @@ impl Ending {
         self
     }
 
-    /// Adds an event that may come or not.
+    /// Adds an optional event.
     #[must_use]
     pub fn perhaps(mut self, event: &'static str) -> Self {
         self.perhaps.push(event);
@@ -146,7 +146,7 @@ impl Ending {
         self
     }
 
-    /// The events of all chains, each once, sorted.
+    /// The events of all chains, without duplicates, sorted.
     pub fn events(&self) -> Vec<&'static str> {
         let mut events: Vec<_> = self.chains.iter().flat_map(|chain| chain.iter().copied()).collect();
         events.sort_unstable();

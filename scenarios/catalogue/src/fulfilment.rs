@@ -1,4 +1,4 @@
-//! Orders that get as far as their fulfilment, and what happens there.
+//! Orders that reach fulfilment, and its outcomes.
 
 use events::Reason;
 use testbed::cast::{
@@ -14,7 +14,7 @@ use crate::{
 const TOKYO: &str = "1-1 Chiyoda, Tokyo";
 const ATLANTIS: &str = "3 Reef Street, Atlantis";
 
-/// The way back of an order whose fulfilment was refused, from the refusal on.
+/// The compensation of an order whose fulfilment was refused, from the refusal on.
 const UNSHIPPABLE: &[&str] =
     &["StockCommitted", "ShipmentRejected", "StockReleased", "PaymentRefunded", "BalanceRefunded"];
 const DISCONTINUED: &[&str] =
@@ -71,7 +71,7 @@ pub(super) async fn points_mall(play: &mut Play) -> anyhow::Result<()> {
     play.then_in_stock(CHARACTER, 9).await
 }
 
-/// Everything had been taken and is given back.
+/// Everything had been taken and is compensated.
 fn all_given_back(reason: Reason, refunded: i64) -> Ending {
     Ending::cancelled(reason, refunded).because(TO_COMMITTED).rows(|rows| {
         (rows.account, rows.payment, rows.inventory) = (Some("REFUNDED"), Some("REFUNDED"), Some("REFUNDED"));

@@ -1,4 +1,4 @@
-//! Holding what came against what was expected.
+//! Compares the observed events and rows with the expected ones.
 
 use events::{OrderId, Reason};
 use operations::{choreography::Choreography, databases::Databases, heard::Heard, listener::Listener, timeline};
@@ -38,7 +38,7 @@ fn unfinished(events: &[Heard], seconds: u64) -> String {
     format!("no end within {seconds} s; {}", missing.join("; "))
 }
 
-/// The expected events that have not been heard. One that does not lead to the mail can be heard after it.
+/// Expected events not observed yet. One that does not lead to the mail may arrive after it.
 fn missing(events: &[Heard], ending: &Ending) -> Vec<&'static str> {
     let came = |wanted: &str| events.iter().any(|event| event.event_type == wanted);
     ending.events().into_iter().filter(|wanted| !came(wanted)).collect()
@@ -48,7 +48,7 @@ fn missing(events: &[Heard], ending: &Ending) -> Vec<&'static str> {
 fn same_events(events: &[Heard], ending: &Ending) -> Check {
     let expected = ending.events();
     let mut came: Vec<&str> = events.iter().map(|event| event.event_type.as_str()).collect();
-    // A request may have been published several times; that is the client's business.
+    // A request may have been published several times; the client is free to do so.
     came.sort_unstable();
     came.dedup_by(|a, b| a == b && *a == "OrderRequested");
     let missing = missing(events, ending);
@@ -71,7 +71,7 @@ fn same_events(events: &[Heard], ending: &Ending) -> Check {
     }
 }
 
-/// Every event of a chain was caused by the one before it, and was said after it.
+/// Every event of a chain was caused by the one before it, and published after it.
 fn causes(events: &[Heard], ending: &Ending) -> Check {
     let find = |name: &str| events.iter().find(|event| event.event_type == name);
     let failures: Vec<String> = ending
@@ -79,7 +79,7 @@ fn causes(events: &[Heard], ending: &Ending) -> Check {
         .iter()
         .flat_map(|chain| chain.windows(2))
         .filter_map(|pair| {
-            // What did not come is told elsewhere.
+            // Missing events are reported elsewhere.
             let effect = find(pair[1])?;
             let causes: Vec<&Heard> = events.iter().filter(|event| event.event_type == pair[0]).collect();
             if causes.iter().any(|cause| effect.causation_id == Some(cause.id) && cause.at <= effect.at) {
@@ -95,7 +95,7 @@ fn causes(events: &[Heard], ending: &Ending) -> Check {
     }
 }
 
-/// Every event that has a reason has this one.
+/// Every event with a reason has this one.
 fn reasons(events: &[Heard], expected: Option<Reason>) -> Check {
     let expected = expected.as_ref().map(Reason::as_str);
     let wrong: Vec<String> = events

@@ -1,4 +1,4 @@
-//! The scenarios. Each has its own people and goods, so all of them can play at once and on a system that is in use.
+//! The scenarios. Each has its own people and goods, so all of them can run at once, also on a system in use.
 
 #![allow(clippy::print_stdout, reason = "what the runner has to say to people goes to standard output")]
 
@@ -20,7 +20,7 @@ use futures::future::LocalBoxFuture;
 
 use crate::play::Play;
 
-/// A scenario: a name, a line that tells what it is about, and the play itself.
+/// A scenario: its name, a one-line description, and the play itself.
 #[derive(Clone, Copy)]
 pub struct Scenario {
     pub name: &'static str,
@@ -62,10 +62,10 @@ scenarios! {
     "hundred-at-once": "a hundred buyers at once with different outcomes; each order ends as it should" => crowd::hundred_at_once;
 }
 
-/// The scenarios that `names` mean; `all` means all of them.
+/// The scenarios with these names; `all` selects all of them.
 ///
 /// # Errors
-/// If a name is none; the error tells the names there are.
+/// If a name is unknown; the error lists the known names.
 pub fn chosen(names: &[String]) -> anyhow::Result<Vec<Scenario>> {
     if names.iter().any(|name| name == "all") {
         return Ok(ALL.to_vec());

@@ -11,7 +11,7 @@ use crate::{
     play::{Play, Wish},
 };
 
-/// Values that cannot be read as a request at all: dead letters.
+/// Values that cannot be read as a request: they become dead letters.
 fn unreadable() -> Vec<(&'static str, Option<Vec<u8>>)> {
     let json = |value: Value| Some(value.to_string().into_bytes());
     vec![
@@ -41,7 +41,7 @@ fn unreadable() -> Vec<(&'static str, Option<Vec<u8>>)> {
     ]
 }
 
-/// Requests that can be read but make no sense: rejections with a reason.
+/// Requests that can be read but make no sense: they are rejected with a reason.
 fn senseless() -> Vec<(&'static str, Reason, Value)> {
     let items = |items: Value| json!({ "user_id": MALLORY.id, "payment_method_id": MALLORY.id, "items": items });
     let some = |quantity: i64| items(json!([{ "product_id": MAP.id, "quantity": quantity }]));
@@ -65,7 +65,7 @@ pub(super) async fn malformed(play: &mut Play) -> anyhow::Result<()> {
     play.in_stock(MAP, 10).await?;
     let stage = play.stage();
     let good = Wish::of(MALLORY, &[(MAP, 1)]);
-    // The same key, so the same partition: before the good request, in its way.
+    // The same key, so the same partition, ahead of the good request.
     let key = good.order_id().to_string();
 
     let mut letters = Vec::new();

@@ -1,4 +1,4 @@
-//! Orders that somebody, or the clock, wants stopped.
+//! Orders stopped by their buyer or by their deadline.
 
 use anyhow::Context;
 use events::Reason;
@@ -12,7 +12,7 @@ use crate::{
     play::{Play, Wish},
 };
 
-/// Stopped while the card is being asked: inventory hears of the cancel before it ever hears of the order.
+/// Stopped during the card authorization: inventory receives the cancellation before anything else about the order.
 fn stopped(reason: Reason, way_back: &'static [&'static str]) -> Ending {
     Ending::stopped(reason, way_back).because(&["OrderRequested", "OrderCreated", "BalanceReserved"])
 }
@@ -38,12 +38,12 @@ pub(super) async fn deadline_passes(play: &mut Play) -> anyhow::Result<()> {
     play.in_stock(SONG, 10).await?;
     let order = play.publish(&Wish::of(KEN, &[(SONG, 1)])).await?;
     play.reaches(order, "BalanceReserved").await;
-    // Rather than wait for the deadline, we bring it here.
+    // Moves the deadline instead of waiting for it.
     sqlx::query("update orders set deadline = now() where id = $1 and status = 'PENDING'")
         .bind(order.0)
         .execute(play.stage().databases.of_service(Database::ORDERS))
         .await
-        .context("bringing the deadline forward")?;
+        .context("moving the deadline forward")?;
     let ending = stopped(
         Reason::TimedOut,
         &["OrderTimedOut", "StockReleased", "PaymentVoided", "BalanceReleased", "OrderCancelled", "NotificationSent"],

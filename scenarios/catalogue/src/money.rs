@@ -8,7 +8,7 @@ use crate::{
     play::{Play, Wish},
 };
 
-/// The payment is declined before anything is taken.
+/// The payment is declined before anything is charged.
 const DECLINED: &[&str] = &[
     "OrderRequested",
     "OrderCreated",

@@ -1,4 +1,4 @@
-//! One scenario being played: what is given, what is done, what is expected, and what came instead.
+//! One run of a scenario: given, when, then, and the failures.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{check::Check, ending::Ending, judge, stage::Stage};
 
-/// A scenario on the stage. Collects what was checked; nothing fails before the end, so that everything is told.
+/// A running scenario. Collects all checks; none ends it early, so that every failure is reported.
 pub struct Play {
     stage: Arc<Stage>,
     checks: Vec<Check>,
@@ -24,7 +24,7 @@ pub struct Play {
     orders: Vec<OrderId>,
 }
 
-/// A wish to buy, being put together.
+/// A request being put together.
 #[derive(Debug, Clone)]
 pub struct Wish {
     order_id: OrderId,
@@ -32,7 +32,7 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// `person` wants `quantity` pieces of each of `goods`, paying with the method of the same id.
+    /// `person` orders `quantity` pieces of each of `goods`, paying with the method of the same id.
     pub fn of(person: Person, goods: &[(Good, i64)]) -> Self {
         let items: Vec<Value> =
             goods.iter().map(|(good, quantity)| json!({ "product_id": good.id, "quantity": quantity })).collect();
@@ -48,7 +48,7 @@ impl Wish {
         self
     }
 
-    /// Paid with somebody else's method, or one that is not there.
+    /// Paid with another buyer's method, or one that does not exist.
     pub fn paid_with(mut self, method: i64) -> Self {
         self.data["payment_method_id"] = json!(method);
         self
@@ -72,7 +72,7 @@ impl Play {
         self.stage.clone()
     }
 
-    /// Given: the person owns exactly `amount`. The difference is booked as a deposit, so the books stay right.
+    /// Given: the person's balance is exactly `amount`. The difference is booked as a deposit, so that the books balance.
     pub async fn owns(&self, person: Person, amount: i64) -> anyhow::Result<()> {
         sqlx::query(
             "select deposit($1, $2, $3 - coalesce((select balance from balances where user_id = $1 and currency = $2), 0))",
@@ -97,14 +97,14 @@ impl Play {
         Ok(())
     }
 
-    /// When: the wish is published, with an envelope.
+    /// When: the request is published, with an envelope.
     pub async fn publish(&mut self, wish: &Wish) -> anyhow::Result<OrderId> {
         self.stage.client.request(wish.order_id, &wish.data).await?;
         self.follow(wish.order_id);
         Ok(wish.order_id)
     }
 
-    /// Shows this order's timeline, and lets the audit's findings about it count against the scenario.
+    /// Shows this order's timeline, and counts the audit's findings about it against the scenario.
     pub fn follow(&mut self, order: OrderId) {
         if !self.shown.contains(&order) {
             self.shown.push(order);
@@ -112,14 +112,14 @@ impl Play {
         self.include(order);
     }
 
-    /// Lets the audit's findings about this order count against the scenario.
+    /// Counts the audit's findings about this order against the scenario.
     pub fn include(&mut self, order: OrderId) {
         if !self.orders.contains(&order) {
             self.orders.push(order);
         }
     }
 
-    /// When: waits until the order has said `event_type`; a check of its own.
+    /// When: waits until `event_type` is published about the order; counts as a check.
     pub async fn reaches(&mut self, order: OrderId, event_type: &str) {
         let heard = |listener: &Listener| listener.of(order).iter().any(|event| event.event_type == event_type);
         let came = self.stage.listener.wait(self.stage.patience, heard).await;
@@ -129,14 +129,14 @@ impl Play {
         });
     }
 
-    /// Then: the order ends like this.
+    /// Then: the order has this end.
     pub async fn ends(&mut self, order: OrderId, ending: &Ending) -> anyhow::Result<()> {
         let checks = judge::order(&self.stage, order, ending).await?;
         self.checks.extend(checks);
         Ok(())
     }
 
-    /// Then: the person owns `amount`, and none of it is held.
+    /// Then: the person's balance is `amount`, and none of it is held.
     pub async fn then_owns(&mut self, person: Person, amount: i64) -> anyhow::Result<()> {
         let came: Option<(i64, i64)> =
             sqlx::query_as("select balance, reserved_balance from balances where user_id = $1 and currency = $2")
@@ -163,18 +163,18 @@ impl Play {
         Ok(())
     }
 
-    /// Then: `what`, or else the failure that is returned.
+    /// Then: `what` holds, unless `failure` returns why not.
     pub fn check(&mut self, what: impl Into<String>, failure: impl FnOnce() -> Option<String>) {
         let check = Check { what: what.into(), failure: failure() };
         self.checks.push(check);
     }
 
-    /// Then: both are the same.
+    /// Then: both are equal.
     pub fn same<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, expected: &T, came: &T) {
         self.check(what, || (expected != came).then(|| format!("expected {expected:?}, came {came:?}")));
     }
 
-    /// Takes the checks of a play within this one as a single check.
+    /// Adds the checks of a nested play as a single check.
     pub fn adopt(&mut self, what: &str, inner: Play) {
         let failures: Vec<String> = inner.checks.into_iter().filter_map(|check| check.failure).collect();
         self.check(what, || (!failures.is_empty()).then(|| failures.join("; ")));

@@ -1,4 +1,4 @@
-//! What comes again, or in the wrong order.
+//! Events that are redelivered, or arrive out of order.
 
 use chrono::Utc;
 use events::{OrderId, Publisher, Reason, order_id, publisher, request::ORDER_REQUESTED};
@@ -21,7 +21,7 @@ pub(super) async fn same_request_thrice(play: &mut Play) -> anyhow::Result<()> {
     let wish = Wish::of(NIAJ, &[(FONT, 1)]);
     let order = play.publish(&wish).await?;
     play.publish(&wish).await?;
-    // The third time bare, as a console would.
+    // The third time as a bare value, as from a console.
     play.stage().client.bare(None, Some(wish.data().to_string().as_bytes())).await?;
     play.ends(order, &Ending::unlocked("receipt")).await?;
     play.then_owns(NIAJ, 1_000 - FONT.price).await?;
@@ -57,10 +57,10 @@ pub(super) async fn key_reused(play: &mut Play) -> anyhow::Result<()> {
     play.then_in_stock(ALBUM, 9).await
 }
 
-/// What somebody says on a service's topic who is not that service.
+/// Source of events on a service's topic that the service did not publish.
 const OPERATOR: &str = "/operators/scenarios";
 
-/// Every cancel overtakes its action; then every action arrives, and does nothing.
+/// Every cancellation overtakes its action; then every action arrives, and has no effect.
 pub(super) async fn compensation_first(play: &mut Play) -> anyhow::Result<()> {
     play.owns(TRENT, 1_000).await?;
     play.in_stock(ICON, 10).await?;
@@ -74,7 +74,7 @@ pub(super) async fn compensation_first(play: &mut Play) -> anyhow::Result<()> {
     }});
     let stage = play.stage();
     let say = async |publisher: Publisher, event_type: &str, data: &Value| {
-        // As an operator: what claims to be a service's own and is not is a forgery to the audit.
+        // Published as an operator: with the service's own source, the audit would report a forgery.
         stage.client.event(publisher.topic(), OPERATOR, event_type, order, data).await
     };
     say(publisher::ORDER, "OrderCancelRequested", &facts).await?;
@@ -86,7 +86,7 @@ pub(super) async fn compensation_first(play: &mut Play) -> anyhow::Result<()> {
     say(publisher::ACCOUNT, "BalanceReserved", &facts).await?;
     say(publisher::PAYMENT, "PaymentAuthorized", &facts).await?;
     say(publisher::PAYMENT, "PaymentCaptured", &facts).await?;
-    // A later order of the same partition shows that all of this has been read.
+    // A later order on the same partition shows that all of this has been read.
     everyone_has_read(play, order).await?;
     let late = ["OrderRequested", "OrderCreated", "BalanceReserved", "PaymentAuthorized", "PaymentCaptured"];
     let answers: Vec<String> = stage
@@ -103,8 +103,8 @@ pub(super) async fn compensation_first(play: &mut Play) -> anyhow::Result<()> {
     play.then_in_stock(ICON, 10).await
 }
 
-/// Waits until order, account, payment and inventory have each read past what was published for `order`: their inboxes
-/// know the ids of the last events on its partitions.
+/// Waits until order, account, payment and inventory have each read past what was published for `order`: their inboxes contain
+/// the ids of the last events on its partitions.
 async fn everyone_has_read(play: &mut Play, order: OrderId) -> anyhow::Result<()> {
     let stage = play.stage();
     let readers = [
@@ -120,7 +120,7 @@ async fn everyone_has_read(play: &mut Play, order: OrderId) -> anyhow::Result<()
         let read = match heard(&stage.listener) {
             None => false,
             Some(event) => {
-                // An inbox remembers the event of a client or an operator together with its source.
+                // An inbox stores the id of a client's or an operator's event together with its source.
                 let source = if event_type == ORDER_REQUESTED { SOURCE } else { OPERATOR };
                 let id = event.id.of_source(source, Utc::now().timestamp_millis().unsigned_abs());
                 let known = async || {

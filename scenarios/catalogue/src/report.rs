@@ -1,4 +1,4 @@
-//! What a person sees of plays and audits.
+//! Prints plays and audits for people to read.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use owo_colors::{OwoColorize, Stream::Stdout};
 
 use crate::{Scenario, check::Check, play::Play, stage::Stage};
 
-/// Longest timeline list that is shown of one scenario.
+/// Maximum number of timelines shown for one scenario.
 const TIMELINES: usize = 3;
 
-/// How a scenario, or the audit, went.
+/// Result of a scenario, or of the audit.
 #[derive(Debug, Clone)]
 pub struct Verdict {
     pub name: String,
@@ -28,7 +28,7 @@ impl Verdict {
         Verdict { name: scenario.name.into(), story: scenario.story.into(), checks, shown, orders, took }
     }
 
-    /// The audit as a verdict of its own.
+    /// The audit's result as a verdict.
     pub fn of_audit(report: &Report) -> Self {
         let checks = report
             .invariants
@@ -48,7 +48,7 @@ impl Verdict {
         }
     }
 
-    /// Lets what the audit found about its orders count.
+    /// Counts the audit's findings about its orders.
     pub fn hear(&mut self, report: &Report) {
         let findings: Vec<&str> = report.about(&self.orders).into_iter().map(|finding| finding.what.as_str()).collect();
         self.checks.push(Check {
@@ -62,7 +62,7 @@ impl Verdict {
     }
 }
 
-/// A scenario: its timelines, and what was checked.
+/// Prints a scenario: its timelines, and its checks.
 pub fn scenario(verdict: &Verdict, stage: &Stage) {
     println!();
     println!("{}  {}", verdict.name.if_supports_color(Stdout, |text| text.bold()), verdict.story);
@@ -93,7 +93,7 @@ fn failures(verdict: &Verdict) {
     }
 }
 
-/// The last lines: which failed, and how many. Whether all passed.
+/// Prints the summary: failures and totals. Returns true if all passed.
 pub fn tally(verdicts: &[Verdict]) -> bool {
     let (passed, failed): (Vec<&Verdict>, Vec<&Verdict>) = verdicts.iter().partition(|verdict| verdict.passed());
     println!();

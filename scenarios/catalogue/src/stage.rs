@@ -1,4 +1,4 @@
-//! What scenarios play on: a running system and the means to drive it and to look into it.
+//! Everything that scenarios need: a running system, and the means to drive and inspect it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ pub struct Stage {
     pub listener: Listener,
     pub client: Client,
     pub http: reqwest::Client,
-    /// Time that a saga may take before a scenario gives up waiting for its end.
+    /// Maximum time for a saga to end.
     pub patience: Duration,
 }
 

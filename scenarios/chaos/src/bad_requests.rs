@@ -1,5 +1,5 @@
-//! What may lie on `order.requests` because anyone may publish there: bytes that nobody can read, and requests that make no
-//! sense. Drawn from a seed.
+//! Bad records for `order.requests`, where anyone may publish: unreadable bytes, and requests that make no sense. Drawn from a
+//! seed.
 
 use events::{envelope::MAX_VALUE_BYTES, publisher};
 use rand::{Rng, RngExt};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use testbed::cast::{MALLORY, MAP};
 
-/// A record that is not, or hardly, a request. Its key may be anything too.
+/// A record that is not, or barely, a request. Its key may be anything too.
 pub fn draw(random: &mut impl Rng) -> Record {
     let mut record = Record { topic: publisher::CLIENT.topic().to_owned(), ..Record::default() };
     record.key = key(random);
@@ -36,7 +36,7 @@ pub fn draw(random: &mut impl Rng) -> Record {
     record
 }
 
-/// A request that could be granted, but for what is done to it.
+/// A valid request, to be damaged by the caller.
 pub(super) fn sensible() -> Value {
     json!({
         "user_id": MALLORY.id, "payment_method_id": MALLORY.id, "items": [{ "product_id": MAP.id, "quantity": 1 }],
@@ -57,7 +57,7 @@ fn bytes(random: &mut impl Rng, most: usize) -> Vec<u8> {
     (0..random.random_range(1..=most)).map(|_| random.random()).collect()
 }
 
-/// A request with some bytes changed, cut off or put in: NULs and bytes that are no UTF-8 among them.
+/// A request with some bytes changed, cut off or inserted, including NULs and invalid UTF-8.
 fn broken(random: &mut impl Rng) -> Vec<u8> {
     const NASTY: [u8; 10] = [0, 0xff, 0xc0, 0xed, b'"', b'{', b'[', b'\\', b'-', b','];
     let mut text = sensible().to_string().into_bytes();
@@ -83,7 +83,7 @@ fn nested(random: &mut impl Rng) -> Vec<u8> {
     format!("{{\"user_id\":1,\"deep\":{}0{}}}", open.repeat(depth), close.repeat(depth)).into_bytes()
 }
 
-/// Over the limit by one byte, or by far: more than a megabyte.
+/// Over the limit by one byte or by far: more than a megabyte.
 fn large(random: &mut impl Rng) -> Vec<u8> {
     let size = if random.random() { MAX_VALUE_BYTES + 1 } else { random.random_range(1_000_000..1_500_000) };
     let mut text = sensible().to_string().into_bytes();
@@ -163,7 +163,7 @@ fn structured(random: &mut impl Rng) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
-/// Can be read, but not meant.
+/// Readable, but meaningless.
 fn senseless(random: &mut impl Rng) -> Value {
     let mut request = sensible();
     match random.random_range(0..9) {

@@ -1,10 +1,10 @@
-//! What was done to whom, and when.
+//! Log of the injected faults, with their targets and times.
 
 use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
 
-/// Takes a line for everything that is done, with the seconds since it was opened; cheap to clone.
+/// Takes a line for each action, with the seconds since it was opened. Cheap to clone.
 #[derive(Clone)]
 pub struct Diary {
     opened: Instant,

@@ -1,4 +1,4 @@
-//! What can be done to a system.
+//! The faults that can be injected.
 
 use std::{fmt, time::Duration};
 
@@ -6,53 +6,53 @@ use testbed::{Database, Mode, Program, Side};
 
 use super::Kind;
 
-/// One fault, as it is to be injected.
+/// One fault, with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// kill -9; whoever keeps the program starts it again.
+    /// SIGKILL; the supervisor restarts the program.
     Kill(Program),
-    /// SIGSTOP, and SIGCONT after a while. A consumer that is away for longer than its session loses its partitions to others
-    /// and comes back with a batch that is not its own any more.
+    /// SIGSTOP, and SIGCONT after a while. A consumer that is away for longer than its session loses its partitions and comes
+    /// back with a batch that it no longer owns.
     Freeze(Program, Duration),
-    /// A second instance starts, and the first is frozen between its statements and its commit, for longer than its session:
-    /// its row locks stay.
+    /// A second instance starts, and the first is frozen between its statements and its commit, for longer than its session; its
+    /// row locks remain.
     FreezeInTransaction(Program, Duration),
-    /// The program's host is gone in the middle of a transaction: nothing tells the database, and its session stays open. The
+    /// The program's host is lost in the middle of a transaction: the database is not told, and the session stays open. The
     /// program starts again elsewhere.
     LostHost(Program),
-    /// A second instance of a service comes and goes: partitions change hands in the middle of batches.
+    /// A second instance of a service starts and stops: partitions are reassigned in the middle of batches.
     SecondInstance(Program, Duration),
-    /// Two relays; the one that leads is frozen until its lease is over, then it comes back.
+    /// Two relays: the leader is frozen until its lease has expired, then it comes back.
     SecondRelay(Duration),
-    /// PostgreSQL ends in the middle of whatever it does, and recovers.
+    /// PostgreSQL crashes in the middle of its work, and recovers.
     CrashPostgres,
-    /// The program's open connections to its databases fall silent for good, as after a failover; new ones are served.
+    /// The program's open connections to its databases go silent forever, as after a failover; new ones work.
     StrandDatabase(Program),
-    /// The line between a program and a server is broken in this way.
+    /// The connection between a program and a server is broken in this way.
     Break(Program, Server, Mode, Duration),
-    /// A transaction that has written into the outbox stays open, and is rolled back in the end: a gap in its numbers.
+    /// A transaction that has written to the outbox stays open, and is finally rolled back: a gap in the sequence.
     HoldTransaction(Database, Duration),
-    /// Somebody holds a lock on a table that the service writes.
+    /// Another session holds a lock on a table that the service writes.
     LockTable(Database, Duration),
     /// A second instance whose statements, or waits for locks, are cancelled after 50 ms.
     Impatient(Program, Patience, Duration),
-    /// Nobody carries events for a while.
+    /// The broker is down for a while.
     StopKafka(Duration),
-    /// The broker answers all writes with a retriable error: there are fewer replicas than the topics want.
+    /// The broker answers all writes with a retriable error: there are fewer replicas than the topics require.
     RejectWrites(Duration),
-    /// Records of all topics are published again, as they are.
+    /// Records of all topics are published again, unchanged.
     Repeat { records: usize },
-    /// Records that nobody can read, and requests that make no sense.
+    /// Unreadable records, and requests that make no sense.
     BadRequests { records: usize },
-    /// Records made to do harm: huge when uncompressed, from the future, in somebody else's name.
+    /// Records made to do harm: huge when decompressed, dated in the future, or with a forged source.
     HostileRecords { records: usize },
     /// A second instance whose clock is two days ahead.
     ClockAhead(Program, Duration),
-    /// A second order service whose orders time out after a second.
+    /// A second order service whose orders time out after one second.
     ShortDeadlines(Duration),
 }
 
-/// The servers that a line leads to.
+/// The server at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
     Postgres,
@@ -67,7 +67,7 @@ pub enum Patience {
 }
 
 impl Patience {
-    /// The setting of PostgreSQL.
+    /// The corresponding setting of PostgreSQL.
     pub fn setting(self) -> &'static str {
         match self {
             Patience::Statements => "statement_timeout",
@@ -109,7 +109,7 @@ impl Fault {
         }
     }
 
-    /// The programs that it hits: one, or `all` where it hits a server.
+    /// The programs that it affects: one, or `all` if it affects a server.
     pub fn programs<'a>(&'a self, all: &'a [Program]) -> &'a [Program] {
         match self {
             Fault::Kill(program)
@@ -133,7 +133,7 @@ impl Fault {
     }
 }
 
-/// Longer than a consumer's session at the broker.
+/// Longer than a consumer's session timeout.
 pub(super) const PAST_THE_SESSION: Duration = Duration::from_secs(12);
 
 impl fmt::Display for Fault {

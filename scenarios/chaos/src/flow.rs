@@ -1,4 +1,4 @@
-//! A steady flow of orders while everything else goes wrong. A client that gets no answer asks again, as clients do.
+//! A steady flow of orders while faults are injected. A client that gets no answer retries, as clients do.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,22 +15,22 @@ use tokio::{
 
 use super::shoppers::Shoppers;
 
-/// One in so many orders comes through the order API instead of the topic.
+/// One in this many orders is placed through the order API instead of the topic.
 const BY_API: u32 = 4;
-/// One buyer in so many changes his mind, at any step of the saga.
+/// One in this many orders is cancelled, at any step of the saga.
 const CANCELLED: u32 = 8;
-/// Later than this nobody does.
+/// Seconds after which an order is cancelled.
 const SECOND_THOUGHTS: std::ops::Range<f64> = 0.0..3.0;
-/// After so long without an answer a client asks again.
+/// Time without an answer after which a client retries.
 const AGAIN: Duration = Duration::from_millis(300);
 
-/// Orders being published.
+/// A running flow of orders.
 pub struct Flow {
     stop: Stop,
     publishing: JoinHandle<JoinSet<OrderId>>,
 }
 
-/// How orders are placed.
+/// Places orders.
 struct Counter {
     client: Client,
     http: reqwest::Client,
@@ -38,7 +38,7 @@ struct Counter {
 }
 
 impl Flow {
-    /// Begins to publish `rate` orders a second, drawn from `seed`.
+    /// Starts to publish `rate` orders per second, drawn from `seed`.
     pub fn begin(environment: &Environment, seed: u64, rate: u32) -> anyhow::Result<Self> {
         let counter = Arc::new(Counter {
             client: Client::new(&environment.brokers)?,
@@ -49,10 +49,10 @@ impl Flow {
         Ok(Flow { stop, publishing: tokio::spawn(publish(counter, Shoppers::new(seed), rate, shutdown)) })
     }
 
-    /// Ends the flow; the orders that have been taken, which is all of them.
+    /// Ends the flow; returns all orders once they have been accepted.
     ///
     /// # Errors
-    /// If some are not taken within `patience`.
+    /// If some are not accepted within `patience`.
     pub async fn end(self, patience: Duration) -> anyhow::Result<Vec<OrderId>> {
         self.stop.now();
         let last = Instant::now() + patience;
@@ -89,7 +89,7 @@ async fn publish(counter: Arc<Counter>, mut shoppers: Shoppers, rate: u32, shutd
 }
 
 impl Counter {
-    /// Places the order until somebody has taken it.
+    /// Retries until the order is accepted.
     async fn place(&self, wish: &Wish, by_api: bool) {
         loop {
             let taken = if by_api {
@@ -105,11 +105,11 @@ impl Counter {
         }
     }
 
-    /// Tries once: where it fails, the buyer keeps what he ordered.
+    /// Tries once; if that fails, the order stands.
     async fn cancel(&self, order: OrderId) {
         let url = format!("{}/{order}/cancel", self.orders_url);
         if let Err(error) = self.http.post(url).send().await {
-            tracing::debug!(%error, %order, "not cancelled");
+            tracing::debug!(%error, %order, "the order could not be cancelled; it stands");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Work that is parked for orders that nobody placed: what hostile records leave behind, as they should.
+//! Work parked for orders that were never placed: the expected result of hostile records.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::Diary;
 
-/// Resolves it, as a person would who has looked at it, until none is left: what waited behind it goes on only then.
+/// Resolves this work, as an operator would after looking at it, until none is left: events waiting behind it continue only then.
 ///
 /// # Errors
-/// If a database does not answer, or some is left after `patience`.
+/// If a database does not answer, or work is left after `patience`.
 pub(super) async fn resolve(databases: &Databases, diary: &Diary, patience: Duration) -> anyhow::Result<()> {
     let none_is_left = async || match resolve_once(databases, diary).await {
         Ok(left) => (left == 0).then_some(Ok(())),
@@ -21,7 +21,7 @@ pub(super) async fn resolve(databases: &Databases, diary: &Diary, patience: Dura
     until("no work is parked for orders of nobody", patience, none_is_left).await?
 }
 
-/// Resolves what can be resolved now; how much it has found.
+/// Resolves what can be resolved now; returns the amount of work found.
 async fn resolve_once(databases: &Databases, diary: &Diary) -> sqlx::Result<usize> {
     let signature = Signature { by: "chaos", note: "a hostile record: nobody placed this order" };
     let (mut found, mut resolved) = (0, 0);
@@ -41,7 +41,7 @@ async fn resolve_once(databases: &Databases, diary: &Diary) -> sqlx::Result<usiz
     Ok(found)
 }
 
-/// Tells whether no order that somebody has placed has work that is parked.
+/// Tells whether no placed order has parked work.
 pub(super) async fn is_all_that_is_parked(databases: &Databases) -> sqlx::Result<bool> {
     for database in databases.all() {
         for work in desk::list(databases.of_service(database)).await? {

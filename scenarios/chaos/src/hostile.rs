@@ -1,5 +1,5 @@
-//! Records made to do harm, as anyone with access to the topics may publish them. Each names an order of its own, which nobody
-//! placed, or is a request.
+//! Hostile records, as anyone with access to the topics may publish them. Each is a request, or names an order that was never
+//! placed.
 
 use chrono::{Duration, Utc};
 use events::{OrderId, Publisher, publisher};
@@ -12,7 +12,7 @@ use uuid::{Timestamp, Uuid};
 
 use super::bad_requests::sensible;
 
-/// Ids of events that services have just said, and that others may not have read yet.
+/// Ids of recently published events, which other services may not have read yet.
 ///
 /// # Errors
 /// If a database does not answer.
@@ -34,7 +34,7 @@ pub fn draw(random: &mut impl Rng, said: &[Uuid]) -> Record {
         1 => padded(random),
         2 | 3 => from_the_future(random),
         4 => {
-            // Whoever reads the request first would take the event for a repetition.
+            // A service that reads the request first would take the event for a redelivery.
             let id = if said.is_empty() { Uuid::now_v7() } else { said[random.random_range(0..said.len())] };
             request(id, sensible().to_string().into_bytes())
         }
@@ -44,22 +44,21 @@ pub fn draw(random: &mut impl Rng, said: &[Uuid]) -> Record {
     }
 }
 
-/// The order in whose name a record is an event that nobody has said.
+/// The order in a forged event; None for other records.
 pub fn forgery(record: &Record) -> Option<OrderId> {
     let subject = record.headers.iter().find(|(name, _)| name == "ce_subject");
     let order = subject.and_then(|(_, order)| std::str::from_utf8(order).ok()?.parse().ok());
     order.filter(|_| record.topic != publisher::CLIENT.topic()).map(OrderId)
 }
 
-/// More than a reader takes, and next to nothing on the wire once it is compressed. A topic of events measures what it gets
-/// compressed and takes it; that of requests measures what is inside.
+/// Larger than a reader accepts, but tiny once compressed. Event topics check the compressed size and accept it; the topic of
+/// requests checks the decompressed size.
 fn blanks(random: &mut impl Rng) -> Record {
     let value = vec![b' '; random.random_range(1_999_000..4_000_000)];
     large(random, value)
 }
 
-/// A request that could be granted, or an event that says as much, and two megabytes of blanks behind it: a dead letter of it
-/// is larger still.
+/// A valid request, or an equivalent event, followed by two megabytes of blanks: its dead letter is larger still.
 fn padded(random: &mut impl Rng) -> Record {
     let mut value = sensible().to_string().into_bytes();
     value.resize(1_999_850 + random.random_range(0..200), b' ');
@@ -73,7 +72,7 @@ fn large(random: &mut impl Rng, value: Vec<u8>) -> Record {
     Record { value: Some(value), ..event(random, None, Value::Null) }
 }
 
-/// A request with an id of days or decades to come, such as a host would make whose clock is ahead.
+/// A request with an id from days or decades ahead, as from a host with a wrong clock.
 fn from_the_future(random: &mut impl Rng) -> Record {
     let ahead = [Duration::hours(1), Duration::days(2), Duration::days(3), Duration::days(365 * 60)];
     let at = Utc::now() + ahead[random.random_range(0..ahead.len())];
@@ -82,7 +81,7 @@ fn from_the_future(random: &mut impl Rng) -> Record {
     request(id, sensible().to_string().into_bytes())
 }
 
-/// An event that is well formed, on the topic of a service that would say it, by a service that would not.
+/// A well-formed event on the topic of the right service, with another service as its source.
 fn in_anothers_name(random: &mut impl Rng) -> Record {
     let order = json!({
         "order_id": Uuid::now_v7(), "user_id": MALLORY.id, "payment_method_id": MALLORY.id, "currency": "JPY",

@@ -1,8 +1,8 @@
-//! The kinds of faults, and within what time orders have to flow again after each.
+//! The kinds of faults, and the time within which orders have to flow again after each.
 
 use std::{fmt, time::Duration};
 
-/// A kind of fault: what a run draws every one of before any comes again, and what recovery times are told by.
+/// A kind of fault. A run draws every kind once before any repeats, and reports recovery times by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     KillService,
@@ -65,7 +65,7 @@ impl Kind {
         Kind::ShortDeadlines,
     ];
 
-    /// Its name in tables and for `--only`.
+    /// Name in tables and for `--only`.
     pub fn name(self) -> &'static str {
         match self {
             Kind::KillService => "kill-service",
@@ -98,7 +98,7 @@ impl Kind {
         }
     }
 
-    /// What is promised: orders flow again within this time.
+    /// The promised maximum recovery time.
     pub fn target(self) -> Option<Duration> {
         match self {
             Kind::KillService | Kind::KillRelay => Some(Duration::from_secs(3)),
@@ -108,7 +108,7 @@ impl Kind {
         }
     }
 
-    /// Only a broker of its own process can be stopped, and only Kafka has a listener for each program.
+    /// Only a broker in a process of its own can be stopped, and only Kafka has a listener for each program.
     pub fn needs_kafka(self) -> bool {
         matches!(self, Kind::StopKafka | Kind::SilentKafka | Kind::PartitionedKafka | Kind::RejectedWrites)
     }

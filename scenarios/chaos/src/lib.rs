@@ -1,9 +1,10 @@
-//! Chaos: a steady flow of orders of mixed fate, and all manner of faults meanwhile. Afterwards everything has to agree.
+//! Chaos: a steady flow of orders with different outcomes while faults of every kind are injected. Afterwards everything has to
+//! agree.
 //!
-//! The [`plan`] is drawn from a seed, so a run can be played again, as far as the timing of processes allows. What a
-//! [`Fault`] does to the system is in `inject`; who buys what is in [`shoppers`]; what nobody can read, in [`bad_requests`]; what
-//! is made to do harm, in [`hostile`]; who else has a hand in it, in `meddlers`. After each fault, [`probes`] tell when orders
-//! flow again, and all the time somebody looks for [`readiness`] that lies.
+//! The [`plan`] is drawn from a seed, so a run can be repeated as far as the timing of processes allows. `inject` applies a
+//! [`Fault`] to the system; [`shoppers`] draws the orders, [`bad_requests`] unreadable records, [`hostile`] harmful ones;
+//! `meddlers` are other parties that act at the same time. After each fault, [`probes`] measure when orders flow again, and
+//! throughout the run false [`readiness`] is detected.
 
 #![allow(clippy::print_stdout, reason = "what the runner has to say to people goes to standard output")]
 
@@ -51,50 +52,50 @@ use readiness::{Watch, Watched};
 use recovery::Recoveries;
 use tally::Tally;
 
-/// A run with time for one fault after the other.
+/// From this duration on, a run has time for one fault after the other.
 const LONG: Duration = Duration::from_secs(120);
-/// Orders have to flow again within this time after any fault.
+/// Maximum time after any fault until orders flow again.
 const FLOWS_WITHIN: Duration = Duration::from_secs(60);
 
-/// Length of a run of chaos, and the seed that it is drawn from.
+/// Parameters of a run.
 #[derive(Debug, Clone)]
 pub struct Chaos {
     pub lasting: Duration,
     pub seed: u64,
-    /// Orders a second.
+    /// Orders per second.
     pub rate: u32,
-    /// Time that the system may take to come to rest afterwards.
+    /// Time allowed for the system to come to rest afterwards.
     pub patience: Duration,
     /// The kinds of faults to inject.
     pub kinds: Vec<Kind>,
-    /// Faults never overlap, and nobody meddles.
+    /// If true, faults never overlap and the meddlers are off.
     pub apart: bool,
 }
 
-/// What has become of it all.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Outcome {
     pub tally: Tally,
     pub audit: audit::Report,
-    /// Kinds of the faults that were injected, one for each.
+    /// The kind of each injected fault.
     pub faults: Vec<Kind>,
     pub recoveries: Recoveries,
-    /// What those have done who had a hand in it, if anybody had.
+    /// What the meddlers did, if there were any.
     pub meddling: Option<Meddling>,
-    /// Readiness that lied, orders that did not flow again, and healthy ones that were repaired.
+    /// False readiness, orders that did not flow again, and repairs of healthy orders.
     pub findings: Vec<String>,
 }
 
 impl Chaos {
-    /// Lets orders flow, injects faults as planned, waits for rest and audits. The diary hears of every fault.
+    /// Lets orders flow, injects faults as planned, waits for rest and audits. Records every fault in the diary.
     ///
     /// # Errors
-    /// If the system is not ours to shake, cannot be read, or does not come up again. What is wrong in it afterwards is a
+    /// If the system was not started by us, cannot be read, or does not start again. Anything wrong in it afterwards is a
     /// finding.
     pub async fn run(self, stack: &mut Stack, diary: &Diary) -> anyhow::Result<Outcome> {
         let environment = stack.environment().clone();
         shoppers::enrich(&environment).await?;
-        let programs = stack.programs().context("chaos needs a system of its own to shake")?;
+        let programs = stack.programs().context("chaos needs a system that it started itself")?;
         let (ports, pids) = (programs.ports().clone(), programs.pids());
         let watched = Watched::default();
         let watch = Watch::begin(&environment, ports, pids, diary.clone(), watched.clone()).await?;
@@ -128,11 +129,11 @@ impl Chaos {
         course.orders.extend(flow.end(self.patience).await.context("publishing orders")?);
         let databases = Databases::of(&environment)?;
         let tally = Tally::settled(&databases, &course.orders, self.patience).await?;
-        // A slow system reads some of the hostile records late; at rest it has read them all.
+        // A slow system reads some hostile records late; at rest it has read them all.
         audit::wait_for_rest(&environment, self.patience).await?;
         let meddling = match meddlers {
             Some(meddlers) => {
-                // What is parked of real orders is still the person's; what is left after all is for the audit to tell.
+                // Parked work of real orders is still settled by the simulated operator; the audit reports what is left.
                 let _in_time = until("no order that was placed is parked", self.patience, async || {
                     foreign::is_all_that_is_parked(&databases).await.is_ok_and(|is_all| is_all).then_some(())
                 })
@@ -141,7 +142,7 @@ impl Chaos {
             }
             None => None,
         };
-        foreign::resolve(&databases, diary, self.patience).await.context("looking at parked work")?;
+        foreign::resolve(&databases, diary, self.patience).await.context("resolving parked work of unknown orders")?;
         let audit = audit::run(&environment, self.patience).await?;
         if let Some(meddling) = &meddling {
             course.findings.extend(meddling.findings(&environment, &databases, &forgeries).await?);
@@ -156,26 +157,25 @@ impl Chaos {
     }
 }
 
-/// A run while faults are injected.
+/// State of a run while faults are injected.
 struct Course {
     programs: Vec<Program>,
     probes: Probes,
     watched: Watched,
     diary: Diary,
-    /// Faults that go on beside the next ones.
-    /// Each tells its kind when it has ended, unless it could not be injected here.
+    /// Faults that overlap with the next ones. Each yields its kind when it has ended, unless it could not be injected here.
     passing: JoinSet<anyhow::Result<Option<Kind>>>,
     faults: Vec<Kind>,
     recoveries: Recoveries,
     findings: Vec<String>,
-    /// The probes.
+    /// The probes' orders.
     orders: Vec<OrderId>,
 }
 
 impl Course {
     async fn take(&mut self, injector: &mut Injector<'_>, Step { fault, pace, pause }: Step) -> anyhow::Result<()> {
         if pace == Pace::Apart && !self.passing.is_empty() {
-            // What still lasts of a round in which faults overlap would be counted as part of this one's recovery.
+            // What remains of overlapping faults would otherwise count as part of this one's recovery.
             self.settle().await?;
         }
         let (kind, programs) = (fault.kind(), fault.programs(&self.programs).to_vec());
@@ -199,7 +199,7 @@ impl Course {
         Ok(())
     }
 
-    /// Waits until the fault has ended and orders flow again.
+    /// Waits until the fault has ended and orders flow again, and records the time.
     async fn measure(&mut self, kind: Kind, ending: Ending) -> anyhow::Result<()> {
         let (since, rest) = match ending.await? {
             Ended::At(since, rest) => (since, rest),
@@ -228,7 +228,7 @@ impl Course {
         }
     }
 
-    /// Waits for what still lasts, and for orders to flow.
+    /// Waits until all faults have ended and orders flow.
     async fn settle(&mut self) -> anyhow::Result<()> {
         while let Some(ended) = self.passing.join_next().await {
             self.faults.extend(ended??);
@@ -242,7 +242,7 @@ impl Course {
     }
 }
 
-/// Waits until a fault has passed; false if it could not be injected here.
+/// Waits until a fault has ended; false if it could not be injected here.
 async fn wait_out(ending: Ending, diary: &Diary) -> anyhow::Result<bool> {
     match ending.await? {
         Ended::At(_, Some(rest)) => rest.await.map(|()| true),
@@ -255,7 +255,7 @@ async fn wait_out(ending: Ending, diary: &Diary) -> anyhow::Result<bool> {
 }
 
 impl Outcome {
-    /// Tells whether every order ended once, everything agrees and nobody lied. How long recovery took is not judged here.
+    /// Tells whether every order ended once, everything agrees and no readiness was false. Recovery times are not judged here.
     pub fn holds(&self) -> bool {
         self.audit.holds() && self.tally.holds() && self.findings.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What is injected, one after the other: drawn from a seed, every kind of fault before any comes a second time.
+//! The sequence of faults, drawn from a seed; every kind comes up once before any repeats.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use super::{
     fault::{PAST_THE_SESSION, Patience, Server},
 };
 
-/// Between two faults, in seconds.
+/// Pause between two faults, in seconds.
 const PAUSE: std::ops::Range<f64> = 0.6..1.8;
-/// Longer than the lease that chaos gives its relays.
+/// Longer than the lease of the relays under chaos.
 const PAST_THE_LEASE: Duration = Duration::from_secs(4);
 
 /// How faults follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// The next comes while the last still goes on.
+    /// The next fault begins while the last continues.
     Overlapping,
-    /// The next comes when orders flow again.
+    /// The next fault begins when orders flow again.
     Apart,
 }
 
@@ -32,7 +32,7 @@ pub struct Step {
     pub pause: Duration,
 }
 
-/// An endless sequence of faults. The same seed draws the same.
+/// An endless sequence of faults. The same seed draws the same sequence.
 #[derive(Debug)]
 pub struct Plan {
     random: StdRng,
@@ -46,15 +46,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// For this system, of these kinds. A long run has time for long outages, and for one fault after the other in every other
-    /// deck.
+    /// A plan for this system, with these kinds. A long run has time for long outages, and for one fault after the other in every
+    /// other round.
     pub fn new(manifest: &Manifest, seed: u64, kinds: Vec<Kind>, long: bool) -> Self {
         let (programs, databases) = (manifest.programs().collect(), manifest.databases().collect());
         let random = StdRng::seed_from_u64(seed);
         Plan { random, programs, databases, kinds, long, apart: false, deck: Vec::new(), decks: 0 }
     }
 
-    /// One fault after the other, in every deck.
+    /// Runs one fault after the other, in every round.
     #[must_use]
     pub fn apart(self) -> Self {
         Plan { apart: true, ..self }
@@ -139,7 +139,7 @@ fn partition(client: Program, random: &mut impl Rng, server: Server) -> Fault {
     Fault::Break(client, server, mode, seconds(random, 3.0..8.0))
 }
 
-/// One of those that it fits.
+/// A random program that fits.
 fn chosen(random: &mut impl Rng, programs: &[Program], fits: fn(Program) -> bool) -> Program {
     let fitting: Vec<Program> = programs.iter().copied().filter(|program| fits(*program)).collect();
     one_of(random, &fitting)

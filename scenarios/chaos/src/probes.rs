@@ -15,7 +15,7 @@ use testbed::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// Places orders that go through everything, and watches them arrive.
+/// Places orders that involve every service, and waits until they end.
 #[derive(Clone)]
 pub struct Probes {
     client: Client,
@@ -23,16 +23,16 @@ pub struct Probes {
 }
 
 impl Probes {
-    /// Over connections of its own, which no fault is on but those of the servers themselves.
+    /// Uses its own connections, which only faults of the servers themselves affect.
     pub fn new(environment: &Environment) -> anyhow::Result<Self> {
         Ok(Probes { client: Client::new(&environment.brokers)?, databases: Databases::of(environment)? })
     }
 
-    /// Places an order on each partition now and waits until all of them have ended and their mails are out: the time from
-    /// `since`, and the orders.
+    /// Places an order on each partition and waits until all have ended and their mails are sent. Returns the time since `since`,
+    /// and the orders.
     ///
     /// # Errors
-    /// If they are not through within `bound`.
+    /// If they do not end within `bound`.
     pub async fn flow(&self, since: Instant, bound: Duration) -> (anyhow::Result<Duration>, Vec<OrderId>) {
         let wishes: Vec<Wish> = (0..PARTITIONS as usize).map(wish).collect();
         let orders: Vec<OrderId> = wishes.iter().map(Wish::order_id).collect();
@@ -49,7 +49,7 @@ impl Probes {
         (flows, orders)
     }
 
-    /// Until the broker has it.
+    /// Retries until the broker accepts it.
     async fn place(&self, wish: &Wish) {
         while self.client.request(wish.order_id(), wish.data()).await.is_err() {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -74,7 +74,7 @@ impl Probes {
     }
 }
 
-/// A card, a parcel and an unlock: every service has a part in it.
+/// A card payment, a parcel and a digital good: every service takes part.
 fn wish(partition: usize) -> Wish {
     loop {
         let wish = Wish::of(SYBIL, &[(POSTCARD, 1), (THEME, 1)]).shipped_to("1-1 Chiyoda, Tokyo");

@@ -1,4 +1,4 @@
-//! Publishing any record at all: any bytes, any key, any headers.
+//! Publishes arbitrary records: any bytes, any key, any headers.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use rdkafka::{
 };
 use saga::record::Record;
 
-/// Publishes records as they are.
+/// Publishes records unchanged.
 #[derive(Clone)]
 pub struct Records {
     producer: FutureProducer,
@@ -24,7 +24,7 @@ impl Records {
             .set("client.id", "scenarios-chaos")
             .set("acks", "all")
             .set("partitioner", "murmur2_random")
-            // Far more than a topic takes may leave here: what becomes of it is for the broker to say.
+            // Records far beyond a topic's limit may be sent: the broker decides about them.
             .set("compression.type", "gzip")
             .set("message.max.bytes", "10000000")
             .set("reconnect.backoff.max.ms", "500")
@@ -34,7 +34,7 @@ impl Records {
         Ok(Records { producer })
     }
 
-    /// Publishes the record's topic, key, headers and value; where it lay before does not matter.
+    /// Publishes the record's topic, key, headers and value; its earlier position is ignored.
     pub async fn publish(&self, record: &Record) -> anyhow::Result<Place> {
         let headers = record
             .headers

@@ -1,4 +1,4 @@
-//! Time, after each fault, until orders flowed again.
+//! Recovery times: from the end of a fault until orders flow again.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Kind;
 
-/// Recovery times by kind of fault, of faults that came one at a time.
+/// Recovery times by kind, for faults that did not overlap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recoveries(BTreeMap<Kind, Vec<Duration>>);
 
@@ -15,7 +15,7 @@ impl Recoveries {
         self.0.entry(kind).or_default().push(took);
     }
 
-    /// Kinds whose slowest recovery took longer than promised.
+    /// Kinds whose slowest recovery exceeded the promised time.
     pub fn missed(&self) -> impl Iterator<Item = (Kind, Duration)> {
         self.0.iter().filter_map(|(kind, times)| {
             let slowest = times.iter().max()?;
@@ -27,7 +27,7 @@ impl Recoveries {
         self.0.is_empty()
     }
 
-    /// The table, for programs: milliseconds.
+    /// The table as JSON, in milliseconds.
     pub fn to_json(&self) -> Value {
         let rows = self.0.iter().map(|(kind, times)| {
             let Summary { least, median, most } = Summary::of(times);

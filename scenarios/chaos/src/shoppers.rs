@@ -1,4 +1,4 @@
-//! The buyers and their wishes: orders of mixed fate, without an end.
+//! An endless sequence of buyers and orders with different outcomes.
 
 use anyhow::Context;
 use catalogue::play::Wish;
@@ -18,7 +18,7 @@ use testbed::{
 const TOKYO: &str = "1-1 Chiyoda, Tokyo";
 const ATLANTIS: &str = "3 Reef Street, Atlantis";
 
-/// The buyers who buy again and again.
+/// Buyers who order repeatedly.
 const REGULARS: [Person; 10] = [FRANK, GRACE, HEIDI, IVAN, NIAJ, PEGGY, QUENTIN, RUPERT, SYBIL, ALICE];
 const GOODS: [Good; 12] = [
     MUG,
@@ -35,7 +35,7 @@ const GOODS: [Good; 12] = [
     POSTER,
 ];
 
-/// Seeds everybody, and gives the regulars enough money, and the shelves enough goods, for a long run.
+/// Seeds all people and goods, with enough money and stock for a long run.
 pub async fn enrich(environment: &Environment) -> anyhow::Result<()> {
     seed::well_known(environment).await?;
     seed::many(environment).await?;
@@ -58,7 +58,7 @@ pub async fn enrich(environment: &Environment) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Draws one wish after the other from a seed.
+/// Draws orders from a seed.
 #[derive(Debug)]
 pub struct Shoppers {
     random: StdRng,
@@ -70,14 +70,14 @@ impl Shoppers {
         Shoppers { random: StdRng::seed_from_u64(seed), crowd: crowd().collect() }
     }
 
-    /// The next wish. Half of all go well; every reason for which an order can end comes up among the rest.
+    /// The next order. Half of them succeed; the rest cover every reason for which an order can end.
     pub fn next_wish(&mut self) -> Wish {
         let stroller = self.crowd[self.random.random_range(0..self.crowd.len())];
         match self.random.random_range(0..24) {
             0..=8 => self.somebody_buys(1..4),
-            // 50,000 pieces for 100 each: more than a million.
+            // 50,000 pieces at 100 each: more than a million.
             9 => self.somebody_buys(50_000..50_001),
-            // The crowd's thousand yen are soon gone.
+            // The crowd's thousand yen are soon spent.
             10 => Wish::of(stroller, &[(TICKET, 3)]),
             11 => Wish::of(stroller, &[(SOLD_OUT, 1)]),
             12 => Wish::of(stroller, &[(TICKET, 1)]).paid_with(ALICE.id),
@@ -94,7 +94,7 @@ impl Shoppers {
         }
     }
 
-    /// One of the ten thousand, of the thousand goods.
+    /// A buyer of the ten thousand, and a product of the thousand.
     fn somebody_buys(&mut self, quantities: std::ops::Range<i64>) -> Wish {
         let id = self.random.random_range(MANY_USERS);
         let somebody =

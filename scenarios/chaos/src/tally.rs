@@ -1,4 +1,4 @@
-//! Counting orders: which are lost, doubled or stuck.
+//! Counts orders: lost, ended twice, or stuck.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,14 +11,14 @@ use operations::databases::Databases;
 use testbed::{Database, until};
 use uuid::Uuid;
 
-/// How the orders have ended.
+/// How the orders ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// All that were placed.
+    /// Number of orders placed.
     pub orders: usize,
-    /// Number of orders by their ends.
+    /// Number of orders by status.
     pub ends: BTreeMap<String, usize>,
-    /// Placed, but nobody knows them.
+    /// Placed, but unknown to the order service.
     pub lost: Vec<OrderId>,
     /// Ended more than once.
     pub doubled: Vec<OrderId>,
@@ -27,10 +27,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts when every order has ended, or after `patience`.
+    /// Counts once every order has ended, or after `patience`.
     ///
     /// # Errors
-    /// If the database of orders does not answer in the end.
+    /// If the orders database does not answer at the end.
     pub async fn settled(databases: &Databases, orders: &[OrderId], patience: Duration) -> anyhow::Result<Self> {
         let ended = async || {
             let tally = Tally::count(databases, orders).await.ok()?;
@@ -38,7 +38,7 @@ impl Tally {
         };
         match until("every order has ended", patience, ended).await {
             Ok(tally) => Ok(tally),
-            // What is missing is in the count.
+            // The count includes what is missing.
             Err(_) => Ok(Tally::count(databases, orders).await?),
         }
     }
@@ -67,7 +67,7 @@ impl Tally {
         Ok(tally)
     }
 
-    /// Tells whether each order ended, and ended once.
+    /// Tells whether each order ended exactly once.
     pub fn holds(&self) -> bool {
         self.lost.is_empty() && self.doubled.is_empty() && self.stuck.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The buyers and their wishes under load.
+//! Buyers and requests under load.
 
 use anyhow::Context;
 use events::{
@@ -16,16 +16,16 @@ use testbed::{
 
 use super::mix::Fate;
 
-/// One buyer and one product that no load can exhaust.
+/// A buyer and a product that no load can exhaust.
 const HOT: i64 = 20_001;
-/// Buyers who own nothing, and products of which there is none.
+/// Buyers without money, and products without stock.
 const POOR: std::ops::RangeInclusive<i64> = 20_101..=20_200;
-/// Buyers who have a card beside their wallet.
+/// Buyers with a card in addition to their wallet.
 const CARD_HOLDERS: std::ops::RangeInclusive<i64> = 1_001..=2_000;
-/// The id of a card is its holder's plus this.
+/// Offset from a holder's id to the id of the card.
 const CARD: i64 = 100_000;
 
-/// What all happy orders of a stage have in common.
+/// What all successful orders of a stage have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
     /// Number of buyers who share the orders.
@@ -50,7 +50,7 @@ impl Default for Choice {
 }
 
 impl Choice {
-    /// A request for one piece, made so that the order should meet `fate`.
+    /// A request for one piece that should lead to `fate`.
     pub fn request(&self, order: OrderId, fate: Fate) -> OrderRequested {
         let hot = match fate {
             Fate::HotProduct => Some(Hot::Product),
@@ -90,12 +90,12 @@ fn any_of_first(ids: &std::ops::RangeInclusive<i64>, users: u32) -> i64 {
     rand::random_range(*ids.start()..=last)
 }
 
-/// Puts all of them in place; `cards` only where somebody pays by card, as it takes the payment service's key.
+/// Seeds all of them. `cards` only if some orders are paid by card: this takes the payment service's key.
 pub async fn seed(environment: &Environment, cards: bool) -> anyhow::Result<()> {
     seed::many(environment).await?;
     let databases = Databases::of(environment)?;
     let (first, last) = (*POOR.start(), *POOR.end());
-    // One more than the poor: the hot one, who has plenty.
+    // One more than the poor: the hot user, who has plenty.
     let statements: [(Database, &'static str); 6] = [
         (
             Database::ACCOUNTS,

@@ -1,4 +1,4 @@
-//! Carrying a plan out, stage by stage.
+//! Runs a plan, stage by stage.
 
 use std::{
     sync::Arc,
@@ -19,15 +19,15 @@ use super::{
     tally::Tally,
 };
 
-/// Interval at which the progress is shown.
+/// Interval at which progress is shown.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Looks at the progress for each look at the memory of the processes: reading it costs them time.
+/// Progress updates per reading of the processes' memory, which costs them time.
 const LOOK_AT_MEMORY_EVERY: u32 = 10;
 
 /// Seeds, warms up, and measures every stage of `plan`, one after another.
 ///
 /// # Errors
-/// If the system can't be reached. Orders that don't end are figures.
+/// If the system cannot be reached. Orders that do not end are counted in the figures.
 pub async fn run(plan: &Plan, stack: &Stack, reporter: &Reporter) -> anyhow::Result<Vec<Figures>> {
     let step = reporter.step("putting ten thousand buyers and a thousand products in place");
     let cards = plan.stages.iter().any(|stage| stage.choice.card || stage.mix.has(Fate::Card));
@@ -59,7 +59,7 @@ pub async fn run(plan: &Plan, stack: &Stack, reporter: &Reporter) -> anyhow::Res
     Ok(all)
 }
 
-/// One stage, from its first request to the last end, or to the bound.
+/// One stage, from its first request to the last end, or to the time limit.
 async fn measure(
     stage: &Stage,
     patience: Duration,
@@ -96,7 +96,7 @@ async fn measure(
     }
     let usage = meter.read();
     drop(progress);
-    // Both wait for their threads.
+    // Dropping either waits for its thread.
     tokio::task::spawn_blocking(move || drop((sender, ear))).await?;
     Ok(Figures::of(stage, &tally, usage))
 }

@@ -1,6 +1,6 @@
-//! Hearing of the ends: one thread, one topic, no consumer group, and of each record only what is needed.
+//! Observes the ends of orders: one thread, one topic, no consumer group, and only the needed parts of each record.
 //!
-//! It has to keep up with thousands of sagas a second on the cores that it measures, so it copies nothing.
+//! It has to keep up with thousands of sagas per second on the cores that it measures, so it copies nothing.
 
 use std::{
     sync::{
@@ -22,24 +22,24 @@ use rdkafka::{Message, consumer::BaseConsumer, message::BorrowedMessage};
 
 use super::tally::{End, Tally};
 
-/// A thread that hears what is said on a topic; stops when dropped.
+/// A thread that observes a topic; stops when dropped.
 #[derive(Debug)]
 pub struct Ear {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What to do with what is heard.
+/// Handler for the observed records.
 pub trait Hears: Send + 'static {
-    /// A record, and when it was heard.
+    /// A record, and the time at which it was observed.
     fn hear(&mut self, message: &BorrowedMessage<'_>, at: Instant);
 
-    /// There is nothing more at present.
+    /// Called when no more records are available at present.
     fn silence(&mut self) {}
 }
 
 impl Ear {
-    /// Starts hearing. When this returns, nothing that is said from now on is missed.
+    /// Starts observing. Misses nothing that is published after this returns.
     ///
     /// # Errors
     /// If the broker does not answer.
@@ -51,7 +51,7 @@ impl Ear {
         let stopped = Arc::clone(&stop);
         let thread =
             std::thread::Builder::new().name("ear".into()).spawn(move || listen(&consumer, &mut hears, &stopped));
-        Ok(Ear { stop, thread: Some(thread.context("starting the ear's thread")?) })
+        Ok(Ear { stop, thread: Some(thread.context("starting the observer thread")?) })
     }
 }
 
@@ -59,7 +59,7 @@ impl Drop for Ear {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It looks at `stop` several times a second. If it has panicked, that was reported then.
+            // The thread checks `stop` several times a second. A panic in it was reported when it happened.
             let _ = thread.join();
         }
     }
@@ -85,7 +85,7 @@ fn listen(consumer: &BaseConsumer, hears: &mut impl Hears, stop: &AtomicBool) {
     }
 }
 
-/// Notes the ends of a stage's orders, as the order service says them.
+/// Records the ends of a stage's orders, as published by the order service.
 #[derive(Debug)]
 pub(super) struct Ends(pub(super) Arc<Tally>);
 
@@ -117,7 +117,7 @@ pub(crate) fn event_type<'a>(message: &'a BorrowedMessage<'_>) -> Option<&'a str
     std::str::from_utf8(header.value?).ok()
 }
 
-/// Only refusals have their data read.
+/// Reads the data of refusals only.
 fn reason(message: &BorrowedMessage<'_>) -> Reason {
     #[derive(serde::Deserialize)]
     struct Refusal {

@@ -1,4 +1,4 @@
-//! From courses to figures: histograms, percentiles, and how they went over time.
+//! Figures from courses: histograms, percentiles, and their development over time.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,12 +11,12 @@ use super::{
     times::{Bar, Latency, Times},
 };
 
-/// Stretches of time that a stage is cut into.
+/// Number of intervals that a stage is divided into.
 const MOMENTS: usize = 80;
-/// Single orders that a picture shows, at most.
+/// Maximum number of single orders in a chart.
 const DOTS: usize = 700;
 
-/// What was measured in a stage.
+/// Results of a stage.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     pub stage: String,
@@ -24,18 +24,18 @@ pub struct Figures {
     pub mix: String,
     pub orders: u32,
     pub success: u32,
-    /// Refusals that business rules asked for, by reason.
+    /// Refusals by business rules, by reason.
     pub refused: BTreeMap<String, u32>,
-    /// No end within the bound, or one that no business rule has asked for, by reason.
+    /// Orders without an end within the time limit, or refused without a business rule, by reason.
     pub failed: BTreeMap<String, u32>,
-    /// Orders that ended in another way than they were made for.
+    /// Orders that ended otherwise than intended.
     pub surprises: u32,
     /// From the first request to the last end.
     pub took_seconds: f64,
     pub sagas_per_second: f64,
-    /// Of the orders that were completed.
+    /// Latency of the completed orders.
     pub latency: Latency,
-    /// Of those that were refused.
+    /// Latency of the refused orders.
     pub refusal_latency: Latency,
     pub histogram: Vec<Bar>,
     pub over_time: Vec<Moment>,
@@ -44,7 +44,7 @@ pub struct Figures {
     pub processes: Vec<Usage>,
 }
 
-/// The orders that ended around some second of the stage.
+/// Orders that ended in one interval of the stage.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Moment {
     pub second: f64,
@@ -110,7 +110,7 @@ impl Figures {
             }
             last = last.max(at);
         }
-        // What was never sent, because the stage came to its bound, has not ended either.
+        // Requests never sent because the stage reached its time limit have not ended either.
         let unsent = stage.orders.saturating_sub(courses.len() as u32);
         if unsent > 0 {
             *figures.failed.entry("not sent".to_owned()).or_default() += unsent;
@@ -186,8 +186,8 @@ mod tests {
 
     #[test]
     fn a_stall_is_felt_by_everyone_who_had_to_wait_for_it() {
-        // 100 a second; the system does nothing for a second and then answers all at once. A sender that waits for answers
-        // would have noticed one slow order; these are a hundred.
+        // 100 per second; the system stalls for a second and then answers all at once. A sender that waits for answers would
+        // record one slow order; here there are a hundred.
         let (stage, tally) = (stage(100, "happy=1"), Tally::new(100));
         for number in 0..100 {
             tally.sent(number, stage.pace.intended(number).unwrap());

@@ -1,10 +1,10 @@
-//! Load: many orders at once, and what became of them.
+//! Load: many orders at once, and their outcomes.
 //!
-//! A [`Plan`](plan::Plan) has stages. Each sends its requests at its [`Pace`](plan::Pace) from a thread of its own
-//! (`sender.rs`), hears of the ends on another (`ear.rs`), and notes both in a [`Tally`](tally::Tally), from which the
-//! [`Figures`](figures::Figures) are made when it is over. One clock measures everything: the runner's. An order's latency
-//! begins when its request was meant to be sent and ends when the runner hears `OrderCompleted`, `OrderCancelled` or
-//! `OrderRejected` on Kafka.
+//! A [`Plan`](plan::Plan) has stages. Each sends its requests at its [`Pace`](plan::Pace) on a thread of its own (`sender.rs`),
+//! observes the ends on another (`ear.rs`), and records both in a [`Tally`](tally::Tally), from which the
+//! [`Figures`](figures::Figures) are computed at the end. All times come from the runner's clock. An order's latency begins at
+//! the intended time of its request, and ends when the runner observes `OrderCompleted`, `OrderCancelled` or `OrderRejected` on
+//! Kafka.
 
 #![allow(clippy::print_stdout, reason = "what the runner has to say to people goes to standard output")]
 

@@ -1,4 +1,4 @@
-//! What a figure is worth nothing without: the machine, the broker, the database, and what a write to the disk costs.
+//! The context that figures need: machine, broker, database, and the cost of a write to disk.
 
 use std::{
     fs,
@@ -11,10 +11,10 @@ use anyhow::Context;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// Number of writes from which the cost of one is taken.
+/// Number of writes measured.
 const WRITES: u32 = 300;
 
-/// Where figures were taken.
+/// Machine and software that figures were measured on.
 #[derive(Debug, Clone, Serialize)]
 pub struct Setting {
     pub broker: String,
@@ -25,7 +25,7 @@ pub struct Setting {
     pub when: String,
 }
 
-/// What it costs to have 8 KiB on the disk, in milliseconds.
+/// Cost of making 8 KiB durable, in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Fsync {
     pub p50_ms: f64,
@@ -33,15 +33,15 @@ pub struct Fsync {
 }
 
 impl Setting {
-    /// Looks at the machine and writes a little to its disk. Blocks for less than a second on most.
+    /// Inspects the machine and writes a little to its disk. Blocks, usually for less than a second.
     pub fn find(broker: String, database: String) -> anyhow::Result<Self> {
-        // Where a Postgres of ours has its data too.
+        // A Postgres started by us has its data there too.
         let fsync = Fsync::measure(&std::env::temp_dir())?;
         let when = chrono::Local::now().format("%Y-%m-%d %H:%M").to_string();
         Ok(Setting { broker, database, machine: machine(), fsync, when })
     }
 
-    /// In one line.
+    /// A single line of text.
     pub fn line(&self) -> String {
         let Setting { broker, database, machine, fsync, when } = self;
         format!(
@@ -52,10 +52,10 @@ impl Setting {
 }
 
 impl Fsync {
-    /// Appends and syncs, again and again, in a file of its own.
+    /// Appends and syncs repeatedly, in a temporary file.
     ///
     /// # Errors
-    /// If `directory` can't be written.
+    /// If `directory` is not writable.
     pub fn measure(directory: &Path) -> anyhow::Result<Self> {
         let measure = || -> anyhow::Result<Self> {
             let mut file = tempfile::tempfile_in(directory)?;

@@ -1,21 +1,21 @@
-//! Which fates the orders of a load meet, and in which shares.
+//! Intended outcomes of the orders of a load, and their shares.
 
 use std::{fmt, str::FromStr};
 
-/// How an order is made, and so how it should end.
+/// How an order is made, and therefore how it should end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fate {
     /// Any buyer, any product: completes.
     Happy,
-    /// The same, paid by a card through the gateway.
+    /// The same, paid by card through the gateway.
     Card,
-    /// Completes; all of them want the same product.
+    /// Completes; all such orders are for the same product.
     HotProduct,
-    /// Completes; all of them have the same buyer.
+    /// Completes; all such orders have the same buyer.
     HotUser,
-    /// The buyer owns nothing: refused by account.
+    /// The buyer has no money: refused by account.
     NoBalance,
-    /// There is none left: refused by inventory, then payment and balance are let go.
+    /// No stock is left: refused by inventory, then payment and balance are compensated.
     NoStock,
 }
 
@@ -48,15 +48,15 @@ impl Fate {
 pub struct Mix(Vec<(Fate, u32)>);
 
 impl Mix {
-    /// Every order meets `fate`.
+    /// Gives every order the same fate.
     pub fn only(fate: Fate) -> Self {
         Mix(vec![(fate, 1)])
     }
 
-    /// The fate of the order with this number: always the same, and the shares hold in every stretch of a load, not only
-    /// in all of it.
+    /// The fate of the order with this number. Deterministic, and the shares hold in every part of a load as well as in all of
+    /// it.
     pub fn fate_of(&self, number: u32) -> Fate {
-        // The multiples of the golden ratio, modulo 1, are spread as evenly as can be.
+        // Multiples of the golden ratio, modulo 1, are spread as evenly as possible.
         const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
         let place = u64::from(number).wrapping_mul(GOLDEN) >> 32;
         let total: u64 = self.0.iter().map(|(_, share)| u64::from(*share)).sum();
@@ -70,7 +70,7 @@ impl Mix {
         Fate::Happy
     }
 
-    /// Tells whether any order meets this fate.
+    /// Tells whether any order has this fate.
     pub fn has(&self, fate: Fate) -> bool {
         self.0.iter().any(|(has, _)| *has == fate)
     }

@@ -1,4 +1,4 @@
-//! What a load consists of: stages, and how the requests of each are spread over time.
+//! The stages of a load, and how their requests are spread over time.
 
 use std::{fmt, time::Duration};
 
@@ -10,17 +10,17 @@ use super::{cast::Choice, mix::Mix};
 /// When the requests of a stage are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pace {
-    /// All of them in one moment.
+    /// All of them at once.
     AtOnce,
-    /// Requests a second, whether the system keeps up or not: an open loop. A latency counts from the moment at which the
-    /// request was meant to be sent, so that a system that stalls can't hide it by holding up the sender.
+    /// Requests per second, whether the system keeps up or not: an open loop. Latency counts from the intended time of the
+    /// request, so that a stalling system cannot hide delays by holding up the sender.
     Rate(f64),
-    /// The next one when one ends, so many at the same time: a closed loop, for the largest throughput.
+    /// A new request whenever an order ends, with this many in flight: a closed loop, for the maximum throughput.
     InFlight(u32),
 }
 
 impl Pace {
-    /// Time after the beginning at which the order with this number is meant to be sent; `None` if that depends on the others.
+    /// Intended time of the order with this number, from the start; `None` if it depends on other orders.
     pub fn intended(self, number: u32) -> Option<Duration> {
         match self {
             Pace::AtOnce => Some(Duration::ZERO),
@@ -29,8 +29,8 @@ impl Pace {
         }
     }
 
-    /// Time for which the sender's client may wait for company before it sends a record. A request for each record would cost
-    /// the machine more than the saga does; the wait is part of the latency that is measured.
+    /// Linger time of the sender's client. One Kafka request per record would cost the machine more than the saga does; the wait
+    /// is part of the measured latency.
     pub(super) fn linger(self) -> Duration {
         match self {
             Pace::Rate(rate) if rate < 200.0 => Duration::ZERO,
@@ -50,7 +50,7 @@ impl fmt::Display for Pace {
     }
 }
 
-/// A part of a load that is measured by itself.
+/// A separately measured part of a load.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stage {
     pub name: String,
@@ -60,23 +60,23 @@ pub struct Stage {
     pub choice: Choice,
 }
 
-/// What a load does: the warm-up, which is not measured, and the stages.
+/// A load: the warm-up, which is not measured, and the stages.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     pub warm_up: u32,
     pub stages: Vec<Stage>,
-    /// Time that an order may take to end after the last request. After that it counts as a technical failure.
+    /// Time allowed for orders to end after the last request. Later ones count as technical failures.
     pub patience: Duration,
 }
 
 impl Plan {
-    /// All orders of it.
+    /// Total number of orders.
     pub fn orders(&self) -> u64 {
         u64::from(self.warm_up) + self.stages.iter().map(|stage| u64::from(stage.orders)).sum::<u64>()
     }
 
     /// # Errors
-    /// If the broker's memory does not keep that many orders' events until the audit has read them.
+    /// If the broker's memory cannot retain that many orders' events until the audit has read them.
     pub fn fits(&self, broker: Broker, partitions: i32) -> anyhow::Result<()> {
         let (orders, most) = (self.orders(), embedded_capacity(partitions));
         ensure!(
@@ -88,12 +88,12 @@ impl Plan {
     }
 }
 
-/// Orders whose events all fit into the embedded broker, which keeps 5 MiB a partition and then drops the oldest records.
+/// Number of orders whose events fit into the embedded broker, which holds 5 MiB per partition and then drops the oldest records.
 pub fn embedded_capacity(partitions: i32) -> u64 {
     const KEPT: u64 = 5 * 1024 * 1024;
-    // The busiest topics carry two events an order, of about 900 bytes with their headers.
+    // The busiest topics have two events per order, of about 900 bytes with their headers.
     const BYTES_PER_ORDER: u64 = 2 * 1024;
-    // Orders do not fall evenly upon partitions.
+    // Orders are not spread evenly over partitions.
     let usable = KEPT * 4 / 5;
     usable * u64::from(partitions.unsigned_abs()) / BYTES_PER_ORDER
 }

@@ -1,4 +1,4 @@
-//! What each process costs: CPU time and memory, as the kernel counts them. Where there is no `/proc`, nothing is known.
+//! CPU time and memory of each process, as the kernel counts them. Unknown on systems without `/proc`.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use testbed::Stack;
 
-/// Clock ticks a second in which `/proc` counts: the same on every Linux that one meets.
+/// Clock ticks per second in `/proc`: the same on practically every Linux.
 const TICKS: f64 = 100.0;
 
 /// The processes of a system, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Processes(BTreeMap<String, u32>);
 
-/// What a process has used so far.
+/// Resources used by a process so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Use {
     cpu_seconds: f64,
@@ -21,19 +21,19 @@ struct Use {
     resident_mib: f64,
 }
 
-/// What a process used during a stage.
+/// Resources used by a process during a stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Usage {
     pub process: String,
     pub cpu_seconds: f64,
-    /// The most memory it has had resident since it was started; of Postgres, the server and all its sessions, shared
-    /// memory counted once.
+    /// Peak resident memory since its start. For Postgres, the sum over the server and all its sessions, with shared memory
+    /// counted once.
     pub peak_mib: f64,
-    /// Resident at the end of the stage.
+    /// Resident memory at the end of the stage.
     pub resident_mib: f64,
 }
 
-/// What had been used when a stage began, and the peaks since then.
+/// Resources used before a stage began, and the peaks since.
 #[derive(Debug, Clone)]
 pub struct Meter {
     processes: Processes,
@@ -42,7 +42,7 @@ pub struct Meter {
 }
 
 impl Processes {
-    /// Those that we started, or those of somebody else's system that the environment names as `PID_…`; and ourselves.
+    /// The processes that we started, or those of an external system that the environment names as `PID_…`; and our own.
     pub fn of(stack: &Stack) -> Self {
         let mut processes: BTreeMap<String, u32> = stack.processes().into_iter().collect();
         if processes.is_empty() {
@@ -57,7 +57,7 @@ impl Processes {
         Processes(processes)
     }
 
-    /// These, by name and process id.
+    /// Processes given by name and process id.
     pub fn named<'a>(named: impl IntoIterator<Item = (&'a str, u32)>) -> Self {
         Processes(named.into_iter().map(|(name, pid)| (name.to_owned(), pid)).collect())
     }
@@ -66,14 +66,14 @@ impl Processes {
         self.0.iter().filter_map(|(name, pid)| Some((name.clone(), used(*pid)?))).collect()
     }
 
-    /// Begins to measure.
+    /// Starts measuring.
     pub fn meter(&self) -> Meter {
         Meter { processes: self.clone(), before: self.look(), peaks: BTreeMap::new() }
     }
 }
 
 impl Meter {
-    /// Looks at the memory; to be called now and then.
+    /// Samples the memory; to be called regularly.
     pub fn tick(&mut self) {
         for (name, now) in self.processes.look() {
             let peak = self.peaks.entry(name).or_default();
@@ -81,7 +81,7 @@ impl Meter {
         }
     }
 
-    /// What was used since the beginning. A process that was started again meanwhile is not counted.
+    /// Resources used since the start of measuring. A process that was restarted meanwhile is left out.
     pub fn read(mut self) -> Vec<Usage> {
         self.tick();
         let now = self.processes.look();
@@ -95,7 +95,7 @@ impl Meter {
     }
 }
 
-/// A process and its children: Postgres is a process for each session. Only ours are everybody else.
+/// A process and its children: Postgres has a process for each session. All other processes are children of ours.
 fn used(pid: u32) -> Option<Use> {
     let ourselves = pid == std::process::id();
     let children = if ourselves { Vec::new() } else { children(pid) };
@@ -108,7 +108,7 @@ fn used(pid: u32) -> Option<Use> {
     let (mut private, mut shared) = (own.private, own.shared);
     for child in children {
         let directory = Path::new("/proc").join(child.to_string());
-        // One that has just ended is counted by its parent, next time.
+        // A process that has just ended is included in its parent's count the next time.
         ticks += self::ticks(&directory, false).unwrap_or_default();
         if let Some(memory) = memory(&directory) {
             private += memory.private;
@@ -123,14 +123,14 @@ fn children(pid: u32) -> Vec<u32> {
     listed.split_whitespace().filter_map(|child| child.parse().ok()).collect()
 }
 
-/// CPU time; `with_ended` adds that of children that have ended.
+/// CPU time; `with_ended` adds that of terminated children.
 fn ticks(process: &Path, with_ended: bool) -> Option<u64> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     parse_ticks(&stat, with_ended)
 }
 
 fn parse_ticks(stat: &str, with_ended: bool) -> Option<u64> {
-    // The name is in brackets and may hold anything; the fields after it are numbered from 3 on.
+    // The name is in brackets and may contain anything; the fields after it are numbered from 3.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
     let own = field(14)? + field(15)?;

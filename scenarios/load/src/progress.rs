@@ -1,4 +1,4 @@
-//! What a person sees while a stage runs: a bar in a terminal, a line every few seconds elsewhere.
+//! Progress of a running stage: a bar in a terminal, a line every few seconds elsewhere.
 
 use std::{
     io::IsTerminal,
@@ -12,7 +12,7 @@ use super::{plan::Stage, tally::Count};
 
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Of one stage; gone when dropped.
+/// Progress of one stage; disappears when dropped.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     reporter: Reporter,
@@ -46,7 +46,7 @@ impl Progress {
         }
     }
 
-    /// Shows how far it is.
+    /// Updates the display.
     pub(super) fn show(&mut self, count: Count) {
         let now = Instant::now();
         let since = now.duration_since(self.before.0).as_secs_f64();

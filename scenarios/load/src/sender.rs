@@ -1,4 +1,4 @@
-//! Sending the requests of a stage when they are due: a thread of its own, and a client that takes them in bursts.
+//! Sends the requests of a stage when they are due, on a thread of its own, through a client that batches bursts.
 
 use std::{
     sync::{
@@ -23,7 +23,7 @@ use super::{
     tally::{End, Tally},
 };
 
-/// A shorter sleep than this costs more than it gives.
+/// Shorter sleeps cost more than they save.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// Publishes a stage's requests; stops when dropped.
@@ -37,17 +37,17 @@ impl Sender {
     /// Starts sending.
     ///
     /// # Errors
-    /// If there can be no client.
+    /// If the thread cannot be started.
     pub(super) fn start(producer: Requests, stage: Stage, tally: Arc<Tally>) -> anyhow::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let send = move || {
             producer.send_all(&stage, &tally, &stopped);
-            // A request that the broker never takes has failed; it is told to the tally like any other.
+            // A request that the broker never accepts has failed; the tally records it like any other.
             let _ = producer.0.flush(Duration::from_secs(15));
         };
         let thread =
-            std::thread::Builder::new().name("sender".into()).spawn(send).context("starting the sender's thread")?;
+            std::thread::Builder::new().name("sender".into()).spawn(send).context("starting the sender thread")?;
         Ok(Sender { stop, thread: Some(thread) })
     }
 }
@@ -56,7 +56,7 @@ impl Drop for Sender {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It looks at `stop` between any two requests. If it has panicked, that was reported then.
+            // The thread checks `stop` between requests. A panic in it was reported when it happened.
             let _ = thread.join();
         }
     }
@@ -65,7 +65,7 @@ impl Drop for Sender {
 /// A connected client for one stage.
 pub(super) struct Requests(ThreadedProducer<Deliveries>);
 
-/// Hears what becomes of each request; its number travels along.
+/// Records the delivery of each request; its number is the opaque value.
 struct Deliveries(Arc<Tally>);
 
 impl ClientContext for Deliveries {}
@@ -83,7 +83,7 @@ impl ProducerContext for Deliveries {
 }
 
 impl Requests {
-    /// Connects and asks for the topic's partitions, so that the first request need not.
+    /// Connects and fetches the topic's metadata, so that the first request is not delayed by it.
     pub(super) async fn connect(brokers: &str, pace: Pace, tally: &Arc<Tally>) -> anyhow::Result<Self> {
         let producer: ThreadedProducer<Deliveries> = ClientConfig::new()
             .set("bootstrap.servers", brokers)
@@ -100,7 +100,7 @@ impl Requests {
         let asked = tokio::task::spawn_blocking(move || {
             client.client().fetch_metadata(Some(topic), Duration::from_secs(15)).map(drop)
         });
-        asked.await?.with_context(|| format!("asking {brokers} for {topic}"))?;
+        asked.await?.with_context(|| format!("fetching the metadata of {topic} from {brokers}"))?;
         Ok(Requests(producer))
     }
 
@@ -115,11 +115,11 @@ impl Requests {
         }
     }
 
-    /// A bare value, as any client may publish it; the key only makes one order's requests meet on one partition.
+    /// Publishes a bare value, as any client may; the key only keeps one order's requests on one partition.
     fn send(&self, stage: &Stage, number: u32, tally: &Tally) -> Result<(), KafkaError> {
         let order = tally.tickets().order(number);
         let request = stage.choice.request(order, stage.mix.fate_of(number));
-        // Numbers and strings are always JSON.
+        // Numbers and strings always serialize to JSON.
         let value = serde_json::to_vec(&request).unwrap_or_default();
         let key = order.to_string();
         let topic = publisher::CLIENT.topic();
@@ -137,7 +137,7 @@ impl Requests {
     }
 }
 
-/// Waits until the order is due; when it was meant to begin, or `None` when the stage is stopped.
+/// Waits until the order is due. Returns its intended time, or `None` when the stage is stopped.
 fn until_due(pace: Pace, number: u32, tally: &Tally, stop: &AtomicBool) -> Option<Duration> {
     while !stop.load(Ordering::Relaxed) {
         let now = tally.begun().elapsed();
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn who_is_late_is_not_forgiven() {
         let (tally, go) = (Tally::new(10), AtomicBool::new(false));
-        // Whenever the sender comes to it, the order was meant to begin at its time.
+        // However late the sender is, the intended time stays the same.
         while tally.begun().elapsed() < Duration::from_millis(5) {
             std::hint::spin_loop();
         }

@@ -1,4 +1,4 @@
-//! What is known of each order of a stage: when it was meant to begin, when and how it ended.
+//! State of each order of a stage: when it was meant to begin, when and how it ended.
 
 use std::{
     sync::{
@@ -16,16 +16,16 @@ use super::ticket::Tickets;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     Completed,
-    /// A "no" of the business; everything that had been done was undone.
+    /// Refused by a business rule; everything done before was compensated.
     Refused(Reason),
-    /// A "no" that no business rule has asked for: the deadline passed, the gateway did not answer.
+    /// Refused without a business rule: the deadline passed, or the gateway did not answer.
     Failed(Reason),
-    /// The request could not even be published.
+    /// The request could not be published.
     Unsent,
 }
 
 impl End {
-    /// What a refusal for this reason is.
+    /// Classifies a refusal by its reason.
     pub fn refused(reason: Reason) -> Self {
         match reason {
             Reason::TimedOut | Reason::GatewayUnavailable => End::Failed(reason),
@@ -44,7 +44,7 @@ impl End {
     }
 }
 
-/// One order. Times are counted from the beginning of its stage.
+/// One order. Times count from the start of its stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Course {
     pub intended: Duration,
@@ -53,7 +53,7 @@ pub struct Course {
 }
 
 impl Course {
-    /// From the intended beginning to the end.
+    /// From the intended start to the end.
     pub fn latency(&self) -> Option<Duration> {
         self.ended.map(|(at, _)| at.saturating_sub(self.intended))
     }
@@ -78,7 +78,7 @@ impl Count {
     }
 }
 
-/// All orders of a stage; written by the sender and by whoever hears of the ends, each order once.
+/// All orders of a stage; written by the sender and by the observer of the ends, each order once.
 #[derive(Debug)]
 pub struct Tally {
     tickets: Tickets,
@@ -93,7 +93,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Of a stage that has not begun.
+    /// The tally of a stage that has not begun.
     pub fn new(orders: u32) -> Self {
         let cells = orders as usize;
         Tally {
@@ -113,12 +113,12 @@ impl Tally {
         self.tickets
     }
 
-    /// From now on time is counted.
+    /// Starts the clock.
     pub fn begin(&self) {
         self.begun();
     }
 
-    /// When it began; whoever asks first begins it.
+    /// Start of the stage; the first call starts the clock.
     pub fn begun(&self) -> Instant {
         *self.begun.get_or_init(Instant::now)
     }
@@ -127,7 +127,7 @@ impl Tally {
         self.intended.len() as u32
     }
 
-    /// Notes that an order is on its way, which was meant to begin `intended` after the stage.
+    /// Records that an order was sent that was due at `intended` after the start of the stage.
     pub fn sent(&self, number: u32, intended: Duration) {
         if let Some(cell) = self.intended.get(number as usize)
             && cell.set(intended).is_ok()
@@ -136,7 +136,7 @@ impl Tally {
         }
     }
 
-    /// Notes how an order ended. The first end counts; that there is no second one is for the audit to see.
+    /// Records how an order ended. The first end counts; the audit checks that there is no second one.
     pub fn ended(&self, number: u32, at: Instant, end: End) {
         let after = at.saturating_duration_since(self.begun());
         if let Some(cell) = self.ended.get(number as usize)
@@ -151,13 +151,13 @@ impl Tally {
         }
     }
 
-    /// Lets [`until_room`](Self::until_room) look again: once for all ends that were noted.
+    /// Wakes [`until_room`](Self::until_room): once for all ends that were recorded.
     pub fn pulse(&self) {
         drop(self.pulse.0.lock().unwrap_or_else(PoisonError::into_inner));
         self.pulse.1.notify_all();
     }
 
-    /// Waits until fewer than `most` are in flight, for `bound` at most; whether there is room. Blocks.
+    /// Waits at most `bound` until fewer than `most` are in flight; returns false if there is still no room. Blocking.
     pub fn until_room(&self, most: u32, bound: Duration) -> bool {
         let guard = self.pulse.0.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |(): &mut ()| self.count().in_flight() >= most;
@@ -166,7 +166,7 @@ impl Tally {
     }
 
     pub fn count(&self) -> Count {
-        // Ends first: whatever has ended had been sent.
+        // Ends first: an order that has ended was sent before.
         let (completed, refused, failed) = (
             self.completed.load(Ordering::Acquire),
             self.refused.load(Ordering::Acquire),
@@ -175,7 +175,7 @@ impl Tally {
         Count { sent: self.sent.load(Ordering::Acquire), completed, refused, failed }
     }
 
-    /// Every order that was sent, by its number.
+    /// Every order that was sent, by number.
     pub fn courses(&self) -> impl Iterator<Item = (u32, Course)> {
         let cells = self.intended.iter().zip(&self.ended).zip(0..);
         cells.filter_map(|((intended, ended), number)| {
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_latency_counts_from_the_intended_beginning() {
         let tally = Tally::new(2);
-        // The sender was held up: the second order was sent late, but that is no merit of the system's.
+        // The sender was delayed, so the second order was sent late; the system must not get credit for that.
         tally.sent(0, Duration::from_millis(0));
         tally.sent(1, Duration::from_millis(10));
         for number in [0, 1] {

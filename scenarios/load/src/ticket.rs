@@ -1,18 +1,18 @@
-//! Order ids that say which order of which stage they are, so that hearing of one costs no look-up.
+//! Order ids that encode the stage and the order's number, so that observing one requires no look-up.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use events::OrderId;
 use uuid::Uuid;
 
-/// The ids of one stage's orders: UUIDv7, whose last seven bytes are the stage's mark and the order's number.
+/// The ids of one stage's orders: UUIDv7 whose last seven bytes are the stage's mark and the order's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tickets {
     mark: [u8; 3],
 }
 
 impl Tickets {
-    /// A new stage's, with a mark drawn at random.
+    /// A new stage's ids, with a random mark.
     pub fn draw() -> Self {
         Tickets { mark: rand::random() }
     }
@@ -27,7 +27,7 @@ impl Tickets {
         OrderId(uuid::Builder::from_unix_timestamp_millis(millis, &rest).into_uuid())
     }
 
-    /// The number of the order that a record's key names; `None` if it is not one of these.
+    /// The number of the order in a record's key; `None` if the key is not of this stage.
     pub fn number(self, key: &[u8]) -> Option<u32> {
         let id = Uuid::try_parse_ascii(key).ok()?;
         match *id.as_bytes() {

@@ -1,14 +1,14 @@
-//! Latencies: a histogram of three digits, its percentiles and its bars.
+//! Latencies: a histogram with three significant digits, its percentiles and its bars.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// Bars of a histogram for each factor of ten.
+/// Bars of a histogram per factor of ten.
 const BARS_PER_DECADE: f64 = 30.0;
 
-/// In milliseconds.
+/// Latencies in milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Latency {
     pub mean: f64,
@@ -26,7 +26,7 @@ pub struct Bar {
     pub orders: u64,
 }
 
-/// Latencies, to three digits.
+/// Latencies, to three significant digits.
 #[derive(Debug, Clone)]
 pub struct Times(Histogram<u64>);
 
@@ -38,7 +38,7 @@ impl Default for Times {
 
 impl Times {
     pub fn new() -> Self {
-        // One microsecond to an hour; three digits is a valid choice, so this is always made.
+        // One microsecond to an hour; three digits is a valid choice, so this never fails.
         let histogram = Histogram::new_with_bounds(1, 3_600_000_000, 3);
         Times(histogram.unwrap_or_else(|_| unreachable!("the bounds are constants")))
     }
@@ -70,7 +70,7 @@ impl Times {
         }
     }
 
-    /// Bars whose widths grow with the latency: each factor of ten has the same number of them.
+    /// Bars whose width grows with the latency: the same number of them for each factor of ten.
     pub fn bars(&self) -> Vec<Bar> {
         let mut bars: BTreeMap<i32, u64> = BTreeMap::new();
         for value in self.0.iter_recorded() {

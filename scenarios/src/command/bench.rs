@@ -109,7 +109,7 @@ impl Bench {
             What::Relay { rows } => (false, Some(rows.rows)),
             What::All { rows, .. } => (true, Some(rows.rows)),
         };
-        // The relay first: it publishes the outbox, and measuring the baseline leaves many rows there.
+        // The relay first: it publishes the outbox, where the baseline measurement leaves many rows.
         let relay = match rows {
             Some(rows) => Some(relay::measure(ground, rows, reporter).await?),
             None => None,

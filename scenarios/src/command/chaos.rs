@@ -102,7 +102,7 @@ impl ChaosCommand {
         Kind::ALL.into_iter().filter(|kind| wanted(kind) && possible(kind)).collect()
     }
 
-    /// Shorter times than usual, so that deadlines pass and leases end within the run.
+    /// Shorter times than usual, so that deadlines pass and leases expire within the run.
     fn options(&self) -> anyhow::Result<Options> {
         let options = self.system.options(self.broker)?.breakable();
         let options = options.setting(Program::ORDER, "ORDER_TIMEOUT_SECONDS", "20");
@@ -110,7 +110,7 @@ impl ChaosCommand {
     }
 }
 
-/// The outcome, for programs.
+/// The outcome as JSON.
 fn json(outcome: &Outcome, seed: u64) -> Value {
     let kinds: Vec<&str> = outcome.faults.iter().map(|kind| kind.name()).collect();
     json!({

@@ -63,8 +63,8 @@ impl Exec {
         if let Some(jars) = foundation.broker.jars() {
             command.env("TEST_KAFKA_JARS", jars);
         }
-        // In a terminal the command shares our process group, so that it can read and Ctrl-C reaches all that it starts.
-        // Elsewhere it gets one of its own, so that we can reach all of it.
+        // In a terminal the command shares our process group, so that it can read, and Ctrl-C reaches all its children. Elsewhere
+        // it gets a group of its own, so that we can signal all of it.
         let in_terminal = std::io::stdin().is_terminal();
         if !in_terminal {
             command.process_group(0);
@@ -80,18 +80,18 @@ impl Exec {
                 return Ok(status?);
             }
         }
-        anyhow::bail!("{} does not end", program.display())
+        anyhow::bail!("{} does not stop", program.display())
     }
 }
 
 fn send(child: &Child, signal: Signal, to_group: bool) {
     if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw) {
-        // Gone already: just what we want.
+        // The process is already gone, as intended.
         let _ = if to_group { killpg(pid, signal) } else { kill(pid, signal) };
     }
 }
 
-/// As a shell would say it: 128 and the signal, if it was one.
+/// The shell's convention: 128 plus the signal, if a signal ended it.
 fn exit_code(status: ExitStatus) -> ExitCode {
     use std::os::unix::process::ExitStatusExt;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));

@@ -131,12 +131,12 @@ impl Size {
     }
 }
 
-/// Programs that are measured log what is wrong and nothing else.
+/// Measured programs log only warnings and errors.
 pub(super) fn quiet(options: Options) -> Options {
     options.setting_of_all("RUST_LOG", "warn")
 }
 
-/// Tells whether the audit holds afterwards.
+/// Runs the load; returns true if the audit holds afterwards.
 async fn measure(plan: &Plan, stack: &mut Stack, reporter: &Reporter) -> anyhow::Result<bool> {
     let setting = setting(stack).await?;
     let stages = load::run(plan, stack, reporter).await?;
@@ -160,13 +160,13 @@ async fn measure(plan: &Plan, stack: &mut Stack, reporter: &Reporter) -> anyhow:
     Ok(report.audit_holds)
 }
 
-/// What the figures stand for: machine, broker and database.
+/// The context of the figures: machine, broker and database.
 pub(super) async fn setting(stack: &Stack) -> anyhow::Result<Setting> {
     let (broker, database) = stack.versions();
     tokio::task::spawn_blocking(move || Setting::find(broker, database)).await?
 }
 
-/// Where the run's files go, below its state directory.
+/// Directory for the run's files, below its state directory.
 pub(super) fn directory(stack: &Stack, name: &str) -> anyhow::Result<PathBuf> {
     let state = match stack.state() {
         Some(state) => state.clone(),

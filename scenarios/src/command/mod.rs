@@ -1,4 +1,4 @@
-//! What the runner can be asked for, one module for each subcommand.
+//! The runner's subcommands, one module each.
 
 mod bench;
 mod chaos;
@@ -34,7 +34,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Runs the command. Everything that it has started is stopped when this returns.
+    /// Runs the command. Everything that it started is stopped when this returns.
     ///
     /// # Errors
     /// If the command cannot be carried out. A negative verdict is an exit code instead.

@@ -46,7 +46,7 @@ impl Publish {
         let client = Client::new(&self.brokers)?;
         for mut request in requests {
             let order = request.named_order().unwrap_or_else(|| OrderId(Uuid::now_v7()));
-            // Given here, so that the id that is printed is the order's, whoever reads the request.
+            // Set here, so that the printed id is the order's, however the request is processed.
             request.order_id = Some(order);
             client.request(order, &serde_json::to_value(&request)?).await?;
             println!("{order}");

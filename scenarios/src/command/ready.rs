@@ -41,7 +41,7 @@ impl Ready {
     }
 }
 
-/// Tells whether the program is ready, and what it answers.
+/// Tells whether the program is ready, and returns its answer.
 async fn ask(client: &Client, url: &Url, within: Duration) -> anyhow::Result<(bool, String)> {
     let answer = client.get(url.clone()).timeout(within).send().await.with_context(|| format!("GET {url}"))?;
     let is_ready = answer.status() == 200;

@@ -65,7 +65,7 @@ impl Run {
     }
 }
 
-/// Plays all scenarios at once, shows each as it ends, and then audits the whole.
+/// Runs all scenarios at once, shows each as it ends, and then audits the system.
 async fn play(
     stack: &Stack,
     scenarios: &[Scenario],

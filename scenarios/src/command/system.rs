@@ -1,4 +1,4 @@
-//! Which programs a command starts.
+//! Selection of the programs that a command starts.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,10 +15,10 @@ pub(super) struct System {
 }
 
 impl System {
-    /// What to start: nothing more than the programs, on this broker.
+    /// Options for these programs on this broker, without anything else.
     ///
     /// # Errors
-    /// If the manifest cannot be read, or what it says cannot be.
+    /// If the manifest cannot be read or is invalid.
     pub(super) fn options(&self, broker: Broker) -> anyhow::Result<Options> {
         let manifest = self.manifest.as_deref().filter(|file| !file.as_os_str().is_empty());
         let manifest = manifest.map_or_else(|| Ok(Manifest::of_the_shop()), Manifest::with_file)?;

@@ -53,13 +53,13 @@ impl Up {
     }
 }
 
-/// The variables to print. Other people may see a terminal, so the payment methods' key and the superuser's URL are left out;
-/// they are in the file only, which only its owner can read.
+/// The variables to print. A terminal may be visible to others, so the payment methods' key and the superuser's URL are left out;
+/// they are only in the file, which only its owner can read.
 fn printable(variables: Vec<(String, String)>) -> Vec<(String, String)> {
     variables.into_iter().filter(|(name, _)| ![PAYMENT_DETAILS_KEY, POSTGRES_URL].contains(&name.as_str())).collect()
 }
 
-/// Keeps the file up to date. Returns only when the system can't go on.
+/// Keeps the file up to date. Returns only when the system cannot continue.
 async fn stay(stack: &mut Stack, file: Option<&EnvFile>, reporter: &Reporter) -> anyhow::Result<()> {
     let Some(mut pids) = stack.pids() else { return Ok(()) };
     pids.mark_unchanged();

@@ -24,7 +24,7 @@ pub enum Broker {
     External,
 }
 
-/// A broker that we have started.
+/// A broker that we started.
 #[derive(Debug)]
 pub enum Started {
     Embedded(Embedded),
@@ -32,7 +32,7 @@ pub enum Started {
 }
 
 impl Started {
-    /// Starts a broker and waits until it answers. Only Kafka has listeners beside its own.
+    /// Starts a broker and waits until it answers. Only Kafka supports additional listeners.
     pub async fn start(
         broker: Broker,
         manifest: &Manifest,
@@ -54,7 +54,7 @@ impl Started {
                 step.done(format!("{} at {}", kafka_version(), kafka.brokers()));
                 Ok(Self::Kafka(Box::new(kafka)))
             }
-            Broker::External => anyhow::bail!("an external broker is not ours to start"),
+            Broker::External => anyhow::bail!("an external broker cannot be started here"),
         }
     }
 
@@ -66,7 +66,7 @@ impl Started {
         }
     }
 
-    /// What it is, such as `Apache Kafka 4.1.0`.
+    /// Name and version, such as `Apache Kafka 4.1.0`.
     pub fn version(&self) -> String {
         match self {
             Self::Embedded(_) => "librdkafka's embedded broker".to_owned(),
@@ -74,7 +74,7 @@ impl Started {
         }
     }
 
-    /// The process that it is, if it is one of its own and runs.
+    /// The process id of a broker that runs as a process of its own.
     pub fn pid(&self) -> Option<u32> {
         match self {
             Self::Embedded(_) => None,
@@ -82,7 +82,7 @@ impl Started {
         }
     }
 
-    /// The jars of Kafka's own tools, if it is Kafka.
+    /// The jars of Kafka's own tools, for Kafka.
     pub fn jars(&self) -> Option<&Path> {
         match self {
             Self::Embedded(_) => None,
@@ -90,16 +90,16 @@ impl Started {
         }
     }
 
-    /// Returns, with the reason, when the broker has ended by itself.
+    /// Returns the reason if the broker ends unexpectedly.
     pub async fn failed(&mut self) -> anyhow::Error {
         match self {
-            // It ends with us.
+            // It ends only with this process.
             Self::Embedded(_) => match std::future::pending::<Infallible>().await {},
             Self::Kafka(kafka) => kafka.failed().await,
         }
     }
 
-    /// Stops it; what it held is gone.
+    /// Stops it and discards its data.
     pub async fn stop(self) -> anyhow::Result<()> {
         match self {
             Self::Embedded(embedded) => {

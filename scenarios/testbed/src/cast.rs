@@ -1,39 +1,39 @@
-//! The well-known people and goods. Each scenario has its own, so that all can play at once.
+//! The people and goods of the scenarios. Each scenario has its own, so that all can run at once.
 
 use events::{Currency, Kind, PaymentMethodId, ProductId, UserId};
 
-/// Somebody who buys. The payment method has the same id as the user.
+/// A buyer. The payment method has the same id as the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Person {
     pub id: i64,
     pub name: &'static str,
     pub currency: Currency,
-    /// What the person owns at first, in minor units.
+    /// Initial balance, in minor units.
     pub owns: i64,
     pub method: Method,
 }
 
-/// How somebody pays.
+/// Payment method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Through the gateway, with this token; the gateway's stand-in treats some tokens in special ways.
+    /// Through the gateway, with this token; the stand-in for the gateway treats some tokens specially.
     Card(&'static str),
     Wallet,
     Points,
 }
 
-/// Something that can be bought.
+/// A product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Good {
     pub id: i64,
     pub name: &'static str,
     pub kind: Kind,
-    /// For one piece, in minor units.
+    /// Price of one piece, in minor units.
     pub price: i64,
     pub currency: Currency,
-    /// Pieces at first.
+    /// Initial stock in pieces.
     pub stock: i64,
-    /// True if a digital good is still handed out.
+    /// True if a digital good is available.
     pub available: bool,
 }
 
@@ -89,7 +89,7 @@ impl Good {
     }
 }
 
-/// The gateway answers an authorization of it late, so that there is time to change one's mind.
+/// The gateway delays its authorization, which leaves time to cancel.
 pub const SLOW_CARD: Method = Method::Card("tok_slow");
 
 pub const ALICE: Person = Person::card(1, "alice", 1_000);
@@ -142,7 +142,7 @@ pub const POSTCARD: Good = Good::physical(19, "Postcard", 80);
 pub const THEME: Good = Good::digital(20, "Theme", 90);
 pub const ICON: Good = Good::digital(24, "Icon", 110);
 pub const BADGE: Good = Good::digital(25, "Badge", 210);
-/// What the crowd buys.
+/// Product that the crowd buys.
 pub const TICKET: Good = Good::digital(21, "Ticket", 100).stocked(1_000);
 pub const SOLD_OUT: Good = Good::digital(22, "Sold-out ticket", 100).stocked(0);
 pub const CANCELLED_SHOW: Good = Good::digital(23, "Ticket for a cancelled show", 100).stocked(1_000).discontinued();
@@ -175,7 +175,7 @@ pub const GOODS: &[Good] = &[
     BADGE,
 ];
 
-/// Users 101 to 200, each with a wallet: for the scenario with a hundred sagas at once.
+/// Users 101 to 200, each with a wallet, for the scenario with a hundred sagas at once.
 pub fn crowd() -> impl Iterator<Item = Person> {
     (101..=200).map(|id| Person { id, name: "crowd", currency: Currency::JPY, owns: 1_000, method: Method::Wallet })
 }

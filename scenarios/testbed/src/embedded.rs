@@ -1,4 +1,4 @@
-//! librdkafka's broker inside this process: no JVM, kept in memory, at most 5 MiB or 100,000 records a partition.
+//! librdkafka's mock broker inside this process: no JVM, in memory, at most 5 MiB or 100,000 records per partition.
 
 use std::{
     sync::mpsc,
@@ -17,7 +17,7 @@ use rdkafka::{
 };
 use tokio::sync::oneshot;
 
-/// A running broker with all topics of the saga. Gone when dropped.
+/// A running broker with all topics of the saga. Stops when dropped.
 #[derive(Debug)]
 pub struct Embedded {
     brokers: String,
@@ -26,17 +26,17 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts one with the shop's topics, each with `partitions`.
+    /// Starts a broker with the shop's topics, of `partitions` each.
     pub async fn start(partitions: i32) -> anyhow::Result<Self> {
         Self::start_with(&Manifest::of_the_shop(), partitions).await
     }
 
-    /// Starts one with the manifest's topics, each with `partitions`. It can't make topics later, when a client asks for them.
+    /// Starts a broker with the manifest's topics, of `partitions` each. Clients cannot create topics on it later.
     pub async fn start_with(manifest: &Manifest, partitions: i32) -> anyhow::Result<Self> {
         let topics: Vec<String> = manifest.topics().map(str::to_owned).collect();
         let (stop, stopped) = mpsc::channel::<()>();
         let (tell, told) = oneshot::channel();
-        // The broker must not leave the thread that made it.
+        // The mock cluster must stay on the thread that created it.
         let keeper = thread::Builder::new().name("embedded-broker".to_owned()).spawn(move || {
             let cluster = create(&topics, partitions);
             let brokers =
@@ -62,11 +62,11 @@ fn create(topics: &[String], partitions: i32) -> anyhow::Result<MockCluster<'sta
     for topic in topics {
         for topic in [topic.clone(), dead_letter_topic(topic)] {
             let made = cluster.create_topic(&topic, partitions, 1);
-            made.with_context(|| format!("making the topic {topic} on the embedded broker"))?;
-            // Two orders in quick succession can cross in its wake-up, and then the second waits for a second. Once it
-            // has answered a question, it is ready for the next one.
+            made.with_context(|| format!("creating the topic {topic} on the embedded broker"))?;
+            // Two requests in quick succession can race in its wake-up, so that the second takes a second. Once it has answered
+            // one request, it is ready for the next.
             let answer = client.fetch_metadata(Some(&topic), Duration::from_secs(10));
-            answer.with_context(|| format!("asking the embedded broker for the topic {topic}"))?;
+            answer.with_context(|| format!("fetching the metadata of {topic} from the embedded broker"))?;
         }
     }
     Ok(cluster)

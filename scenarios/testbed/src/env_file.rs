@@ -1,4 +1,4 @@
-//! The file that tells other programs where the system is: `NAME=value` lines that a shell can read.
+//! The environment file, with the system's addresses as `NAME=value` lines that a shell can read.
 
 use std::{
     borrow::Cow,
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 
-/// `NAME=value` lines. A value that a shell would take apart is quoted.
+/// `NAME=value` lines. Values with characters that are special to a shell are quoted.
 pub fn render(variables: &[(String, String)]) -> String {
     variables.iter().map(|(name, value)| format!("{name}={}\n", quoted(value))).collect()
 }
@@ -18,12 +18,12 @@ fn quoted(value: &str) -> Cow<'_, str> {
     if value.chars().all(plain) { value.into() } else { format!("'{}'", value.replace('\'', r"'\''")).into() }
 }
 
-/// A file that is there as long as the system is. It holds passwords, so only its owner can read it.
+/// A file that exists while the system runs. It contains passwords, so only its owner can read it.
 #[derive(Debug)]
 pub struct EnvFile(PathBuf);
 
 impl EnvFile {
-    /// Takes away what an earlier system left at `path`, so that the file is there only when the system is ready.
+    /// Removes the file of an earlier system, so that the file exists only when the system is ready.
     pub fn at(path: &Path) -> anyhow::Result<Self> {
         match std::fs::symlink_metadata(path) {
             Ok(found) if !found.is_file() => anyhow::bail!("--env-file {} is not an ordinary file", path.display()),
@@ -33,14 +33,14 @@ impl EnvFile {
         Ok(Self(path.to_owned()))
     }
 
-    /// Writes it anew; a reader sees the old lines or the new ones, never a part.
+    /// Replaces the file atomically: a reader sees the old lines or the new ones.
     pub fn write(&self, variables: &[(String, String)]) -> anyhow::Result<()> {
         let directory = match self.0.parent() {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
         let write = || -> anyhow::Result<()> {
-            // Readable by its owner alone from the first moment: that is how temporary files are made.
+            // Temporary files are readable only by their owner from the start.
             let mut file = tempfile::NamedTempFile::new_in(directory)?;
             file.write_all(render(variables).as_bytes())?;
             file.persist(&self.0)?;

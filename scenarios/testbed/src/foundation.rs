@@ -1,4 +1,4 @@
-//! What the programs stand on: a private Postgres and a broker.
+//! What the programs run on: a private Postgres and a broker.
 
 use super::{
     Manifest,
@@ -9,7 +9,7 @@ use super::{
     state::StateDir,
 };
 
-/// Postgres and a broker, both ours.
+/// Postgres and a broker, both started by us.
 #[derive(Debug)]
 pub struct Foundation {
     pub postgres: Postgres,
@@ -17,12 +17,12 @@ pub struct Foundation {
 }
 
 impl Foundation {
-    /// Starts both at once, with the shop's databases, and waits until both answer.
+    /// Starts both in parallel, with the shop's databases, and waits until both answer.
     pub async fn start(broker: Broker, partitions: i32, state: &StateDir, reporter: &Reporter) -> anyhow::Result<Self> {
         Self::start_on(None, broker, partitions, state, reporter).await
     }
 
-    /// The same with a certain major version of PostgreSQL; without one, with the version that is installed.
+    /// As [`start`](Self::start), with a major version of PostgreSQL; None means the installed version.
     pub async fn start_on(
         postgres: Option<u32>,
         broker: Broker,
@@ -34,7 +34,7 @@ impl Foundation {
         Self::begin(postgres, &manifest, broker, partitions, &[], state, reporter).await
     }
 
-    /// The same, with the manifest's databases and further listeners of the broker.
+    /// As [`start_on`](Self::start_on), with the manifest's databases and additional listeners of the broker.
     pub(super) async fn listening(
         manifest: &Manifest,
         broker: Broker,
@@ -69,12 +69,12 @@ impl Foundation {
         Ok(Self { postgres, broker })
     }
 
-    /// What they are, such as `PostgreSQL 15.13 and Apache Kafka 4.1.0`.
+    /// Names and versions, such as `PostgreSQL 15.13 and Apache Kafka 4.1.0`.
     pub fn versions(&self) -> String {
         format!("PostgreSQL {} and {}", self.postgres.version(), self.broker.version())
     }
 
-    /// Returns, with the reason, when one of them has ended by itself.
+    /// Returns the reason if one of them ends unexpectedly.
     pub async fn failed(&mut self) -> anyhow::Error {
         tokio::select! {
             failure = self.postgres.failed() => failure,
@@ -82,7 +82,7 @@ impl Foundation {
         }
     }
 
-    /// Stops both; their data is gone.
+    /// Stops both and discards their data.
     pub async fn stop(self) -> anyhow::Result<()> {
         let (postgres, broker) = tokio::join!(self.postgres.stop(), self.broker.stop());
         postgres.and(broker)

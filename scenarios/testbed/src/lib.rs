@@ -1,10 +1,10 @@
 //! The whole system on this machine: a private Postgres, a broker, and every program as a process of its own.
 //!
-//! [`with`] starts it, lets somebody work with it and stops it, however the work ends. Whoever works knows only the
-//! [`Environment`], so it is all the same to him whether we started the system or found one.
+//! [`with`] starts the system, runs some work with it and stops it, however the work ends. The work knows only the
+//! [`Environment`], so it makes no difference whether the system was started here or already running.
 //!
-//! The kernel ends a child when the *thread* that spawned it is gone ([`process::command`]): so nothing here is started
-//! on a thread that does not last, such as `spawn_blocking`'s.
+//! The kernel ends a child when the *thread* that spawned it is gone ([`process::command`]). So nothing is started on a
+//! short-lived thread such as `spawn_blocking`'s.
 
 #![allow(clippy::print_stdout, reason = "what the runner has to say to people goes to standard output")]
 
@@ -46,10 +46,10 @@ pub use proxy::{Mode, Proxy, Side};
 pub use reporter::{Reporter, Step};
 pub use state::StateDir;
 
-/// Partitions of each topic unless somebody says otherwise.
+/// Default number of partitions of each topic.
 pub const PARTITIONS: i32 = 6;
 
-/// What to start.
+/// Options for starting a system.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The programs and their databases.
@@ -57,12 +57,12 @@ pub struct Options {
     pub broker: Broker,
     pub partitions: i32,
     pub settings: Vec<Setting>,
-    /// A proxy stands between each program and each server, to be broken on purpose.
+    /// True to put a proxy between each program and each server, so that tests can break the connections.
     pub breakable: bool,
 }
 
 impl Options {
-    /// The shop, unchanged.
+    /// The unmodified shop.
     pub fn new(broker: Broker) -> Self {
         let manifest = Arc::new(Manifest::of_the_shop());
         Self { manifest, broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false }
@@ -73,20 +73,20 @@ impl Options {
         Self { breakable: true, ..self }
     }
 
-    /// Tells every program something more by its environment.
+    /// Adds an environment variable to every program.
     pub fn setting_of_all(self, name: &str, value: &str) -> Self {
         let manifest = self.manifest.clone();
         manifest.programs().fold(self, |options, program| options.setting(program, name, value))
     }
 
-    /// Tells one program something more by its environment.
+    /// Adds an environment variable to one program.
     pub fn setting(mut self, program: Program, name: &str, value: impl Into<String>) -> Self {
         self.settings.push(Setting { program, name: name.to_owned(), value: value.into() });
         self
     }
 }
 
-/// A running system, ours or somebody else's.
+/// A running system, started by us or external.
 #[derive(Debug)]
 pub struct Stack {
     environment: Environment,
@@ -94,7 +94,7 @@ pub struct Stack {
     own: Option<Own>,
 }
 
-/// What has to be stopped.
+/// Everything that has to be stopped.
 #[derive(Debug)]
 struct Own {
     programs: Programs,
@@ -103,12 +103,11 @@ struct Own {
     state: StateDir,
 }
 
-/// The variable with the URL at which PostgreSQL's superuser logs in.
+/// Variable with PostgreSQL's URL for the superuser.
 pub const POSTGRES_URL: &str = "POSTGRES_URL";
 
-/// Runs `work` with the system that the process's environment names, or else with a new one. What has been started is
-/// stopped again, whether the work succeeds, fails or panics, or `shutdown` is requested meanwhile; then there is no
-/// answer.
+/// Runs `work` with the system that the process environment names, or else with a new one. A new one is stopped again, whether
+/// the work succeeds, fails or panics, or `shutdown` is requested meanwhile; in the last case the result is None.
 pub async fn with<T>(
     options: Options,
     reporter: &Reporter,
@@ -131,15 +130,15 @@ pub async fn with<T>(
 }
 
 impl Stack {
-    /// Uses the system that the process's environment names, or else starts one.
+    /// Uses the system that the process environment names, or else starts one.
     pub async fn open(options: Options, reporter: &Reporter) -> anyhow::Result<Self> {
         match Environment::from_process()? {
             Some(environment) => {
                 let added = options.manifest.file().filter(|file| environment.manifest.file() != Some(*file));
                 anyhow::ensure!(
                     added.is_none(),
-                    "--manifest says what to start, but KAFKA_BROKERS and DATABASE_URL_… name a system that runs: what it \
-                     consists of is for {SYSTEM_MANIFEST} to say"
+                    "--manifest is for a new system, but KAFKA_BROKERS and DATABASE_URL_… name a running one: set \
+                     {SYSTEM_MANIFEST} to the manifest that it was started with, or unset them"
                 );
                 reporter.note("using the system that KAFKA_BROKERS and DATABASE_URL_… name; starting nothing");
                 Ok(Self::external(environment))
@@ -148,7 +147,7 @@ impl Stack {
         }
     }
 
-    /// Somebody else's system.
+    /// An external system.
     pub fn external(environment: Environment) -> Self {
         Self { environment, broker: Broker::External, own: None }
     }
@@ -156,11 +155,11 @@ impl Stack {
     /// Starts everything and waits until all of it is ready.
     ///
     /// # Errors
-    /// If anything does not come up; what had been started is stopped again.
+    /// If anything does not start; everything started before is stopped again.
     pub async fn start(options: Options, reporter: &Reporter) -> anyhow::Result<Self> {
         let state = StateDir::create()?;
         reporter.note(format!("logs are in {}", state.logs().display()));
-        // Better to hear now than after a minute that something has not been built.
+        // Report a missing binary now rather than after a minute.
         let manifest = &options.manifest;
         manifest.entries().iter().try_for_each(|entry| binary(entry).map(drop))?;
         let mut network = match options.breakable {
@@ -202,7 +201,7 @@ impl Stack {
         &self.environment
     }
 
-    /// What carries the events.
+    /// The broker in use.
     pub fn broker(&self) -> Broker {
         self.broker
     }
@@ -212,17 +211,17 @@ impl Stack {
         self.own.as_ref()?.foundation.broker.jars()
     }
 
-    /// What the programs stand on, if we started it: to be shaken.
+    /// Postgres and the broker, if we started them, for fault injection.
     pub fn foundation(&mut self) -> Option<&mut Foundation> {
         self.own.as_mut().map(|own| &mut own.foundation)
     }
 
-    /// The lines between programs and servers, if we started them.
+    /// The proxies between programs and servers, if we started them.
     pub fn network(&self) -> Option<Arc<Network>> {
         self.own.as_ref().map(|own| own.network.clone())
     }
 
-    /// Where the logs of what we started are.
+    /// The directory with the logs, if we started the system.
     pub fn state(&self) -> Option<&StateDir> {
         self.own.as_ref().map(|own| &own.state)
     }
@@ -232,7 +231,7 @@ impl Stack {
         self.own.as_ref().map(|own| &own.programs)
     }
 
-    /// The process ids of the programs that we started; changes whenever one is started again.
+    /// The process ids of the programs that we started; changes with every restart.
     pub fn pids(&self) -> Option<watch::Receiver<Pids>> {
         self.programs().map(Programs::pids)
     }
@@ -246,7 +245,7 @@ impl Stack {
         programs.chain(servers.into_iter().filter_map(|(name, pid)| Some((name.to_owned(), pid?)))).collect()
     }
 
-    /// What carries the events and what keeps the rows, with their versions if we started them.
+    /// The broker and the database, with their versions if we started them.
     pub fn versions(&self) -> (String, String) {
         match &self.own {
             Some(own) => (own.foundation.broker.version(), format!("PostgreSQL {}", own.foundation.postgres.version())),
@@ -254,7 +253,7 @@ impl Stack {
         }
     }
 
-    /// Returns, with the reason, when Postgres or the broker has ended by itself.
+    /// Returns the reason if Postgres or the broker ends unexpectedly.
     pub async fn failed(&mut self) -> anyhow::Error {
         match &mut self.own {
             Some(own) => own.foundation.failed().await,
@@ -262,8 +261,7 @@ impl Stack {
         }
     }
 
-    /// What other programs need to know: the environment, and of each program that we started its process id and where
-    /// it answers HTTP.
+    /// Variables for other programs: the environment and, for each program that we started, its process id and its HTTP address.
     pub fn variables(&self) -> Vec<(String, String)> {
         let mut variables = self.environment.variables();
         if let Some(jars) = self.kafka_jars() {
@@ -281,7 +279,7 @@ impl Stack {
         variables
     }
 
-    /// Stops what we started, programs first.
+    /// Stops everything that we started, programs first.
     pub async fn stop(self, reporter: &Reporter) -> anyhow::Result<()> {
         let Some(own) = self.own else { return Ok(()) };
         let step = reporter.step("stopping everything");

@@ -1,4 +1,4 @@
-//! Maven: fetches published artifacts once and keeps them.
+//! Fetches published artifacts with Maven, once.
 
 use std::path::{Path, PathBuf};
 
@@ -13,12 +13,12 @@ use super::{
 /// Group, artifact, version.
 pub(super) type Coordinates<'a> = (&'a str, &'a str, &'a str);
 
-/// How artifacts come into a directory.
+/// Form in which artifacts are stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Form {
-    /// As jars, with all that they depend on.
+    /// As jars, with all their dependencies.
     Jars,
-    /// What is in them.
+    /// Unpacked.
     Unpacked,
 }
 
@@ -31,15 +31,15 @@ impl Form {
     }
 }
 
-/// The user's directory for what has been fetched.
+/// The user's cache directory.
 ///
 /// # Errors
-/// If the environment does not say where that is; the error ends with what `variable` could name instead.
+/// If the environment names none; the error suggests setting `variable` instead.
 pub(super) fn cache(variable: &str) -> anyhow::Result<PathBuf> {
     let named = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")));
     let cache = cache.with_context(|| {
-        format!("neither XDG_CACHE_HOME nor HOME says where to keep what is fetched; set {variable}")
+        format!("neither XDG_CACHE_HOME nor HOME is set, so there is no cache for downloads; set {variable}")
     })?;
     Ok(cache.join("purchase-saga"))
 }
@@ -47,7 +47,7 @@ pub(super) fn cache(variable: &str) -> anyhow::Result<PathBuf> {
 /// Fetches artifacts into a new directory `into`.
 ///
 /// # Errors
-/// If Maven is missing or fails; the error ends with what it said last.
+/// If Maven is missing or fails; the error ends with the last lines of its output.
 pub(super) async fn fetch(
     what: &str,
     coordinates: &[Coordinates<'_>],
@@ -67,10 +67,10 @@ pub(super) async fn fetch(
     Ok(())
 }
 
-/// Puts what is complete where others look for it: its name there is the mark of its completeness.
+/// Moves a complete directory into place: its existence there proves completeness.
 pub(super) fn publish(complete: &Path, place: &Path) -> anyhow::Result<()> {
     match std::fs::rename(complete, place) {
-        // Another runner was quicker; what it has fetched is as good as ours.
+        // Another runner was faster; its download is just as good.
         Err(_) if place.is_dir() => Ok(()),
         renamed => renamed.with_context(|| format!("putting what was fetched into {}", place.display())),
     }

@@ -1,4 +1,4 @@
-//! A proxy between each program and each server that it talks to, so that a test can break any one of these lines.
+//! A proxy between each program and each server, so that a test can break any of these connections.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::{Database, Environment, Manifest, broker::Broker, kafka::Listener, ports, programs::Program, proxy::Proxy};
 
-/// The lines of all programs. Without any, programs talk to the servers directly.
+/// The proxies of all programs. If there are none, programs talk to the servers directly.
 #[derive(Debug, Default)]
 pub struct Network {
     databases: BTreeMap<(Program, Database), Proxy>,
     kafka: BTreeMap<Program, Line>,
 }
 
-/// A program's line to Kafka, and the broker's own port behind it.
+/// A program's proxy to Kafka, and the broker's own port behind it.
 #[derive(Debug)]
 struct Line {
     proxy: Proxy,
@@ -23,10 +23,10 @@ struct Line {
 }
 
 impl Network {
-    /// Opens the lines to Kafka, before Kafka is there: it tells its clients an address, and that has to be the proxy's.
+    /// Starts the proxies to Kafka before Kafka itself, which has to advertise the proxies' addresses to its clients.
     pub(super) async fn open(broker: Broker, manifest: &Manifest) -> anyhow::Result<Self> {
         let mut network = Network::default();
-        // The embedded broker tells everybody the same address: its own.
+        // The embedded broker advertises a single address, its own.
         if broker == Broker::Kafka {
             for program in manifest.programs().filter(|program| program.speaks_kafka()) {
                 let behind = ports::free()?;
@@ -36,12 +36,12 @@ impl Network {
         Ok(network)
     }
 
-    /// What the broker has to listen on.
+    /// Additional listeners that the broker needs.
     pub(super) fn listeners(&self) -> Vec<Listener> {
         self.kafka.values().map(|line| Listener { port: line.behind, advertised: line.proxy.port() }).collect()
     }
 
-    /// Opens the lines to the databases.
+    /// Starts the proxies to the databases.
     pub(super) async fn reach_databases(&mut self, environment: &Environment) -> anyhow::Result<()> {
         for program in environment.manifest.programs() {
             for database in environment.manifest.databases_of(program) {
@@ -52,7 +52,7 @@ impl Network {
         Ok(())
     }
 
-    /// The addresses that a program is told: those of its own lines.
+    /// The environment as the program sees it, with the addresses of its own proxies.
     pub(super) fn seen_by(&self, program: Program, environment: &Environment) -> anyhow::Result<Environment> {
         let mut seen = environment.clone();
         if let Some(line) = self.kafka.get(&program) {
@@ -64,18 +64,18 @@ impl Network {
         Ok(seen)
     }
 
-    /// The program's lines to its databases: one, or all of them for the relay.
+    /// The program's proxies to its databases: one, or all of them for the relay.
     pub fn databases_of(&self, program: Program) -> impl Iterator<Item = &Proxy> {
         self.databases.iter().filter(move |((whose, _), _)| *whose == program).map(|(_, proxy)| proxy)
     }
 
-    /// The program's line to Kafka, where there is one.
+    /// The program's proxy to Kafka, if there is one.
     pub fn kafka_of(&self, program: Program) -> Option<&Proxy> {
         self.kafka.get(&program).map(|line| &line.proxy)
     }
 }
 
-/// The same URL at another port of this machine.
+/// The same URL with another port on this machine.
 fn through(url: &SecretString, port: u16) -> anyhow::Result<SecretString> {
     let (front, back) = url.expose_secret().rsplit_once('@').context("a database's URL names a role")?;
     let (_, name) = back.rsplit_once('/').context("a database's URL names a database")?;

@@ -5,16 +5,15 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// Below the range from which systems draw ports for outgoing connections: a port that is free now is then not lost to
-/// somebody's connection before its server binds it.
+/// Below the ephemeral port range, so that no outgoing connection can take a free port before its server binds it.
 const FIRST: u32 = 12_000;
 const COUNT: u32 = 18_000;
 
-/// A port that nobody listens on, and that this process hands out to nobody else. Another program may still be quicker, so
-/// whoever binds it has to be ready for a refusal.
+/// A free port, which this process returns only once. Another program may still bind it first, so the caller must be ready to
+/// retry.
 pub(super) fn free() -> anyhow::Result<u16> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Two runners at once begin at different places.
+    // Two runners at once start at different ports.
     let start = std::process::id().wrapping_mul(97);
     for _ in 0..COUNT {
         let place = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;

@@ -1,5 +1,5 @@
-//! A child process that is never left behind: stopped in order, or killed when its owner is dropped, or told by the kernel
-//! that its owner is gone.
+//! A child process that is never left behind: it is stopped in order, killed when its owner is dropped, or signalled by the
+//! kernel when its owner has died.
 
 use std::{
     ffi::OsStr,
@@ -26,12 +26,12 @@ pub(crate) struct Process {
     name: String,
     log: PathBuf,
     child: Child,
-    /// What ends it at once, without leaving anything of its own behind.
+    /// The signal that ends it at once without leaving anything behind.
     last_resort: Signal,
 }
 
-/// A command for `program` that gets `farewell` from the kernel when the thread that spawned it is gone, so also when we
-/// are killed. Where util-linux's `setpriv` is missing, it gets nothing and only an orderly end takes it along.
+/// A command for `program` that gets `farewell` from the kernel when the thread that spawned it is gone, so also when we are
+/// killed. Without util-linux's `setpriv` it gets no such signal, and only an orderly end stops it.
 pub fn command(program: impl AsRef<OsStr>, farewell: Signal) -> Command {
     static SETPRIV: LazyLock<bool> = LazyLock::new(|| {
         let probe = std::process::Command::new("setpriv").args(["--pdeathsig", "TERM", "--", "true"]).output();
@@ -46,8 +46,8 @@ pub fn command(program: impl AsRef<OsStr>, farewell: Signal) -> Command {
 }
 
 impl Process {
-    /// Starts `command`, its output appended to the file `log`. It is a process group of its own, so that Ctrl-C in a
-    /// terminal reaches us alone and we end everything in its order.
+    /// Starts `command` with its output appended to the file `log`. It gets a process group of its own, so that Ctrl-C in a
+    /// terminal reaches only us and we can stop everything in order.
     pub(crate) fn spawn(name: &str, mut command: Command, log: &Path, last_resort: Signal) -> anyhow::Result<Self> {
         let output = File::options().create(true).append(true).open(log);
         let output = output.with_context(|| format!("opening the log {}", log.display()))?;
@@ -56,25 +56,25 @@ impl Process {
         Ok(Self { name: name.to_owned(), log: log.to_owned(), child, last_resort })
     }
 
-    /// The process id, as long as it runs.
+    /// The process id, while it runs.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Returns when it has ended; safe to drop and to ask again.
+    /// Returns when it has ended; cancel-safe, and may be called again.
     pub(crate) async fn ended(&mut self) -> anyhow::Result<ExitStatus> {
         self.child.wait().await.with_context(|| format!("waiting for {}", self.name))
     }
 
-    /// Sends each signal in turn and gives it its time, until the process has ended.
+    /// Sends each signal in turn and waits for its time, until the process has ended.
     ///
     /// # Errors
-    /// If it outlives even SIGKILL, which comes last.
+    /// If it survives even SIGKILL, which comes last.
     pub(crate) async fn stop(mut self, signals: &[(Signal, Duration)]) -> anyhow::Result<ExitStatus> {
         self.end(signals).await
     }
 
-    /// The same, for one whose place another will take.
+    /// As [`stop`](Self::stop), but keeps the value, for a process that will be replaced.
     pub(crate) async fn end(&mut self, signals: &[(Signal, Duration)]) -> anyhow::Result<ExitStatus> {
         for &(signal, patience) in signals.iter().chain(&[(Signal::SIGKILL, Duration::from_secs(10))]) {
             self.send(signal);
@@ -85,14 +85,14 @@ impl Process {
         anyhow::bail!("{} does not end", self.name)
     }
 
-    /// The end of its log, for a person who wants to know why it failed.
+    /// The end of its log, to explain a failure.
     pub(crate) fn last_words(&self) -> String {
         last_words(&self.log)
     }
 
     fn send(&self, signal: Signal) {
         if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
-            // Not there any more: just what we want.
+            // Failure means that it no longer exists, which is what we want.
             let _ = kill(Pid::from_raw(pid), signal);
         }
     }
@@ -107,10 +107,10 @@ impl Drop for Process {
     }
 }
 
-/// Makes sure that `program` is there.
+/// Checks that `program` is installed.
 ///
 /// # Errors
-/// If it is not; the error says which Debian package has it, and what needs it.
+/// If it is not; the error names the Debian package, and what needs it.
 pub(crate) async fn require(program: &str, package: &str, what: &str) -> anyhow::Result<()> {
     let ask = Command::new(program).arg(if program == "java" { "-version" } else { "--version" }).output();
     anyhow::ensure!(
@@ -120,8 +120,8 @@ pub(crate) async fn require(program: &str, package: &str, what: &str) -> anyhow:
     Ok(())
 }
 
-/// What the kernel knows of a process: its name (before it has become the program, `setpriv`), its state and what it waits in.
-/// For one that says nothing itself.
+/// The kernel's view of a process that does not respond: its name (`setpriv` until it has become the program), its state and what
+/// it waits in.
 pub(crate) fn observed(pid: u32) -> String {
     let read = |what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}")).unwrap_or_default();
     let status = read("status");
@@ -137,12 +137,12 @@ pub(crate) fn observed(pid: u32) -> String {
     }
 }
 
-/// `error` and what the program said last.
+/// `error` with the last lines of the program's log.
 pub(crate) fn explained(error: &anyhow::Error, log: &Path) -> anyhow::Error {
     anyhow::anyhow!("{error:#}; {}", last_words(log))
 }
 
-/// The last lines of a log and where the rest is.
+/// The last lines of a log, and its path.
 fn last_words(log: &Path) -> String {
     const LINES: usize = 15;
     let text = std::fs::read(log).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Says on standard error what is being started and stopped: a spinner for each step in a terminal, plain lines elsewhere.
+//! Reports on standard error what is being started and stopped: a spinner for each step in a terminal, plain lines elsewhere.
 
 use std::{
     io::IsTerminal,
@@ -8,7 +8,7 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use owo_colors::{OwoColorize, Stream, Style};
 
-/// Where the steps of starting and stopping are told; cheap to clone, all clones share the screen.
+/// Output of the steps of starting and stopping. Cheap to clone; all clones share the screen.
 #[derive(Debug, Clone)]
 pub struct Reporter(Voice);
 
@@ -25,12 +25,12 @@ impl Reporter {
         if std::io::stderr().is_terminal() { Self(Voice::Terminal(MultiProgress::new())) } else { Self(Voice::Lines) }
     }
 
-    /// Says nothing.
+    /// Reports nothing.
     pub fn silent() -> Self {
         Self(Voice::Silent)
     }
 
-    /// Begins something that takes a while, such as `starting PostgreSQL`.
+    /// Begins a step that takes a while, such as `starting PostgreSQL`.
     pub fn step(&self, doing: impl Into<String>) -> Step {
         let doing = doing.into();
         let spinner = match &self.0 {
@@ -51,17 +51,17 @@ impl Reporter {
         Step { reporter: self.clone(), spinner, begun: Instant::now() }
     }
 
-    /// Tells something in one line, between the steps.
+    /// Prints one line between the steps.
     pub fn note(&self, line: impl AsRef<str>) {
         match &self.0 {
-            // A screen without spinners is fine too; a line that can't be written is nobody's loss.
+            // A screen without spinners is fine too, and so is a line that cannot be written.
             Voice::Terminal(screen) => screen.suspend(|| eprintln!("{}", line.as_ref())),
             Voice::Lines => eprintln!("{}", line.as_ref()),
             Voice::Silent => {}
         }
     }
 
-    /// Lets somebody else write to the terminal without tearing a spinner.
+    /// Lets other code write to the terminal without disturbing a spinner.
     pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.0 {
             Voice::Terminal(screen) => screen.suspend(write),
@@ -70,7 +70,7 @@ impl Reporter {
     }
 }
 
-/// Something that is being done. Dropped before it is [`done`](Step::done), it just disappears: whoever gives up says why.
+/// A step in progress. Dropped before it is [`done`](Step::done), it disappears: the error says why.
 #[derive(Debug)]
 #[must_use]
 pub struct Step {
@@ -80,14 +80,14 @@ pub struct Step {
 }
 
 impl Step {
-    /// Changes what the spinner says.
+    /// Changes the spinner's text.
     pub fn now(&self, doing: impl Into<String>) {
         if let Some(spinner) = &self.spinner {
             spinner.set_message(doing.into());
         }
     }
 
-    /// Says what has been reached and how long it took.
+    /// Reports what was reached and how long it took.
     pub fn done(mut self, reached: impl AsRef<str>) {
         self.clear();
         let tick = "✓".if_supports_color(Stream::Stderr, OwoColorize::green);

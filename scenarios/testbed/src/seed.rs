@@ -1,4 +1,4 @@
-//! Putting the well-known data into place, each piece where it belongs. Again: nothing changes.
+//! Seeds the well-known data into each service's database. Idempotent.
 
 use anyhow::Context;
 use operations::databases::Databases;
@@ -11,11 +11,11 @@ use crate::{
     cast::{GOODS, Good, Method, PEOPLE, Person, crowd},
 };
 
-/// What `--many` adds: buyers and goods for load, as ranges of ids.
+/// Range of ids that `--many` adds: buyers and goods for load.
 pub const MANY_USERS: std::ops::RangeInclusive<i64> = 1001..=11_000;
 pub const MANY_PRODUCTS: std::ops::RangeInclusive<i64> = 1001..=2_000;
 
-/// The people and goods that the scenarios and the documentation speak of.
+/// The people and goods of the scenarios and the documentation.
 pub async fn well_known(environment: &Environment) -> anyhow::Result<()> {
     let databases = Databases::of(environment)?;
     let people: Vec<Person> = PEOPLE.iter().copied().chain(crowd()).collect();
@@ -106,7 +106,7 @@ async fn users(accounts: &PgPool, people: &[Person]) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// A card's details are sealed with the payment service's key, so only missing cards need it.
+/// A card's details are encrypted with the payment service's key, so only missing cards need it.
 async fn methods(payments: &PgPool, people: &[Person], environment: &Environment) -> anyhow::Result<()> {
     let present: Vec<i64> =
         sqlx::query_scalar("select id from payment_methods where id < 1000").fetch_all(payments).await?;

@@ -1,4 +1,4 @@
-//! The directory of one run: logs and mails, kept for whoever wants to read them afterwards.
+//! The directory of one run: logs and mails, which remain for later reading.
 
 use std::{
     os::unix::fs::DirBuilderExt,
@@ -7,18 +7,18 @@ use std::{
 
 use anyhow::Context;
 
-/// `.scenarios/<run>` under the current directory, or under the temporary directory where that can't be written.
+/// `.scenarios/<run>` in the current directory, or in the temporary directory if that is not writable.
 #[derive(Debug, Clone)]
 pub struct StateDir(PathBuf);
 
 impl StateDir {
-    /// Makes a new one.
+    /// Creates a new directory.
     pub fn create() -> anyhow::Result<Self> {
         let here = std::env::current_dir().context("finding the current directory")?;
         Self::create_in(&here).or_else(|_| Self::create_in(&std::env::temp_dir()))
     }
 
-    /// Makes a new one under `parent`, named by time and process id, and by a number if there is one of that name: a process may
+    /// Creates a new directory under `parent`, named by time and process id, with a number if the name is taken: a process may
     /// run several systems at once.
     pub fn create_in(parent: &Path) -> anyhow::Result<Self> {
         let all = parent.join(".scenarios");
@@ -40,7 +40,7 @@ impl StateDir {
         self.0.join("logs")
     }
 
-    /// The file that takes what `program` prints.
+    /// The file for the output of `program`.
     pub fn log_of(&self, program: &str) -> PathBuf {
         self.logs().join(format!("{program}.log"))
     }
@@ -50,13 +50,13 @@ impl StateDir {
         self.0.join("gateway-ledger.jsonl")
     }
 
-    /// Where mails are put if nobody named a mail server.
+    /// Directory for mails if no mail server is configured.
     pub fn mail(&self) -> PathBuf {
         self.0.join("mail")
     }
 }
 
-/// Makes a directory of our own: mails and logs tell who bought what.
+/// Creates a directory that only we can read: mails and logs reveal who bought what.
 fn make(directory: &Path, or_find: bool) -> anyhow::Result<()> {
     let made = std::fs::DirBuilder::new().recursive(or_find).mode(0o700).create(directory);
     made.with_context(|| format!("making the directory {}", directory.display()))

@@ -1,4 +1,4 @@
-//! Decisions about balances: plain Rust.
+//! Decisions about balances, without I/O.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use saga::{
 #[cfg(test)]
 mod tests;
 
-/// What is asked of the service about one order.
+/// A command about one order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Command {
     pub order: Order,
@@ -25,9 +25,9 @@ pub struct Command {
 pub enum Ask {
     /// Hold the total.
     Reserve,
-    /// Take what is held.
+    /// Debit what is held.
     Debit,
-    /// Undo it, however far it has come.
+    /// Compensate, whatever state the reservation is in.
     GiveBack(Reason),
 }
 
@@ -37,14 +37,14 @@ impl Command {
     }
 }
 
-/// What a buyer owns in one currency, and the part of it that is held. `0 <= reserved <= balance`.
+/// A buyer's balance in one currency, and the part of it that is held. `0 <= reserved <= balance`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Balance {
     pub balance: i64,
     pub reserved: i64,
 }
 
-/// What has become of one order's share of a balance.
+/// One order's share of a balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reservation {
     pub user_id: UserId,
@@ -120,14 +120,14 @@ fn reserve(books: &mut Books, order: &Order) -> Says {
 }
 
 impl Books {
-    /// What is missing of the balance that is held for an order. To go on without it would be to say what has not happened.
+    /// What is missing of the balance held for an order. Continuing without it would publish something that has not happened.
     fn missing(&self, held: &Reservation) -> Option<String> {
         let Reservation { user_id, currency, .. } = held;
         let there = self.balances.get(&(*user_id, *currency)).is_some();
         (!there).then(|| format!("user {user_id} has a reservation, but no balance in {currency} any more"))
     }
 
-    /// Changes the buyer's balance by what is reserved for the order.
+    /// Changes the buyer's balance by the amount reserved for the order.
     fn change(&mut self, order: &Order, change: impl FnOnce(&mut Balance, i64)) {
         let Some(held) = self.reservations.get(&order.order_id) else { return };
         if let Some(balance) = self.balances.get_mut(&(held.user_id, held.currency)) {
@@ -135,7 +135,7 @@ impl Books {
         }
     }
 
-    /// Notes a reservation. Whose and how much is settled by the first event; later ones only change what has become of it.
+    /// Records a reservation. The first event fixes the owner and the amount; later ones only change the status.
     fn note(&mut self, order: &Order, status: Status, reason: Option<Reason>) {
         let (user_id, currency, amount) = (order.user_id, order.currency, order.total);
         let asked = Reservation { user_id, currency, amount, status, reason };

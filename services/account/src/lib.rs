@@ -28,7 +28,7 @@ pub use domain::{Ask, Balance, Books, Command, Reservation};
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Keeps the buyers' balances.
+/// Manages the buyers' balances.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Account;
 

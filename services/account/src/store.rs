@@ -15,7 +15,7 @@ use crate::domain::{Balance, Books, Command, Reservation};
 pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result<Books, StoreError> {
     let orders: Vec<Uuid> = commands.iter().map(|command| command.order.order_id.0).collect();
     let reservations = reservations(db, &orders).await?;
-    // What is held beside what is asked for: an event that names another buyer than the reservation undoes the reservation.
+    // Load the held balances too: an event that names another buyer than the reservation still compensates the reservation.
     let asked = commands.iter().map(|command| (command.order.user_id, command.order.currency));
     let held = reservations.iter().map(|(_, row)| (row.user_id, row.currency));
     let owners: BTreeSet<(UserId, Currency)> = asked.chain(held).collect();

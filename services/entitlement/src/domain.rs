@@ -1,4 +1,4 @@
-//! Decisions about unlocks: plain Rust.
+//! Decisions about unlocks, without I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use saga::{
 #[cfg(test)]
 mod tests;
 
-/// What is asked of the service about one order.
+/// A command about one order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Command {
     pub order: Order,
@@ -25,7 +25,7 @@ pub struct Command {
 pub enum Ask {
     /// Unlock every digital item, or none.
     Grant,
-    /// The parcel with the physical items of the order is refused: take the unlock back.
+    /// The parcel with the order's physical items was refused: take the unlock back.
     Revoke(Reason),
 }
 
@@ -35,13 +35,13 @@ impl Command {
     }
 }
 
-/// What has become of one order's digital items: of all of them the same.
+/// Status of one order's digital items, which is the same for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Unlock {
     pub user_id: UserId,
     /// Never empty.
     pub products: BTreeSet<ProductId>,
-    /// Never `Reserved` and never `Refunded`: an item is unlocked at once, and what is taken back counts as never given.
+    /// Never `Reserved` or `Refunded`: items are unlocked at once, and a revoked item counts as never granted.
     pub status: Status,
     pub reason: Option<Reason>,
 }
@@ -49,7 +49,7 @@ pub struct Unlock {
 /// The rows that a batch works on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shelf {
-    /// True for a product that is still handed out.
+    /// True for a product that is available.
     pub catalogue: BTreeMap<ProductId, bool>,
     pub unlocks: Rows<OrderId, Unlock>,
 }

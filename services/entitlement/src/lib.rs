@@ -24,7 +24,7 @@ pub use domain::{Ask, Command, Shelf, Unlock};
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Keeps what the buyers may use.
+/// Manages the buyers' entitlements.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Entitlement;
 

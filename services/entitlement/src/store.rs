@@ -40,7 +40,7 @@ async fn unlocks(db: &mut PgConnection, orders: &[Uuid]) -> Result<Rows<OrderId,
     for (order, user, product, status, reason) in rows {
         let status = parse("entitlements", order, &status)?;
         let reason = reason.map(|reason| parse("entitlements", order, &reason)).transpose()?;
-        // All rows of an order are written together, so the first speaks for all.
+        // All rows of an order are written together, so the first one has the values of all.
         let unlock = unlocks.entry(OrderId(order)).or_insert(Unlock {
             user_id: UserId(user),
             products: BTreeSet::new(),

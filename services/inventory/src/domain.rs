@@ -1,4 +1,4 @@
-//! Decisions about stock: plain Rust.
+//! Decisions about stock, without I/O.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use saga::{
 #[cfg(test)]
 mod tests;
 
-/// What is asked of the service about one order.
+/// A command about one order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Command {
     pub order: Order,
@@ -25,11 +25,11 @@ pub struct Command {
 pub enum Ask {
     /// Hold every item, or none.
     Reserve,
-    /// Take what is held out of the stock, for good.
+    /// Remove what is held from the stock, finally.
     Commit,
-    /// Undo it, however far it has come.
+    /// Compensate, whatever state the reservation is in.
     TakeBack(Reason),
-    /// Undo it, unless it has been committed.
+    /// Compensate, unless it has been committed.
     Withdraw(Reason),
 }
 
@@ -46,7 +46,7 @@ pub struct Stock {
     pub reserved: i64,
 }
 
-/// What has become of one order's items: of all of them the same.
+/// Status of one order's items, which is the same for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reservation {
     /// Pieces of each product, never empty.
@@ -109,7 +109,7 @@ pub(crate) fn decide(warehouse: &mut Warehouse, command: &Command) -> Says {
     }
 }
 
-/// Why an order cannot be one of ours: the order service lets none of these through.
+/// The reason why the order service cannot have published this order: it lets none of these through.
 fn nonsense(order: &Order) -> Option<&'static str> {
     if order.items.is_empty() {
         return Some("an order without items");
@@ -143,14 +143,14 @@ fn reserve(warehouse: &mut Warehouse, order: &Order) -> Says {
 }
 
 impl Warehouse {
-    /// What is missing of the stock that is held for an order. To go on without it would be to say what has not happened.
+    /// What is missing of the stock held for an order. Continuing without it would publish something that has not happened.
     fn missing(&self, order: &Order) -> Option<String> {
         let held = self.reservations.get(&order.order_id)?;
         let gone = held.items.keys().find(|product| self.stock.get(product).is_none())?;
         Some(format!("product {gone} is reserved, but has no stock any more"))
     }
 
-    /// Changes the stock of each product by what is written down for the order.
+    /// Changes the stock of each product by the quantity recorded for the order.
     fn change(&mut self, order: &Order, change: impl Fn(&mut Stock, i64)) {
         let Some(held) = self.reservations.get(&order.order_id) else { return };
         for (product, quantity) in &held.items {

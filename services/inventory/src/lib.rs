@@ -33,7 +33,7 @@ pub use domain::{Ask, Command, Reservation, Stock, Warehouse};
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Keeps the stock.
+/// Manages the stock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Inventory;
 

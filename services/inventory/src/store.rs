@@ -15,7 +15,7 @@ use crate::domain::{Command, Reservation, Stock, Warehouse};
 pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result<Warehouse, StoreError> {
     let orders: Vec<Uuid> = commands.iter().map(|command| command.order.order_id.0).collect();
     let reservations = reservations(db, &orders).await?;
-    // What was reserved counts, should an event say something else.
+    // The reserved products count, even if an event names others.
     let held = reservations.iter().flat_map(|(_, held)| held.items.keys().copied());
     let asked = commands.iter().flat_map(|command| command.order.items.iter().map(|item| item.product_id));
     let products: BTreeSet<ProductId> = held.chain(asked).collect();
@@ -34,7 +34,7 @@ async fn reservations(db: &mut PgConnection, orders: &[Uuid]) -> Result<Rows<Ord
     for (order, product, quantity, status, reason) in rows {
         let status = parse("stock_reservations", order, &status)?;
         let reason = reason.map(|reason| parse("stock_reservations", order, &reason)).transpose()?;
-        // All rows of an order are written together, so the first speaks for all.
+        // All rows of an order are written together, so the first one has the values of all.
         let held = reservations.entry(OrderId(order)).or_insert(Reservation { items: BTreeMap::new(), status, reason });
         held.items.insert(ProductId(product), quantity);
     }

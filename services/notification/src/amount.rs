@@ -1,4 +1,4 @@
-//! Amounts as a person reads them.
+//! Human-readable amounts.
 
 use events::Currency;
 
@@ -14,7 +14,7 @@ pub(crate) fn amount(minor: i64, currency: Currency) -> String {
     }
 }
 
-/// Decimals of a currency by ISO 4217. Points are whole.
+/// Number of decimals of a currency, as in ISO 4217. Points have none.
 fn decimals(currency: Currency) -> u32 {
     match currency.as_str() {
         "PTS" | "XXX" => 0,

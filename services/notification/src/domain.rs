@@ -1,4 +1,4 @@
-//! Decisions about letters: plain Rust.
+//! Decisions about letters, without I/O.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::{
     mail::Mail,
 };
 
-/// What is asked of the service about one order.
+/// A command about one order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// The order has come to its end: tell the buyer.
+    /// The order has ended: tell the buyer.
     Tell { order: Order, ending: Ending },
-    /// The mail system took the mail.
+    /// The mail system accepted the mail.
     NoteSent { order: Order },
-    /// The mail was given up.
+    /// The mail was abandoned.
     GiveUp { order_id: OrderId },
 }
 
@@ -37,21 +37,21 @@ impl Command {
     }
 }
 
-/// One order's letter and whom it is for.
+/// One order's letter and its recipient.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Notice {
     pub kind: LetterKind,
     pub recipient: String,
     pub subject: String,
     pub body: String,
-    /// When the mail system took it.
+    /// Time at which the mail system accepted it.
     pub sent_at: Option<DateTime<Utc>>,
 }
 
 /// The rows that a batch works on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Correspondence {
-    /// Addresses of buyers who have given one.
+    /// Addresses of the buyers who have given one.
     pub contacts: BTreeMap<UserId, String>,
     pub notices: Rows<OrderId, Notice>,
 }

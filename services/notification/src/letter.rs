@@ -1,4 +1,4 @@
-//! The letter that a buyer gets when an order has ended: plain text, made by plain Rust.
+//! The letter that a buyer gets when an order has ended: plain text, built without I/O.
 //!
 //! The wording stays within ASCII and short lines, so that a mail is readable in its raw form too.
 
@@ -15,7 +15,7 @@ pub enum Ending {
     Completed,
     Cancelled {
         reason: Reason,
-        /// What went back to the buyer, in minor units of the order's currency; 0 where nothing had been taken.
+        /// Amount returned to the buyer, in minor units of the order's currency; 0 if nothing had been taken.
         refunded: i64,
     },
     Rejected {
@@ -23,7 +23,7 @@ pub enum Ending {
     },
 }
 
-/// The kind of letter for an ending. The word in the `kind` column and in `NotificationSent`.
+/// The kind of letter for an ending: the value in the `kind` column and in `NotificationSent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LetterKind {
@@ -31,9 +31,9 @@ pub enum LetterKind {
     Receipt,
     /// Unlocked for points.
     Welcome,
-    /// Begun and undone.
+    /// Begun and compensated.
     Cancellation,
-    /// Not even begun.
+    /// Rejected before it began.
     Rejection,
 }
 
@@ -114,7 +114,7 @@ pub fn write_in(wording: &Wording, order: &Order, ending: Ending) -> Letter {
     Letter { kind, subject: subject.to_owned(), body }
 }
 
-/// Most items that a letter lists.
+/// Maximum number of items listed in a letter.
 const LINES: usize = 20;
 
 /// The items, one per line, and the total.
@@ -134,7 +134,7 @@ fn bill(wording: &Wording, order: &Order) -> String {
 
 fn bill_line(item: &Item, currency: Currency) -> String {
     let Item { product_id, quantity, unit_price, kind: _ } = item;
-    // Without a currency there is no price either: the order was refused before it had one.
+    // An order without a currency has no price either: it was refused before it was priced.
     match currency {
         Currency::NONE => format!("    {quantity} x product {product_id}"),
         _ => format!("    {quantity} x product {product_id} at {}", amount(*unit_price, currency)),

@@ -34,10 +34,10 @@ pub use wording::Wording;
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Where mail comes from, and goes to where a buyer has given no address, unless it is told otherwise.
+/// Default domain of the sender, and of the buyers who have given no address.
 pub const MAIL_DOMAIN: &str = "example.test";
 
-/// Writes to the buyers.
+/// Sends letters to the buyers.
 #[derive(Debug, Clone)]
 pub struct Notification {
     mail_domain: String,
@@ -45,12 +45,12 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// `mail_domain`: buyers without an address of their own are `user-<id>` there.
+    /// `mail_domain`: domain of buyers without an address of their own, who get mail at `user-<id>`.
     pub fn new(mail_domain: impl Into<String>) -> Self {
         Notification { mail_domain: mail_domain.into(), wording: Wording::NOW }
     }
 
-    /// The same in another wording.
+    /// The same service with another wording.
     pub fn worded(self, wording: &'static Wording) -> Self {
         Notification { wording, ..self }
     }

@@ -1,4 +1,4 @@
-//! A mail, written down before it is sent: everything that a delivery needs, so that every try sends the same bytes.
+//! A mail, stored before it is sent with everything that its delivery needs, so that every attempt sends the same bytes.
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -27,29 +27,28 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// What it is called: `<order id>-<kind>`.
+    /// Name of the mail: `<order id>-<kind>`.
     pub fn name(&self) -> String {
         format!("{}-{}", self.order.order_id, self.kind)
     }
 
-    /// The mail in the form in which it travels. Its Message-ID is made from its name, so that whoever gets it twice can
-    /// see that it is one.
+    /// The mail as an RFC 5322 message. Its Message-ID derives from its name, so that duplicates can be recognised.
     ///
     /// # Errors
-    /// The recipient is no address.
+    /// If the recipient is not an address.
     pub fn message(&self, sender: &Mailbox) -> anyhow::Result<Message> {
         let recipient: Mailbox =
-            self.recipient.parse().with_context(|| format!("the recipient `{}` is no address", self.recipient))?;
+            self.recipient.parse().with_context(|| format!("the recipient `{}` is not an address", self.recipient))?;
         Message::builder()
             .from(sender.clone())
             .to(recipient)
             .subject(&self.subject)
             .message_id(Some(format!("<{}@{}>", self.name(), sender.email.domain())))
             .date(self.written_at.into())
-            // RFC 3834: no out-of-office replies, please.
+            // RFC 3834: suppresses out-of-office replies.
             .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
             .header(ContentType::TEXT_PLAIN)
             .body(self.body.clone())
-            .context("putting the mail together")
+            .context("building the mail")
     }
 }

@@ -79,7 +79,7 @@ async fn insert(db: &mut PgConnection, rows: &[(&OrderId, &Notice)]) -> Result<(
     all_inserted("notifications", rows.len(), inserted.rows_affected())
 }
 
-/// A letter once written stays as it is; only its sending is noted.
+/// A letter never changes once written; only its delivery is recorded.
 async fn note_sent(db: &mut PgConnection, rows: &[(&OrderId, &Notice)]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());

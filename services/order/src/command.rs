@@ -1,38 +1,38 @@
-//! What the service is asked to do.
+//! The service's commands.
 
 use events::{Kind, Order, OrderId, Reason, request::OrderRequested};
 
-/// What an event, a person or a deadline asks of the service about one order.
+/// A command about one order, from an event, a person or a deadline.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// Price it and store it, or reject it.
+    /// Price and store it, or reject it.
     Place(Placement),
-    /// The buyer wants out.
+    /// The buyer cancels.
     RequestCancel(OrderId),
-    /// Its deadline may have passed.
+    /// The deadline may have passed.
     TimeOut(OrderId),
-    /// The buyer's money has come to rest. With the facts, for an order that was never heard of.
+    /// The buyer's money has been settled. Carries the facts, because the order may be unknown.
     Settle(Order, Settlement),
-    /// One kind of its items has come further.
+    /// Shipping or entitlement has progressed.
     Fulfil(OrderId, Kind, Turn),
 }
 
-/// A request under the id that it means.
+/// A request with the id of its order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Placement {
     pub order_id: OrderId,
     pub request: OrderRequested,
     pub door: Door,
-    /// Of a request that names no order.
+    /// Present for a request that names no order.
     pub former: Option<Former>,
 }
 
-/// What earlier versions took a record without a name for: its place alone said which order it is.
+/// Identity that earlier versions gave to a record without an id: derived from its position only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Former {
     pub order_id: OrderId,
-    /// The record's timestamp, milliseconds since 1970. An order that was there before it is that of a record which had this
-    /// place in a topic that has been deleted since.
+    /// The record's timestamp, milliseconds since 1970. An older order belongs to a record that had this position in a topic
+    /// deleted since.
     pub requested_ms: u64,
 }
 
@@ -43,23 +43,23 @@ impl Placement {
     }
 }
 
-/// Where a request came in, and so who can hear of its mistakes.
+/// Entry point of a request, and so whether its sender can be told of mistakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Door {
-    /// Nobody is waiting: an invalid request becomes a rejected order.
+    /// No caller waits: an invalid request becomes a rejected order.
     Topic,
-    /// Somebody is: an invalid request is refused, and nothing is stored.
+    /// A caller waits: an invalid request is refused, and nothing is stored.
     Api,
 }
 
-/// How the account service has left the buyer's money after a failure.
+/// State in which the account service has left the buyer's money after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Settlement {
     /// Nothing was ever held.
     Rejected { reason: Reason },
-    /// What was held is free again.
+    /// What was held has been released.
     Released { reason: Reason },
-    /// What was taken is back, in minor units of the order's currency.
+    /// What was debited has been refunded, in minor units of the order's currency.
     Refunded { reason: Reason, amount: i64 },
 }
 
@@ -72,7 +72,7 @@ impl Settlement {
         }
     }
 
-    /// What went back to the buyer, in minor units.
+    /// Amount returned to the buyer, in minor units.
     pub fn refunded(self) -> i64 {
         match self {
             Settlement::Rejected { .. } | Settlement::Released { .. } => 0,
@@ -81,19 +81,19 @@ impl Settlement {
     }
 }
 
-/// What shipping or entitlement has done.
+/// Outcome of shipping or entitlement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Turn {
-    /// The parcel is booked, the items are unlocked.
+    /// The parcel is booked, or the items are unlocked.
     Done,
     /// It will not be done.
     Refused(Reason),
-    /// It is taken back, or never will be done.
+    /// It has been taken back, or never will be done.
     Undone(Reason),
 }
 
 impl Command {
-    /// The order that a request means if an earlier version has placed it.
+    /// The order that a request stands for if an earlier version placed it.
     pub(crate) fn former_order(&self) -> Option<OrderId> {
         self.placement().and_then(Placement::former_order)
     }

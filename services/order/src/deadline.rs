@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{DEADLINE_PASSED, command::Command};
 
-/// Proposes orders that were still PENDING at their deadline to be timed out.
+/// Proposes to time out orders that are still PENDING at their deadline.
 #[derive(Debug, Clone, Copy)]
 pub struct Overdue;
 
@@ -16,7 +16,7 @@ impl Deadlines<Command> for Overdue {
     const WHAT: &'static str = DEADLINE_PASSED;
 
     async fn due(&self, pool: &PgPool, aside: &[OrderId]) -> sqlx::Result<Vec<Command>> {
-        // By our clock, which has set the deadlines and will decide about them.
+        // By our own clock, which set the deadlines and will decide about them.
         let overdue: Vec<Uuid> = sqlx::query_scalar(
             "select id from orders where status = 'PENDING' and deadline <= $1 and id <> all($2) order by deadline limit 500",
         )

@@ -1,4 +1,4 @@
-//! Decisions about orders: plain Rust.
+//! Decisions about orders, without I/O.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::{
 pub struct Register {
     pub catalogue: Catalogue,
     pub purchases: Rows<OrderId, Purchase>,
-    /// What this batch adds to the timelines, in order.
+    /// Timeline entries that this batch adds, in order.
     pub history: Vec<Entry>,
 }
 
@@ -57,7 +57,7 @@ impl Register {
         if let Some(known) = self.purchases.get(order_id) {
             return known.request_again(fingerprint);
         }
-        // Placed by an earlier version, which took the same key or the same record for another order.
+        // Placed by an earlier version, which derived another order id from the same key or record.
         if placement
             .former_order()
             .and_then(|former| self.purchases.get(&former))
@@ -91,7 +91,7 @@ impl Register {
         Says::event(OrderRejected { order, reason })
     }
 
-    /// A compensation was faster than the request: the order ends before it begins.
+    /// A compensation arrived before the request: the order ends before it begins.
     fn forbid(&mut self, order: &Order, settlement: Settlement) -> Says {
         self.purchases.put(order.order_id, Purchase::forbidden(order.clone(), settlement));
         let (reason, refunded) = (settlement.reason(), settlement.refunded());
@@ -111,7 +111,7 @@ impl Register {
     }
 }
 
-/// The facts of an order without a price: nothing of what was asked for, which need not make sense.
+/// The facts of an order without a price, and without its items, which need not make sense.
 fn unpriced(placement: &Placement) -> Order {
     Order {
         order_id: placement.order_id,

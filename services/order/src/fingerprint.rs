@@ -1,15 +1,15 @@
-//! Telling a request that comes again from another one under the same id.
+//! Distinguishes a repeated request from a different one under the same id.
 
 use events::{ProductId, request::OrderRequested};
 use sha2::{Digest, Sha256};
 
-/// A hash of what a request asks for, whatever it is called and whatever the order of its lines.
+/// A hash of a request's content, independent of its ids and of the order of its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {
     pub fn of(request: &OrderRequested) -> Self {
-        // Every field is named, so that a new one cannot be forgotten here.
+        // Destructured in full, so that a new field cannot be forgotten here.
         let OrderRequested { user_id, payment_method_id, items, order_id: _, idempotency_key: _, ship_to } = request;
         let mut lines: Vec<(ProductId, i64)> = items.iter().map(|item| (item.product_id, item.quantity)).collect();
         lines.sort_unstable();

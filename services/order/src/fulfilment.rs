@@ -1,4 +1,4 @@
-//! The progress of shipping and entitlement with an order: one branch each, where they have anything to do.
+//! Progress of an order's fulfilment: one branch for shipping and one for entitlement, if they take part.
 
 use std::{fmt, str::FromStr};
 
@@ -6,10 +6,10 @@ use events::{Kind, Order};
 
 use crate::command::Turn;
 
-/// One kind of items of one order.
+/// State of one kind of an order's items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Branch {
-    /// Nothing has been heard.
+    /// No event yet.
     Open,
     Done,
     /// Will never be done.
@@ -21,7 +21,7 @@ pub enum Branch {
 impl Branch {
     pub const ALL: [Branch; 4] = [Branch::Open, Branch::Done, Branch::Refused, Branch::Undone];
 
-    /// The word in the columns.
+    /// The value in the columns.
     pub fn as_str(self) -> &'static str {
         match self {
             Branch::Open => "open",
@@ -31,11 +31,11 @@ impl Branch {
         }
     }
 
-    /// The branch after a turn, or why the turn changes nothing. What is refused or undone is never done again.
+    /// The branch after a turn, or why the turn changes nothing. What has been refused or undone is never done again.
     pub fn after(self, turn: Turn) -> Result<Branch, &'static str> {
         match (self, turn) {
             (Branch::Open, Turn::Done) => Ok(Branch::Done),
-            // Nobody refuses what he has done; if it is said nevertheless, inventory takes it at its word, and so do we.
+            // A service does not refuse what it has done; if it does, inventory acts upon the refusal, and so does this service.
             (Branch::Open | Branch::Done, Turn::Refused(_)) => Ok(Branch::Refused),
             (Branch::Open | Branch::Done, Turn::Undone(_)) => Ok(Branch::Undone),
             (Branch::Done, Turn::Done) => Err("done already"),
@@ -73,17 +73,17 @@ impl FromStr for Branch {
     }
 }
 
-/// The branches that an order has.
+/// The branches of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fulfilment {
-    /// The physical items, with shipping.
+    /// The physical items, handled by shipping.
     pub parcel: Option<Branch>,
-    /// The digital items, with entitlement.
+    /// The digital items, handled by entitlement.
     pub unlock: Option<Branch>,
 }
 
 impl Fulfilment {
-    /// Nobody has anything to do.
+    /// Neither service takes part.
     pub const NONE: Fulfilment = Fulfilment { parcel: None, unlock: None };
 
     /// What an order needs.
@@ -107,17 +107,17 @@ impl Fulfilment {
         self.branches().count() == 2
     }
 
-    /// Everything that was bought has been handed out.
+    /// Everything that was bought has been delivered.
     pub fn is_done(self) -> bool {
         self.branches().count() > 0 && self.branches().all(|branch| branch == Branch::Done)
     }
 
-    /// At least one side is out. The other one will follow: it is undone for this one's sake.
+    /// At least one branch is refused or undone. The other will follow: it is compensated.
     pub fn has_failed(self) -> bool {
         self.branches().any(Branch::is_out)
     }
 
-    /// No side has anything left to undo.
+    /// No branch has anything left to undo.
     pub fn is_undone(self) -> bool {
         self.branches().all(Branch::is_out)
     }

@@ -1,4 +1,4 @@
-//! What came and what was said, order by order: the timeline that the buyer sees.
+//! The timeline of an order, as the buyer sees it: events consumed and published.
 
 use chrono::{DateTime, Utc};
 use events::{
@@ -22,7 +22,7 @@ pub struct Entry {
     pub publisher: Publisher,
 }
 
-/// What a decision adds: what it heard, then what it said; nothing if it changed nothing.
+/// Entries that a decision adds: the event consumed, then the events published; none if it changed nothing.
 pub(crate) fn entries(command: &Command, says: &Says, now: DateTime<Utc>) -> Vec<Entry> {
     if says.ignored.is_some() || says.refused.is_some() {
         return Vec::new();
@@ -32,7 +32,7 @@ pub(crate) fn entries(command: &Command, says: &Says, now: DateTime<Utc>) -> Vec
     heard(command).into_iter().chain(said).map(entry).collect()
 }
 
-/// The event that a command stands for; none for what a person or a deadline wants.
+/// The event behind a command; None for a person's request or a deadline.
 fn heard(command: &Command) -> Option<(&'static str, Publisher)> {
     fn of<E: Event>() -> Option<(&'static str, Publisher)> {
         Some((E::TYPE, E::PUBLISHER))

@@ -57,15 +57,15 @@ pub use status::Status;
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Occasions without an event, as the table and the logs name them.
+/// Commands without an event, as the table and the logs name them.
 pub(crate) const POST_ORDERS: &str = "POST /orders";
 pub const POST_CANCEL: &str = "POST /orders/{id}/cancel";
 pub const DEADLINE_PASSED: &str = "deadline passed";
 
-/// Keeps the orders.
+/// Manages the orders.
 #[derive(Debug, Clone, Copy)]
 pub struct Orders {
-    /// Time for which a saga may run forward.
+    /// Time allowed for the forward part of a saga.
     pub timeout: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! One order as this service knows it, and what each ask makes of it: an outcome for every status.
+//! One order as this service knows it, and the effect of each command in every status.
 
 use chrono::{DateTime, Utc};
 use events::{
@@ -14,25 +14,25 @@ use crate::{
     status::Status,
 };
 
-/// The buyer's money, as far as it concerns the order's end.
+/// The buyer's money, as far as it matters to the order's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Money {
-    /// Not taken yet, on its way, or spent.
+    /// Not debited yet, in flight, or spent.
     Open,
-    /// At rest after a failure: `refunded` minor units went back.
+    /// Settled after a failure: `refunded` minor units went back.
     Settled { reason: Reason, refunded: i64 },
 }
 
 /// One order, from its request to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Purchase {
-    /// What travels with the saga. Never changes.
+    /// The facts, which every event carries. Never change.
     pub facts: Order,
     pub status: Status,
     pub reason: Option<Reason>,
-    /// Until when the saga may run forward; none where it never began.
+    /// End of the time for the saga's forward part; None if it never began.
     pub deadline: Option<DateTime<Utc>>,
-    /// Of the request; none where no request has come.
+    /// Fingerprint of the request; None if no request has arrived.
     pub request: Option<Fingerprint>,
     pub money: Money,
     pub fulfilment: Fulfilment,
@@ -59,7 +59,7 @@ impl Purchase {
         }
     }
 
-    /// Undone before it was asked for: remembered, so that the request finds it ended.
+    /// Compensated before it was requested: remembered, so that the request finds it ended.
     pub fn forbidden(facts: Order, settlement: Settlement) -> Self {
         let fulfilment = Fulfilment::of(&facts);
         let (reason, refunded) = (settlement.reason(), settlement.refunded());
@@ -74,12 +74,12 @@ impl Purchase {
         }
     }
 
-    /// Tells whether it came of this request.
+    /// Tells whether this request created it.
     pub(crate) fn is_of(&self, request: Fingerprint) -> bool {
         self.request == Some(request)
     }
 
-    /// A request for an order that is there already.
+    /// A repeated request for an existing order.
     pub(crate) fn request_again(&self, request: Fingerprint) -> Says {
         match self.request {
             None => Says::ignored("hanging: it was cancelled before it was requested"),
@@ -156,14 +156,14 @@ impl Purchase {
             Err(why) => return Says::ignored(why),
         }
         match (turn, self.money) {
-            // Also when a cancel is under way: then inventory has found that it came too late.
+            // Even if a cancellation is in flight: then inventory has found it too late.
             (Turn::Done, Money::Open) if self.fulfilment.is_done() => {
                 self.status = Status::Completed;
                 self.reason = None;
                 Says::event(OrderCompleted { order: self.facts.clone() })
             }
             (Turn::Done, Money::Open) => Says::silence(),
-            // One side refused, so this one will be undone too.
+            // The other branch refused, so this one will be compensated too.
             (Turn::Done, Money::Settled { .. }) => Says::silence(),
             (Turn::Refused(reason) | Turn::Undone(reason), Money::Open) => {
                 self.status = Status::Cancelling;
@@ -182,9 +182,9 @@ impl Purchase {
     }
 }
 
-/// Tells whether the money came back because shipping or entitlement refused, which the refusal itself may still have to tell us.
-/// Fulfilment begins when the money has been taken, so only a refund can tell; and `unknown_product` as inventory says it
-/// comes before that, with a release.
+/// Tells whether the money came back because shipping or entitlement refused; the refusal itself may still be in flight.
+/// Fulfilment begins after the debit, so only a refund can mean this. Inventory refuses for `unknown_product` before that, with a
+/// release.
 fn ends_fulfilment(settlement: Settlement) -> bool {
     let Settlement::Refunded { reason, .. } = settlement else { return false };
     match reason {
@@ -198,7 +198,7 @@ fn ends_fulfilment(settlement: Settlement) -> bool {
         | Reason::InvalidRequest
         | Reason::CancelledByUser
         | Reason::TimedOut
-        // Taken for no refusal of theirs: to wait for one that never comes would be worse.
+        // Not counted as their refusal: waiting for one that never comes would be worse.
         | Reason::Other(_) => false,
     }
 }

@@ -7,26 +7,26 @@ use events::{
     request::{OrderRequested, RequestedItem},
 };
 
-/// Lines of one request at most.
+/// Maximum number of lines of a request.
 const MAX_LINES: usize = 100;
-/// Pieces of one product at most.
+/// Maximum number of pieces of a product.
 const MAX_QUANTITY: i64 = 1_000_000;
-/// Characters of a text at most.
+/// Maximum length of a text in characters.
 const MAX_TEXT: usize = 500;
 
-/// Something that can be bought.
+/// A product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Product {
-    /// Minor units of `currency`, for one piece. Never negative.
+    /// Price of one piece, in minor units of `currency`. Never negative.
     pub price: i64,
     pub currency: Currency,
     pub kind: Kind,
 }
 
-/// The products that a batch asks for, as far as they are known.
+/// The products that a batch asks for, as far as they exist.
 pub type Catalogue = BTreeMap<ProductId, Product>;
 
-/// Why there is no price.
+/// The reason why there is no price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The request is not a valid order; the text is for the client.
@@ -36,7 +36,7 @@ pub(crate) enum Refusal {
     NoAddress,
 }
 
-/// The order that a request means, at today's prices.
+/// The order for a request, at today's prices.
 pub(crate) fn quote(order_id: OrderId, request: &OrderRequested, catalogue: &Catalogue) -> Result<Order, Refusal> {
     plain("ship_to", request.ship_to.as_deref())?;
     plain("idempotency_key", request.idempotency_key.as_deref())?;
@@ -57,7 +57,7 @@ pub(crate) fn quote(order_id: OrderId, request: &OrderRequested, catalogue: &Cat
         ship_to: None,
     };
     let ship_to = request.ship_to.clone().filter(|_| order.has(Kind::Physical));
-    // Refused here rather than by shipping, which would find it when the money is taken.
+    // Refused here rather than by shipping, which would find it only after the debit.
     if order.has(Kind::Physical) && ship_to.as_deref().is_none_or(|address| address.trim().is_empty()) {
         return Err(Refusal::NoAddress);
     }
@@ -101,7 +101,7 @@ fn total(items: &[Item]) -> Result<i64, Refusal> {
         .ok_or_else(|| invalid("the total is too large"))
 }
 
-/// No line breaks, no NUL: what people write into one line.
+/// Refuses line breaks and control characters: the text is for a single line.
 fn plain(field: &str, text: Option<&str>) -> Result<(), Refusal> {
     let Some(text) = text else { return Ok(()) };
     if text.chars().any(char::is_control) {

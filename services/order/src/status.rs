@@ -1,17 +1,17 @@
-//! The status of an order, as everybody can read it.
+//! The public status of an order.
 
 use std::{fmt, str::FromStr};
 
 /// Begins PENDING or REJECTED; ends COMPLETED, CANCELLED or REJECTED.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
-    /// The saga runs.
+    /// The saga is running.
     Pending,
-    /// It may be running backwards: inventory decides whether the cancel came in time.
+    /// The saga may be compensating: inventory decides whether the cancellation came in time.
     Cancelling,
     Completed,
     Cancelled,
-    /// Not even begun.
+    /// Rejected before it began.
     Rejected,
 }
 
@@ -19,7 +19,7 @@ impl Status {
     pub const ALL: [Status; 5] =
         [Status::Pending, Status::Cancelling, Status::Completed, Status::Cancelled, Status::Rejected];
 
-    /// The word in the `status` column.
+    /// The value in the `status` column.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Pending => "PENDING",

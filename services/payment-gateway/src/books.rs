@@ -1,4 +1,4 @@
-//! The ledger as the program holds it: shared, and kept in a file if one is given.
+//! The ledger in use: shared, and persisted in a file if one is given.
 
 use std::{
     path::Path,
@@ -16,10 +16,10 @@ use crate::{
     settings::Settings,
 };
 
-/// What a client is told about its request.
+/// The answer to a client.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Done; the payment as it was then.
+    /// Done, with the payment's state at that time.
     Done(Payment),
     Refused(Refusal),
     KeyReused,
@@ -33,18 +33,18 @@ pub struct Books {
 }
 
 impl Books {
-    /// Books that end with the program.
+    /// Books that are lost when the program ends.
     pub fn in_memory() -> Books {
         Books::default()
     }
 
-    /// Books that outlive the program, in this file.
+    /// Books in this file, which survive the program.
     pub fn in_file(path: &Path) -> anyhow::Result<Books> {
         let (journal, ledger) = Journal::open(path)?;
         Ok(Books { ledger: Mutex::new(ledger), journal: Some(journal) })
     }
 
-    /// Judges a request and writes down what is new. What it returns is on disk. Blocks while it is being written.
+    /// Judges a request and records what is new. The answer is durable on return. Blocks while writing.
     pub fn execute(&self, request: Request, settings: &Settings) -> anyhow::Result<Answer> {
         let payment_id = request.payment_id;
         let answer = {
@@ -63,8 +63,8 @@ impl Books {
                 Judgement::Breakdown => Answer::Breakdown,
             }
         };
-        // Outside the lock, so that several requests share one write to the disk; also for a saved answer, whose record may
-        // have been appended only a moment ago.
+        // Outside the lock, so that several requests share one sync; also for a saved answer, whose record may have been appended
+        // only a moment ago.
         if let Some(journal) = &self.journal {
             journal.sync()?;
         }

@@ -1,4 +1,4 @@
-//! The provider's HTTP interface over its books.
+//! The provider's HTTP interface to its books.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -27,7 +27,7 @@ use crate::{
     settings::{Settings, Trouble},
 };
 
-/// The provider: its books and its troubles.
+/// The provider: its books and its configured failures.
 #[derive(Debug)]
 pub struct Gateway {
     books: Books,
@@ -46,7 +46,7 @@ impl Gateway {
 
 type Shared = State<Arc<Gateway>>;
 
-/// Everything under `/v1`.
+/// All routes under `/v1`.
 pub fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/payments/{payment_id}/{operation}", post(operate))
@@ -72,7 +72,7 @@ async fn operate(
         Request { idempotency_key: idempotency_key(&headers)?, payment_id, command: command(operation, &body)? };
 
     let settings = gateway.settings();
-    // The bank is asked about new payments only; a voided one is refused without it.
+    // The bank is consulted about new payments only; a voided one is refused without it.
     if let Command::Authorize(charge) = &request.command
         && gateway.books.payment(payment_id).is_none()
     {
@@ -84,14 +84,19 @@ async fn operate(
         return Err(Problem::unavailable());
     }
     let delay = Duration::from_millis(settings.delay_ms);
-    // A task of its own: a client that hangs up does not stop what has begun.
+    // A task of its own: a client that disconnects does not cancel it.
     let answer = tokio::task::spawn_blocking(move || gateway.books.execute(request, &settings)).await;
     tokio::time::sleep(delay).await;
     if trouble == Some(Trouble::AfterBooking) {
         return Err(Problem::unavailable());
     }
     let answer = answer.map_err(anyhow::Error::from).flatten().map_err(|error| {
-        tracing::error!(%payment_id, ?operation, error = format!("{error:#}"), "the books could not be kept");
+        tracing::error!(
+            %payment_id,
+            ?operation,
+            error = format!("{error:#}"),
+            "the ledger could not be written; answering 503"
+        );
         Problem::unavailable()
     })?;
     match answer {

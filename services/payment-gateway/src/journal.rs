@@ -1,4 +1,4 @@
-//! The ledger's file: one JSON line for every request that was answered, only ever appended to.
+//! The ledger's file: one JSON line for every answered request, append-only.
 
 use std::{
     fs::{File, OpenOptions, Permissions},
@@ -11,10 +11,10 @@ use anyhow::Context;
 
 use crate::{ledger::Ledger, request::Record};
 
-/// It says who paid what: for its owner's eyes.
+/// It records who paid what, so only its owner may read it.
 const PRIVATE: u32 = 0o600;
 
-/// Held by one program at a time.
+/// Locked by one program at a time.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
@@ -22,8 +22,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens or creates the file and reads the ledger from it. A last line without its end was never answered: it is cut
-    /// off. Any other line that is no record is an error.
+    /// Opens or creates the file and reads the ledger from it. An incomplete last line was never answered, so it is cut off. Any
+    /// other line that is not a record is an error.
     pub fn open(path: &Path) -> anyhow::Result<(Journal, Ledger)> {
         let shown = path.display();
         let file = OpenOptions::new()
@@ -33,9 +33,9 @@ impl Journal {
             .mode(PRIVATE)
             .open(path)
             .with_context(|| format!("opening the ledger file {shown}"))?;
-        // One that an earlier version has made may be open to all.
+        // A file created by an earlier version may be readable by everyone.
         file.set_permissions(Permissions::from_mode(PRIVATE))
-            .with_context(|| format!("closing the ledger file {shown} to others"))?;
+            .with_context(|| format!("restricting the permissions of the ledger file {shown}"))?;
         file.try_lock().with_context(|| format!("locking the ledger file {shown}; does another gateway use it?"))?;
 
         let mut ledger = Ledger::default();
@@ -54,13 +54,13 @@ impl Journal {
             whole += read as u64;
         }
         if file.metadata()?.len() > whole {
-            tracing::warn!(file = %shown, "the last line is incomplete: cut off, it was never answered");
+            tracing::warn!(file = %shown, "the ledger's incomplete last line was never answered; cutting it off");
             file.set_len(whole).with_context(|| format!("cutting {shown} to {whole} bytes"))?;
         }
         Ok((Journal { file, path: path.to_owned() }, ledger))
     }
 
-    /// Appends a record; it is safe after the next [`sync`](Self::sync). After an error the file is as before.
+    /// Appends a record, which is durable after the next [`sync`](Self::sync). After an error the file is as before.
     pub fn append(&self, record: &Record) -> anyhow::Result<()> {
         let before = self.file.metadata()?.len();
         let mut line = serde_json::to_vec(record)?;
@@ -71,7 +71,7 @@ impl Journal {
             .with_context(|| self.doing("writing"))
     }
 
-    /// Returns when everything that was appended before is on disk.
+    /// Returns when everything appended before is on disk.
     pub fn sync(&self) -> anyhow::Result<()> {
         self.file.sync_data().with_context(|| self.doing("syncing"))
     }

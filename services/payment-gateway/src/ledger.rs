@@ -1,4 +1,4 @@
-//! The books: what was asked, what was answered, what stands where. No file, no clock, no wire.
+//! The books: requests, answers, and the state of each payment. No file, no clock, no HTTP.
 
 use std::collections::{BTreeMap, HashMap, hash_map};
 
@@ -12,33 +12,33 @@ use crate::{
     settings::Settings,
 };
 
-/// The amount, in any currency, at which the provider breaks down.
+/// The amount, in any currency, at which the provider fails.
 pub const BOMB: i64 = 9999;
 
-/// What the books say to a request.
+/// The books' judgement of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
     /// To be recorded, then answered.
     New(Verdict),
     /// Answered before.
     Saved(Verdict),
-    /// Another request came under this key.
+    /// Another request used this key.
     KeyReused,
-    /// The provider breaks down over it.
+    /// The provider fails on it.
     Breakdown,
 }
 
 /// A change of a payment's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Booking {
-    /// Place in the ledger, from 1.
+    /// Position in the ledger, from 1.
     pub seq: usize,
     pub at: DateTime<Utc>,
     pub payment_id: Uuid,
     pub operation: Operation,
     /// The state that the operation led to.
     pub state: State,
-    /// Absent where nothing had been authorized.
+    /// Absent if nothing had been authorized.
     #[serde(flatten)]
     pub sum: Option<Sum>,
 }
@@ -50,17 +50,17 @@ pub struct Sum {
     pub currency: String,
 }
 
-/// A payment as it stands.
+/// A payment and its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Payment {
     pub payment_id: Uuid,
     pub state: State,
-    /// Absent where the payment was voided before it was authorized.
+    /// Absent if the payment was voided before it was authorized.
     #[serde(flatten)]
     pub sum: Option<Sum>,
 }
 
-/// What has to be known of a payment to judge the next request.
+/// State of a payment that decides the next request.
 #[derive(Debug)]
 struct Page {
     state: State,
@@ -68,17 +68,17 @@ struct Page {
     token: Option<String>,
 }
 
-/// All that was ever authorized, captured, voided and refunded in one currency, in its minor units.
+/// Totals authorized, captured, voided and refunded in one currency, in its minor units.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     pub authorized: i128,
     pub captured: i128,
-    /// Authorizations that were let go of.
+    /// Authorizations that were released.
     pub voided: i128,
     pub refunded: i128,
 }
 
-/// The bookings asked for, with their totals by currency.
+/// The requested bookings, with their totals by currency.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Statement {
     pub entries: Vec<Booking>,
@@ -93,7 +93,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// What is to be answered; changes nothing.
+    /// Decides the answer; changes nothing.
     pub fn judge(&self, request: &Request, settings: &Settings) -> Judgement {
         match self.answered.get(&request.idempotency_key) {
             Some((first, verdict)) if first == request => return Judgement::Saved(*verdict),
@@ -110,7 +110,7 @@ impl Ledger {
         Judgement::New(payment::decide(page.map(|page| page.state), request.command.operation(), card))
     }
 
-    /// Writes down what was judged.
+    /// Applies a judged request.
     pub fn record(&mut self, Record { at, request, verdict }: Record) {
         if let Verdict::Becomes(state) = verdict {
             self.book(at, &request, state);
@@ -142,17 +142,17 @@ impl Ledger {
         });
     }
 
-    /// The payment as it stands.
+    /// The payment in its present state.
     pub fn payment(&self, payment_id: Uuid) -> Option<Payment> {
         self.pages.get(&payment_id).map(|page| Payment { payment_id, state: page.state, sum: page.sum.clone() })
     }
 
-    /// The payment as it was when it was in this state: what it is about never changes.
+    /// The payment at the time when it was in this state; its other fields never change.
     pub fn payment_as_of(&self, payment_id: Uuid, state: State) -> Payment {
         Payment { payment_id, state, sum: self.pages.get(&payment_id).and_then(|page| page.sum.clone()) }
     }
 
-    /// Every booking, or those of one payment.
+    /// All bookings, or those of one payment.
     pub fn statement(&self, payment_id: Option<Uuid>) -> Statement {
         let wanted = |booking: &&Booking| payment_id.is_none_or(|id| booking.payment_id == id);
         let entries: Vec<Booking> = self.bookings.iter().filter(wanted).cloned().collect();

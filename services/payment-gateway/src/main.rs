@@ -1,4 +1,4 @@
-//! The payment gateway's stand-in as a program.
+//! The payment gateway stand-in as a program.
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Where a payment stands. A payment that nobody has asked for has no state.
+/// The state of a payment. An unknown payment has no state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -12,13 +12,13 @@ pub enum State {
     Declined,
     /// The money has been collected.
     Captured,
-    /// Nothing is held and nothing ever will be.
+    /// Nothing is held, and nothing ever will be.
     Voided,
-    /// What was collected has been given back.
+    /// The captured amount has been returned.
     Refunded,
 }
 
-/// What a client may ask for.
+/// The operations that a client may request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
@@ -28,7 +28,7 @@ pub enum Operation {
     Refund,
 }
 
-/// How the card behind the token behaves.
+/// Behaviour of the card behind a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Card {
     Good,
@@ -38,37 +38,37 @@ pub enum Card {
     CaptureDeclined,
 }
 
-/// What becomes of a request.
+/// Outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The payment changes to this state: a booking.
     Becomes(State),
-    /// What is asked for is the case already.
+    /// The payment is already in the requested state.
     Stays(State),
     Refused(Refusal),
 }
 
-/// Why a request is refused without changing anything.
+/// The reason why a request is refused without changing anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
     UnknownPayment,
-    /// The id stands for a payment that has been authorized once.
+    /// The id belongs to a payment that has already been authorized.
     PaymentExists,
     /// Voided, perhaps before it was ever authorized.
     PaymentVoided,
     PaymentDeclined,
     PaymentRefunded,
-    /// There is nothing to give back: void instead.
+    /// Nothing can be refunded: void instead.
     NotCaptured,
-    /// There is nothing held any more: refund instead.
+    /// Nothing is held any more: refund instead.
     AlreadyCaptured,
-    /// The card refuses to be charged, or to pay what it had promised.
+    /// The card refuses the authorization, or the capture.
     CardDeclined,
 }
 
-/// The outcome of an operation on a payment in a state; `None` is a payment that is not known yet.
+/// The outcome of an operation on a payment in a state; `None` is an unknown payment.
 pub fn decide(state: Option<State>, operation: Operation, card: Card) -> Verdict {
     use Operation::{Authorize, Capture, Refund, Void};
     use Refusal::{
@@ -84,7 +84,7 @@ pub fn decide(state: Option<State>, operation: Operation, card: Card) -> Verdict
             Card::Declined => Becomes(Declined),
         },
         (None, Capture) => Refused(UnknownPayment),
-        // The void overtook the authorization, or it never came: remembered, so that it is refused if it still comes.
+        // The void overtook the authorization, or there was none. Recorded, so that a late authorization is refused.
         (None, Void) => Becomes(Voided),
         (None, Refund) => Refused(UnknownPayment),
 
@@ -98,7 +98,7 @@ pub fn decide(state: Option<State>, operation: Operation, card: Card) -> Verdict
 
         (Some(Declined), Authorize) => Refused(CardDeclined),
         (Some(Declined), Capture) => Refused(PaymentDeclined),
-        // Nothing is held, which is all that a void wants.
+        // Nothing is held, so the void is already satisfied.
         (Some(Declined), Void) => Stays(Declined),
         (Some(Declined), Refund) => Refused(NotCaptured),
 
@@ -114,7 +114,7 @@ pub fn decide(state: Option<State>, operation: Operation, card: Card) -> Verdict
 
         (Some(Refunded), Authorize) => Refused(PaymentExists),
         (Some(Refunded), Capture) => Refused(PaymentRefunded),
-        // Nothing is held and the money is back, which is more than a void wants.
+        // Nothing is held and the money is back, so the void is satisfied.
         (Some(Refunded), Void) => Stays(Refunded),
         (Some(Refunded), Refund) => Stays(Refunded),
     }

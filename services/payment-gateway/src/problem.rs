@@ -9,17 +9,17 @@ use serde::Serialize;
 
 use crate::payment::Refusal;
 
-/// What went wrong, for programs (`type`, `reason`) and for people (`title`, `detail`).
+/// A problem, for programs (`type`, `reason`) and for people (`title`, `detail`).
 #[derive(Debug, Serialize)]
 pub struct Problem {
-    /// Tells one problem from another; never changes.
+    /// Identifies the kind of problem; never changes.
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// Why the card refused.
+    /// The reason why the card refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
@@ -42,7 +42,7 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing here")
     }
 
-    /// Another request came first under the same key.
+    /// Another request used the same key first.
     pub fn key_reused() -> Problem {
         Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -51,12 +51,12 @@ impl Problem {
         )
     }
 
-    /// The provider has broken down over this request.
+    /// The provider failed on this request.
     pub fn internal() -> Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The provider failed").detail("nothing was booked")
     }
 
-    /// The provider is in trouble; the request may have been carried out.
+    /// The provider is failing; the request may have been carried out.
     pub fn unavailable() -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The provider is in trouble")
             .detail("try again with the same idempotency key")

@@ -1,4 +1,4 @@
-//! What clients ask for, and the record of what became of it.
+//! Requests of clients, and the record of their outcomes.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub struct Request {
     pub command: Command,
 }
 
-/// What is asked for, with all that it takes.
+/// The operation, with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "operation", rename_all = "snake_case")]
 pub enum Command {
@@ -35,19 +35,19 @@ impl Command {
     }
 }
 
-/// An amount on a card.
+/// An amount charged to a card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Charge {
     /// Minor units of `currency`.
     pub amount: i64,
     pub currency: String,
-    /// Stands for a card; the provider alone knows which.
+    /// Stands for a card that only the provider knows.
     pub token: String,
 }
 
 impl Charge {
-    /// What is wrong with it, if anything.
+    /// The reason why the charge is invalid, if it is.
     pub fn fault(&self) -> Option<&'static str> {
         let currency = self.currency.as_bytes();
         if self.amount < 0 {
@@ -62,7 +62,7 @@ impl Charge {
     }
 }
 
-/// A request with what became of it: all that has to be kept to keep the books.
+/// A request with its outcome: all that is needed to rebuild the books.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     pub at: DateTime<Utc>,

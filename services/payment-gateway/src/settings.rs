@@ -55,7 +55,7 @@ impl Settings {
         }
     }
 
-    /// How the card behind `token` behaves.
+    /// Behaviour of the card behind `token`.
     pub fn card(&self, token: &str) -> Card {
         if self.declined_tokens.iter().any(|declined| declined == token) {
             Card::Declined
@@ -73,14 +73,14 @@ impl Settings {
 pub struct Rate(f64);
 
 impl Rate {
-    /// Draws the failure of one request.
+    /// Draws at random whether and how one request fails.
     pub fn draw(self) -> Option<Trouble> {
         let mut rng = rand::rng();
         rng.random_bool(self.0).then(|| if rng.random() { Trouble::BeforeBooking } else { Trouble::AfterBooking })
     }
 }
 
-/// When a request fails. The client cannot tell the two apart: both happen at real providers.
+/// The moment at which a request fails. The client cannot tell the two apart; both happen at real providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     BeforeBooking,

@@ -1,22 +1,22 @@
-//! A circuit breaker: while the other side fails more often than not, it is left alone.
+//! A circuit breaker: while too many calls fail, no calls are made.
 //!
-//! Plain state, no clock: who asks says what time it is.
+//! Pure state without a clock: the caller passes the time.
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-/// When to open and for how long.
+/// Thresholds and times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Only the calls of this last while are looked at.
+    /// Time window of the calls that are counted.
     pub window: Duration,
-    /// Fewer calls say nothing.
+    /// Minimum number of calls in the window to open the circuit.
     pub min_calls: usize,
-    /// Failures in a hundred calls at which it opens.
+    /// Percentage of failed calls at which the circuit opens.
     pub failure_percent: usize,
-    /// Time for which nobody calls, and which a probe may take before another one is let through.
+    /// Time for which an open circuit blocks calls, and after which an unanswered probe no longer blocks the next one.
     pub rest: Duration,
 }
 
@@ -26,7 +26,7 @@ impl Default for Limits {
     }
 }
 
-/// Closed lets everything through, open nothing, half-open one probe.
+/// Closed admits all calls, open none, half-open one probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Circuit {
     Closed,
@@ -34,7 +34,7 @@ pub enum Circuit {
     Open,
 }
 
-/// Leave to make one call, to be handed back with how it went.
+/// Permission for one call, to be returned with its outcome.
 #[derive(Debug)]
 #[must_use = "how the call went has to be recorded"]
 pub struct Permit {
@@ -45,7 +45,7 @@ pub struct Permit {
 pub struct Breaker {
     limits: Limits,
     state: State,
-    /// Rises with every change, so that a call from before it counts no more.
+    /// Increases with every change, so that calls from before it no longer count.
     era: u64,
 }
 
@@ -56,7 +56,7 @@ enum State {
     HalfOpen { probe_since: Instant },
 }
 
-/// The calls of the window, oldest first.
+/// The calls in the window, oldest first.
 #[derive(Debug, Default)]
 struct Recent {
     calls: VecDeque<(Instant, bool)>,
@@ -89,7 +89,7 @@ impl Breaker {
         }
     }
 
-    /// Calls that [`admit`](Self::admit) would let through now.
+    /// Number of calls that [`admit`](Self::admit) would let through now.
     pub fn room(&self, now: Instant) -> usize {
         match self.state {
             State::Closed(_) => usize::MAX,
@@ -101,7 +101,7 @@ impl Breaker {
         now.saturating_duration_since(since) >= self.limits.rest
     }
 
-    /// Leave to call now; none while the other side is to be left alone.
+    /// A permit to call now; None while calls are blocked.
     pub fn admit(&mut self, now: Instant) -> Option<Permit> {
         match self.state {
             State::Closed(_) => {}
@@ -113,7 +113,7 @@ impl Breaker {
         Some(Permit { era: self.era })
     }
 
-    /// How a call went.
+    /// Records the outcome of a call.
     pub fn record(&mut self, permit: Permit, now: Instant, failed: bool) {
         if permit.era != self.era {
             return;
@@ -129,7 +129,7 @@ impl Breaker {
             }
             State::HalfOpen { .. } if failed => self.enter(State::Open { since: now }),
             State::HalfOpen { .. } => self.enter(State::Closed(Recent::default())),
-            // No permit has the era of an open circuit.
+            // No permit belongs to the era of an open circuit.
             State::Open { .. } => {}
         }
     }
@@ -179,7 +179,7 @@ mod tests {
         for failures in 0..=6_usize {
             for successes in 0..=6_usize {
                 let mut breaker = Breaker::new(LIMITS);
-                // Successes first, so that it is judged by the whole only at the end.
+                // Successes first, so that the threshold is reached only at the end.
                 calls(&mut breaker, now, (0..successes).map(|_| false));
                 let mut failed = 0;
                 while failed < failures && breaker.circuit() == Circuit::Closed {

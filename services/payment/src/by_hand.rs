@@ -1,5 +1,4 @@
-//! What people's settlements mean: a call that the gateway answered with nothing that helps, and that somebody has settled
-//! with the provider.
+//! Settlements by hand: for a call without a useful answer from the gateway, which an operator has settled with the provider.
 //!
 //! | call | `authorized` | `refused` | `captured` | `voided` | `refunded` |
 //! |---|---|---|---|---|---|
@@ -8,13 +7,13 @@
 //! | void | | | to be refunded | let go | given back |
 //! | refund | | | | let go | given back |
 //!
-//! The provider's books have to say the same: the audit compares them with ours.
+//! The provider's books have to agree: the audit compares them with ours.
 
 use events::Reason;
 
 use crate::{calls::Call, lifecycle::Step};
 
-/// What a settlement means, for each word that makes sense for the call.
+/// The valid words for a call, with the meaning of each.
 pub fn answers(call: Call) -> &'static [(&'static str, Step)] {
     const NO: Reason = Reason::CardDeclined;
     match call {
@@ -33,10 +32,10 @@ pub fn answers(call: Call) -> &'static [(&'static str, Step)] {
     }
 }
 
-/// What it means that a person has settled a call of this kind as `word`.
+/// The meaning of `word` as the answer to a call of this kind.
 ///
 /// # Errors
-/// Why it means nothing, with the words that would.
+/// If the word is no answer to this call; the error lists the valid words.
 pub fn meaning(kind: &str, word: &str) -> Result<Step, String> {
     let call: Call = kind.parse()?;
     let known = answers(call);

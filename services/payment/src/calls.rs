@@ -1,4 +1,4 @@
-//! What the gateway can be asked for: written down by a decision, made later by the [client](crate::gateway).
+//! Calls to the gateway: recorded by a decision, made later by the [client](crate::gateway).
 
 use std::{fmt, str::FromStr};
 
@@ -7,9 +7,9 @@ use saga::NewAttempt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The calls. The word is the attempt's kind, of which an order has one each. A gateway that answers a void with "it was
-/// captured", or a refund with "it was not", is asked for the other one by a kind of its own: once. One that then says the
-/// opposite contradicts itself, and that is for a person.
+/// The calls. The word is the attempt's kind; an order has at most one attempt of each kind. If the gateway answers a void with
+/// "captured already", or a refund with "not captured", the opposite operation is tried once, under a kind of its own. A gateway
+/// that then says the opposite contradicts itself, and an operator has to decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Call {
     Authorize,
@@ -35,7 +35,7 @@ impl Call {
         }
     }
 
-    /// The operation that the gateway is asked for: the last part of its path.
+    /// The gateway's operation: the last segment of its path.
     pub fn operation(self) -> &'static str {
         match self {
             Call::Authorize => "authorize",
@@ -68,7 +68,7 @@ impl FromStr for Call {
     }
 }
 
-/// What an authorization needs. The details stay sealed until the call is made.
+/// The parameters of an authorization. The details stay encrypted until the call is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
     pub payment_method_id: PaymentMethodId,
@@ -79,13 +79,13 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// A charge from an attempt's request.
+    /// Parses a charge from an attempt's request.
     pub fn read(request: &Value) -> Result<Charge, serde_json::Error> {
         Charge::deserialize(request)
     }
 }
 
-/// The one call that gives up after its retries: it is a Try.
+/// The only call that gives up after its retries: it is a Try.
 pub(crate) fn authorize(order: &Order, sealed_details: &str) -> NewAttempt {
     let request = json!(Charge {
         payment_method_id: order.payment_method_id,
@@ -100,7 +100,7 @@ pub(crate) fn authorize(order: &Order, sealed_details: &str) -> NewAttempt {
 mod tests {
     use super::*;
 
-    /// The words are kept in `attempts` and make the provider's idempotency keys; the operations are paths of its API.
+    /// The words are stored in `attempts` and are part of the provider's idempotency keys; the operations are paths of its API.
     #[test]
     fn calls_keep_their_words_and_operations() {
         let words = Call::ALL.map(|call| (call.as_str(), call.operation()));

@@ -1,4 +1,4 @@
-//! What the payment service decides: which moves it makes, and what it says about them.
+//! Decisions of the payment service: its moves, and the events and calls that follow from them.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +17,14 @@ use crate::{
     phase::Phase,
 };
 
-/// What one order asks of its payment, or what the gateway has answered.
+/// A command from an order's event, or an answer of the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Command {
     pub about: About,
     pub step: Step,
 }
 
-/// Events carry the order's facts; the gateway's answers only name it.
+/// Events carry the order's facts; the gateway's answers only its id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum About {
     Facts(Order),
@@ -32,12 +32,12 @@ pub enum About {
 }
 
 impl Command {
-    /// What an event asks for.
+    /// A command from an event.
     pub fn asked(order: Order, step: Step) -> Self {
         Command { about: About::Facts(order), step }
     }
 
-    /// What the gateway has answered.
+    /// An answer of the gateway.
     pub fn answered(order_id: OrderId, step: Step) -> Self {
         Command { about: About::Known(order_id), step }
     }
@@ -57,12 +57,12 @@ impl Command {
     }
 }
 
-/// What has become of one order's payment.
+/// One order's payment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Transaction {
-    /// The order as it was when it was first heard of.
+    /// The order's facts from its first event.
     pub order: Order,
-    /// How it is paid; none where it never came to that.
+    /// The payment method; None if it was never authorized.
     pub method_type: Option<MethodType>,
     pub phase: Phase,
 }
@@ -74,7 +74,7 @@ pub struct Books {
     pub transactions: Rows<OrderId, Transaction>,
 }
 
-/// Makes the move that the command leads to.
+/// Makes the move for the command.
 pub(crate) fn decide(books: &mut Books, command: &Command) -> Says {
     let known = books.transactions.get(&command.order_id());
     let Some(order) = known.map(|known| &known.order).or(command.facts()).cloned() else {
@@ -129,16 +129,16 @@ fn hold(books: &mut Books, order: Order) -> Says {
     says
 }
 
-/// What is said, or asked of the gateway, on entering a phase.
+/// The events and calls on entering a phase.
 fn entering(phase: Phase, order: &Order) -> Says {
     let (order_id, order) = (order.order_id, order.clone());
     match phase {
-        // Asked for by `hold`, which has the details of the card.
+        // Requested by `hold`, which has the card's details.
         Phase::Authorizing => Says::silence(),
         Phase::Authorized => Says::event(PaymentAuthorized { order }),
         Phase::Declined(reason) => Says::event(PaymentDeclined { order, reason }),
         Phase::Capturing { cancel: None } => Says::attempt(Call::Capture.attempt(order_id)),
-        // Asked for already.
+        // Requested already.
         Phase::Capturing { cancel: Some(_) } => Says::silence(),
         Phase::Captured => Says::event(PaymentCaptured { order }),
         Phase::CaptureFailed(reason) => Says::event(PaymentCaptureFailed { order, reason }),

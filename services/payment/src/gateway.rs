@@ -1,4 +1,4 @@
-//! The client of the payment gateway: makes the calls that decisions have asked for.
+//! The client of the payment gateway: makes the calls that decisions have requested.
 
 use std::{
     error::Error,
@@ -43,7 +43,7 @@ fn gateway_url(text: &str) -> Result<Url, String> {
     text.parse().map_err(|error| format!("not of the form http://host:port: {error}"))
 }
 
-/// The gateway as the service sees it, behind a circuit breaker.
+/// The service's client of the gateway, behind a circuit breaker.
 #[derive(Debug)]
 pub struct Gateway {
     client: Client,
@@ -62,7 +62,7 @@ impl Gateway {
             .timeout(time_out)
             .redirect(Policy::none())
             .build()
-            .context("preparing the client of the payment gateway")?;
+            .context("creating the HTTP client for the payment gateway")?;
         Ok(Gateway {
             client,
             url: access.gateway_url.clone(),
@@ -72,7 +72,7 @@ impl Gateway {
         })
     }
 
-    /// The body of a call; an error is for a person to look at.
+    /// The body of a call; an error needs an operator.
     fn body(&self, call: Call, request: &Value) -> Result<Value, String> {
         match call {
             Call::Authorize => {
@@ -96,7 +96,7 @@ impl Gateway {
         let response = request.send().await?;
         let status = response.status();
         let body = response.bytes().await?;
-        // A proxy's page is no problem of the gateway's: then the status alone has to do.
+        // A proxy's error page is not a problem document: then only the status counts.
         Ok(Reply { status, problem: serde_json::from_slice(&body).unwrap_or_default() })
     }
 
@@ -158,7 +158,7 @@ impl Outside<Command> for Gateway {
     }
 
     fn time_out(&self) -> Duration {
-        // The client's own comes first, and tells more.
+        // The HTTP client's own timeout comes first, and gives more detail.
         self.time_out + Duration::from_secs(1)
     }
 

@@ -1,5 +1,5 @@
-//! The payment service: holds, collects and gives back what an order costs; cards through the payment gateway, wallet and
-//! points within.
+//! The payment service: authorizes, captures, voids and refunds payments; cards through the payment gateway, wallet and points
+//! internally.
 //!
 //! | on | decision | says |
 //! |---|---|---|
@@ -9,8 +9,8 @@
 //! | `StockReleased` | cancel | `PaymentVoided`, `PaymentRefunded` |
 //! | the gateway answers | settle | `PaymentAuthorized`, `PaymentDeclined`, `PaymentCaptured`, `PaymentCaptureFailed`, `PaymentVoided`, `PaymentRefunded` |
 //!
-//! A card is asked for through a durable attempt ([`calls`], [`gateway`]); what the gateway's answer means comes back as a
-//! decision like any other. Every phase and every step has its outcome in [`lifecycle`].
+//! Card payments go through durable attempts ([`calls`], [`gateway`]); the gateway's answer is handled by a decision like any
+//! event. [`lifecycle`] has the outcome of every step in every phase.
 
 pub mod breaker;
 pub mod by_hand;
@@ -45,7 +45,7 @@ pub use domain::{About, Books, Command, Transaction};
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Keeps the payments.
+/// Manages the payments.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Payment;
 

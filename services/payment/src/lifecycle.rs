@@ -1,13 +1,13 @@
-//! The life of a payment: every phase, everything that can be asked or answered, every outcome.
+//! The life of a payment: the outcome of every command and every answer in every phase.
 //!
-//! The [barrier](saga::barrier) knows steps that are done at once. A payment by card takes its time: between asking
-//! the gateway and its answer lie the phases that end in -ing, and anything may arrive meanwhile.
+//! The [barrier](saga::barrier) covers steps that complete at once. A card payment takes time: between a call to the gateway and
+//! its answer lie the phases that end in -ing, and anything may arrive meanwhile.
 
 use events::Reason;
 
 use crate::phase::Phase;
 
-/// What comes in: three requests of the saga, and what the gateway's answers mean.
+/// Input: three commands of the saga, and the meanings of the gateway's answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     Authorize,
@@ -20,49 +20,49 @@ pub enum Step {
     Captured,
     CaptureRefused(Reason),
     Voided,
-    /// The void is refused: the money has been collected, by whatever means.
+    /// The void was refused: the money has been captured, by whatever means.
     CapturedElsewhere,
     Refunded,
-    /// The refund is refused: nothing has been collected that could be given back.
+    /// The refund was refused: nothing has been captured.
     NotCaptured,
 }
 
-/// What follows.
+/// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
     /// Hold the total, if the method allows it.
     Hold,
-    /// There is nothing to undo: remember that it must not happen any more, and say that it is undone.
+    /// Nothing to undo: remember that the payment must not happen, and publish that it is undone.
     Forbid(Reason),
-    /// It is held: say so.
+    /// Held: publish it.
     Held,
-    /// It will not be paid: say so.
+    /// Declined: publish it.
     Decline(Reason),
-    /// It will not be paid, although it may be held: say so, and let go.
+    /// Declined, although it may be held: publish it, and void.
     GiveUp(Reason),
-    /// Collect what is held.
+    /// Capture what is held.
     Collect,
-    /// The collecting has to end before it can be undone: remember that it shall be.
+    /// The capture has to finish before it can be undone: remember the cancellation.
     NoteCancel(Reason),
-    /// It is collected: say so.
+    /// Captured: publish it.
     Collected,
-    /// It cannot be collected: say so.
+    /// The capture failed: publish it.
     CollectFailed(Reason),
-    /// Let go of what is held.
+    /// Void what is held.
     Release(Reason),
-    /// It is let go: say so.
+    /// Voided: publish it.
     Released(Reason),
-    /// Give back what was collected.
+    /// Refund what was captured.
     GiveBack(Reason),
-    /// It is given back: say so.
+    /// Refunded: publish it.
     GivenBack(Reason),
-    /// What was to be let go of has been collected: give it back.
+    /// The payment to be voided has been captured: refund it.
     GiveBackInstead(Reason),
-    /// What was to be given back has not been collected: let go of it.
+    /// The payment to be refunded has not been captured: void it.
     ReleaseInstead(Reason),
-    /// The decline has been said, but the money has been collected: give it back, and say nothing more.
+    /// The decline was published, but the money has been captured: refund it, and publish nothing more.
     Recover(Reason),
-    /// Nothing is done and nothing is said; here is why.
+    /// Do nothing and publish nothing, for this reason.
     Nothing(&'static str),
 }
 
@@ -70,7 +70,7 @@ const NOT_ASKED: Move = Move::Nothing("an answer that was not asked for");
 const ANSWERED: Move = Move::Nothing("answered already");
 const OVER: Move = Move::Nothing("late answer: the payment is over");
 
-/// The table. `None` is a payment that was never heard of.
+/// The table. `None` is an unknown payment.
 pub const fn pass(phase: Option<Phase>, step: Step) -> Move {
     use Move::{
         Collect, CollectFailed, Collected, Decline, Forbid, GiveBack, GiveBackInstead, GiveUp, GivenBack, Held, Hold,
@@ -92,7 +92,7 @@ pub const fn pass(phase: Option<Phase>, step: Step) -> Move {
         Some(Phase::Authorizing) => match step {
             Authorize => Nothing("already being authorized"),
             Capture => Nothing("a capture before the authorization"),
-            // The gateway refuses an authorization that comes after its void: it does not matter which is faster.
+            // The gateway refuses an authorization that arrives after its void, so their order does not matter.
             Cancel(reason) => Release(reason),
             Authorized => Held,
             AuthorizeDeclined(reason) => Decline(reason),
@@ -148,7 +148,7 @@ pub const fn pass(phase: Option<Phase>, step: Step) -> Move {
             Captured | CaptureRefused(_) => ANSWERED,
             Voided => Released(reason),
             CapturedElsewhere => GiveBackInstead(reason),
-            // Settled by a person: the money was collected, and is back.
+            // Settled by an operator: the money was captured, and has been refunded.
             Refunded => GivenBack(reason),
             NotCaptured => NOT_ASKED,
         },
@@ -158,7 +158,7 @@ pub const fn pass(phase: Option<Phase>, step: Step) -> Move {
             Cancel(_) => Nothing("already being refunded"),
             Authorized | AuthorizeDeclined(_) | AuthorizeGaveUp | Captured | CaptureRefused(_) => ANSWERED,
             CapturedElsewhere => NOT_ASKED,
-            // Settled by a person: nothing was collected after all, and nothing is held.
+            // Settled by an operator: nothing was captured after all, and nothing is held.
             Voided => Released(reason),
             Refunded => GivenBack(reason),
             NotCaptured => ReleaseInstead(reason),

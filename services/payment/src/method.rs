@@ -1,4 +1,4 @@
-//! How a user can pay.
+//! Payment methods.
 
 use std::{fmt, str::FromStr};
 
@@ -9,16 +9,16 @@ use events::{Currency, Order, UserId};
 pub enum MethodType {
     /// Through the payment gateway, in money.
     Card,
-    /// The balance itself, in anything: the account service has reserved it already.
+    /// The balance itself, in any currency: the account service has already reserved it.
     Wallet,
-    /// The same for points alone.
+    /// As the wallet, for points only.
     Points,
 }
 
 impl MethodType {
     pub const ALL: [MethodType; 3] = [MethodType::Card, MethodType::Wallet, MethodType::Points];
 
-    /// The word in the `method_type` columns.
+    /// The value in the `method_type` columns.
     pub fn as_str(self) -> &'static str {
         match self {
             MethodType::Card => "card",
@@ -53,26 +53,26 @@ impl FromStr for MethodType {
     }
 }
 
-/// A user's way to pay.
+/// A payment method of a user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Method {
     pub user_id: UserId,
     pub method_type: MethodType,
-    /// Sealed; opened only for the call to the gateway.
+    /// Encrypted; decrypted only for the call to the gateway.
     pub details: Option<String>,
 }
 
-/// A method that can pay an order, with what is needed to do so.
+/// A method that can pay an order, with what it needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Means<'a> {
-    /// Through the gateway, with these sealed details.
+    /// Through the gateway, with these encrypted details.
     Card(&'a str),
-    /// Without anybody outside.
+    /// Internally, without a call to the outside.
     Within(MethodType),
 }
 
 impl Method {
-    /// How this method pays `order`; none if it is another user's, does not fit the currency or lacks its details.
+    /// The means by which this method pays `order`; None if it is another user's, does not fit the currency or lacks its details.
     pub fn means(&self, order: &Order) -> Option<Means<'_>> {
         if self.user_id != order.user_id || !self.method_type.fits(order.currency) {
             return None;

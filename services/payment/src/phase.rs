@@ -3,54 +3,54 @@
 use events::Reason;
 use saga::barrier::Status;
 
-/// What the service goes by. The public `status` follows from it.
+/// The state that decisions are based on. The public `status` follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// The gateway has been asked to hold the total.
+    /// The gateway has been asked to authorize the total.
     Authorizing,
     /// The total is held.
     Authorized,
-    /// It will not be paid.
+    /// Declined.
     Declined(Reason),
-    /// The gateway has been asked to collect. A cancel that comes meanwhile is noted.
+    /// The gateway has been asked to capture. A cancellation meanwhile is recorded.
     Capturing { cancel: Option<Reason> },
-    /// Collected.
+    /// Captured.
     Captured,
-    /// Held, but it cannot be collected.
+    /// Held, but the capture failed.
     CaptureFailed(Reason),
-    /// The gateway has been asked to let go.
+    /// The gateway has been asked to void.
     Voiding(Reason),
     /// Nothing is held any more.
     Voided(Reason),
-    /// The gateway has been asked to give back.
+    /// The gateway has been asked to refund.
     Refunding(Reason),
     /// Given back.
     Refunded(Reason),
-    /// Cancelled before it was asked for, and remembered.
+    /// Cancelled before it was requested, and remembered.
     Cancelled(Reason),
 }
 
-/// A phase as it is stored.
+/// The columns of a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Columns<'a> {
     pub phase: &'a str,
-    /// Why it was declined or undone.
+    /// The reason why it was declined or undone.
     pub reason: Option<Reason>,
-    /// A cancel that has not been answered yet.
+    /// A recorded cancellation that has not been answered yet.
     pub cancel_reason: Option<Reason>,
 }
 
 impl Phase {
-    /// The word in the `phase` column.
+    /// The value in the `phase` column.
     pub fn as_str(self) -> &'static str {
         self.columns().phase
     }
 
-    /// The word in the `status` column, for operators and auditors.
+    /// The value in the `status` column, for operators and auditors.
     pub fn status(self) -> &'static str {
         match self {
             Phase::Authorizing => "PENDING",
-            // Until the gateway has confirmed that it let go, the money counts as held.
+            // Until the gateway has confirmed the void, the money counts as held.
             Phase::Authorized | Phase::Capturing { .. } | Phase::CaptureFailed(_) | Phase::Voiding(_) => {
                 Status::Reserved.as_str()
             }
@@ -61,7 +61,7 @@ impl Phase {
         }
     }
 
-    /// What is written down of it.
+    /// The phase as stored.
     pub fn columns(self) -> Columns<'static> {
         let columns = |phase, reason, cancel_reason| Columns { phase, reason, cancel_reason };
         match self {
@@ -125,7 +125,7 @@ mod tests {
         }
     }
 
-    /// Operators, auditors and reconcile go by these words.
+    /// Operators, auditors and reconcile rely on these values.
     #[test]
     fn phases_keep_their_words() {
         let reason = Reason::TimedOut;

@@ -1,4 +1,4 @@
-//! What the gateway's replies mean.
+//! Interprets the gateway's replies.
 
 use events::Reason;
 use reqwest::StatusCode;
@@ -7,14 +7,14 @@ use serde::Deserialize;
 
 use crate::{calls::Call, lifecycle::Step};
 
-/// A reply as far as it matters.
+/// The relevant parts of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     pub status: StatusCode,
     pub problem: Problem,
 }
 
-/// RFC 9457, where the gateway refuses.
+/// RFC 9457 problem, if the gateway refuses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Problem {
@@ -24,7 +24,7 @@ pub struct Problem {
     pub reason: Option<String>,
 }
 
-/// A business "no" is an answer like any other; what is neither yes nor no is worth another try, unless it is our fault.
+/// A business "no" is an answer like any other. Anything that is neither yes nor no is retried, unless the mistake is ours.
 pub fn meaning(call: Call, reply: &Reply) -> Answer<Step> {
     let Reply { status, problem } = reply;
     match *status {
@@ -48,15 +48,15 @@ fn done(call: Call) -> Step {
     }
 }
 
-/// What a definite no means: where the payment stands at the gateway is an answer, whoever has brought it there. None if
-/// the gateway does not tell, as a proxy's page does not, or contradicts what it has told before.
+/// The meaning of a definite no: the state of the payment at the gateway is an answer, whatever led to it. None if the reply does
+/// not show it, as with a proxy's error page, or contradicts an earlier one.
 fn definite(call: Call, kind: &str) -> Option<Step> {
     match (call, kind) {
-        // Our own void overtook the authorization, and sees to the rest.
+        // Our own void overtook the authorization, and handles the rest.
         (Call::Authorize, "payment-voided") => Some(Step::AuthorizeDeclined(Reason::CardDeclined)),
         (Call::Capture, "payment-captured") => Some(Step::Captured),
-        // Lapsed, voided, unknown: nothing will be collected. If something is held all the same, the void that follows
-        // lets go of it.
+        // Lapsed, voided or unknown: nothing will be captured. If anything is held all the same, the void that follows releases
+        // it.
         (Call::Capture, kind) if kind.starts_with("payment-") => Some(Step::CaptureRefused(Reason::CardDeclined)),
         (Call::Void, "payment-captured") => Some(Step::CapturedElsewhere),
         (
@@ -75,13 +75,13 @@ fn definite(call: Call, kind: &str) -> Option<Step> {
 }
 
 fn refused(call: Call, reply: &Reply) -> Answer<Step> {
-    // A reason that is ours; what else a provider may write is for people, not for the saga.
+    // A reason that we know; other text of the provider is for people, not for the saga.
     let reason = reply.problem.reason.as_deref().and_then(|reason| reason.parse().ok());
     let reason = reason.filter(|reason| Reason::ALL.contains(reason)).unwrap_or(Reason::CardDeclined);
     match call {
         Call::Authorize => Answer::Done(Step::AuthorizeDeclined(reason)),
         Call::Capture => Answer::Done(Step::CaptureRefused(reason)),
-        // Nothing is charged here that a card could refuse.
+        // These calls charge nothing that a card could refuse.
         Call::Void | Call::Refund | Call::VoidInstead | Call::RefundInstead => unexpected(reply),
     }
 }

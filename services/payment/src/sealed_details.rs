@@ -1,7 +1,7 @@
-//! The details of a payment method, encrypted where they are stored: AES-256-GCM under a random nonce, bound to the
-//! method's id, so that one method's details cannot be put in place of another's.
+//! The details of a payment method, encrypted at rest with AES-256-GCM under a random nonce, and bound to the method's id, so
+//! that one method's details cannot replace another's.
 //!
-//! The text is `v1:` and the base64 of nonce and ciphertext; another cipher would be another version.
+//! The text is `v1:` and the base64 of nonce and ciphertext; another cipher would get another version.
 
 use std::{fmt, str::FromStr};
 
@@ -17,7 +17,7 @@ use serde::Deserialize;
 const VERSION: &str = "v1:";
 const NONCE_BYTES: usize = 12;
 
-/// The key for all details: 32 bytes.
+/// The 32-byte key for all details.
 pub struct DetailsKey(SecretBox<[u8; 32]>);
 
 impl fmt::Debug for DetailsKey {
@@ -30,7 +30,7 @@ impl FromStr for DetailsKey {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The text itself stays out of the message.
+        // The error must not contain the text itself.
         let bytes = BASE64.decode(text.trim()).map_err(|_| "the key is not base64")?;
         let length = bytes.len();
         let key: [u8; 32] = bytes.try_into().map_err(|_| format!("the key has {length} bytes instead of 32"))?;
@@ -38,14 +38,14 @@ impl FromStr for DetailsKey {
     }
 }
 
-/// Why details could not be read.
+/// The reason why details could not be decrypted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unopened {
     #[error("they are not of the form {VERSION}<base64>")]
     NotSealed,
-    #[error("another key sealed them, for another method, or they were tampered with")]
+    #[error("they were encrypted with another key or for another method, or have been tampered with")]
     Forged,
-    #[error("they are no details of a card")]
+    #[error("they are not the details of a card")]
     NotACard,
 }
 
@@ -54,7 +54,7 @@ struct Card {
     token: String,
 }
 
-/// Seals the details of a method.
+/// Encrypts the details of a method.
 pub fn seal(key: &DetailsKey, method: PaymentMethodId, details: &str) -> String {
     let nonce = Nonce::generate();
     let ciphertext = cipher(key)
@@ -65,7 +65,7 @@ pub fn seal(key: &DetailsKey, method: PaymentMethodId, details: &str) -> String 
     format!("{VERSION}{}", BASE64.encode(sealed))
 }
 
-/// Opens what [`seal`] has sealed for this method.
+/// Decrypts what [`seal`] encrypted for this method.
 pub fn open(key: &DetailsKey, method: PaymentMethodId, sealed: &str) -> Result<SecretString, Unopened> {
     let encoded = sealed.strip_prefix(VERSION).ok_or(Unopened::NotSealed)?;
     let bytes = BASE64.decode(encoded).map_err(|_| Unopened::NotSealed)?;
@@ -76,7 +76,7 @@ pub fn open(key: &DetailsKey, method: PaymentMethodId, sealed: &str) -> Result<S
     String::from_utf8(details).map(SecretString::from).map_err(|_| Unopened::NotACard)
 }
 
-/// Opens the details of a card as far as the gateway has to know them: the token that stands for it.
+/// Decrypts the part of a card's details that the gateway needs: its token.
 pub fn open_token(key: &DetailsKey, method: PaymentMethodId, sealed: &str) -> Result<SecretString, Unopened> {
     let details = open(key, method, sealed)?;
     let card: Card = serde_json::from_str(details.expose_secret()).map_err(|_| Unopened::NotACard)?;

@@ -143,7 +143,7 @@ async fn update(db: &mut PgConnection, rows: &[(&OrderId, &Transaction)]) -> Res
     Ok(())
 }
 
-/// What changes in a transaction, column by column.
+/// The changes of a transaction, column by column.
 #[derive(Default)]
 struct PhaseColumns {
     phases: Vec<&'static str>,

@@ -1,4 +1,4 @@
-//! Decisions about parcels: plain Rust.
+//! Decisions about parcels, without I/O.
 
 use events::{
     Kind, Order, OrderId, Reason,
@@ -12,7 +12,7 @@ use saga::{
 #[cfg(test)]
 mod tests;
 
-/// What is asked of the service about one order.
+/// A command about one order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Command {
     pub order: Order,
@@ -23,7 +23,7 @@ pub struct Command {
 pub enum Ask {
     /// Book a parcel with the physical items.
     Arrange,
-    /// The digital items of the order are refused: the parcel stays.
+    /// The order's digital items were refused: cancel the parcel.
     Cancel(Reason),
 }
 
@@ -33,11 +33,11 @@ impl Command {
     }
 }
 
-/// What has become of one order's parcel.
+/// One order's parcel.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shipment {
     pub ship_to: Option<String>,
-    /// Never `Reserved` and never `Refunded`: a parcel is booked at once, and one that is cancelled stays where it is.
+    /// Never `Reserved` or `Refunded`: a parcel is booked at once, and a cancelled one is simply not sent.
     pub status: Status,
     pub tracking_no: Option<String>,
     pub reason: Option<Reason>,
@@ -47,7 +47,7 @@ pub struct Shipment {
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Depot {
     pub shipments: Rows<OrderId, Shipment>,
-    /// Places, in lower case, that nothing is delivered to.
+    /// Places without delivery, in lower case.
     pub no_service: Vec<String>,
 }
 
@@ -81,11 +81,11 @@ fn arrange(depot: &mut Depot, order: &Order) -> Says {
     Says::event(ShipmentArranged { order: order.clone(), tracking_no: tracking_no(order.order_id) })
 }
 
-/// The digits of a tracking number: Crockford's, without letters that are taken for digits.
+/// The digits of a tracking number: Crockford's base32, without letters that look like digits.
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// The carrier's number for an order's parcel, always the same: `PP-` and the whole id in 26 digits. Orders' ids may be chosen
-/// by clients, so that no part of one would do: two parcels never have the same number.
+/// The carrier's number for an order's parcel, always the same: `PP-` and the whole id in 26 digits. Clients may choose order
+/// ids, so a part of one could collide: the whole id keeps the numbers unique.
 pub fn tracking_no(order: OrderId) -> String {
     let id = order.0.as_u128();
     let digits = (0..26).rev().map(|place| char::from(DIGITS[(id >> (5 * place)) as usize & 31]));

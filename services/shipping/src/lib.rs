@@ -24,7 +24,7 @@ pub use domain::{Ask, Command, Depot, Shipment, tracking_no};
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Keeps the parcels.
+/// Manages the parcels.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shipping;
 

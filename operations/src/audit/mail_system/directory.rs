@@ -1,4 +1,4 @@
-//! Mails in the files of a directory, where the notification service puts them if it knows no mail server.
+//! Mails as files in a directory, where the notification service writes them if no mail server is configured.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -12,17 +12,17 @@ use events::OrderId;
 use super::{Stamps, order_of};
 use crate::audit::Delivered;
 
-/// The files of a directory's mails as they are now, by what changes with each of them.
+/// The current mail files of a directory, with a stamp of each that changes whenever the file does.
 ///
 /// # Errors
 /// If the directory cannot be read.
 pub(super) fn list(directory: &Path) -> anyhow::Result<Stamps> {
     let mut files = Vec::new();
     each(directory, |path, name, order| {
-        // Taken away since: it is missed where it is read.
+        // Deleted meanwhile: reading will report it as missing.
         let Ok(file) = std::fs::metadata(path) else { return Ok(()) };
         let mut hasher = DefaultHasher::new();
-        // The time of the last change of a file's data or name (`ctime`), which nobody can set.
+        // The time of the last change of a file's data or name (`ctime`), which no program can set.
         (name, file.ino(), file.len(), file.ctime(), file.ctime_nsec()).hash(&mut hasher);
         files.push((order, hasher.finish()));
         Ok(())
@@ -30,7 +30,7 @@ pub(super) fn list(directory: &Path) -> anyhow::Result<Stamps> {
     Ok(files)
 }
 
-/// Reads the mails of a directory that are about the orders that are wanted.
+/// Reads the mails in a directory that belong to the wanted orders.
 ///
 /// # Errors
 /// If the directory cannot be read, or `put` fails.
@@ -48,11 +48,11 @@ pub(super) fn read(
     })
 }
 
-/// Shows each mail's file to `look`, with its name and the order that the name tells, or the order that nobody has.
+/// Passes each mail file to `look`, with its name and the order that the name gives, or the nil order.
 fn each(directory: &Path, mut look: impl FnMut(&Path, String, OrderId) -> anyhow::Result<()>) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))? {
         let path = entry?.path();
-        // Drafts are no mails yet.
+        // Drafts are not mails yet.
         if path.extension().is_none_or(|ending| ending != "eml") {
             continue;
         }

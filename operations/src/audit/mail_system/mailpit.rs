@@ -1,4 +1,4 @@
-//! Mails that a server has taken which shows them: Mailpit, by its HTTP API (<https://mailpit.axllent.org/docs/api-v1/>).
+//! Mails held by Mailpit, through its HTTP API (<https://mailpit.axllent.org/docs/api-v1/>).
 
 use std::{
     collections::BTreeMap,
@@ -14,10 +14,10 @@ use serde::Deserialize;
 use super::{Stamps, order_of};
 use crate::audit::Delivered;
 
-/// Messages that are asked for at a time.
+/// Messages per request.
 const PAGE: usize = 500;
 
-/// Longest time for an answer.
+/// Timeout for an answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Deserialize)]
@@ -25,11 +25,11 @@ struct Page {
     messages: Vec<Message>,
 }
 
-/// What the list says of a message.
+/// A message's entry in the list.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Message {
-    /// The server's own.
+    /// The server's own id.
     #[serde(rename = "ID")]
     id: String,
     #[serde(rename = "MessageID")]
@@ -39,18 +39,18 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// `<order id>-<kind>`, if we have written it.
+    /// `<order id>-<kind>`, for a mail that our service wrote.
     fn name(&self) -> String {
         self.message_id.split('@').next().unwrap_or_default().to_owned()
     }
 
-    /// When it came.
+    /// Time of arrival.
     pub(super) fn created(&self) -> DateTime<Utc> {
         self.created
     }
 }
 
-/// What changes with each message.
+/// A stamp of each message that changes whenever the message does.
 pub(super) fn stamps(messages: &[Message]) -> Stamps {
     let stamp = |message: &Message| {
         let mut hasher = DefaultHasher::new();
@@ -60,15 +60,15 @@ pub(super) fn stamps(messages: &[Message]) -> Stamps {
     messages.iter().map(stamp).collect()
 }
 
-/// All messages that the server has.
+/// All messages on the server.
 ///
 /// # Errors
-/// If it does not answer, or otherwise than Mailpit.
+/// If it does not answer, or not as Mailpit does.
 pub(super) async fn list(api: &str) -> anyhow::Result<Vec<Message>> {
     let http = client()?;
     let mut messages: BTreeMap<String, Message> = BTreeMap::new();
     loop {
-        // New ones come first: what comes meanwhile moves the others on, and some are told of twice.
+        // Newest first: messages that arrive meanwhile shift the others, so that some are listed twice.
         let before = messages.len();
         let url = format!("{api}/api/v1/messages?start={before}&limit={PAGE}");
         let page: Page = get(&http, &url).await?.json().await.with_context(|| format!("reading {url}"))?;
@@ -79,7 +79,7 @@ pub(super) async fn list(api: &str) -> anyhow::Result<Vec<Message>> {
     }
 }
 
-/// Reads the mails that are about the orders that are wanted.
+/// Reads the mails that belong to the wanted orders.
 ///
 /// # Errors
 /// If the server does not answer, or `put` fails.
@@ -126,7 +126,7 @@ mod tests {
 
     const ORDER: &str = "0190b6f2-0000-7000-8000-000000000001";
 
-    /// As many messages as fill two pages, of which one is ours.
+    /// Two pages of messages, of which one message is ours.
     async fn page(Query(query): Query<HashMap<String, usize>>) -> Json<Value> {
         let all = (0..PAGE + 1).map(|number| {
             let message_id = if number == PAGE { format!("{ORDER}-receipt@example.test") } else { number.to_string() };

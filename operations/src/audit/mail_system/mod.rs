@@ -1,4 +1,4 @@
-//! The mail system: what has become of the mails that were sent.
+//! The mail system: what became of the mails that were sent.
 
 mod directory;
 mod mailpit;
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::Environment;
 
-/// For each mail its order, and a digest of what changes with it.
+/// The order of each mail, and a digest that changes whenever the mail does.
 pub(super) type Stamps = Vec<(OrderId, u64)>;
 
-/// Where the mails are.
+/// The location of the mails.
 #[derive(Debug, Clone)]
 enum Place {
     Directory(PathBuf),
@@ -25,7 +25,7 @@ enum Place {
     Mailpit(String),
 }
 
-/// The mails that there were at one moment.
+/// The mails present at one moment.
 #[derive(Debug)]
 pub(super) struct MailSystem {
     place: Place,
@@ -34,7 +34,7 @@ pub(super) struct MailSystem {
 }
 
 impl MailSystem {
-    /// The mail system as it is now; None if nothing tells where it is.
+    /// The mail system as it is now; None if its location is not configured.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -43,7 +43,7 @@ impl MailSystem {
         if let Some(directory) = mail_dir.map(std::path::Path::to_owned) {
             let place = Place::Directory(directory.clone());
             let stamps = match before {
-                // Nobody compares them.
+                // Nothing compares them.
                 Before::Forgotten => Stamps::new(),
                 _ => tokio::task::spawn_blocking(move || directory::list(&directory)).await??,
             };
@@ -59,7 +59,7 @@ impl MailSystem {
         &self.stamps
     }
 
-    /// What it has kept. A server throws away the oldest when it has too many, and all when it starts without a disk.
+    /// What it retains. A server deletes the oldest mails when it has too many, and loses all on a restart without a disk.
     pub(super) fn retention(&self) -> MailRetention {
         let oldest = || self.messages.iter().map(mailpit::Message::created).min().unwrap_or_else(chrono::Utc::now);
         match self.place {
@@ -68,7 +68,7 @@ impl MailSystem {
         }
     }
 
-    /// Reads the mails that are about the orders that are wanted.
+    /// Reads the mails that belong to the wanted orders.
     ///
     /// # Errors
     /// If they cannot be read, or `put` fails.
@@ -86,7 +86,7 @@ impl MailSystem {
     }
 }
 
-/// The order that a mail's name tells, or the one that nobody has.
+/// The order that a mail's name gives, or the nil order.
 fn order_of(name: &str) -> OrderId {
     name.get(..36).and_then(|order| order.parse().ok()).unwrap_or(NOBODYS)
 }

@@ -1,4 +1,4 @@
-//! Reading the databases: each as it is at one moment, everything or what is wanted.
+//! Reads the databases, each in one snapshot: everything, or only what is wanted.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -24,13 +24,13 @@ use crate::{
     databases::Databases,
 };
 
-/// One database, as it is at one moment.
+/// A snapshot of one database.
 pub(super) struct Snapshot {
     db: Transaction<'static, Postgres>,
     pub(super) survey: Survey,
 }
 
-/// What was seen of one database.
+/// What was found in one database.
 pub(in crate::audit) struct Survey {
     pub(in crate::audit) database: Database,
     pub(in crate::audit) marks: Marks,
@@ -38,20 +38,20 @@ pub(in crate::audit) struct Survey {
     pub(in crate::audit) changes: Changes,
 }
 
-/// Takes a picture of each of the shop's databases, and looks for what has changed since.
+/// Takes a snapshot of each of the shop's databases, and finds what has changed since the previous look.
 pub(super) async fn survey(databases: &Databases, before: &Before) -> anyhow::Result<Vec<Snapshot>> {
-    // Ended with their caller.
+    // Aborted together with their caller.
     let mut surveys = JoinSet::new();
     for database in Database::OF_THE_SHOP {
         let (pool, before) = (databases.of_service(database).clone(), before.clone());
-        // Tasks of their own, so that they are on all processors.
+        // Separate tasks, so that they use all processors.
         surveys.spawn(async move {
             let mut db = pool.begin_with("begin isolation level repeatable read read only").await?;
             let last = before.seal().map(|seal| seal.rows(database)).transpose()?;
             let marks = Marks::of(&mut db, last).await?;
             let identity = match before {
                 Before::Forgotten => String::new(),
-                _ => identity(&mut db).await.with_context(|| format!("asking {database} which one it is"))?,
+                _ => identity(&mut db).await.with_context(|| format!("reading the identity of {database}"))?,
             };
             if last.is_some_and(|last| last.identity != identity) {
                 bail!(Void(format!("{database} is another database than before, or was restored")));
@@ -71,17 +71,17 @@ pub(super) async fn survey(databases: &Databases, before: &Before) -> anyhow::Re
     Ok(snapshots)
 }
 
-/// What was read of the databases, but for what is in the orders' files.
+/// What was read from the databases, except for what is in the orders' dossiers.
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) surveys: Vec<Survey>,
     pub(super) known: Known,
     pub(super) paid: Paid,
-    /// Orders with rows from before the last look.
+    /// Orders with rows from before the previous look.
     pub(super) old: HashSet<OrderId>,
 }
 
-/// Reads what is wanted of all databases at once.
+/// Reads what is wanted from all databases at once.
 pub(super) async fn read(snapshots: Vec<Snapshot>, wanted: &Arc<Wanted>, spill: &Arc<Spill>) -> anyhow::Result<Rows> {
     let mut reading = JoinSet::new();
     for Snapshot { mut db, survey } in snapshots {
@@ -116,7 +116,7 @@ pub(super) async fn read(snapshots: Vec<Snapshot>, wanted: &Arc<Wanted>, spill: 
     Ok(rows)
 }
 
-/// Reads all that one service has written down, as it is at one moment.
+/// Reads everything that one service has written, in one snapshot.
 ///
 /// # Errors
 /// If the database does not answer, or `put` fails.
@@ -146,7 +146,7 @@ pub async fn read_within(
     read_wanted(db, database, (&Wanted::Everything, marks), known, put).await
 }
 
-/// As [`read_within`], what is wanted.
+/// As [`read_within`], for the wanted orders only.
 async fn read_wanted(
     db: &mut PgConnection,
     database: Database,
@@ -158,14 +158,14 @@ async fn read_wanted(
     let resolved: Vec<Uuid> = sqlx::query_scalar("select work_id from parked_actions where action = 'resolve'")
         .fetch_all(&mut *db)
         .await
-        .with_context(|| format!("reading what people did in {database}"))?;
+        .with_context(|| format!("reading the operators' actions in {database}"))?;
     Arc::make_mut(&mut known.resolved).extend(resolved.into_iter().map(|id| (service, id)));
     let published: i64 = sqlx::query_scalar("select last_seq from relay_cursor")
         .fetch_one(&mut *db)
         .await
         .with_context(|| format!("reading how far the outbox of {database} is published"))?;
     known.kept.published.insert(service, published);
-    // Retention takes whole partitions, the oldest first: what lies before the first one may be gone, and nothing else.
+    // Retention drops whole partitions, the oldest first. Only rows before the first remaining partition may be missing.
     let bounds: Vec<String> = sqlx::query_scalar(
         r"select substring(pg_get_expr(c.relpartbound, c.oid) from $$FROM \('([0-9a-f-]+)'$$)
          from pg_inherits i join pg_class c on c.oid = i.inhrelid
@@ -179,7 +179,7 @@ async fn read_wanted(
     tables::read(db, database, (wanted, marks), put).await
 }
 
-/// Where these buyers want their mail, and where they have wanted it.
+/// Present and former mail addresses of these buyers.
 ///
 /// # Errors
 /// If the database does not answer.

@@ -1,4 +1,4 @@
-//! Reading Kafka: everything, or what has come, and of what is gone through again what it had before.
+//! Reads Kafka: everything, or only what is new plus the earlier records of the orders to be examined again.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -19,16 +19,16 @@ use crate::{
     listener,
 };
 
-/// What was read of Kafka.
+/// What was read from Kafka.
 pub(super) struct Kafka {
     pub(super) topics: Topics,
     pub(super) kept: Offsets,
-    /// The orders of which something was read.
+    /// Orders of which some record was read.
     pub(super) doubts: Doubts,
 }
 
 impl Kafka {
-    /// Reads what has come since, or everything.
+    /// Reads what is new since `before`, or everything.
     pub(super) async fn read(brokers: &str, spill: &Arc<Spill>, before: Option<Log>) -> anyhow::Result<Self> {
         let (brokers, spill) = (brokers.to_owned(), spill.clone());
         tokio::task::spawn_blocking(move || Self::read_now(&brokers, &spill, before)).await?.context("reading Kafka")
@@ -67,15 +67,15 @@ impl Kafka {
     }
 }
 
-/// Of partitions whose beginning is not read now, the first records that are left: they tell since when they are kept.
+/// First retained records of partitions that are not read from their beginning now: they show since when records are retained.
 fn firsts(kept: &Offsets, rest: &Offsets) -> Offsets {
     let is_read = |place| rest.get(place).is_some_and(|rest| kept[place].start == rest.start);
     let firsts = kept.iter().filter(|(place, kept)| kept.start > 0 && !is_read(place));
     firsts.map(|(place, kept)| (place.clone(), kept.clone())).collect()
 }
 
-/// Puts what Kafka had of orders before into their files: of open ones as it is remembered, of those that were sealed, and of
-/// all of some shares, as it lies there.
+/// Adds earlier records to the dossiers: of open orders from the seal, and of sealed orders, and of all orders of some shares,
+/// from Kafka.
 pub(super) async fn read_again(
     brokers: &str,
     seal: &Seal,
@@ -105,5 +105,5 @@ pub(super) async fn read_again(
         })?;
         failed.map_or(Ok(()), Err)
     });
-    reading.await?.context("reading Kafka once more")
+    reading.await?.context("reading Kafka again")
 }

@@ -1,4 +1,4 @@
-//! Reading what one look goes by: everything, or what may have changed since a seal.
+//! Reads what one look is based on: everything, or what may have changed since a seal.
 
 mod databases;
 mod kafka;
@@ -26,7 +26,7 @@ use crate::{Environment, databases::Databases};
 pub(super) use databases::Survey;
 pub use databases::{addresses, read_database, read_within};
 
-/// What was read, beside what is in the orders' files.
+/// What was read, beside what is in the orders' dossiers.
 pub(super) struct Reading {
     pub(super) spill: Arc<Spill>,
     pub(super) known: Known,
@@ -37,16 +37,16 @@ pub(super) struct Reading {
     pub(super) surveys: Vec<Survey>,
 }
 
-/// What names no order is filed under one that nobody has.
+/// Anything that names no order is filed under this id.
 pub(super) const NOBODYS: OrderId = OrderId(Uuid::nil());
 
-/// Reads what is to be gone through.
+/// Reads what is to be examined.
 ///
 /// # Errors
-/// [`Void`] if nothing of the seal holds; any other if something cannot be read.
+/// [`Void`] if the seal no longer holds; any other error if something cannot be read.
 pub(super) async fn read(environment: &Environment, databases: &Databases, before: &Before) -> anyhow::Result<Reading> {
     let spill = Arc::new(Spill::new());
-    // Mails and bookings first: an order that has one has rows that are older, and so is looked at, or was before.
+    // Mails and bookings first: their orders have older rows, so each is examined now or was before.
     let mails = MailSystem::look(environment, before).await.context("reading the mails")?;
     let bookings = gateway::bookings(environment).await?;
     let log = before.seal().map(|seal| seal.log.clone());
@@ -93,11 +93,11 @@ pub(super) async fn read(environment: &Environment, databases: &Databases, befor
 }
 
 fn order_of(booking: &Booking) -> OrderId {
-    // A charge without an order is nobody's, and found as such.
+    // A charge without an order is filed under the nil order and reported as such.
     booking.payment_id.parse().unwrap_or(NOBODYS)
 }
 
-/// The shares in which mails of sealed orders are other ones than they were.
+/// Shares in which the mails of sealed orders have changed.
 fn other_mails(seal: &Seal, mails: Option<&Stamps>, doubts: &Doubts) -> anyhow::Result<Vec<Share>> {
     match (&seal.mails, mails) {
         (None, None) => Ok(Vec::new()),

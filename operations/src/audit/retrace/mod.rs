@@ -1,10 +1,10 @@
-//! The audit by re-execution: each order's events go through the services' own decisions once more, and what comes out is held
-//! against every row and every event that is there.
+//! The audit by re-execution: replays each order's events through the services' own decisions, and compares the result with every
+//! row and every event that exists.
 //!
-//! In which order a service has read its topics is written down nowhere. So it is searched for: some order, in which each
-//! topic's events keep theirs, has to lead to just these events, said for just these causes, and to just these rows. What
-//! came from elsewhere (a balance that did not suffice, an empty shelf, an answer of the gateway) is taken from what the service
-//! said about it, not from how things are today.
+//! No record says in which order a service read its topics, so the audit searches for one: some interleaving that preserves each
+//! topic's order has to lead to exactly these events, for exactly these causes, and to exactly these rows. External facts (an
+//! insufficient balance, missing stock, an answer of the gateway) are taken from what the service published about them, not from
+//! the present state.
 
 mod parts;
 mod search;
@@ -20,29 +20,29 @@ use super::{
     tables::Table,
 };
 
-/// One order, and what else the audit has to know to go through it again.
+/// One order, and whatever else is needed to re-execute it.
 pub(super) struct Case<'a> {
     pub(super) dossier: &'a Dossier,
-    /// What was ordered; None if nobody has said it.
+    /// What was ordered; None if no event contains it.
     pub(super) facts: Option<Order>,
     pub(super) buyers: &'a Buyers,
-    /// The places up to which each service has read; None at rest, when all have read everything.
+    /// Positions up to which each service has read; None at rest, when all have read everything.
     pub(super) places: Option<&'a Places>,
-    /// Events that people have resolved by hand, by service.
+    /// Events that operators resolved by hand, by service.
     pub(super) resolved: &'a HashSet<(Publisher, Uuid)>,
 }
 
-/// Where buyers want, or wanted, their mail.
+/// Present and former mail addresses of buyers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Buyers {
     /// Present addresses first.
     pub addresses: std::collections::HashMap<i64, Vec<String>>,
-    /// Where everybody else is `user-<id>`.
+    /// Mail domain of all other users, whose addresses are `user-<id>` at this domain.
     pub domain: String,
 }
 
 impl Buyers {
-    /// The address that a mail to the buyer goes to: `found`, if it is or was one of the buyer's, else the one of today.
+    /// The expected address of a mail to the buyer: `found` if it is or was one of the buyer's, otherwise the present one.
     pub(super) fn address(&self, user: i64, found: Option<&str>) -> String {
         let default = format!("user-{user}@{}", self.domain);
         let known = self.addresses.get(&user).map(Vec::as_slice).unwrap_or_default();
@@ -54,12 +54,12 @@ impl Buyers {
 }
 
 impl<'a> Case<'a> {
-    /// What the service has said about the order, each once, in its order.
+    /// Events that the service published about the order, without duplicates, in topic order.
     fn said_by(&self, service: Publisher) -> Vec<&'a Logged> {
         self.dossier.first_of(service).into_iter().filter(|event| event.is_own()).collect()
     }
 
-    /// The reason that the service gave with an event of this type, if it said one.
+    /// The reason given by the service's event of this type, if it gave one.
     fn reason_of(&self, service: Publisher, event_type: &str) -> Option<events::Reason> {
         #[derive(serde::Deserialize)]
         struct Why {
@@ -69,7 +69,7 @@ impl<'a> Case<'a> {
         serde_json::from_str(said.data.get()).ok().map(|why: Why| why.reason)
     }
 
-    /// A column of the order's one row in a table, as text.
+    /// A column of the order's only row in a table, as text.
     fn column(&self, table: Table, column: &str) -> Option<String> {
         let row = self.dossier.rows_of(table).next()?;
         let row: serde_json::Value = serde_json::from_str(row.get()).ok()?;
@@ -77,7 +77,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// All that does not follow from the decisions.
+/// Everything that does not follow from the decisions.
 pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     search::retrace::<order::Orders>(case, &mut findings);

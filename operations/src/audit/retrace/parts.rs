@@ -1,4 +1,4 @@
-//! What going through each service's decisions again needs to know of it.
+//! Service-specific knowledge for re-execution.
 
 mod before;
 mod fulfilment;
@@ -6,7 +6,7 @@ mod ordering;
 
 use serde_json::{Map, Value};
 
-/// Keeps only whether there is a value: a moment that the decision was made at, and that no event tells.
+/// Reduces a column to whether it has a value: the time of the decision, which no event contains.
 fn whether(row: &mut Map<String, Value>, column: &str) {
     if let Some(value) = row.get_mut(column) {
         *value = Value::Bool(!value.is_null());

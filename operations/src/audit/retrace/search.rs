@@ -1,4 +1,4 @@
-//! Searching for an order of reading that explains what a service has said and written.
+//! Searches for an interleaving of a service's topics that explains what the service published and wrote.
 
 use std::{collections::HashSet, hash::Hash};
 
@@ -14,29 +14,29 @@ use crate::{
     choreography,
 };
 
-/// Moments that are looked at for one service and one order: far more than an order of ours has.
+/// States examined for one service and one order: far more than any order of ours has.
 const MOMENTS: usize = 20_000;
 
-/// A service whose decisions can be gone through again.
+/// A service whose decisions can be re-executed.
 pub(super) trait Retraced: Service<Rows: Clone + Eq + Hash> {
     /// Its tables with rows of orders.
     const TABLES: &'static [Table];
 
     fn again(case: &Case<'_>) -> Self;
 
-    /// What the service had before the order came, as far as the order needs it and as what was said about it tells.
+    /// The service's state before the order arrived, as far as the order needs it and published events show it.
     fn world(case: &Case<'_>) -> Self::Rows;
 
-    /// What may happen without an event, where `next` is what is to be said next.
+    /// Commands that may occur without an event, given the event to be published `next`.
     fn occasions(case: &Case<'_>, next: Option<&Logged>) -> Vec<Self::Command>;
 
-    /// A command as it was meant. What it says of itself is all that most have; a request without a name means the order
-    /// under which it was filed, which the record itself has told.
+    /// The effective command. Most commands are complete in themselves; a request without an order id stands for the order under
+    /// which it was filed, which only the record shows.
     fn meant(_case: &Case<'_>, command: Self::Command) -> Self::Command {
         command
     }
 
-    /// The order's rows as they are to be written, column by column.
+    /// The order's expected rows, column by column.
     fn rows(case: &Case<'_>, rows: &Self::Rows) -> Vec<(Table, Value)>;
 
     /// A time for the decision.
@@ -44,32 +44,32 @@ pub(super) trait Retraced: Service<Rows: Clone + Eq + Hash> {
         DateTime::UNIX_EPOCH
     }
 
-    /// Takes out of a row what no decision tells.
+    /// Removes from a row what no decision determines.
     fn normalise(_case: &Case<'_>, _table: Table, _row: &mut Map<String, Value>) {}
 }
 
-/// An event that the service reads.
+/// An event that the service consumes.
 struct Input<'a, C> {
     event: &'a Logged,
     command: C,
 }
 
-/// An event that the service has said.
+/// An event that the service published.
 struct Output<'a> {
     event: &'a Logged,
     data: Value,
 }
 
-/// The progress of a reading.
+/// Progress through the topics.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Moment<R> {
     rows: R,
-    /// By topic.
+    /// Number of events read, by topic.
     read: Vec<usize>,
     said: usize,
 }
 
-/// The best explanation that falls short.
+/// The best incomplete explanation.
 struct Best<R> {
     moment: Moment<R>,
     fits: bool,
@@ -82,15 +82,15 @@ struct Search<'a, 's, S: Retraced> {
     outputs: Vec<Output<'a>>,
     actual: Vec<(Table, Value)>,
     seen: HashSet<Moment<S::Rows>>,
-    /// Everything said, and the rows as they are: only something has not been read.
+    /// Everything published and the rows as they are: only some events are left unread.
     settled: Option<Moment<S::Rows>>,
-    /// As much as possible said, and then read.
+    /// The most events published, then the most events read.
     furthest: Option<Best<S::Rows>>,
-    /// What should have been said, and was not.
+    /// Expected events that were not published.
     unsaid: Vec<(Uuid, String)>,
 }
 
-/// Adds what the service has said or written and no reading of its events leads to.
+/// Adds what the service published or wrote and no interleaving of its events explains.
 pub(super) fn retrace<S: Retraced>(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let mut search = Search::<S>::new(case);
     let nothing = search.inputs.iter().all(Vec::is_empty) && search.outputs.is_empty() && search.actual.is_empty();
@@ -129,7 +129,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
         }
     }
 
-    /// Tells whether something explains everything from this moment on.
+    /// Tells whether everything from this state on can be explained.
     fn explains(&mut self, moment: Moment<S::Rows>) -> bool {
         if self.seen.len() >= MOMENTS || self.seen.contains(&moment) {
             return false;
@@ -175,7 +175,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
         expected == self.actual
     }
 
-    /// The moment after the next event of a topic.
+    /// The state after the next event of a topic.
     fn read(&mut self, moment: &Moment<S::Rows>, topic: usize) -> Option<Moment<S::Rows>> {
         let input = self.inputs[topic].get(moment.read[topic])?;
         let mut rows = moment.rows.clone();
@@ -193,9 +193,9 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
         Some(Moment { rows, read, said })
     }
 
-    /// The moment after an event that may have changed nothing: an operator's, which was meant for another standing of the
-    /// order, or a request whose id another request had used up. Whether an order has come of a request is judged elsewhere,
-    /// where all of them are known.
+    /// The state after an event that may have changed nothing: an operator's event that expected the order in a different state,
+    /// or a request whose id an earlier request has used. Whether a request became an order is judged elsewhere, where all
+    /// requests are known.
     fn passes_over(&self, moment: &Moment<S::Rows>, topic: usize) -> Option<Moment<S::Rows>> {
         let input = self.inputs[topic].get(moment.read[topic])?;
         let from_outside = input.event.topic == publisher::CLIENT || !input.event.is_own();
@@ -206,14 +206,14 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
         })
     }
 
-    /// The moment after something that no event brings.
+    /// The state after a command that no event causes.
     fn happens(&self, moment: &Moment<S::Rows>, occasion: &S::Command) -> Option<Moment<S::Rows>> {
         let mut rows = moment.rows.clone();
         let says = self.service.decide(&mut rows, occasion, S::now(occasion));
         if says.ignored.is_some() || says.refused.is_some() {
             return None;
         }
-        // A person or a deadline has no cause; an answer has the one of the call, which was read before.
+        // A person's action or a deadline has no cause; an answer has the cause of its call, which was read earlier.
         let was_read = |by: Option<Uuid>| {
             let Some(cause) = by else { return true };
             let mut read = self.inputs.iter().zip(&moment.read).flat_map(|(inputs, read)| &inputs[..*read]);
@@ -223,7 +223,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
         Some(Moment { rows, read: moment.read.clone(), said })
     }
 
-    /// Number of events said after a decision; Err if the next events are others, with what should have been said.
+    /// Number of events published after a decision. Err with the expected event if the next events are different ones.
     fn said(&self, from: usize, says: &Says, is_cause: impl Fn(Option<Uuid>) -> bool) -> Result<usize, String> {
         let mut place = from;
         for said in &says.events {
@@ -253,7 +253,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
         }
     }
 
-    /// What is wrong, in words. Nothing, if all that is missing is still on its way.
+    /// Findings in words; empty if everything missing is still in flight.
     fn complaints(self) -> Vec<String> {
         if let Some(settled) = &self.settled {
             return self.unread(settled);
@@ -274,7 +274,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
         complaints
     }
 
-    /// Events that have led to nothing, although they were read.
+    /// Events that were read but had no effect.
     fn unread(&self, moment: &Moment<S::Rows>) -> Vec<String> {
         let service = S::table().service();
         let unread = self.inputs.iter().zip(&moment.read).flat_map(|(inputs, read)| &inputs[*read..]);
@@ -296,9 +296,9 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
     }
 }
 
-/// What an event asks of the service; None if it is of no concern or cannot be read.
+/// The command that an event gives the service; None if the event is irrelevant or unreadable.
 fn command<C>(table: &saga::Table<C>, event: &Logged) -> Option<C> {
-    // Before anything is copied.
+    // Checked before anything is copied.
     table.line(&event.event_type, event.topic.topic())?;
     let first_at = event.first_at.iter().map(|at| (saga::record::FIRST_AT.to_owned(), at.clone().into_bytes()));
     let record = Record {
@@ -321,7 +321,7 @@ fn command<C>(table: &saga::Table<C>, event: &Logged) -> Option<C> {
     table.read(&envelope, &record, event.data.get().as_bytes())?.ok()
 }
 
-/// The rows that are there.
+/// The rows that exist.
 fn actual<S: Retraced>(case: &Case<'_>) -> Vec<(Table, Value)> {
     let rows = S::TABLES.iter().flat_map(|table| case.dossier.rows_of(*table).map(|row| (*table, row)));
     let mut rows: Vec<(Table, Value)> = rows
@@ -346,7 +346,7 @@ fn actual<S: Retraced>(case: &Case<'_>) -> Vec<(Table, Value)> {
     rows
 }
 
-/// In the order of their tables; the timeline in its own, all others by their products.
+/// Sorts rows by table; the timeline by its own order, all others by product.
 fn sort(rows: &mut [(Table, Value)]) {
     let place = |row: &Value| row.get("id").or(row.get("product_id")).and_then(Value::as_i64);
     rows.sort_by_key(|(table, row)| (*table, place(row)));
@@ -370,7 +370,7 @@ fn different_rows(actual: &[(Table, Value)], expected: &[(Table, Value)]) -> Vec
     different
 }
 
-/// What is different of two objects, field by field.
+/// The differences of two objects, field by field.
 fn differences(there: &Value, wanted: &Value) -> String {
     let (Some(has), Some(wants)) = (there.as_object(), wanted.as_object()) else {
         return format!("{there} instead of {wanted}");

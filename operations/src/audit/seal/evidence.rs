@@ -1,5 +1,5 @@
-//! What orders are judged by beside their own rows, and that nobody may take away: what people did, and the addresses that
-//! buyers had.
+//! Evidence that orders are judged by beside their own rows, and that must not disappear: operators' actions, and buyers' former
+//! addresses.
 
 use anyhow::Context;
 use events::OrderId;
@@ -18,15 +18,15 @@ pub(super) struct Evidence {
     actions: Actions,
 }
 
-/// Rows of a table.
+/// Number of rows of a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Count {
-    /// From before a transaction.
+    /// Number of rows written before a given transaction.
     old: i64,
     all: i64,
 }
 
-/// What people did up to one deed, by its number.
+/// Operators' actions up to a number.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Actions {
     last: i64,
@@ -34,7 +34,7 @@ struct Actions {
 }
 
 impl Evidence {
-    /// `old`: the SQL expression that is true of old rows. People's deeds as far as they were known `before`.
+    /// `old`: an SQL expression that is true of old rows. Operators' actions up to those known `before`.
     pub(super) async fn read(
         db: &mut PgConnection,
         database: Database,
@@ -49,7 +49,7 @@ impl Evidence {
         .bind(up_to)
         .fetch_one(&mut *db)
         .await
-        .with_context(|| format!("reading what people did in {database}"))?;
+        .with_context(|| format!("reading the operators' actions in {database}"))?;
         let mut evidence = Evidence { actions: Actions { last, digest }, ..Evidence::default() };
         if database == Database::NOTIFICATIONS {
             evidence.contacts = Count::of(db, "contacts", old).await?;
@@ -58,7 +58,7 @@ impl Evidence {
         Ok(evidence)
     }
 
-    /// [`Void`] if something is gone; `now` with what is old by the same transaction.
+    /// [`Void`] if something has disappeared. `now` has to be based on the same transaction number.
     pub(super) fn is_all_there(&self, now: &Evidence, database: Database) -> Result<(), Void> {
         let gone = |table: &str| Err(Void(format!("rows of {table} in {database} were changed or taken away")));
         if now.actions != self.actions {
@@ -67,7 +67,7 @@ impl Evidence {
         if now.former.old != self.former.old || now.former.all < self.former.all {
             return gone("former_contacts");
         }
-        // A trigger makes a former address of what is changed or deleted.
+        // A trigger keeps a changed or deleted address as a former one.
         if self.contacts.old - now.contacts.old > now.former.all - now.former.old {
             return gone("contacts");
         }
@@ -84,7 +84,7 @@ impl Count {
     }
 }
 
-/// The orders with a mail to an address that nobody has or had, but for those that everybody has by default.
+/// Orders with a mail to an address that no buyer has or had, default addresses excepted.
 pub(super) async fn nowhere(db: &mut PgConnection, database: Database) -> anyhow::Result<Vec<OrderId>> {
     if database != Database::NOTIFICATIONS {
         return Ok(Vec::new());
@@ -96,7 +96,7 @@ pub(super) async fn nowhere(db: &mut PgConnection, database: Database) -> anyhow
     )
     .fetch_all(db)
     .await
-    .context("looking for mails to addresses of nobody's")?;
+    .context("looking for mails to unknown addresses")?;
     Ok(orders.into_iter().map(OrderId).collect())
 }
 

@@ -1,4 +1,4 @@
-//! A seal as a file, for the next run.
+//! Persists a seal in a file, for the next run.
 
 use std::{
     fs,
@@ -12,11 +12,11 @@ use anyhow::Context;
 
 use super::Seal;
 
-/// First line of the file. The second is the digest of the program that has written it.
+/// First line of the file. The second is the digest of the program that wrote it.
 const MAGIC: &[u8] = b"purchase-saga seal\n";
 
 impl Seal {
-    /// The seal that was saved there; None if nothing was, or by another program.
+    /// The saved seal; None if there is none, or if another program wrote it.
     ///
     /// # Errors
     /// If the file cannot be read, or is no seal.
@@ -29,14 +29,13 @@ impl Seal {
         let no_seal = || format!("{} is no seal: name another file, or remove it", path.display());
         let bytes = bytes.strip_prefix(MAGIC).with_context(no_seal)?;
         let Some(bytes) = bytes.strip_prefix(program()?.as_bytes()) else {
-            tracing::warn!("another program has sealed {}: everything is gone through", path.display());
+            tracing::warn!("{} was sealed by another version of this program; everything is examined", path.display());
             return Ok(None);
         };
         Ok(Some(postcard::from_bytes(bytes).ok().with_context(no_seal)?))
     }
 
-    /// Puts the seal in the place of what was saved there, at once and whole. Nobody else may read it: it holds what orders
-    /// under way are about.
+    /// Replaces the saved seal atomically. Only the owner can read the file: it contains details of orders in flight.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -44,7 +43,7 @@ impl Seal {
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let program = program()?;
         let save = || {
-            // Made so that only its owner can open it.
+            // Created so that only its owner can open it.
             let mut file = tempfile::NamedTempFile::new_in(directory)?;
             file.write_all(MAGIC)?;
             file.write_all(program.as_bytes())?;
@@ -57,7 +56,7 @@ impl Seal {
     }
 }
 
-/// Digest of the program that runs: another one may decide otherwise.
+/// Digest of the running program: another version may decide differently.
 ///
 /// # Errors
 /// If its file cannot be read.
@@ -66,7 +65,7 @@ fn program() -> anyhow::Result<String> {
     if let Some(program) = PROGRAM.get() {
         return Ok(program.clone());
     }
-    // Linux has it even where another file has taken its name since.
+    // On Linux this is the running program even if its file has been replaced since.
     let running = fs::read("/proc/self/exe").or_else(|_| fs::read(std::env::current_exe()?));
     let mut hasher = DefaultHasher::new();
     hasher.write(&running.context("reading this program's file")?);

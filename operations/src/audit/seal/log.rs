@@ -1,5 +1,4 @@
-//! The records of the topics that were read, and how to tell that the topics are still the same ones. A topic only grows, at its
-//! end.
+//! Extent of the topics as read, and how to recognise that they are still the same topics. A topic only grows, at its end.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Void;
 use crate::archive::Offsets;
 
-/// What was read of the topics.
+/// Extent of the topics as read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::audit) struct Log {
     /// By topic and partition.
@@ -31,24 +30,24 @@ pub(in crate::audit) fn partition_counts(kept: &Offsets) -> BTreeMap<String, i32
     counts
 }
 
-/// The records of a partition that were read.
+/// Extent of a partition as read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::audit) struct Reach {
-    /// Offset behind the last one.
+    /// Offset after the last record read.
     pub(in crate::audit) end: i64,
-    /// The offset of the last one, and its [`fingerprint`].
+    /// Offset of the last record read, and its [`fingerprint`].
     pub(in crate::audit) last: Option<(i64, u64)>,
 }
 
 impl Reach {
-    /// The reach with one record more.
+    /// Extends the reach by one record.
     pub(in crate::audit) fn note(&mut self, record: &Record) {
         self.end = record.offset + 1;
         self.last = Some((record.offset, fingerprint(record)));
     }
 }
 
-/// What a record is recognised by: when it was published, by whom and as what.
+/// Identifies a record: its timestamp, publisher and type.
 fn fingerprint(record: &Record) -> u64 {
     let Record { timestamp_ms, key, value, headers, .. } = record;
     let mut hasher = DefaultHasher::new();
@@ -57,8 +56,7 @@ fn fingerprint(record: &Record) -> u64 {
 }
 
 impl Log {
-    /// The offsets that were not read yet, of what is `kept` now; of each partition that was read, the last record once more, to
-    /// recognise it by.
+    /// Offsets of `kept` that were not read before, and for each partition the last record read, to recognise the partition by.
     pub(in crate::audit) fn rest(&self, kept: &Offsets) -> Result<Offsets, Void> {
         let was_there = |(topic, partition): &(String, i32)| match kept.get(&(topic.clone(), *partition)) {
             Some(_) => Ok(()),
@@ -66,7 +64,7 @@ impl Log {
         };
         self.reach.keys().try_for_each(was_there)?;
         if partition_counts(kept) != self.partitions {
-            // What is published from now on lies elsewhere than what was.
+            // Records are now assigned to other partitions than before.
             return Err(Void("topics have other numbers of partitions than before".to_owned()));
         }
         kept.iter()
@@ -82,7 +80,7 @@ impl Log {
             .collect()
     }
 
-    /// Tells whether the record is one that was read before; [`Void`] if another lies where it lay.
+    /// Tells whether the record was read before; [`Void`] if its offset used to hold another record.
     pub(in crate::audit) fn was_read(&self, record: &Record) -> Result<bool, Void> {
         let Some(reach) = self.reach.get(&(record.topic.clone(), record.partition)) else { return Ok(false) };
         if let Some((offset, before)) = &reach.last
@@ -97,7 +95,7 @@ impl Log {
         Ok(record.offset < reach.end)
     }
 
-    /// [`Void`] unless of each partition that still keeps it the last record was read once more.
+    /// [`Void`] unless the last record of each partition that still retains it was recognised.
     pub(in crate::audit) fn are_recognised(
         &self,
         kept: &Offsets,
@@ -117,7 +115,7 @@ impl Log {
         Ok(())
     }
 
-    /// The offsets that were read before and are still kept.
+    /// Offsets that were read before and are still retained.
     pub(in crate::audit) fn past(&self, kept: &Offsets) -> Offsets {
         let past = kept.iter().map(|(place, kept)| {
             let end = self.reach.get(place).map_or(kept.start, |reach| reach.end.min(kept.end));

@@ -1,13 +1,12 @@
-//! Not going through again what was verified and has not been changed since.
+//! Skips what was verified and has not changed since.
 //!
-//! An order is sealed when it has ended, nothing is wrong with it and nothing more is expected of it. What shows later that it
-//! is as it was costs little to look at: PostgreSQL tells of every row which transaction has written it, so that rows written
-//! since, and rows that are missing, stand out; of Kafka's logs, which only grow, it is enough to read what has come; the
-//! gateway's ledger still begins as it did; and the mails' files are those that were there. What has changed, and all that
-//! shares three digits with it where it cannot be told apart, is gone through as if it had never been.
+//! An order is sealed when it has ended, nothing is wrong with it and nothing more is expected of it. Checking that it is
+//! unchanged is cheap. PostgreSQL records which transaction wrote each row, so new and missing rows stand out. Kafka's logs only
+//! grow, so reading the new records is enough. The gateway's ledger must begin as it did, and the mails must be the same. What
+//! has changed is examined in full; where it cannot be told apart, so is every order whose id ends in the same three digits.
 //!
-//! Where the ground itself has changed (another program, a database restored from a backup, a topic made anew), nothing of a
-//! seal holds, and everything is gone through.
+//! If the basis has changed (another program, a database restored from a backup, a recreated topic), the seal is void and
+//! everything is examined.
 
 mod evidence;
 mod file;
@@ -37,32 +36,32 @@ use rows::Place;
 pub use rows::{Changes, Marks, Rows, changes, identity};
 pub use tally::{Share, Tally};
 
-/// What was verified, and what to know it by.
+/// What was verified, and how to recognise it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Seal {
-    /// The domain of the addresses that buyers have by default.
+    /// The domain of buyers' default addresses.
     pub(super) mail_domain: String,
     /// By name.
     pub(super) databases: BTreeMap<String, Rows>,
     pub(super) log: Log,
     pub(super) ledger: Beginning,
-    /// Of the mails, if it can be told what has become of them.
+    /// Tally of the mails, if their location is known.
     pub(super) mails: Option<Tally>,
-    /// The orders that are not sealed, with what Kafka has of them.
+    /// Orders that are not sealed, with their records on Kafka.
     pub(super) open: BTreeMap<OrderId, Vec<Logged>>,
-    /// Names in outboxes that are no orders', or are an order's otherwise than we write them.
+    /// Names in outboxes that are not order ids, or not in the form in which we write them.
     pub(super) odd_names: BTreeSet<String>,
-    /// Orders of which there was nothing but requests that were answered otherwise.
+    /// Orders with nothing but requests that led to no order of that id.
     forgotten: BTreeSet<OrderId>,
     /// Number of orders that are sealed.
     pub(super) sealed: u64,
 }
 
 impl Seal {
-    /// After a look, with the orders that it has left open; None if these are too many to be remembered.
+    /// The seal after a look, with the orders left open; None if there are too many to remember.
     pub(super) fn new(reading: Reading, open: Open) -> Option<Self> {
         if open.orders.len() > MOST_OPEN {
-            tracing::warn!(orders = open.orders.len(), "too many orders are open or wrong: nothing is sealed");
+            tracing::warn!(orders = open.orders.len(), "too many orders are open or wrong; nothing is sealed");
             return None;
         }
         let Reading { known, topics, bookings, mails, surveys, .. } = reading;
@@ -99,12 +98,12 @@ impl Seal {
         self.databases.get(database.name()).ok_or_else(|| Void(format!("{database} was not looked at before")))
     }
 
-    /// The names under which open orders are in the outboxes.
+    /// Names of open orders, as the outboxes have them.
     fn open_names(&self) -> impl Iterator<Item = String> {
         self.open.keys().map(OrderId::to_string).chain(self.odd_names.iter().cloned())
     }
 
-    /// Of the orders that are wanted, those of which Kafka may have more than is remembered.
+    /// The wanted orders of which Kafka may have more than is remembered.
     pub(super) fn forgotten(&self, wanted: &Wanted) -> impl Iterator<Item = OrderId> {
         self.forgotten.iter().copied().filter(|order| wanted.has(*order))
     }
@@ -116,7 +115,7 @@ impl Seal {
     }
 }
 
-/// What is known from looks before this one.
+/// What is known from earlier looks.
 #[derive(Debug, Clone)]
 pub(super) enum Before {
     /// Nothing, and nothing is to be remembered.
@@ -134,29 +133,29 @@ impl Before {
     }
 }
 
-/// Orders that are remembered with all that Kafka has of them, in memory and in the file.
+/// Maximum number of open orders that are remembered with all their records, in memory and in the file.
 const MOST_OPEN: usize = 50_000;
 
-/// Orders that are looked up one by one. Beyond that it is quicker to go through everything.
+/// Maximum number of orders that are looked up one by one. Beyond it, examining everything is faster.
 const MOST_DOUBTS: usize = 1_000_000;
 
-/// A reason for which nothing of a seal holds.
+/// The reason why a seal is void.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Void(pub(super) String);
 
-/// The orders that are to be gone through.
+/// The orders to be examined.
 #[derive(Debug, Clone, Default)]
 pub struct Doubts {
     pub orders: HashSet<OrderId>,
-    /// Names in outboxes, as they are written there.
+    /// Names in outboxes, as written there.
     pub names: HashSet<String>,
-    /// All orders of these shares.
+    /// Shares to be examined in full.
     pub shares: BTreeSet<Share>,
 }
 
 impl Doubts {
-    /// Tells whether they are few enough to be looked up.
+    /// Checks that the orders are few enough to be looked up one by one.
     pub(super) fn check(&self) -> Result<(), Void> {
         if self.orders.len() > MOST_DOUBTS {
             return Err(Void(format!("{} orders have changed", self.orders.len())));
@@ -195,7 +194,7 @@ impl Wanted {
     }
 }
 
-/// The beginning of a list that only grows: how long it was, and what was in it.
+/// Start of an append-only list: its length and a digest of its content.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Beginning {
     count: usize,
@@ -209,7 +208,7 @@ impl Beginning {
         Beginning { count: bookings.len(), digest: all.finalize().to_vec() }
     }
 
-    /// What has come since; an error if the list does not begin as it did.
+    /// Bookings added since; an error if the list does not begin as it did.
     pub(super) fn rest<'a>(&self, bookings: &'a [Booking]) -> Result<&'a [Booking], Void> {
         let (before, since) = bookings
             .split_at_checked(self.count)
@@ -221,27 +220,27 @@ impl Beginning {
     }
 }
 
-/// What stays open of the orders of one part.
+/// Orders of one part that stay open.
 #[derive(Debug, Default)]
 pub(super) struct Open {
     pub(super) orders: BTreeMap<OrderId, Vec<Logged>>,
     pub(super) odd_names: BTreeSet<String>,
-    /// Their rows that an old enough transaction has written, by table.
+    /// Their rows that are old at the new mark, by table.
     rows: BTreeMap<Place, Tally>,
     mere_requests: HashSet<OrderId>,
     forgotten: BTreeSet<OrderId>,
 }
 
 impl Open {
-    /// What was forgotten before stays so.
+    /// Starts from `seal`: orders forgotten before stay forgotten.
     pub(super) fn after(seal: Option<&Seal>) -> Self {
         Open { forgotten: seal.map(|seal| seal.forgotten.clone()).unwrap_or_default(), ..Open::default() }
     }
 }
 
 impl Open {
-    /// Takes out the orders of which nobody has anything but requests that are answered otherwise, by a dead letter or as the
-    /// repetition of another.
+    /// Removes the orders with nothing but requests that were answered otherwise, by a dead letter or as the repetition of
+    /// another request.
     pub(super) fn forget_mere_requests<'a>(&mut self, findings: impl Iterator<Item = &'a Finding>) {
         let wrong: HashSet<OrderId> = findings.filter_map(|finding| finding.order).collect();
         self.mere_requests.retain(|order| !wrong.contains(order));
@@ -257,7 +256,7 @@ impl Open {
         self.leave_for_later(dossier);
     }
 
-    /// Adds an order that nothing can be said of yet.
+    /// Adds an order that cannot be judged yet.
     pub(super) fn leave_for_later(&mut self, dossier: Dossier) {
         let share = Share::of(dossier.order);
         for row in dossier.rows.iter().filter(|row| row.era.is_past()) {

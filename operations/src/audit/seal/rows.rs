@@ -1,5 +1,5 @@
-//! Telling which rows of a database were written, changed or deleted since it was sealed, by the transactions that did it
-//! (`xmin`, in PostgreSQL's manual under "System Columns").
+//! Finds rows that were written, changed or deleted since a database was sealed, by their transaction numbers (`xmin`, see
+//! "System Columns" in PostgreSQL's manual).
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ impl Place {
         Place(format!("{database}.{name}"))
     }
 
-    /// The day of an outbox's partition, as it is in its name.
+    /// The day of an outbox partition, as in its name.
     fn day(&self) -> Option<&str> {
         let (_, day) = self.0.split_once(".outbox_")?;
         day.bytes().all(|digit| digit.is_ascii_digit()).then_some(day)
@@ -47,9 +47,9 @@ impl Place {
 /// The rows of sealed orders in one database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rows {
-    /// Of the server and the database, see [`identity`].
+    /// Identity of the server and the database, see [`identity`].
     pub(in crate::audit) identity: String,
-    /// Everything that an earlier transaction has written was there, and nothing else was counted.
+    /// Every row version of an earlier transaction was counted, and no other.
     mark: u64,
     /// Number of rows.
     pub(super) rows: BTreeMap<Place, Tally>,
@@ -57,26 +57,26 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// What was there at `marks`, all of it of orders that are sealed.
+    /// The rows found at `marks`, all of them of sealed orders.
     pub fn new(identity: String, marks: Marks, changes: Changes) -> Self {
         Rows { identity, mark: marks.now, rows: changes.rows, evidence: changes.evidence }
     }
 }
 
-/// Transaction numbers (64 bits) that part the rows: by when they were written.
+/// Transaction numbers (64 bits) that divide the rows by the time of writing.
 #[derive(Debug, Clone, Copy)]
 pub struct Marks {
     last: Option<u64>,
-    /// The oldest transaction that is still under way: what it and its successors write is new at the next look. (Savepoints
-    /// have numbers of their own, and are younger than theirs.)
+    /// The oldest running transaction: the next look counts what it and later ones write as new. (Savepoints have numbers of
+    /// their own, which are higher than that of their transaction.)
     now: u64,
 }
 
-/// Row versions keep 32 bits of their transaction's number: further back, before and after cannot be told apart.
+/// Row versions store 32 bits of the transaction number: beyond this distance, before and after cannot be distinguished.
 const FURTHEST: u64 = 1 << 30;
 
 impl Marks {
-    /// In the snapshot of the transaction that the session is in.
+    /// Reads the marks in the session's current transaction.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -87,8 +87,8 @@ impl Marks {
         Ok(Marks { last: last.map(|rows| rows.mark), now })
     }
 
-    /// An SQL expression that is true of rows from before a transaction. A row of more than two billion transactions ago has
-    /// a negative age; one of the own transaction's savepoints has a small one.
+    /// An SQL expression that is true of rows written before a transaction. A row that is more than two billion transactions old
+    /// has a negative age; a row of a savepoint of the current transaction has a small one.
     fn before(mark: u64) -> String {
         format!("age(xmin) not between -1000000 and age('{}'::xid)", mark & u64::from(u32::MAX))
     }
@@ -110,7 +110,7 @@ impl Marks {
         }
     }
 
-    /// Tells whether rows from before and after can still be told apart.
+    /// Checks that before and after can still be distinguished.
     fn check(self, database: Database) -> Result<(), Void> {
         let Some(last) = self.last else { return Ok(()) };
         if self.now < last {
@@ -123,8 +123,8 @@ impl Marks {
     }
 }
 
-/// What makes a database the one that was sealed: the server's number, its timeline (another after each restoring and each
-/// failover) and the database's own number.
+/// Identifies a sealed database: the server's system identifier, its timeline (which changes with each restore and each failover)
+/// and the database's oid.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -141,18 +141,18 @@ pub async fn identity(db: &mut PgConnection) -> sqlx::Result<String> {
 /// What has changed in one database.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// Of which orders, as far as it can be told; nothing where nothing was sealed.
+    /// The orders concerned, as far as they can be determined; empty if nothing was sealed.
     pub doubts: Doubts,
-    /// All rows from before the mark, of sealed orders and others.
+    /// All rows from before the mark, of sealed and other orders.
     pub rows: BTreeMap<Place, Tally>,
     evidence: Evidence,
 }
 
-/// Looks for what has changed since the rows of sealed orders were counted, `open` orders apart. In the snapshot of the
-/// transaction that the session is in.
+/// Finds what has changed since the rows of sealed orders were counted, `open` orders excepted. Runs in the session's current
+/// transaction.
 ///
 /// # Errors
-/// [`Void`], if the database is not the one that it was; any other if it does not answer.
+/// [`Void`] if the database is not the sealed one; any other error if it does not answer.
 pub async fn changes(
     db: &mut PgConnection,
     database: Database,
@@ -182,7 +182,7 @@ pub async fn changes(
     Ok(changes)
 }
 
-/// The open orders, as tables and as outboxes name them.
+/// Open orders, as tables and as outboxes name them.
 struct Open {
     orders: Vec<Uuid>,
     names: Vec<String>,
@@ -198,8 +198,8 @@ struct Source {
 }
 
 impl Source {
-    /// Counts the rows from before the mark of now, and those of sealed orders from before the last one; notes the orders of rows
-    /// that were written since.
+    /// Counts the rows from before the present mark, and those of sealed orders from before the previous one. Notes the orders
+    /// with rows written since.
     async fn count(
         &self,
         db: &mut PgConnection,
@@ -211,7 +211,7 @@ impl Source {
     ) -> anyhow::Result<()> {
         let Source { table, column, open: names } = self;
         let (now, last) = (Marks::before(marks.now), marks.before_last());
-        // Where nothing was sealed, everything is new, and nobody asks.
+        // Where nothing was sealed, everything is new and the answer is not needed.
         let is_new = if marks.last.is_some() { format!("not ({last})") } else { "false".to_owned() };
         let select = format!(
             "select source::regclass::text, share, past, sealed, coalesce(written, '{{}}') from (
@@ -236,7 +236,7 @@ impl Source {
     }
 }
 
-/// The partitions that the outbox has.
+/// The present partitions of the outbox.
 async fn partitions(db: &mut PgConnection, database: Database) -> anyhow::Result<Vec<Place>> {
     let names: Vec<String> =
         sqlx::query_scalar("select inhrelid::regclass::text from pg_inherits where inhparent = 'outbox'::regclass")
@@ -246,10 +246,10 @@ async fn partitions(db: &mut PgConnection, database: Database) -> anyhow::Result
     Ok(names.iter().map(|name| Place::named(database, name)).collect())
 }
 
-/// The shares in which rows are missing, or are there that were not. `partitions`: those that the outbox has.
+/// Shares in which rows are missing or unexpected. `partitions`: the present partitions of the outbox.
 fn missing(before: &BTreeMap<Place, Tally>, now: &BTreeMap<Place, Tally>, partitions: &[Place]) -> Vec<Share> {
     let none = Tally::default();
-    // Retention takes the oldest days, whole.
+    // Retention drops the oldest days, as whole partitions.
     let oldest = partitions.iter().filter_map(Place::day).min();
     let has_expired = |place: &Place| place.day().zip(oldest).is_some_and(|(day, oldest)| day < oldest);
     let places = before.keys().chain(now.keys().filter(|place| !before.contains_key(*place)));

@@ -1,18 +1,18 @@
-//! Numbers by the ends of orders' ids: enough to notice that something about some order has changed, and to know near which.
+//! Counts and digests by the last digits of order ids: enough to notice that some order has changed, and to narrow down which.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use events::OrderId;
 use serde::{Deserialize, Serialize};
 
-/// Orders whose ids end in the same three hexadecimal digits, or, as [`Share::NOBODYS`], names that are no ids.
+/// Orders whose ids end in the same three hexadecimal digits or, for [`Share::NOBODYS`], names that are not ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Share(u16);
 
 impl Share {
-    /// Number of shares that orders have. The end of an id is random in every version that orders have.
+    /// Number of shares of order ids. The end of an id is random in every version that order ids have.
     pub const COUNT: u16 = 1 << 12;
-    /// Where names are counted that end otherwise than an id.
+    /// Counts names that do not end as an id does.
     const NOBODYS: Share = Share(Share::COUNT);
 
     pub fn of(order: OrderId) -> Self {
@@ -20,7 +20,7 @@ impl Share {
         Share(u16::from_be_bytes([bytes[14] & 0x0f, bytes[15]]))
     }
 
-    /// By the text of an id, or by its last three characters.
+    /// The share of an id's text, or of its last three characters.
     pub(super) fn of_text(text: &str) -> Self {
         let end: Vec<char> = text.chars().rev().take(3).collect();
         if end.len() < 3 {
@@ -32,13 +32,13 @@ impl Share {
         number.map_or(Share::NOBODYS, Share)
     }
 
-    /// Its digits, as ids end; none of [`Share::NOBODYS`].
+    /// The digits that its ids end in; None for [`Share::NOBODYS`].
     pub(in crate::audit) fn digits(self) -> Option<String> {
         (self != Share::NOBODYS).then(|| format!("{:03x}", self.0))
     }
 }
 
-/// A number for each share. What is added is taken away again by the same number, so that a sum of digests is as good as a count.
+/// A number for each share. Adding and removing the same value cancel out, so a sum of digests works like a count.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally(BTreeMap<Share, u64>);
 
@@ -55,14 +55,14 @@ impl Tally {
         other.0.iter().for_each(|(share, number)| self.take(*share, *number));
     }
 
-    /// All numbers together.
+    /// Sum over all shares.
     pub(super) fn sum(&self) -> u64 {
         self.0.values().fold(0, |sum, number| sum.wrapping_add(*number))
     }
 
     fn change(&mut self, share: Share, change: impl Fn(u64) -> u64) {
         let sum = change(self.0.get(&share).copied().unwrap_or(0));
-        // Without zeros, so that equal sums are equal tallies.
+        // Zeros are not stored, so that equal sums make equal tallies.
         if sum == 0 {
             self.0.remove(&share);
         } else {

@@ -46,7 +46,7 @@ fn standing(order: Option<&str>, steps: [Option<Status>; 5]) -> Standing {
     Standing { order, balance, payment, stock, shipment, entitlement, letter: true, ..Standing::default() }
 }
 
-/// The data of the one event that is said.
+/// The data of the only event in the remedy.
 fn data(standing: &Standing) -> (&'static str, Value) {
     match next(standing, &order(&[Kind::Digital])) {
         Remedy::Say(mut events) if events.len() == 1 => {
@@ -83,7 +83,7 @@ fn a_cancel_that_came_too_late_is_fulfilled() {
     assert_eq!(says(&at(Some(Rejected), done), &mixed), ["ShipmentRejected"]);
 }
 
-/// The order waits for both halves: it is told anew what became of each, whichever of them it has missed.
+/// The order waits for both halves: the remedy repeats the outcome of each, whichever was missed.
 #[test]
 fn a_half_that_was_taken_back_is_told_again() {
     let at = |shipment, entitlement| {
@@ -131,7 +131,7 @@ fn what_nobody_was_ever_asked_for_is_not_undone() {
     assert_eq!(says(&at(Reserved, Some(Rejected)), &[Kind::Digital]), ["PaymentDeclined"]);
 }
 
-/// An order that timed out while an answer was lost fails for what came first, and gets back what was held.
+/// An order that timed out while an answer was lost fails for the earlier reason, and what was held is released.
 #[test]
 fn every_event_carries_the_reason_and_the_amount_that_its_service_has_written_down() {
     let (free, back) = (Some(Cancelled), Some(Refunded));
@@ -149,7 +149,7 @@ fn every_event_carries_the_reason_and_the_amount_that_its_service_has_written_do
     let (event, said) = data(&seen);
     assert_eq!((event, &said["reason"], &said["amount"]), ("BalanceRefunded", &json!("out_of_stock"), &json!(70)));
 
-    // What inventory is told is what was said first.
+    // Inventory receives the original cause.
     for (reason, event) in [(Reason::CancelledByUser, "OrderCancelRequested"), (Reason::TimedOut, "OrderTimedOut")] {
         let mut seen = standing(Some("CANCELLING"), [Some(Reserved), None, None, None, None]);
         seen.order.as_mut().expect("placed").reason = Some(reason);
@@ -172,7 +172,7 @@ fn a_buyer_without_a_mail_gets_the_one_that_is_missing() {
     assert_eq!((event, &said["reason"], &said["refunded"]), ("OrderCancelled", &json!("discontinued"), &json!(100)));
     let (event, said) = untold("REJECTED", [None; 5], Some(Reason::UnknownProduct), 0);
     assert_eq!((event, &said["reason"]), ("OrderRejected", &json!("unknown_product")));
-    // Nobody is told the end of an order whose money is still held.
+    // The end of an order is not published while its money is still held.
     assert_eq!(untold("CANCELLED", [Some(Reserved), None, None, None, None], None, 0).0, "PaymentVoided");
 }
 

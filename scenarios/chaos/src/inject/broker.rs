@@ -1,4 +1,4 @@
-//! Faults of the broker, and records that nobody wants.
+//! Faults of the broker, and unwanted records.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -18,10 +18,10 @@ use tokio::time::sleep;
 use super::{Ended, Ending, Injector, NOT_OURS};
 use crate::{bad_requests, hostile};
 
-/// A setting by which every write is rejected, and the value that does it where topics have one copy.
+/// A setting that makes the broker reject every write to topics with one replica.
 const REJECT_WRITES: (&str, &str) = ("min.insync.replicas", "2");
 
-/// What a topic was told by whoever made it.
+/// The settings with which a topic was created.
 type TopicSettings = HashMap<String, Vec<(String, String)>>;
 
 impl Injector<'_> {
@@ -36,7 +36,7 @@ impl Injector<'_> {
         Ok(async { Ok(ended) }.boxed())
     }
 
-    /// With more replicas wanted in sync than there are, every write is answered with NOT_ENOUGH_REPLICAS.
+    /// With a minimum of in-sync replicas above their number, every write fails with NOT_ENOUGH_REPLICAS.
     pub(super) fn reject_writes(&self, time: Duration) -> Ending {
         let (brokers, diary) = (self.environment.brokers.clone(), self.diary.clone());
         async move {
@@ -48,7 +48,7 @@ impl Injector<'_> {
             let Ok(before) = settings(&admin).await else {
                 return Ok(Ended::LeftOut("the broker does not tell its topics' settings".to_owned()));
             };
-            // If it fails half-way, what was changed is undone below all the same.
+            // After a partial failure, the changes are still undone below.
             let rejected = alter(&admin, &before, Some(REJECT_WRITES)).await;
             sleep(time).await;
             let mut undone = alter(&admin, &before, None).await;
@@ -59,7 +59,7 @@ impl Injector<'_> {
                 sleep(Duration::from_millis(500)).await;
                 undone = alter(&admin, &before, None).await;
             }
-            undone.context("letting the broker accept writes again")?;
+            undone.context("restoring the topics' settings so that the broker accepts writes")?;
             diary.note("  Kafka accepts writes again");
             Ok(match rejected {
                 Ok(()) => Ended::now(),
@@ -69,14 +69,14 @@ impl Injector<'_> {
         .boxed()
     }
 
-    /// Any records of any topics, as they are: events keep their ids, and requests name their orders.
+    /// Republishes arbitrary records of all topics unchanged: events keep their ids, and requests name their orders.
     pub(super) async fn repeat(&mut self, how_many: usize) -> anyhow::Result<Ending> {
         let brokers = self.environment.brokers.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let mut all: Vec<Record> = Vec::new();
             archive::read(&brokers, &listener::topics(), |record| all.push(record)).map(|()| all)
         });
-        // The broker may be away just now.
+        // The broker may be down at the moment.
         let Ok(all) = reading.await? else {
             return Ok(async { Ok(Ended::LeftOut("Kafka does not answer".to_owned())) }.boxed());
         };
@@ -97,11 +97,11 @@ impl Injector<'_> {
         self.publish(records).await
     }
 
-    /// A broker may refuse some, such as those that are too large for their topic, or be away.
+    /// The broker may refuse some records, such as those that are too large for their topic, or be down.
     async fn publish(&mut self, records: Vec<Record>) -> anyhow::Result<Ending> {
         let all = records.len();
         let sender = self.records.clone();
-        // All at once: a broker that is away costs one time-out, not one for each.
+        // All at once: an unavailable broker then costs one timeout instead of one per record.
         let sent = join_all(records.iter().map(|record| sender.publish(record))).await;
         let refused = sent.iter().filter(|sent| sent.is_err()).count();
         if refused > 0 {
@@ -113,8 +113,8 @@ impl Injector<'_> {
     }
 }
 
-/// Events have their ids, and so have requests with an envelope: again they are the same. A bare request that names no
-/// order is another one each time, and a dead letter is nobody's.
+/// Tells whether a repetition of the record has the same id. Events and requests with an envelope have ids; a bare request
+/// without an order id becomes another order each time, and a dead letter belongs to no order.
 fn names_itself(record: &Record) -> bool {
     record.headers.iter().any(|(name, _)| name == "ce_id") && !record.topic.ends_with("-dlt")
 }
@@ -128,14 +128,14 @@ async fn settings(admin: &AdminClient<DefaultClientContext>) -> anyhow::Result<T
         let described = described.map_err(|code| anyhow::anyhow!("{topic}: {code}"))?;
         let own = described.entries.into_iter().filter(|entry| entry.source == ConfigSource::DynamicTopic);
         let own = own.filter_map(|entry| Some((entry.name, entry.value?)));
-        // Another fault of this kind may be going on: what it has set is nothing to go back to.
+        // Another fault of this kind may be active: its setting must not be restored later.
         let kept = own.filter(|(name, value)| (name.as_str(), value.as_str()) != REJECT_WRITES);
         settings.insert(topic.clone(), kept.collect());
     }
     Ok(settings)
 }
 
-/// Gives each topic its own settings, and perhaps one more: what is not named falls back to the broker's.
+/// Gives each topic its own settings, optionally with one more: those not named revert to the broker's defaults.
 async fn alter(
     admin: &AdminClient<DefaultClientContext>,
     settings: &TopicSettings,

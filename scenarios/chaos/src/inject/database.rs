@@ -1,4 +1,4 @@
-//! Faults of PostgreSQL and of those who use it carelessly.
+//! Faults of PostgreSQL, and of sessions that misuse it.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Injector<'_> {
     pub(super) fn hold_transaction(&self, database: Database, time: Duration) -> Ending {
         let (environment, diary) = (self.environment.clone(), self.diary.clone());
         async move {
-            // The crash of a server ends it before its time; that is trouble enough.
+            // A server crash ends it early; that is fault enough.
             match hold(&environment, database, &write_into_outbox(database), time).await {
                 Ok(()) => diary.note(format!("  the transaction in {database} is rolled back")),
                 Err(error) => diary.note(format!("  the transaction in {database} is lost: {error:#}")),
@@ -48,10 +48,10 @@ impl Injector<'_> {
     }
 }
 
-/// What a service's transaction writes into its outbox. It keeps the number that it drew, and the relay stops before that
-/// number until the transaction ends, for the row may still appear.
+/// The insert of a service's transaction into its outbox. It keeps the sequence number that it drew, and the relay stops before
+/// that number until the transaction ends, because the row may still appear.
 fn write_into_outbox(database: Database) -> String {
-    // Nothing in these needs quoting.
+    // None of these values needs quoting.
     format!(
         "insert into outbox (id, aggregatetype, aggregateid, type, payload)
          values ('{}', '{}', '{}', 'NeverSaid', '{{}}')",
@@ -61,7 +61,7 @@ fn write_into_outbox(database: Database) -> String {
     )
 }
 
-/// Executes the statement in a transaction that somebody forgets to end, and rolls it back after a while.
+/// Executes the statement in a transaction that is left open, and rolls it back after a while.
 async fn hold(environment: &Environment, database: Database, statement: &str, lasting: Duration) -> anyhow::Result<()> {
     let mut connection = PgConnection::connect(environment.database(database)?.expose_secret())
         .await
@@ -82,7 +82,7 @@ fn written_table(database: Database) -> &'static str {
         Database::SHIPPING => "shipments",
         Database::ENTITLEMENTS => "entitlements",
         Database::NOTIFICATIONS => "notifications",
-        // Every service writes down there what it has read.
+        // Every service records there what it has read.
         _ => "inbox",
     }
 }

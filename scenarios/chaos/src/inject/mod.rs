@@ -1,5 +1,4 @@
-//! Injecting faults. What lasts goes on beside the next faults; when all have ended, nothing is left frozen, silent or
-//! stopped.
+//! Injects faults. A lasting fault overlaps with the next ones; when all have ended, nothing is left frozen, silent or stopped.
 
 mod broker;
 mod database;
@@ -17,12 +16,12 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{Diary, Fault, records::Records};
 
-/// How a fault has ended.
+/// How a fault ended.
 pub(super) enum Ended {
-    /// From this moment on nothing keeps orders from flowing. Something may go on beside it, such as the sleep of a process
-    /// whose work others can do.
+    /// From this moment on nothing blocks the flow of orders. A remainder may continue, such as a frozen process whose work
+    /// others can do.
     At(Instant, Option<Rest>),
-    /// It could not be injected here, for this reason.
+    /// The fault could not be injected here, for this reason.
     LeftOut(String),
 }
 
@@ -33,7 +32,7 @@ impl Ended {
 }
 
 pub(super) type Rest = BoxFuture<'static, anyhow::Result<()>>;
-/// A fault that goes on until this is done.
+/// Runs until the fault has ended.
 pub(super) type Ending = BoxFuture<'static, anyhow::Result<Ended>>;
 
 /// Injects one fault after the other.
@@ -44,7 +43,7 @@ pub(super) struct Injector<'a> {
     records: Records,
     random: StdRng,
     diary: Diary,
-    /// Orders in whose name events were published that no service has said.
+    /// Orders for which forged events were published.
     forgeries: HashSet<OrderId>,
 }
 
@@ -62,15 +61,15 @@ impl<'a> Injector<'a> {
         })
     }
 
-    /// Orders in whose name events were published that no service has said.
+    /// Orders for which forged events were published.
     pub(super) fn into_forgeries(self) -> HashSet<OrderId> {
         self.forgeries
     }
 
-    /// Begins a fault; what comes back ends it, and has to be awaited.
+    /// Begins a fault; the caller has to await the returned future, which ends it.
     ///
     /// # Errors
-    /// If the system is not ours to shake, or does not come up again.
+    /// If the system was not started by us, or does not start again.
     pub(super) async fn begin(&mut self, fault: Fault) -> anyhow::Result<Ending> {
         self.diary.note(fault.to_string());
         match fault {
@@ -101,4 +100,4 @@ impl<'a> Injector<'a> {
     }
 }
 
-const NOT_OURS: &str = "chaos needs a system of its own to shake";
+const NOT_OURS: &str = "chaos needs a system that it started itself";

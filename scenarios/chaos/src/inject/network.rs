@@ -1,4 +1,4 @@
-//! Faults of the lines between programs and servers.
+//! Faults of the connections between programs and servers.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Faults of processes: killed, frozen, doubled.
+//! Faults of processes: killed, frozen, duplicated.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::{Ended, Ending, Injector, NOT_OURS};
 use crate::fault::Patience;
 
-/// Longest time that a fault waits for a program to commit something.
+/// Maximum time to wait until a program commits something.
 const COMMITS_WITHIN: Duration = Duration::from_secs(10);
 
 impl Injector<'_> {
@@ -28,7 +28,7 @@ impl Injector<'_> {
         send(pid, Signal::SIGSTOP);
         async move {
             sleep(time).await;
-            // The same process: if it was killed meanwhile, its successor is not frozen.
+            // The same process id: if the process was killed meanwhile, its successor is not frozen.
             send(pid, Signal::SIGCONT);
             diary.note(format!("  {program} goes on"));
             Ok(Ended::now())
@@ -52,7 +52,7 @@ impl Injector<'_> {
                 sleep(time).await;
                 send(pid, Signal::SIGCONT);
                 diary.note(format!("  {program} goes on"));
-                // A while beside each other.
+                // Let both run for a while.
                 sleep(Duration::from_secs(2)).await;
                 second.stop().await
             };
@@ -69,7 +69,7 @@ impl Injector<'_> {
             if line.strand_at_commit(COMMITS_WITHIN).await.is_err() {
                 return Ok(Ended::LeftOut(format!("{program} committed nothing")));
             }
-            // Nobody hears of its end: neither PostgreSQL nor Kafka.
+            // Neither PostgreSQL nor Kafka learns that it has ended.
             network.databases_of(program).for_each(|line| line.strand());
             network.kafka_of(program).into_iter().for_each(|line| line.strand());
             send(pids.borrow().get(&program).copied(), Signal::SIGKILL);
@@ -102,7 +102,7 @@ impl Injector<'_> {
         })
     }
 
-    /// Sessions take their settings from the URL before any of their own.
+    /// Sessions take settings from the URL before their own.
     pub(super) fn impatient(&self, program: Program, patience: Patience, time: Duration) -> anyhow::Result<Ending> {
         self.second(program, time, |launch| {
             for (_, url) in launch.variables.iter_mut().filter(|(name, _)| name == "DATABASE_URL") {
@@ -111,8 +111,8 @@ impl Injector<'_> {
         })
     }
 
-    /// Only the time of day is ahead, as on a machine whose clock is wrong. The library and not the program `faketime`: that one
-    /// stays between us and the process, and passes no signal on.
+    /// Only the time of day is ahead, as on a machine with a wrong clock. Uses the library directly, because the program
+    /// `faketime` would be the parent process and pass on no signals.
     pub(super) fn clock_ahead(&self, program: Program, time: Duration) -> anyhow::Result<Ending> {
         let Some(library) = libfaketime() else {
             return Ok(async { Ok(Ended::LeftOut("`faketime` is not installed".to_owned())) }.boxed());
@@ -124,7 +124,7 @@ impl Injector<'_> {
         })
     }
 
-    /// The first is frozen until its lease is over; meanwhile the second takes over.
+    /// The first relay is frozen until its lease has expired; meanwhile the second takes over.
     pub(super) fn second_relay(&self, time: Duration) -> anyhow::Result<Ending> {
         let second = self.start_second(Program::OUTBOX_RELAY, |_| {})?;
         let (pid, diary) = (self.pid(Program::OUTBOX_RELAY), self.diary.clone());
@@ -150,7 +150,7 @@ impl Injector<'_> {
     }
 }
 
-/// Where Debian's package `faketime` has its library, if it is installed.
+/// Path of the library in Debian's package `faketime`, if it is installed.
 fn libfaketime() -> Option<String> {
     let architectures = std::fs::read_dir("/usr/lib").ok()?;
     let libraries = architectures.flatten().map(|entry| entry.path().join("faketime/libfaketime.so.1"));
@@ -159,7 +159,7 @@ fn libfaketime() -> Option<String> {
 
 fn send(pid: Option<u32>, signal: Signal) {
     if let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()) {
-        // Gone already: it is about to be started again.
+        // The process may already be gone and about to be restarted.
         let _ = kill(Pid::from_raw(pid), signal);
     }
 }

@@ -1,5 +1,5 @@
-//! Others who have a hand in a living system: somebody who repairs it all the while, a person who works off what is parked,
-//! and a provider with a will of its own. None of them may do harm.
+//! Other parties that act on a running system: a process that repairs continuously, an operator who settles parked work, and a
+//! provider that acts on its own. None of them may do harm.
 
 mod person;
 mod provider;
@@ -18,10 +18,10 @@ use tokio::task::JoinHandle;
 use super::Diary;
 use repairs::Repaired;
 
-/// A run of repair that looks at everything may be under way.
+/// Allows for a repair that is examining the whole system.
 const ENDS_WITHIN: Duration = Duration::from_secs(300);
 
-/// They go on until they are [ended](Meddlers::end).
+/// Run until they are [ended](Meddlers::end).
 pub(super) struct Meddlers {
     stop: Stop,
     repairs: JoinHandle<Repaired>,
@@ -29,13 +29,13 @@ pub(super) struct Meddlers {
     provider: JoinHandle<usize>,
 }
 
-/// What they have done.
+/// What they did.
 #[derive(Debug, Default)]
 pub struct Meddling {
     repaired: Repaired,
-    /// Parked work that was tried again or answered.
+    /// Parked work that was retried or answered.
     worked_off: usize,
-    /// Charges that the provider has voided, captured or refunded by itself.
+    /// Charges that the provider voided, captured or refunded on its own.
     wilful: usize,
 }
 
@@ -54,7 +54,7 @@ impl Meddlers {
         })
     }
 
-    /// Ends them, each after what it is about to do.
+    /// Ends them, each after its action in progress.
     ///
     /// # Errors
     /// If one of them does not end.
@@ -64,15 +64,15 @@ impl Meddlers {
             let (repaired, worked_off, wilful) = tokio::try_join!(self.repairs, self.person, self.provider)?;
             anyhow::Ok(Meddling { repaired, worked_off, wilful })
         };
-        tokio::time::timeout(ENDS_WITHIN, ended).await.context("somebody who has a hand in it does not end")?
+        tokio::time::timeout(ENDS_WITHIN, ended).await.context("the meddlers did not stop in time")?
     }
 }
 
 impl Meddling {
-    /// Healthy orders that a repair was made of, and what does not agree in the end; without the orders of `forgeries`.
+    /// Repairs of healthy orders, and remaining disagreements, except for the orders of `forgeries`.
     ///
     /// # Errors
-    /// If it cannot be told.
+    /// If the state cannot be read.
     pub(super) async fn findings(
         &self,
         environment: &Environment,

@@ -1,4 +1,4 @@
-//! A person who works off what is parked: tries it again, or answers a call by what the provider's books say.
+//! A simulated operator who settles parked work: retries it, or answers a call from the provider's books.
 
 use std::time::Duration;
 
@@ -26,12 +26,12 @@ impl Person {
         Ok(Person { gateway: environment.gateway()?.to_owned(), http, databases, random })
     }
 
-    /// Goes on until shutdown; the number of works retried or answered.
+    /// Runs until shutdown; returns the amount of work retried or answered.
     pub(super) async fn keep_on(mut self, shutdown: Shutdown) -> usize {
         let mut done = 0;
         while shutdown.sleep(PAUSE).await {
             for database in self.databases.all() {
-                // A database that is away has a desk again in the next round.
+                // An unavailable database is tried again in the next round.
                 done += self.work_off(database).await.unwrap_or(0);
             }
         }
@@ -41,7 +41,7 @@ impl Person {
     async fn work_off(&mut self, database: Database) -> anyhow::Result<usize> {
         let mut done = 0;
         for work in desk::list(self.databases.of_service(database)).await? {
-            // Some things are left lying for a while.
+            // Leave some work for a later round.
             if self.random.random_bool(0.5) {
                 done += usize::from(self.act(database, &work).await?);
             }
@@ -60,7 +60,7 @@ impl Person {
         Ok(matches!(done, Done::Yes(_)))
     }
 
-    /// Where the provider says that the payment stands; None if it knows of none.
+    /// The state of the payment at the provider; None if the provider does not know it.
     async fn state_of(&self, work: &Work) -> anyhow::Result<Option<String>> {
         let answer = self.http.get(format!("{}/v1/payments/{}", self.gateway, work.saga_id)).send().await?;
         if answer.status() == reqwest::StatusCode::NOT_FOUND {
@@ -71,7 +71,7 @@ impl Person {
     }
 }
 
-/// The word that a call of this kind was settled with, by where the payment stands; None if it is still to be made.
+/// The answer that settles a call of this kind, given the state of the payment; None if the call still has to be made.
 fn answer(call: &str, state: Option<&str>) -> Option<&'static str> {
     match (call, state) {
         ("authorize", Some("authorized" | "captured")) => Some("authorized"),

@@ -1,5 +1,5 @@
-//! A provider with a will of its own: it lets go of charges, collects them or gives them back before anybody asks, is slow, or
-//! answers with an error, in half of the cases although it has done it.
+//! A provider that acts on its own: it voids, captures or refunds charges without being asked, is slow, or answers with an error,
+//! half of the time after doing what was asked.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use operations::databases::Databases;
 use testbed::{Database, Environment};
 
 const PAUSE: Duration = Duration::from_millis(300);
-/// Charges at a time.
+/// Charges per round.
 const CHARGES: i64 = 2;
-/// One in so many rounds changes its mood.
+/// One in this many rounds changes its settings.
 const MOODY: u32 = 20;
 
 pub(super) struct Provider {
@@ -30,7 +30,7 @@ impl Provider {
         Ok(Provider { gateway: environment.gateway()?.to_owned(), http, databases, random })
     }
 
-    /// Goes on until shutdown; the number of charges that it has voided, captured or refunded by itself.
+    /// Runs until shutdown; returns the number of charges voided, captured or refunded on its own.
     pub(super) async fn keep_on(mut self, shutdown: Shutdown) -> usize {
         let mut acted = 0;
         while shutdown.sleep(PAUSE).await {
@@ -38,7 +38,7 @@ impl Provider {
                 let mood = self.mood();
                 self.feel(&mood).await;
             }
-            // Without its books or ours there is nothing to decide upon.
+            // Without its books or ours, there is nothing to act upon.
             acted += self.act().await.unwrap_or(0);
         }
         self.feel(&json!({})).await;
@@ -54,7 +54,7 @@ impl Provider {
     }
 
     async fn feel(&self, mood: &Value) {
-        // A provider that is down has no mood.
+        // Has no effect while the provider is down.
         let _ = self.http.put(format!("{}/v1/settings", self.gateway)).json(mood).send().await;
     }
 
@@ -70,7 +70,7 @@ impl Provider {
         let mut acted = 0;
         for (payment, phase) in charges {
             let Some(operation) = self.deed(&phase) else { continue };
-            // What is not there yet is left alone: nobody refuses a charge before it is asked for.
+            // Charges that do not exist yet are left alone: a provider does not refuse what it was not asked for.
             let url = format!("{}/v1/payments/{payment}", self.gateway);
             if !self.http.get(&url).send().await?.status().is_success() {
                 continue;
@@ -82,8 +82,8 @@ impl Provider {
         Ok(acted)
     }
 
-    /// What it does with a charge of ours. What was collected for an order that goes on stays so, or else it were a chargeback,
-    /// which is no service's to settle; of an order that is undone, it may be given back before anybody asks.
+    /// The provider's action on one of our charges. A captured charge of an order that goes on is left alone, because refunding
+    /// it would be a chargeback, which no service handles; that of an order being undone may be refunded early.
     fn deed(&mut self, phase: &str) -> Option<&'static str> {
         match (phase, self.random.random_range(0..10)) {
             ("voiding" | "refunding", 0..3) => Some("refund"),

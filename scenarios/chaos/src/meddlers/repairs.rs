@@ -1,4 +1,4 @@
-//! Somebody who repairs all the while, with less patience than is good.
+//! Repairs continuously, with less patience than a careful operator.
 
 use std::{
     collections::HashSet,
@@ -17,20 +17,20 @@ use testbed::{Database, Environment};
 
 use crate::Diary;
 
-/// Shortest time between two runs.
+/// Minimum interval between two runs.
 const PAUSE: Duration = Duration::from_secs(3);
-/// Longest time to wait for what is on its way.
+/// Maximum time to wait for what is in flight.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Seconds that an order is left alone after its deadline: a twelfth of what a careful operator leaves it.
+/// Seconds for which an order is left alone after its deadline: a twelfth of the default.
 const GRACE: i64 = 5;
 
-/// What came of the repairs.
+/// Result of the repairs.
 #[derive(Debug, Default)]
 pub(super) struct Repaired {
     runs: usize,
-    /// Runs that found everything there and arrived, so that something could be done.
+    /// Runs whose picture was complete, so that repairs were possible.
     whole: usize,
-    /// The orders that something was said about, and when.
+    /// Orders about which an event was published, and when.
     touched: Vec<(OrderId, DateTime<Utc>)>,
 }
 
@@ -41,11 +41,11 @@ pub(super) async fn keep_on(
     shutdown: Shutdown,
 ) -> Repaired {
     let (mut repaired, mut took) = (Repaired::default(), Duration::ZERO);
-    // Half of the time: each run looks at everything there ever was.
+    // At most half of the time, because each run examines the whole history.
     while shutdown.sleep(PAUSE.max(took)).await {
         let begun = Instant::now();
         repaired.runs += 1;
-        // Whatever is broken just now is what chaos is about: the next run tries it again.
+        // Failures are expected during chaos: the next run tries again.
         if let Ok(outcome) = run(&environment, &databases).await {
             for case in &outcome.done {
                 diary.note(format!("  repaired: {}", told(case)));
@@ -64,7 +64,7 @@ async fn run(environment: &Environment, databases: &Databases) -> anyhow::Result
     Ok(Repairs::new(scope)?.carry_out(picture).await)
 }
 
-/// What does not agree in the end, orders of `forgeries` apart.
+/// Remaining disagreements, except for the orders of `forgeries`.
 pub(super) async fn left(
     environment: &Environment,
     databases: &Databases,
@@ -88,7 +88,7 @@ impl Repaired {
         self.touched.extend(outcome.touched);
     }
 
-    /// Repairs of orders that had time left: whatever they lacked was on its way.
+    /// Repairs of orders whose deadline had not passed: what they lacked was still in flight.
     pub(super) async fn harm(&self, databases: &Databases) -> sqlx::Result<Vec<String>> {
         let mut harm = Vec::new();
         for (order, at) in &self.touched {

@@ -1,4 +1,4 @@
-//! Readiness that lies: a program that calls itself ready and does nothing, or works and calls itself unready.
+//! Detects false readiness: a program that reports ready and does nothing, or works and reports unready.
 
 mod poll;
 
@@ -8,35 +8,34 @@ use tokio::time::Instant;
 
 pub(super) use poll::{Watch, Watched};
 
-/// A program may be wrong about itself for this long.
+/// Time for which readiness may be false.
 pub const BOUND: Duration = Duration::from_secs(10);
 
-/// What was seen of a program at one moment.
+/// A sample of one program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
-    /// What `/readyz` says; none if nobody answers.
+    /// Answer of `/readyz`; None if there is none.
     pub ready: Option<bool>,
-    /// Counts up with all that the program gets done.
+    /// Increases with all work that the program completes.
     pub done: i64,
-    /// Counts up with all that it is given to do.
+    /// Increases with all work that the program is given.
     pub given: i64,
-    /// A fault is on it: it may be unready while others do its work.
+    /// A fault affects it: it may be unready while others do its work.
     pub under_fault: bool,
 }
 
-/// Judges samples of one program; a test can feed it any.
+/// Judges the samples of one program. Pure, so that a test can feed it any.
 #[derive(Debug)]
 pub struct Judge {
     name: String,
-    /// Amount of work that has to be given before doing nothing is remarkable.
+    /// Amount of work given from which inactivity is suspicious.
     worth: i64,
     last: Option<Sample>,
-    /// When it last got something done, or had nothing to do, or did not call itself ready; and what was given by then.
+    /// The last time at which it completed work, had none, or did not report ready; and the work given by then.
     excused: Option<(Instant, i64)>,
-    /// Since when it calls itself unready without a fault and works all the same, what was done by then, and when it last
-    /// got something done.
+    /// Start of an unready report without a fault, the work completed by then, and the last time at which work was completed.
     unready: Option<(Instant, i64, Instant)>,
-    /// The present lie has been told.
+    /// True if the present violation has been reported.
     told: bool,
 }
 
@@ -45,7 +44,7 @@ impl Judge {
         Judge { name: name.into(), worth, last: None, excused: None, unready: None, told: false }
     }
 
-    /// Takes a sample; a finding, once for each lie.
+    /// Takes a sample; returns a finding once for each violation.
     pub fn see(&mut self, now: Instant, sample: Sample) -> Option<String> {
         let progressed = self.last.is_none_or(|last| sample.done != last.done);
         self.last = Some(sample);
@@ -70,7 +69,7 @@ impl Judge {
         };
         let waiting = sample.given - given;
         if waiting < self.worth {
-            // Nothing to do yet: the time counts from when there is.
+            // No work yet: the time counts from when there is some.
             self.excused = Some((now, given));
             return None;
         }
@@ -103,7 +102,7 @@ impl Judge {
     }
 }
 
-/// Judges of several programs.
+/// The judge of each program.
 pub type Judges<K> = BTreeMap<K, Judge>;
 
 #[cfg(test)]
@@ -112,7 +111,7 @@ mod tests {
 
     const WORTH: i64 = 50;
 
-    /// Feeds a sample each second; what was found, and after how many seconds.
+    /// Feeds one sample per second; returns the findings with their seconds.
     fn findings(samples: impl IntoIterator<Item = Sample>) -> Vec<(u64, String)> {
         let begun = Instant::now();
         let mut judge = Judge::new("account", WORTH);

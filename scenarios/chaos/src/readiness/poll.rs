@@ -1,4 +1,4 @@
-//! Asking every program how it is, and the databases what it does, while a run of chaos goes on.
+//! Polls every program's health, and its progress in the databases, during a run of chaos.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,15 +21,15 @@ use super::{BOUND, Judge, Judges, Sample};
 use crate::Diary;
 
 const EVERY: Duration = Duration::from_millis(500);
-/// Events that others have said, before it is remarkable that a service says nothing: some are not for it.
+/// Events from other services before it is suspicious that a service publishes nothing: some are not for it.
 const WORTH: i64 = 60;
 
-/// The programs that faults are on.
+/// The programs that faults affect.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watched(Arc<Mutex<BTreeMap<Program, usize>>>);
 
 impl Watched {
-    /// A fault begins on these programs, or ends.
+    /// Marks the beginning or the end of a fault on these programs.
     pub(crate) fn faults_on(&self, programs: &[Program], on: bool) {
         let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for program in programs {
@@ -49,7 +49,7 @@ pub(crate) struct Watch {
     polling: JoinHandle<Vec<String>>,
 }
 
-/// What a service or the relay does for one database.
+/// The share of a service, or of the relay, in one database.
 type Part = (Program, Database);
 
 struct Poller {
@@ -58,12 +58,12 @@ struct Poller {
     pids: watch::Receiver<Pids>,
     databases: Databases,
     programs: Vec<Program>,
-    /// The databases of those whose events each service hears.
+    /// For each service's database, those of the services whose events it consumes.
     heard_by: BTreeMap<Database, BTreeSet<Database>>,
     diary: Diary,
     watched: Watched,
     judges: Judges<Part>,
-    /// Since when `/livez` says no.
+    /// Since when `/livez` has been failing.
     dying: BTreeMap<Program, Instant>,
 }
 
@@ -103,7 +103,7 @@ impl Watch {
         Ok(Watch { stop, polling: tokio::spawn(poller.poll(shutdown)) })
     }
 
-    /// Ends the watch; what it has found.
+    /// Ends the watch; returns its findings.
     pub(crate) async fn end(self) -> anyhow::Result<Vec<String>> {
         self.stop.now();
         Ok(self.polling.await?)
@@ -119,7 +119,7 @@ impl Poller {
             for (program, (_, alive)) in &health {
                 self.restart_if_dead(*program, *alive);
             }
-            // While the server itself is away nobody can work, and nobody can tell.
+            // While the server itself is down, no program can work and progress cannot be read.
             let Some(work) = self.work().await else { continue };
             for ((program, database), judge) in &mut self.judges {
                 let own = work.get(database).copied().unwrap_or_default();
@@ -141,7 +141,7 @@ impl Poller {
         findings
     }
 
-    /// What it answers on `/readyz` and `/livez`.
+    /// Answers of `/readyz` and `/livez`.
     async fn ask(&self, program: Program) -> (Program, (Option<bool>, Option<bool>)) {
         let get = async |path: &str| {
             let url = format!("{}{path}", self.ports.url(program));
@@ -150,7 +150,7 @@ impl Poller {
         (program, tokio::join!(get("/readyz"), get("/livez")))
     }
 
-    /// As an orchestrator would: a program that says that it is not alive is killed, and started again by its keeper.
+    /// Acts as an orchestrator would: kills a program that reports that it is not alive; its supervisor restarts it.
     fn restart_if_dead(&mut self, program: Program, alive: Option<bool>) {
         if alive != Some(false) {
             self.dying.remove(&program);
@@ -163,7 +163,7 @@ impl Poller {
         self.dying.remove(&program);
         if let Some(pid) = self.pids.borrow().get(&program).and_then(|pid| i32::try_from(*pid).ok()) {
             self.diary.note(format!("  {program} says that it is not alive: it is killed and started again"));
-            // Gone already: just as well.
+            // The process may already be gone.
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
     }
@@ -186,23 +186,22 @@ impl Poller {
 /// The progress of one database's service and of its relay.
 #[derive(Debug, Clone, Copy, Default)]
 struct Work {
-    /// Events that the service has said.
+    /// Events that the service has written.
     written: i64,
     /// Events that the relay has published.
     published: i64,
-    /// Records that the service has done with, of all partitions together.
+    /// Records that the service has finished, over all partitions.
     read: i64,
 }
 
 impl Work {
-    /// Counts up with whatever the service does: also with events that change nothing, as after a time in which many orders
-    /// have come too late.
+    /// Increases with whatever the service does, even if events change nothing, for example when many orders were too late.
     fn by_service(self) -> i64 {
         self.written + self.read
     }
 }
 
-/// The databases of those whose events each service hears.
+/// For each service's database, those of the services whose events it consumes.
 fn heard_by(choreography: &Choreography, manifest: &Manifest) -> BTreeMap<Database, BTreeSet<Database>> {
     let database = |service: &str| manifest.databases().find(|database| database.publisher().name() == service);
     let mut heard: BTreeMap<Database, BTreeSet<Database>> = BTreeMap::new();

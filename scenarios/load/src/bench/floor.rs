@@ -1,4 +1,4 @@
-//! The floor: what database and broker do when nothing else is asked of them, and what follows from it.
+//! The baseline: what database and broker achieve without any other work, and what follows from it.
 
 use std::time::Duration;
 
@@ -14,26 +14,26 @@ use super::{
 };
 use crate::{machine::Setting, times::Latency};
 
-/// What one happy saga consists of: the request and ten events.
+/// Records in one successful saga: the request and ten events.
 const EVENTS: f64 = 11.0;
-/// Each of them is read by one service that acts upon it, in a transaction that says the next one; the last by nobody.
+/// Each record but the last is read by one service that acts upon it, in a transaction that publishes the next one.
 const STEPS: f64 = 10.0;
 
 const TOPIC: &str = "bench.floor";
 const RECORDS: u64 = 300_000;
 
-/// What the machine does at most, all a second but the echo.
+/// Maximum rates of the machine, per second except for the echo.
 #[derive(Debug, Clone, Serialize)]
 pub struct Floor {
     pub batches: Vec<Batches>,
     pub read: f64,
     pub produce: f64,
     pub consume: f64,
-    /// From sending one record to hearing it, in milliseconds.
+    /// From sending a record to receiving it, in milliseconds.
     pub echo: Latency,
 }
 
-/// Measures all of it: about half a minute.
+/// Measures everything, in about half a minute.
 pub async fn measure(ground: &Ground, reporter: &Reporter) -> anyhow::Result<Floor> {
     let step = reporter.step("inbox, domain and outbox on raw connections");
     sql::seed(ground).await?;
@@ -58,23 +58,23 @@ pub async fn measure(ground: &Ground, reporter: &Reporter) -> anyhow::Result<Flo
 }
 
 impl Floor {
-    /// Events a second through inbox, domain and outbox, in the best of the batches.
+    /// Events per second through inbox, domain and outbox, in the best of the batch sizes.
     pub fn best(&self) -> f64 {
         self.batches.iter().map(|batches| batches.events_per_second).fold(0.0, f64::max)
     }
 
-    /// Whole sagas a second, if each step cost what it costs alone and there were nothing else: one machine does all of
-    /// it, so the times add up.
+    /// Whole sagas per second, if each step cost what it costs alone and there were no other work. One machine does all of it, so
+    /// the times add up.
     pub fn sagas_per_second(&self) -> f64 {
         1.0 / (STEPS / self.best() + STEPS / self.read + EVENTS / self.produce + EVENTS / self.consume)
     }
 
-    /// Rows a second from the outbox to the broker.
+    /// Rows per second from the outbox to the broker.
     pub fn relayed_per_second(&self) -> f64 {
         1.0 / (1.0 / self.read + 1.0 / self.produce)
     }
 
-    /// Milliseconds that one saga takes at least: ten transactions of one event and eleven records, each waited for.
+    /// Minimum duration of one saga in milliseconds: ten transactions of one event, and eleven records, in sequence.
     pub fn saga_milliseconds(&self) -> f64 {
         let one = self.batches.iter().find(|batches| (batches.batch, batches.connections) == (1, 1));
         let transaction = one.map_or(0.0, |batches| 1e3 / batches.events_per_second);

@@ -1,4 +1,4 @@
-//! What is measured without services: a Postgres with the services' tables and a broker with their topics.
+//! Environment for measurements without services: a Postgres with the services' tables and a broker with their topics.
 
 use anyhow::Context;
 use events::publisher;
@@ -10,14 +10,14 @@ use sqlx::{
 };
 use testbed::{Broker, Database, Foundation, PARTITIONS, Reporter, StateDir};
 
-/// Postgres and Apache Kafka, with nobody working on them.
+/// Postgres and Apache Kafka without any programs.
 #[derive(Debug)]
 pub struct Ground {
     pub state: StateDir,
     foundation: Foundation,
 }
 
-/// Runs `work` on a new ground, which is gone afterwards; no answer if `shutdown` was requested meanwhile.
+/// Runs `work` on a new environment and removes it afterwards; None if `shutdown` was requested meanwhile.
 pub async fn with<T>(
     reporter: &Reporter,
     shutdown: &Shutdown,
@@ -43,7 +43,7 @@ pub async fn with<T>(
 }
 
 impl Ground {
-    /// The account service's tables in its database, those of every service in all others, and a topic for each publisher.
+    /// Creates the account service's tables in its database, the common tables in all others, and a topic for each publisher.
     async fn prepare(&self) -> anyhow::Result<()> {
         for database in Database::OF_THE_SHOP {
             let migrations = if database == Database::ACCOUNTS { &account::MIGRATIONS } else { &Migrator::DEFAULT };
@@ -55,7 +55,7 @@ impl Ground {
         self.topics(&topics).await
     }
 
-    /// Makes topics that are missing.
+    /// Creates missing topics.
     pub async fn topics(&self, topics: &[String]) -> anyhow::Result<()> {
         saga::topics::ensure(&self.kafka(), "scenarios-bench", topics).await
     }
@@ -65,7 +65,7 @@ impl Ground {
         self.foundation.broker.brokers()
     }
 
-    /// As a service is told of it.
+    /// Kafka settings as a service gets them.
     pub fn kafka(&self) -> Kafka {
         Kafka {
             kafka_brokers: vec![self.brokers().to_owned()],
@@ -78,13 +78,13 @@ impl Ground {
     /// The URL of a database.
     ///
     /// # Errors
-    /// Never: every database is there.
+    /// Never: every database exists.
     pub fn url(&self, database: Database) -> anyhow::Result<&str> {
         let url = self.foundation.postgres.databases().get(&database);
         Ok(url.with_context(|| format!("{database} is missing"))?.expose_secret())
     }
 
-    /// Connections to a database, at most so many.
+    /// A pool of at most `connections` connections to a database.
     pub fn pool(&self, database: Database, connections: u32) -> anyhow::Result<PgPool> {
         let options: sqlx::postgres::PgConnectOptions = self.url(database)?.parse().context("a database's URL")?;
         let options = options.application_name("scenarios-bench");

@@ -1,8 +1,8 @@
-//! What the machine could do at most, what the relay does, what whole sagas do, and each beside the others.
+//! Benchmarks: the machine's limits, the relay alone, and whole sagas.
 //!
-//! A figure alone says little: machines differ. So each is measured beside a floor, in the same run: the same database and
-//! broker driven directly, without services or relay. And beside the naive way, alternating: the same services by their
-//! settings, one event in a transaction and one message in a request.
+//! Machines differ, so a figure alone says little. Each is measured in the same run beside a baseline: the same database and
+//! broker driven directly, without services or relay. And, in alternation, beside the naive configuration: the same services set
+//! to one event per transaction and one message per request.
 
 pub mod floor;
 pub mod ground;

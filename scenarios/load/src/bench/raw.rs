@@ -1,4 +1,4 @@
-//! The broker alone: how much goes in, how much comes out, and how long one record takes.
+//! The broker alone: write and read throughput, and the latency of one record.
 
 use std::{
     sync::{
@@ -28,7 +28,7 @@ use crate::{
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A value of 500 bytes that compresses about as an event does.
+/// A value of 500 bytes that compresses about as well as an event.
 pub fn value() -> String {
     let (order, user) = (Uuid::now_v7(), rand::random_range(1_000..11_000));
     let start = format!(
@@ -71,12 +71,12 @@ impl ProducerContext for Lost {
     }
 }
 
-/// Records a second that the broker acknowledges, flat out: 500 bytes, four headers, lz4, `acks=all`, idempotent. Blocks.
+/// Records per second that the broker acknowledges at full load: 500 bytes, four headers, lz4, `acks=all`, idempotent. Blocking.
 pub fn produce(kafka: &Kafka, topic: &str, records: u64) -> anyhow::Result<f64> {
     let mut config = kafka.producer("scenarios-bench");
     config.set("linger.ms", "5").set("queue.buffering.max.messages", "100000");
     let producer: BaseProducer<Lost> = config.create_with_context(Lost::default())?;
-    producer.client().fetch_metadata(Some(topic), TIMEOUT).with_context(|| format!("asking for {topic}"))?;
+    producer.client().fetch_metadata(Some(topic), TIMEOUT).with_context(|| format!("metadata of {topic}"))?;
     let values: Vec<String> = (0..1_000).map(|_| value()).collect();
     let begun = Instant::now();
     for number in 0..records {
@@ -103,7 +103,7 @@ pub fn produce(kafka: &Kafka, topic: &str, records: u64) -> anyhow::Result<f64> 
     Ok(records as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// Records a second that one consumer gets, of all that the topic holds. Blocks.
+/// Records per second that one consumer receives, over the whole topic. Blocking.
 pub fn consume(brokers: &str, topic: &str) -> anyhow::Result<f64> {
     let (consumer, ends) = assigned(brokers, &[topic.to_owned()], Since::Beginning)?;
     let all: i64 = ends.values().sum();
@@ -112,20 +112,20 @@ pub fn consume(brokers: &str, topic: &str) -> anyhow::Result<f64> {
     while seen < all {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
-                // Connecting is not consuming.
+                // Excludes the time to connect.
                 begun.get_or_insert_with(Instant::now);
                 seen += i64::from(message.payload().is_some());
                 last = Instant::now();
             }
             Some(Err(error)) => tracing::debug!(%error, "Kafka"),
-            None => ensure!(last.elapsed() < TIMEOUT, "{seen} of {all} records came within {} s", TIMEOUT.as_secs()),
+            None => ensure!(last.elapsed() < TIMEOUT, "{seen} of {all} records arrived within {} s", TIMEOUT.as_secs()),
         }
     }
     consumer.unassign()?;
     Ok(begun.map_or(0.0, |begun: Instant| all as f64 / begun.elapsed().as_secs_f64()))
 }
 
-/// From sending one record to hearing it, with nothing else going on.
+/// Latency from sending a record to receiving it, on an idle system.
 pub async fn echo(kafka: &Kafka, topic: &str, records: u32) -> anyhow::Result<Latency> {
     let tally = Arc::new(Tally::new(records));
     let ear = Ear::on(&kafka.kafka_brokers.join(","), topic, All(Arc::clone(&tally))).await?;
@@ -138,12 +138,12 @@ pub async fn echo(kafka: &Kafka, topic: &str, records: u32) -> anyhow::Result<La
             echoing.sent(number, echoing.begun().elapsed());
             let record = BaseRecord::<_, _, ()>::to(&to).key(&key).payload(&value).headers(headers(number.into()));
             producer.send(record).map_err(|(error, _)| error)?;
-            // The first may have to wait until the broker has given the producer its identity.
+            // The first record may wait until the broker has assigned the producer its id.
             let heard = (0..3_000).any(|_| {
                 producer.poll(Duration::ZERO);
                 echoing.until_room(1, Duration::from_millis(10))
             });
-            ensure!(heard, "a record was not heard within 30 s");
+            ensure!(heard, "a record did not arrive within 30 s");
         }
         Ok(())
     })
@@ -152,7 +152,7 @@ pub async fn echo(kafka: &Kafka, topic: &str, records: u32) -> anyhow::Result<La
     Ok(latencies(tally.courses().skip(1).map(|(_, course)| course)).latency())
 }
 
-/// Hears every record whose key is one of a tally's.
+/// Observes every record whose key belongs to a tally.
 pub(crate) struct All(pub(crate) Arc<Tally>);
 
 impl Hears for All {
@@ -167,7 +167,7 @@ impl Hears for All {
     }
 }
 
-/// Of all that were heard.
+/// Latencies of all records that were observed.
 pub(crate) fn latencies(courses: impl Iterator<Item = Course>) -> Times {
     let mut times = Times::new();
     courses.filter_map(|course| course.latency()).for_each(|latency| times.record(latency));

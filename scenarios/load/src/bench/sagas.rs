@@ -1,4 +1,5 @@
-//! Whole sagas: as they are, and the naive way, in turns. The machine's speed drifts, so only runs side by side compare.
+//! Whole sagas: the shop's configuration and the naive one, in turns. The machine's speed drifts, so only adjacent runs are
+//! comparable.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::{
     plan::{Pace, Plan, Stage},
 };
 
-/// Names of stages that the summary asks for.
+/// Names of the stages that the summary refers to.
 pub const IDLE: &str = "one at a time";
 pub const HEAVY: &str = "heavy";
 pub const WALLET: &str = "wallet";
@@ -23,18 +24,17 @@ pub const ONE_USER: &str = "one user";
 pub const CARD: &str = "card";
 
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Those of a naive run that are in flight: enough to keep every service busy, and few enough to end within an order's
-/// deadline.
+/// Sagas in flight in a naive run: enough to keep every service busy, and few enough to end within an order's deadline.
 const NAIVE_IN_FLIGHT: u32 = 200;
 
-/// What one start of the system has shown.
+/// Results of one run of the system.
 #[derive(Debug, Serialize)]
 pub struct Run {
     pub stages: Vec<Figures>,
     pub audit_holds: bool,
 }
 
-/// Runs as they are and naive ones, in the order in which they were made.
+/// Our runs and the naive ones, in the order in which they were made.
 #[derive(Debug, Serialize)]
 pub struct Sagas {
     pub ours: Vec<Run>,
@@ -50,7 +50,7 @@ pub enum Extent {
     Everything,
 }
 
-/// Starts the system four times: ours, naive, ours, naive. `orders` is the number of the largest stage's.
+/// Starts the system four times: ours, naive, ours, naive. `orders` is the size of the largest stage.
 pub async fn alternate(
     extent: Extent,
     orders: u32,
@@ -93,7 +93,7 @@ async fn run(plan: &Plan, options: Options, reporter: &Reporter, shutdown: &Shut
     .await
 }
 
-/// Programs that are measured log what is wrong and nothing else.
+/// Measured programs log only warnings and errors.
 pub fn quiet() -> Options {
     Options::new(Broker::Kafka).setting_of_all("RUST_LOG", "warn")
 }
@@ -144,7 +144,7 @@ impl Sagas {
         self.ours.first()?.stages.iter().find(|figures| figures.stage == name)
     }
 
-    /// Whole sagas a second: the mean of our runs, and of the naive ones.
+    /// Whole sagas per second: the mean of our runs, and of the naive ones.
     pub fn throughput(&self) -> (f64, f64) {
         (
             mean_of(&self.ours, |figures| figures.sagas_per_second, WALLET),
@@ -152,7 +152,7 @@ impl Sagas {
         )
     }
 
-    /// The median of one saga on an idle naive system, in milliseconds.
+    /// Median latency of one saga on an idle naive system, in milliseconds.
     pub fn naive_idle(&self) -> f64 {
         mean_of(&self.naive, |figures| figures.latency.p50, IDLE)
     }

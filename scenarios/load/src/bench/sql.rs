@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::bench::ground::Ground;
 
-/// Inbox, domain and outbox, so many events in a transaction, on so many connections.
+/// Inbox, domain and outbox, with this many events per transaction, on this many connections.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Batches {
     pub batch: usize,
@@ -25,7 +25,7 @@ pub struct Batches {
     pub events_per_second: f64,
 }
 
-/// Buyers with more than any measurement spends.
+/// Seeds buyers with more than any measurement spends.
 pub async fn seed(ground: &Ground) -> anyhow::Result<()> {
     let accounts = ground.pool(Database::ACCOUNTS, 1)?;
     let (first, last) = (*MANY_USERS.start(), *MANY_USERS.end());
@@ -39,11 +39,11 @@ pub async fn seed(ground: &Ground) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Carries batches through for about `time`: each reserves for new orders, the next debits the same ones, as a saga does.
+/// Processes batches for about `time`, alternately reserving for new orders and debiting the same ones, as a saga does.
 pub async fn batches(ground: &Ground, batch: usize, connections: u32, time: Duration) -> anyhow::Result<Batches> {
     let pool = ground.pool(Database::ACCOUNTS, connections)?;
     let work = UnitOfWork::new(Arc::new(Account), pool.clone(), Wake::default());
-    // The first transaction of a connection prepares its statements.
+    // The first transaction of each connection prepares its statements.
     try_join_all((0..connections).map(|_| carry(&work, batch, Duration::ZERO))).await?;
     let begun = Instant::now();
     let carried = try_join_all((0..connections).map(|_| carry(&work, batch, time))).await?;
@@ -52,7 +52,7 @@ pub async fn batches(ground: &Ground, batch: usize, connections: u32, time: Dura
     Ok(Batches { batch, connections, events_per_second })
 }
 
-/// Events that were carried through; at least one batch of each kind.
+/// Number of events processed; at least one batch of each kind.
 async fn carry(work: &UnitOfWork<Account>, batch: usize, time: Duration) -> anyhow::Result<usize> {
     let begun = Instant::now();
     let mut carried = 0;
@@ -88,7 +88,7 @@ fn order() -> Order {
     }
 }
 
-/// Rows a second that a plain reader gets out of the outbox, in the relay's order and with all that it needs.
+/// Rows per second that a plain reader gets from the outbox, in the relay's order and with all the columns it needs.
 pub async fn read_outbox(accounts: &PgPool, most: Duration) -> anyhow::Result<f64> {
     let begun = Instant::now();
     let (mut rows, mut last) = (0_u64, 0_i64);

@@ -1,9 +1,9 @@
-//! One table of everything: figure, target, measured, and how that stands to the floor and to the naive way.
+//! Summary table: each figure with its target, the measurement, the baseline and the naive configuration.
 
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
 use serde::Serialize;
 
-/// What is hoped for.
+/// A target.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub enum Target {
     AtLeast(f64),
@@ -11,7 +11,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// There is none.
+    /// No target.
     pub const NONE: Target = Target::AtMost(f64::INFINITY);
 
     pub fn is_met_by(self, measured: f64) -> bool {
@@ -21,7 +21,7 @@ impl Target {
         }
     }
 
-    /// The number; nothing where there is no target.
+    /// The number; empty without a target.
     fn text(self) -> String {
         match self {
             Target::AtLeast(target) | Target::AtMost(target) if target.is_finite() => thousands(target),
@@ -35,7 +35,7 @@ impl Target {
 pub struct Row {
     pub figure: &'static str,
     pub unit: &'static str,
-    /// To reach now, and the goal after that.
+    /// The target, and the stretch target.
     pub targets: [Target; 2],
     pub measured: f64,
     pub floor: Option<f64>,
@@ -59,7 +59,7 @@ impl Row {
         self
     }
 
-    /// Two ticks for the goal, one for what is to be reached, a cross for what is not.
+    /// Two ticks for the stretch target, one for the target, a cross for neither.
     fn mark(&self) -> &'static str {
         let met = |target: Target| (target != Target::NONE).then(|| target.is_met_by(self.measured));
         match self.targets.map(met) {
@@ -78,7 +78,7 @@ impl Row {
     }
 }
 
-/// All figures: a header, then a row each.
+/// All figures as text: a header, then one row each.
 pub fn cells(rows: &[Row]) -> Vec<Vec<String>> {
     let header = ["figure", "to reach", "goal", "measured", "", "floor", "÷ floor", "naive", "÷ naive"];
     let row = |row: &Row| {
@@ -99,7 +99,7 @@ pub fn cells(rows: &[Row]) -> Vec<Vec<String>> {
     std::iter::once(header.map(str::to_owned).to_vec()).chain(rows.iter().map(row)).collect()
 }
 
-/// The same as a table.
+/// All figures as a table.
 pub fn all(rows: &[Row]) -> Table {
     let cells = cells(rows);
     let header: Vec<&str> = cells.first().into_iter().flatten().map(String::as_str).collect();
@@ -108,7 +108,7 @@ pub fn all(rows: &[Row]) -> Table {
     table
 }
 
-/// Words to the left, numbers to the right.
+/// First column left-aligned, numbers right-aligned.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY).set_header(header);
@@ -118,7 +118,7 @@ pub fn table(header: &[&str]) -> Table {
     table
 }
 
-/// With as many digits as say something.
+/// Rounded to the digits that are meaningful.
 pub fn thousands(value: f64) -> String {
     if value != 0.0 && value.abs() < 10.0 {
         return format!("{value:.1}");

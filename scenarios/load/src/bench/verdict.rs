@@ -1,4 +1,4 @@
-//! Each figure beside its target, its floor and the naive way.
+//! Compares each figure with its target, its baseline and the naive configuration.
 
 use serde::Serialize;
 use testbed::Manifest;
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{figures::Figures, machine::Setting};
 
-/// All that a bench has found out.
+/// All results of a bench.
 #[derive(Debug, Serialize)]
 pub struct Bench {
     pub command: String,
@@ -30,7 +30,7 @@ fn at_most(now: f64, goal: f64) -> [Target; 2] {
     [Target::AtMost(now), Target::AtMost(goal)]
 }
 
-/// A row for whatever was measured, and none for what was not.
+/// A row for each figure that was measured.
 pub fn rows(floor: Option<&Floor>, relay: Option<&Relayed>, sagas: Option<&Sagas>) -> Vec<Row> {
     let mut rows = Vec::new();
     if let Some(sagas) = sagas {

@@ -1,6 +1,6 @@
-//! The pictures, as SVG. No font is needed to draw them: the text stays text.
+//! Charts as SVG. They need no font: text remains text.
 //!
-//! Each colour stands for a role, so that the page can give the roles other colours where it is dark.
+//! Each colour stands for a role, so that the page can substitute other colours in dark mode.
 
 use plotters::{
     coord::{Shift, types::RangedCoordf64},
@@ -25,12 +25,12 @@ pub(super) const TAIL: RGBColor = RGBColor(0x8A, 0x4F, 0xB5);
 const SIZE: (u32, u32) = (820, 360);
 const FONT: &str = "system-ui, sans-serif";
 
-/// A picture.
+/// A chart.
 #[derive(Debug)]
 pub struct Chart {
-    /// Of its file, without ending.
+    /// File name without extension.
     pub name: String,
-    /// What it shows, for who can't see it.
+    /// Description, as alternative text.
     pub title: String,
     pub svg: String,
 }
@@ -50,7 +50,7 @@ fn draw(name: String, title: String, paint: impl FnOnce(&Area<'_>) -> anyhow::Re
     Ok(Chart { name, title, svg })
 }
 
-/// A kind of end: its name, where in its stage the bar stands, its colour, and how many there were.
+/// A kind of end: name, position of its bar within the stage, colour, and count.
 type Kind = (&'static str, f64, RGBColor, fn(&Figures) -> u32);
 
 /// How the orders of each stage ended.
@@ -116,7 +116,7 @@ fn legend<'a, 'b: 'a>(chart: &mut Plane<'a, 'b>, position: SeriesLabelPosition) 
     Ok(())
 }
 
-/// A histogram of how many orders took how long.
+/// A histogram of latencies.
 pub(super) fn histogram(figures: &Figures) -> anyhow::Result<Chart> {
     let bars = &figures.histogram;
     let from = bars.first().map_or(1.0, |bar| bar.from).log10() - 0.05;
@@ -165,7 +165,7 @@ pub(super) fn histogram(figures: &Figures) -> anyhow::Result<Chart> {
     })
 }
 
-/// How the latency went while the stage ran.
+/// Latency over the course of the stage.
 pub(super) fn over_time(figures: &Figures) -> anyhow::Result<Chart> {
     let last = figures.took_seconds.max(0.001);
     let dots = figures.dots.iter().map(|dot| dot.latency);
@@ -206,7 +206,7 @@ pub(super) fn over_time(figures: &Figures) -> anyhow::Result<Chart> {
     })
 }
 
-/// Short, with its unit.
+/// A short form with its unit.
 pub(super) fn milliseconds(value: f64) -> String {
     match value {
         0.0 => "0".to_owned(),
@@ -218,7 +218,7 @@ pub(super) fn milliseconds(value: f64) -> String {
     }
 }
 
-/// A stage's name as a part of a file's.
+/// A stage's name in a form suitable for file names.
 fn file_name(stage: &str) -> String {
     stage.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
 }

@@ -1,4 +1,4 @@
-//! What remains of a load: tables in the terminal, a JSON file, pictures, and a page that shows them.
+//! Reports of a load: tables in the terminal, a JSON file, charts, and a page that shows them.
 
 mod chart;
 mod page;
@@ -17,17 +17,17 @@ use super::{figures::Figures, machine::Setting};
 pub use chart::Chart;
 pub use table::show;
 
-/// All that a load has found out.
+/// All results of a load.
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub command: String,
     pub setting: Setting,
-    /// What a reader must not overlook.
+    /// A caution for the reader.
     pub caution: Option<String>,
-    /// What comes before the stages: a header, then rows.
+    /// Summary before the stages: a header, then rows.
     pub summary: Vec<Vec<String>>,
     pub stages: Vec<Figures>,
-    /// True if the audit afterwards found everything in order.
+    /// True if the audit afterwards found nothing wrong.
     pub audit_holds: bool,
 }
 
@@ -39,7 +39,7 @@ pub struct Written {
 }
 
 impl Report {
-    /// Draws all pictures: of the whole, then of each stage.
+    /// Draws all charts: of the whole, then of each stage.
     pub fn charts(&self) -> anyhow::Result<Vec<Chart>> {
         let mut charts = vec![chart::outcomes(&self.stages)?];
         for figures in &self.stages {
@@ -49,10 +49,10 @@ impl Report {
         Ok(charts)
     }
 
-    /// Writes the JSON, a file for each picture, and the page into `directory`.
+    /// Writes the JSON, a file for each chart, and the page into `directory`.
     ///
     /// # Errors
-    /// If that can't be written.
+    /// If the files cannot be written.
     pub fn write(&self, directory: &Path) -> anyhow::Result<Written> {
         fs::create_dir_all(directory).with_context(|| format!("making the directory {}", directory.display()))?;
         let file = |name: &str, text: &str| {

@@ -1,4 +1,4 @@
-//! The page: one file, nothing fetched, light and dark.
+//! The page: one self-contained file, for light and dark mode.
 
 use super::{
     Report,
@@ -34,7 +34,7 @@ pub(super) fn page(report: &Report, charts: &[Chart]) -> String {
     )
 }
 
-/// Where the page is dark, what was drawn in a role's light colour gets its dark one.
+/// Style rules that replace each role's light colour in dark mode.
 fn roles() -> String {
     let roles = [
         (PAPER, "paper"),
@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    /// Every tag that is opened is closed, in its order; whatever is not a tag has no angle bracket.
+    /// Checks that every opened tag is closed in order, and that text has no angle brackets.
     fn well_formed(markup: &str) -> Result<(), String> {
         let mut open: Vec<&str> = Vec::new();
         let mut rest = markup;

@@ -70,7 +70,7 @@ fn processes(stages: &[Figures]) -> Table {
     table
 }
 
-/// Words to the left, numbers to the right.
+/// First column left-aligned, numbers right-aligned.
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY).set_header(header);

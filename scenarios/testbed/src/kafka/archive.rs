@@ -1,5 +1,5 @@
-//! The broker's classes, loaded and checked once and kept in the user's cache: application class data sharing (JEP 350). A
-//! broker starts in two thirds of the time with it, and is quicker in its first seconds, also when it comes back.
+//! Application class-data sharing (JEP 350): the broker's classes, loaded and verified once and stored in the user's cache. It
+//! cuts a third of the broker's start-up time, and makes the first seconds after a start or restart faster.
 
 use std::{
     fs,
@@ -13,20 +13,20 @@ use tokio::process::Command;
 
 use super::super::maven;
 
-/// What a Java virtual machine exits with after SIGTERM, when it has done all that it does at its end.
+/// Exit code of a Java virtual machine after SIGTERM, once its shutdown is complete.
 const ENDED_IN_ORDER: i32 = 143;
 
-/// The archive of one release of Kafka and one of Java. The first broker that ends in order writes it, which takes it some
-/// seconds; those after it use it. One that does not fit, Java leaves aside.
+/// The archive for one release of Kafka and one of Java. The first broker that shuts down cleanly writes it, which takes a few
+/// seconds; later ones use it. Java ignores an archive that does not fit.
 #[derive(Debug)]
 pub(super) struct Archive {
     path: PathBuf,
-    /// Where a broker writes it that has none.
+    /// Path to which a broker without an archive writes one.
     draft: PathBuf,
 }
 
 impl Archive {
-    /// None where it cannot be told which Java this is, or there is no place for what is kept.
+    /// None if the version of Java cannot be determined, or there is no cache directory.
     pub(super) async fn of(jars: &Path, jar: &str) -> Option<Self> {
         let version = Command::new("java").arg("-version").output().await.ok()?.stderr;
         let made = fs::metadata(jars.join(jar)).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -39,23 +39,23 @@ impl Archive {
         Some(Archive { path, draft })
     }
 
-    /// What Java is told to use it; nothing if it is not there yet.
+    /// The JVM option to use the archive; None if it does not exist yet.
     pub(super) fn using(&self) -> Option<String> {
         self.path.is_file().then(|| format!("-XX:SharedArchiveFile={}", self.path.display()))
     }
 
-    /// What Java is told to use it, or to write it at the end.
+    /// The JVM options to use the archive, or to write it at exit.
     pub(super) fn using_or_writing(&self) -> [String; 2] {
         let write = || format!("-XX:ArchiveClassesAtExit={}", self.draft.display());
-        // It has much to say about classes that cannot be kept.
+        // Suppresses many warnings about classes that cannot be archived.
         ["-Xlog:cds*=off".to_owned(), self.using().unwrap_or_else(write)]
     }
 
-    /// Keeps what a broker has written at its end, if it has come that far.
+    /// Moves what a broker wrote at exit to its place, if it is complete.
     pub(super) fn keep(&self, ended: ExitStatus) {
         let kept = ended.code() == Some(ENDED_IN_ORDER) && fs::rename(&self.draft, &self.path).is_ok();
         if !kept {
-            // There mostly is none.
+            // Usually there is none.
             let _ = fs::remove_file(&self.draft);
         }
     }

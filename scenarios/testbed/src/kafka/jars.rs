@@ -1,4 +1,4 @@
-//! Apache Kafka's published jars, fetched once by Maven and kept in the user's cache.
+//! Apache Kafka's published jars, fetched once by Maven into the user's cache.
 
 use std::path::{Path, PathBuf};
 
@@ -13,17 +13,17 @@ use super::super::{
     state::StateDir,
 };
 
-/// The release that we start.
+/// The release that is started.
 pub(crate) const VERSION: &str = "4.1.0";
 
-/// What has to be there for the broker, its console tools and its log.
+/// Artifacts for the broker, its console tools and its log.
 const COORDINATES: &[Coordinates<'_>] = &[
     ("org.apache.kafka", "kafka_2.13", VERSION),
     ("org.apache.kafka", "kafka-tools", VERSION),
     ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3"),
 ];
 
-/// The directory that holds the jars; `KAFKA_JARS` names another one than the cache's.
+/// The directory with the jars: `KAFKA_JARS`, or else one in the cache.
 ///
 /// # Errors
 /// If they have to be fetched and Maven is missing or fails.
@@ -35,7 +35,7 @@ pub(super) async fn find_or_fetch(state: &StateDir, step: &Step) -> anyhow::Resu
     }
     let cache = maven::cache("KAFKA_JARS")?;
     let jars = cache.join(format!("kafka-{VERSION}"));
-    // The directory gets its name when all is in it, so its name is the mark of its completeness.
+    // The directory is renamed into place when complete, so its existence proves completeness.
     if !jars.is_dir() {
         step.now(format!("fetching Apache Kafka {VERSION} with Maven (55 MB, once)"));
         fetch(&cache, &jars, state).await?;
@@ -43,7 +43,7 @@ pub(super) async fn find_or_fetch(state: &StateDir, step: &Step) -> anyhow::Resu
     Ok(jars)
 }
 
-/// The name of the broker's own jar.
+/// File name of the broker's own jar.
 pub(super) fn broker() -> String {
     format!("kafka_2.13-{VERSION}.jar")
 }

@@ -1,4 +1,4 @@
-//! A private Apache Kafka: one KRaft node with its own ports and directory, gone when it is stopped.
+//! A private Apache Kafka: a single KRaft node with its own ports and directory, removed when stopped.
 
 mod archive;
 mod jars;
@@ -42,7 +42,7 @@ pub struct Kafka {
     brokers: String,
 }
 
-/// Where the broker lives; the same after a restart.
+/// Address and directory of the broker; unchanged by a restart.
 #[derive(Debug)]
 struct Seat {
     directory: TempDir,
@@ -52,16 +52,16 @@ struct Seat {
 }
 
 impl Kafka {
-    /// Starts a broker and waits until it answers; fetches it first, if this machine has not seen it before. Topics get
-    /// `partitions` unless whoever makes them says otherwise.
+    /// Starts a broker and waits until it answers; fetches it first if this machine does not have it. Topics get `partitions`
+    /// unless their creator asks for another number.
     ///
     /// # Errors
-    /// If Java or Maven is missing, or the broker does not come up; the error ends with what it said last.
+    /// If Java or Maven is missing, or the broker does not start; the error ends with the last lines of its log.
     pub async fn start(state: &StateDir, partitions: i32, listeners: &[Listener], step: &Step) -> anyhow::Result<Self> {
         process::require("java", "default-jre-headless", "Apache Kafka").await?;
         let jars = jars::find_or_fetch(state, step).await?;
         step.now(format!("starting Apache Kafka {VERSION}"));
-        // The ports were free a moment ago; if somebody was quicker, the next ones will do.
+        // The ports were free a moment ago; if another program was faster, try others.
         let mut attempts_left = 3;
         loop {
             match Self::launch(state, partitions, listeners, &jars).await {
@@ -85,16 +85,16 @@ impl Kafka {
         Ok(Self { server, seat, brokers })
     }
 
-    /// Ends the broker at once, as the crash of its machine would. Until [`come_back`](Self::come_back) nobody answers.
+    /// Kills the broker, as a crash of its machine would. Nothing answers until [`come_back`](Self::come_back).
     pub async fn go_away(&mut self) -> anyhow::Result<()> {
         self.server.end(&[]).await?;
         Ok(())
     }
 
-    /// Starts the broker again at the same place, with what it held.
+    /// Starts the broker again at the same address, with its data.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// If it does not start.
     pub async fn come_back(&mut self) -> anyhow::Result<()> {
         self.server = self.seat.serve(&self.brokers).await?;
         Ok(())
@@ -110,12 +110,12 @@ impl Kafka {
         &self.seat.jars
     }
 
-    /// The broker's process id, as long as it runs.
+    /// The broker's process id, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.server.pid()
     }
 
-    /// Returns, with the reason, when the broker has ended by itself.
+    /// Returns the reason if the broker ends unexpectedly.
     pub async fn failed(&mut self) -> anyhow::Error {
         failure(&mut self.server).await
     }
@@ -144,7 +144,7 @@ impl Seat {
     }
 
     async fn format(&self) -> anyhow::Result<()> {
-        // In one word with its option: it may begin with a hyphen.
+        // Joined to its option, because the id may begin with a hyphen.
         let cluster = format!("--cluster-id={}", BASE64_URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4()));
         let mut command = self.java("-Xmx128m");
         command.args(self.archive.as_ref().and_then(Archive::using));

@@ -1,4 +1,4 @@
-//! PostgreSQL's server programs of a certain version, fetched once by Maven: published for tests, without an installation.
+//! PostgreSQL's server programs of a given version, published for tests and fetched once by Maven; no installation is needed.
 
 use std::{
     fs::Permissions,
@@ -17,10 +17,10 @@ use super::super::{
     state::StateDir,
 };
 
-/// Major versions and the releases that we fetch of them.
+/// Major versions, and the release of each that is fetched.
 const RELEASES: &[(u32, &str)] = &[(17, "17.6.0"), (18, "18.0.0")];
 const GROUP: &str = "io.zonky.test.postgres";
-/// Root's own cache cannot be entered by the user that the server runs as.
+/// The user that the server runs as cannot enter root's own cache.
 const CACHE_OF_ROOT: &str = "/var/cache/purchase-saga";
 
 /// The directory with `initdb` and `postgres` of this major version.
@@ -35,7 +35,7 @@ pub(super) async fn find_or_fetch(major: u32, state: &StateDir, step: &Step) -> 
     })?;
     let cache = if geteuid().is_root() { CACHE_OF_ROOT.into() } else { maven::cache("POSTGRES_BIN")? };
     let place = cache.join(format!("postgresql-{release}"));
-    // The directory gets its name when all is in it, so its name is the mark of its completeness.
+    // The directory is renamed into place when complete, so its existence proves completeness.
     if !place.is_dir() {
         step.now(format!("fetching PostgreSQL {release} with Maven (15 MB, once)"));
         fetch(release, &cache, &place, state).await?;
@@ -63,13 +63,13 @@ async fn fetch(release: &str, cache: &Path, place: &Path, state: &StateDir) -> a
     maven::publish(&server, place)
 }
 
-/// What the artifacts call this machine.
+/// The artifacts' name for this platform.
 fn platform() -> anyhow::Result<&'static str> {
     match (std::env::consts::OS, std::env::consts::ARCH) {
         ("linux", "x86_64") => Ok("linux-amd64"),
         ("linux", "aarch64") => Ok("linux-arm64v8"),
         ("macos", "x86_64") => Ok("darwin-amd64"),
         ("macos", "aarch64") => Ok("darwin-arm64v8"),
-        (os, arch) => anyhow::bail!("nobody publishes PostgreSQL's programs for {os} on {arch}; set POSTGRES_BIN"),
+        (os, arch) => anyhow::bail!("there is no published PostgreSQL for {os} on {arch}; set POSTGRES_BIN"),
     }
 }

@@ -1,4 +1,4 @@
-//! Finding PostgreSQL's server programs on this machine.
+//! Finds PostgreSQL's server programs on this machine.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::Context;
 
-/// Where distributions keep versions side by side: the directory, what the version's directory begins with, and what is
-/// below that.
+/// Where distributions install versions side by side: the directory, the prefix of the version's directory, and the path below
+/// it.
 const PLACES: &[(&str, &str, &str)] = &[
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
@@ -18,7 +18,7 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("/usr/local/opt", "postgresql", "bin"),
 ];
 
-/// The variable that names the directory of PostgreSQL's programs.
+/// Variable with the directory of PostgreSQL's programs.
 pub const POSTGRES_BIN: &str = "POSTGRES_BIN";
 
 /// A directory with `initdb` and `postgres`.
@@ -26,7 +26,7 @@ pub const POSTGRES_BIN: &str = "POSTGRES_BIN";
 pub(super) struct Installation(PathBuf);
 
 impl Installation {
-    /// The one that `POSTGRES_BIN` names, else the one on the `PATH`, else the newest in the usual places.
+    /// The directory in `POSTGRES_BIN`, or else on the `PATH`, or else the newest version in the usual places.
     pub(super) fn find() -> anyhow::Result<Self> {
         if let Some(named) = std::env::var_os(POSTGRES_BIN).filter(|named| !named.is_empty()) {
             return Self::at(named.into()).context("POSTGRES_BIN names the directory of PostgreSQL's server programs");
@@ -40,7 +40,7 @@ impl Installation {
         )
     }
 
-    /// The one in this directory.
+    /// The installation in this directory.
     pub(super) fn at(directory: PathBuf) -> anyhow::Result<Self> {
         anyhow::ensure!(is_complete(&directory), "initdb and postgres are not in {}", directory.display());
         Ok(Self(directory))
@@ -73,7 +73,7 @@ fn candidates(&(parent, prefix, below): &(&str, &str, &str)) -> Vec<(u32, PathBu
     let candidate = |entry: std::fs::DirEntry| {
         let name = entry.file_name().into_string().ok()?;
         let version = name.strip_prefix(prefix)?.trim_start_matches('@');
-        // "9.6" is older than "15"; what has no number at all comes last.
+        // "9.6" is older than "15"; a name without a number comes last.
         let major = version.split('.').next()?.parse().unwrap_or(0);
         let directory = entry.path().join(below);
         is_complete(&directory).then_some((major, directory))

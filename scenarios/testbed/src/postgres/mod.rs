@@ -1,4 +1,4 @@
-//! A private PostgreSQL server: its own directory, port and passwords, gone when it is stopped.
+//! A private PostgreSQL server: its own directory, port and passwords, removed when stopped.
 
 mod binaries;
 mod installation;
@@ -42,7 +42,7 @@ pub struct Postgres {
     databases: BTreeMap<Database, SecretString>,
 }
 
-/// Where the server lives; the same after a restart.
+/// Address and directory of the server; unchanged by a restart.
 #[derive(Debug)]
 struct Seat {
     directory: TempDir,
@@ -52,18 +52,18 @@ struct Seat {
 }
 
 impl Postgres {
-    /// Makes a new server of the installed version with the manifest's databases, and waits until it answers.
+    /// Creates a server of the installed version with the manifest's databases, and waits until it answers.
     ///
     /// # Errors
-    /// If PostgreSQL is not installed or does not come up; the error ends with what it said last.
+    /// If PostgreSQL is not installed or does not start; the error ends with the last lines of its log.
     pub async fn start(manifest: &Manifest, state: &StateDir) -> anyhow::Result<Self> {
         Self::start_installed(Installation::find()?, manifest, state).await
     }
 
-    /// The same with this major version, which is fetched unless this machine has seen it before.
+    /// As [`start`](Self::start), with this major version, which is fetched if this machine does not have it.
     ///
     /// # Errors
-    /// If there is no such version, it cannot be fetched, or it does not come up.
+    /// If there is no such version, it cannot be fetched, or it does not start.
     pub async fn start_version(major: u32, manifest: &Manifest, state: &StateDir, step: &Step) -> anyhow::Result<Self> {
         let programs = binaries::find_or_fetch(major, state, step).await?;
         Self::start_installed(Installation::at(programs)?, manifest, state).await
@@ -82,7 +82,7 @@ impl Postgres {
         initialize(&installation, &owner, directory.path(), &password, &log).await?;
         let seat = Seat { directory, installation, owner, log };
 
-        // The port was free a moment ago; if somebody was quicker, the next one will do.
+        // The port was free a moment ago; if another program was faster, try the next one.
         let mut attempts_left = 3;
         let (server, admin, port) = loop {
             let port = ports::free()?;
@@ -108,36 +108,36 @@ impl Postgres {
         self.seat.installation.directory()
     }
 
-    /// Where it listens, host:port.
+    /// Its address, host:port.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Where the superuser logs in.
+    /// The superuser's URL.
     pub fn admin_url(&self) -> &SecretString {
         &self.admin
     }
 
-    /// Where the owner of each database logs in.
+    /// The URL of each database, for its owner.
     pub fn databases(&self) -> &BTreeMap<Database, SecretString> {
         &self.databases
     }
 
-    /// The server's process id, as long as it runs.
+    /// The server's process id, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.server.pid()
     }
 
-    /// Returns, with the reason, when the server has ended by itself.
+    /// Returns the reason if the server ends unexpectedly.
     pub async fn failed(&mut self) -> anyhow::Error {
         failure(&mut self.server).await
     }
 
-    /// Ends the server as a crash of its machine does, and starts it again at the same place; it recovers what was
+    /// Kills the server, as a crash of its machine would, and starts it again at the same address; it recovers what was
     /// committed.
     ///
     /// # Errors
-    /// If it does not come up again.
+    /// If it does not start again.
     pub async fn crash_and_recover(&mut self) -> anyhow::Result<()> {
         self.server.end(&[(Signal::SIGQUIT, Duration::from_secs(10))]).await?;
         self.server = self.seat.launch(&self.admin).await?;
@@ -166,10 +166,10 @@ async fn initialize(
     let mut command = process::command(installation.program("initdb"), Signal::SIGTERM);
     command.arg("--pgdata").arg(directory.join("data")).arg("--pwfile").arg(&password_file);
     command.args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
-    // Not our current directory: the owner may not be allowed to be there.
+    // Not our current directory, which the owner may not be allowed to enter.
     command.current_dir(directory);
     owner.runs(&mut command);
-    // Asked to stop, it takes its own child along; killed, it would leave it writing into the directory.
+    // SIGTERM ends its child process too; SIGKILL would leave the child writing into the directory.
     let mut initdb = Process::spawn("initdb", command, log, Signal::SIGTERM)?;
     let status = initdb.ended().await?;
     anyhow::ensure!(status.success(), "initdb failed with {status}; {}", initdb.last_words());
@@ -182,17 +182,17 @@ impl Seat {
     }
 
     fn configure(&self, port: u16) -> anyhow::Result<()> {
-        // Read after postgresql.conf, and already its owner's.
+        // Read after postgresql.conf; it already belongs to the owner.
         let settings = std::fs::write(self.data().join("postgresql.auto.conf"), settings::settings(port));
         settings.context("writing PostgreSQL's settings")
     }
 
     async fn launch(&self, admin: &SecretString) -> anyhow::Result<Process> {
-        // SIGINT asks for the fast shutdown; SIGTERM would wait for all clients to leave.
+        // SIGINT requests the fast shutdown; SIGTERM would wait for all clients to disconnect.
         let mut command = process::command(self.installation.program("postgres"), Signal::SIGINT);
         command.arg("-D").arg(self.data()).current_dir(self.directory.path());
         self.owner.runs(&mut command);
-        // SIGQUIT ends the server and its workers at once, SIGKILL would leave shared memory behind.
+        // SIGQUIT ends the server and its workers at once; SIGKILL would leave shared memory behind.
         let mut server = Process::spawn("PostgreSQL", command, &self.log, Signal::SIGQUIT)?;
         let answers = until("PostgreSQL answers", ANSWERS_WITHIN, async || {
             let mut connection = PgConnection::connect(admin.expose_secret()).await.ok()?;

@@ -1,4 +1,4 @@
-//! The user that PostgreSQL runs as. It refuses root, so root lends it an ordinary user.
+//! The user that PostgreSQL runs as. PostgreSQL refuses to run as root, so root runs it as an ordinary user.
 
 use std::{
     fs::Permissions,
@@ -10,17 +10,17 @@ use anyhow::Context;
 use nix::unistd::{User, chown, geteuid};
 use tempfile::TempDir;
 
-/// Whom the server's programs run as.
+/// User that the server's programs run as.
 #[derive(Debug, Clone)]
 pub(super) enum Owner {
     /// The user who runs this program.
     Ourselves,
-    /// We are root, and this one is not.
+    /// We are root; this user is not.
     Other(User),
 }
 
 impl Owner {
-    /// Ourselves, or as root `postgres` if there is such a user, else `nobody`.
+    /// The current user or, for root, `postgres` if that user exists, otherwise `nobody`.
     pub(super) fn choose() -> anyhow::Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self::Ourselves);
@@ -29,7 +29,7 @@ impl Owner {
         known.map(Self::Other).context("PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody`")
     }
 
-    /// A new directory that this user alone can read.
+    /// A new directory that only this user can read.
     pub(super) fn private_directory(&self) -> anyhow::Result<TempDir> {
         let parent = match self {
             Self::Ourselves => std::env::temp_dir(),
@@ -44,7 +44,7 @@ impl Owner {
         Ok(directory)
     }
 
-    /// Makes `path` this user's.
+    /// Makes this user the owner of `path`.
     pub(super) fn give(&self, path: &Path) -> anyhow::Result<()> {
         match self {
             Self::Ourselves => Ok(()),
@@ -61,7 +61,7 @@ impl Owner {
     }
 }
 
-/// A temporary directory that other users can enter, which root's own may not be.
+/// A temporary directory that other users can enter; root's own may not be one.
 fn reachable_temporary_directory() -> Option<PathBuf> {
     let enterable = |directory: &Path| {
         std::fs::metadata(directory)

@@ -1,6 +1,6 @@
-//! The server's settings: as durable as in production, sized for a laptop of two cores.
+//! The server's settings: durable as in production, sized for a laptop with two cores.
 
-/// What goes into `postgresql.auto.conf`, which is read last.
+/// Content of `postgresql.auto.conf`, which is read last.
 pub(super) fn settings(port: u16) -> String {
     format!(
         "\

@@ -1,4 +1,4 @@
-//! One role and one database for each service, closed to the others.
+//! One role and one database for each service, closed to all others.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnec
 
 use super::{super::Database, password, url};
 
-/// Creates them all; returns where each role logs in.
+/// Creates them all; returns the URL of each for its role.
 pub(super) async fn create(
     admin: &SecretString,
     databases: impl IntoIterator<Item = Database>,
@@ -21,7 +21,7 @@ pub(super) async fn create(
     for database in databases {
         let password = password();
         let statements = [
-            // The name and the password are ours: nothing in them needs quoting.
+            // We chose the name and the password; neither needs quoting.
             format!("create role {database} login password '{}'", password.expose_secret()),
             format!("create database {database} owner {database}"),
             format!("revoke all on database {database} from public"),

@@ -18,10 +18,10 @@ pub use supervisor::{Launch, Life, Supervisor};
 
 const READY_WITHIN: Duration = Duration::from_secs(90);
 
-/// The process id of each program that runs.
+/// The process id of each running program.
 pub type Pids = BTreeMap<Program, u32>;
 
-/// A variable for one program, beyond what it is told anyway.
+/// An additional variable for one program.
 #[derive(Debug, Clone)]
 pub struct Setting {
     pub program: Program,
@@ -29,7 +29,7 @@ pub struct Setting {
     pub value: String,
 }
 
-/// All programs, kept running.
+/// All programs, under supervision.
 #[derive(Debug)]
 pub struct Programs {
     running: Vec<Supervisor>,
@@ -39,7 +39,7 @@ pub struct Programs {
     pids: watch::Receiver<Pids>,
 }
 
-/// Where each program answers HTTP; the same after a restart.
+/// HTTP address of each program; unchanged by a restart.
 #[derive(Debug, Clone)]
 pub struct Ports(BTreeMap<Program, u16>);
 
@@ -50,7 +50,7 @@ impl Ports {
     }
 
     fn address(&self, program: Program) -> String {
-        // Every program has a port: that is how this was made.
+        // Every program has a port by construction.
         format!("127.0.0.1:{}", self.0.get(&program).copied().unwrap_or_default())
     }
 
@@ -61,8 +61,8 @@ impl Ports {
 }
 
 impl Programs {
-    /// Starts all of them against `environment`, over the lines of `network`, and waits until all are ready. `settings` come
-    /// on top of what each is told anyway.
+    /// Starts all programs against `environment`, through the proxies of `network`, and waits until all are ready. `settings` are
+    /// added to each program's usual variables.
     ///
     /// # Errors
     /// If one has not been built or does not become ready.
@@ -90,7 +90,7 @@ impl Programs {
                 log: state.log_of(program.name()),
             })
         };
-        // All are looked for before any is started.
+        // Find all binaries before starting any program.
         let manifest = &environment.manifest;
         let launches: Vec<Launch> = manifest.entries().iter().map(launch).collect::<anyhow::Result<_>>()?;
         let supervise = |(program, launch): (Program, Launch)| {
@@ -110,8 +110,7 @@ impl Programs {
         Ok(programs)
     }
 
-    /// Starts one more of a program that runs already, with a port and a name in its group of its own, and changed as the
-    /// caller likes. It is nobody's but the caller's.
+    /// Starts another replica of a running program, with its own port and instance id, modified by `change`. The caller owns it.
     ///
     /// # Errors
     /// If it can't be started.
@@ -129,7 +128,7 @@ impl Programs {
         Supervisor::start(launch, self.reporter.clone(), |_| {})
     }
 
-    /// The process ids; changes whenever a program is started again.
+    /// The process ids; changes with every restart.
     pub fn pids(&self) -> watch::Receiver<Pids> {
         self.pids.clone()
     }
@@ -138,7 +137,7 @@ impl Programs {
         &self.ports
     }
 
-    /// Stops all of them at once, each after finishing what it has begun.
+    /// Stops all of them at once; each finishes its work in progress.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         join_all(self.running.into_iter().map(Supervisor::stop)).await.into_iter().collect()
     }

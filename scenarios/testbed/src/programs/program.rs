@@ -1,4 +1,4 @@
-//! What each program is started with: its binary, and what it is told of the system.
+//! What each program is started with: its binary, and its variables.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 
 use super::super::{Environment, state::StateDir};
 
-/// The binary: where the manifest says, or beside the running one (a test's lies one directory deeper).
+/// The binary: at the manifest's path, or beside the running one (a test's is one directory deeper).
 ///
 /// # Errors
 /// If it has not been built.
@@ -22,7 +22,7 @@ pub fn binary(entry: &Entry) -> anyhow::Result<PathBuf> {
     let binaries = runner.ancestors().skip(1).take(2).map(|directory| directory.join(program.name()));
     let found = binaries.into_iter().find(|binary| binary.is_file());
     found.with_context(|| {
-        format!("the program `{program}` does not lie beside {}; run cargo build --workspace", runner.display())
+        format!("the program `{program}` is not beside {}; run cargo build --workspace", runner.display())
     })
 }
 
@@ -36,10 +36,10 @@ pub fn binary_of(program: Program) -> anyhow::Result<PathBuf> {
     binary(entry.with_context(|| format!("the shop has no program `{program}`"))?)
 }
 
-/// What a program has to know about the system.
+/// The variables that connect a program to the system.
 ///
 /// # Errors
-/// If the system has not what the manifest says that the program needs.
+/// If the system lacks something that the manifest says the program needs.
 pub(super) fn wiring(
     entry: &Entry,
     environment: &Environment,
@@ -54,7 +54,7 @@ pub(super) fn wiring(
     }
     match program.role() {
         Role::Service(database) => {
-            // Started again after it has died, it has its partitions back at once.
+            // With static membership, a restarted program has its partitions back at once.
             variables.push(pair("KAFKA_INSTANCE_ID", program.name()));
             variables.push(pair("DATABASE_URL", environment.database(database)?.expose_secret()));
         }
@@ -66,7 +66,7 @@ pub(super) fn wiring(
         }
         Role::Outside => {}
     }
-    // The books of somebody else's system outlive its program.
+    // An external system's books outlive its program.
     let mut offered = environment.variables();
     offered.push(pair("LEDGER_FILE", &state.ledger().display().to_string()));
     for name in &entry.needs {
@@ -81,5 +81,5 @@ pub(super) fn wiring(
     Ok(variables)
 }
 
-/// What a system may do without: then the program has its own way.
+/// Optional needs: without them the program uses its default.
 const OPTIONAL: [&str; 2] = ["MAIL_DIR", "MAIL_API_URL"];

@@ -1,4 +1,4 @@
-//! Keeps one program running: started again when it dies, stopped when asked.
+//! Keeps one program running: restarts it when it dies, stops it on request.
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
@@ -15,12 +15,12 @@ use super::super::{
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A program that has run this long has got over what killed it.
+/// Uptime after which a program counts as recovered from what killed it.
 const HEALTHY_AFTER: Duration = Duration::from_secs(10);
-/// Time to finish what is begun.
+/// Time allowed to finish work in progress.
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
 
-/// How to start a program.
+/// Start parameters of a program.
 #[derive(Debug, Clone)]
 pub struct Launch {
     pub name: String,
@@ -30,16 +30,16 @@ pub struct Launch {
     pub log: PathBuf,
 }
 
-/// How it goes.
+/// State of a supervised program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Life {
-    /// The process id of the latest one.
+    /// The process id of the latest run.
     pub pid: Option<u32>,
-    /// Number of times that it has ended without being asked to.
+    /// Number of unrequested ends.
     pub deaths: u32,
 }
 
-/// A program that is kept running. Dropped, it is killed.
+/// A supervised program. Killed when dropped.
 #[derive(Debug)]
 pub struct Supervisor {
     launch: Launch,
@@ -49,7 +49,7 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts the program and keeps it running. `changed` is called after every start.
+    /// Starts the program and keeps it running. Calls `changed` after every start.
     ///
     /// # Errors
     /// If it can't be started the first time.
@@ -61,7 +61,7 @@ impl Supervisor {
         Ok(Self { launch, life, stop, keeper: tokio::spawn(keeper.keep(process)) })
     }
 
-    /// How it goes.
+    /// The current state.
     pub fn life(&self) -> Life {
         *self.life.borrow()
     }
@@ -69,7 +69,7 @@ impl Supervisor {
     /// Waits until the program answers `GET /readyz` at `url` with 200.
     ///
     /// # Errors
-    /// If it does not within `bound`, or dies again and again; the error ends with what it said last.
+    /// If it does not within `bound`, or dies repeatedly; the error ends with the last lines of its log.
     pub async fn ready(&self, url: &str, bound: Duration) -> anyhow::Result<()> {
         let client = reqwest::Client::new();
         let what = format!("{} is ready", self.launch.name);
@@ -97,7 +97,7 @@ impl Supervisor {
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        // The process goes with the task that holds it.
+        // The process is killed with the task that owns it.
         self.keeper.abort();
     }
 }

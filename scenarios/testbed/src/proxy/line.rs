@@ -1,4 +1,4 @@
-//! One connection through a proxy, and what it is told to suffer.
+//! One connection through a proxy, and the faults applied to it.
 
 use std::{
     sync::{
@@ -12,15 +12,15 @@ use tokio::sync::{Notify, watch};
 
 use super::{Mode, Side, pump::Direction};
 
-/// What all connections of a proxy are told.
+/// Orders for all connections of a proxy.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Control {
     pub(super) mode: Mode,
-    /// Connections with a lower number are silent for good.
+    /// Connections with a lower number stay silent forever.
     pub(super) stranded_below: u64,
 }
 
-/// What the connections of a proxy share.
+/// State shared by the connections of a proxy.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     opened: AtomicU64,
@@ -34,7 +34,7 @@ impl Shared {
     }
 }
 
-/// Waits for the first connection on which a program says `COMMIT`.
+/// Waits for the first connection on which a program sends `COMMIT`.
 #[derive(Debug, Default)]
 pub(super) struct Trap {
     armed: AtomicBool,
@@ -46,7 +46,7 @@ impl Trap {
         self.armed.store(true, Ordering::Release);
     }
 
-    /// False if it was not armed any more.
+    /// Returns false if it was no longer armed.
     pub(super) fn disarm(&self) -> bool {
         self.armed.swap(false, Ordering::AcqRel)
     }
@@ -56,7 +56,7 @@ impl Trap {
         self.sprung.notified().await;
     }
 
-    /// Tells whether these bytes spring it.
+    /// Tells whether these bytes trigger it.
     fn is_sprung_by(&self, bytes: &[u8]) -> bool {
         const COMMIT: &[u8] = b"COMMIT";
         let commits = || bytes.windows(COMMIT.len()).any(|window| window.eq_ignore_ascii_case(COMMIT));
@@ -100,14 +100,14 @@ impl Line {
         matches!(self.control.borrow().mode, Mode::Reset | Mode::Refuse)
     }
 
-    /// Returns when the connection is to be reset.
+    /// Returns when the connection has to be reset.
     pub(super) async fn cut(&self) {
         let mut control = self.control.clone();
         // An error means that the proxy is gone, and its connections with it.
         let _ = control.wait_for(|control| matches!(control.mode, Mode::Reset | Mode::Refuse)).await;
     }
 
-    /// Looks for what the trap waits for in what the program says; the connection that has it is stranded.
+    /// Checks the program's bytes for the trap; strands the connection that triggers it.
     pub(super) fn inspect(&self, bytes: &[u8]) {
         if self.shared.trap.is_sprung_by(bytes) {
             self.caught.store(true, Ordering::Release);

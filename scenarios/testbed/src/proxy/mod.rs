@@ -1,7 +1,7 @@
-//! A TCP proxy that stands between a program and a server, and what can go wrong on the way.
+//! A TCP proxy between a program and a server, with fault injection.
 //!
-//! A proxy knows nothing of what it carries, but for one thing: it can wait for a `COMMIT` and strand that connection, which
-//! is how a program is caught in the middle of a transaction.
+//! A proxy ignores the content, with one exception: it can wait for a `COMMIT` and strand that connection, which catches a
+//! program in the middle of a transaction.
 
 mod line;
 mod pump;
@@ -21,32 +21,32 @@ use self::{
 };
 use super::ports;
 
-/// How a proxy treats what passes it.
+/// A proxy's treatment of its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// Everything is forwarded.
     #[default]
     Pass,
-    /// Bytes are swallowed and connections stay open. A connection that has lost bytes stays silent for good; one that had
-    /// nothing to say meanwhile goes on afterwards.
+    /// Bytes are dropped and connections stay open. A connection that has lost bytes stays silent forever; one that was idle
+    /// meanwhile continues afterwards.
     Silent(Side),
-    /// Open connections are reset, new ones as soon as they have been accepted.
+    /// Open connections are reset, and new ones as soon as they are accepted.
     Reset,
-    /// Open connections are reset, and nobody listens.
+    /// Open connections are reset, and nothing listens.
     Refuse,
-    /// Each piece is forwarded after this delay.
+    /// Each chunk is forwarded after this delay.
     Slow(Duration),
 }
 
-/// The direction that a fault concerns.
+/// Direction of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Both,
-    /// Only what the server says is lost: the program's commands are carried out.
+    /// Only the server's answers are lost: the program's commands are carried out.
     Answers,
 }
 
-/// A running proxy. Gone, with all its connections, when dropped.
+/// A running proxy. Stops and closes all its connections when dropped.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -56,7 +56,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens on a free port of the loopback address and forwards to `target` there.
+    /// Listens on a free port of the loopback address and forwards to `target` on the same address.
     ///
     /// # Errors
     /// If no port is free.
@@ -69,7 +69,7 @@ impl Proxy {
         Ok(Proxy { port, control, shared, accepting })
     }
 
-    /// Where it listens.
+    /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -78,13 +78,13 @@ impl Proxy {
         self.control.send_modify(|control| control.mode = mode);
     }
 
-    /// Lets every open connection fall silent for good; new ones pass. Neither end hears that the other has gone, so a
-    /// server keeps the sessions of a program that has died: what a failover or a lost host looks like.
+    /// Silences every open connection forever; new ones work. Neither end learns that the other is gone, so the server keeps the
+    /// sessions of a dead program, as after a failover or the loss of a host.
     pub fn strand(&self) {
         self.control.send_modify(|control| control.stranded_below = self.shared.opened());
     }
 
-    /// Strands the next connection on which a program says `COMMIT`, before the server hears it.
+    /// Strands the next connection on which a program sends `COMMIT`, before the server receives it.
     ///
     /// # Errors
     /// If none does within `bound`; then none is stranded later either.
@@ -92,10 +92,10 @@ impl Proxy {
         let trap = &self.shared.trap;
         trap.arm();
         if tokio::time::timeout(bound, trap.sprung()).await.is_err() {
-            anyhow::ensure!(!trap.disarm(), "nobody committed within {} s", bound.as_secs());
-            // In the last moment somebody did; it may also be that another trap on this line was told.
+            anyhow::ensure!(!trap.disarm(), "no program committed within {} s", bound.as_secs());
+            // A program committed at the last moment, or another trap on this proxy was triggered.
             let told = tokio::time::timeout(bound, trap.sprung()).await;
-            anyhow::ensure!(told.is_ok(), "somebody committed, but into another trap");
+            anyhow::ensure!(told.is_ok(), "a program committed, but triggered another trap");
         }
         Ok(())
     }
@@ -126,7 +126,7 @@ async fn accept(
         if mode == Mode::Refuse {
             listener = None;
         } else if listener.is_none() {
-            // Another socket may have the port for a moment; a client that is refused asks again.
+            // Another socket may hold the port for a moment; a refused client retries.
             listener = listen(port).await.ok();
         }
         tokio::select! {
@@ -154,12 +154,12 @@ async fn carry(mut client: TcpStream, target: u16, line: Line) {
         return;
     }
     if line.is_silent(Direction::Up) {
-        // The server never hears of it.
+        // The server never learns of this connection.
         line.cut().await;
         return;
     }
     let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return reset(&client) };
-    // Small pieces and answers to them: waiting for more would cost each of them 40 ms.
+    // Small chunks with answers: Nagle's algorithm would delay each by 40 ms.
     let _ = client.set_nodelay(true).and_then(|()| server.set_nodelay(true));
     let ends = tokio::select! {
         ends = pump::both(&mut client, &mut server, &line) => ends,
@@ -171,8 +171,8 @@ async fn carry(mut client: TcpStream, target: u16, line: Line) {
     }
 }
 
-/// Lets the peer see a reset when the stream is dropped, rather than an orderly end.
+/// Makes the peer see a reset rather than an orderly end when the stream is dropped.
 fn reset(stream: &TcpStream) {
-    // An error means that it has gone already: just as well.
+    // An error means that the stream is already gone.
     let _ = stream.set_zero_linger();
 }

@@ -1,4 +1,4 @@
-//! Carrying bytes from one end of a connection to the other.
+//! Forwards bytes between the two ends of a connection.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -17,15 +17,15 @@ pub(super) enum Direction {
     Down,
 }
 
-/// How a connection has ended.
+/// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// Both ends have closed it in order.
+    /// Both ends closed it in order.
     Closed,
     Broken,
 }
 
-/// Carries in both directions until both ends have closed the connection or one of them has broken it.
+/// Forwards in both directions until both ends have closed the connection or one of them has broken it.
 pub(super) async fn both(client: &mut TcpStream, server: &mut TcpStream, line: &Line) -> End {
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
@@ -37,8 +37,8 @@ pub(super) async fn both(client: &mut TcpStream, server: &mut TcpStream, line: &
     }
 }
 
-/// Carries in one direction. What is swallowed is lost: after it nothing is forwarded any more, not even the end of the
-/// connection, for a peer that has vanished does not say goodbye.
+/// Forwards in one direction. Dropped bytes are lost: nothing is forwarded after them, not even the end of the connection,
+/// because a vanished peer does not close it.
 async fn one(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, direction: Direction, line: &Line) -> std::io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     let mut lost = false;

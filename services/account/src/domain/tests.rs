@@ -8,13 +8,13 @@ const RESERVE: Ask = Ask::Reserve;
 const DEBIT: Ask = Ask::Debit;
 const GIVE_BACK: Ask = Ask::GiveBack(Reason::OutOfStock);
 
-/// User 1 has 1000 JPY and nothing else.
+/// User 1 has 1000 JPY; there are no other balances.
 fn books() -> Books {
     let purse = ((UserId(1), Currency::JPY), Balance { balance: OPENING, reserved: 0 });
     Books { users: [UserId(1)].into(), balances: Rows::loaded([purse]), ..Books::default() }
 }
 
-/// Books where the order has come so far already.
+/// Books in which the order already has this status.
 fn books_with(order: &Order, status: Option<Status>) -> Books {
     let mut books = books();
     let Some(status) = status else { return books };
@@ -31,7 +31,7 @@ fn ask(books: &mut Books, order: &Order, ask: Ask) -> Says {
     decide(books, &Command::new(order.clone(), ask))
 }
 
-/// Nothing is lost: what is held and what was taken is what the reservations say.
+/// No money is lost: what is held and what was debited equals the reservations.
 fn assert_balanced(books: &Books) {
     let balance = books.balances.get(&(UserId(1), Currency::JPY)).expect("the buyer's balance");
     let sum = |status| -> i64 {
@@ -43,7 +43,7 @@ fn assert_balanced(books: &Books) {
     assert!(0 <= balance.reserved && balance.reserved <= balance.balance, "{balance:?}");
 }
 
-/// A balance that is gone: nothing could be taken or given back, so nothing is said of it either.
+/// A missing balance: nothing could be debited or returned, so no event is published.
 #[test]
 fn what_cannot_be_done_is_not_said_to_be_done() {
     let order = order([digital(1, 3)]);
@@ -146,7 +146,7 @@ fn the_reason_is_written_down_too() {
     }
 }
 
-/// What was reserved counts, should a later event say something else.
+/// The reserved amount counts, even if a later event names another.
 #[test]
 fn as_much_comes_back_as_was_taken() {
     let taken = order([digital(1, 3)]);
@@ -158,7 +158,7 @@ fn as_much_comes_back_as_was_taken() {
 }
 
 proptest! {
-    /// Whatever is asked in whatever order, nothing is lost, and what has been undone stays undone.
+    /// Whatever the commands and their order, no money is lost, and what has been undone stays undone.
     #[test]
     fn nothing_is_lost(
         quantities in prop::collection::vec(1..=6i64, 4),

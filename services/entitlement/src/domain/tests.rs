@@ -9,7 +9,7 @@ fn mixed() -> Order {
     order([digital(1, 1), digital(2, 3), physical(9, 1)])
 }
 
-/// The products 1 and 2 are handed out, 3 no longer; and the order has come so far already.
+/// The products 1 and 2 are available, 3 no longer is; the order already has this status.
 fn shelf_with(order: &Order, status: Option<Status>) -> Shelf {
     let catalogue = BTreeMap::from([(ProductId(1), true), (ProductId(2), true), (ProductId(3), false)]);
     let mut shelf = Shelf { catalogue, ..Shelf::default() };

@@ -15,7 +15,7 @@ fn warehouse() -> Warehouse {
     Warehouse { stock: Rows::loaded(stock), ..Warehouse::default() }
 }
 
-/// A warehouse where the order has come so far already.
+/// A warehouse in which the order already has this status.
 fn warehouse_with(order: &Order, status: Option<Status>) -> Warehouse {
     let mut warehouse = warehouse();
     let Some(status) = status else { return warehouse };
@@ -36,7 +36,7 @@ fn said(says: &Says) -> Vec<&'static str> {
     says.events.iter().map(|said| said.event_type).collect()
 }
 
-/// Nothing is lost: what is held and what was taken is what the reservations say.
+/// No stock is lost: what is held and what was committed equals the reservations.
 fn assert_balanced(warehouse: &Warehouse) {
     for (product, stock) in warehouse.stock.iter() {
         let pieces = |status| -> i64 {
@@ -49,7 +49,7 @@ fn assert_balanced(warehouse: &Warehouse) {
     }
 }
 
-/// Stock that is gone: nothing could be taken or returned, so nothing is said of it either.
+/// Missing stock: nothing could be committed or returned, so no event is published.
 #[test]
 fn what_cannot_be_done_is_not_said_to_be_done() {
     let order = order([digital(1, 1), physical(2, 1)]);
@@ -162,7 +162,7 @@ fn the_reason_travels_on() {
     }
 }
 
-/// What was reserved counts, should a later event say something else.
+/// The reserved items count, even if a later event names others.
 #[test]
 fn as_much_comes_back_as_was_taken() {
     let reserved = order([physical(1, 2)]);
@@ -184,7 +184,7 @@ fn nonsense_is_refused() {
 }
 
 proptest! {
-    /// Whatever is asked in whatever order, nothing is lost, and what has been undone stays undone.
+    /// Whatever the commands and their order, no stock is lost, and what has been undone stays undone.
     #[test]
     fn nothing_is_lost(
         baskets in prop::collection::vec((1..=6i64, 0..=6i64), 4),

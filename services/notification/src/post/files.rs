@@ -1,5 +1,4 @@
-//! Mail as files, where there is no mail system: one `.eml` each, which every mail program opens, and which only their owner
-//! can read.
+//! Mail as files, if there is no mail system: one `.eml` each, which any mail program can open and only the owner can read.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -20,21 +19,21 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn new(directory: PathBuf) -> anyhow::Result<Self> {
-        // One that is there already may be shared on purpose.
+        // An existing directory keeps its permissions, which may be shared on purpose.
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&directory)
-            .with_context(|| format!("making the directory for mails, MAIL_DIR {}", directory.display()))?;
+            .with_context(|| format!("creating the directory for mails, MAIL_DIR {}", directory.display()))?;
         Ok(Files { directory })
     }
 
-    /// Puts a mail there as a whole or not at all; again, it takes the place of the same mail.
+    /// Writes a mail atomically; a repetition replaces the same mail.
     pub(super) async fn put(&self, name: &str, mail: Vec<u8>) -> Result<(), NotTaken> {
         let path = self.directory.join(format!("{name}.eml"));
         let draft = self.directory.join(format!(".{}.draft", Uuid::new_v4().simple()));
         let not_taken = format!("writing {}", path.display());
-        // One trip to a thread that may block, for all of it.
+        // One task on a blocking thread for the whole operation.
         let replaced = tokio::task::spawn_blocking(move || replace(&draft, &path, &mail)).await;
         let replaced = replaced.unwrap_or_else(|panic| Err(io::Error::other(panic)));
         replaced.map_err(|error| NotTaken::Yet(format!("{not_taken}: {error}")))
@@ -45,7 +44,7 @@ fn replace(draft: &Path, path: &Path, mail: &[u8]) -> io::Result<()> {
     let write = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?.write_all(mail);
     let written = write().and_then(|()| fs::rename(draft, path));
     if written.is_err() {
-        // What is left of it is of no use to anyone, and the error is told already.
+        // The draft is useless now, and the error has been returned already.
         let _ = fs::remove_file(draft);
     }
     written

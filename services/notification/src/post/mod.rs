@@ -21,7 +21,7 @@ use smtp::Smtp;
 
 pub use server::Server;
 
-/// The answer to a mail that a person has settled: the buyer was informed by other means.
+/// The answer to a mail that an operator settled: the buyer was informed by other means.
 pub const SETTLED: &str = "sent";
 
 /// Settings of the delivery and the sender.
@@ -38,7 +38,7 @@ pub struct PostConfig {
     pub mail_domain: String,
 }
 
-/// Sends what the service has written.
+/// Sends the mails that the service has written.
 pub struct Post {
     sender: Mailbox,
     way: Way,
@@ -103,7 +103,7 @@ impl Outside<Command> for Post {
     }
 
     fn time_out(&self) -> Duration {
-        // A dialogue's own comes first, and tells more.
+        // The dialogue's own timeout comes first, and gives more detail.
         smtp::TIMEOUT + Duration::from_secs(1)
     }
 

@@ -1,8 +1,8 @@
-//! Where a mail system listens.
+//! Address of a mail system.
 
 use std::{fmt, str::FromStr};
 
-/// A mail system's address, `smtp://host:port`; the port is 25 unless it is given.
+/// A mail system's address, `smtp://host:port`; the default port is 25.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     pub host: String,
@@ -24,7 +24,7 @@ impl FromStr for Server {
         let authority = url.strip_prefix("smtp://").ok_or_else(malformed)?;
         let authority = authority.strip_suffix('/').unwrap_or(authority);
         let (host, port) = match authority.rsplit_once(':') {
-            // The last colon of a bare IPv6 address is no port's.
+            // The last colon of a bare IPv6 address does not introduce a port.
             Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| malformed())?),
             _ => (authority, 25),
         };

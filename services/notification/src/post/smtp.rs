@@ -1,8 +1,8 @@
-//! Mail to a mail system, over connections that are kept.
+//! Mail over SMTP, with pooled connections.
 //!
-//! A connection on which anything went wrong or took too long is dropped, never kept: in the middle of a dialogue the
-//! answer to one mail could be taken for the answer to the next. For that the pool is our own; the library's takes an
-//! abandoned connection back.
+//! A connection on which anything failed or timed out is dropped, never reused: in the middle of a dialogue, the answer to one
+//! mail could be mistaken for the answer to the next. That is why the pool is our own; the library's takes abandoned connections
+//! back.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use tokio::{sync::Mutex, time::timeout};
 
 use super::{NotTaken, Server};
 
-/// For one mail, from connecting to the answer.
+/// Timeout for one mail, from connecting to the answer.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
-/// Mails under way at once, each on a connection of its own: few enough for a mail system. No more are claimed, so that none
-/// waits for a connection while its claim runs out.
+/// Maximum number of mails in flight, each on a connection of its own: few enough for a mail system. No more are claimed, so that
+/// none waits for a connection while its claim expires.
 pub(super) const CONNECTIONS: usize = 16;
 
-/// A mail system that takes our mail.
+/// A mail system that accepts our mail.
 pub(super) struct Smtp {
     server: Server,
     hello: ClientId,
@@ -32,8 +32,8 @@ impl Smtp {
         Smtp { server, hello: ClientId::default(), idle: Mutex::default() }
     }
 
-    /// Hands a mail over. Where the answer got lost the mail may have been taken all the same; its Message-ID then shows
-    /// the repetition.
+    /// Submits a mail. If the answer is lost, the mail may have been accepted all the same; its Message-ID then shows the
+    /// repetition.
     pub(super) async fn send(&self, message: &Message) -> Result<(), NotTaken> {
         match timeout(TIMEOUT, self.dialogue(message)).await {
             Ok(Ok(())) => Ok(()),
@@ -49,7 +49,7 @@ impl Smtp {
         Ok(())
     }
 
-    /// A kept connection that still answers, else a new one.
+    /// A pooled connection that still answers, or else a new one.
     async fn connection(&self) -> Result<AsyncSmtpConnection, Error> {
         loop {
             let kept = self.idle.lock().await.pop();
@@ -68,8 +68,8 @@ impl Smtp {
     }
 }
 
-/// A refusal for good (5yz), or a mail that this server cannot take, is for a person; "not now" (4yz) and everything
-/// between us and the server passes.
+/// Permanent refusals (5yz), and mails that this server cannot accept, need an operator; temporary ones (4yz) and network
+/// failures are retried.
 fn not_taken(server: &Server, error: &Error) -> NotTaken {
     let why = format!("{server}: {error}");
     if error.is_permanent() || error.is_client() { NotTaken::Ever(why) } else { NotTaken::Yet(why) }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 
-/// The order that the path names.
+/// The order id in the path.
 pub(super) struct Named(pub(super) OrderId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Named {

@@ -73,7 +73,7 @@ pub(super) async fn look(
     let looking = async {
         let mut db = sessions.acquire().await?;
         let dated = store::find(&mut db, order_id).await?.ok_or_else(|| Problem::unknown(order_id))?;
-        // Read second, so it may be ahead of the status but never lacks what led to it.
+        // Read second, so it may be ahead of the status but never lacks an event that led to it.
         let timeline = store::timeline(&mut db, order_id).await?;
         Ok(Json(View::new(dated, timeline)))
     };

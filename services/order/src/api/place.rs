@@ -96,7 +96,7 @@ pub(super) async fn place(
     Ok((AppendHeaders([(LOCATION, format!("/orders/{order_id}"))]), accepted(order_id, status)))
 }
 
-/// The key may be given twice, but not with two values.
+/// The key may be given twice, but only with the same value.
 fn one_key(header: Option<&str>, body: Option<String>) -> Result<Option<String>, Problem> {
     let key = match (header, body) {
         (Some(header), Some(body)) if header != body => {
@@ -106,13 +106,13 @@ fn one_key(header: Option<&str>, body: Option<String>) -> Result<Option<String>,
         (None, body) => body,
     };
     match key {
-        // It would protect nobody from a second order.
+        // An empty key would not prevent a second order.
         Some(key) if key.is_empty() => Err(Problem::refused("the idempotency key is empty; omit it or give a value")),
         key => Ok(key),
     }
 }
 
-/// The order that the request identifies, if it does. An id and a key have to identify the same order.
+/// The order id that the request gives, if any. An id and a key have to identify the same order.
 fn one_order(request: &OrderRequested) -> Result<Option<OrderId>, Problem> {
     let key = request.idempotency_key.as_deref();
     let by_key = key.map(|key| order_id::from_idempotency_key(request.user_id, key));

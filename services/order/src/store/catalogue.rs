@@ -1,4 +1,4 @@
-//! `products`, which only people change.
+//! SQL of `products`, which only operators change.
 
 use events::ProductId;
 use saga::{StoreError, store::parse};

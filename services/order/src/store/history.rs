@@ -1,4 +1,4 @@
-//! `order_history`.
+//! SQL of `order_history`.
 
 use chrono::{DateTime, Utc};
 use events::OrderId;
@@ -11,7 +11,7 @@ pub(super) async fn insert(db: &mut PgConnection, entries: &[Entry]) -> Result<(
     if entries.is_empty() {
         return Ok(());
     }
-    // `with ordinality … order by` makes the identity be drawn in our order.
+    // `with ordinality … order by` draws the identity numbers in this order.
     sqlx::query(
         "insert into order_history (order_id, at, event, service)
          select order_id, at, event, service
@@ -28,7 +28,7 @@ pub(super) async fn insert(db: &mut PgConnection, entries: &[Entry]) -> Result<(
     Ok(())
 }
 
-/// When, which event, from which service; in the order in which this service dealt with them.
+/// Time, type and publisher of each event, in the order in which this service processed them.
 pub(crate) async fn timeline(
     db: &mut PgConnection,
     order_id: OrderId,

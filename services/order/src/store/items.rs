@@ -1,4 +1,4 @@
-//! `order_items`: written with the order, never changed. The service itself reads them in the order's facts.
+//! SQL of `order_items`: written with the order, never changed. The service itself reads the items from the order's facts.
 
 use events::{Item, OrderId};
 use saga::StoreError;

@@ -1,4 +1,4 @@
-//! `orders`.
+//! SQL of `orders`.
 
 use chrono::{DateTime, Utc};
 use events::{Order, OrderId, Reason};
@@ -45,7 +45,7 @@ struct Row {
     updated_at: DateTime<Utc>,
 }
 
-/// An order, and when its row was made and changed.
+/// An order, and the times at which its row was created and changed.
 pub(crate) struct Dated {
     pub(crate) purchase: Purchase,
     pub(crate) created_at: DateTime<Utc>,
@@ -64,12 +64,12 @@ pub(super) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result
     purchases.map(Rows::loaded)
 }
 
-/// Clocks of the broker and of a service may differ by so much, in milliseconds.
+/// Maximum difference between the clocks of the broker and of a service, in milliseconds.
 const CLOCKS_DIFFER_BY: i64 = 60_000;
 
-/// Tells whether an order has the former id of a request and cannot be that request's: it was there before it.
+/// Tells whether an order with the former id of a request cannot be that request's, because it is older.
 fn is_of_another_topic(row: &Row, formers: &[Former], commands: &[&Command]) -> bool {
-    // Few requests come without any id, and only those have formers.
+    // Only the few requests without any id have formers.
     let Some(former) = formers.iter().find(|former| former.order_id.0 == row.id) else { return false };
     let is_older =
         row.created_at.timestamp_millis().saturating_add(CLOCKS_DIFFER_BY) < former.requested_ms.cast_signed();
@@ -80,7 +80,7 @@ fn is_of_another_topic(row: &Row, formers: &[Former], commands: &[&Command]) -> 
     is_older && !commands.iter().any(is_asked_for)
 }
 
-/// An order to look at, not locked.
+/// Reads an order without locking it.
 pub(crate) async fn find(db: &mut PgConnection, order_id: OrderId) -> Result<Option<Dated>, StoreError> {
     let row: Option<Row> = sqlx::query_as(select_rows!("where id = $1")).bind(order_id.0).fetch_optional(db).await?;
     row.map(|row| {
@@ -90,7 +90,7 @@ pub(crate) async fn find(db: &mut PgConnection, order_id: OrderId) -> Result<Opt
     .transpose()
 }
 
-/// An order's status; none if there is no such order.
+/// An order's status; None if there is no such order.
 pub(crate) async fn status(sessions: &Sessions, order_id: OrderId) -> Result<Option<Status>, StoreError> {
     let asking = sqlx::query_scalar("select status from orders where id = $1").bind(order_id.0);
     let status: Option<String> = sessions.bounded(asking.fetch_optional(sessions.pool())).await?;

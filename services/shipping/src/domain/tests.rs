@@ -16,7 +16,7 @@ fn mixed() -> Order {
     order_to(Some("1 Main Street, Kyoto"), [physical(1, 1), digital(2, 1)])
 }
 
-/// A depot where the order has come so far already.
+/// A depot in which the order already has this status.
 fn depot_with(order: &Order, status: Option<Status>) -> Depot {
     let mut depot = Depot { no_service: vec!["nowhere".to_owned()], ..Depot::default() };
     if let Some(status) = status {

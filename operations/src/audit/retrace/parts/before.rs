@@ -1,4 +1,4 @@
-//! Account, payment and inventory: what is held, taken and given back.
+//! Account, payment and inventory: what is held, captured and refunded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::super::{Case, search::Retraced};
 use crate::audit::{dossier::Logged, tables::Table};
 
-/// Enough of anything, and far from any overflow.
+/// Enough of anything, and far from overflow.
 const PLENTY: i64 = i64::MAX / 4;
 
 impl Retraced for Account {
@@ -105,7 +105,7 @@ impl Retraced for Payment {
     }
 }
 
-/// How the order was paid, as it was written down then. The gateway's ledger knows whether it was by card.
+/// The payment method as recorded at the time. The gateway's ledger shows whether it was a card.
 fn method_type(case: &Case<'_>) -> Option<MethodType> {
     case.column(Table::PaymentTransactions, "method_type")?.parse().ok()
 }

@@ -23,7 +23,7 @@ impl Retraced for Shipping {
     }
 
     fn world(case: &Case<'_>) -> Depot {
-        // Every address contains nothing.
+        // The empty string is part of every address.
         let no_service = case.reason_of(publisher::SHIPPING, "ShipmentRejected").map(|_| String::new());
         Depot { shipments: Rows::default(), no_service: Vec::from_iter(no_service) }
     }

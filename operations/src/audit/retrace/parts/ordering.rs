@@ -1,4 +1,4 @@
-//! The order service: how it all begins and ends.
+//! The order service: how an order begins and ends.
 
 use chrono::{DateTime, Utc};
 use events::{
@@ -121,19 +121,19 @@ fn order_row(case: &Case<'_>, row: &Purchase) -> Value {
     })
 }
 
-/// Tells whether what was ordered came by another way than a topic: then nobody but the service has seen the request itself.
+/// Tells whether the order was placed through the API, so that no topic has the request.
 fn is_told_to_the_api(case: &Case<'_>) -> bool {
     let said = case.said_by(publisher::ORDER);
     said.first().is_some_and(|first| first.causation_id.is_none())
 }
 
-/// A request that would have led to what was said first.
+/// A request that would have led to the first published event.
 fn told_to_the_api(case: &Case<'_>) -> Option<OrderRequested> {
     let Order { user_id, payment_method_id, items, ship_to, .. } = case.facts.clone()?;
     let mut items: Vec<RequestedItem> =
         items.iter().map(|item| RequestedItem { product_id: item.product_id, quantity: item.quantity }).collect();
     if items.is_empty() {
-        // Of an order that was rejected nothing is told.
+        // Nothing is recorded about the items of a rejected order.
         items.push(RequestedItem { product_id: ProductId(0), quantity: 1 });
     }
     Some(request(user_id, payment_method_id, items, ship_to))
@@ -148,7 +148,7 @@ fn request(
     OrderRequested { user_id, payment_method_id, items, order_id: None, idempotency_key: None, ship_to }
 }
 
-/// Prices as they were when the order was made.
+/// Prices at the time of the order.
 fn catalogue(case: &Case<'_>) -> Catalogue {
     match case.reason_of(publisher::ORDER, "OrderRejected") {
         None => {
@@ -164,7 +164,7 @@ fn catalogue(case: &Case<'_>) -> Catalogue {
     }
 }
 
-/// A catalogue in which what was asked for has no price in one currency: the one reason to refuse that is not in the request.
+/// A catalogue in which the items have no price in one currency: the only reason for refusal that the request does not show.
 fn priceless(case: &Case<'_>) -> Catalogue {
     let requests = case.dossier.first_of(publisher::CLIENT);
     let requests = requests.iter().filter_map(|event| serde_json::from_str::<OrderRequested>(event.data.get()).ok());

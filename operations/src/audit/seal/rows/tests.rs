@@ -31,13 +31,13 @@ fn rows_that_are_gone_or_were_changed_are_missed_but_not_what_retention_has_take
         (&[(ORDERS, 2), (FIRST, 5)], &[FIRST, SECOND]),
         (&[(ORDERS, 2), (FIRST, 4), (SECOND, 3)], &[FIRST, SECOND]),
         (&[(FIRST, 5), (SECOND, 3)], &[FIRST, SECOND]),
-        // A day that is still kept, but whose rows were taken.
+        // A day that is still retained but has lost its rows.
         (&[(ORDERS, 2), (SECOND, 3)], &[FIRST, SECOND]),
-        // A day in between, and the youngest one.
+        // A day in the middle, and the latest one.
         (&[(ORDERS, 2), (FIRST, 5)], &[FIRST, THIRD]),
         (&[(ORDERS, 2), (FIRST, 5)], &[FIRST]),
         (&[(ORDERS, 2)], &[]),
-        // Rows from before the mark that were not there.
+        // Rows from before the mark that were not counted then.
         (&[(ORDERS, 2), (FIRST, 5), (SECOND, 3), (THIRD, 1)], &[FIRST, SECOND, THIRD]),
     ] {
         assert!(are_missed(before, now, partitions), "{now:?}");

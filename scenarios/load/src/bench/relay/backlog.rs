@@ -1,4 +1,4 @@
-//! Draining a backlog.
+//! Measures how fast the relay drains a backlog.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::{bench::ground::Ground, processes::Processes};
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const DRAINED_WITHIN: Duration = Duration::from_secs(300);
 
-/// The state before the relay begins.
+/// State before the relay starts.
 pub(super) struct Before {
     accounts: PgPool,
     cursor: i64,
@@ -31,8 +31,8 @@ impl Before {
         Ok(Before { accounts, cursor, rows, records: records(ground).await? })
     }
 
-    /// Waits until all of it is on the broker. The rate is that between the first sign of life and the end: starting a
-    /// program is not draining.
+    /// Waits until the whole backlog is on the broker. The rate is measured from the first published record to the last: starting
+    /// a program is not draining.
     pub(super) async fn drain(self, ground: &Ground, relay: &RelayProcess) -> anyhow::Result<Backlog> {
         let last: i64 =
             sqlx::query_scalar("select coalesce(max(seq), 0) from outbox").fetch_one(&self.accounts).await?;
@@ -54,8 +54,8 @@ impl Before {
         let usage = meter.read().into_iter().next().context("the relay has ended")?;
         self.accounts.close().await;
         let published = records(ground).await? - self.records;
-        ensure!(published == self.rows, "{published} records came of {} rows", self.rows);
-        // A backlog so small that the first look saw its end is drained at no speed that means anything.
+        ensure!(published == self.rows, "{published} records were published of {} rows", self.rows);
+        // For a backlog so small that the first poll saw its end, no meaningful rate can be given.
         let rows_per_second = if time.is_zero() { 0.0 } else { rows as f64 / time.as_secs_f64() };
         Ok(Backlog {
             rows: self.rows.unsigned_abs(),
@@ -70,7 +70,7 @@ async fn cursor(accounts: &PgPool) -> anyhow::Result<i64> {
     Ok(sqlx::query_scalar("select last_seq from relay_cursor").fetch_one(accounts).await?)
 }
 
-/// Counts what the topic holds.
+/// Number of records in the topic.
 async fn records(ground: &Ground) -> anyhow::Result<i64> {
     let brokers = ground.brokers().to_owned();
     let count =

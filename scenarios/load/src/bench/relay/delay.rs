@@ -1,4 +1,4 @@
-//! How late the relay is: from the commit of a row to the consumer that hears it.
+//! The relay's delay: from the commit of a row to its arrival at a consumer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,8 +21,7 @@ use crate::{
     tally::Tally,
 };
 
-/// Writers at the same time, each with a connection: what is due is shared out among them, so that a slow commit of one
-/// does not hold up the others.
+/// Concurrent writers with a connection each. They share the due rows, so that one slow commit does not delay the others.
 const WRITERS: u32 = 4;
 
 pub(super) async fn measure(ground: &Ground, relay: &RelayProcess, rate: u32, time: Duration) -> anyhow::Result<Delay> {
@@ -54,12 +53,12 @@ pub(super) async fn measure(ground: &Ground, relay: &RelayProcess, rate: u32, ti
     heard?;
     let early = tally.courses().filter(|(_, course)| course.ended.is_some_and(|(at, _)| at < course.intended)).count();
     let times = raw::latencies(tally.courses().map(|(_, course)| course));
-    ensure!(times.len() == u64::from(rows), "{} of {rows} rows were heard", times.len());
+    ensure!(times.len() == u64::from(rows), "{} of {rows} rows arrived", times.len());
     let cpu_percent = cpu_seconds / taken.as_secs_f64() * 100.0;
     Ok(Delay { rate, latency: times.latency(), early: early as u64, cpu_percent })
 }
 
-/// Writes every so-manieth row when it is due, with all others that are due by then in the same transaction.
+/// Writes its share of the rows when due, each with all others that are due by then in one transaction.
 async fn write(accounts: &PgPool, wake: &Wake, tally: &Tally, rate: u32, writer: u32) -> anyhow::Result<()> {
     let mut mine = (writer..tally.orders()).step_by(WRITERS as usize).peekable();
     let due_at = |number: u32| Duration::from_secs_f64(f64::from(number) / f64::from(rate));

@@ -1,4 +1,4 @@
-//! The relay alone, in a process of its own: how fast it drains a backlog, how late it is, and what it costs.
+//! The relay alone, as a process: throughput on a backlog, delay, and CPU cost.
 
 mod backlog;
 mod delay;
@@ -14,11 +14,11 @@ use testbed::Reporter;
 use super::{ground::Ground, summary};
 use crate::{processes::Processes, times::Latency};
 
-/// Rows a second that are written while the delay is measured.
+/// Rows per second written while the delay is measured.
 const RATES: [u32; 3] = [200, 1_000, 2_000];
 const EACH: Duration = Duration::from_secs(8);
 
-/// What the relay does.
+/// Results for the relay.
 #[derive(Debug, Clone, Serialize)]
 pub struct Relayed {
     pub backlog: Backlog,
@@ -26,38 +26,38 @@ pub struct Relayed {
     pub delays: Vec<Delay>,
 }
 
-/// Draining what had been written before it was started.
+/// Draining what was written before it was started.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Backlog {
     pub rows: u64,
     pub rows_per_second: f64,
-    /// CPU of the relay's for one row, in microseconds.
+    /// CPU time of the relay per row, in microseconds.
     pub cpu_microseconds: f64,
     pub peak_mib: f64,
 }
 
-/// Seven databases, and nothing to publish in any of them.
+/// Seven databases with nothing to publish.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Idle {
-    /// Of one core, in percent.
+    /// Percent of one core.
     pub cpu_percent: f64,
     pub resident_mib: f64,
 }
 
-/// From the commit of a row to the consumer that hears it, in milliseconds.
+/// Delay from the commit of a row to its arrival at a consumer, in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Delay {
     pub rate: u32,
     pub latency: Latency,
-    /// Rows that were heard before their writer heard of its own commit: counted as no delay at all.
+    /// Rows that arrived before their writer had confirmation of its own commit; they count as no delay.
     pub early: u64,
     pub cpu_percent: f64,
 }
 
-/// Measures all of it with `rows` rows of backlog.
+/// Runs all measurements, with `rows` rows of backlog.
 ///
 /// # Errors
-/// If the relay does not come up, or loses or repeats a row.
+/// If the relay does not start, or loses or repeats a row.
 pub async fn measure(ground: &Ground, rows: u64, reporter: &Reporter) -> anyhow::Result<Relayed> {
     let step = reporter.step(format!("writing {rows} rows into an outbox"));
     writer::backlog(ground, rows, |written| step.now(format!("{written} of {rows} rows written"))).await?;
@@ -91,7 +91,7 @@ pub async fn measure(ground: &Ground, rows: u64, reporter: &Reporter) -> anyhow:
 async fn idle(relay: &process::RelayProcess, reporter: &Reporter) -> anyhow::Result<Idle> {
     const LENGTH: Duration = Duration::from_secs(8);
     let step = reporter.step("the relay idles");
-    // What it had to do before is over by then.
+    // Earlier work is finished by then.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let meter = Processes::named([("relay", relay.pid()?)]).meter();
     tokio::time::sleep(LENGTH).await;

@@ -1,4 +1,4 @@
-//! The relay's binary, serving the shop's databases as it does in the whole system.
+//! The relay's binary, configured for the shop's databases as in the whole system.
 
 use std::{net::TcpListener, time::Duration};
 
@@ -39,7 +39,7 @@ pub(super) fn start(ground: &Ground, reporter: &Reporter) -> anyhow::Result<Rela
 
 impl RelayProcess {
     /// # Errors
-    /// If it is dead.
+    /// If it is not running.
     pub(super) fn pid(&self) -> anyhow::Result<u32> {
         self.supervisor.life().pid.context("the relay does not run")
     }

@@ -1,4 +1,4 @@
-//! Writing rows into an outbox, as services do.
+//! Writes rows into an outbox, as services do.
 
 use events::{Event, EventId, OrderId, account::BalanceReserved, publisher};
 use saga::{Said, outbox::Outgoing};
@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::bench::{ground::Ground, raw};
 
-/// Rows of one transaction of the backlog.
+/// Rows per transaction of the backlog.
 const BATCH: u64 = 2_000;
 
-/// Writes `rows` rows; tells now and then how many there are.
+/// Writes `rows` rows; reports progress through `tell`.
 pub(super) async fn backlog(ground: &Ground, rows: u64, tell: impl Fn(u64)) -> anyhow::Result<()> {
     let accounts = ground.pool(Database::ACCOUNTS, 1)?;
     let mut written = 0;
@@ -27,7 +27,7 @@ pub(super) async fn backlog(ground: &Ground, rows: u64, tell: impl Fn(u64)) -> a
 
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// Writes an event about each order, in one transaction; returns when that is committed.
+/// Writes an event about each order, in one transaction; returns after the commit.
 pub(super) async fn write(accounts: &PgPool, orders: impl IntoIterator<Item = OrderId>) -> anyhow::Result<()> {
     let said: Vec<Said> = orders
         .into_iter()
