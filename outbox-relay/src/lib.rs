@@ -158,5 +158,5 @@ pub use relay::Relay;
 pub use replay::replay;
 pub use settings::{BATCH_ROWS, Settings};
 pub use span::Span;
-pub use tenure::{Drained, Step, Tenure};
+pub use tenure::{Drained, Outcome, Tenure};
 pub use timing::Timing;

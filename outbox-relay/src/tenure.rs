@@ -52,7 +52,7 @@ pub struct Tenure {
 
 /// The outcome of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum Outcome {
     /// Rows were handed to the Kafka client.
     Published {
         /// Number of rows.
@@ -115,19 +115,19 @@ impl Tenure {
     }
 
     /// Handles acknowledgements, cursor and lease, then reads and publishes once. Does not wait for acknowledgements.
-    pub async fn step(&mut self) -> Result<Step, Lost> {
+    pub async fn step(&mut self) -> Result<Outcome, Lost> {
         self.connect().await;
         self.tend().await?;
         if self.recovery.is_resting(Instant::now()) {
-            return Ok(Step::Resting);
+            return Ok(Outcome::Resting);
         }
         let batches = self.recovery.batches();
         if self.publisher.batches() >= batches {
-            return Ok(Step::Busy);
+            return Ok(Outcome::Busy);
         }
         let caught_up = self.catch_up().await?;
         match caught_up {
-            Some(waits @ (Step::Resting | Step::Busy)) => return Ok(waits),
+            Some(waits @ (Outcome::Resting | Outcome::Busy)) => return Ok(waits),
             Some(caught_up) if self.publisher.batches() >= batches => return Ok(caught_up),
             _ => {}
         }
@@ -139,12 +139,12 @@ impl Tenure {
         self.context.answered(look).await?;
         let mut progress = self.context.progress();
         progress.gap_since = self.gaps.waiting().map(|(_, since)| since);
-        if matches!(step, Step::Empty | Step::Gap(_)) {
+        if matches!(step, Outcome::Empty | Outcome::Gap(_)) {
             progress.refused = None;
         }
         drop(progress);
         Ok(match (step, caught_up) {
-            (Step::Empty | Step::Gap(_), Some(caught_up)) => caught_up,
+            (Outcome::Empty | Outcome::Gap(_), Some(caught_up)) => caught_up,
             (step, _) => step,
         })
     }
@@ -153,11 +153,11 @@ impl Tenure {
     pub async fn drain(&mut self) -> Result<Drained, Lost> {
         loop {
             let drained = match self.step().await? {
-                Step::Published { .. } => continue,
-                Step::Busy => None,
-                Step::Resting => return Ok(Drained::Refused),
-                Step::Gap(missing) => Some(Drained::Gap(missing)),
-                Step::Empty => Some(Drained::Empty),
+                Outcome::Published { .. } => continue,
+                Outcome::Busy => None,
+                Outcome::Resting => return Ok(Drained::Refused),
+                Outcome::Gap(missing) => Some(Drained::Gap(missing)),
+                Outcome::Empty => Some(Drained::Empty),
             };
             match drained {
                 Some(drained) if self.publisher.batches() == 0 => {

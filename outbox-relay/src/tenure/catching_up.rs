@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use sqlx::FromRow;
 
-use super::{Step, Tenure};
+use super::{Outcome, Tenure};
 use crate::{Lost, behind::Behind, in_flight::Refusal, publisher::NotTaken, store::OutboxRow};
 
 impl Tenure {
@@ -75,17 +75,17 @@ impl Tenure {
     }
 
     /// Reads once what was left out, and gives it to the partitions that can be given more. None if there are none.
-    pub(super) async fn catch_up(&mut self) -> Result<Option<Step>, Lost> {
+    pub(super) async fn catch_up(&mut self) -> Result<Option<Outcome>, Lost> {
         if self.topic.behind.read_after().is_none() {
             return Ok(None);
         }
         if !self.knows_partitions().await? {
-            return Ok(Some(Step::Resting));
+            return Ok(Some(Outcome::Resting));
         }
         let Some(after) = self.topic.behind.read_after() else { return Ok(None) };
         let limit = self.portion.rows();
         let Some((rows, is_whole)) = self.read(after, self.cursor.handed(), limit).await? else {
-            return Ok(Some(Step::Published { rows: 0, more: true }));
+            return Ok(Some(Outcome::Published { rows: 0, more: true }));
         };
         let rows: Vec<OutboxRow<'_>> = rows.iter().map(OutboxRow::from_row).collect::<sqlx::Result<_>>()?;
         let is_whole = is_whole && (rows.len() as i64) < limit;
@@ -123,16 +123,16 @@ impl Tenure {
         if let Some(row) = left.filter(|row| taken == 0 && self.publisher.record(row).is_none()) {
             let refusal = self.foreign(row);
             self.stand_still(&refusal);
-            return Ok(Some(Step::Resting));
+            return Ok(Some(Outcome::Resting));
         }
         if taken == 0 && not_taken.is_some() {
             // An immediate retry would read the same rows again and hand over none of them.
             if not_taken == Some(NotTaken::Full) {
                 self.make_room().await?;
             }
-            return Ok(Some(Step::Busy));
+            return Ok(Some(Outcome::Busy));
         }
-        Ok(Some(Step::Published { rows: taken, more: true }))
+        Ok(Some(Outcome::Published { rows: taken, more: true }))
     }
 
     /// Tells a new producer, which has learnt the partitions of the topic, which of them are left behind.

@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use process::crash;
 use sqlx::{FromRow, Row, postgres::PgRow};
 
-use super::{Step, Tenure};
+use super::{Outcome, Tenure};
 use crate::{
     Lost,
     gap::{Inquiry, Place},
@@ -47,23 +47,23 @@ impl Tenure {
         Ok(())
     }
 
-    pub(super) async fn read_and_publish(&mut self) -> Result<Step, Lost> {
+    pub(super) async fn read_and_publish(&mut self) -> Result<Outcome, Lost> {
         // While a gap is open, only the row after it matters.
         let most = if self.topic.behind.is_empty() { self.recovery.rows() } else { i64::MAX };
         let limit = if self.gaps.waiting().is_some() { 1 } else { most.min(self.portion.rows()) };
         let Some((rows, is_whole)) = self.read(self.cursor.handed(), i64::MAX, limit).await? else {
-            return Ok(Step::Published { rows: 0, more: true });
+            return Ok(Outcome::Published { rows: 0, more: true });
         };
         if rows.is_empty() {
             self.gaps.read_ended(None, Instant::now());
-            return Ok(Step::Empty);
+            return Ok(Outcome::Empty);
         }
         let handed = self.cursor.handed();
         if !self.knows_partitions().await? {
-            return Ok(Step::Resting);
+            return Ok(Outcome::Resting);
         }
         if self.cursor.handed() != handed {
-            return Ok(Step::Published { rows: 0, more: true });
+            return Ok(Outcome::Published { rows: 0, more: true });
         }
         let rows: Vec<OutboxRow<'_>> = rows.iter().map(OutboxRow::from_row).collect::<sqlx::Result<_>>()?;
         let filled = !is_whole || rows.len() as i64 == limit;
@@ -132,7 +132,7 @@ impl Tenure {
     }
 
     /// Hands over the rows that may be published, in order. `filled`: there may be more rows.
-    async fn hand_over(&mut self, rows: &[OutboxRow<'_>], mut filled: bool) -> Result<Step, Lost> {
+    async fn hand_over(&mut self, rows: &[OutboxRow<'_>], mut filled: bool) -> Result<Outcome, Lost> {
         // All records are built before the first is handed over: the client sends at once what it has, and records that follow
         // quickly share a request.
         let records: Vec<Record<'_>> = rows.iter().map_while(|row| self.publisher.record(row)).collect();
@@ -181,16 +181,16 @@ impl Tenure {
         self.portion.opening(not_taken == Some(NotTaken::Opening));
         let waits_for_room = taken == 0 && not_taken == Some(NotTaken::Full);
         let step = match (taken + left_out, gap, foreign) {
-            (0, Some(missing), _) => Step::Gap(missing),
+            (0, Some(missing), _) => Outcome::Gap(missing),
             // Everything before it has to be on Kafka first.
             (0, None, Some(row)) if not_taken.is_none() && self.publisher.batches() == 0 => {
                 let refusal = self.foreign(row);
                 self.stand_still(&refusal);
-                Step::Resting
+                Outcome::Resting
             }
-            (0, None, _) => Step::Busy,
+            (0, None, _) => Outcome::Busy,
             (rows, gap, foreign) => {
-                Step::Published { rows, more: filled && gap.is_none() && foreign.is_none() && not_taken.is_none() }
+                Outcome::Published { rows, more: filled && gap.is_none() && foreign.is_none() && not_taken.is_none() }
             }
         };
         if waits_for_room {

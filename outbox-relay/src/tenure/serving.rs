@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use process::shutdown::Shutdown;
 
-use super::{Step, Tenure};
+use super::{Outcome, Tenure};
 use crate::{
     Lost,
     pace::{Found, Pace, Pause},
@@ -31,11 +31,11 @@ impl Tenure {
             wake.forget();
             let looked_at = Instant::now();
             let found = match self.step().await? {
-                Step::Published { more: true, .. } => Found::Full,
-                Step::Published { more: false, .. } => Found::Some,
-                Step::Gap(_) => Found::Gap,
-                Step::Empty => Found::Nothing,
-                Step::Busy | Step::Resting => {
+                Outcome::Published { more: true, .. } => Found::Full,
+                Outcome::Published { more: false, .. } => Found::Some,
+                Outcome::Gap(_) => Found::Gap,
+                Outcome::Empty => Found::Nothing,
+                Outcome::Busy | Outcome::Resting => {
                     tokio::select! {
                         () = self.something_arrives() => {}
                         () = shutdown.requested() => {}

@@ -1,6 +1,6 @@
 //! The relay crashes, and nothing is lost.
 
-use outbox_relay::{Drained, Step};
+use outbox_relay::{Drained, Outcome};
 
 use crate::support::{in_a_world, lead, until};
 
@@ -14,7 +14,7 @@ async fn a_crash_between_send_and_cursor_repeats_but_loses_nothing() {
         for name in ["First", "Second", "Third"] {
             world.append("order-1", name).await;
         }
-        assert_eq!(leader.step().await.unwrap(), Step::Published { rows: 3, more: false });
+        assert_eq!(leader.step().await.unwrap(), Outcome::Published { rows: 3, more: false });
         until("all three are on Kafka", || async { (world.published().await.len() == 4).then_some(()) }).await;
         drop(leader);
         assert_eq!(world.cursor().await, 1, "the cursor never runs ahead");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use outbox::kafka::Kafka;
-use outbox_relay::{Relay, Settings, Step, Tenure, Timing, partition_of};
+use outbox_relay::{Outcome, Relay, Settings, Tenure, Timing, partition_of};
 use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
 
 use crate::support::{Record, World, drain_to, first_occurrences, in_a_world, kafka_at, lead, read_all, until};
@@ -73,7 +73,7 @@ async fn append_rows(world: &World) {
 async fn go_on_without(relay: &Relay, tenure: &mut Tenure) {
     let tenure = tokio::sync::Mutex::new(tenure);
     until("the others go on", || async {
-        let is_empty = tenure.lock().await.step().await.unwrap() == Step::Empty;
+        let is_empty = tenure.lock().await.step().await.unwrap() == Outcome::Empty;
         (is_empty && relay.partitions_behind() == [partition_of(GONE.as_bytes(), PARTITIONS)]).then_some(())
     })
     .await;
@@ -151,7 +151,7 @@ async fn what_is_left_behind_survives_an_outage_of_everything() {
         append_to_both(world, "after").await;
         let relayed = tokio::sync::Mutex::new(&mut tenure);
         until("the producer is given up", || async {
-            (relayed.lock().await.step().await.unwrap() == Step::Resting).then_some(())
+            (relayed.lock().await.step().await.unwrap() == Outcome::Resting).then_some(())
         })
         .await;
         cluster.brokers.broker_up(1).unwrap();

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     runtime::{
         incoming::{Incoming, Outcome},
-        throttle::{Throttle, Verdict},
+        throttle::{Throttle, Treatment},
         unit_of_work::UnitOfWork,
     },
     service::Service,
@@ -190,7 +190,7 @@ impl<S: Service, X: Exceptions> Carrying<'_, S, X> {
             Remedy::Suspect => {
                 let ids: Vec<Uuid> = self.ids(&part).collect();
                 let (bound, why) = (self.work.sessions().bound(), error.to_string());
-                if self.throttle.judge(&ids, error.is_lock(), bound, &why) == Verdict::Condemn {
+                if self.throttle.judge(&ids, error.is_lock(), bound, &why) == Treatment::Condemn {
                     self.todo.push_front(part);
                     return Ok(());
                 }

@@ -34,7 +34,7 @@ enum Kept {
 
 /// Result of comparing the inbox's retention with that of some topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Sufficiency {
     /// Long enough for any redelivery.
     Long,
     /// Long enough for redelivery by Kafka, but not for everything that a replay can publish again.
@@ -54,7 +54,12 @@ pub enum Verdict {
 ///
 /// # Errors
 /// If the broker does not answer.
-pub async fn compare(kafka: &Kafka, program: &str, topics: &[&str], retention: Retention) -> anyhow::Result<Verdict> {
+pub async fn compare(
+    kafka: &Kafka,
+    program: &str,
+    topics: &[&str],
+    retention: Retention,
+) -> anyhow::Result<Sufficiency> {
     let admin: AdminClient<DefaultClientContext> =
         kafka.client(program).create().context("creating the Kafka client")?;
     let (admin, broker) = tokio::task::spawn_blocking(move || {
@@ -70,7 +75,7 @@ pub async fn compare(kafka: &Kafka, program: &str, topics: &[&str], retention: R
         topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).chain(broker).collect();
     let answers = match admin.describe_configs(&wanted, &AdminOptions::new().request_timeout(Some(TIMEOUT))).await {
         Ok(answers) => answers,
-        Err(KafkaError::AdminOp(RDKafkaErrorCode::UnsupportedFeature)) => return Ok(Verdict::Unknown),
+        Err(KafkaError::AdminOp(RDKafkaErrorCode::UnsupportedFeature)) => return Ok(Sufficiency::Unknown),
         Err(error) => return Err(error).context("querying the topics' retention"),
     };
     let mut kept = Vec::new();
@@ -79,7 +84,7 @@ pub async fn compare(kafka: &Kafka, program: &str, topics: &[&str], retention: R
             Ok(config) => config,
             // A broker without this request, or one that denies it: the retention stays unknown.
             Err(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                return Ok(Verdict::Unknown);
+                return Ok(Sufficiency::Unknown);
             }
             Err(code) => anyhow::bail!("querying the topics' retention: {code}"),
         };
@@ -103,7 +108,7 @@ fn read(retention_ms: i64, segment_ms: i64, deletes: bool) -> Kept {
     }
 }
 
-fn judge(kept: Vec<(String, Kept)>, Retention { inbox_hours, outbox_hours }: Retention) -> Verdict {
+fn judge(kept: Vec<(String, Kept)>, Retention { inbox_hours, outbox_hours }: Retention) -> Sufficiency {
     let longest = kept.iter().filter_map(|(topic, kept)| match *kept {
         Kept::For { retention, segment } => Some((retention + segment + BROKER_LOOKS, topic, retention, segment)),
         Kept::Forever => None,
@@ -116,7 +121,7 @@ fn judge(kept: Vec<(String, Kept)>, Retention { inbox_hours, outbox_hours }: Ret
             segment.as_millis()
         );
         if u64::from(inbox_hours) < hours {
-            return Verdict::TooShort(format!(
+            return Sufficiency::TooShort(format!(
                 "INBOX_RETENTION_HOURS is {inbox_hours}, but the topic {topic} retains events for {hours} hours ({told}): an \
                  event redelivered after {inbox_hours} hours would be applied twice. Set INBOX_RETENTION_HOURS to {hours} or \
                  more, or reduce the topic's {RETENTION} and {SEGMENT}"
@@ -126,7 +131,7 @@ fn judge(kept: Vec<(String, Kept)>, Retention { inbox_hours, outbox_hours }: Ret
         let replayed = u64::from(outbox_hours) + DAY_HOURS;
         if u64::from(inbox_hours) < hours + replayed {
             let safe = u64::from(inbox_hours) - hours;
-            return Verdict::ShortForReplays(format!(
+            return Sufficiency::ShortForReplays(format!(
                 "the topic {topic} retains events for {hours} hours ({told}), and outboxes retain them for {outbox_hours} hours \
                  for replays: with INBOX_RETENTION_HOURS={inbox_hours}, do not replay events older than {safe} hours, \
                  or set it to {}",
@@ -136,7 +141,7 @@ fn judge(kept: Vec<(String, Kept)>, Retention { inbox_hours, outbox_hours }: Ret
     }
     let topics: Vec<String> =
         kept.into_iter().filter(|(_, kept)| *kept == Kept::Forever).map(|(topic, _)| topic).collect();
-    if topics.is_empty() { Verdict::Long } else { Verdict::NeverLong { topics } }
+    if topics.is_empty() { Sufficiency::Long } else { Sufficiency::NeverLong { topics } }
 }
 
 #[cfg(test)]
@@ -146,7 +151,7 @@ mod tests {
     const HOUR_MS: i64 = 3_600_000;
 
     /// Topics by the hours of their retention and of their segments.
-    fn of(topics: &[(i64, i64)], inbox_hours: u32, outbox_hours: u32) -> Verdict {
+    fn of(topics: &[(i64, i64)], inbox_hours: u32, outbox_hours: u32) -> Sufficiency {
         let kept = topics.iter().map(|&(retention, segment)| {
             (format!("topic-{retention}-{segment}"), read(retention * HOUR_MS, segment * HOUR_MS, true))
         });
@@ -155,29 +160,29 @@ mod tests {
 
     #[test]
     fn an_inbox_has_to_remember_for_as_long_as_the_oldest_event_of_the_last_segment_may_lie_there() {
-        let Verdict::TooShort(why) = of(&[(1, 1), (168, 24)], 192, 0) else { panic!("it is too short") };
+        let Sufficiency::TooShort(why) = of(&[(1, 1), (168, 24)], 192, 0) else { panic!("it is too short") };
         for word in ["INBOX_RETENTION_HOURS is 192", "topic-168-24", "193 or more", "segment.ms=86400000"] {
             assert!(why.contains(word), "{why}");
         }
-        assert!(!matches!(of(&[(1, 1), (168, 24)], 193, 0), Verdict::TooShort(_)));
+        assert!(!matches!(of(&[(1, 1), (168, 24)], 193, 0), Sufficiency::TooShort(_)));
     }
 
     #[test]
     fn what_can_be_published_again_comes_on_top_and_is_warned_of() {
-        let Verdict::ShortForReplays(why) = of(&[(168, 24)], 300, 168) else { panic!("too short for replays") };
+        let Sufficiency::ShortForReplays(why) = of(&[(168, 24)], 300, 168) else { panic!("too short for replays") };
         for word in ["older than 107 hours", "set it to 385"] {
             assert!(why.contains(word), "{why}");
         }
-        assert_eq!(of(&[(168, 24)], 385, 168), Verdict::Long);
+        assert_eq!(of(&[(168, 24)], 385, 168), Sufficiency::Long);
     }
 
     #[test]
     fn no_inbox_is_longer_than_for_ever() {
-        assert_eq!(of(&[(-1, 1), (1, 1)], 48, 0), Verdict::NeverLong { topics: vec!["topic--1-1".into()] });
-        assert!(matches!(of(&[(-1, 1), (168, 1)], 24, 0), Verdict::TooShort(_)));
+        assert_eq!(of(&[(-1, 1), (1, 1)], 48, 0), Sufficiency::NeverLong { topics: vec!["topic--1-1".into()] });
+        assert!(matches!(of(&[(-1, 1), (168, 1)], 24, 0), Sufficiency::TooShort(_)));
         // Compaction alone removes nothing because of its age.
         let compacted =
             judge(vec![("t".into(), read(HOUR_MS, HOUR_MS, false))], Retention { inbox_hours: 99, outbox_hours: 0 });
-        assert_eq!(compacted, Verdict::NeverLong { topics: vec!["t".into()] });
+        assert_eq!(compacted, Sufficiency::NeverLong { topics: vec!["t".into()] });
     }
 }

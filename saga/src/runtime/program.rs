@@ -21,7 +21,7 @@ use crate::{
         config::Config,
         consumer::{self, Consumer},
         dead_letter::{self, DeadLetters},
-        memory::{self, Verdict},
+        memory::{self, Sufficiency},
         migration::{self, migrate},
         parked,
         timer::{self, Deadlines},
@@ -255,7 +255,7 @@ async fn prepare_once<S: Service>(
     sessions: &Sessions,
     migrations: &Migrator,
     topics: &[String],
-) -> anyhow::Result<Verdict> {
+) -> anyhow::Result<Sufficiency> {
     let pool = sessions.pool();
     if !sessions.bounded(migration::is_done(pool, migrations)).await.context("querying the applied migrations")? {
         let migrating = async { migrate(pool, migrations).await.map_err(migration::Failed::Migration) };
@@ -274,28 +274,28 @@ async fn prepare_once<S: Service>(
 }
 
 /// Refuses to start if redelivered events could be applied twice.
-fn accept<S: Service>(config: &Config, memory: Verdict) -> anyhow::Result<()> {
+fn accept<S: Service>(config: &Config, memory: Sufficiency) -> anyhow::Result<()> {
     let (service, hours) = (S::NAME, config.inbox_retention_hours);
     match memory {
-        Verdict::Long => {}
-        Verdict::Unknown => tracing::debug!(
+        Sufficiency::Long => {}
+        Sufficiency::Unknown => tracing::debug!(
             service,
             "the broker does not report the retention of its topics; not checking the inbox's retention"
         ),
-        Verdict::NeverLong { topics } => tracing::warn!(
+        Sufficiency::NeverLong { topics } => tracing::warn!(
             service,
             topics = topics.join(" "),
             hours,
             "topics retain events for ever, but the inbox only for these hours: an event read again later would be applied twice"
         ),
-        Verdict::ShortForReplays(why) => {
+        Sufficiency::ShortForReplays(why) => {
             tracing::warn!(
                 service,
                 why,
                 "INBOX_RETENTION_HOURS is too short for replaying all that the outboxes retain"
             )
         }
-        Verdict::TooShort(why) => anyhow::bail!(why),
+        Sufficiency::TooShort(why) => anyhow::bail!(why),
     }
     Ok(())
 }

@@ -63,13 +63,13 @@ impl Throttle {
     }
 
     /// Judges a failed transaction of these events. `bound` is the database's.
-    pub(crate) fn judge(&self, ids: &[Uuid], is_lock: bool, bound: Duration, why: &str) -> Verdict {
+    pub(crate) fn judge(&self, ids: &[Uuid], is_lock: bool, bound: Duration, why: &str) -> Treatment {
         let State { portion, suspicion } = &mut *self.lock();
         let verdict = suspicion.judge(ids, is_lock, bound, Instant::now());
         match verdict {
-            Verdict::Again => {}
-            Verdict::Halve => portion.too_large(ids.len()),
-            Verdict::Condemn => suspicion.condemned = ids.first().map(|id| (*id, why.to_owned())),
+            Treatment::Again => {}
+            Treatment::Halve => portion.too_large(ids.len()),
+            Treatment::Condemn => suspicion.condemned = ids.first().map(|id| (*id, why.to_owned())),
         }
         verdict
     }
@@ -139,9 +139,9 @@ struct Suspicion {
     last: Option<Instant>,
 }
 
-/// Verdict after one more such failure.
+/// Treatment after one more such failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Treatment {
     /// Retry the same part.
     Again,
     /// Retry half of it.
@@ -151,7 +151,7 @@ pub(crate) enum Verdict {
 }
 
 impl Suspicion {
-    fn judge(&mut self, ids: &[Uuid], is_lock: bool, bound: Duration, now: Instant) -> Verdict {
+    fn judge(&mut self, ids: &[Uuid], is_lock: bool, bound: Duration, now: Instant) -> Treatment {
         let forgotten = self.last.is_some_and(|last| now.saturating_duration_since(last) > bound * FORGOTTEN);
         if forgotten || !ids.iter().any(|id| self.suspects.contains(id)) {
             *self = Suspicion { broken_off: self.broken_off, ..Suspicion::default() };
@@ -160,7 +160,7 @@ impl Suspicion {
         self.suspects = ids.iter().copied().collect();
         let &[id] = ids else {
             self.failures += 1;
-            return if self.failures < TRIES { Verdict::Again } else { Verdict::Halve };
+            return if self.failures < TRIES { Treatment::Again } else { Treatment::Halve };
         };
         let (_, since, tries) = match &mut self.alone {
             Some(alone) if alone.0 == id => alone,
@@ -169,9 +169,9 @@ impl Suspicion {
         *tries += 1;
         let patience = bound * if is_lock { PATIENCE_FOR_LOCKS } else { PATIENCE };
         if *tries >= TRIES && now.saturating_duration_since(*since) >= patience {
-            Verdict::Condemn
+            Treatment::Condemn
         } else {
-            Verdict::Again
+            Treatment::Again
         }
     }
 
@@ -228,7 +228,7 @@ mod tests {
         let (mut suspicion, start) = (Suspicion::default(), Instant::now());
         let verdicts: Vec<_> =
             [8, 8, 8, 4, 2].map(|events| suspicion.judge(&ids(0..events), false, BOUND, start)).to_vec();
-        use Verdict::{Again, Condemn, Halve};
+        use Treatment::{Again, Condemn, Halve};
         assert_eq!(verdicts, [Again, Again, Halve, Halve, Halve]);
         let mut alone =
             |is_lock, after| suspicion.judge(&ids(0..1), is_lock, BOUND, start + Duration::from_secs(after));
@@ -244,18 +244,18 @@ mod tests {
     fn what_is_suspected_stays_so_until_it_goes_through_itself_or_is_put_aside() {
         let throttle = Throttle::new(Progress::unwatched());
         let judge = |numbers| throttle.judge(&ids(numbers), false, BOUND, "silence");
-        assert_eq!([judge(0..8), judge(0..8), judge(0..8)], [Verdict::Again, Verdict::Again, Verdict::Halve]);
+        assert_eq!([judge(0..8), judge(0..8), judge(0..8)], [Treatment::Again, Treatment::Again, Treatment::Halve]);
         // The batch is read again: other events succeed meanwhile, and so do those before it.
         for _ in 0..2 * GROW_AFTER {
             throttle.passed(ids(0..4).into_iter(), 4);
             throttle.passed(ids(20..24).into_iter(), 4);
         }
         assert_eq!(throttle.size(), 4, "nothing larger is tried while one is suspected");
-        assert_eq!(judge(4..8), Verdict::Halve, "at once");
+        assert_eq!(judge(4..8), Treatment::Halve, "at once");
         throttle.passed(ids(4..6).into_iter(), 0);
         throttle.put_aside(Uuid::from_u128(6));
         throttle.put_aside(Uuid::from_u128(7));
-        assert_eq!(judge(30..32), Verdict::Again, "others are suspected anew");
+        assert_eq!(judge(30..32), Treatment::Again, "others are suspected anew");
         throttle.passed(ids(30..32).into_iter(), 2);
         for _ in 0..2 * GROW_AFTER {
             throttle.passed(ids(0..4).into_iter(), 0);

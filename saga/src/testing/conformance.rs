@@ -34,7 +34,7 @@ use crate::{
 
 type Command<S> = Box<dyn Fn(SagaId) -> <S as Service>::Command>;
 
-struct Step<S: Service> {
+struct Sample<S: Service> {
     name: &'static str,
     command: Command<S>,
     undoes: bool,
@@ -58,7 +58,7 @@ pub struct Conformance<S: Service> {
     given: Vec<String>,
     /// The saga under test, and another beside it.
     sagas: [SagaId; 2],
-    steps: Vec<Step<S>>,
+    steps: Vec<Sample<S>>,
     resources: Vec<&'static str>,
 }
 
@@ -79,13 +79,13 @@ impl<S: Service> Conformance<S> {
     /// Adds a step of the saga; the first one precedes all others.
     #[must_use]
     pub fn step(self, name: &'static str, command: impl Fn(SagaId) -> S::Command + 'static) -> Self {
-        self.with(Step { name, command: Box::new(command), undoes: false })
+        self.with(Sample { name, command: Box::new(command), undoes: false })
     }
 
     /// Adds a step that undoes the others, however far they have come.
     #[must_use]
     pub fn undo(self, name: &'static str, command: impl Fn(SagaId) -> S::Command + 'static) -> Self {
-        self.with(Step { name, command: Box::new(command), undoes: true })
+        self.with(Sample { name, command: Box::new(command), undoes: true })
     }
 
     /// Adds a table of resources that sagas share: an undo has to restore it.
@@ -95,7 +95,7 @@ impl<S: Service> Conformance<S> {
         self
     }
 
-    fn with(mut self, step: Step<S>) -> Self {
+    fn with(mut self, step: Sample<S>) -> Self {
         self.steps.push(step);
         self
     }

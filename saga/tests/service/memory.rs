@@ -7,7 +7,7 @@ use rdkafka::{
 };
 use saga::{
     config::Kafka,
-    memory::{Verdict, compare},
+    memory::{Sufficiency, compare},
     upkeep::Retention,
 };
 use uuid::Uuid;
@@ -39,11 +39,13 @@ async fn the_inbox_is_compared_with_what_the_topics_keep() {
     let ask =
         async |topics: &[&str], inbox| compare(&kafka, "test", topics, hours(inbox)).await.expect("Kafka answers");
     // Two hours, up to one more until their segment is full, and the broker's check interval.
-    assert_eq!(ask(&[&two_hours], 28).await, Verdict::Long);
-    assert!(matches!(ask(&[&two_hours], 4).await, Verdict::ShortForReplays(_)));
-    let Verdict::TooShort(why) = ask(&[&two_hours, &for_ever], 3).await else { panic!("three hours are too short") };
+    assert_eq!(ask(&[&two_hours], 28).await, Sufficiency::Long);
+    assert!(matches!(ask(&[&two_hours], 4).await, Sufficiency::ShortForReplays(_)));
+    let Sufficiency::TooShort(why) = ask(&[&two_hours, &for_ever], 3).await else {
+        panic!("three hours are too short")
+    };
     assert!(why.contains(&two_hours), "{why}");
-    assert_eq!(ask(&[&two_hours, &for_ever], 28).await, Verdict::NeverLong { topics: vec![for_ever] });
+    assert_eq!(ask(&[&two_hours, &for_ever], 28).await, Sufficiency::NeverLong { topics: vec![for_ever] });
 }
 
 /// The embedded broker has no such request.
@@ -52,5 +54,5 @@ async fn a_broker_that_cannot_tell_is_not_waited_for() {
     let broker = MockCluster::new(1).expect("a broker");
     broker.create_topic("topic", 1, 1).expect("made");
     let kafka = Kafka { kafka_brokers: vec![broker.bootstrap_servers()], ..kafka(1) };
-    assert_eq!(compare(&kafka, "test", &["topic"], hours(1)).await.expect("it answers"), Verdict::Unknown);
+    assert_eq!(compare(&kafka, "test", &["topic"], hours(1)).await.expect("it answers"), Sufficiency::Unknown);
 }

@@ -7,7 +7,7 @@ use super::change::Change;
 
 /// Something that happens to one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Step {
+pub(crate) struct Action {
     /// Which of the orders.
     pub(crate) order: usize,
     pub(crate) what: What,
