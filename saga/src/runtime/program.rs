@@ -278,10 +278,9 @@ fn accept<S: Service>(config: &Config, memory: Verdict) -> anyhow::Result<()> {
     let (service, hours) = (S::NAME, config.inbox_retention_hours);
     match memory {
         Verdict::Long => {}
-        Verdict::Unknown => tracing::debug!(
-            service,
-            "the broker does not report the retention of its topics; not checking the inbox's retention"
-        ),
+        Verdict::Unknown => {
+            tracing::debug!(service, "the broker does not report its topics' retention; the inbox's is unchecked")
+        }
         Verdict::NeverLong { topics } => tracing::warn!(
             service,
             topics = topics.join(" "),
@@ -289,11 +288,7 @@ fn accept<S: Service>(config: &Config, memory: Verdict) -> anyhow::Result<()> {
             "topics retain events for ever, but the inbox only for these hours: an event read again later would be applied twice"
         ),
         Verdict::ShortForReplays(why) => {
-            tracing::warn!(
-                service,
-                why,
-                "INBOX_RETENTION_HOURS is too short for replaying all that the outboxes retain"
-            )
+            tracing::warn!(service, why, "INBOX_RETENTION_HOURS is too short for some replays")
         }
         Verdict::TooShort(why) => anyhow::bail!(why),
     }
