@@ -56,7 +56,7 @@ impl Distrust {
         let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match until {
             Some(until) if Instant::now().checked_sub(age).is_none_or(|opened| opened <= until) => {
-                Err(silence("another connection that was open at that time did not answer"))
+                Err(silence("another connection of that time did not answer"))
             }
             _ => Ok(()),
         }
@@ -76,8 +76,7 @@ pub fn settings(bound: Duration) -> [(&'static str, u128); 8] {
         ("statement_timeout", ms * 9 / 10),
         // A statement is cancelled when its client is gone.
         ("client_connection_check_interval", 1000),
-        // Detects a client that vanished: seconds idle, seconds between probes, number of probes, and milliseconds for
-        // unacknowledged data.
+        // Detects a vanished client: seconds idle, seconds between probes, probes, milliseconds for unacknowledged data.
         ("tcp_keepalives_idle", 5),
         ("tcp_keepalives_interval", 2),
         ("tcp_keepalives_count", 3),
@@ -122,8 +121,7 @@ impl Sessions {
         let whole = (sets(own, "statement_timeout") && !sets(own, "transaction_timeout")).then_some(bound * 2);
         let pool = pool
             .max_connections(most)
-            // Shorter than the bound: a server that accepts no connection is unavailable, which says nothing about a
-            // batch.
+            // Shorter than the bound: a server that accepts no connection is unavailable, whatever the batch.
             .acquire_timeout(bound * 8 / 10)
             // A dead connection shows when it is used; testing first would cost every batch a round trip.
             .test_before_acquire(false)

@@ -6,17 +6,12 @@
 //! its Cancel does nothing), late confirm (a Confirm after a Cancel does nothing), and a Cancel after a Confirm that gives
 //! back. Duplicates do not get here: the inbox stops them.
 //!
-//! A step of one phase (an award, a car that nobody else can take) is a Try that leads to [`Status::Confirmed`] at once: the table
+//! A step of one phase (an award, a car that needs no hold) is a Try that leads to [`Status::Confirmed`] at once: the table
 //! holds for it as it is. A Cancel gives it back, and a Withdraw is too late.
 
-use std::{fmt, str::FromStr};
+mod column;
 
-use sqlx::{
-    Decode, Encode, Postgres,
-    encode::IsNull,
-    error::BoxDynError,
-    postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef},
-};
+use std::{fmt, str::FromStr};
 
 /// What has become of one service's step for one saga. The word in every `status` column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,34 +48,6 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl sqlx::Type<Postgres> for Status {
-    fn type_info() -> PgTypeInfo {
-        <str as sqlx::Type<Postgres>>::type_info()
-    }
-
-    fn compatible(column: &PgTypeInfo) -> bool {
-        <str as sqlx::Type<Postgres>>::compatible(column)
-    }
-}
-
-impl PgHasArrayType for Status {
-    fn array_type_info() -> PgTypeInfo {
-        <&str as PgHasArrayType>::array_type_info()
-    }
-}
-
-impl Encode<'_, Postgres> for Status {
-    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        <&str as Encode<'_, Postgres>>::encode_by_ref(&self.as_str(), buffer)
-    }
-}
-
-impl<'row> Decode<'row, Postgres> for Status {
-    fn decode(value: PgValueRef<'row>) -> Result<Self, BoxDynError> {
-        Ok(<&str as Decode<'row, Postgres>>::decode(value)?.parse()?)
     }
 }
 

@@ -27,16 +27,15 @@
 /// }
 /// ```
 ///
-/// - `load(db, keys)` reads the rows with these keys and locks them, in the order of the keys, so that two batches do not lock each
-///   other out.
-/// - `save(db, &rows)` inserts what is new and updates what has changed, each with one statement. If another transaction was faster
-///   with a new row, it fails with [`StoreError::Raced`](crate::StoreError::Raced): the batch is decided again on what is there by
-///   then.
+/// - `load(db, keys)` reads the rows with these keys and locks them in the order of the keys, so that two batches cannot
+///   deadlock.
+/// - `save(db, &rows)` inserts new rows and updates changed ones, with one statement each. If another transaction inserted a new
+///   row first, it fails with [`StoreError::Raced`](crate::StoreError::Raced), and the batch is loaded and decided again.
 ///
-/// Fields are columns of the same name, of types that sqlx knows in arrays; so are [`SagaId`](crate::SagaId) (`uuid`) and
-/// [`Status`](crate::barrier::Status) (`text`). A key of one column is a plain value, one of several a tuple; its types are `Ord` and
-/// `Clone`. A row needs at least one field beside its key, and no service has to use this: a table of another shape is loaded and
-/// saved by hand.
+/// Fields are columns of the same name, of any type that sqlx knows in arrays, [`SagaId`](crate::SagaId) (`uuid`) and
+/// [`Status`](crate::barrier::Status) (`text`) included. A key of one column is a plain value, one of several columns a tuple;
+/// key types are `Ord` and `Clone`. A row has at least one field beside its key. A table of another shape is loaded and saved by
+/// hand.
 #[macro_export]
 macro_rules! rows {
     (

@@ -247,17 +247,15 @@ impl<S: Service> Consumer<S> {
             return Ok(());
         }
         let sessions = self.work.sessions();
-        let (server, saved) = runtime
-            .block_on(sessions.bounded(positions::load(sessions)))
-            .context("loading the saved positions from the database")?;
+        let (server, saved) =
+            runtime.block_on(sessions.bounded(positions::load(sessions))).context("loading the saved positions")?;
         if !server.is(&self.server) {
             self.unsaved.forget();
             membership.pend(&self.kafka, &self.kafka.assignment()?);
         }
         let pending = membership.pending();
         let asked = pending.count();
-        let committed =
-            self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("querying Kafka's committed offsets")?;
+        let committed = self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("querying committed offsets")?;
         let anew = membership.made_anew();
         if !anew.is_empty() {
             self.unsaved.forget();
@@ -301,13 +299,9 @@ impl<S: Service> Consumer<S> {
             Some(InVain::Unanswered) if self.former.as_ref().is_some_and(|former| !former.is_finished()) => {
                 return Ok(());
             }
-            Some(InVain::Unanswered) => {
-                tracing::warn!("Kafka answers other clients but not this one; replacing the client")
-            }
+            Some(InVain::Unanswered) => tracing::warn!("Kafka answers other clients only; replacing this one"),
             Some(InVain::Unheard) => {
-                tracing::warn!(
-                    "Kafka answers, but the request to join the group gets no response; replacing the client"
-                );
+                tracing::warn!("Kafka does not answer the request to join the group; replacing the client");
                 self.joins_within = (self.joins_within * 2).min(LONGEST_AWAY);
             }
         }

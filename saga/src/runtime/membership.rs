@@ -141,7 +141,7 @@ impl Membership {
         std::mem::take(&mut self.lock().revoked)
     }
 
-    /// Whether the client has lost its session and is rejoining the group. If it is fenced then, it has fenced itself: a
+    /// Returns true while the client is rejoining the group after a lost session. If it is fenced then, it has fenced itself: a
     /// static member returns under a new member id, and a pending commit under the old one is refused.
     pub(crate) fn is_between_sessions(&self) -> bool {
         self.lock().lost
@@ -158,14 +158,12 @@ impl Membership {
         ) = error
         {
             let why = format!("a topic cannot be read: {code}");
-            // The error repeats for as long as it lasts, and a little longer; repeats neither trigger another check nor
-            // delay the next one.
+            // The error repeats while it lasts and a little longer; repeats neither trigger nor delay a check.
             if self.lock().unreadable.is_some() {
                 return;
             }
             tracing::error!(error = %code, "a topic cannot be read; waiting until it exists and is readable again");
-            // Checked before the error is reported, so that anyone who reacts by recreating the topic does so after this
-            // check.
+            // Checked before the error is reported, so that a topic recreated in response is recreated after this check.
             let missing = missing();
             let mut state = self.lock();
             state.vanished.extend(missing);
@@ -196,11 +194,9 @@ impl Membership {
     /// Reason to replace this client: Kafka has answered for a while, and the client is still in no group.
     ///
     /// - `Unheard`: the request to join, or its response, was lost. The client keeps waiting on a dead connection for
-    ///   `max.poll.interval.ms`, whatever its other bounds are. Diagnosed after `patience`, because a Kafka cluster that
-    ///   has just come back needs a moment.
-    /// - `Unanswered`: the client sends no requests any more. A cluster whose controller took all brokers for dead told
-    ///   it of topics and no brokers, and it has forgotten every address that it knew ([librdkafka 5301]). Another client
-    ///   with the same `settings` gets answers.
+    ///   `max.poll.interval.ms`. Diagnosed after `patience`, because a cluster that has just come back needs a moment.
+    /// - `Unanswered`: the client sends no requests any more, because a cluster whose controller took all brokers for
+    ///   dead told it of no brokers ([librdkafka 5301]). Another client with the same `settings` gets answers.
     ///
     /// [librdkafka 5301]: https://github.com/confluentinc/librdkafka/issues/5301
     pub(crate) fn is_in_vain(

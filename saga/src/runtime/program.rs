@@ -278,10 +278,9 @@ fn accept<S: Service>(config: &Config, memory: Sufficiency) -> anyhow::Result<()
     let (service, hours) = (S::NAME, config.inbox_retention_hours);
     match memory {
         Sufficiency::Long => {}
-        Sufficiency::Unknown => tracing::debug!(
-            service,
-            "the broker does not report the retention of its topics; not checking the inbox's retention"
-        ),
+        Sufficiency::Unknown => {
+            tracing::debug!(service, "the broker does not report its topics' retention; the inbox's is unchecked")
+        }
         Sufficiency::NeverLong { topics } => tracing::warn!(
             service,
             topics = topics.join(" "),
@@ -289,11 +288,7 @@ fn accept<S: Service>(config: &Config, memory: Sufficiency) -> anyhow::Result<()
             "topics retain events for ever, but the inbox only for these hours: an event read again later would be applied twice"
         ),
         Sufficiency::ShortForReplays(why) => {
-            tracing::warn!(
-                service,
-                why,
-                "INBOX_RETENTION_HOURS is too short for replaying all that the outboxes retain"
-            )
+            tracing::warn!(service, why, "INBOX_RETENTION_HOURS is too short for some replays")
         }
         Sufficiency::TooShort(why) => anyhow::bail!(why),
     }

@@ -1,12 +1,12 @@
 //! Reads a record according to a service's table.
 //!
-//! | record | what becomes of it |
+//! | record | result |
 //! |---|---|
 //! | readable | the command that the table has for it |
-//! | of a type that the table has no line for | skipped |
-//! | on a service's topic, but of another source | a dead letter |
-//! | unreadable, on a service's topic, of a type that the table consumes, with a saga's id | parks that saga: nothing may overtake it |
-//! | unreadable otherwise: a request, or what names no saga | a dead letter |
+//! | of a type without a line in the table | skipped |
+//! | on a service's topic, from another source | a dead letter |
+//! | unreadable, on a service's topic, of a type that the table consumes, with a saga's id | parked, and that saga waits: nothing may overtake it |
+//! | otherwise unreadable: a request, or a record that names no saga | a dead letter |
 
 use outbox::{
     envelope::{self, Envelope},

@@ -7,11 +7,11 @@
 //!
 //! | law | attack |
 //! |---|---|
-//! | a step counts once | each is repeated behind each sequence: under the same event id, and under another |
-//! | two at once are as two in turn | each pair, of one saga and of two, is decided in two transactions, of which the second looks before the first is committed |
-//! | a transaction is whole | each statement that writes fails once: nothing is left of the step, and repeated it counts |
-//! | an undo undoes | before what it undoes, behind it, and behind its confirmation: the resources are what they were, and a late step does nothing |
-//! | a batch is as one by one | each sequence is decided in one transaction, from memory, and in one each, from PostgreSQL |
+//! | a step counts once | each step is repeated after each sequence: under the same event id, and under another |
+//! | two concurrent steps equal two in sequence | each pair, of one saga and of two, is decided in two transactions, of which the second reads before the first commits |
+//! | a transaction is whole | each statement that writes fails once: nothing of the step remains, and repeated it counts |
+//! | an undo restores | before the step, after it, and after its confirmation: the resources are as before, and a late step does nothing |
+//! | a batch equals its steps one by one | each sequence is decided in one transaction, from memory, and in one transaction per step, from PostgreSQL |
 
 mod transactions;
 

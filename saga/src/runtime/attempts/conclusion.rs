@@ -21,7 +21,7 @@ pub(super) enum Conclusion<C> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Delay {
     pub(super) after: Duration,
-    /// Whether the try counts.
+    /// True if the try counts.
     pub(super) counts: bool,
     /// False if the call was not even made.
     pub(super) called: bool,

@@ -26,7 +26,7 @@ pub(super) enum Next {
     Retry {
         /// Delay before the retry.
         after: Duration,
-        /// Whether the try counts.
+        /// True if the try counts.
         counts: bool,
     },
     /// The Try has failed.

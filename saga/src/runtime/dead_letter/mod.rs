@@ -25,7 +25,7 @@ use crate::store::StoreError;
 /// Entry point for dead letters. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeadLetters {
-    /// Whether letters were written since the worker was last woken.
+    /// Set when letters were written since the worker was last woken.
     written: Arc<AtomicBool>,
     woken: Arc<Notify>,
     /// Set while so much is waiting to be published that values are no longer stored.

@@ -7,10 +7,10 @@
 //!
 //! | status | the event |
 //! |---|---|
-//! | `parked` | needs a person |
-//! | `waiting` | came behind a parked one of its saga |
-//! | `retry` | is tried again: a person has asked for it |
-//! | `settled` | was processed after all, or resolved |
+//! | `parked` | needs an operator |
+//! | `waiting` | waits behind a parked one of its saga |
+//! | `retry` | is retried at an operator's request |
+//! | `settled` | has been processed or resolved |
 //!
 //! The first unsettled event of a saga decides for all behind it. Every instance checks this in the transaction in which
 //! it would process an event, so any number of instances may run. An event that another instance is deciding on while
