@@ -1,4 +1,4 @@
-//! Books in a file outlive the program.
+//! Books in a file survive the program.
 
 use std::{fs, io::Write};
 
@@ -88,7 +88,7 @@ fn the_lines_of_the_file_stay_readable() {
     assert!(books.payment(id).is_some());
 }
 
-/// It says who paid what. Also where an earlier version has made it readable to all.
+/// The file records who paid what. It is closed even if an earlier version has made it readable to all.
 #[test]
 fn nobody_else_on_the_machine_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt;
