@@ -153,7 +153,7 @@ fn execute(books: &Books, order: OrderId, deed: &Deed) -> books::Answer {
 
 fn command(wanted: &NewAttempt) -> Command {
     match wanted.kind.parse().expect("a call to the gateway") {
-        // On the bus, details count as encrypted if they are marked so: they are the card's token.
+        // Details are not encrypted on the bus: they are the card's token.
         Call::Authorize => {
             let charge = Charge::read(&wanted.request).expect("a charge");
             let currency = charge.currency.to_string();
