@@ -6,13 +6,13 @@
 //! - any service may read its next event, or read an earlier one again;
 //! - the client may publish its request again, the buyer may cancel, the deadline may pass;
 //! - a call to the gateway may be answered, be carried out without an answer, or be given up and still arrive later;
-//! - where an exploration allows it, the payment provider may void, capture or refund on its own, operators may change catalogue,
-//! stock, payment methods and addresses, a service may park an event or never get it, a call may wait for an operator, and
-//! reconcile may act upon a picture that it has taken service by service.
+//! - where an exploration allows it, the payment provider may void, capture or refund on its own, operators may change
+//!   catalogue, stock, payment methods and addresses, a service may park an event or never get it, a call may wait for an
+//!   operator, and reconcile may act upon a picture that it has taken service by service.
 //!
-//! [`walkthrough`] shows three sagas step by step. The [`laws`] hold in every state or at rest; at rest the audit of `scenarios
-//! verify` judges too. Every step makes an order older and none of them undoes another, so each run comes to rest: a law about
-//! rest is a law about how every saga ends.
+//! [`walkthrough`] shows three sagas step by step. The [`laws`] hold in every state or at rest; at rest the audit of
+//! `scenarios verify` judges too. Every step makes an order older and none of them undoes another, so each run comes to rest: a
+//! law about rest is a law about how every saga ends.
 //!
 //! | | |
 //! |---|---|

@@ -55,7 +55,7 @@ fn a_file_that_is_no_ledger_is_left_alone() {
     let file = folder.path().join("ledger.jsonl");
     fs::write(&file, "a letter to a friend\n").expect("written");
     let error = format!("{:#}", Books::in_file(&file).expect_err("no ledger"));
-    assert!(error.contains("line 1 of") && error.contains("is no record"), "{error}");
+    assert!(error.contains("line 1 of") && error.contains("is not a record"), "{error}");
     assert_eq!(fs::read_to_string(&file).expect("readable"), "a letter to a friend\n");
 }
 
