@@ -44,7 +44,9 @@ pub(crate) fn consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
 /// # Errors
 /// If the broker does not answer.
 pub fn readable_topics(brokers: &str) -> anyhow::Result<Vec<String>> {
-    let metadata = consumer(brokers)?.fetch_metadata(None, TIMEOUT).with_context(|| format!("asking {brokers}"))?;
+    let metadata = consumer(brokers)?
+        .fetch_metadata(None, TIMEOUT)
+        .with_context(|| format!("fetching the topics from {brokers}"))?;
     let is_readable = |topic: &&MetadataTopic| {
         let partitions = topic.partitions();
         let all_led = partitions.iter().all(|partition| partition.error().is_none() && partition.leader() >= 0);
@@ -55,16 +57,16 @@ pub fn readable_topics(brokers: &str) -> anyhow::Result<Vec<String>> {
 
 /// The offsets that each partition of `topics` retains now; an empty range where it retains nothing. Blocking.
 pub(crate) fn kept_by(consumer: &BaseConsumer, topics: &[String]) -> anyhow::Result<Offsets> {
-    let metadata = consumer.fetch_metadata(None, TIMEOUT).context("asking Kafka for its topics")?;
+    let metadata = consumer.fetch_metadata(None, TIMEOUT).context("fetching the topics' metadata")?;
     let mut kept = Offsets::new();
     for topic in metadata.topics().iter().filter(|topic| topics.iter().any(|wanted| wanted == topic.name())) {
         if let Some(error) = topic.error() {
-            bail!("asking for {}: {}", topic.name(), RDKafkaErrorCode::from(error));
+            bail!("fetching the metadata of {}: {}", topic.name(), RDKafkaErrorCode::from(error));
         }
         for partition in topic.partitions() {
-            let (low, high) = consumer
-                .fetch_watermarks(topic.name(), partition.id(), TIMEOUT)
-                .with_context(|| format!("asking where {}/{} begins and ends", topic.name(), partition.id()))?;
+            let (low, high) = consumer.fetch_watermarks(topic.name(), partition.id(), TIMEOUT).with_context(|| {
+                format!("fetching the first and last offset of {}/{}", topic.name(), partition.id())
+            })?;
             kept.insert((topic.name().to_owned(), partition.id()), low..high);
         }
     }
@@ -76,7 +78,7 @@ pub(crate) fn kept_by(consumer: &BaseConsumer, topics: &[String]) -> anyhow::Res
 /// # Errors
 /// If the broker does not answer.
 pub fn kept(brokers: &str, topics: &[String]) -> anyhow::Result<Offsets> {
-    kept_by(&consumer(brokers)?, topics).with_context(|| format!("asking {brokers}"))
+    kept_by(&consumer(brokers)?, topics).with_context(|| format!("reading offsets from {brokers}"))
 }
 
 /// Passes every record of `topics` to `look`, up to the current ends. Blocking; run on a thread of its own.
@@ -181,7 +183,7 @@ fn read_while_until(
             Some(Err(error)) if last.elapsed() > PATIENCE => {
                 return Err(error).with_context(|| format!("reading {} partitions to their ends", ends.len()));
             }
-            Some(Err(error)) => tracing::debug!(%error, "Kafka"),
+            Some(Err(error)) => tracing::debug!(%error, "reading from Kafka failed; retrying"),
             None => {
                 // The last offsets of a partition may hold no record (only a transaction marker): the position shows it.
                 if let Ok(positions) = consumer.position() {

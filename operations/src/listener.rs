@@ -138,7 +138,7 @@ fn listen(consumer: &BaseConsumer, tape: &Mutex<Tape>, changed: &watch::Sender<u
     while !stop.load(Ordering::Relaxed) {
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
-            Some(Err(error)) => tracing::debug!(%error, "Kafka"),
+            Some(Err(error)) => tracing::debug!(%error, "listening to Kafka failed; retrying"),
             Some(Ok(message)) => {
                 let record = Record::from(&message);
                 let mut tape = lock(tape);
@@ -165,7 +165,7 @@ pub type Ends = HashMap<(String, i32), i64>;
 /// A consumer assigned to all partitions of `topics`, and their current ends. Blocking.
 pub fn assigned(brokers: &str, topics: &[String], since: Since) -> anyhow::Result<(BaseConsumer, Ends)> {
     let consumer = archive::consumer(brokers)?;
-    let kept = archive::kept_by(&consumer, topics).with_context(|| format!("asking {brokers}"))?;
+    let kept = archive::kept_by(&consumer, topics).with_context(|| format!("reading offsets from {brokers}"))?;
     let mut assignment = TopicPartitionList::new();
     for ((topic, partition), offsets) in &kept {
         let from = match since {

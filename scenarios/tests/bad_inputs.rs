@@ -1,5 +1,5 @@
-//! Hundreds of bad inputs on a real Kafka: each becomes a dead letter, as it was, or an order that ends with a reason; and
-//! the good orders behind them pass.
+//! Hundreds of bad inputs on a real Kafka: each becomes an unchanged dead letter, or an order that ends with a reason; and the
+//! good orders behind them succeed.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 #![expect(clippy::print_stdout, reason = "figures, for whoever runs it with --nocapture")]
@@ -44,7 +44,7 @@ async fn bad_inputs_become_dead_letters_or_rejections_and_nothing_stops_for_them
     let run = stack::with(Options::new(Broker::Kafka), &reporter, &shutdown, async |stack| judge(stack).await);
     let counts = run.await.unwrap().unwrap();
     println!("{INPUTS} bad inputs, seed {SEED}: {counts:?}");
-    // All ways out were taken, or the inputs were not as bad as they should be.
+    // Every outcome has to occur, or the inputs were not bad enough.
     assert!(["dead letter", "order", "skipped", "repetition"].iter().all(|way| counts.contains_key(way)), "{counts:?}");
 }
 
@@ -67,7 +67,7 @@ async fn judge(stack: &Stack) -> anyhow::Result<HashMap<&'static str, usize>> {
         client.request(wish.order_id(), wish.data()).await?;
         good.push(wish.order_id());
     }
-    // They lie behind the bad ones, on every partition: when they have ended, all has been read.
+    // The good orders are behind the bad inputs on every partition: when they have ended, everything has been read.
     let databases = Databases::of(environment)?;
     let tally = Tally::settled(&databases, &good, PATIENCE).await?;
     assert!(tally.holds(), "{tally}");
@@ -87,7 +87,7 @@ async fn judge(stack: &Stack) -> anyhow::Result<HashMap<&'static str, usize>> {
                 "dead letter"
             }
             (None, Some((_, order))) if known.contains(&order) => "order",
-            // Of those with the same event id only the first counts, whichever that was.
+            // Of requests with the same event id only one counts, whichever was first.
             (None, Some((id, _))) if events[&id].iter().any(|order| known.contains(order)) => "repetition",
             (None, None) if is_something_else(input) => "skipped",
             (None, _) => panic!("{input:?} became nothing"),
@@ -100,7 +100,7 @@ async fn judge(stack: &Stack) -> anyhow::Result<HashMap<&'static str, usize>> {
     Ok(counts)
 }
 
-/// The event id of a readable request, and the order that it means.
+/// The event id of a readable request, and its order.
 fn requested(record: &Record) -> Option<(EventId, OrderId)> {
     record.with_raw(|raw| {
         let (envelope, data) = read(raw).ok().filter(|(envelope, _)| envelope.event_type == ORDER_REQUESTED)?;
@@ -109,7 +109,7 @@ fn requested(record: &Record) -> Option<(EventId, OrderId)> {
     })
 }
 
-/// The orders that have come of these events, when there is one of each and all have ended.
+/// The orders of these events, once there is one of each and all have ended.
 async fn ended(databases: &Databases, events: &HashMap<EventId, Vec<OrderId>>) -> anyhow::Result<HashSet<OrderId>> {
     let ids: Vec<Uuid> = events.values().flatten().map(|order| order.0).collect();
     let all = async || {
@@ -125,13 +125,13 @@ async fn ended(databases: &Databases, events: &HashMap<EventId, Vec<OrderId>>) -
     until("every readable request has become an order that has ended", PATIENCE, all).await
 }
 
-/// Tells whether it calls itself something that is none of the order service's business.
+/// Tells whether the record has an event type that the order service ignores.
 fn is_something_else(record: &Record) -> bool {
     let event_type = record.headers.iter().find(|(name, _)| name == "ce_type");
     event_type.is_some_and(|(_, value)| std::str::from_utf8(value).is_ok_and(|text| text != ORDER_REQUESTED))
 }
 
-/// Dead letters by where their originals lay.
+/// Dead letters by the position of their originals.
 async fn letters(brokers: &str) -> anyhow::Result<HashMap<(i32, i64), Record>> {
     let brokers = brokers.to_owned();
     tokio::task::spawn_blocking(move || {
@@ -147,7 +147,7 @@ async fn letters(brokers: &str) -> anyhow::Result<HashMap<(i32, i64), Record>> {
     .await?
 }
 
-/// The original bytes, key and headers, and then why.
+/// Asserts that the letter has the original bytes, key and headers, followed by the reason.
 fn assert_same(input: &Record, letter: &Record) {
     assert_eq!(letter.value, input.value);
     assert_eq!(letter.key, input.key);

@@ -1,4 +1,4 @@
-//! Short runs of chaos, always the same: as a user starts them, on Apache Kafka.
+//! Short runs of chaos with fixed seeds, started as a user would, on Apache Kafka.
 
 #![expect(clippy::print_stdout, reason = "the diary, for whoever runs it with --nocapture")]
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
@@ -14,12 +14,12 @@ async fn after_half_a_minute_of_faults_everything_agrees() {
     chaos(&["--seconds", "32", "--seed", "1", "--rate", "15", "--json", file.to_str().unwrap()]).await;
     let outcome: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let kinds: HashSet<&str> = outcome["faults"].as_array().unwrap().iter().filter_map(|kind| kind.as_str()).collect();
-    // How many there is time for is up to the machine; every kind comes before any comes again.
+    // The number of faults depends on the machine; every kind comes up before any repeats.
     assert!(kinds.len() >= 3, "{outcome:#}");
     assert!(outcome["orders"].as_u64().is_some_and(|orders| orders > 100), "{outcome:#}");
 }
 
-/// A run that takes faults one at a time tells how long each recovery took.
+/// A run with one fault at a time reports each recovery time.
 #[tokio::test]
 async fn the_time_until_orders_flow_again_is_told_for_each_kind() {
     let directory = tempfile::tempdir().unwrap();
@@ -30,13 +30,13 @@ async fn the_time_until_orders_flow_again_is_told_for_each_kind() {
     let outcome: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let rows = outcome["recovery"].as_array().unwrap();
     let kinds: Vec<&str> = rows.iter().filter_map(|row| row["fault"].as_str()).collect();
-    // A slow machine may have had time for one of them.
+    // A slow machine may have had time for only one of them.
     assert!(!kinds.is_empty() && kinds.iter().all(|kind| ["kill-service", "kill-relay"].contains(kind)), "{outcome:#}");
     assert!(outcome["recovery"][0]["max_ms"].as_u64().is_some_and(|ms| ms > 0), "{outcome:#}");
     assert_eq!(outcome["stuck"], 0);
 }
 
-/// Runs it and holds what always has to hold; what it said.
+/// Runs chaos and asserts what always has to hold; returns its output.
 async fn chaos(arguments: &[&str]) -> String {
     // Two systems at once would be slow.
     static ONE_SYSTEM: Mutex<()> = Mutex::const_new(());
@@ -50,7 +50,7 @@ async fn chaos(arguments: &[&str]) -> String {
     let said = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}");
     assert!(said.contains("lost 0, doubled 0, stuck 0"), "{said}");
-    // For whoever wants to know what it went through: cargo test -- --nocapture
+    // Shown by: cargo test -- --nocapture
     println!("{said}");
     said
 }

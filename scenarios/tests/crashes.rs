@@ -1,7 +1,7 @@
-//! Every program dies at every point where it matters, on the real parts: Postgres, Apache Kafka, every program a process.
+//! Crashes every program at every crash point, on real parts: Postgres, Apache Kafka, every program a process.
 //!
-//! Only with the feature `crash-points`, as `make test` builds it. A point is armed in all programs that pass it at once,
-//! orders of mixed fate flow until each of them has died there and come back, and then everything has to agree.
+//! Only with the feature `crash-points`, as `make test` builds it. A point is armed in all programs that pass it at once; orders
+//! with different outcomes flow until each program has crashed there and come back, and then everything has to agree.
 
 #![cfg(feature = "crash-points")]
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
@@ -45,8 +45,7 @@ const CALLERS: &[Program] = &[Program::PAYMENT, Program::NOTIFICATION];
 const ORDER: &[Program] = &[Program::ORDER];
 const RELAY: &[Program] = &[Program::OUTBOX_RELAY];
 
-/// Points that the same programs pass, each with the passages at which all of them die, one after the other. Then comes
-/// the audit.
+/// Points passed by the same programs, each with the passages at which all of them crash, in turn. The audit follows.
 struct Round {
     programs: &'static [Program],
     points: &'static [(&'static str, &'static [u32])],
@@ -58,7 +57,7 @@ const ROUNDS: &[Round] = &[
     Round { programs: CONSUMERS, points: &[("consumer.after-offsets", &[1])] },
     Round { programs: ORDER, points: &[("letters.published", &[1, 2])] },
     Round { programs: ORDER, points: &[("request.before-commit", &[1, 2]), ("request.after-commit", &[1, 2])] },
-    // In one round: who dies with a call claimed comes back to it within seconds, when its session at the database is gone.
+    // In one round: a program that crashes with a claimed call resumes it within seconds, once its database session is gone.
     Round {
         programs: CALLERS,
         points: &[("attempts.claimed", &[1]), ("attempts.called", &[1, 2]), ("attempts.settled", &[1])],
@@ -72,7 +71,7 @@ fn names() -> impl Iterator<Item = &'static str> {
     ROUNDS.iter().flat_map(|round| round.points).map(|(point, _)| *point)
 }
 
-/// Where a program is told its point.
+/// File that names a program's crash point.
 fn armed_by(directory: &tempfile::TempDir, program: Program) -> PathBuf {
     directory.path().join(program.name())
 }
@@ -84,7 +83,7 @@ async fn nothing_is_lost_or_doubled_wherever_a_program_dies() {
     for program in CONSUMERS.iter().chain(RELAY) {
         options = options.setting(*program, "CRASH_AT", armed_by(&directory, *program).display().to_string());
     }
-    // No deadline may overtake a call whose claimant has died; deadlines have their own turn below.
+    // No deadline may overtake a call whose claimant has crashed; deadlines are tested separately below.
     options = options.setting(Program::ORDER, "ORDER_TIMEOUT_SECONDS", "600");
     let _alone = ONE_SYSTEM.lock().await;
     let (_stop, shutdown) = Shutdown::by_hand();
@@ -109,18 +108,18 @@ async fn nothing_is_lost_or_doubled_wherever_a_program_dies() {
     println!("{} points, {crashes} crashes survived, seed {SEED}", names().count());
 }
 
-/// The order service dies in the middle of a cancel and in the middle of a deadline, before the commit and after it: not in
-/// just any request, but in one of these. What the buyer, or the clock, wanted happens all the same, and once.
+/// The order service crashes in the middle of a cancellation and in the middle of a deadline, before and after the commit; no
+/// other transaction triggers these points. The cancellation or the timeout takes effect all the same, once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancel_and_a_deadline_survive_the_death_of_their_program() {
     let directory = tempfile::tempdir().unwrap();
     let file = armed_by(&directory, Program::ORDER);
     let options = Options::new(Broker::Kafka)
         .setting(Program::ORDER, "CRASH_AT", file.display().to_string())
-        // Time enough for a cancel, although the program dies of it and has to start again.
+        // Long enough for a cancellation, although the program crashes on it and has to restart.
         .setting(Program::ORDER, "ORDER_TIMEOUT_SECONDS", "8")
         .setting(Program::ORDER, "ORDER_DEADLINE_CHECK_MS", "200")
-        // Longer than the deadline: whoever waits for the bank's answer is timed out.
+        // Longer than the deadline: an order that waits for the bank's answer times out.
         .setting(Program::PAYMENT_GATEWAY, "SLOW_MS", "15000");
     let _alone = ONE_SYSTEM.lock().await;
     let (_stop, shutdown) = Shutdown::by_hand();
@@ -144,7 +143,7 @@ async fn a_cancel_and_a_deadline_survive_the_death_of_their_program() {
     survived.await.unwrap().unwrap();
 }
 
-/// Two systems at once would be slow, and their deadlines with them.
+/// Two systems at once would be slow, and deadlines would pass.
 static ONE_SYSTEM: Mutex<()> = Mutex::const_new(());
 
 struct Drill<'a> {
@@ -173,7 +172,7 @@ impl<'a> Drill<'a> {
         })
     }
 
-    /// Lets each of `programs` die at its `passage` of `point`, while orders flow.
+    /// Crashes each of `programs` at its `passage` of `point`, while orders flow.
     async fn crash_at(&mut self, point: &str, programs: &[Program], passage: u32) -> anyhow::Result<()> {
         for program in programs {
             std::fs::write(armed_by(self.directory, *program), format!("{point}:{passage}"))?;
@@ -193,8 +192,8 @@ impl<'a> Drill<'a> {
         bail!("{point}:{passage} was not passed by {:?}", alive())
     }
 
-    /// Buyers change their minds while their cards are being asked, until the order service has died of it. Each asks until
-    /// he has an answer.
+    /// Cancels orders during their card authorization until the order service has crashed. Each cancellation is retried until it
+    /// is answered.
     async fn cancel_until_dead(&mut self, armed: &Path) -> anyhow::Result<Vec<OrderId>> {
         let mut cancelled = Vec::new();
         for _ in 0..10 {
@@ -213,7 +212,7 @@ impl<'a> Drill<'a> {
         bail!("{} was not passed by a cancel", std::fs::read_to_string(armed)?)
     }
 
-    /// Deadlines pass while cards are being asked, until the order service has died of it.
+    /// Lets deadlines pass during the card authorization until the order service has crashed.
     async fn wait_until_dead(&mut self, armed: &Path) -> anyhow::Result<Vec<OrderId>> {
         let mut timed_out = Vec::new();
         for _ in 0..5 {
@@ -228,7 +227,7 @@ impl<'a> Drill<'a> {
         bail!("{} was not passed by a deadline", std::fs::read_to_string(armed)?)
     }
 
-    /// An order whose card takes its time; it is PENDING when this returns.
+    /// Places an order with a slow card; it is PENDING when this returns.
     async fn place_slow(&mut self, person: Person) -> anyhow::Result<OrderId> {
         let wish = Wish::of(person, &[(SONG, 1)]);
         let order = wish.order_id();
@@ -244,7 +243,7 @@ impl<'a> Drill<'a> {
         Ok(order)
     }
 
-    /// Each order has said `event_type` once and ended for this reason.
+    /// Each order has published `event_type` once and ended for this reason.
     async fn said_once(&self, orders: &[OrderId], event_type: &str, reason: &str) -> anyhow::Result<()> {
         for order in orders {
             let (said, status, why): (i64, String, Option<String>) = sqlx::query_as(
@@ -273,7 +272,7 @@ impl<'a> Drill<'a> {
         Ok(tally)
     }
 
-    /// A dozen orders through both doors, and something that nobody can read.
+    /// A dozen orders through both entry points, and an unreadable request.
     async fn place_some(&mut self) -> anyhow::Result<Vec<OrderId>> {
         self.client.bare(None, Some(b"no request at all")).await?;
         let mut orders = Vec::new();
@@ -281,7 +280,7 @@ impl<'a> Drill<'a> {
         for number in 0..12 {
             let wish = self.shoppers.next_wish();
             if number % 3 == 0 {
-                // A client that gets no answer asks again.
+                // A client that gets no answer retries.
                 let taken = async || {
                     self.http
                         .post(&url)
@@ -301,7 +300,7 @@ impl<'a> Drill<'a> {
     }
 }
 
-/// A point that nobody arms is a point that nobody tests: what the sources pass and what is listed here are the same.
+/// A point that is not armed is not tested: the points in the sources and those listed here have to be the same.
 #[test]
 fn every_point_in_the_sources_is_listed() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");

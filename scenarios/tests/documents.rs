@@ -1,4 +1,4 @@
-//! What the documents say of the code is what the code says of itself. `UPDATE_DOCS=1` writes those parts anew.
+//! Keeps the generated parts of the documents in step with the code. `UPDATE_DOCS=1` rewrites them.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -11,7 +11,7 @@ use scenarios::{
     choreography::{self, Choreography},
 };
 
-/// Most lines that the README may have.
+/// Maximum number of lines of the README.
 const README_LINES: usize = 200;
 
 /// A path under the root of the project.
@@ -19,7 +19,7 @@ fn in_project(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// Holds the part of `page` between `<!-- name -->` and `<!-- /name -->` against `generated`.
+/// Compares the part of `page` between `<!-- name -->` and `<!-- /name -->` with `generated`.
 fn part(page: &str, name: &str, generated: &str) {
     let path = in_project(page);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
@@ -49,7 +49,7 @@ fn barrier() -> String {
     text
 }
 
-// One test, so that updates do not write over one another.
+// One test, so that parallel updates do not overwrite each other.
 #[test]
 fn the_documents_agree_with_the_code() {
     part("README.md", "choreography", &format!("```mermaid\n{}```\n", Choreography::of_the_shop().mermaid()));
@@ -69,7 +69,7 @@ fn the_readme_is_short() {
     assert!(lines <= README_LINES, "the README has {lines} lines, more than {README_LINES}: move details under docs/");
 }
 
-/// The Markdown files at the top of the project, of the example and, in whatever folder, under docs/.
+/// The Markdown files at the top of the project, of the example, and anywhere under docs/.
 fn pages() -> Vec<PathBuf> {
     let mut pages =
         ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/trip/README.md"].map(in_project).to_vec();
@@ -103,7 +103,7 @@ fn targets(text: &str) -> Vec<&str> {
     targets
 }
 
-/// Every relative link leads to a file or a folder that is there.
+/// Every relative link leads to an existing file or folder.
 #[test]
 fn links_lead_somewhere() {
     let mut links = 0;
@@ -114,7 +114,7 @@ fn links_lead_somewhere() {
                 continue;
             }
             let path = target.split_once('#').map_or(target, |(path, _)| path);
-            // A heading of the page itself.
+            // A heading of the same page.
             if path.is_empty() {
                 continue;
             }
@@ -126,7 +126,7 @@ fn links_lead_somewhere() {
     assert!(links > 60, "only {links} links were found");
 }
 
-/// Every service's `lib.rs` opens with its table, the one that the program follows.
+/// Every service's `lib.rs` opens with the table that the program follows.
 #[test]
 fn every_service_documents_the_table_that_it_follows() {
     for part in choreography::parts() {
@@ -142,7 +142,7 @@ fn every_service_documents_the_table_that_it_follows() {
     }
 }
 
-/// No service depends on another, not even for its tests: what they have in common is the published language.
+/// No service depends on another, not even for its tests: they share only the published language.
 #[test]
 fn no_service_depends_on_another() {
     let services = in_project("services");
@@ -160,7 +160,7 @@ fn no_service_depends_on_another() {
     }
 }
 
-/// Nothing of the shop is among what the libraries are built and tested with.
+/// The libraries are built and tested without any part of the shop.
 #[test]
 fn the_libraries_know_nothing_of_the_shop() {
     let services = fs::read_dir(in_project("services")).expect("services/");
@@ -177,7 +177,7 @@ fn the_libraries_know_nothing_of_the_shop() {
     }
 }
 
-/// The published language is for whoever reads events, and has no part of a program in it.
+/// The published language is for any reader of events, and contains no part of a program.
 #[test]
 fn the_events_need_no_part_of_a_program() {
     let crates = crates_behind("events", &["--edges", "normal"]);
@@ -187,7 +187,7 @@ fn the_events_need_no_part_of_a_program() {
     assert!(needed.is_empty(), "events depends on {needed:?}");
 }
 
-/// The names of all that a package depends on, and its own.
+/// The names of a package and all its dependencies.
 fn crates_behind(package: &str, arguments: &[&str]) -> BTreeSet<String> {
     let tree = std::process::Command::new(env!("CARGO"))
         .args(["tree", "--package", package, "--prefix", "none", "--offline"])
@@ -203,7 +203,7 @@ fn crates_behind(package: &str, arguments: &[&str]) -> BTreeSet<String> {
     crates
 }
 
-/// Every promise in the table of faults is held by a test that is there: `path::test_name`, under the root of the project.
+/// Every promise in the table of faults is covered by an existing test: `path::test_name`, under the root of the project.
 #[test]
 fn every_fault_names_the_test_that_shows_its_promise() {
     let faults = in_project("docs/faults");
@@ -212,7 +212,7 @@ fn every_fault_names_the_test_that_shows_its_promise() {
     for page in pages {
         let page = page.expect("readable").path();
         let text = fs::read_to_string(&page).expect("readable");
-        // Of the tables whose last column is the test.
+        // Only in tables whose last column is the test.
         let mut in_table = false;
         for row in text.lines().filter(|line| line.starts_with('|') && !line.starts_with("|-")) {
             let test = row.trim_end().trim_end_matches('|').rsplit('|').next().expect("a last cell");

@@ -1,4 +1,4 @@
-//! `scenarios exec`: the command sees the servers, and its exit code is ours.
+//! `scenarios exec`: the command can reach the servers, and its exit code is returned.
 
 use std::{
     io::Read,
@@ -33,7 +33,7 @@ fn the_command_finds_the_servers_and_decides_the_exit_code() {
 #[test]
 fn a_signal_ends_the_command_with_all_that_it_started_and_the_servers() {
     let directory = tempfile::tempdir().unwrap();
-    // The pipe's other end stays open as long as anything of it is alive.
+    // The pipe's other end stays open while any of its processes is alive.
     let mut run =
         exec("echo begun; sleep 1000 & wait", &directory).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut out = run.stdout.take().unwrap();

@@ -1,5 +1,5 @@
-//! Services that the runner was not compiled with, beside the shop: what a manifest names is started, published, waited for,
-//! audited and looked after like the shop's own.
+//! Services that the runner was not compiled with: what a manifest names is started, published, waited for, audited and operated
+//! like the shop's own services.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 const BOUND: Duration = Duration::from_secs(60);
 
-/// The services of `examples/trip`, which lie beside the runner.
+/// The services of `examples/trip`, beside the runner.
 const TRIP: &str = "
 [[programs]]
 name = 'flight'
@@ -95,7 +95,7 @@ impl<'a> Suppliers<'a> {
         until("the trip is booked, and Kafka has it", BOUND, booked).await.map(drop)
     }
 
-    /// Says in a service's name what it has never said.
+    /// Publishes a forged event of a service.
     async fn forges(&self, service: &str, event_type: &str, trip: Uuid, data: &Value) -> anyhow::Result<()> {
         let (topic, source) = (format!("{service}.events"), format!("/services/{service}"));
         Client::new(&self.environment.brokers)?.event(&topic, &source, event_type, OrderId(trip), data).await.map(drop)
@@ -149,8 +149,8 @@ async fn a_manifests_services_run_beside_the_shop_and_are_looked_after_like_its_
     .await;
 }
 
-/// What a service of the manifest has not read is on its way; and nobody says that it has read all who does not know what it
-/// reads.
+/// What a service of the manifest has not read is in flight; and a service whose topics are unknown is not assumed to have read
+/// everything.
 async fn is_behind(suppliers: &Suppliers<'_>, stack: &Stack) -> anyhow::Result<()> {
     let environment = suppliers.environment;
     let hotel = environment.manifest.program("hotel").unwrap();
@@ -169,7 +169,7 @@ async fn is_behind(suppliers: &Suppliers<'_>, stack: &Stack) -> anyhow::Result<(
     let (audited, _) = (audited?, held?);
     let all = findings(&audited);
     assert!(all.contains(&"hotel has 1 events left to read"), "{all:?}");
-    // Frozen, it does not say what it reads; what it has read before is looked at.
+    // While frozen, it does not serve its table; the topics that it has read before are checked.
     assert!(all.iter().any(|what| what.starts_with("nobody knows what `hotel` reads")), "{all:?}");
     let audited = audit::run(environment, BOUND).await?;
     assert!(audited.holds(), "it has read it by now: {audited:#?}");
@@ -182,7 +182,7 @@ async fn is_behind(suppliers: &Suppliers<'_>, stack: &Stack) -> anyhow::Result<(
     Ok(())
 }
 
-/// An event that a service of the manifest cannot process waits for a person, who settles it as in the shop.
+/// An event that a service of the manifest cannot process is parked, and settled as in the shop.
 async fn is_parked(suppliers: &Suppliers<'_>) -> anyhow::Result<()> {
     let trip = Uuid::now_v7();
     suppliers.forges("car", "CarBooked", trip, &json!({ "trip": "unreadable" })).await?;
@@ -201,7 +201,7 @@ async fn is_parked(suppliers: &Suppliers<'_>) -> anyhow::Result<()> {
     until("it is settled", BOUND, settled).await
 }
 
-/// Whatever differs between an outbox of the manifest and Kafka is found.
+/// Every difference between an outbox of the manifest and Kafka is found.
 async fn is_audited(suppliers: &Suppliers<'_>, trip: Uuid) -> anyhow::Result<()> {
     let environment = suppliers.environment;
     let forged = audit::run(environment, BOUND).await?;

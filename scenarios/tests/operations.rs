@@ -1,4 +1,4 @@
-//! What a person does when things go wrong, against a whole system on a real Apache Kafka: parked work, dead letters,
+//! An operator's work when things go wrong, against a whole system on a real Apache Kafka: parked work, dead letters,
 //! reconciling.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
@@ -41,7 +41,7 @@ use uuid::Uuid;
 
 const BOUND: Duration = Duration::from_secs(60);
 
-/// `scenarios up` with the file that it writes.
+/// `scenarios up` with its environment file.
 struct Up {
     process: Child,
     directory: tempfile::TempDir,
@@ -79,7 +79,7 @@ impl Up {
         PgPool::connect(self.get(&format!("DATABASE_URL_{name}"))).await.unwrap()
     }
 
-    /// The runner against this system: whether it succeeded, and what it said.
+    /// Runs the runner against this system; returns its success and its output.
     async fn run(&self, arguments: &[&str]) -> (bool, String) {
         let run = runner(self.directory.path()).envs(&self.variables).env("USER", "ophelia").args(arguments).output();
         let output: Output = tokio::time::timeout(Duration::from_secs(120), run).await.expect("it ends").unwrap();
@@ -144,7 +144,7 @@ async fn parked_work(up: &Up) {
     assert!(line.contains("accounts") && line.contains("nobody"), "{line}");
     let id = line.split_whitespace().next().unwrap();
 
-    // Others go on.
+    // Other orders go on.
     ends(&orders, up.publishes(3, 1).await, "COMPLETED").await;
     let (success, said) = up.run(&["verify", "--wait", "1"]).await;
     assert!(!success && said.contains("1 events of accounts are parked"), "{said}");
@@ -167,7 +167,7 @@ async fn parked_work(up: &Up) {
     assert!(up.does(&["parked", "list"]).await.contains("0 parked"));
 }
 
-/// A letter as a version that could not read it would have written it.
+/// A dead letter as a version that could not read the record would have written it.
 async fn letter(client: &Client, value: &[u8], offset: i64) -> String {
     let requests = publisher::CLIENT.topic();
     let headers: [(&str, &[u8]); 5] = [
@@ -195,7 +195,7 @@ async fn dead_letters(up: &Up) {
     let shown = up.does(&["dlt", "show", name]).await;
     assert!(shown.contains("0x6f6e6520ff20426974636f696e") && shown.contains("kafka_dlt-exception-message"), "{shown}");
 
-    // Still unreadable, it comes back as another letter that says whose replay it is.
+    // Still unreadable, it becomes another letter that names the one it is a replay of.
     up.does(&["dlt", "replay", name]).await;
     let came_back = async || {
         let said = up.does(&["dlt", "list"]).await;
@@ -213,7 +213,7 @@ async fn dead_letters(up: &Up) {
     up.does(&["dlt", "replay", &name, &name]).await;
     up.does(&["dlt", "replay", &name]).await;
     until("the order is there", BOUND, async || (count().await > before).then_some(())).await.unwrap();
-    // Whatever comes after the replays on any partition is through when this order is.
+    // When this order has ended, everything before it on any partition has been read, including the replays.
     ends(&orders, up.publishes(2, 1).await, "COMPLETED").await;
     assert_eq!(count().await, before + 1);
     let value = request.to_string();
@@ -238,29 +238,29 @@ async fn reconciling(up: &Up) {
     let forget =
         "update orders set status = 'CANCELLING', money = 'open', deadline = now() - interval '1 hour' where id = $1";
     sqlx::query(forget).bind(cancelled).execute(&orders).await.unwrap();
-    // And so has it of another, which nobody but the account service ever heard of: that takes more than one event.
+    // The same for another order, which only the account service knows: that takes more than one event.
     sqlx::query(forget).bind(rejected).execute(&orders).await.unwrap();
-    // A third is not there at all, although its money is held.
+    // A third order is missing altogether, although its money is held.
     let vanished = up.publishes(3, 15).await;
     ends(&orders, vanished, "CANCELLED").await;
     for vanish in ["delete from order_items where order_id = $1", "delete from orders where id = $1"] {
         sqlx::query(vanish).bind(vanished).execute(&orders).await.unwrap();
     }
-    // The account service has missed that it should let go of them.
+    // The account service has missed that it should release them.
     let hold = "with held as (update balance_reservations set status = 'RESERVED' where order_id = $1 returning user_id, amount)
                 update balances b set reserved_balance = reserved_balance + held.amount from held
                 where b.user_id = held.user_id and currency = 'JPY'";
     for held in [cancelled, vanished] {
         sqlx::query(hold).bind(held).execute(&accounts).await.unwrap();
     }
-    // The gateway holds money for nobody.
+    // The gateway holds money without a payment.
     let charge = Uuid::now_v7();
     let url = format!("{}/v1/payments/{charge}/authorize", up.get("GATEWAY_URL"));
     let body = json!({ "amount": 700, "currency": "JPY", "token": "tok_stray" });
     let http = reqwest::Client::new();
     let answer = http.post(url).header("idempotency-key", charge.to_string()).json(&body).send().await.unwrap();
     assert!(answer.status().is_success(), "{answer:?}");
-    // And Kafka has lost all that the account service said.
+    // And Kafka has lost all events of the account service.
     lose(up.get("KAFKA_BROKERS").to_owned(), publisher::ACCOUNT.topic()).await;
 
     // A buyer has no mail.
@@ -280,7 +280,7 @@ async fn reconciling(up: &Up) {
         .await
         .unwrap();
 
-    // What Kafka has lost is lost; what has just happened to an order is left alone for a while.
+    // Events lost on Kafka are found; an order that has just changed is left alone for a while.
     let (_, said) = up.run(&["reconcile", "--wait", "2"]).await;
     assert!(said.contains("1 findings") && said.contains("are not on Kafka"), "{said}");
     until("nothing has happened for a while", BOUND, async || {

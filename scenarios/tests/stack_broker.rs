@@ -1,4 +1,4 @@
-//! The brokers that the runner starts: what is put in comes out again, and nothing is left when they stop.
+//! The brokers that the runner starts: records can be written and read, and nothing is left when they stop.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
@@ -52,7 +52,7 @@ async fn the_embedded_broker_has_every_topic_and_gives_back_what_it_took() {
     gives_back_what_it_took(embedded.brokers(), publisher::CLIENT.topic(), b"value").await;
 }
 
-/// A transaction's marker is no record that anybody could be waited for to read.
+/// A transaction marker is not a record that a consumer could be expected to read.
 async fn transactions_leave_offsets_without_records(brokers: &str, topic: &str) {
     let mut producer = client(brokers);
     let producer: FutureProducer = producer.set("transactional.id", "somebody").create().unwrap();

@@ -1,4 +1,4 @@
-//! The private Postgres: durable, closed between services, gone without a trace.
+//! The private Postgres: durable, closed between services, removed without a trace.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
@@ -83,7 +83,7 @@ async fn leaves_neither_process_nor_data() {
         let data = setting(&mut admin, "data_directory").await;
         let own = Path::new(&data).parent().unwrap().metadata().unwrap();
         assert_eq!(own.permissions().mode() & 0o777, 0o700, "others can't look in");
-        // A client that stays connected must not keep the server alive.
+        // A connected client must not keep the server alive.
         if orderly {
             postgres.stop().await.unwrap();
         } else {

@@ -1,4 +1,4 @@
-//! The proxy that chaos puts between programs and servers: each fault is seen by both ends as a network would show it.
+//! The proxy that chaos puts between programs and servers: both ends see each fault as on a real network.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
@@ -12,10 +12,10 @@ use tokio::{
 };
 
 const BOUND: Duration = Duration::from_secs(10);
-/// What has not come by now does not come.
+/// Anything that has not arrived by then will not arrive.
 const QUIET: Duration = Duration::from_millis(150);
 
-/// A server that hands over each accepted connection.
+/// A server that passes each accepted connection to the test.
 struct Server {
     port: u16,
     accepted: mpsc::Receiver<TcpStream>,
@@ -152,7 +152,7 @@ async fn the_trap_strands_the_connection_that_commits_and_no_other() {
     let (mut reader, mut reader_peer) = pair(&proxy, &mut server).await;
     let (mut writer, mut writer_peer) = pair(&proxy, &mut server).await;
     let caught = async {
-        // Until it is armed, a commit is a commit.
+        // Before the trap is armed, a commit passes.
         writer.write_all(b"insert").await.unwrap();
         hears(&mut writer_peer, b"insert").await;
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! A supervised program: ready when it says so, started again when it dies, stopped when asked.
+//! A supervised program: ready when it says so, restarted when it dies, stopped on request.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
@@ -63,7 +63,7 @@ async fn is_ready_when_it_answers_so() {
     let supervisor = supervise(launch(&directory, "exec sleep 1000"));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    // The test answers in the program's place: first that it is not ready, then that it is.
+    // The test answers in the program's place: first not ready, then ready.
     let server = tokio::spawn(async move {
         for status in ["503 Service Unavailable", "200 OK"] {
             let (mut stream, _) = listener.accept().await.unwrap();

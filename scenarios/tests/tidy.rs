@@ -1,13 +1,13 @@
-//! The project's style, as far as a test can hold it.
+//! Tests of the project's style.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// Lines of a module. A longer one has more than one reason to exist.
+/// Maximum lines of a module. A longer one has more than one reason to exist.
 const MODULE: usize = 300;
-/// Modules that are longer, and how long they may be: they are to be divided, and none may grow.
+/// Modules that are longer, with their limits: they are to be divided, and none may grow.
 const LONG_MODULES: [(&str, usize); 10] = [
     ("operations/src/audit/retrace/search.rs", 390),
     ("scenarios/tests/audit/mutation.rs", 380),
@@ -20,11 +20,11 @@ const LONG_MODULES: [(&str, usize); 10] = [
     ("process/src/sessions.rs", 350),
     ("saga/tests/service/claims.rs", 354),
 ];
-/// Characters of a line of comment, but for the rows of tables.
+/// Maximum width of a comment line in characters, rows of tables excepted.
 const COMMENT: usize = 130;
-/// Lines of a function: a screen.
+/// Maximum lines of a function: a screen.
 const FUNCTION: usize = 70;
-/// Longer functions: a table of every phase and step, and what is to be divided.
+/// Longer functions: a table of every phase and step, and those to be divided.
 const LONG_FUNCTIONS: [&str; 3] =
     ["pass", "reconciling", "what_cannot_be_processed_is_put_aside_and_the_rest_goes_through_in_order"];
 /// A doc comment starts with a noun phrase or a verb.
@@ -80,7 +80,7 @@ fn collect(folder: &Path, found: &mut Vec<Source>) {
     }
 }
 
-/// Holds that there are none, and names them all at once if there are.
+/// Asserts that there are none, and lists them all otherwise.
 fn none(what: &str, found: Vec<String>) {
     assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
 }
@@ -91,7 +91,7 @@ fn documentation(line: &str) -> Option<&str> {
     line.strip_prefix("///").or_else(|| line.strip_prefix("//!")).map(str::trim_start)
 }
 
-/// The places of the lines that are as `wanted`: by all lines of a source and the number of one, from 0.
+/// The places of the lines for which `wanted` is true, given all lines of a source and the line's index.
 fn places(wanted: impl Fn(&[String], usize) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     for Source { path, lines } in sources() {
@@ -147,7 +147,7 @@ fn functions_fit_a_screen() {
     none("functions of more than 70 lines", found);
 }
 
-/// The name of the function that begins with this line, and its length; None if none with a body does.
+/// The name and length of the function that begins on this line; None if none with a body does.
 fn function<'a>(line: &'a str, from_here: &[String]) -> Option<(&'a str, usize)> {
     let text = line.trim_start();
     let indentation = &line[..line.len() - text.len()];

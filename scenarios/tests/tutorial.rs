@@ -1,5 +1,5 @@
-//! docs/TUTORIAL.md, followed word by word: its files are written, its commands run one after the other in one shell, in an
-//! empty folder outside the workspace. Nothing of the repository is changed.
+//! Follows docs/TUTORIAL.md word by word: writes its files and runs its commands one after the other in one shell, in an empty
+//! folder outside the workspace. Changes nothing in the repository.
 
 use std::{
     fs,
@@ -8,20 +8,20 @@ use std::{
     time::Duration,
 };
 
-/// Compiling the libraries once more, outside the workspace, takes most of it.
+/// Most of the time goes into compiling the libraries again, outside the workspace.
 const BOUND: Duration = Duration::from_secs(1200);
 
 /// A step of the tutorial.
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
-    /// A file and its contents.
+    /// A file with its content.
     File(String, String),
-    /// A command, as a shell takes it.
+    /// A shell command.
     Command(String),
 }
 
-/// The steps of a page: a block behind a line that names a file is the file's contents; in a `console` block a line that begins
-/// with `$ ` is a command, which goes on behind a backslash.
+/// The steps of a page. A block after a line that names a file is the file's content; in a `console` block, a line that begins
+/// with `$ ` is a command, which a backslash continues.
 fn steps(page: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     let (mut named, mut lines) = (None, page.lines());
@@ -52,7 +52,7 @@ fn steps(page: &str) -> Vec<Step> {
     steps
 }
 
-/// One script: each command is announced, and the first that fails ends it with everything that it has started.
+/// A single script: each command is announced, and the first failure ends the script and everything that it has started.
 fn script(steps: &[Step]) -> String {
     let mut script = String::from("set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n");
     for step in steps {
@@ -73,7 +73,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository is there")
 }
 
-/// The repository as version control sees it, and nothing of what is built.
+/// The repository as version control sees it, without build output.
 fn fingerprint() -> [Vec<u8>; 2] {
     [&["status", "--porcelain"][..], &["diff"]]
         .map(|arguments| Command::new("git").args(arguments).current_dir(root()).output().expect("git runs").stdout)
@@ -92,7 +92,7 @@ async fn a_newcomer_who_follows_the_tutorial_has_a_service_that_takes_part() {
     let steps = steps(&page);
     assert!(steps.iter().filter(|step| matches!(step, Step::Command(_))).count() > 15, "{steps:?}");
     let programs = Path::new(env!("CARGO_BIN_EXE_scenarios")).parent().expect("beside other programs");
-    // As compiled for tests; and on ports that are free on this machine.
+    // Test builds of the programs, on free ports of this machine.
     let mut text = script(&steps).replace("$SAGA/target/release", &programs.display().to_string());
     let binary = root().join("target/debug/loyalty").display().to_string();
     text = text.replace("binary = \"target/debug/loyalty\"", &format!("binary = \"{binary}\""));
@@ -101,7 +101,7 @@ async fn a_newcomer_who_follows_the_tutorial_has_a_service_that_takes_part() {
         text = text.replace(&format!("127.0.0.1:{port}"), &free.to_string());
     }
     let folder = tempfile::tempdir().expect("a folder");
-    // The same profile and the same target directory, so that what both need is compiled once.
+    // The same profile and target directory, so that common dependencies are compiled once.
     let profile = "[profile.dev]\ndebug = \"line-tables-only\"\n[profile.dev.package.\"*\"]\ndebug = false\n";
     fs::create_dir(folder.path().join(".cargo")).expect("a folder");
     fs::write(folder.path().join(".cargo/config.toml"), profile).expect("written");
@@ -112,7 +112,7 @@ async fn a_newcomer_who_follows_the_tutorial_has_a_service_that_takes_part() {
     let mut shell = tokio::process::Command::new("bash");
     shell.arg(folder.path().join("follow.sh")).current_dir(root()).env("TMPDIR", folder.path());
     shell.env("CARGO_TARGET_DIR", root().join("target")).env("CARGO_NET_OFFLINE", "true").process_group(0);
-    // Nothing of the system that the tests run against, nor of the cargo that runs them.
+    // Nothing from the test's own system or from the cargo that runs the tests.
     let foreign = |name: &str| {
         let ours = ["KAFKA_", "DATABASE_URL", "TEST_", "CARGO_PKG_", "CARGO_MANIFEST", "CARGO_BIN_", "ORDER_API"];
         ours.iter().any(|prefix| name.starts_with(prefix))
@@ -135,7 +135,7 @@ async fn a_newcomer_who_follows_the_tutorial_has_a_service_that_takes_part() {
     }
     assert!(status.is_some_and(|status| status.success()), "{status:?}\n{said}\n{logs}");
     for expected in [
-        // Its table, the order's flow with its event, and its place in the picture.
+        // Its table, the order's flow with its event, and its place in the diagram.
         "\"service\": \"loyalty\"",
         "order -- \"OrderCompleted\" --> loyalty",
         "       1 | t",

@@ -1,6 +1,6 @@
-//! The whole system, as a user has it: the runner's binary, every program a process, a real Apache Kafka.
+//! The whole system as a user runs it: the runner's binary, every program a process, a real Apache Kafka.
 //!
-//! The tests take turns: each needs the machine for itself.
+//! The tests run one at a time: each needs the whole machine.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -52,7 +52,7 @@ async fn every_scenario_passes_on_apache_kafka() {
     assert!(said.contains("Apache Kafka 4.1.0"), "{said}");
 }
 
-/// The test of the tests: take one compensation away, and scenario and audit must fail.
+/// A test of the tests: with one compensation removed, scenario and audit must fail.
 #[tokio::test]
 async fn a_forgotten_compensation_is_noticed() {
     let _turn = TURN.lock().await;
@@ -70,7 +70,7 @@ async fn a_forgotten_compensation_is_noticed() {
     assert!(said.contains("came RESERVED"), "{said}");
 }
 
-/// `scenarios up` with the file that it writes.
+/// `scenarios up` with its environment file.
 struct Up {
     process: Child,
     file: PathBuf,
@@ -161,7 +161,7 @@ async fn bare_requests_from_a_console_end_as_they_should() {
         ]
     );
 
-    // The same, as a console shows it.
+    // The same, in the output of a console consumer.
     let mut consumer = up.console("org.apache.kafka.tools.consumer.ConsoleConsumer");
     consumer.args(["--topic", "order.events", "--from-beginning", "--max-messages", "8", "--timeout-ms", "20000"]);
     consumer.args(["--property", "print.headers=true", "--property", "print.key=true"]);
@@ -183,7 +183,7 @@ async fn bare_requests_from_a_console_end_as_they_should() {
     up.stop().await;
 }
 
-/// Each of these is one way in which the books can be wrong; the audit must see every one of them.
+/// Each is one way in which the books can be wrong; the audit must find all of them.
 async fn notices_tampering(up: &Up) {
     let tampering: [(&str, &'static str, &'static str, &str); 6] = [
         (

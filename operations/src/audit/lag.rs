@@ -187,18 +187,18 @@ impl Group {
         let mut list = TopicPartitionList::new();
         for topic in &self.topics {
             let metadata =
-                self.client.fetch_metadata(Some(topic), TIMEOUT).with_context(|| format!("asking for {topic}"))?;
+                self.client.fetch_metadata(Some(topic), TIMEOUT).with_context(|| format!("metadata of {topic}"))?;
             for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
                 list.add_partition(topic, partition.id());
                 let key = (topic.clone(), partition.id());
                 if let Entry::Vacant(unknown) = ends.entry(key) {
                     let between = self.client.fetch_watermarks(topic, partition.id(), TIMEOUT);
-                    unknown.insert(between.with_context(|| format!("asking where {topic} ends"))?);
+                    unknown.insert(between.with_context(|| format!("fetching the end of {topic}"))?);
                 }
             }
         }
         let committed = self.client.committed_offsets(list, TIMEOUT);
-        let committed = committed.with_context(|| format!("asking for the offsets of {}", self.service))?;
+        let committed = committed.with_context(|| format!("fetching the committed offsets of {}", self.service))?;
         for element in committed.elements() {
             let (topic, partition) = (element.topic().to_owned(), element.partition());
             let Some((beginning, end)) = ends.get(&(topic.clone(), partition)).copied() else { continue };

@@ -96,7 +96,7 @@ impl Paid {
         .context("adding up the payments")?;
         let mut paid = Paid::default();
         for (currency, status, amount) in sums {
-            let amount = amount.parse().with_context(|| format!("{amount} is no sum of amounts"))?;
+            let amount = amount.parse().with_context(|| format!("{amount} is not a sum of amounts"))?;
             paid.count(&currency, &status, amount);
         }
         Ok(paid)

@@ -39,7 +39,7 @@ impl Spill {
         if bucket.buffer.len() > BUFFER {
             let file = match &mut bucket.file {
                 Some(file) => file,
-                none => none.insert(tempfile().context("making a temporary file")?),
+                none => none.insert(tempfile().context("creating a temporary file")?),
             };
             file.write_all(&bucket.buffer).context("writing to a temporary file")?;
             bucket.buffer.clear();

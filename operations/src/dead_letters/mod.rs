@@ -28,7 +28,8 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 pub fn all(brokers: &str) -> anyhow::Result<Vec<Letter>> {
     let client: BaseConsumer =
         ClientConfig::new().set("bootstrap.servers", brokers).create().context("creating the Kafka client")?;
-    let metadata = client.fetch_metadata(None, TIMEOUT).with_context(|| format!("asking {brokers} for its topics"))?;
+    let metadata =
+        client.fetch_metadata(None, TIMEOUT).with_context(|| format!("fetching the topics from {brokers}"))?;
     let topics: Vec<String> =
         metadata.topics().iter().map(|topic| topic.name().to_owned()).filter(|name| name.ends_with("-dlt")).collect();
     let mut letters = Vec::new();

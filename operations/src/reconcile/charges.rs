@@ -41,7 +41,7 @@ const TIME_OUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// If it cannot be made.
 pub fn client() -> anyhow::Result<reqwest::Client> {
-    reqwest::Client::builder().timeout(TIME_OUT).build().context("making an HTTP client")
+    reqwest::Client::builder().timeout(TIME_OUT).build().context("creating an HTTP client")
 }
 
 /// The gateway's charges: all, or the one of this payment.

@@ -9,13 +9,13 @@
 //! No healthy order may be harmed, so a case is acted upon only if all of this holds:
 //!
 //! - The [look](look::Look) reads in an order in which no new order can seem missing: the gateway's ledger before payments, all
-//! other services before the order service.
+//!   other services before the order service.
 //! - The order's deadline has passed by a grace time, and for that long nothing has happened to it.
 //! - It was seen twice, unchanged; and in between [everything arrived](whole::arrived) that was in flight at the first look. If
-//! that takes too long, nothing is done at all.
+//!   that takes too long, nothing is done at all.
 //! - It still holds immediately before the repair.
 //! - It still holds when a service acts upon it: each event carries the expected state of the order in that service, which
-//! ignores the event if the state differs. The gateway voids only what is authorized, and refunds only what is captured.
+//!   ignores the event if the state differs. The gateway voids only what is authorized, and refunds only what is captured.
 
 mod case;
 mod charges;

@@ -87,7 +87,7 @@ impl Scope<'_> {
 
     async fn look(&self, orders: Option<&[Uuid]>, touched: &HashSet<OrderId>) -> anyhow::Result<Vec<Case>> {
         let look = tokio::time::timeout(LONGEST, self.look_unbounded(orders, touched)).await;
-        look.with_context(|| format!("looking took longer than {} s", LONGEST.as_secs()))?
+        look.with_context(|| format!("reading the databases and the gateway took longer than {} s", LONGEST.as_secs()))?
     }
 
     /// One look at all orders and charges, or at these orders. The ledger first: our payments already know whatever it has

@@ -119,7 +119,7 @@ impl<'a> Repairs<'a> {
                 let kafka = self.kafka();
                 let replay = outbox_relay::replay(&url, &kafka, Some(database.publisher().name()), *span);
                 let replayed = tokio::time::timeout(REPLAY, replay).await;
-                replayed.with_context(|| format!("it took longer than {} s", REPLAY.as_secs()))??;
+                replayed.with_context(|| format!("replaying the span took longer than {} s", REPLAY.as_secs()))??;
             }
             Remedy::Say(events) => {
                 let Evidence::Order(seen) = &case.evidence else { return Ok(false) };

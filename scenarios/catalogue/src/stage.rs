@@ -32,7 +32,7 @@ impl Stage {
             http: reqwest::Client::builder()
                 .timeout(Duration::from_secs(10))
                 .build()
-                .context("making an HTTP client")?,
+                .context("creating an HTTP client")?,
             patience,
         }))
     }

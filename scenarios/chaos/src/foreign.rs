@@ -36,7 +36,7 @@ async fn resolve_once(databases: &Databases, diary: &Diary) -> sqlx::Result<usiz
         }
     }
     if resolved > 0 {
-        diary.note(format!("resolved {resolved} parked records that name orders of nobody"));
+        diary.note(format!("resolved {resolved} parked records of orders that were never placed"));
     }
     Ok(found)
 }

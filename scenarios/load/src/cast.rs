@@ -34,7 +34,7 @@ pub struct Choice {
     pub card: bool,
 }
 
-/// Something that everybody wants at the same time.
+/// A product or user that all orders share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Hot {
     /// All orders are for one product.

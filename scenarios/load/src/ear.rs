@@ -74,7 +74,7 @@ fn listen(consumer: &BaseConsumer, hears: &mut impl Hears, stop: &AtomicBool) {
                 Duration::ZERO
             }
             Some(Err(error)) => {
-                tracing::debug!(%error, "Kafka");
+                tracing::debug!(%error, "observing a topic failed; retrying");
                 Duration::from_millis(100)
             }
             None => {

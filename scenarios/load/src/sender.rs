@@ -75,7 +75,7 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
         if let Err((error, _)) = result {
-            tracing::warn!(%error, "a request was not published");
+            tracing::warn!(%error, "a request was not published; it counts as failed");
             self.0.ended(number as u32, Instant::now(), End::Unsent);
             self.0.pulse();
         }
@@ -109,7 +109,7 @@ impl Requests {
             let Some(intended) = until_due(stage.pace, number, tally, stop) else { return };
             tally.sent(number, intended);
             if let Err(error) = self.send(stage, number, tally) {
-                tracing::warn!(%error, "a request was not published");
+                tracing::warn!(%error, "a request was not published; it counts as failed");
                 tally.ended(number, Instant::now(), End::Unsent);
             }
         }

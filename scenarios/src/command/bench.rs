@@ -138,8 +138,8 @@ fn show(found: &Found) {
 /// Writes figures and charts, and tells whether every audit held.
 fn write(found: Found, state: &StateDir) -> anyhow::Result<bool> {
     let logs = state.logs();
-    let directory = logs.parent().context("the directory of logs lies in the run's")?.join("bench");
-    std::fs::create_dir_all(&directory).with_context(|| format!("making the directory {}", directory.display()))?;
+    let directory = logs.parent().context("the log directory has no parent")?.join("bench");
+    std::fs::create_dir_all(&directory).with_context(|| format!("creating the directory {}", directory.display()))?;
     write_figures(&found, &directory)?;
     let Found { command, setting, sagas, summary, .. } = found;
     let Some(Sagas { ours, naive, .. }) = sagas else { return Ok(true) };

@@ -173,7 +173,7 @@ pub(super) fn directory(stack: &Stack, name: &str) -> anyhow::Result<PathBuf> {
         None => StateDir::create()?,
     };
     let logs = state.logs();
-    Ok(logs.parent().context("the directory of logs lies in the run's")?.join(name))
+    Ok(logs.parent().context("the log directory has no parent")?.join(name))
 }
 
 pub(super) fn command_line() -> String {

@@ -59,7 +59,7 @@ impl StateDir {
 /// Creates a directory that only we can read: mails and logs reveal who bought what.
 fn make(directory: &Path, or_find: bool) -> anyhow::Result<()> {
     let made = std::fs::DirBuilder::new().recursive(or_find).mode(0o700).create(directory);
-    made.with_context(|| format!("making the directory {}", directory.display()))
+    made.with_context(|| format!("creating the directory {}", directory.display()))
 }
 
 fn is_there_already(error: &anyhow::Error) -> bool {

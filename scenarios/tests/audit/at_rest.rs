@@ -1,4 +1,4 @@
-//! A whole system, with a consumer that is frozen and with somebody who says what no service has said.
+//! A whole system, with a frozen consumer and with forged events.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use sqlx::PgPool;
 
 use crate::running::{BOUND, forge, in_a_system, pid};
 
-/// "At rest" means that nobody has anything left to read. What a frozen service has not read yet is not missing, but on its way;
-/// and in a system that does not rest it is left for later.
+/// "At rest" means that no service has records left to read. What a frozen service has not read yet is not missing but in flight;
+/// in a system that is not at rest it is deferred.
 #[tokio::test]
 async fn a_system_whose_consumers_are_behind_is_not_at_rest() {
     in_a_system(async |environment, stack| {
@@ -54,7 +54,7 @@ async fn behind(environment: &Environment) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An event that its service has never said is found, once it has been read, also in a system that does not rest.
+/// A forged event is found once it has been read, also in a system that is not at rest.
 async fn forged(environment: &Environment) -> anyhow::Result<()> {
     forge(environment, "OrderCompleted", Wish::of(ALICE, &[(BITCOIN, 1)]).order_id()).await?;
     let audited = audit::run(environment, BOUND).await?;

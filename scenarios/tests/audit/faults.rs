@@ -1,4 +1,4 @@
-//! What an audit that looked at statuses alone passed over, one by one.
+//! Faults that an audit of statuses alone would miss, one by one.
 
 use events::{EventId, Order, OrderId, envelope::Envelope, publisher::source_of};
 use notification::{
@@ -18,7 +18,7 @@ async fn change(shop: &Shop, database: Database, sql: String) -> Books {
     shop.books().await
 }
 
-/// What the audit says about one order.
+/// The audit's findings about one order.
 fn said(books: &Books, shop: &Shop, what: &str) -> String {
     let order = shop.orders[what];
     let findings = books.findings().into_iter().filter(|finding| finding.order == Some(order));
@@ -82,7 +82,7 @@ async fn what_services_know_of_one_order_agrees_in_every_word(shop: &Shop) {
     }
 }
 
-/// What an earlier version has written accuses nobody; what no version writes does.
+/// Letters written by an earlier version are no finding; letters that no version writes are.
 async fn letters_are_judged_by_the_wording_that_they_were_written_in(shop: &Shop) {
     let order = shop.orders["five by wallet"];
     let orders = shop.system.database(Database::ORDERS);
@@ -112,7 +112,7 @@ async fn facts_count_and_not_what_the_catalogue_says_today(shop: &Shop) {
     shop.system.run(Database::NOTIFICATIONS, "update contacts set address = 'bob@elsewhere.example'").await;
     assert_eq!(shop.books().await.findings(), [], "orders of before are as they were");
 
-    // A card that is gone hides no charge that was kept.
+    // A deleted card does not hide a captured charge.
     let order = shop.orders["nowhere"];
     let mut bookings = shop.system.bookings();
     bookings.retain(|booking| booking.payment_id != order.to_string() || booking.state != "refunded");
@@ -125,7 +125,7 @@ async fn what_lies_on_kafka_is_what_the_outboxes_have(shop: &mut Shop) {
     unreadable(shop);
     assert_eq!(shop.books().await.findings(), [], "what nobody can read, nobody has said");
 
-    // Somebody says that an order has been cancelled that was completed.
+    // A forged event says that a completed order was cancelled.
     let order = shop.orders["card"];
     let completed = shop.system.log.iter().rfind(|record| {
         let header = |name: &str| record.headers.iter().find(|(other, _)| other == name).map(|(_, value)| &value[..]);
@@ -141,14 +141,14 @@ async fn what_lies_on_kafka_is_what_the_outboxes_have(shop: &mut Shop) {
     assert!(forged.contains("order has never said it: forged"), "{forged}");
     assert!(forged.contains("OrderCompleted and OrderCancelled are both on Kafka"), "{forged}");
 
-    // Two events of one order the wrong way round. Rows that retention took are no forgery.
+    // Two events of one order in the wrong order. Rows dropped by retention are not forgeries.
     let order = shop.orders["five by wallet"].to_string();
     swap_of_account(shop, &order);
     let swapped = said(&shop.books().await, shop, "five by wallet");
     assert!(swapped.contains("BalanceDebited lies before BalanceReserved on Kafka"), "{swapped}");
     swap_of_account(shop, &order);
 
-    // As the upkeep does it, a day at a time.
+    // As the upkeep does it, one day at a time.
     let retention = "do $$ begin execute 'drop table ' || (select min(inhrelid::regclass::text) from pg_inherits
                                       where inhparent = 'outbox'::regclass and inhrelid::regclass::text ~ '[0-9]$'); end $$";
     let books = change(shop, Database::ACCOUNTS, retention.to_owned()).await;
@@ -156,7 +156,7 @@ async fn what_lies_on_kafka_is_what_the_outboxes_have(shop: &mut Shop) {
     assert_eq!(about.collect::<Vec<_>>(), [], "what retention has deleted was there");
 }
 
-/// Publishes what calls itself an event of the order service, about an order of nobody, and cannot be read.
+/// Publishes an unreadable record as an event of the order service, about an order that does not exist.
 fn unreadable(shop: &mut Shop) {
     let order = OrderId(uuid::Uuid::now_v7());
     let envelope = of_order_service(order, "OrderCreated");
@@ -177,7 +177,7 @@ fn of_order_service(order: OrderId, event_type: &str) -> Envelope {
     }
 }
 
-/// Swaps the places of the two events that the account service has said of an order.
+/// Swaps the two events that the account service published about an order.
 fn swap_of_account(shop: &mut Shop, order: &str) {
     let of_account = |record: &&mut saga::record::Record| {
         record.topic == "account.events" && record.key.as_deref() == Some(order.as_bytes())

@@ -1,4 +1,4 @@
-//! The audit itself: it says nothing about books that are right, and finds everything that is not.
+//! Tests of the audit: it finds nothing in correct books, and every fault in others.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 

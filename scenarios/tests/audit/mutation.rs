@@ -1,6 +1,6 @@
-//! Everything that is written down anywhere is changed once, and the audit has to find it: every column of every row of every
-//! domain table (as the schema has them, so that a new one is not forgotten), every row deleted and doubled, every booking of
-//! the gateway, every mail, every record on Kafka. What it cannot find is listed, with the reason, in `docs/audit.md`.
+//! Mutates everything that is stored anywhere, one value at a time; the audit has to find each change: every column of every row
+//! of every domain table (from the schema, so that new ones are covered), every row deleted and duplicated, every booking of the
+//! gateway, every mail, every record on Kafka. Changes that it cannot find are listed with the reason in `docs/audit.md`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,7 +36,7 @@ async fn every_change_is_found_or_exempt_for_a_reason() {
         for table in tables(&mut db, &kits).await {
             change_table(&mut db, (database, &sealed), &table, &mut books, &mut tally).await;
         }
-        // As it is, for the changes elsewhere.
+        // Unchanged, for the mutations elsewhere.
         books.read(&mut db, database).await;
     }
     change_bookings(&shop, &mut books, &mut tally);
@@ -52,7 +52,7 @@ async fn every_change_is_found_or_exempt_for_a_reason() {
     assert!(found.is_empty(), "exempt in docs/audit.md, but found (or never tried): {found:?}");
 }
 
-/// The exemptions of the documentation: rows of a table whose first two cells name table and columns in backticks.
+/// The exemptions in the documentation: table rows whose first two cells name table and columns in backticks.
 fn exemptions() -> BTreeSet<Change> {
     let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/audit.md");
     let text = std::fs::read_to_string(page).unwrap();
@@ -68,7 +68,7 @@ fn exemptions() -> BTreeSet<Change> {
     exemptions
 }
 
-/// A column, as the schema has it.
+/// A column of the schema.
 #[derive(Debug, Clone, sqlx::FromRow)]
 struct Column {
     name: String,
@@ -76,7 +76,7 @@ struct Column {
     nullable: bool,
     identity: bool,
     in_key: bool,
-    /// Words of the constraints that it is in.
+    /// Words in the constraints on it.
     words: Vec<String>,
 }
 
@@ -88,7 +88,7 @@ struct Columns {
 const TABLES: &str = "select c.relname::text from pg_class c
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition order by 1";
 
-/// What `saga` keeps for itself, in every database.
+/// The tables of `saga`, which every database has.
 async fn kits_tables() -> Vec<String> {
     let database = TestDatabase::create(&Migrator::DEFAULT).await;
     sqlx::query_scalar(TABLES).fetch_all(database.pool()).await.unwrap()
@@ -121,7 +121,7 @@ async fn tables(db: &mut PgConnection, kits: &[String]) -> Vec<Columns> {
 }
 
 impl Column {
-    /// Other values than the one that is there, as SQL; the first that the schema takes is tried.
+    /// Alternative values as SQL; the first one that the schema accepts is tried.
     fn others(&self) -> Vec<String> {
         let Column { name, words, .. } = self;
         match self.data_type.as_str() {
@@ -149,7 +149,7 @@ async fn change_table(
     books: &mut Books,
     tally: &mut Tally,
 ) {
-    // Of the many rows of outboxes and timelines, the columns of one of each kind.
+    // Outboxes and timelines have many rows: only one of each kind is mutated.
     let kind = match table.as_str() {
         "outbox" => "type",
         "order_history" => "event",
@@ -194,7 +194,7 @@ async fn change_table(
     }
 }
 
-/// Copies of a row under another key, as SQL.
+/// SQL that copies a row under another key.
 fn doubles(table: &str, columns: &[Column], row: &str) -> Vec<String> {
     let named: Vec<&Column> = columns.iter().filter(|column| !column.identity).collect();
     let names: Vec<&str> = named.iter().map(|column| column.name.as_str()).collect();
@@ -213,7 +213,7 @@ fn doubles(table: &str, columns: &[Column], row: &str) -> Vec<String> {
     copies
 }
 
-/// Makes the first change that the schema allows, audits, and takes it back. One that changes nothing is no change.
+/// Makes the first change that the schema allows, audits, and rolls it back. A change without effect does not count.
 async fn try_one(
     db: &mut PgConnection,
     (database, sealed): (Database, &Rows),
@@ -243,7 +243,7 @@ async fn try_one(
     transaction.rollback().await.unwrap();
 }
 
-/// Tells whether the audit complains, looking at the orders of which something has changed, and at all balances and stock.
+/// Tells whether the audit has a finding about the changed orders, or about balances and stock.
 fn is_found(books: &Books, source: Source, before: &[(OrderId, Item)]) -> bool {
     let texts = |items: &[(OrderId, Item)]| {
         let mut texts: BTreeMap<OrderId, String> = BTreeMap::new();
@@ -311,7 +311,7 @@ fn change_mails(shop: &Shop, books: &mut Books, tally: &mut Tally) {
         let mut renamed = mail.clone();
         renamed.name.push_str("-again");
         audit("a mail doubled under another name", with(renamed));
-        // Line by line, one of each kind.
+        // Line by line, one mail of each kind.
         let is_new = kinds.insert(mail.name[36..].to_owned());
         for (nth, line) in mail.text.lines().enumerate().filter(|(_, line)| is_new && !line.is_empty()) {
             let what = line.split_once(": ").filter(|(name, _)| !name.contains(' ')).map_or("body", |(name, _)| name);
@@ -328,7 +328,7 @@ fn change_log(shop: &Shop, books: &mut Books, tally: &mut Tally) {
     let log = &shop.system.log;
     let mut kinds = BTreeSet::new();
     for (place, record) in log.iter().enumerate() {
-        // One of each type, and of each topic.
+        // One record of each type and topic.
         let kind = record.headers.iter().find(|(name, _)| name == "ce_type").map(|(_, value)| value.clone());
         if !kinds.insert((record.topic.clone(), kind)) {
             continue;
@@ -349,7 +349,7 @@ fn change_log(shop: &Shop, books: &mut Books, tally: &mut Tally) {
         };
         audit("a record deleted", None, None);
         let value = String::from_utf8(record.value.clone().unwrap()).unwrap();
-        // A number more or less, wherever there is one; else a word more.
+        // Change a number if there is one; otherwise add a word.
         let changed = value.replacen("\"user_id\": ", "\"user_id\": 1", 1).replacen("\"user_id\":", "\"user_id\":1", 1);
         audit("value", Some(Record { value: Some(changed.into_bytes()), ..record.clone() }), None);
         audit("key", Some(Record { key: Some(b"other".to_vec()), ..record.clone() }), None);

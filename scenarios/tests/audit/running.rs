@@ -1,4 +1,4 @@
-//! A whole system that runs, on the embedded broker.
+//! A running system on the embedded broker.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use scenarios::{
 };
 use serde_json::json;
 
-/// Longest time to wait for anything.
+/// Timeout for anything that a test waits for.
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 /// Starts a system with the well-known people and goods, and stops it after the test.
@@ -31,7 +31,7 @@ pub(crate) fn pid(stack: &Stack, program: Program) -> Pid {
     Pid::from_raw(i32::try_from(stack.pids().unwrap().borrow()[&program]).unwrap())
 }
 
-/// Says about an order, in the order service's name, what that one has never said.
+/// Publishes a forged event of the order service.
 pub(crate) async fn forge(environment: &Environment, event_type: &str, order: OrderId) -> anyhow::Result<()> {
     let facts = json!({
         "order_id": order, "user_id": 1, "payment_method_id": 1, "currency": "JPY", "total": 1,

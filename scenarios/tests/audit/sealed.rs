@@ -1,4 +1,4 @@
-//! What was verified is not gone through again, and whatever is done to it afterwards is found all the same.
+//! What was verified is not examined again, and yet every later change to it is found.
 
 use std::{sync::Arc, time::Duration};
 
@@ -75,7 +75,7 @@ impl Auditor<'_> {
         Ok(report)
     }
 
-    /// What the look says about what was verified before.
+    /// The look's report on what was verified before.
     async fn unchanged(&mut self) -> anyhow::Result<String> {
         let report = self.look().await?;
         assert!(report.holds(), "{report:#?}");
@@ -83,7 +83,7 @@ impl Auditor<'_> {
         Ok(before.map(|before| before.looked_at).unwrap_or_default())
     }
 
-    /// Looks, and sees this; nothing, if it is empty. An audit of everything sees something wherever this does.
+    /// Looks and expects this finding, or none if it is empty. A full audit must find something in the same cases.
     async fn sees(&mut self, done: &str, wanted: &str) -> anyhow::Result<()> {
         let report = self.look().await?;
         let said: Vec<String> =
@@ -175,7 +175,7 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    /// A database whose row of what people did is gone is not the one that it was.
+    /// A database that has lost a row of operators' actions is not the sealed one.
     async fn databases_are_recognised(&mut self) -> anyhow::Result<()> {
         let id = uuid::Uuid::new_v4();
         self.run(
@@ -212,7 +212,7 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    /// What a look at a system that does not rest leaves out. What it judges is right.
+    /// What a look at a running system defers. What it judges is correct.
     async fn left_for_later(&mut self) -> anyhow::Result<String> {
         let (report, seal) = audit::look(self.environment, self.seal.clone()).await?;
         self.seal = seal.map(Arc::new);
@@ -220,7 +220,7 @@ impl Auditor<'_> {
         Ok(report.invariants.last().unwrap().looked_at.clone())
     }
 
-    /// What is said about a sealed order later is found; it stays on Kafka, and so does the finding.
+    /// A later event about a sealed order is found; it stays on Kafka, and so does the finding.
     async fn kafka_is_watched(&mut self, order: OrderId) -> anyhow::Result<()> {
         forge(self.environment, "OrderCancelled", order).await?;
         for _ in 0..2 {

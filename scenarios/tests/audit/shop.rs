@@ -1,4 +1,4 @@
-//! Orders of every fate, in a system that has come to rest, and the audit over all of it.
+//! Orders with every outcome in a system at rest, and the audit of all of it.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::system::{PARTITIONS, System};
 
-/// The shop's own rows: three buyers, three currencies' worth of purses, products of every kind.
+/// The shop's own rows: three buyers with balances in three currencies, products of every kind.
 async fn stock_up(system: &System) {
     system
         .run(
@@ -57,10 +57,10 @@ fn wish(user: i64, method: i64, items: &[(i64, i64)], ship_to: Option<&str>) -> 
     json!({ "user_id": user, "payment_method_id": method, "items": items, "ship_to": ship_to })
 }
 
-/// A system in which orders of every fate have come to rest.
+/// A system at rest with orders of every outcome.
 pub(crate) struct Shop {
     pub(crate) system: System,
-    /// By what has become of them.
+    /// By outcome.
     pub(crate) orders: BTreeMap<&'static str, OrderId>,
 }
 
@@ -102,7 +102,7 @@ impl Shop {
         Shop { system, orders }
     }
 
-    /// All that there is, to be audited again and again.
+    /// Everything that the audit reads, to be audited repeatedly.
     pub(crate) async fn books(&self) -> Books {
         let mut books =
             Books { known: known(), items: BTreeMap::new(), ledgers: Ledgers::default(), gone: BTreeMap::new() };
@@ -146,7 +146,7 @@ fn known() -> Known {
     known
 }
 
-/// Where items were read.
+/// The source of items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     Database(Database),
@@ -155,7 +155,7 @@ pub(crate) enum Source {
     Mails,
 }
 
-/// What the audit goes by, source by source, so that one can be read anew.
+/// The audit's input by source, so that each source can be read again separately.
 pub(crate) struct Books {
     pub(crate) known: Known,
     pub(crate) items: BTreeMap<Source, Vec<(OrderId, Item)>>,
@@ -225,7 +225,7 @@ impl Books {
     }
 }
 
-/// A transaction to change something in, and to roll back.
+/// A transaction for a change that is rolled back.
 pub(crate) async fn begin(db: &mut PgConnection) -> sqlx::Transaction<'_, sqlx::Postgres> {
     db.begin().await.unwrap()
 }

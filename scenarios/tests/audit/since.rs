@@ -1,4 +1,4 @@
-//! What is found of a change where only what may have changed since a seal is gone through.
+//! Incremental audits: what is found if only the changes since a seal are examined.
 
 use scenarios::{
     audit::{self, Doubts, Marks, Rows, Void},
@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use crate::{running::BOUND, shop::Books};
 
-/// What everything shows has to show where only what may have changed is gone through.
+/// Asserts that the incremental audit finds what the full audit finds.
 pub(crate) async fn assert_found(
     db: &mut PgConnection,
     (database, sealed): (Database, &Rows),
@@ -21,20 +21,20 @@ pub(crate) async fn assert_found(
     }
 }
 
-/// The seal of a database, once nothing in it is new any more.
+/// The seal of a database, once none of its rows counts as new.
 pub(crate) async fn seal(db: &mut PgConnection, database: Database) -> Rows {
     let sealed = async || {
         let marks = Marks::of(db, None).await.unwrap();
         let changes = audit::changes(db, database, marks, None).await.unwrap();
         let rows = Rows::new(audit::identity(db).await.unwrap(), marks, changes);
-        // Other tests' transactions may be older than what was written here.
+        // Transactions of other tests may be older than the rows written here.
         let Doubts { orders, names, shares } = changes_since(db, database, &rows).await?;
         (orders.is_empty() && names.is_empty() && shares.is_empty()).then_some(rows)
     };
     until("nothing is new", BOUND, sealed).await.unwrap()
 }
 
-/// The orders that may have changed; None if all of them may.
+/// The orders that may have changed; None if all of them may have.
 async fn changes_since(db: &mut PgConnection, database: Database, sealed: &Rows) -> Option<Doubts> {
     let marks = Marks::of(db, Some(sealed)).await.unwrap();
     match audit::changes(db, database, marks, Some((sealed, &Doubts::default()))).await {

@@ -1,5 +1,5 @@
-//! A whole system in one process, for the audit to look at: every service's real decisions and real tables, an outbox each,
-//! topics in memory, the gateway's real books and mails in a directory.
+//! A whole system in one process for the audit: every service's real decisions, tables and outbox, topics in memory, the
+//! gateway's real books, and mails in a directory.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -48,7 +48,7 @@ impl<S: Service> Part<S> {
         Part { work: database.work(service), table: S::table(), database }
     }
 
-    /// Does what the consumer does with a record.
+    /// Processes a record as the consumer does.
     async fn hear(&self, record: &Record) {
         let incoming = record.with_raw(|raw| {
             let (envelope, data) = envelope::read(raw).ok()?;
@@ -72,7 +72,7 @@ pub(crate) struct System {
     shipping: Part<shipping::Shipping>,
     entitlement: Part<entitlement::Entitlement>,
     notification: Part<notification::Notification>,
-    /// Everything that was ever published, as it lies on the topics.
+    /// Everything that was ever published, in topic order.
     pub(crate) log: Vec<Record>,
     ends: BTreeMap<(String, i32), i64>,
     heard: usize,
@@ -112,7 +112,7 @@ impl System {
         let mails = tempfile::tempdir().unwrap();
         let config =
             PostConfig { smtp_url: None, mail_dir: mails.path().to_owned(), mail_domain: "example.test".to_owned() };
-        // Deadlines pass at once; nobody looks at them unless a test does.
+        // Deadlines pass at once, but only a test checks them.
         let orders = order::Orders { timeout: Duration::ZERO };
         let (order, account, payment, inventory, shipping, entitlement, notification) = tokio::join!(
             Part::new(orders, &order::MIGRATIONS),
@@ -156,7 +156,7 @@ impl System {
         sqlx::raw_sql(sql).execute(self.database(database)).await.unwrap();
     }
 
-    /// Publishes a record behind what lies on its partition.
+    /// Appends a record to its partition.
     pub(crate) fn publish(&mut self, mut record: Record) {
         let end = self.ends.entry((record.topic.clone(), record.partition)).or_insert(0);
         record.offset = *end;
@@ -178,7 +178,7 @@ impl System {
         self.publish(record(publisher::CLIENT.topic(), &order.to_string(), &envelope, &request.to_string()));
     }
 
-    /// Lets everything happen that follows, until nothing more does.
+    /// Processes everything that follows, until nothing more happens.
     pub(crate) async fn settle(&mut self) {
         loop {
             self.relay().await;
@@ -199,7 +199,7 @@ impl System {
         }
     }
 
-    /// Does what the relay does.
+    /// Publishes the outboxes, as the relay does.
     async fn relay(&mut self) {
         for database in Database::OF_THE_SHOP {
             let rows: Vec<Row> = sqlx::query_as(
@@ -232,7 +232,7 @@ impl System {
         }
     }
 
-    /// Makes the calls that are due; whether there were any.
+    /// Makes the calls that are due; returns false if there were none.
     async fn call(&self) -> bool {
         let (charges, mails) = (self.open(Database::PAYMENTS).await, self.open(Database::NOTIFICATIONS).await);
         for open in &charges {
@@ -267,7 +267,7 @@ impl System {
         open.fetch_all(self.database(database)).await.unwrap()
     }
 
-    /// What the payment service makes of the gateway's answer. Details are sealed here by calling them so.
+    /// The payment service's interpretation of the gateway's answer. Details are not encrypted here: they are the card's token.
     fn charge(&self, open: &Open) -> Answer<payment::lifecycle::Step> {
         let call: Call = open.kind.parse().unwrap();
         let command = match call {
@@ -293,7 +293,7 @@ impl System {
         meaning(call, &reply)
     }
 
-    /// The gateway's ledger, as it tells it.
+    /// The gateway's ledger, as its API returns it.
     pub(crate) fn ledger(&self) -> Vec<Value> {
         let statement = serde_json::to_value(self.gateway.statement(None)).unwrap();
         statement["entries"].as_array().unwrap().clone()

@@ -1,11 +1,11 @@
-//! Changes that were tried, and those that were not found.
+//! Mutations that were tried, and those that the audit missed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Table or place, and what was changed there.
+/// Table or source, and what was changed there.
 pub(crate) type Change = (String, String);
 
-/// What was tried and what was not found.
+/// Tried and missed mutations.
 #[derive(Default)]
 pub(crate) struct Tally {
     pub(crate) tried: BTreeMap<Change, usize>,

@@ -1,4 +1,4 @@
-//! `docker-compose.yml` as values, with the variables of `.env.example` put in.
+//! `docker-compose.yml` with the variables of `.env.example` substituted.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -15,13 +15,13 @@ pub(crate) struct ComposeFile {
     pub(crate) services: BTreeMap<String, Service>,
 }
 
-/// What the tests look at of a service.
+/// The parts of a service that the tests examine.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Service {
     pub(crate) image: String,
     pub(crate) build: Option<Build>,
     pub(crate) command: Option<Words>,
-    /// Without a value: passed on if the one who starts the containers has set it.
+    /// Without a value: passed on if it is set where the containers are started.
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, Option<String>>,
     #[serde(default)]
@@ -68,7 +68,7 @@ pub(crate) fn given() -> BTreeMap<String, String> {
     lines.filter_map(|line| line.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// The variables that the text asks for, each with what follows its name: `:-default` or `:?complaint`.
+/// The variables in the text, each with what follows its name: `:-default` or `:?complaint`.
 pub(crate) fn asked_for(text: &str) -> Vec<(&str, &str)> {
     let inner = text.split("${").skip(1).map(|rest| rest.split_once('}').expect("a variable ends with }").0);
     inner.map(|inner| inner.split_at(inner.find(':').unwrap_or(inner.len()))).collect()
@@ -91,7 +91,7 @@ impl Service {
         }
     }
 
-    /// What a variable is set to.
+    /// The value of a variable.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.environment.get(name)?.as_deref()
     }

@@ -1,4 +1,4 @@
-//! What `docker-compose.yml` says is what the programs read. Containers are not needed for that.
+//! Checks that `docker-compose.yml` and the programs' settings agree. Needs no containers.
 
 mod file;
 mod programs;
@@ -111,7 +111,7 @@ fn the_runner_finds_the_system_that_up_leaves_ready() {
     assert!(environment.order_api().is_ok() && environment.gateway().is_ok());
     assert!(given()["PAYMENT_DETAILS_KEY"].parse::<DetailsKey>().is_ok(), "the example's key is none");
     assert!(runner.depends_on.is_empty(), "it would start what a drill has stopped, and undo --scale");
-    // Whoever starts last is who `up` waits for.
+    // `up` waits for the program that starts last.
     let last = &compose.services[Program::OUTBOX_RELAY.name()];
     for service in Manifest::of_the_shop().programs().filter(|program| program.database().is_some()) {
         let waited_for = last.depends_on.get(service.name()).map(|dependency| dependency.condition.as_str());
@@ -152,7 +152,7 @@ fn services_can_be_scaled_and_only_this_machine_reaches_them() {
         let instance = compose.services[program.name()].value("KAFKA_INSTANCE_ID");
         assert_eq!(instance, Some("@hostname"), "{program} comes back to its partitions at once");
     }
-    // The way in; all others are reached by events.
+    // The entry point; all other services are reached by events.
     let shop = Manifest::of_the_shop();
     let publishing = shop.programs().filter(|program| !compose.services[program.name()].ports.is_empty());
     assert_eq!(publishing.collect::<Vec<_>>(), [Program::ORDER]);
@@ -173,7 +173,7 @@ fn the_dockerfile_builds_what_the_workspace_has() {
     let ignored = read(".dockerignore");
     for member in members.trim_end_matches(']').split(", ").map(|member| member.trim_matches('"')) {
         let directory = member.trim_end_matches("/*");
-        // Or a folder that it lies in.
+        // Or a folder that contains it.
         let is_let_in = |line: &str| {
             let rest = line.strip_prefix('!').and_then(|let_in| directory.strip_prefix(let_in));
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -1,4 +1,4 @@
-//! Which variables a program reads, as the program itself says.
+//! The variables that a program reads, from its own help text.
 
 use std::{collections::BTreeSet, process::Command};
 
@@ -7,7 +7,7 @@ use scenarios::stack::{Database, Program, binary_of};
 
 /// The variables of a program.
 pub(crate) struct Reads {
-    /// Without these it does not start.
+    /// The program does not start without these.
     pub(crate) required: BTreeSet<String>,
     pub(crate) all: BTreeSet<String>,
 }
@@ -19,7 +19,7 @@ impl Reads {
         let help = String::from_utf8(output.stdout).expect("the help is text");
         let mut required = required(&help);
         let mut all = named(&help);
-        // Every program's log.
+        // Logging, in every program.
         all.extend(["RUST_LOG", "LOG_FORMAT"].map(str::to_owned));
         if program.database().is_some() {
             all.extend(hidden());

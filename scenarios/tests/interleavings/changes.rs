@@ -1,5 +1,5 @@
-//! People change the catalogue, the stock, the payment methods and the addresses while an order is on its way; the client uses
-//! its name again; and orders are of several items, of the same product twice, and for points.
+//! Operators change the catalogue, the stock, the payment methods and the addresses while an order is in flight; the client
+//! reuses its order's id; and orders have several items, the same product twice, or are paid in points.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::{
     wish::{Pay, Wish},
 };
 
-/// Every way in which an order may end without any trouble, with this total.
+/// Every possible end of an order without disturbances, with this total.
 fn smooth(total: i64, by_card: bool) -> BTreeSet<Ending> {
     let cancelled = |reason, given_back| Ending { status: Status::Cancelled, reason: Some(reason), given_back };
     let mut endings = BTreeSet::from([Ending { status: Status::Completed, reason: None, given_back: 0 }]);
@@ -46,7 +46,7 @@ fn every_change_at_every_moment() {
                 Change::Discontinued => drop(expected.insert(no(Reason::Discontinued, wish.pieces() * PRICE))),
                 Change::NoDelivery => drop(expected.insert(no(Reason::UnshippableAddress, wish.pieces() * PRICE))),
                 Change::MethodsGone => drop(expected.insert(no(Reason::InvalidPaymentMethod, 0))),
-                // It is the same order as by wallet, once that is what the method is.
+                // Equivalent to an order by wallet, once the method has become one.
                 Change::MethodsReplaced => {}
             }
             let may = Disturbances { changes: vec![change], ..Disturbances::default() };
@@ -82,7 +82,7 @@ fn several_items_the_same_twice_and_points() {
     report.print();
 }
 
-/// Whichever request comes first is the order; the other one changes nothing.
+/// The first request to be read becomes the order; the other one changes nothing.
 #[test]
 fn a_key_used_again() {
     let mut report = Report::of("an order whose name is used again");

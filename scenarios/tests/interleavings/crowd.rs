@@ -1,7 +1,7 @@
-//! Several orders at once, of one buyer and for the same products: more than can be explored, so at random.
+//! Several orders of one buyer for the same products: too many interleavings to explore, so they are sampled at random.
 //!
-//! A failure prints the smallest run that it can find and keeps its seed in `crowd.regressions`, from where every later run
-//! begins. `PROPTEST_CASES` asks for more runs, `PROPTEST_RNG_SEED` for those of a seed that was printed.
+//! A failure prints the smallest run that shows it, and saves its seed in `crowd.regressions`, which every later run replays
+//! first. `PROPTEST_CASES` sets the number of runs, `PROPTEST_RNG_SEED` repeats those of a printed seed.
 
 use std::{cell::Cell, time::Instant};
 
@@ -23,8 +23,7 @@ use crate::{
     wish::{Pay, Wish},
 };
 
-/// A shop, what is wanted of it, what else may happen, and a choice for every step as long as they last; whether repetitions get
-/// through.
+/// A shop, the orders, the allowed disturbances, and a choice for each step; and whether repetitions reach the decisions.
 #[derive(Debug)]
 struct Run {
     shop: Shop,
@@ -61,7 +60,7 @@ fn wish() -> impl Strategy<Value = Wish> {
     )
 }
 
-/// Nothing, or a few things that are out of the ordinary.
+/// No disturbance, or a few of them.
 fn disturbances() -> impl Strategy<Value = Disturbances> {
     let changes = subsequence(Change::ALL.to_vec(), 0..=3);
     let provider = subsequence(vec![Operation::Void, Operation::Capture, Operation::Refund], 0..=3);
@@ -82,7 +81,7 @@ fn run() -> impl Strategy<Value = Run> {
     });
     (shop, vec(wish(), 1..=6), disturbances(), any::<bool>(), vec(any::<u16>(), 0..400)).prop_map(
         |(shop, wishes, may, forgetful, choices)| {
-            // Parking relies on the inbox: what a service has read and put aside, it does not read again.
+            // Parking relies on the inbox: a service does not read again what it has parked.
             let forgetful = forgetful && !may.parks;
             Run { shop, wishes, may, forgetful, choices }
         },
@@ -112,7 +111,7 @@ fn any_crowd_of_orders_comes_to_a_good_end() {
     announce(&format!("crowds of orders: {runs} runs, {steps} steps in {seconds:.1} s, PROPTEST_RNG_SEED={seed}"));
 }
 
-/// Takes a step for every choice and then everything that is owed, and looks at every moment.
+/// Takes a step for every choice, and then all owed steps; checks every state.
 fn play(run: &Run, taken: &Cell<usize>) -> Result<(), TestCaseError> {
     let bus = Bus { forgetful: run.forgetful, may: run.may.clone(), ..Bus::default() };
     let begin = run.shop.open(&run.wishes, &bus.cast);
@@ -134,8 +133,8 @@ fn play(run: &Run, taken: &Cell<usize>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// One choice in six may be any step at all, the others are steps that are owed; without a choice, the first step that does
-/// anything, what is owed before the rest.
+/// One choice in six may be any step, the others are owed steps. Without a choice: the first step that changes anything, owed
+/// steps first.
 fn next(bus: &Bus, world: &World, choice: Option<u16>) -> Option<(Action, World)> {
     let steps = bus.steps(world);
     let take = |step: Action| Some((step, bus.take(world, step)?));

@@ -1,4 +1,4 @@
-//! The bus as a model that stateright explores exhaustively: every step, in every world, in every order.
+//! The bus as a model that stateright explores exhaustively: every step, in every state, in every order.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +18,7 @@ use crate::{
     wish::Wish,
 };
 
-/// How an order can end.
+/// A possible end of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Ending {
     pub(crate) status: Status,
@@ -27,7 +27,7 @@ pub(crate) struct Ending {
     pub(crate) given_back: i64,
 }
 
-/// What was explored, and what was found.
+/// Extent and result of an exploration.
 #[derive(Debug)]
 pub(crate) struct Explored {
     pub(crate) worlds: usize,
@@ -36,7 +36,7 @@ pub(crate) struct Explored {
     pub(crate) broken: Option<Broken>,
 }
 
-/// A law that does not hold, and the shortest way to see it.
+/// A broken law, and the shortest run that shows it.
 #[derive(Debug)]
 pub(crate) struct Broken {
     pub(crate) law: &'static str,
@@ -49,16 +49,16 @@ struct Interleavings {
     begin: World,
     bus: Bus,
     endings: Mutex<BTreeSet<Ending>>,
-    /// The first break that was found. Of several, stateright would show the last.
+    /// The first violation found. Stateright itself would report the last of several.
     broken: OnceLock<(&'static str, String)>,
 }
 
-/// Explores all that can become of these wishes.
+/// Explores every run of these wishes.
 pub(crate) fn explore(shop: &Shop, wishes: &[Wish], bus: Bus) -> Explored {
     let begin = shop.open(wishes, &bus.cast);
     let (endings, broken) = (Mutex::default(), OnceLock::new());
     let model = Interleavings { shop: shop.clone(), begin: begin.clone(), bus, endings, broken };
-    // Breadth first, so that the first break is the shortest way to one.
+    // Breadth first, so that the first violation has the shortest run.
     let checker = model.checker().finish_when(HasDiscoveries::Any).spawn_bfs().join();
     let path = checker.discoveries().into_values().next();
     let model = checker.model();

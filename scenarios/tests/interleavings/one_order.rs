@@ -1,5 +1,5 @@
-//! One order of every kind, with every trouble, exhaustively: under every order of delivery, with repetitions of everything,
-//! and with a cancel, a deadline, lost answers and calls given up at every moment.
+//! One order of every kind, with every trouble, exhaustively: with every order of delivery, with repetitions of everything, and
+//! with a cancellation, a deadline, lost answers and abandoned calls at every moment.
 
 use crate::{
     bus::Bus,
@@ -32,7 +32,7 @@ fn every_trouble(what: &str, digital: i64, physical: i64) {
         for trouble in TROUBLES.iter().filter(|trouble| (trouble.concerns)(&wish)) {
             let (mut shop, mut wish) = (Shop::default(), wish.clone());
             (trouble.befall)(&mut shop, &mut wish);
-            // With or without memory of what was delivered: the inbox is enough, and the barrier alone is enough.
+            // With and without the inbox: the inbox suffices, and the barrier alone suffices.
             for forgetful in [false, true] {
                 let explored = explore(&shop, std::slice::from_ref(&wish), Bus { forgetful, ..Bus::default() });
                 let case = format!("{what}, {pay:?}, {}, forgetful: {forgetful}", trouble.what);

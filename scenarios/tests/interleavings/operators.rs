@@ -1,5 +1,5 @@
-//! A payment provider with a will of its own, and operators who see to what has come to a standstill: every order
-//! ends, whole or not at all, and no healthy one is harmed.
+//! A payment provider that acts on its own, and operators who handle what is stuck: every order ends, in full or not at all, and
+//! no healthy one is harmed.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::{
 const BY_WALLET: Wish = Wish::of(1, 0, Pay::Wallet);
 const BY_CARD: Wish = Wish::of(1, 0, Pay::Card);
 
-/// Asserts that every law holds for each of the wishes, and tells how they end.
+/// Asserts that every law holds for each of the wishes; returns their ends.
 fn explore_all(what: &str, wishes: &[Wish], may: &Disturbances) -> BTreeSet<Ending> {
     let mut report = Report::of(what);
     let mut endings = BTreeSet::new();
@@ -32,7 +32,7 @@ fn explore_all(what: &str, wishes: &[Wish], may: &Disturbances) -> BTreeSet<Endi
     endings
 }
 
-/// An order by card ends as it may without them, or with a card that does not pay any more.
+/// Asserts that a card order ends as it may without disturbances, or with a card that no longer pays.
 fn assert_ordinary(endings: &BTreeSet<Ending>) {
     let cancelled = |reason, given_back| Ending { status: Status::Cancelled, reason: Some(reason), given_back };
     let mut ordinary = BTreeSet::from([Ending { status: Status::Completed, reason: None, given_back: 0 }]);
@@ -43,7 +43,7 @@ fn assert_ordinary(endings: &BTreeSet<Ending>) {
     assert_eq!(*endings, ordinary);
 }
 
-/// It lets go, collects and gives back at any moment, each once.
+/// It voids, captures and refunds at any moment, each once.
 #[test]
 fn a_provider_with_a_will_of_its_own() {
     let all = [Operation::Void, Operation::Capture, Operation::Refund];
@@ -57,7 +57,7 @@ fn a_provider_with_a_will_of_its_own() {
     }
 }
 
-/// A call is never answered, and operators have it made again, answer it, or drop it.
+/// A call is never answered; operators retry it, answer it, or drop it.
 #[test]
 fn a_call_that_waits_for_an_operator() {
     let provider = vec![Operation::Void, Operation::Capture, Operation::Refund];
@@ -67,8 +67,8 @@ fn a_call_that_waits_for_an_operator() {
     assert_ordinary(&endings);
 }
 
-/// A service cannot process an event, and what comes behind it waits. Operators have it tried again, or drop it, and then
-/// reconcile says what is missing.
+/// A service cannot process an event, and later events wait behind it. Operators retry or resolve it; then reconcile publishes
+/// what is missing.
 #[test]
 fn an_event_that_waits_for_an_operator() {
     let may = Disturbances { parks: true, repairs: true, ..Disturbances::default() };
@@ -76,7 +76,8 @@ fn an_event_that_waits_for_an_operator() {
     assert!(endings.iter().any(|ending| ending.status == Status::Completed), "{endings:?}");
 }
 
-/// Any one event fails to reach any one service: reconcile says it anew, with the same reason, and the mail is written too.
+/// Any single event fails to reach any single service: reconcile publishes it anew, with the same reason, and the mail is written
+/// too.
 #[test]
 fn an_event_that_is_lost() {
     let may = Disturbances { loses: true, repairs: true, ..Disturbances::default() };
@@ -85,7 +86,7 @@ fn an_event_that_is_lost() {
     assert!(endings.iter().any(|ending| ending.status == Status::Completed), "{endings:?}");
 }
 
-/// Reconcile reads one service after another while the order goes on, takes it for long overdue, and acts late.
+/// Reconcile reads one service after another while the order is in flight, takes it for long overdue, and acts late.
 #[test]
 fn reconcile_on_a_living_system() {
     let may = Disturbances { torn: Some(LEDGER_FIRST_ORDERS_LAST), ..Disturbances::default() };

@@ -1,4 +1,4 @@
-//! The extent of an exploration: an exploration of nothing proves nothing.
+//! Extent of the explorations: an exploration of nothing proves nothing.
 
 use std::{io::Write, time::Instant};
 
@@ -20,7 +20,7 @@ impl Report {
     /// Counts one exploration.
     ///
     /// # Panics
-    /// If it has found a broken law: with the shortest story of how.
+    /// If it found a broken law; prints the shortest run.
     pub(crate) fn add(&mut self, case: &str, explored: &Explored) {
         if let Some(broken) = &explored.broken {
             panic!("{case}: {broken}");
@@ -41,7 +41,7 @@ impl Report {
     }
 }
 
-/// A line that is seen also where a test's output is captured.
+/// Prints a line even if a test's output is captured.
 pub(crate) fn announce(line: &str) {
     writeln!(std::io::stderr(), "{line}").expect("stderr takes a line");
 }

@@ -1,4 +1,4 @@
-//! A world as the audit of the real system sees it: so that one and the same audit judges both.
+//! Presents a world in the form that the audit of the real system reads, so that the same audit judges both.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ use crate::{
     shop::Shop,
 };
 
-/// Everything that the audit finds wrong with a world at rest.
+/// All findings of the audit in a world at rest.
 pub(crate) fn audit(shop: &Shop, world: &World) -> Vec<Finding> {
     let bookings: Vec<Booking> = world.sagas.iter().flat_map(|saga| saga.gateway.bookings(saga.order_id)).collect();
     let invariants = audit::judge(&steps(world), &ledgers(shop, world), &bookings);
     invariants.into_iter().flat_map(|invariant| invariant.findings).collect()
 }
 
-/// Every step that does not fit how its order has ended.
+/// Every step that does not fit its order's end.
 pub(crate) fn disagreements(world: &World) -> Vec<Finding> {
     audit::steps_agree(&steps(world)).findings
 }

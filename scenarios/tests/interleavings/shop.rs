@@ -1,4 +1,4 @@
-//! The first moment: buyers with money, products with stock, and wishes.
+//! The initial state: buyers with money, products with stock, and wishes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,32 +13,32 @@ use crate::{
     wish::{Pay, Wish},
 };
 
-/// Buys almost everything, so that orders meet at one balance.
+/// Places almost all orders, so that they compete for one balance.
 pub(crate) const BUYER: UserId = UserId(1);
-/// Nobody has an account under this id.
+/// An id without an account.
 pub(crate) const STRANGER: UserId = UserId(2);
-/// Has the same money and the same ways to pay: somebody whose purse must not pay for the buyer.
+/// Has the same money and payment methods; must never pay for the buyer.
 pub(crate) const NEIGHBOUR: UserId = UserId(3);
 pub(crate) const DIGITAL: ProductId = ProductId(1);
 pub(crate) const PHYSICAL: ProductId = ProductId(2);
 /// Another digital product.
 pub(crate) const ANOTHER: ProductId = ProductId(3);
-/// Each product has a twin under a higher id, which is sold for points.
+/// Offset to each product's twin, which is sold for points.
 pub(crate) const FOR_POINTS: i64 = 10;
 pub(crate) const PRICE: i64 = 100;
-/// The one place that nothing is delivered to.
+/// The only place without delivery.
 pub(crate) const NOWHERE: &str = "the moon";
 
-/// What every order draws on.
+/// The resources that every order draws on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shop {
-    /// What each buyer has put in, in JPY and as much in points.
+    /// Deposit of each buyer in JPY, and the same in points.
     pub(crate) deposit: i64,
-    /// Pieces of each product that have been received; none if inventory has never heard of them.
+    /// Pieces of each product received; None if inventory does not know them.
     pub(crate) received: Option<i64>,
-    /// Of one piece of anything.
+    /// Price of one piece of any product.
     pub(crate) price: i64,
-    /// True if digital products are still handed out; none if entitlement has never heard of them.
+    /// True if digital products are available; None if entitlement does not know them.
     pub(crate) unlocks: Option<bool>,
 }
 
@@ -49,7 +49,7 @@ impl Default for Shop {
     }
 }
 
-/// Every product, as the order service has it.
+/// Every product of the order service's catalogue.
 fn products() -> impl Iterator<Item = (ProductId, Kind, Currency)> {
     let kinds = [(DIGITAL, Kind::Digital), (PHYSICAL, Kind::Physical), (ANOTHER, Kind::Digital)];
     kinds.into_iter().flat_map(|(product, kind)| {
@@ -58,7 +58,7 @@ fn products() -> impl Iterator<Item = (ProductId, Kind, Currency)> {
 }
 
 impl Shop {
-    /// The first moment: these wishes have been published, and nobody has read them.
+    /// The initial state: these wishes are published and unread.
     pub(crate) fn open(&self, wishes: &[Wish], cast: &Cast) -> World {
         let requests: Vec<Said> = wishes.iter().enumerate().map(|(nth, wish)| wish.said(nth)).collect();
         World::new(self.databases(), requests, cast)
@@ -115,7 +115,7 @@ fn methods() -> BTreeMap<events::PaymentMethodId, Method> {
     of(BUYER).chain(of(NEIGHBOUR)).collect()
 }
 
-/// Where a user's mails go.
+/// The mail address of a user.
 pub(crate) fn address(user: UserId) -> String {
     format!("{user}@home.test")
 }

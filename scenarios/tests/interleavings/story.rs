@@ -1,10 +1,10 @@
-//! A run in words: one line for every step.
+//! A run as text, one line per step.
 
 use events::publisher;
 
 use crate::bus::{Action, Bus, Saga, What, World};
 
-/// What happens, and what is said because of it.
+/// Each step, and the events that it causes.
 pub(crate) fn tell(bus: &Bus, begin: &World, steps: &[Action]) -> String {
     let mut world = begin.clone();
     let mut story = String::new();

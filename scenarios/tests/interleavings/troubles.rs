@@ -1,4 +1,4 @@
-//! What can be wrong with an order, and how it may end because of it.
+//! Troubles that an order can have, and how it may end because of them.
 
 use std::collections::BTreeSet;
 
@@ -11,16 +11,16 @@ use crate::{
     wish::{Pay, Wish},
 };
 
-/// Something that stops an order on its way.
+/// An obstacle to an order.
 pub(crate) struct Trouble {
     pub(crate) what: &'static str,
-    /// The service that says no.
+    /// The service that refuses.
     stops_at: Stop,
-    /// Why; more than one if more than one service refuses.
+    /// The reasons; more than one if more than one service refuses.
     reasons: &'static [Reason],
-    /// Tells whether it can happen to such an order.
+    /// Tells whether such an order can have it.
     pub(crate) concerns: fn(&Wish) -> bool,
-    /// Puts it into the world.
+    /// Applies it to the shop or the wish.
     pub(crate) befall: fn(&mut Shop, &mut Wish),
 }
 
@@ -31,7 +31,7 @@ enum Stop {
     /// At the authorization.
     Payment,
     Inventory,
-    /// The balance has been debited by now.
+    /// The balance has been debited by then.
     Capture,
     Fulfilment,
     Nowhere,
@@ -47,7 +47,7 @@ const fn trouble(
     Trouble { what, stops_at, reasons, concerns, befall }
 }
 
-/// One for every way in which a service can say no.
+/// One for every way in which a service can refuse.
 pub(crate) const TROUBLES: [Trouble; 14] = [
     trouble("no trouble", Stop::Nowhere, &[], |_| true, |_, _| {}),
     trouble(
@@ -95,7 +95,7 @@ fn by_card(wish: &Wish) -> bool {
     wish.pay == Pay::Card
 }
 
-/// The provider breaks down at one price: that of one piece.
+/// Tells whether the order is a single piece by card: the provider fails at that price.
 fn alone_by_card(wish: &Wish) -> bool {
     by_card(wish) && wish.pieces() == 1
 }
@@ -113,7 +113,7 @@ fn mixed(wish: &Wish) -> bool {
 }
 
 impl Trouble {
-    /// Every way in which such an order ends, in one interleaving or another.
+    /// Every end of such an order, over all interleavings.
     pub(crate) fn endings(&self, shop: &Shop, wish: &Wish) -> BTreeSet<Ending> {
         let total = wish.pieces() * shop.price;
         if self.stops_at == Stop::Order {
@@ -127,14 +127,14 @@ impl Trouble {
         }
         let debited = self.stops_at >= Stop::Capture;
         endings.extend(self.reasons.iter().map(|&reason| cancelled(reason, if debited { total } else { 0 })));
-        // Whatever the trouble is, the buyer or the deadline may be faster.
+        // Whatever the trouble, the buyer or the deadline may come first.
         for reason in [Reason::CancelledByUser, Reason::TimedOut] {
             endings.insert(cancelled(reason, 0));
             if debited {
                 endings.insert(cancelled(reason, total));
             }
         }
-        // And the provider may be out of reach.
+        // And the provider may be unreachable.
         if matches!(wish.pay, Pay::Card | Pay::DeclinedCard | Pay::FaithlessCard) && self.stops_at > Stop::Account {
             endings.insert(cancelled(Reason::GatewayUnavailable, 0));
         }

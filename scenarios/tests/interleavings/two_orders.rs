@@ -1,4 +1,4 @@
-//! Two orders that want the same: whoever comes second goes without, and nothing is given to both or lost between them.
+//! Two orders that compete for the same resource: the second goes without, and nothing is given to both or lost between them.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The saga as it goes when nothing goes wrong, and as it goes back: for reading.
+//! The successful saga and its compensation, for reading.
 
 use crate::{
     bus::{Action, Bus, What, World},
@@ -7,7 +7,7 @@ use crate::{
     wish::{Pay, Wish},
 };
 
-/// Everything that is owed, in turn; what happens `meanwhile` happens right after its event has been said.
+/// All owed steps in turn; `meanwhile` is taken right after its event is published.
 fn walk(wish: Wish, mut meanwhile: Option<(&str, What)>) -> String {
     let bus = Bus::default();
     let begin = Shop::default().open(&[wish], &bus.cast);
@@ -28,7 +28,7 @@ fn owed(bus: &Bus, world: &World) -> Action {
     steps.find(|step| bus.take(world, *step).is_some()).expect("something is owed")
 }
 
-/// Forwards: Try, then Confirm, each at account, payment and inventory in turn; then both sides fulfil.
+/// Forward: Try, then Confirm, each at account, payment and inventory in turn; then both branches are fulfilled.
 #[test]
 fn a_mixed_order_paid_by_card() {
     let story = walk(Wish::of(1, 1, Pay::Card), None);
@@ -54,7 +54,7 @@ fn a_mixed_order_paid_by_card() {
     );
 }
 
-/// Backwards: stock, payment and balance in turn, while the other side takes its part back.
+/// Compensation: stock, payment and balance in turn, while the other branch is taken back.
 #[test]
 fn the_parcel_is_refused() {
     let story = walk(Wish { ship_to: NOWHERE, ..Wish::of(1, 1, Pay::Card) }, None);
@@ -87,8 +87,8 @@ fn the_parcel_is_refused() {
     );
 }
 
-/// A cancel before the stock is committed comes in time. The money is being collected by then: it has to arrive before it can
-/// be given back.
+/// A cancellation before the stock is committed comes in time. The payment is being captured by then: the capture has to finish
+/// before it can be refunded.
 #[test]
 fn the_buyer_cancels_while_the_money_is_collected() {
     let story = walk(Wish::of(1, 0, Pay::Card), Some(("BalanceDebited", What::Cancel)));

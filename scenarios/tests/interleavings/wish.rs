@@ -1,4 +1,4 @@
-//! What somebody wants to buy, and how it is paid for.
+//! The orders that buyers want, and their payment.
 
 use events::{
     OrderId, PaymentMethodId, ProductId, UserId, order_id, publisher,
@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use crate::shop::{ANOTHER, BUYER, DIGITAL, FOR_POINTS, PHYSICAL};
 
-/// How a wish is paid for: the payment method that it names.
+/// The payment method that a wish names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Pay {
     Wallet,
     Card,
     DeclinedCard,
-    /// Can be charged, but refuses to pay.
+    /// Can be authorized, but refuses the capture.
     FaithlessCard,
     Points,
     /// There is no such method.
@@ -31,7 +31,7 @@ impl Pay {
         PaymentMethodId(user.0 * 10 + self as i64)
     }
 
-    /// What the method is, and the card's token.
+    /// The method's type, and the card's token.
     pub(crate) fn means(self) -> (MethodType, Option<&'static str>) {
         match self {
             Pay::Wallet | Pay::Nothing => (MethodType::Wallet, None),
@@ -43,7 +43,7 @@ impl Pay {
     }
 }
 
-/// One order that somebody wants.
+/// One order that a buyer wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wish {
     pub(crate) user: UserId,
@@ -52,13 +52,13 @@ pub(crate) struct Wish {
     pub(crate) physical: i64,
     /// Pieces of another digital product.
     pub(crate) another: i64,
-    /// Every piece is on a line of its own: the same product again and again.
+    /// Every piece is on a line of its own, repeating the product.
     pub(crate) piecemeal: bool,
     /// The twins are bought, for points.
     pub(crate) points: bool,
     pub(crate) pay: Pay,
     pub(crate) ship_to: &'static str,
-    /// Names the order in place of an id.
+    /// Used instead of an order id.
     pub(crate) key: Option<&'static str>,
 }
 
@@ -115,7 +115,7 @@ impl Wish {
     }
 }
 
-/// A request on its way.
+/// A request in its published form.
 pub(crate) fn said(order_id: OrderId, request: &OrderRequested) -> Said {
     Said {
         event_type: ORDER_REQUESTED,

@@ -1,4 +1,4 @@
-//! A call that nobody but a person can settle, taken to the end of its order.
+//! A call that only an operator can settle, up to the end of its order.
 
 use scenarios::{requests::Client, stack::until};
 use serde_json::json;
@@ -11,12 +11,12 @@ use crate::{BOUND, Up, ends};
 const USER: i64 = 8;
 const MUG: i64 = 3;
 
-/// The provider refuses to refund for a reason of its own, so a person has it refunded by other means.
+/// The provider refuses the refund for a reason of its own, so the operator has it refunded by other means.
 pub(crate) async fn are_answered_by_hand(up: &Up) {
     let (orders, accounts) = (up.database("ORDERS").await, up.database("ACCOUNTS").await);
     let before = balance(&accounts).await;
     let order = Uuid::now_v7();
-    // Somebody has used up the key of the refund, so the provider will not take it.
+    // The refund's idempotency key is already used, so the provider will refuse it.
     at_provider(up, &Uuid::now_v7().to_string(), "void", &format!("{order}:refund")).await;
     let request = json!({
         "user_id": USER, "payment_method_id": USER, "items": [{ "product_id": MUG, "quantity": 1 }],
@@ -34,7 +34,7 @@ pub(crate) async fn are_answered_by_hand(up: &Up) {
     let id = line.split_whitespace().next().unwrap();
     assert_eq!(balance(&accounts).await, before - 500, "the money is gone, and the order waits");
 
-    // Asked again, the provider says the same; and nothing would ever follow if it were just put away.
+    // A retry gets the same answer; and if the call were merely dropped, nothing would ever follow.
     up.does(&["parked", "retry", id]).await;
     until("it is parked again", BOUND, is_parked).await.unwrap();
     let (success, said) = up.run(&["parked", "resolve", id, "--note", "done"]).await;

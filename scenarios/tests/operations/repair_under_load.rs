@@ -1,10 +1,10 @@
-//! Repairs all the while orders are placed: none of them may come to harm.
+//! Continuous repairs while orders are placed: no order may be harmed.
 
 use sqlx::PgPool;
 
 use crate::Up;
 
-/// Every order is overdue as soon as it has ended, and nothing has to have been quiet, so that it is the looks that count.
+/// Makes every order overdue as soon as it has ended, without a quiet time, so that only the repeated looks protect it.
 const OVERDUE: &str = "create function overdue() returns trigger language plpgsql as $$
     begin new.deadline := now() - interval '1 hour'; return new; end $$;
     create trigger overdue before update on orders for each row

@@ -1,4 +1,4 @@
-//! Repairs where not everything goes well, against databases without services and a gateway of our own.
+//! Repairs with failures, against databases without services and a simulated gateway.
 
 use std::{
     collections::HashMap,
@@ -26,8 +26,8 @@ use uuid::Uuid;
 
 use crate::torn::Shop;
 
-/// A gateway that holds money for three orders. It tells nothing of the first when it is asked for it alone, and never lets go
-/// of the second; while it lets go of the third, a call of that order is parked.
+/// A gateway that holds money for three orders. It fails when asked for the first one alone, and never releases the second; while
+/// it releases the third, a call of that order is parked.
 #[derive(Clone)]
 struct Gateway {
     databases: Databases,
@@ -59,7 +59,7 @@ async fn ledger(
         states.iter().filter(|(id, _)| filter.get("payment_id").is_none_or(|wanted| *wanted == id.to_string()));
     let entries: Vec<Value> = wanted
         .map(|(id, state)| {
-            // What goes wrong comes first, since these are the smaller amounts.
+            // The failing cases come first, because these are the smaller amounts.
             let amount = match *id {
                 id if id == gateway.silent => 10,
                 id if id == gateway.stubborn => 100,
@@ -85,7 +85,7 @@ async fn void(State(gateway): State<Gateway>, Path(id): Path<Uuid>) -> StatusCod
 }
 
 impl Shop {
-    /// An order that has ended long ago, undone everywhere, its buyer told.
+    /// An order that ended long ago, compensated everywhere, its buyer informed.
     async fn cancelled(&self, order: Uuid) {
         self.places(order, "CANCELLED", "1 hour").await;
         let old = "update orders set updated_at = now() - interval '1 hour' where id = $1";
@@ -99,7 +99,7 @@ impl Shop {
         self.run(Database::NOTIFICATIONS, letter, order).await;
     }
 
-    /// Everybody has read whatever there is on the broker, which other tests use too.
+    /// Every service has read everything on the broker, which other tests use too.
     async fn has_read_everything(&self) {
         for database in Database::OF_THE_SHOP {
             let read = "insert into consumer_offsets (topic, partition, next_offset)
@@ -117,8 +117,8 @@ fn of(cases: &[Case], order: Uuid) -> Vec<Remedy> {
     cases.iter().filter(|case| case.order == Some(OrderId(order))).map(|case| case.remedy.clone()).collect()
 }
 
-/// One charge cannot be looked at again, one cannot be let go of, and one order cannot be read: the others are mended all
-/// the same. And what has happened to an order through its repair is among what is left, however short a time ago.
+/// One charge cannot be looked at again, one cannot be released, and one order cannot be read: the others are repaired all the
+/// same. And what a repair has changed about an order is among what is left, however recent.
 #[tokio::test]
 async fn what_cannot_be_mended_stops_nothing_else_and_what_is_left_is_said() {
     let shop = Shop::open().await;
@@ -157,7 +157,7 @@ async fn what_cannot_be_mended_stops_nothing_else_and_what_is_left_is_said() {
     }
 }
 
-/// Resolved calls were never shown again. Those whose payments still wait are, after an upgrade, and they can be answered.
+/// Resolved calls were no longer shown. After an upgrade, those whose payments still wait are, and they can be answered.
 #[tokio::test]
 async fn a_call_that_was_resolved_while_its_payment_waits_is_for_a_person_again() {
     let payments = TestDatabase::create(&payment::MIGRATIONS).await;

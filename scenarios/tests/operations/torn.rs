@@ -1,4 +1,4 @@
-//! A look at databases that go on while it is taken.
+//! A look at databases that change while it is taken.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ impl Shop {
         Shop { databases: Databases::of(&environment).unwrap(), tests }
     }
 
-    /// The databases, with this broker and this gateway.
+    /// The environment with this broker and this gateway.
     pub(crate) fn environment(&self, brokers: &str, gateway: &str) -> Environment {
         environment(&self.tests, brokers, gateway)
     }
@@ -76,7 +76,8 @@ fn environment(tests: &BTreeMap<Database, TestDatabase>, brokers: &str, gateway:
     Environment::from_variables(variable).unwrap().expect("all are named")
 }
 
-/// The order service is slow to answer; meanwhile an order is placed and its money held. It is there when its turn comes.
+/// The order service's database is slow to answer; meanwhile an order is placed and its money held. The order exists when it is
+/// read.
 #[tokio::test]
 async fn an_order_that_is_placed_during_a_look_is_not_taken_for_one_that_is_not_there() {
     let shop = Shop::open().await;
@@ -96,14 +97,14 @@ async fn an_order_that_is_placed_during_a_look_is_not_taken_for_one_that_is_not_
     let unknown = look.orders.values().find(|seen| seen.standing.order.is_none());
     assert!(unknown.is_none(), "the order service was asked last: {unknown:?}");
 
-    // The other way round it would have been: held, and nobody knows for whom.
+    // In the opposite order, the money would seem to be held for an unknown order.
     let seen = shop.look(order).await;
     assert!(seen.standing.doubt(60).is_some_and(|what| what.contains("no such order")));
     shop.places(order, "PENDING", "-1 minute").await;
     assert_eq!(shop.look(order).await.standing.doubt(60), None);
 }
 
-/// Whatever happens to an order between two looks, they differ; also where its status is the same again.
+/// Whatever happens to an order between two looks, they differ, even if its status is the same again.
 #[tokio::test]
 async fn two_looks_agree_only_if_nothing_has_happened_in_between() {
     let shop = Shop::open().await;
@@ -125,7 +126,7 @@ async fn two_looks_agree_only_if_nothing_has_happened_in_between() {
     let third = shop.look(order).await;
     assert!(!second.is_unchanged(&third));
 
-    // A call is open: nothing can be said about an order that waits for an answer.
+    // A call is open: no event is published about an order that waits for an answer.
     let call = "insert into attempts (id, kind, order_id, idempotency_key, request, gives_up)
                 values (gen_random_uuid(), 'void', $1, 'k', '{}', false)";
     shop.run(Database::PAYMENTS, call, order).await;

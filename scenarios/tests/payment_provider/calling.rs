@@ -20,13 +20,13 @@ use crate::orders::METHOD;
 /// Base64 of 32 bytes.
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// The details of a card with this token, sealed for the method.
+/// Encrypted details of a card with this token, for the method.
 pub(crate) fn sealed(token: &str) -> String {
     let key: DetailsKey = KEY.parse().expect("32 bytes");
     seal(&key, METHOD, &format!(r#"{{"token":"{token}","last4":"4242"}}"#))
 }
 
-/// A gateway on a port of its own, for as long as the test runs.
+/// A gateway on a port of its own, which runs until the end of the test.
 pub(crate) async fn serve(settings: Value) -> SocketAddr {
     let settings: Settings = serde_json::from_value(settings).expect("settings");
     let gateway = http::Gateway::new(Books::in_memory(), settings);

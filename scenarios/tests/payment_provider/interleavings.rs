@@ -1,5 +1,5 @@
-//! The service against the gateway's own rules, in every order in which requests, calls and answers can happen: with
-//! answers that are lost, calls that are given up, and requests that reach the gateway after they were given up.
+//! The service against the gateway's own rules, under every interleaving of commands, calls and answers, with lost answers,
+//! abandoned calls, and requests that arrive after they were abandoned.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -21,22 +21,22 @@ use saga::{Service, attempts::Answer};
 
 use crate::orders::{ALICE, books, order};
 
-/// All there is at one moment.
+/// The complete state at one moment.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct World {
     books: Books,
-    /// What the saga has not asked yet.
+    /// Commands that the saga has not sent yet.
     to_ask: BTreeSet<Step>,
-    /// Calls that have no answer yet.
+    /// Calls without an answer.
     open: BTreeSet<Call>,
-    /// Calls that were ever asked for: each only once.
+    /// Calls requested so far: each only once.
     asked: BTreeSet<Call>,
-    /// An authorization that was given up and is still on its way.
+    /// An abandoned authorization that is still in flight.
     straggler: bool,
     at_gateway: Option<State>,
-    /// What the provider may yet do of its own accord.
+    /// What the provider may still do on its own.
     own_will: BTreeSet<Operation>,
-    /// What the gateway has answered once, it answers again.
+    /// The gateway's answers, which it repeats.
     saved: BTreeMap<Call, Decision>,
     said: Vec<&'static str>,
 }
@@ -53,7 +53,7 @@ impl Explorer {
         Self::explore_with(card, method_type, to_ask, &[])
     }
 
-    /// With a provider that at any moment may do these things by itself, each once.
+    /// With a provider that may do these things on its own at any moment, each once.
     fn explore_with(
         card: Card,
         method_type: MethodType,
@@ -88,7 +88,7 @@ impl Explorer {
         explorer.ends
     }
 
-    /// Everything that can happen next.
+    /// All possible next states.
     fn next(&self, world: &World) -> Vec<World> {
         let mut next = Vec::new();
         for &step in &world.to_ask {
@@ -98,7 +98,7 @@ impl Explorer {
         }
         for &call in &world.open {
             let (called, answer) = self.called(world.clone(), call);
-            // The answer is lost: the call stays open and is made again.
+            // The answer is lost: the call stays open and is repeated.
             next.push(called.clone());
             next.push(self.answered(called.clone(), call, answer));
             if call == Call::Authorize {
@@ -109,7 +109,7 @@ impl Explorer {
             }
         }
         for &operation in &world.own_will {
-            // A provider has nothing to act upon before it was asked for anything.
+            // A provider has nothing to act upon before the first request.
             let Some(state) = world.at_gateway else { continue };
             if let Decision::Becomes(state) = decide(Some(state), operation, self.card) {
                 let mut acted = World { at_gateway: Some(state), ..world.clone() };
@@ -140,7 +140,7 @@ impl Explorer {
         self.decided(world, &Command::answered(self.order.order_id, step))
     }
 
-    /// The gateway carries out a call, or answers as before.
+    /// The gateway carries out a call, or repeats its answer.
     fn called(&self, mut world: World, call: Call) -> (World, Step) {
         let operation = match call {
             Call::Authorize => Operation::Authorize,
@@ -260,8 +260,8 @@ fn a_wallet() {
     );
 }
 
-/// A provider that voids (an authorization that lapses), collects and gives back by itself: every cancel is still answered
-/// once, nothing stays held or collected, and no call is left to a person.
+/// A provider that voids (an authorization that expires), captures and refunds on its own: every cancellation is still answered
+/// once, nothing stays held or captured, and no call is left to an operator.
 #[test]
 fn a_provider_with_a_will_of_its_own() {
     let asked = [Step::Authorize, Step::Capture, CANCEL];
@@ -279,7 +279,7 @@ fn a_provider_with_a_will_of_its_own() {
                 let lapsed = ["PaymentAuthorized", "PaymentCaptureFailed", "PaymentVoided"];
                 assert!(ends.contains(lapsed.as_slice()), "{own_will:?}: {ends:?}");
             }
-            // What it collects by itself is refunded rather than voided.
+            // What it captures on its own is refunded rather than voided.
             if own_will.contains(&Operation::Capture) && card == Card::Good {
                 assert!(ends.contains(["PaymentAuthorized", "PaymentRefunded"].as_slice()), "{own_will:?}: {ends:?}");
             }

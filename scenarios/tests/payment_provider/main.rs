@@ -1,4 +1,4 @@
-//! The payment service against the gateway: two programs that do not know each other, brought together by a test.
+//! The payment service against the gateway: two programs without a common dependency, combined only in this test.
 
 mod calling;
 mod interleavings;

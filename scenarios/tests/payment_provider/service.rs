@@ -1,4 +1,4 @@
-//! The service on a real database, and with its worker on a real gateway.
+//! The service on a real database, with its worker calling a real gateway.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
     orders::{ALICE, METHOD, order},
 };
 
-/// The service with Alice's one method.
+/// The service with Alice's only payment method.
 struct System {
     database: TestDatabase,
     work: UnitOfWork<Payment>,
@@ -44,13 +44,13 @@ impl System {
         self.database.pool()
     }
 
-    /// Events in one transaction.
+    /// Processes events in one transaction.
     async fn on(&self, commands: Vec<Command>) -> Vec<Outcome> {
         let batch: Vec<_> = commands.into_iter().map(|command| event(EventId::new(), command)).collect();
         self.work.stage(&batch).await.expect("staged").commit().await.expect("committed")
     }
 
-    /// What was said about an order, in order.
+    /// The events about an order, in order.
     async fn said(&self, order: &Order) -> Vec<String> {
         sqlx::query_scalar("select type from outbox where aggregateid = $1 order by seq")
             .bind(order.order_id.to_string())
@@ -78,7 +78,7 @@ impl System {
             .expect("read")
     }
 
-    /// Lets the worker call the gateway at this address until nothing is left to call.
+    /// Lets the worker call the gateway at this address until no calls are left.
     async fn call(&self, gateway: std::net::SocketAddr) {
         let (stop, shutdown) = Shutdown::by_hand();
         let policy = RetryPolicy { delays_ms: vec![1, 1, 1], longest_ms: 1, patience: 1000 };
@@ -160,7 +160,7 @@ async fn an_unreliable_gateway_charges_each_order_once() {
     for order in &orders {
         let said = system.said(order).await;
         let expected: &[&str] = match said.first().map(String::as_str) {
-            // All four tries failed.
+            // All four attempts failed.
             Some("PaymentDeclined") => &["PaymentDeclined"],
             _ => &["PaymentAuthorized", "PaymentCaptured", "PaymentRefunded"],
         };

@@ -1,4 +1,4 @@
-//! The account service: holds, takes and gives back the buyer's balance.
+//! The account service: reserves, debits and refunds the buyer's balance.
 //!
 //! | on | decision | says |
 //! |---|---|---|

@@ -24,7 +24,7 @@ fn ask(order: &Order, ask: Ask) -> Incoming<Command> {
     event("test", Command::new(order.clone(), ask))
 }
 
-/// Balance, held part and what was ever put in.
+/// Balance, reserved part, and total of the deposits.
 async fn balance(db: &TestDatabase, user: i64, currency: &str) -> (i64, i64, i64) {
     sqlx::query_as("select balance, reserved_balance, deposited from balances where user_id = $1 and currency = $2")
         .bind(user)
@@ -43,7 +43,7 @@ async fn reservation(db: &TestDatabase, order: &Order) -> (i64, String, Option<S
         .expect("the order is written down")
 }
 
-/// Repeated, raced, failed at each statement, undone before and behind: see [`Conformance`].
+/// Repetition, races, failures at each statement, compensation before and after: see [`Conformance`].
 #[tokio::test]
 async fn it_holds_what_every_service_holds() {
     let facts = |saga| Order { order_id: saga, ..order([digital(1, 3)]) };
@@ -56,7 +56,7 @@ async fn it_holds_what_every_service_holds() {
         .await;
 }
 
-/// An operator has seen the money held, and says what undoes that; meanwhile it was taken for an order that goes its way.
+/// An operator saw the money held and publishes the event that releases it; meanwhile it was debited for the order.
 #[tokio::test]
 async fn what_an_operator_says_counts_only_while_the_order_stands_as_the_operator_has_seen_it() {
     let (db, order) = (database().await, order([digital(1, 3)]));
@@ -66,7 +66,7 @@ async fn what_an_operator_says_counts_only_while_the_order_stands_as_the_operato
     commit(&work, &[operator("RESERVED"), operator("-")]).await;
     assert_eq!(reservation(&db, &order).await.1, "CONFIRMED");
     assert_eq!(balance(&db, 1, "JPY").await, (700, 0, 1000));
-    // In one batch too, each meets what the one before it has left.
+    // In one batch too, each sees the effect of the one before it.
     commit(&work, &[operator("CONFIRMED"), operator("CONFIRMED")]).await;
     assert_eq!(reservation(&db, &order).await.1, "REFUNDED");
     assert_eq!(db.said(order.order_id).await, ["BalanceReserved", "BalanceDebited", "BalanceRefunded"]);
@@ -81,13 +81,13 @@ async fn an_event_whose_balance_is_gone_is_for_a_person() {
     let error = work.stage(&[ask(&order, Ask::Debit)]).await.err().expect("nothing could be debited");
     assert_eq!(error.remedy(), saga::store::Remedy::Park, "{error}");
     assert_eq!(db.said(order.order_id).await, ["BalanceReserved"]);
-    // Put back, it can be tried again.
+    // With the balance restored, it can be retried.
     db.run("insert into balances (user_id, currency, balance, reserved_balance) values (1, 'JPY', 1000, 300)").await;
     commit(&work, &[ask(&order, Ask::Debit)]).await;
     assert_eq!(balance(&db, 1, "JPY").await.0, 700);
 }
 
-/// What a newer inventory says counts here too, and goes on to the next.
+/// An unknown reason from a newer inventory service is accepted and passed on.
 #[tokio::test]
 async fn a_reason_of_a_newer_version_is_kept_and_passed_on() {
     let (db, order) = (database().await, order([digital(1, 3)]));
@@ -102,7 +102,7 @@ async fn a_reason_of_a_newer_version_is_kept_and_passed_on() {
         .await
         .expect("it is said");
     assert_eq!(said, "customs_hold");
-    // The row is read again, and nothing comes of it.
+    // The row is read again, with no further effect.
     commit(&work, &[ask(&order, Ask::GiveBack(Reason::OutOfStock))]).await;
     assert_eq!(db.said(order.order_id).await, ["BalanceReserved", "BalanceReleased"]);
 }
@@ -123,7 +123,7 @@ async fn money_is_held_then_taken_then_given_back() {
     assert_eq!(db.said(order.order_id).await, ["BalanceReserved", "BalanceDebited", "BalanceRefunded"]);
 }
 
-/// 200 orders of one buyer, who can pay for ten: decided in one transaction, as if one by one.
+/// 200 orders of one buyer, who can pay for ten: decided in one transaction as if one by one.
 #[tokio::test]
 async fn a_hot_balance_in_one_batch() {
     let db = database().await;
@@ -134,7 +134,7 @@ async fn a_hot_balance_in_one_batch() {
     assert_eq!(db.said(orders[9].order_id).await, ["BalanceReserved"]);
     assert_eq!(db.said(orders[10].order_id).await, ["BalanceRejected"]);
 
-    // Half of them go on, the other half is undone, and those that were refused stay so.
+    // Half of them continue, the other half is compensated, and the refused ones stay refused.
     let next = orders.iter().enumerate().map(|(n, order)| ask(order, if n % 2 == 0 { Ask::Debit } else { GIVE_BACK }));
     commit(&work, &next.collect::<Vec<_>>()).await;
     assert_eq!(balance(&db, 1, "JPY").await, (500, 0, 1000));

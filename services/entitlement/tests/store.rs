@@ -12,7 +12,7 @@ use saga::{
 
 const REVOKE: Ask = Ask::Revoke(Reason::UnshippableAddress);
 
-/// The products 1 and 2 are handed out, 3 no longer.
+/// The products 1 and 2 are available, 3 no longer is.
 async fn database() -> TestDatabase {
     let db = TestDatabase::create(&MIGRATIONS).await;
     db.run("insert into catalogue values (1, true), (2, true), (3, false)").await;
@@ -38,7 +38,7 @@ async fn unlocks(db: &TestDatabase, order: &Order) -> Vec<(i64, i64, String, Opt
     .expect("entitlements can be read")
 }
 
-/// Repeated, raced, failed at each statement, undone before and behind: see [`Conformance`].
+/// Repetition, races, failures at each statement, compensation before and after: see [`Conformance`].
 #[tokio::test]
 async fn it_holds_what_every_service_holds() {
     let facts = |saga| Order { order_id: saga, ..mixed() };
@@ -62,7 +62,7 @@ async fn items_are_unlocked_and_then_taken_back() {
     assert_eq!(db.said(order.order_id).await, ["EntitlementGranted", "EntitlementRevoked"]);
 }
 
-/// Many orders in one transaction, each with an outcome of its own: all its items or none.
+/// Many orders in one transaction, each with its own outcome: all its items or none.
 #[tokio::test]
 async fn a_batch_of_mixed_fate() {
     let db = database().await;

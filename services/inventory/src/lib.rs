@@ -1,4 +1,4 @@
-//! The inventory service: holds, commits and takes back stock.
+//! The inventory service: reserves, commits and takes back stock.
 //!
 //! Whether a buyer's cancellation or a deadline came in time is decided here: once stock is committed, the saga completes.
 //!

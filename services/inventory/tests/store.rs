@@ -1,4 +1,4 @@
-//! The inventory against a real Postgres.
+//! The inventory service against a real Postgres.
 
 use events::{
     Order, Reason,
@@ -23,7 +23,7 @@ fn ask(order: &Order, ask: Ask) -> Incoming<Command> {
     event("test", Command::new(order.clone(), ask))
 }
 
-/// Quantity, held part and what was ever put in.
+/// Quantity, reserved part, and total received.
 async fn stock(db: &TestDatabase, product: i64) -> (i64, i64, i64) {
     sqlx::query_as("select stock_quantity, reserved_quantity, received from stock where product_id = $1")
         .bind(product)
@@ -42,7 +42,7 @@ async fn reservation(db: &TestDatabase, order: &Order) -> Vec<(i64, i64, String,
     .expect("reservations can be read")
 }
 
-/// Repeated, raced, failed at each statement, undone before and behind: see [`Conformance`].
+/// Repetition, races, failures at each statement, compensation before and after: see [`Conformance`].
 #[tokio::test]
 async fn it_holds_what_every_service_holds() {
     let facts = |saga| Order { order_id: saga, ..order([physical(1, 3), physical(2, 4)]) };
@@ -85,7 +85,7 @@ async fn all_items_or_none() {
     assert_eq!(db.said(order.order_id).await, ["StockRejected"]);
 }
 
-/// 200 orders want one product, and there is enough for 150: decided in one transaction, as if one by one.
+/// 200 orders for one product, of which there is enough for 150: decided in one transaction as if one by one.
 #[tokio::test]
 async fn a_hot_product_in_one_batch() {
     let db = database().await;
@@ -98,13 +98,13 @@ async fn a_hot_product_in_one_batch() {
     assert_eq!(db.said(orders[149].order_id).await, ["StockReserved"]);
     assert_eq!(db.said(orders[150].order_id).await, ["StockRejected"]);
 
-    // Half of them go on, the other half is undone, and those that were refused stay so.
+    // Half of them continue, the other half is compensated, and the refused ones stay refused.
     let next = orders.iter().enumerate().map(|(n, order)| ask(order, if n % 2 == 0 { Ask::Commit } else { TAKE_BACK }));
     commit(&work, &next.collect::<Vec<_>>()).await;
     assert_eq!(stock(&db, 1).await, (75, 0, 150));
 }
 
-/// Rows are locked in key order, however the events name them.
+/// Rows are locked in key order, whatever the order of the events.
 #[tokio::test]
 async fn two_batches_never_wait_for_each_other() {
     let db = database().await;

@@ -1,11 +1,11 @@
-//! Every state of a letter against everything that can be asked of it.
+//! Every state of a letter against every command.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use events::{Currency, Order, OrderId, Reason, UserId, testing};
 use notification::{Command, Correspondence, Ending, LetterKind, Mail, Notice, Notification};
 use saga::{Rows, Says, Service};
 
-/// What has become of an order's letter so far.
+/// State of an order's letter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     Unwritten,
@@ -88,7 +88,7 @@ fn every_state_and_every_wish_has_its_outcome() {
     }
 }
 
-/// Whatever ends an order first has its letter; any second end, also of another kind, has none.
+/// The first end of an order gets a letter; a second end, of whatever kind, gets none.
 #[test]
 fn an_order_gets_one_letter() {
     let order = some_order();
@@ -122,7 +122,7 @@ fn the_kind_follows_from_the_ending_and_the_currency() {
     }
 }
 
-/// The attempt holds all that the delivery needs, the same as the row, and is never given up.
+/// The attempt holds everything that the delivery needs, equal to the row, and is never given up.
 #[test]
 fn the_attempt_holds_the_whole_mail() {
     let order = some_order();

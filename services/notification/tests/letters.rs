@@ -1,4 +1,4 @@
-//! The letters, to the letter: `letters/*.txt` is what buyers read. `UPDATE_LETTERS=1` writes them anew.
+//! Golden files of the letters: `letters/*.txt`. `UPDATE_LETTERS=1` rewrites them.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -28,12 +28,12 @@ fn order(currency: &str, items: &[(i64, i64, i64)]) -> Order {
     }
 }
 
-/// Two characters at 25 points.
+/// Two characters at 25 points each.
 fn characters() -> Order {
     order("PTS", &[(500, 2, 25)])
 }
 
-/// The letters for these endings, as they are written now and as the first version wrote them.
+/// The letters for these endings, in the present wording and in that of the first version.
 fn judge(name: &str, endings: &[(&Order, Ending)]) {
     for (folder, wording) in [("", Wording::NOW), ("first", Wording::FIRST)] {
         let letters: Vec<Letter> = endings.iter().map(|(order, ending)| write_in(wording, order, *ending)).collect();
@@ -86,7 +86,7 @@ fn rejections_for_every_reason() {
     judge("rejections.txt", &endings);
 }
 
-/// What was refused before it had a price, or was hardly an order at all.
+/// Orders that were refused before they had a price, or that were barely orders.
 #[test]
 fn rejections_of_odd_orders() {
     let ending = |reason| Ending::Rejected { reason };
@@ -103,7 +103,7 @@ fn rejections_of_odd_orders() {
     );
 }
 
-/// All that this version knows, and the longest word that a newer one may say.
+/// All reasons known to this version, and the longest that a newer one may give.
 fn reasons() -> impl Iterator<Item = Reason> {
     Reason::ALL.iter().copied().chain(["held_at_customs_until_somebody_looked_in".parse().expect("a word")])
 }
@@ -118,7 +118,7 @@ fn every_letter_gives_the_reason_in_its_own_word() {
     }
 }
 
-/// Raw mail is read by people too: no line needs folding, no character encoding.
+/// Raw mail should be readable: no line needs folding, no character encoding.
 #[test]
 fn letters_are_plain_ascii_in_short_lines() {
     for reason in reasons() {

@@ -1,4 +1,4 @@
-//! Against a real Postgres: what a batch leaves in the tables.
+//! On a real Postgres: the rows that a batch leaves.
 
 use chrono::{DateTime, Utc};
 use events::{
@@ -35,7 +35,7 @@ async fn a_batch_of_endings_becomes_a_letter_and_an_attempt_each() {
         event("OrderCompleted", Command::tell(bought.clone(), Ending::Completed)),
         event("OrderCompleted", Command::tell(unlocked.clone(), Ending::Completed)),
         event("OrderRejected", Command::tell(refused.clone(), Ending::Rejected { reason: Reason::UnknownProduct })),
-        // Ends that came too late: the letters are written.
+        // Ends that arrive too late: the letters are already written.
         event("OrderCancelled", Command::tell(bought.clone(), CANCELLED)),
     ];
     work.stage(&batch).await.expect("staged").commit().await.expect("committed");

@@ -171,6 +171,6 @@ async fn change_settings(
     let body = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let settings: Settings = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
     *gateway.settings.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
-    tracing::info!(settings.delay_ms, ?settings.failure_rate, settings.slow_ms, "settings changed");
+    tracing::info!(settings.delay_ms, ?settings.failure_rate, settings.slow_ms, "the failure settings changed");
     Ok(Json(settings))
 }

@@ -49,7 +49,7 @@ impl Journal {
                 break;
             }
             let record: Record =
-                serde_json::from_str(&line).with_context(|| format!("line {number} of {shown} is no record"))?;
+                serde_json::from_str(&line).with_context(|| format!("line {number} of {shown} is not a record"))?;
             ledger.record(record);
             whole += read as u64;
         }

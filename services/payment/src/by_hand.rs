@@ -2,10 +2,10 @@
 //!
 //! | call | `authorized` | `refused` | `captured` | `voided` | `refunded` |
 //! |---|---|---|---|---|---|
-//! | authorize | held | declined | | declined | |
-//! | capture | | refused | collected | refused | |
-//! | void | | | to be refunded | let go | given back |
-//! | refund | | | | let go | given back |
+//! | authorize | authorized | declined | | declined | |
+//! | capture | | refused | captured | refused | |
+//! | void | | | to be refunded | voided | refunded |
+//! | refund | | | | voided | refunded |
 //!
 //! The provider's books have to agree: the audit compares them with ours.
 

@@ -32,7 +32,7 @@ async fn shipment(
         .expect("shipments can be read")
 }
 
-/// Repeated, raced, failed at each statement, undone before and behind: see [`Conformance`].
+/// Repetition, races, failures at each statement, compensation before and after: see [`Conformance`].
 #[tokio::test]
 async fn it_holds_what_every_service_holds() {
     let facts = |saga| Order { order_id: saga, ..mixed("Kyoto") };
@@ -56,7 +56,7 @@ async fn a_parcel_is_booked_and_then_cancelled() {
     assert_eq!(db.said(order.order_id).await, ["ShipmentArranged", "ShipmentCancelled"]);
 }
 
-/// Whatever a later version may make them from.
+/// Two parcels never share a number, whatever a later version derives it from.
 #[tokio::test]
 async fn the_database_takes_no_tracking_number_twice() {
     let db = TestDatabase::create(&MIGRATIONS).await;
@@ -71,7 +71,7 @@ async fn the_database_takes_no_tracking_number_twice() {
     assert!(twice("PP-9C57-1C0F-D1A5").await, "those of earlier versions stay as they are");
 }
 
-/// Many orders in one transaction, each with an outcome of its own; the places without service are those of the migration.
+/// Many orders in one transaction, each with its own outcome; the places without delivery are those of the migration.
 #[tokio::test]
 async fn a_batch_of_mixed_fate() {
     let db = TestDatabase::create(&MIGRATIONS).await;

@@ -103,7 +103,7 @@ pub(super) async fn read(
 }
 
 fn client() -> anyhow::Result<reqwest::Client> {
-    reqwest::Client::builder().timeout(ANSWERS_WITHIN).build().context("making an HTTP client")
+    reqwest::Client::builder().timeout(ANSWERS_WITHIN).build().context("creating an HTTP client")
 }
 
 async fn get(http: &reqwest::Client, url: &str) -> anyhow::Result<reqwest::Response> {

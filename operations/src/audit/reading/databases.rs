@@ -173,7 +173,7 @@ async fn read_wanted(
     )
     .fetch_all(&mut *db)
     .await
-    .with_context(|| format!("reading how far the outbox of {database} goes back"))?;
+    .with_context(|| format!("listing the outbox partitions of {database}"))?;
     let oldest = bounds.iter().filter_map(|bound| bound.parse().ok()).min();
     known.kept.written_since.extend(oldest.map(|oldest: Uuid| (service, oldest)));
     tables::read(db, database, (wanted, marks), put).await

@@ -242,7 +242,7 @@ async fn partitions(db: &mut PgConnection, database: Database) -> anyhow::Result
         sqlx::query_scalar("select inhrelid::regclass::text from pg_inherits where inhparent = 'outbox'::regclass")
             .fetch_all(db)
             .await
-            .with_context(|| format!("reading how far the outbox of {database} goes back"))?;
+            .with_context(|| format!("listing the outbox partitions of {database}"))?;
     Ok(names.iter().map(|name| Place::named(database, name)).collect())
 }
 

@@ -30,7 +30,7 @@ impl Injector<'_> {
             sleep(time).await;
             // The same process id: if the process was killed meanwhile, its successor is not frozen.
             send(pid, Signal::SIGCONT);
-            diary.note(format!("  {program} goes on"));
+            diary.note(format!("  {program} continues"));
             Ok(Ended::now())
         }
         .boxed()
@@ -51,7 +51,7 @@ impl Injector<'_> {
             let rest = async move {
                 sleep(time).await;
                 send(pid, Signal::SIGCONT);
-                diary.note(format!("  {program} goes on"));
+                diary.note(format!("  {program} continues"));
                 // Let both run for a while.
                 sleep(Duration::from_secs(2)).await;
                 second.stop().await
@@ -134,7 +134,7 @@ impl Injector<'_> {
             let rest = async move {
                 sleep(time).await;
                 send(pid, Signal::SIGCONT);
-                diary.note("  the first relay goes on");
+                diary.note("  the first relay continues");
                 sleep(time).await;
                 second.stop().await?;
                 diary.note("  the second relay is gone");

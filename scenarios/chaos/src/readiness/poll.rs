@@ -162,7 +162,7 @@ impl Poller {
         }
         self.dying.remove(&program);
         if let Some(pid) = self.pids.borrow().get(&program).and_then(|pid| i32::try_from(*pid).ok()) {
-            self.diary.note(format!("  {program} says that it is not alive: it is killed and started again"));
+            self.diary.note(format!("  {program} reports that it is not alive; killing it, so that it is restarted"));
             // The process may already be gone.
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }

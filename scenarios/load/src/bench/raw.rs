@@ -117,7 +117,7 @@ pub fn consume(brokers: &str, topic: &str) -> anyhow::Result<f64> {
                 seen += i64::from(message.payload().is_some());
                 last = Instant::now();
             }
-            Some(Err(error)) => tracing::debug!(%error, "Kafka"),
+            Some(Err(error)) => tracing::debug!(%error, "reading from Kafka failed; retrying"),
             None => ensure!(last.elapsed() < TIMEOUT, "{seen} of {all} records arrived within {} s", TIMEOUT.as_secs()),
         }
     }

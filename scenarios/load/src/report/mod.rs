@@ -54,7 +54,7 @@ impl Report {
     /// # Errors
     /// If the files cannot be written.
     pub fn write(&self, directory: &Path) -> anyhow::Result<Written> {
-        fs::create_dir_all(directory).with_context(|| format!("making the directory {}", directory.display()))?;
+        fs::create_dir_all(directory).with_context(|| format!("creating the directory {}", directory.display()))?;
         let file = |name: &str, text: &str| {
             let path = directory.join(name);
             fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;

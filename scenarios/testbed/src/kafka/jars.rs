@@ -49,7 +49,7 @@ pub(super) fn broker() -> String {
 }
 
 async fn fetch(cache: &Path, jars: &Path, state: &StateDir) -> anyhow::Result<()> {
-    std::fs::create_dir_all(cache).with_context(|| format!("making {}", cache.display()))?;
+    std::fs::create_dir_all(cache).with_context(|| format!("creating {}", cache.display()))?;
     let unfinished = tempfile::Builder::new().prefix("kafka-unfinished-").tempdir_in(cache)?;
     let complete = unfinished.path().join("jars");
     maven::fetch("Apache Kafka", COORDINATES, Form::Jars, &complete, state).await?;

@@ -46,7 +46,7 @@ pub(super) async fn find_or_fetch(major: u32, state: &StateDir, step: &Task) -> 
 async fn fetch(release: &str, cache: &Path, place: &Path, state: &StateDir) -> anyhow::Result<()> {
     process::require("xz", "xz-utils", "unpacking PostgreSQL").await?;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(cache);
-    made.with_context(|| format!("making {}", cache.display()))?;
+    made.with_context(|| format!("creating {}", cache.display()))?;
     let unfinished = tempfile::Builder::new().prefix("postgresql-unfinished-").tempdir_in(cache)?;
     let (jar, server) = (unfinished.path().join("jar"), unfinished.path().join("server"));
     let artifact = format!("embedded-postgres-binaries-{}", platform()?);

@@ -39,7 +39,7 @@ impl Owner {
         let mut builder = tempfile::Builder::new();
         let builder = builder.prefix("purchase-saga-postgres-").permissions(Permissions::from_mode(0o700));
         let directory = builder.tempdir_in(&parent);
-        let directory = directory.with_context(|| format!("making a directory in {}", parent.display()))?;
+        let directory = directory.with_context(|| format!("creating a directory in {}", parent.display()))?;
         self.give(directory.path())?;
         Ok(directory)
     }

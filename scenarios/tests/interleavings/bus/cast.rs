@@ -1,4 +1,4 @@
-//! Everyone who takes part.
+//! All participants.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use shipping::Shipping;
 
 use super::player::{Part, Player};
 
-/// The seven services. A mutant is a cast in which one of them has been changed.
+/// The seven services. In a mutant, one of them is modified.
 pub(crate) struct Cast {
     pub(crate) order: Player<Orders>,
     pub(crate) account: Player<Account>,
@@ -27,7 +27,7 @@ pub(crate) struct Cast {
 impl Default for Cast {
     fn default() -> Self {
         Cast {
-            // With no time at all, an order may time out at any moment while it is pending.
+            // With a timeout of zero, an order may time out at any moment while it is pending.
             order: Player::new(Orders { timeout: Duration::ZERO }),
             account: Player::new(Account),
             payment: Player::new(Payment),
@@ -40,7 +40,7 @@ impl Default for Cast {
 }
 
 impl Cast {
-    /// A service by its name; clients take no part.
+    /// A service by name; None for clients.
     pub(crate) fn part(&self, service: Publisher) -> &dyn Part {
         match service {
             publisher::ORDER => &self.order,

@@ -1,22 +1,22 @@
-//! What people change in the services' own data while orders are on their way.
+//! Changes that operators make to the services' own data while orders are in flight.
 
 use events::ProductId;
 use payment::method::MethodType;
 
 use super::{databases::Databases, shared::Shared};
 
-/// A change, which happens once at any moment.
+/// A change that is made once, at any moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Change {
-    /// Everything costs more.
+    /// Every price rises.
     Dearer,
-    /// Every product is taken out of the order service's catalogue.
+    /// Every product is removed from the order service's catalogue.
     Delisted,
-    /// One piece more of every product is received.
+    /// One more piece of every product is received.
     Restocked,
-    /// No digital product is handed out any more.
+    /// No digital product is available any more.
     Discontinued,
-    /// All places are served no longer.
+    /// No place is served any more.
     NoDelivery,
     /// All payment methods are removed.
     MethodsGone,
@@ -26,7 +26,7 @@ pub(crate) enum Change {
     Moved,
 }
 
-/// By how much everything gets dearer.
+/// Increase of every price.
 pub(crate) const DEARER: i64 = 7;
 
 impl Change {

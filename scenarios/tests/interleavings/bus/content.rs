@@ -1,4 +1,4 @@
-//! What an event says besides its type: parsed once, for the laws about contents.
+//! The content of an event besides its type: parsed once, for the laws about contents.
 
 use events::{Order, ProductId, Reason, request::OrderRequested};
 use saga::Said;

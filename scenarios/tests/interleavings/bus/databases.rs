@@ -1,4 +1,4 @@
-//! Seven databases in memory: the very rows that the services load, decide upon and save.
+//! Seven databases in memory, with the same rows that the services load, decide upon and save.
 
 use std::{fmt::Debug, hash::Hash};
 
@@ -13,7 +13,7 @@ use shipping::Shipping;
 
 use super::shared::Shared;
 
-/// What every service has written down.
+/// The rows of every service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Databases {
     pub(crate) order: Shared<order::Register>,
@@ -31,7 +31,7 @@ pub(crate) trait Keeper: Service<Rows: Debug + Clone + Eq + Hash, Command: Debug
 
     fn rows(databases: &Databases) -> &Self::Rows;
 
-    /// The rows as the next transaction finds them.
+    /// The rows as the next transaction will load them.
     fn saved(rows: Self::Rows) -> Self::Rows;
 }
 
@@ -45,7 +45,7 @@ impl Keeper for Orders {
     }
 
     fn saved(rows: order::Register) -> order::Register {
-        // The timeline is only ever added to, and nobody decides by it.
+        // The timeline is append-only, and no decision depends on it.
         order::Register { purchases: rows.purchases.saved(), history: Vec::new(), ..rows }
     }
 }

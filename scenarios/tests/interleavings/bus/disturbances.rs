@@ -1,30 +1,30 @@
-//! What may happen beside the ordinary: each exploration allows some of it, so that it ends.
+//! Disturbances: each exploration allows some of them, so that it stays finite.
 
 use payment_gateway::payment::Operation;
 use saga::Said;
 
 use super::{change::Change, reconcile::Part};
 
-/// All of it happens at most once in each order's life, unless it says otherwise.
+/// Each happens at most once per order, unless stated otherwise.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Disturbances {
     pub(crate) changes: Vec<Change>,
-    /// What the payment provider may do of its own accord, each once.
+    /// What the payment provider may do on its own, each once.
     pub(crate) provider: Vec<Operation>,
-    /// Another request under the name of the first order.
+    /// Another request under the id of the first order.
     pub(crate) other_request: Option<Said>,
-    /// A service may put an event aside, until an operator has it tried again.
+    /// A service may park an event, until an operator retries it.
     pub(crate) parks: bool,
-    /// A call may use up its retries, and then operators have it made again or say how they have settled it.
+    /// A call may use up its retries; then operators retry it, or answer it by hand.
     pub(crate) calls_park: bool,
     /// An event may fail to reach a service.
     pub(crate) loses: bool,
-    /// Reconcile repairs what has come to a standstill, as often as it finds something; and operators may drop parked events.
+    /// Reconcile repairs orders that are stuck, as often as it finds any; and operators may resolve parked events.
     pub(crate) repairs: bool,
-    /// Reconcile reads the services in this order while everything goes on, and then acts.
+    /// Reconcile reads the services in this order while the system runs, and acts afterwards.
     pub(crate) torn: Option<&'static [Part]>,
-    /// What reconcile says counts however the order stands by then. Only a mutant does that.
+    /// Reconcile's events count in whatever state the order is by then. Only a mutant does this.
     pub(crate) says_blindly: bool,
-    /// A parked call may be dropped, although its payment waits for the answer. Only a mutant allows that.
+    /// A parked call may be dropped although its payment waits for the answer. Only a mutant allows this.
     pub(crate) drops_calls: bool,
 }

@@ -1,8 +1,8 @@
-//! Pure functions need not be computed twice: there are hundreds of thousands of worlds, but few values in them.
+//! Memoization of pure functions: there are hundreds of thousands of worlds, but few distinct values in them.
 
 use std::{collections::HashMap, hash::Hash, sync::Mutex};
 
-/// What a function has made of each value so far.
+/// Results of a function so far.
 #[derive(Debug)]
 pub(crate) struct Memory<K, V>(Mutex<HashMap<K, V>>);
 
@@ -13,7 +13,7 @@ impl<K, V> Default for Memory<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Memory<K, V> {
-    /// What `compute` makes of the key, now or before.
+    /// The result of `compute` for the key, computed at most once.
     pub(crate) fn recall(&self, key: K, compute: impl FnOnce(&K) -> V) -> V {
         let known = self.0.lock().expect("nobody panicked").get(&key).cloned();
         known.unwrap_or_else(|| {

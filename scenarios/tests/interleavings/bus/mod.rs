@@ -1,7 +1,7 @@
 //! An in-memory bus on which all seven services run: their real tables, rows and decisions, without Kafka and without SQL.
 //!
-//! A [`World`] is one moment; a [`Action`] is something that can happen in it; [`Bus::take`] makes the next moment of both.
-//! Who hears what, and what it is asked to decide, comes from the services' own tables.
+//! A [`World`] is one state; an [`Action`] is something that can happen in it; [`Bus::take`] computes the next state. The services'
+//! own tables determine who consumes what, and as which command.
 
 mod cast;
 mod change;
@@ -41,24 +41,24 @@ use turn::Turn;
 
 use crate::laws::Judged;
 
-/// What makes one moment follow another.
+/// Computes the next states.
 #[derive(Default)]
 pub(crate) struct Bus {
     pub(crate) cast: Cast,
-    /// Repetitions are kept out neither by the inbox nor by the attempts' table: they get through to the decisions.
+    /// Neither the inbox nor the table of attempts filters repetitions: they reach the decisions.
     pub(crate) forgetful: bool,
-    /// What may happen beside the ordinary.
+    /// The allowed disturbances.
     pub(crate) may: Disturbances,
-    /// Events that were said before, in some other world.
+    /// Events published before, in some other world.
     pub(crate) printed: Memory<(Said, Occasion, Expected), Shared<Event>>,
-    /// Calls that the gateway has carried out before.
+    /// Calls carried out by the gateway before.
     pub(crate) calls: Memory<(Gateway, Shared<NewAttempt>), (Gateway, Answer<lifecycle::Step>)>,
-    /// What the laws have said of the same rows before.
+    /// Verdicts of the laws on the same rows.
     pub(crate) judged: Judged,
 }
 
 impl Bus {
-    /// Everything that can be tried. Much of it will turn out to change nothing.
+    /// All steps that can be tried. Many of them will change nothing.
     pub(crate) fn steps(&self, world: &World) -> Vec<Action> {
         if world.fault.is_some() {
             return Vec::new();
@@ -80,14 +80,14 @@ impl Bus {
         steps
     }
 
-    /// What services may do with the events of an order.
+    /// What services may do with an order's events.
     fn reading(&self, saga: &Saga, whats: &mut Vec<What>) {
         for from in publisher::all() {
             let topic = saga.topic(from);
             for &to in publisher::SERVICES {
                 if topic.next(to).is_some() {
                     whats.push(What::Deliver { from, to });
-                    // What the client has asked for, it asks for again if nothing comes of it; and mails are no part of the saga.
+                    // Clients repeat requests that have no effect, and mails are not part of the saga.
                     let ours = from != publisher::CLIENT && to != publisher::NOTIFICATION;
                     if ours && self.may.parks && !saga.spent.parked {
                         whats.push(What::Park { from, to });
@@ -103,7 +103,7 @@ impl Bus {
         }
     }
 
-    /// What may become of calls to the outside.
+    /// What may happen to calls to the outside.
     fn calling(&self, saga: &Saga, whats: &mut Vec<What>) {
         for (attempt, call) in saga.attempts.iter().enumerate() {
             whats.extend([What::Answer { attempt }, What::LoseAnswer { attempt }, What::GiveUp { attempt }]);
@@ -120,14 +120,14 @@ impl Bus {
         }
     }
 
-    /// The next moment; none if the step is impossible or changes nothing.
+    /// The next state; None if the step is impossible or changes nothing.
     pub(crate) fn take(&self, world: &World, Action { order, what }: Action) -> Option<World> {
         let mut turn = Turn::new(self, world, order);
         turn.take(what)?;
         turn.end(world, order)
     }
 
-    /// An event, parsed and addressed once however often it is said.
+    /// An event, parsed and addressed only once however often it is published.
     fn event(&self, said: &Said, occasion: Occasion, expected: Expected) -> Shared<Event> {
         self.printed.recall((said.clone(), occasion, expected), |(said, occasion, expected)| {
             Shared::new(Event::new(said.clone(), *occasion, expected.clone(), &self.cast))

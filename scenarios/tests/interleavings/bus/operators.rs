@@ -1,4 +1,4 @@
-//! What operators do: with parked events, with parked calls, and through reconcile.
+//! Operators' actions: on parked events, on parked calls, and through reconcile.
 
 use events::{Publisher, publisher};
 use payment::{by_hand, calls::Call};
@@ -14,7 +14,7 @@ use super::{
 };
 
 impl Bus {
-    /// What operators may do about an order, and services about what is aside.
+    /// What operators may do about an order, and services about parked events.
     pub(super) fn operating(&self, world: &World, saga: &Saga, whats: &mut Vec<What>) {
         for &at in publisher::SERVICES {
             match saga.first_aside(at) {
@@ -37,7 +37,7 @@ impl Bus {
 }
 
 impl Turn<'_> {
-    /// Puts the next event aside, for an operator or behind another one.
+    /// Sets the next event aside: parked for an operator, or waiting behind another one.
     pub(super) fn put_aside(&mut self, from: Publisher, to: Publisher, parked: bool) -> Option<()> {
         let nth = self.saga.topic(from).place(to)?;
         let saga = self.saga.to_mut();
@@ -98,7 +98,7 @@ impl Turn<'_> {
         Some(())
     }
 
-    /// An operator settles a call by hand, and says how it ended; or drops it.
+    /// An operator settles a call by hand and records the outcome, or drops the call.
     pub(super) fn settle_call(&mut self, attempt: usize, says_so: bool) -> Option<()> {
         let call = self.parked_call(attempt)?;
         let order = self.saga.order_id;
@@ -117,7 +117,7 @@ impl Turn<'_> {
         parked.wanted.kind.parse().ok()
     }
 
-    /// Reconcile reads one part more.
+    /// Reconcile reads the next part.
     pub(super) fn look(&mut self) -> Option<()> {
         let part = self.saga.picture.next(self.bus.may.torn?)?;
         let picture = self.saga.picture.clone().with(part, &self.bus.cast, &self.databases, &self.saga);
@@ -126,9 +126,9 @@ impl Turn<'_> {
         Some(())
     }
 
-    /// Reconcile acts upon what it has read; at rest upon how things are.
+    /// Reconcile acts: upon what it has read if `torn`, otherwise upon the present state.
     pub(super) fn repair(&mut self, torn: bool) -> Option<()> {
-        // Orders with a call to make are left alone.
+        // Orders with an open call are left alone.
         if self.saga.attempts.iter().any(|call| call.stage != Stage::Ended) {
             return None;
         }
@@ -144,7 +144,7 @@ impl Turn<'_> {
                 self.saga.to_mut().gateway.have_done(order, operation)?;
             }
             Act::Say(events, expected) => {
-                // What was said anew once is not said again: it would have no other effect.
+                // An event published anew once is not published again: it would have no other effect.
                 let known = |said: &_| self.saga.events().any(|event| event.is_an_operators(said));
                 let new: Vec<_> = events.into_iter().filter(|said| !known(said)).collect();
                 if new.is_empty() {

@@ -1,4 +1,4 @@
-//! The world outside: the payment gateway with its real books, and a mail system that takes every mail.
+//! The outside world: the payment gateway with its real books, and a mail system that accepts every mail.
 
 use events::OrderId;
 use payment::{
@@ -22,7 +22,7 @@ use super::shared::Shared;
 /// The kind of the attempts that are mails.
 pub(crate) const MAIL: &str = "mail";
 
-/// A durable attempt: it is made again and again until it ends.
+/// A durable attempt, repeated until it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Attempt {
     pub(crate) wanted: Shared<NewAttempt>,
@@ -32,29 +32,30 @@ pub(crate) struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Stage {
     Open,
-    /// Not answered within all retries: it waits for an operator.
+    /// No answer within the retries: it waits for an operator.
     Parked,
-    /// Answered, given up or settled by hand; a request that was given up may still be on its way.
+    /// Answered, given up or settled by hand; a request that was given up may still be in flight.
     Ended,
 }
 
-/// What the payment gateway knows of one order: what has happened there, in its order. Everything else follows from it.
+/// The payment gateway's history of one order. Everything else follows from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Gateway(Vec<Deed>);
 
-/// Something that happens at the gateway.
+/// An event at the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Deed {
     /// A call of ours arrives.
     Call(Shared<NewAttempt>),
-    /// The provider does it of its own accord.
+    /// The provider acts on its own.
     Own(Operation),
-    /// A person has it done by hand.
+    /// An operator has it done by hand.
     ByHand(Operation),
 }
 
 impl Gateway {
-    /// Carries a call out, and tells what the payment service makes of the reply. Again: the same reply, and nothing changes.
+    /// Carries out a call, and returns the payment service's interpretation of the reply. A repetition gets the same reply, and
+    /// changes nothing.
     pub(crate) fn carry_out(&mut self, wanted: &Shared<NewAttempt>) -> Answer<Step> {
         let call: Call = wanted.kind.parse().expect("a call to the gateway");
         let deed = Deed::Call(wanted.clone());
@@ -71,7 +72,7 @@ impl Gateway {
         meaning(call, &reply)
     }
 
-    /// The provider does something by itself, once, with a payment that it knows; none if it cannot.
+    /// The provider acts on its own, once, on a payment that it knows; None if it cannot.
     pub(crate) fn act(&mut self, order: OrderId, operation: Operation) -> Option<()> {
         let deed = Deed::Own(operation);
         self.state(order).filter(|_| !self.0.contains(&deed))?;
@@ -80,7 +81,7 @@ impl Gateway {
         (self.state(order) != before).then_some(())
     }
 
-    /// A person settles a call by hand: has the provider do what is left to do, and says where the money is.
+    /// An operator settles a call by hand: has the provider complete it, and returns the word for the outcome.
     pub(crate) fn settle_by_hand(&mut self, order: OrderId, call: Call) -> &'static str {
         match (call, self.state(order)) {
             (Call::Authorize, Some(State::Authorized)) => "authorized",
@@ -94,7 +95,7 @@ impl Gateway {
                 self.0.push(Deed::ByHand(Operation::Refund));
                 "refunded"
             }
-            // Remembered also where nothing is known yet: what is still on its way is refused.
+            // Also recorded for an unknown payment, so that an authorization still in flight is refused.
             (_, None | Some(State::Authorized)) => {
                 self.0.push(Deed::ByHand(Operation::Void));
                 "voided"
@@ -103,30 +104,30 @@ impl Gateway {
         }
     }
 
-    /// An operator has something done by hand, once.
+    /// An operator has an operation done by hand, once.
     pub(crate) fn have_done(&mut self, order: OrderId, operation: Operation) -> Option<()> {
         let before = self.state(order);
         self.0.push(Deed::ByHand(operation));
         (self.state(order) != before).then_some(())
     }
 
-    /// Where the payment stands; none if it is not known.
+    /// The state of the payment; None if it is unknown.
     pub(crate) fn state(&self, order: OrderId) -> Option<State> {
         if self.0.is_empty() { None } else { self.books(order).payment(order.0).map(|payment| payment.state) }
     }
 
-    /// Tells whether the provider has done this by itself.
+    /// Tells whether the provider has done this on its own.
     pub(crate) fn has_acted(&self, operation: Operation) -> bool {
         self.0.contains(&Deed::Own(operation))
     }
 
-    /// What it has booked, oldest first.
+    /// Its bookings, oldest first.
     pub(crate) fn bookings(&self, order: OrderId) -> Vec<Booking> {
         let statement = serde_json::to_value(self.books(order).statement(None)).expect("a statement is JSON");
         serde_json::from_value(statement["entries"].clone()).expect("the audit reads bookings")
     }
 
-    /// Grows with every new call.
+    /// Increases with every new call.
     pub(crate) fn age(&self) -> usize {
         self.0.len()
     }
@@ -152,7 +153,7 @@ fn execute(books: &Books, order: OrderId, deed: &Deed) -> books::Answer {
 
 fn command(wanted: &NewAttempt) -> Command {
     match wanted.kind.parse().expect("a call to the gateway") {
-        // On the bus, details are sealed by calling them so: they are the card's token.
+        // Details are not encrypted on the bus: they are the card's token.
         Call::Authorize => {
             let charge = Charge::read(&wanted.request).expect("a charge");
             let currency = charge.currency.to_string();
@@ -173,7 +174,7 @@ fn bare(operation: Operation) -> Command {
     }
 }
 
-/// A refusal as it arrives over HTTP.
+/// A refusal in its HTTP form.
 fn reply(problem: &problem::Problem) -> Reply {
     let body = serde_json::to_value(problem).expect("a problem is JSON");
     let status = body["status"].as_u64().and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());

@@ -14,65 +14,65 @@ use super::{
     topic::{Event, publisher},
 };
 
-/// The only moment there is: time does not pass here, deadlines are let pass.
+/// The only point in time: time does not pass here; deadlines pass by a step.
 const NOW: DateTime<chrono::Utc> = DateTime::UNIX_EPOCH;
 
-/// A service, and what is wrong with it if it is a mutant.
+/// A service, with its modifications if it is a mutant.
 pub(crate) struct Player<S: Service> {
     service: S,
     pub(crate) table: Table<S::Command>,
-    /// Happens before every decision.
+    /// Runs before every decision.
     pub(crate) before: fn(&mut S::Rows, &mut S::Command),
-    /// Happens after every decision.
+    /// Runs after every decision.
     pub(crate) after: fn(&mut S::Rows, &S::Command, &mut Says),
-    /// Decides.
+    /// The decision.
     pub(crate) decide: Decide<S>,
     memory: Memory<Before<S>, (Shared<<S as Service>::Rows>, Heard)>,
 }
 
-/// What a decision depends on.
+/// The inputs of a decision.
 type Before<S> = (Shared<<S as Service>::Rows>, Asked<<S as Service>::Command>);
 
-/// What a service is asked.
+/// Input of a service.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Asked<C> {
-    /// By an event, as its line says.
+    /// An event, as the line of the table says.
     Event(Shared<Event>),
-    /// By a person, a deadline or an answer.
+    /// A command from a person, a deadline or an answer.
     Command(C),
 }
 
-/// A decision: the service's own, or what a mutant has put around it.
+/// A decision: the service's own, or a mutant's wrapper around it.
 type Decide<S> = fn(&S, &mut <S as Service>::Rows, &<S as Service>::Command) -> Says;
 
-/// What the service decides.
+/// The service's own decision.
 pub(crate) fn own<S: Service>(service: &S, rows: &mut S::Rows, command: &S::Command) -> Says {
     service.decide(rows, command, NOW)
 }
 
-/// What a service says to an event; `Err` if its table does not allow it.
+/// A service's reaction to an event; `Err` if its table does not allow it.
 pub(crate) type Heard = Arc<Result<Says, String>>;
 
-/// What the bus wants of any service.
+/// The bus's interface to any service.
 pub(crate) trait Part {
-    /// Tells whether the service's table has a line for what was said.
+    /// Tells whether the service's table has a line for the event.
     fn cares_for(&self, said: &Said) -> bool;
 
-    /// How an order stands with the service, in its own word.
+    /// The state of an order in the service, in its own term.
     fn standing(&self, databases: &Databases, order: OrderId) -> Option<&'static str>;
 
-    /// Reads an event as its line says, decides and saves.
+    /// Reads an event, decides and saves.
     fn hear(&self, databases: &mut Databases, event: &Shared<Event>) -> Heard;
 }
 
 impl<S: Keeper> Player<S> {
-    /// As it is.
+    /// The unmodified service.
     pub(crate) fn new(service: S) -> Self {
         let (before, after, decide) = (|_: &mut _, _: &mut _| {}, |_: &mut _, _: &_, _: &mut _| {}, own::<S>);
         Player { service, table: S::table(), before, after, decide, memory: Memory::default() }
     }
 
-    /// What the service makes of a command that is no event's.
+    /// The service's reaction to a command without an event.
     pub(crate) fn ask(&self, databases: &mut Databases, command: S::Command) -> Heard {
         self.remembered(databases, Asked::Command(command))
     }
@@ -93,7 +93,7 @@ impl<S: Keeper> Player<S> {
         heard
     }
 
-    /// What the unit of work does with a command: load, decide, save.
+    /// Loads, decides and saves, as the unit of work does.
     fn decide(&self, databases: &mut Databases, mut command: S::Command) -> Says {
         let database = S::database(databases);
         let mut rows = S::Rows::clone(database);

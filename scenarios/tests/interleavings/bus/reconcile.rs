@@ -1,4 +1,4 @@
-//! Reconcile on the bus: its own decision, on a picture that was taken service by service while everything went on.
+//! Reconcile on the bus: its own decision, on a picture taken service by service while the system runs.
 
 use events::{Kind, Order, Publisher, Reason, publisher};
 use payment::phase::Phase;
@@ -8,14 +8,14 @@ use scenarios::reconcile::{Fresh, Placed, Remedy, Standing, StepState, next};
 
 use super::{Cast, databases::Databases, world::Saga};
 
-/// What reconcile reads, one after another.
+/// What reconcile reads, one part after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Part {
     Ledger,
     Of(Publisher),
 }
 
-/// The provider's ledger before our payments, and everyone before the orders.
+/// The provider's ledger before our payments, and all others before the orders.
 pub(crate) const LEDGER_FIRST_ORDERS_LAST: &[Part] = &[
     Part::Ledger,
     Part::Of(publisher::NOTIFICATION),
@@ -27,7 +27,7 @@ pub(crate) const LEDGER_FIRST_ORDERS_LAST: &[Part] = &[
     Part::Of(publisher::ORDER),
 ];
 
-/// The orders before everyone else: what is new by the time of the last look seems to be of no order.
+/// The orders first: an order created before the last read then seems to be missing.
 pub(crate) const ORDERS_FIRST: &[Part] = &[
     Part::Ledger,
     Part::Of(publisher::ORDER),
@@ -39,7 +39,7 @@ pub(crate) const ORDERS_FIRST: &[Part] = &[
     Part::Of(publisher::NOTIFICATION),
 ];
 
-/// Our payments before the provider's ledger: a charge that is new by then seems to be nobody's.
+/// Our payments before the provider's ledger: a charge created in between then seems to have no payment.
 pub(crate) const LEDGER_LAST: &[Part] = &[
     Part::Of(publisher::NOTIFICATION),
     Part::Of(publisher::PAYMENT),
@@ -51,25 +51,25 @@ pub(crate) const LEDGER_LAST: &[Part] = &[
     Part::Ledger,
 ];
 
-/// How an order stood with a service when reconcile looked: what it says counts only while it still does.
+/// The state of an order in each service when reconcile looked: its events count only while this still holds.
 pub(crate) type Expected = Vec<(Publisher, Option<&'static str>)>;
 
 /// What has been read so far, in the order of reading.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Picture(Vec<(Part, Option<Seen>)>);
 
-/// How an order stands with one service.
+/// The state of an order in one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Seen {
-    /// In the service's own word.
+    /// In the service's own term.
     word: &'static str,
     status: &'static str,
     reason: Option<Reason>,
-    /// What is held, or was given back.
+    /// Amount held or returned.
     amount: i64,
 }
 
-/// What reconcile does about an order.
+/// Reconcile's action on an order.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Act {
     Say(Vec<Said>, Expected),
@@ -77,13 +77,13 @@ pub(super) enum Act {
 }
 
 impl Picture {
-    /// The picture that is taken all at once.
+    /// A picture taken at a single moment.
     pub(super) fn whole(cast: &Cast, databases: &Databases, saga: &Saga) -> Self {
         let parts = LEDGER_FIRST_ORDERS_LAST.iter();
         parts.fold(Picture::default(), |picture, part| picture.with(*part, cast, databases, saga))
     }
 
-    /// What is to be read next.
+    /// The next part to read.
     pub(super) fn next(&self, parts: &'static [Part]) -> Option<Part> {
         parts.get(self.0.len()).copied()
     }
@@ -93,7 +93,7 @@ impl Picture {
         self
     }
 
-    /// What is to be done about it, by reconcile's own decision.
+    /// The action to take, by reconcile's own decision.
     pub(super) fn act(&self, facts: Option<&Order>) -> Option<Act> {
         if let Some(operation) = self.let_go() {
             return Some(Act::LetGo(operation));
@@ -110,7 +110,7 @@ impl Picture {
         self.0.iter().find(|(part, _)| *part == Part::Of(service)).and_then(|(_, seen)| *seen)
     }
 
-    /// None while the payment waits for an answer: then nothing can be told.
+    /// None while the payment waits for an answer: then its state is unknown.
     fn standing(&self, facts: &Order) -> Option<Standing> {
         let step = |service| {
             let seen: Option<Seen> = self.of(service);
@@ -125,7 +125,7 @@ impl Picture {
             refunded: seen.amount,
             physical: facts.has(Kind::Physical),
             digital: facts.has(Kind::Digital),
-            // As slow as can be: every order seems to be long past its deadline.
+            // The extreme case: every order seems long overdue.
             overdue: Some(i64::MAX),
         });
         Some(Standing {
@@ -215,7 +215,7 @@ fn reason(phase: Phase) -> Option<Reason> {
     }
 }
 
-/// A fresh event as its topic has it.
+/// A new event in its published form.
 fn said(fresh: &Fresh) -> Said {
     let publisher = publisher::of_topic(fresh.topic).expect("a topic of the saga");
     Said {
@@ -226,7 +226,7 @@ fn said(fresh: &Fresh) -> Said {
     }
 }
 
-/// Tells whether nothing of the payment is under way at the provider, so that an operator may let go of what is held there.
+/// Tells whether the payment has no call open at the provider, so that an operator may release what is held there.
 pub(super) fn is_over(phase: Option<Phase>) -> bool {
     match phase {
         None | Some(Phase::Declined(_) | Phase::Voided(_) | Phase::Refunded(_) | Phase::Cancelled(_)) => true,

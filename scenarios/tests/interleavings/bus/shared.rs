@@ -1,4 +1,4 @@
-//! Values that most steps leave as they were: cheap to copy, to compare and to hash.
+//! Values that most steps leave unchanged: cheap to copy, to compare and to hash.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-/// A value with its hash, computed once. There are hundreds of thousands of worlds, but few values in them.
+/// A value with its hash, computed once. There are hundreds of thousands of worlds, but few distinct values in them.
 #[derive(Debug)]
 pub(crate) struct Shared<T> {
     value: Arc<T>,

@@ -1,5 +1,5 @@
-//! What Kafka guarantees, and no more: what one publisher says about one order is read in that order, by every service at
-//! its own pace. Between publishers nothing is guaranteed.
+//! Exactly the guarantees of Kafka: every service reads one publisher's events about one order in order, at its own pace. Across
+//! publishers nothing is guaranteed.
 
 use std::hash::{Hash, Hasher};
 
@@ -8,7 +8,7 @@ use saga::Said;
 
 use super::{cast::Cast, content::Content, reconcile::Expected, shared::Shared};
 
-/// The place of a publisher among all of them, from 0.
+/// The index of a publisher, from 0.
 pub(crate) fn place_of(publisher: Publisher) -> usize {
     publisher::all().position(|other| other == publisher).expect("a publisher of the shop")
 }
@@ -17,30 +17,30 @@ pub(crate) fn place_of(publisher: Publisher) -> usize {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Topic {
     events: Vec<Shared<Event>>,
-    /// The places up to which each service has read: what lies before them is in its inbox.
+    /// The position up to which each service has read: everything before it is in its inbox.
     read: [u8; 8],
 }
 
-/// Something that was said, and the services whose tables have a line for it.
+/// A published event, and the services whose tables have a line for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
     pub(crate) said: Said,
     pub(crate) occasion: Occasion,
-    /// How the order has to stand with a service, or what an operator says does not count there.
+    /// The expected state of the order, for an operator's event to count in a service.
     expected: Expected,
-    /// What is said, parsed.
+    /// The parsed content.
     pub(crate) content: Content,
     hearers: Vec<Publisher>,
 }
 
-/// What an event was said upon.
+/// The occasion on which an event was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Occasion {
-    /// Another event of the saga, by its type.
+    /// Another event of the saga, by type.
     Event(&'static str),
-    /// A request of a client or a buyer, a deadline, an answer from outside.
+    /// A request of a client or a buyer, a deadline, or an answer from outside.
     Outside,
-    /// An operator says it in the service's stead.
+    /// An operator, in place of the service.
     Operator,
 }
 
@@ -51,24 +51,24 @@ impl Event {
         Event { content: Content::of(&said), said, occasion, expected, hearers }
     }
 
-    /// Tells whether it counts with a service where the order stands like this.
+    /// Tells whether it counts in a service that has the order in this state.
     pub(super) fn counts(&self, service: Publisher, standing: Option<&str>) -> bool {
         let expected = self.expected.iter().find(|(of, _)| *of == service);
         expected.is_none_or(|(_, expected)| *expected == standing)
     }
 
-    /// Tells whether an operator has said this.
+    /// Tells whether an operator published it.
     pub(crate) fn is_an_operators(&self, said: &Said) -> bool {
         self.occasion == Occasion::Operator && self.said == *said
     }
 
-    /// Whose topic it is on.
+    /// The publisher of its topic.
     pub(crate) fn publisher(&self) -> Publisher {
         publisher(&self.said)
     }
 }
 
-// Content and hearers follow from what was said.
+// Content and consumers follow from what was published.
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
         (&self.said, self.occasion, &self.expected) == (&other.said, other.occasion, &other.expected)
@@ -95,12 +95,12 @@ impl Topic {
         }
     }
 
-    /// The next event that the service has not seen.
+    /// The next event that the service has not read.
     pub(crate) fn next(&self, service: Publisher) -> Option<&Shared<Event>> {
         self.events.get(self.has_read(service))
     }
 
-    /// The place of the next event that the service has not seen.
+    /// The position of the next event that the service has not read.
     pub(crate) fn place(&self, service: Publisher) -> Option<usize> {
         self.next(service).map(|_| self.has_read(service))
     }
@@ -110,12 +110,12 @@ impl Topic {
         self.pass_over(service);
     }
 
-    /// What the service has seen, each with its place.
+    /// The positions of the events that the service has read.
     pub(crate) fn seen(&self, service: Publisher) -> impl Iterator<Item = usize> {
         (0..self.has_read(service)).filter(move |&nth| self.events[nth].hearers.contains(&service))
     }
 
-    /// Grows with every event that is said or read.
+    /// Increases with every event that is published or read.
     pub(crate) fn age(&self) -> usize {
         self.events.len() + self.read.iter().map(|&read| usize::from(read)).sum::<usize>()
     }
@@ -124,7 +124,7 @@ impl Topic {
         self.read[place_of(service)].into()
     }
 
-    /// Events of no concern are not delivered: that would only make more worlds of the same kind.
+    /// Irrelevant events are not delivered: that would only multiply equivalent worlds.
     fn pass_over(&mut self, service: Publisher) {
         while self.next(service).is_some_and(|event| !event.hearers.contains(&service)) {
             self.read[place_of(service)] += 1;
@@ -132,7 +132,7 @@ impl Topic {
     }
 }
 
-/// The service that has said it.
+/// The publisher of an event.
 pub(crate) fn publisher(said: &Said) -> Publisher {
     publisher::all().find(|publisher| publisher.name() == said.aggregatetype).expect("someone of the saga")
 }

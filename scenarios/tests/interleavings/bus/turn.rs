@@ -1,4 +1,4 @@
-//! One step being taken: what changes, until it is the next moment.
+//! Takes one step: applies its changes, and yields the next state.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -21,7 +21,7 @@ use super::{
     world::{Saga, World},
 };
 
-/// A step under way. The order's saga is copied only if the step changes it.
+/// A step in progress. The order's saga is copied only if the step changes it.
 pub(super) struct Turn<'a> {
     pub(super) bus: &'a Bus,
     pub(super) databases: Databases,
@@ -43,7 +43,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// None if it is impossible.
+    /// Returns None if the step is impossible.
     pub(super) fn take(&mut self, what: What) -> Option<()> {
         match what {
             What::Deliver { from, to } if self.saga.first_aside(to).is_some() => self.put_aside(from, to, false)?,
@@ -101,7 +101,7 @@ impl<'a> Turn<'a> {
         Some(())
     }
 
-    /// The next moment; none if nothing has changed.
+    /// The next state; None if nothing has changed.
     pub(super) fn end(self, world: &World, order: usize) -> Option<World> {
         let Turn { databases, saga, changes, mut fault, .. } = self;
         let saga = match saga {
@@ -171,7 +171,7 @@ impl<'a> Turn<'a> {
         Some(())
     }
 
-    /// Has the gateway carry a call out.
+    /// Has the gateway carry out a call.
     fn carry_out(&mut self, wanted: &Shared<NewAttempt>) -> Answer<lifecycle::Step> {
         let key = (self.saga.gateway.clone(), wanted.clone());
         let (gateway, answer) = self.bus.calls.recall(key, |(gateway, wanted)| {
@@ -185,10 +185,10 @@ impl<'a> Turn<'a> {
         answer
     }
 
-    /// Puts what was said on the topics, and notes the calls that were asked for: each only once.
+    /// Publishes events on the topics, and records the requested calls, each only once.
     fn say(&mut self, heard: &Heard, occasion: Occasion) {
         let says = match &**heard {
-            // The client's own mistake: another request under the same name.
+            // The client's own mistake: another request under the same id.
             Ok(says) if says.refused.is_some() && occasion == Occasion::Event(ORDER_REQUESTED) => return,
             Ok(Says { refused: Some(why), .. }) => {
                 self.fault = Some(format!("an event goes to the dead letters: {why}"));

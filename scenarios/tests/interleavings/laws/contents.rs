@@ -1,4 +1,4 @@
-//! What everyone has written down and said about an order: the same.
+//! All services agree on the contents of an order.
 
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ fn rows(world: &World, facts: &Order) -> Result<(), String> {
     Ok(())
 }
 
-/// The order is what was asked for, at the price of one moment.
+/// The order matches the request, at the prices of one moment.
 fn requested(shop: &Shop, bus: &Bus, world: &World, saga: &Saga, facts: &Order) -> Result<(), String> {
     let Some(purchase) = world.databases.order.purchases.get(&saga.order_id) else { return Ok(()) };
     let Some(known) = purchase.request else { return Ok(()) };
@@ -81,7 +81,7 @@ fn requested(shop: &Shop, bus: &Bus, world: &World, saga: &Saga, facts: &Order) 
         requests.find(|request| Fingerprint::of(request) == known).ok_or("nobody has asked for this order")?;
     let buyer = (facts.user_id, facts.payment_method_id) == (request.user_id, request.payment_method_id);
     check(buyer, || format!("{:?} was asked for, and {facts:?} is ordered", request))?;
-    // What is rejected is never priced.
+    // A rejected order is never priced.
     if facts.items.is_empty() {
         return Ok(());
     }
@@ -98,7 +98,7 @@ fn requested(shop: &Shop, bus: &Bus, world: &World, saga: &Saga, facts: &Order) 
     check(facts.total == total, || format!("{} for {total}", facts.total))
 }
 
-/// What the order service counts a branch as, that branch has said.
+/// The order service's state of each branch is backed by that branch's events.
 pub(super) fn branches(saga: &Saga, world: &World) -> Result<(), String> {
     let Some(purchase) = world.databases.order.purchases.get(&saga.order_id) else { return Ok(()) };
     let words = |branch: Branch, [done, refused, undone]: [&'static str; 3]| match branch {
@@ -124,7 +124,7 @@ fn check(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(why()) }
 }
 
-/// No two parcels have one number.
+/// No two parcels have the same number.
 pub(super) fn parcels_differ(world: &World) -> Result<(), String> {
     let mut numbers = BTreeMap::<&str, OrderId>::new();
     for (order, row) in world.databases.shipping.shipments.iter() {

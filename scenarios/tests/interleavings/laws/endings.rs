@@ -10,8 +10,8 @@ use crate::{
     shop::Shop,
 };
 
-/// No order waits for ever: what is unread is read some day, every open call is answered or given up, and about everything
-/// else somebody can do something.
+/// No order waits forever: everything unread is read eventually, every open call is answered or given up, and everything else has
+/// somebody who can act on it.
 pub(super) fn goes_on(bus: &Bus, world: &World) -> Result<(), String> {
     if world.has_unread() || world.is_at_rest() || world.fault.is_some() {
         return Ok(());
@@ -25,7 +25,7 @@ pub(super) fn goes_on(bus: &Bus, world: &World) -> Result<(), String> {
     }
 }
 
-/// Tells whether nothing goes on any more, and no operator and no deadline has anything left to do.
+/// Tells whether nothing more can happen, and no operator or deadline has anything left to do.
 pub(crate) fn is_final(bus: &Bus, world: &World) -> bool {
     if !world.is_at_rest() {
         return false;
@@ -40,7 +40,7 @@ pub(super) fn at_rest(shop: &Shop, world: &World) -> Result<(), String> {
         world.databases.order.purchases.get(&saga.order_id).ok_or("the request was lost")?;
     }
     let mut findings = rows::audit(shop, world);
-    // What a provider has taken back from a buyer who has the goods is for people, so the audit has to tell of it.
+    // If a provider has refunded a buyer who has the goods, an operator has to act, so the audit must report it.
     for saga in world.sagas.iter().filter(|saga| took_back(saga, world)) {
         let about = |what: &str| what.contains("CONFIRMED, but refunded to the gateway");
         let place = findings.iter().position(|found| found.order == Some(saga.order_id) && about(&found.what));

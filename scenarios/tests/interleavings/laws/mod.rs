@@ -1,4 +1,4 @@
-//! What holds of the saga, whatever happens in which order.
+//! The laws: invariants of the saga under every interleaving.
 
 mod contents;
 pub(crate) mod endings;
@@ -17,7 +17,7 @@ use crate::{
     shop::Shop,
 };
 
-/// What laws about a single database have said of its rows.
+/// Verdicts of the laws about a single database, by its rows.
 #[derive(Default)]
 pub(crate) struct Judged {
     balances: Memory<Shared<account::Books>, Result<(), String>>,
@@ -31,13 +31,13 @@ pub(crate) struct Law {
     pub(crate) holds: fn(&Shop, &Bus, &World) -> Result<(), String>,
 }
 
-/// All of them.
+/// All laws.
 pub(crate) const LAWS: [&Law; 13] = [
     &NO_FAULT, &SAID_ONCE, &ENDS_ONCE, &IN_ORDER, &MONEY, &STOCK, &ENDS_LAST, &REASONS, &CONTENTS, &BRANCHES, &TOLD,
     &GOES_ON, &AT_REST,
 ];
 
-// At every moment:
+// In every state:
 
 pub(crate) const NO_FAULT: Law =
     Law { name: "what cannot happen does not happen", holds: |_, _, world| world.fault.clone().map_or(Ok(()), Err) };
@@ -86,7 +86,7 @@ pub(crate) const TOLD: Law = Law {
     holds: |_, _, world| each(world, |saga| told::truth(saga, world)),
 };
 
-// And sooner or later:
+// And eventually:
 
 pub(crate) const GOES_ON: Law = Law {
     name: "something goes on, or somebody can do something, until everything is at rest",

@@ -1,11 +1,11 @@
-//! Why an order was undone: every event and every row gives the reason of the cause that came first.
+//! Reasons: every event and every row of an undone order gives the reason of the first cause.
 
 use events::Reason;
 use payment::phase::Phase;
 
 use crate::bus::{Event, Occasion, Saga, World};
 
-/// Which event passes on the reason of which. Of each list, one is said.
+/// Events, and those whose reason they pass on. One of each list is published.
 const PASSES_ON: &[(&str, &[&str])] = &[
     ("PaymentVoided", &["StockReleased", "StockRejected"]),
     ("PaymentRefunded", &["StockReleased", "StockRejected"]),
@@ -16,7 +16,7 @@ const PASSES_ON: &[(&str, &[&str])] = &[
     ("ShipmentCancelled", &["EntitlementRejected"]),
 ];
 
-/// What a service may say no for.
+/// The reasons for which a service may refuse.
 const REFUSES: &[(&str, &[Reason])] = &[
     ("OrderRejected", &[Reason::InvalidRequest, Reason::UnknownProduct]),
     ("BalanceRejected", &[Reason::UnknownUser, Reason::InsufficientBalance]),
@@ -27,13 +27,13 @@ const REFUSES: &[(&str, &[Reason])] = &[
     ("EntitlementRejected", &[Reason::Discontinued, Reason::UnknownProduct]),
 ];
 
-/// Every event gives the reason of the one that it follows from.
+/// Every event gives the reason of the event that it follows from.
 pub(super) fn passed_on(saga: &Saga) -> Result<(), String> {
     saga.events().try_for_each(|event| {
         let (Some(reason), event_type) = (event.content.reason, event.said.event_type) else { return Ok(()) };
         let own = REFUSES.iter().find(|(refusal, _)| *refusal == event_type);
         let first = match (event.occasion, own) {
-            // What an operator says in a service's stead shows in what follows from it, if it counts anywhere.
+            // An operator's event in place of a service's is judged by what follows from it, if it counts anywhere.
             (Occasion::Operator, _) => return Ok(()),
             (Occasion::Event(cause), _) if event_type == "StockReleased" => Some(cause_of(saga, cause)?),
             (_, Some((_, reasons))) if reasons.contains(&reason) => return Ok(()),
@@ -48,7 +48,7 @@ pub(super) fn passed_on(saga: &Saga) -> Result<(), String> {
     })
 }
 
-/// The reason of what has made inventory undo its step. It has to be said by a service: no order ends on an operator's word.
+/// The reason that made inventory undo its step. A service has to publish it: no order ends on an operator's word.
 fn cause_of(saga: &Saga, cause: &'static str) -> Result<Reason, String> {
     let event = event_of(saga, cause).ok_or_else(|| format!("{cause} is an operator's word alone"))?;
     match cause {
@@ -60,7 +60,7 @@ fn cause_of(saga: &Saga, cause: &'static str) -> Result<Reason, String> {
 
 fn predecessor(saga: &Saga, event_type: &str) -> Option<Reason> {
     let (_, first) = PASSES_ON.iter().find(|(event, _)| *event == event_type)?;
-    // What has not been said by its service, an operator may have said in its stead.
+    // An operator may have published it in place of its service.
     let repeated = || saga.events().find(|event| first.contains(&event.said.event_type));
     first.iter().find_map(|event| said(saga, event)).or_else(|| repeated()?.content.reason)
 }
@@ -74,7 +74,7 @@ fn said(saga: &Saga, event_type: &str) -> Option<Reason> {
     event_of(saga, event_type)?.content.reason
 }
 
-/// Every row keeps the reason that its service has given.
+/// Every row has the reason that its service has published.
 pub(super) fn kept(saga: &Saga, world: &World) -> Result<(), String> {
     let (id, databases) = (&saga.order_id, &world.databases);
     let order = databases.order.purchases.get(id).filter(|order| !matches!(order.status, order::Status::Cancelling));
@@ -82,7 +82,7 @@ pub(super) fn kept(saga: &Saga, world: &World) -> Result<(), String> {
         Phase::Declined(reason) | Phase::Voided(reason) | Phase::Refunded(reason) => Some(reason),
         Phase::Cancelled(reason) | Phase::CaptureFailed(reason) => Some(reason),
         Phase::Authorizing | Phase::Authorized | Phase::Capturing { .. } | Phase::Captured => None,
-        // On its way back: what it says in the end has its reason.
+        // Being compensated: the event at the end has its reason.
         Phase::Voiding(_) | Phase::Refunding(_) => None,
     });
     let rows: [(&str, Option<Reason>, &[&str]); 6] = [
@@ -110,7 +110,7 @@ pub(super) fn kept(saga: &Saga, world: &World) -> Result<(), String> {
         ),
     ];
     rows.into_iter().try_for_each(|(step, kept, events)| {
-        // The first that was said: after a refused capture, the void that follows passes on its reason.
+        // The first one: after a refused capture, the void that follows passes on its reason.
         let given = events.iter().find_map(|event| said(saga, event));
         if kept == given || kept.is_none() && step == "payment" {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What is said in which order, and how often.
+//! Sequence and number of events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use payment_gateway::payment::Operation;
 
 use crate::bus::Saga;
 
-/// What must have been said before an event may be, forwards and then backwards. One of each list is enough.
+/// Events that must precede an event, forward and then in compensation. One of each list is enough.
 const AFTER: &[(&str, &[&str])] = &[
     ("OrderCreated", &["OrderRequested"]),
     ("BalanceReserved", &["OrderCreated"]),
@@ -34,10 +34,10 @@ const AFTER: &[(&str, &[&str])] = &[
     ("NotificationSent", &["OrderCompleted", "OrderCancelled", "OrderRejected"]),
 ];
 
-/// Once the stock is committed, no cancel and no deadline leads back: only one of these.
+/// After the stock is committed, no cancellation or deadline leads to compensation: only one of these.
 const TOO_LATE: &[&str] = &["ShipmentRejected", "EntitlementRejected"];
 
-/// At most one of each list is ever said about an order.
+/// At most one of each list is ever published about an order.
 const EITHER: &[&[&str]] = &[
     &["OrderCompleted", "OrderCancelled", "OrderRejected"],
     &["BalanceReleased", "BalanceRefunded", "BalanceRejected"],
@@ -72,7 +72,7 @@ pub(super) fn ends_once(saga: &Saga) -> Result<(), String> {
 
 pub(super) fn in_order(saga: &Saga) -> Result<(), String> {
     let said: BTreeSet<&str> = saga.said_by_services().collect();
-    // An operator may repeat what the service before has done.
+    // An operator may repeat the previous service's event.
     let heard: BTreeSet<&str> = saga.said().collect();
     if said.contains("StockCommitted")
         && said.contains("StockReleased")
@@ -80,7 +80,7 @@ pub(super) fn in_order(saga: &Saga) -> Result<(), String> {
     {
         return Err("the stock was committed, and released although nobody refused to fulfil".to_owned());
     }
-    // What the provider has collected by itself is given back, whatever the account has done.
+    // What the provider has captured on its own is refunded, whatever the account has done.
     let collected = saga.gateway.has_acted(Operation::Capture);
     let is_so = |event: &str, after: &[&str]| {
         after.iter().any(|event| heard.contains(event)) || collected && event == "PaymentRefunded"

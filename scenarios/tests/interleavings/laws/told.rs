@@ -1,4 +1,4 @@
-//! What the buyer is told, in events and by mail: what has happened.
+//! What the buyer is told, in events and by mail, is what has happened.
 
 use events::Reason;
 use notification::{Ending, Notice, letter};
@@ -25,7 +25,7 @@ fn ends_an_order(event: &Event) -> bool {
     ends && event.occasion != Occasion::Operator
 }
 
-/// How the order has ended, as its event says and its row agrees.
+/// How the order ended; its event and its row have to agree.
 fn ending(saga: &Saga, world: &World, purchase: &Purchase, end: &Event) -> Result<Ending, String> {
     let said = (end.said.event_type, end.content.reason, end.content.refunded);
     let (ending, money) = match said {
@@ -52,7 +52,7 @@ fn ending(saga: &Saga, world: &World, purchase: &Purchase, end: &Event) -> Resul
     Ok(ending)
 }
 
-/// What account has given back.
+/// The amount returned by the account service.
 fn given_back(saga: &Saga, world: &World) -> i64 {
     let row = world.databases.account.reservations.get(&saga.order_id);
     row.filter(|row| row.status == barrier::Status::Refunded).map_or(0, |row| row.amount)

@@ -1,4 +1,4 @@
-//! Everything happens as it should, but something else is said or written down.
+//! Mutants that do the right thing but publish or store something else.
 
 use account::Ask as Account;
 use entitlement::Ask as Entitlement;
@@ -24,12 +24,12 @@ fn unshippable() -> Wish {
     Wish { ship_to: NOWHERE, ..mixed() }
 }
 
-/// Discontinues everything digital.
+/// A shop in which everything digital is discontinued.
 fn discontinued() -> Shop {
     Shop { unlocks: Some(false), ..Shop::default() }
 }
 
-/// Changes what an event says.
+/// Changes the data of an event.
 fn forge(says: &mut Says, event_type: &str, forge: impl Fn(&mut Value)) {
     for Said { payload, .. } in says.events.iter_mut().filter(|said| said.event_type == event_type) {
         let mut content = serde_json::from_str(payload).expect("an event is JSON");
@@ -45,7 +45,7 @@ fn refunded_is_always_0() {
         cast.order.after = |_, _, says| forge(says, "OrderCancelled", |said| said["refunded"] = json!(0))
     };
     mutant(in_the_event).breaks(&TOLD, "order hears BalanceRefunded -> OrderCancelled");
-    // Also where the order service itself believes it.
+    // Even if the order service itself uses it.
     let everywhere = |cast: &mut Cast| {
         cast.order.before = |_, command| {
             if let Order::Settle(_, Settlement::Refunded { amount, .. }) = command {
@@ -93,11 +93,11 @@ fn the_reasons_of_a_cancel_and_of_a_time_out_are_swapped() {
     Mutant::of(by_card(), at_payment).caught_by(&REASONS);
 }
 
-/// The buyer cancels, but the balance did not suffice: that came first.
+/// The buyer cancels, but the balance was insufficient, which came first.
 #[test]
 fn an_order_keeps_its_first_reason() {
     let poor = || Shop { deposit: 1, ..Shop::default() };
-    // In what it says and writes down.
+    // In the event and in the row.
     let everywhere = |cast: &mut Cast| {
         cast.order.before = |register, command| {
             let Order::Settle(order, settlement) = command else { return };
@@ -109,7 +109,7 @@ fn an_order_keeps_its_first_reason() {
         };
     };
     Mutant::of(by_wallet(), everywhere).in_shop(poor()).caught_by(&REASONS);
-    // In its row alone.
+    // In the row alone.
     let in_the_row = |cast: &mut Cast| {
         cast.order.decide = |orders, register, command| {
             let id = command.order_id();
@@ -126,7 +126,7 @@ fn an_order_keeps_its_first_reason() {
 
 #[test]
 fn a_branch_answers_for_another() {
-    // Each answer is counted to the other side.
+    // Each answer is recorded for the other branch.
     let swapped = |cast: &mut Cast| {
         cast.order.before = |_, command| {
             if let Order::Fulfil(_, kind, _) = command {
@@ -140,7 +140,7 @@ fn a_branch_answers_for_another() {
     for wish in [mixed(), unshippable()] {
         Mutant::of(wish, swapped).caught_by(&BRANCHES);
     }
-    // What one side has done counts for both.
+    // The outcome of one branch is recorded for both.
     let for_both = |cast: &mut Cast| {
         cast.order.before = |register, command| {
             let Order::Fulfil(id, _, Turn::Done) = command else { return };
@@ -158,7 +158,7 @@ fn a_branch_answers_for_another() {
             let Order::Fulfil(id, kind, Turn::Refused(_)) = command else { return says };
             let other = if *kind == Kind::Physical { Kind::Digital } else { Kind::Physical };
             let Some(purchase) = register.purchases.get_mut(id) else { return says };
-            // A refusal counts for both sides: the order does not wait for the other one.
+            // A refusal is recorded for both branches: the order does not wait for the other one.
             if let Some(branch) = purchase.fulfilment.branch_mut(other) {
                 *branch = Branch::Undone;
             }

@@ -1,4 +1,4 @@
-//! One guard is taken away.
+//! Mutants with one guard removed.
 
 use account::Ask as Account;
 use events::{
@@ -147,7 +147,7 @@ fn the_payment_is_undone_before_the_stock() {
     mutant.breaks(&IN_ORDER, "payment hears OrderCancelRequested -> PaymentVoided");
 }
 
-/// What makes the account give back once more whatever it has given back: its barrier is gone.
+/// Makes the account refund again what it has already refunded: its barrier is removed.
 fn gives_back_again(cast: &mut Cast) {
     cast.account.before = |books, command| {
         let Some(held) = books.reservations.get_mut(&command.order.order_id) else { return };

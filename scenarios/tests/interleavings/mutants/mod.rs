@@ -1,5 +1,4 @@
-//! The test of the test: a service does one thing wrong, and the laws must notice. What they show is the shortest way to the
-//! damage.
+//! Tests of the tests: a service has one fault, and the laws must notice. They show the shortest run to the damage.
 
 mod contents;
 mod guards;
@@ -13,14 +12,14 @@ use crate::{
     wish::{Pay, Wish},
 };
 
-/// A cast in which one thing is wrong.
+/// A cast with one fault.
 struct Mutant {
-    /// Makes it so.
+    /// Introduces the fault.
     lacks: fn(&mut Cast),
     shop: Shop,
     wish: Wish,
     may: Disturbances,
-    /// True if repetitions get through to the decisions.
+    /// True if repetitions reach the decisions.
     forgetful: bool,
 }
 
@@ -29,7 +28,7 @@ impl Mutant {
         Mutant { lacks, shop: Shop::default(), wish, may: Disturbances::default(), forgetful: false }
     }
 
-    /// Where the inbox does not keep repetitions out.
+    /// Without the inbox's filter for repetitions.
     fn forgetful(self) -> Self {
         Mutant { forgetful: true, ..self }
     }
@@ -39,7 +38,7 @@ impl Mutant {
         Mutant { shop, ..self }
     }
 
-    /// Where this may happen besides.
+    /// With these disturbances.
     fn amid(self, may: Disturbances) -> Self {
         Mutant { may, ..self }
     }
@@ -50,7 +49,7 @@ impl Mutant {
         explore(&self.shop, &[self.wish], bus)
     }
 
-    /// Asserts that the law is seen broken, however.
+    /// Asserts that the law is broken by some run.
     #[track_caller]
     fn caught_by(self, law: &Law) {
         let broken = self.explored().broken.expect("a mutant is noticed");
@@ -58,7 +57,7 @@ impl Mutant {
         assert_eq!(broken.law, law.name, "{broken}");
     }
 
-    /// Asserts that the law is seen broken, and how the shortest story of it ends.
+    /// Asserts that the law is broken, and how the shortest run ends.
     #[track_caller]
     fn breaks(self, law: &Law, last_step: &str) {
         let broken = self.explored().broken.expect("a mutant is noticed");
@@ -66,7 +65,7 @@ impl Mutant {
         assert_eq!((broken.law, broken.story.lines().last().unwrap_or_default()), (law.name, last_step), "{broken}");
     }
 
-    /// Asserts that all is well nevertheless.
+    /// Asserts that every law holds nevertheless.
     #[track_caller]
     fn breaks_nothing(self) {
         if let Some(broken) = self.explored().broken {

@@ -1,4 +1,4 @@
-//! Into files, where there is no mail system.
+//! Delivery into files, without a mail system.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -58,7 +58,7 @@ async fn the_end_of_an_order_becomes_a_file_and_an_event() {
     service.stop().await;
 }
 
-/// What a buyer bought is between us and the buyer.
+/// Purchases are private, so only the owner can read the files.
 #[tokio::test]
 async fn nobody_else_on_the_machine_can_read_the_mails() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -1,4 +1,4 @@
-//! A mail system that speaks the least of SMTP (RFC 5321) and answers as it is told.
+//! A minimal SMTP server (RFC 5321) with scripted answers.
 
 use std::{
     collections::VecDeque,
@@ -19,15 +19,15 @@ use tokio::{
     time,
 };
 
-/// A mail that was taken.
+/// An accepted mail.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    /// The parameter of RCPT.
+    /// The address in RCPT.
     pub(crate) to: String,
     pub(crate) text: String,
 }
 
-/// What to answer, once, when a command comes: `("RCPT", "450 busy")`; `.` is the end of the data. An empty answer is silence.
+/// Scripted answers, each used once, by command: `("RCPT", "450 busy")`; `.` is the end of the data. An empty answer is silence.
 type Script = VecDeque<(&'static str, &'static str)>;
 
 pub(crate) struct MailSystem {
@@ -44,7 +44,7 @@ impl Drop for MailSystem {
 }
 
 impl MailSystem {
-    /// Takes everything, but for what the script says.
+    /// Starts a server that accepts everything, except as the script says.
     pub(crate) async fn start(script: impl Into<Script>) -> Self {
         Self::listen("127.0.0.1:0".parse().expect("an address"), script.into()).await
     }
@@ -71,7 +71,7 @@ impl MailSystem {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// The next mail.
+    /// The next accepted mail.
     pub(crate) async fn take(&mut self) -> Taken {
         let bound = Duration::from_secs(20);
         let mail = time::timeout(bound, self.taken.recv()).await;
@@ -122,7 +122,7 @@ async fn serve(
             "DATA" if yes => text = Some(String::new()),
             "." => {
                 let (to, text) = (to.clone(), text.take().unwrap_or_default());
-                // Nobody listens any more only when the test is over.
+                // Sending fails only when the test is over.
                 let _ = if yes { taken.send(Taken { to, text }) } else { Ok(()) };
             }
             _ => {}

@@ -1,5 +1,5 @@
-//! The whole path against a real Postgres: an order ends, the worker makes the attempt, the mail is delivered, and
-//! `NotificationSent` is in the outbox.
+//! The whole path on a real Postgres: an order ends, the worker makes the attempt, the mail is delivered, and `NotificationSent`
+//! is in the outbox.
 
 mod files;
 mod mail_system;
@@ -20,7 +20,7 @@ use saga::{
 };
 use tokio::task::JoinHandle;
 
-/// The service with its worker, but for Kafka.
+/// The service with its worker, without Kafka.
 struct Service {
     db: TestDatabase,
     work: UnitOfWork<Notification>,
@@ -44,7 +44,7 @@ impl Service {
         self.work.stage(&ended).await.expect("staged").commit().await.expect("committed");
     }
 
-    /// Waits for the attempt of this order to be `status`; how often it was tried, and its last error.
+    /// Waits until the attempt of this order is `status`; returns the number of tries and the last error.
     async fn attempt(&self, order: &Order, status: &str) -> (i32, Option<String>) {
         let ended = || async {
             sqlx::query_as("select tries, last_error from attempts where order_id = $1 and status = $2")
@@ -57,7 +57,7 @@ impl Service {
         eventually(&format!("the attempt to be {status}"), ended).await
     }
 
-    /// The data of all that was said about this order.
+    /// The data of all events about this order.
     async fn said(&self, order: &Order) -> Vec<serde_json::Value> {
         sqlx::query_scalar("select payload from outbox where aggregateid = $1 order by seq")
             .bind(order.order_id.to_string())
@@ -72,10 +72,10 @@ impl Service {
     }
 }
 
-/// Bound for whatever a test waits for.
+/// Timeout for anything that a test waits for.
 const BOUND: Duration = Duration::from_secs(20);
 
-/// Asks until there is an answer.
+/// Polls until there is an answer.
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     saga::testing::eventually(BOUND, what, ask).await
 }

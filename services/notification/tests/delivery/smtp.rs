@@ -1,4 +1,4 @@
-//! To a mail system, through its moods.
+//! Delivery to a mail server, with failures of every kind.
 
 use std::net::TcpListener;
 
@@ -89,7 +89,7 @@ async fn a_connection_serves_many_mails() {
     service.stop().await;
 }
 
-/// A connection that fell silent in the middle of a dialogue is not used again.
+/// A connection that fell silent in the middle of a dialogue is not reused.
 #[tokio::test]
 async fn a_mail_system_that_falls_silent_is_asked_again_on_a_new_connection() {
     let mut mails = MailSystem::start([(".", "")]).await;
@@ -103,7 +103,7 @@ async fn a_mail_system_that_falls_silent_is_asked_again_on_a_new_connection() {
     service.stop().await;
 }
 
-/// A mail that waited for a connection while its claim ran out would be sent by another process too.
+/// A mail whose claim expired while it waited for a connection would be sent by another process too.
 #[tokio::test]
 async fn no_more_mails_are_claimed_than_connections_are_open() {
     let mut mails = MailSystem::start([(".", ""); 16]).await;
@@ -122,7 +122,7 @@ async fn no_more_mails_are_claimed_than_connections_are_open() {
     for order in &orders {
         service.attempt(order, "done").await;
     }
-    // What was met with silence is sent again, and may have been taken; nothing else is.
+    // The mail that met silence is sent again, because it may not have been accepted; no other is.
     for _ in &orders {
         mails.take().await;
     }

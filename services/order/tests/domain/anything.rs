@@ -1,4 +1,4 @@
-//! Whatever request can be read is priced or turned away; nothing overflows, and nothing that Postgres cannot store is said.
+//! Any readable request is priced or refused; nothing overflows, and no event contains what Postgres cannot store.
 
 use events::{
     OrderId, PaymentMethodId, ProductId, UserId,
@@ -28,7 +28,7 @@ fn item() -> impl Strategy<Value = RequestedItem> {
     (product, number()).prop_map(|(product, quantity)| RequestedItem { product_id: ProductId(product), quantity })
 }
 
-/// Printable mostly; now and then with a NUL, an escape sequence, or far too long.
+/// Mostly printable text; sometimes with a NUL or an escape sequence, or far too long.
 fn text() -> impl Strategy<Value = Option<String>> {
     prop::option::of(prop_oneof![
         8 => "\\PC{0,40}",

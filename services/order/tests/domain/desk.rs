@@ -1,4 +1,4 @@
-//! An order service without a database, and commands to put before it.
+//! An order service without a database, and commands for it.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The first digital and the first physical product; the next one costs points.
+/// The first digital and the first physical product; the next id costs points.
 pub(crate) const DIGITAL: i64 = 1;
 pub(crate) const PHYSICAL: i64 = 2;
 pub(crate) const FOR_POINTS: i64 = 3;
@@ -23,7 +23,7 @@ pub(crate) struct Desk {
     orders: Orders,
     pub(crate) register: Register,
     pub(crate) now: DateTime<Utc>,
-    /// Types of all events said.
+    /// Types of all events published.
     pub(crate) said: Vec<&'static str>,
 }
 
@@ -41,7 +41,7 @@ impl Desk {
         Desk { orders: Orders { timeout: TIMEOUT }, register, now: DateTime::UNIX_EPOCH, said: Vec::new() }
     }
 
-    /// With an order of these products, PENDING.
+    /// Creates a desk with a PENDING order of these products.
     pub(crate) fn with_order(products: &[i64]) -> (Self, Order) {
         let mut desk = Desk::new();
         let order_id = order_id();
@@ -98,7 +98,7 @@ pub(crate) fn place(order_id: OrderId, request: OrderRequested) -> Command {
     Command::Place(Placement { order_id, request, door: Door::Topic, former: None })
 }
 
-/// What can happen to an order after it has been placed.
+/// Events and commands that may follow the placement of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Happening {
     RequestCancel,

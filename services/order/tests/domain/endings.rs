@@ -1,4 +1,4 @@
-//! Whatever order things arrive in, an order ends once, and as it should.
+//! Whatever the order of arrival, an order ends once, and correctly.
 
 use events::{Order, Reason};
 use order::{Money, Status, Turn};
@@ -7,7 +7,7 @@ use crate::desk::{DIGITAL, Desk, Happening, PHYSICAL, refunded, rejected, releas
 use Happening::{Parcel, RequestCancel, TimeOut, Unlock};
 use Turn::{Done, Refused, Undone};
 
-/// All orders in which things can arrive.
+/// All permutations.
 fn permutations(things: &[Happening]) -> Vec<Vec<Happening>> {
     let Some((first, rest)) = things.split_first() else { return vec![Vec::new()] };
     permutations(rest)
@@ -28,7 +28,7 @@ struct Ending {
     refunded: i64,
 }
 
-/// Puts `things` before the desk in every order, each thing once and each thing twice.
+/// Gives `things` to the desk in every order, each once and each twice.
 fn always(products: &[i64], things: impl Fn(&Order) -> Vec<Happening>, end: impl Fn(&Order) -> Ending) {
     let (_, template) = Desk::with_order(products);
     for arrival in permutations(&things(&template)) {
@@ -86,7 +86,7 @@ fn cancelled_when_a_try_failed() {
         for reason in [Reason::InsufficientBalance, Reason::UnknownUser] {
             always(products, |_| vec![rejected(reason)], cancelled(reason));
         }
-        // Inventory's unknown_product is no fulfilment's: nothing more is waited for.
+        // `unknown_product` from inventory is not a refusal of fulfilment, so the order waits for nothing more.
         for reason in [Reason::OutOfStock, Reason::UnknownProduct, Reason::CardDeclined, Reason::GatewayUnavailable] {
             always(products, |_| vec![released(reason)], cancelled(reason));
             always(products, |_| vec![released(reason), RequestCancel, TimeOut], cancelled(reason));
@@ -127,7 +127,7 @@ fn cancelled_when_the_only_side_refused() {
     }
 }
 
-/// The events of a mixed order of which shipping, entitlement or both refused.
+/// Events of a mixed order that shipping, entitlement or both have refused.
 fn mixed_failures(order: &Order) -> Vec<(Reason, Vec<Happening>)> {
     let unshippable = Reason::UnshippableAddress;
     let mut failures = vec![

@@ -1,4 +1,4 @@
-//! The decisions alone: no database, no broker.
+//! Decisions only: no database, no broker.
 
 mod anything;
 mod desk;

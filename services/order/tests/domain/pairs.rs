@@ -1,4 +1,4 @@
-//! Every status meets everything that can happen.
+//! Every status against everything that can happen.
 
 use events::{Order, Reason};
 use order::{Status, Turn};
@@ -7,7 +7,7 @@ use crate::desk::{DIGITAL, Desk, Happening, PHYSICAL, order_id, place, refunded,
 use Happening::{Parcel, RequestCancel, TimeOut, Unlock};
 use Turn::{Done, Refused, Undone};
 
-/// A desk whose order, of a digital item, has come to this status; past its deadline.
+/// A desk whose order, of a digital item, is in this status and past its deadline.
 fn desk_at(status: Status) -> (Desk, Order) {
     let (mut desk, order) = if status == Status::Rejected {
         let mut desk = Desk::new();
@@ -68,7 +68,7 @@ fn every_pair_has_its_outcome() {
         (Pending, Unlock(Done), Some("OrderCompleted"), Completed),
         (Pending, Unlock(Refused(reason)), None, Cancelling),
         (Pending, Unlock(Undone(reason)), None, Cancelling),
-        // Nothing travels in this order.
+        // The order has no physical items.
         (Pending, Parcel(Done), None, Pending),
         (Pending, Parcel(Refused(reason)), None, Pending),
         (Pending, Parcel(Undone(reason)), None, Pending),
@@ -112,7 +112,7 @@ fn an_order_of_one_kind_ends_with_its_money() {
     }
 }
 
-/// Also when nothing had been taken yet: a refusal by hand, of an order that was not ready for it.
+/// Even if nothing had been debited: a refusal by hand of an order that was not ready for it.
 #[test]
 fn a_mixed_order_with_a_refusal_waits_for_the_other_side_whatever_the_money_says() {
     let (mut desk, order) = Desk::with_order(&[DIGITAL, PHYSICAL]);

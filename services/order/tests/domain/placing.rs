@@ -1,4 +1,4 @@
-//! From request to order: what is priced, what is rejected, what is the same again.
+//! From request to order: what is priced, what is rejected, what counts as a repetition.
 
 use events::{Currency, OrderId, PaymentMethodId, Reason, UserId, order_id, request::OrderRequested};
 use order::{Command, Door, Former, Money, Placement, Status};
@@ -29,7 +29,7 @@ fn an_address_travels_only_with_goods() {
     assert_eq!(order.ship_to, None);
 }
 
-/// What makes no sense, and a word of what the answer says about it.
+/// Invalid requests, each with a word that the answer contains.
 fn nonsense() -> Vec<(OrderRequested, &'static str)> {
     let text = |ship_to: &str| OrderRequested { ship_to: Some(ship_to.into()), ..request(&[(DIGITAL, 1)]) };
     let key = |key: &str| OrderRequested { idempotency_key: Some(key.into()), ..request(&[(DIGITAL, 1)]) };
@@ -101,7 +101,7 @@ fn an_unknown_product_is_rejected_at_every_door() {
     }
 }
 
-/// Found out later, it would be found out with the buyer's money taken.
+/// Otherwise it would be found only after the buyer's money has been debited.
 #[test]
 fn goods_without_an_address_are_refused_before_anything_is_charged() {
     for address in [None, Some(""), Some("  ")] {
@@ -119,7 +119,7 @@ fn goods_without_an_address_are_refused_before_anything_is_charged() {
     assert_eq!(types(&Desk::new().decide(&place(order_id(), digital))), ["OrderCreated"]);
 }
 
-/// Somebody names the order that another's idempotency key, or bare record, is going to get.
+/// A client uses the order id that will be derived from another's idempotency key or bare record.
 #[test]
 fn nobody_can_take_the_id_that_anothers_request_is_going_to_get() {
     let keyed = |user| OrderRequested {
@@ -135,22 +135,22 @@ fn nobody_can_take_the_id_that_anothers_request_is_going_to_get() {
         for (door, request) in [
             (Door::Topic, thief.clone()),
             (Door::Api, thief),
-            // Nor with a key of one's own.
+            // Nor with a key of its own.
             (Door::Topic, OrderRequested { order_id: Some(taken), ..keyed(2) }),
         ] {
             let mut desk = Desk::new();
             let says = desk.decide(&Command::Place(Placement { order_id: taken, request, door, former: None }));
             assert!(says.refused.is_some() && desk.register.purchases.get(&taken).is_none(), "{door:?}");
-            // Its owner finds it free.
+            // Its owner can still use it.
             assert_eq!(types(&desk.decide(&place(taken, keyed(1)))), ["OrderCreated"]);
-            // And may name it too from then on.
+            // And may then name it explicitly too.
             let named = OrderRequested { order_id: Some(taken), ..keyed(1) };
             assert!(desk.decide(&place(taken, named)).ignored.is_some());
         }
     }
 }
 
-/// All sagas of that id would be one, and wait for one another.
+/// All sagas with that id would be one, and wait for each other.
 #[test]
 fn an_order_is_never_named_by_nothing() {
     for door in [Door::Topic, Door::Api] {
@@ -162,7 +162,7 @@ fn an_order_is_never_named_by_nothing() {
     }
 }
 
-/// A retry after an upgrade: an earlier version took the key for another id.
+/// A retry after an upgrade: an earlier version derived another id from the key.
 #[test]
 fn a_key_that_an_earlier_version_has_seen_makes_no_second_order() {
     let keyed = OrderRequested { idempotency_key: Some("cart-17".into()), ..request(&[(DIGITAL, 1)]) };
@@ -172,12 +172,12 @@ fn a_key_that_an_earlier_version_has_seen_makes_no_second_order() {
     let now = keyed.named_order().expect("by its key");
     assert_ne!(former, now);
     assert!(desk.decide(&place(now, keyed.clone())).ignored.is_some());
-    // What somebody else has put there under that id does not stop it.
+    // Another order under that id does not prevent it.
     let other = OrderRequested { payment_method_id: PaymentMethodId(9), ..keyed };
     assert_eq!(types(&desk.decide(&place(now, other))), ["OrderCreated"]);
 }
 
-/// A topic that is read again after an upgrade: an earlier version took the record's place for another id.
+/// A topic is read again after an upgrade: an earlier version derived another id from the record's position.
 #[test]
 fn a_record_that_an_earlier_version_has_seen_makes_no_second_order() {
     let (former, now) = (order_id(), order_id());
@@ -236,7 +236,7 @@ fn the_history_tells_what_came_and_what_was_said() {
     assert_eq!(history, [("OrderRequested", "client"), ("OrderCreated", "order")]);
 }
 
-/// The log tells each change of status, and nothing else.
+/// The log reports each change of status, and nothing else.
 #[test]
 fn the_log_is_told_what_has_become_of_the_order() {
     let mut desk = Desk::new();

@@ -1,4 +1,4 @@
-//! What clients of the API see.
+//! The API as its clients see it.
 
 use std::time::Duration;
 
@@ -216,7 +216,7 @@ async fn the_callers_trace_goes_on() {
 
 #[tokio::test]
 async fn without_its_database_it_says_try_again() {
-    // A port that nobody listens on.
+    // A port on which nothing listens.
     let pool = PgPoolOptions::new()
         .acquire_timeout(Duration::from_millis(200))
         .connect_lazy("postgres://nobody@127.0.0.1:1/none")
@@ -241,6 +241,6 @@ async fn the_description_has_every_route() {
     for schema in ["NewOrder", "Receipt", "View", "Problem"] {
         assert!(schemas.contains_key(schema), "{schema} of {:?}", schemas.keys());
     }
-    // What the description calls compulsory is what the reader insists on.
+    // The fields that the description requires are those that the parser requires.
     assert_eq!(schemas["NewOrder"]["required"], json!(["user_id", "payment_method_id", "items"]));
 }

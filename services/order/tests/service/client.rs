@@ -1,4 +1,4 @@
-//! The order API without a network, and the products that it sells.
+//! A client of the order API without a network, and the products on sale.
 
 use axum::{
     Router,
@@ -76,7 +76,7 @@ pub(crate) fn one(product: i64) -> Value {
     json!({"user_id": 1, "payment_method_id": 1, "items": [{"product_id": product, "quantity": 1}]})
 }
 
-/// `base` with more fields, or others.
+/// `base` with added or replaced fields.
 pub(crate) fn with(mut base: Value, more: Value) -> Value {
     let fields = more.as_object().expect("an object").clone();
     base.as_object_mut().expect("an object").extend(fields);

@@ -41,7 +41,7 @@ async fn an_order_that_nobody_can_read_does_not_keep_others_from_being_timed_out
         let _ = work.submit("test", command, None).await.expect("placed");
         orders.push(order_id);
     }
-    // The first to be overdue.
+    // The first overdue order.
     sqlx::query("update orders set facts = '{}' where id = $1")
         .bind(orders[0].0)
         .execute(db.pool())

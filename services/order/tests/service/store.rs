@@ -1,4 +1,4 @@
-//! What a batch writes is what the next one reads.
+//! The next batch reads what a batch has written.
 
 use events::{
     Kind, OrderId, PaymentMethodId, ProductId, Reason, UserId,
@@ -140,8 +140,8 @@ async fn a_duplicate_event_is_decided_upon_once() {
     assert_eq!(db.said(id).await, ["OrderCreated"]);
 }
 
-/// Both have the place that a record had which an earlier version made an order of: one is that record, read again, the other
-/// lies in a topic that was made anew.
+/// Both have the position of a record that an earlier version made an order of: one is that record, read again; the other is in a
+/// recreated topic.
 #[tokio::test]
 async fn a_record_of_before_is_its_order_and_one_of_a_later_topic_is_another() {
     let db = shop().await;

@@ -1,4 +1,4 @@
-//! Books in a file outlive the program.
+//! Books in a file survive the program.
 
 use std::{fs, io::Write};
 
@@ -55,7 +55,7 @@ fn a_file_that_is_no_ledger_is_left_alone() {
     let file = folder.path().join("ledger.jsonl");
     fs::write(&file, "a letter to a friend\n").expect("written");
     let error = format!("{:#}", Books::in_file(&file).expect_err("no ledger"));
-    assert!(error.contains("line 1 of") && error.contains("is no record"), "{error}");
+    assert!(error.contains("line 1 of") && error.contains("is not a record"), "{error}");
     assert_eq!(fs::read_to_string(&file).expect("readable"), "a letter to a friend\n");
 }
 
@@ -88,7 +88,7 @@ fn the_lines_of_the_file_stay_readable() {
     assert!(books.payment(id).is_some());
 }
 
-/// It says who paid what. Also where an earlier version has made it readable to all.
+/// The file records who paid what. It is closed even if an earlier version has made it readable to all.
 #[test]
 fn nobody_else_on_the_machine_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt;

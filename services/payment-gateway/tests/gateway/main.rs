@@ -1,4 +1,4 @@
-//! The gateway through its router: what clients see, and what a restart keeps.
+//! The gateway through its router: its behaviour for clients, and what survives a restart.
 
 mod client;
 mod http;

@@ -1,4 +1,4 @@
-//! What is decided and said, without a database.
+//! Decisions and events, without a database.
 
 use chrono::DateTime;
 use events::{Currency, Order, PaymentMethodId, Reason, UserId};
@@ -10,7 +10,7 @@ use crate::orders::{ALICE, METHOD, books, order};
 
 const BOB: UserId = UserId(2);
 
-/// One order's payment, and what has been decided about it.
+/// One order's payment, and the decisions about it.
 struct Story {
     books: Books,
     order: Order,
@@ -29,12 +29,12 @@ impl Story {
         Payment.decide(&mut self.books, command, DateTime::UNIX_EPOCH)
     }
 
-    /// On an event of the saga.
+    /// Applies an event of the saga.
     fn on(&mut self, step: Step) -> Says {
         self.decide(&Command::asked(self.order.clone(), step))
     }
 
-    /// On an answer of the gateway.
+    /// Applies an answer of the gateway.
     fn answer(&mut self, step: Step) -> Says {
         self.decide(&Command::answered(self.order.order_id, step))
     }

@@ -1,4 +1,4 @@
-//! Every phase, every step.
+//! Every phase against every step.
 
 use events::Reason::{CancelledByUser, CardDeclined, GatewayUnavailable, TimedOut};
 use payment::{
@@ -43,7 +43,7 @@ const STEPS: [Step; 12] = [
     NotCaptured,
 ];
 
-/// The pairs in which something happens.
+/// The pairs that have an effect.
 #[rustfmt::skip]
 const MOVES: [(Option<Phase>, Step, Move); 22] = [
     (None,                                              Authorize,                       Hold),
@@ -89,7 +89,7 @@ fn an_end_is_an_end() {
         [Phase::Declined(TimedOut), Phase::Voided(TimedOut), Phase::Refunded(TimedOut), Phase::Cancelled(TimedOut)]
     {
         for step in STEPS {
-            // What a gateway that was given up on has collected goes back; nothing more is said.
+            // What an abandoned gateway has captured is refunded, without a further event.
             let says_nothing = matches!(pass(Some(end), step), Nothing(_) | Recover(_));
             assert!(says_nothing, "{step:?} in {end:?}");
         }

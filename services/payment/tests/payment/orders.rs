@@ -1,4 +1,4 @@
-//! Orders and payment methods to try things with.
+//! Orders and payment methods for tests.
 
 use events::{Currency, Item, Kind, Order, OrderId, PaymentMethodId, ProductId, UserId};
 use payment::{
@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub(crate) const ALICE: UserId = UserId(1);
 pub(crate) const METHOD: PaymentMethodId = PaymentMethodId(1);
 
-/// An order of Alice's for so much, to be paid by her one method.
+/// An order of Alice's with this total, to be paid by her only method.
 pub(crate) fn order(total: i64, currency: Currency) -> Order {
     Order {
         order_id: OrderId(Uuid::now_v7()),
@@ -23,7 +23,7 @@ pub(crate) fn order(total: i64, currency: Currency) -> Order {
     }
 }
 
-/// Books that know this user's one method.
+/// Books with this user's only method.
 pub(crate) fn books(user_id: UserId, method_type: MethodType, details: Option<String>) -> Books {
     Books { methods: [(METHOD, Method { user_id, method_type, details })].into(), ..Books::default() }
 }
