@@ -1,17 +1,17 @@
-//! What the account service says.
+//! Events of the account service.
 
 use crate::{Order, Reason, publisher};
 
 saga::events! { publisher::ACCOUNT, order: Order,
     /// The total is held on the buyer's balance.
     BalanceReserved {}
-    /// Nothing is held.
+    /// Nothing is held: the order is refused.
     BalanceRejected { reason: Reason }
-    /// What was held has been taken.
+    /// The held amount has been taken.
     BalanceDebited {}
-    /// What was held is free again, or nothing had been held.
+    /// The held amount is free again, or nothing was held.
     BalanceReleased { reason: Reason }
-    /// What was taken has been given back.
+    /// The taken amount has been given back.
     BalanceRefunded {
         reason: Reason,
         /// Minor units of the order's currency.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Currency, OrderId, PaymentMethodId, ProductId, UserId};
 
-/// What was ordered, by whom, at what price. In `data.order` of every event.
+/// What was ordered, by whom, at what price. It is `data.order` of every event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Order {
     pub order_id: OrderId,
@@ -15,7 +15,7 @@ pub struct Order {
     pub total: i64,
     /// One item per product.
     pub items: Vec<Item>,
-    /// Where goods travel to; absent where nothing travels.
+    /// Shipping address; absent if nothing is shipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ship_to: Option<String>,
 }
@@ -30,7 +30,7 @@ pub struct Item {
     pub kind: Kind,
 }
 
-/// Decides which service fulfils an item: shipping or entitlement.
+/// Kind of an item; determines whether shipping or entitlement fulfils it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word in the `products.kind` column and on the wire.
+    /// The word in the column `products.kind` and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Physical => "physical",
@@ -67,17 +67,17 @@ impl saga::Facts for Order {
 }
 
 impl Order {
-    /// The items that one kind of fulfilment is responsible for.
+    /// Items that this kind of fulfilment is responsible for.
     pub fn items_of(&self, kind: Kind) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(move |item| item.kind == kind)
     }
 
-    /// Tells whether this kind of fulfilment has anything to do for the order.
+    /// Returns whether the order has items of this kind.
     pub fn has(&self, kind: Kind) -> bool {
         self.items_of(kind).next().is_some()
     }
 
-    /// Tells whether both shipping and entitlement fulfil it.
+    /// Returns whether the order needs both shipping and entitlement.
     pub fn is_mixed(&self) -> bool {
         self.has(Kind::Physical) && self.has(Kind::Digital)
     }

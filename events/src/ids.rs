@@ -1,4 +1,4 @@
-//! Identities. Each is its own type, so that a user is never passed where a product is meant.
+//! Identities. Each is a type of its own, so that a user is never passed where a product is meant.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ macro_rules! number_ids {
 number_ids! {
     /// A buyer.
     UserId
-    /// Something that can be bought.
+    /// An item for sale.
     ProductId
     /// A card, a wallet or a points account.
     PaymentMethodId

@@ -1,18 +1,18 @@
-//! What the inventory service says.
+//! Events of the inventory service.
 
 use crate::{Order, ProductId, Reason, publisher};
 
 saga::events! { publisher::INVENTORY, order: Order,
     /// Every item is held.
     StockReserved {}
-    /// Nothing is held: one item was not to be had, so none was taken.
+    /// Nothing is held: one item was unavailable, so none was taken.
     StockRejected {
         reason: Reason,
-        /// The first item that was not to be had.
+        /// The first unavailable item.
         product_id: ProductId,
     }
     /// The items have left the stock for good: from here the saga completes.
     StockCommitted {}
-    /// The items are back, or none had been held.
+    /// The items are back in stock, or none were held.
     StockReleased { reason: Reason }
 }

@@ -1,10 +1,10 @@
-//! The published language of the purchase saga: what travels over Kafka, and nothing else.
+//! The published language of the purchase saga: everything that travels over Kafka, and nothing else.
 //!
-//! One module per publisher holds the events that this publisher alone says. Every event after
-//! [`OrderRequested`](request::OrderRequested) carries the [`Order`]: the facts that travel with the saga, so
-//! that no service ever has to ask another one. The [`envelope`] is CloudEvents 1.0.
+//! Each module holds the events of one publisher. Every event after [`OrderRequested`](request::OrderRequested) carries
+//! the [`Order`]: the facts that travel with the saga, so that no service has to ask another. The [`envelope`] is
+//! CloudEvents 1.0.
 //!
-//! The names in here are a contract with programs that we do not know. `tests/golden.rs` pins each of them.
+//! These names are a contract with unknown programs. `tests/golden.rs` pins each of them.
 
 pub mod account;
 pub mod entitlement;

@@ -12,9 +12,9 @@ pub struct Currency([u8; 3]);
 impl Currency {
     /// Japanese yen; has no minor unit, so an amount of 100 is ¥100.
     pub const JPY: Currency = Currency(*b"JPY");
-    /// Points of the points mall.
+    /// Loyalty points.
     pub const PTS: Currency = Currency(*b"PTS");
-    /// ISO 4217's "no currency": an order that could not be priced.
+    /// ISO 4217's "no currency": for an order that could not be priced.
     pub const NONE: Currency = Currency(*b"XXX");
 
     pub fn as_str(&self) -> &str {
@@ -22,7 +22,7 @@ impl Currency {
     }
 }
 
-/// A text that is no currency code.
+/// A text that is not a currency code.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a currency is three capital letters such as JPY, not {0:?}")]
 pub struct NotACurrency(String);

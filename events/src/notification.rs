@@ -1,4 +1,4 @@
-//! What the notification service says.
+//! Events of the notification service.
 
 use crate::{Order, publisher};
 

@@ -1,22 +1,22 @@
-//! What the order service says.
+//! Events of the order service.
 
 use crate::{Order, Reason, publisher};
 
 saga::events! { publisher::ORDER, order: Order,
     /// Priced and stored as PENDING: the saga begins.
     OrderCreated {}
-    /// Not even begun.
+    /// Refused before the saga began.
     OrderRejected { reason: Reason }
-    /// The buyer wants out. Inventory decides whether that came in time.
+    /// The buyer cancels. Inventory decides whether that came in time.
     OrderCancelRequested {}
     /// The deadline passed while PENDING. Inventory decides whether that came in time.
     OrderTimedOut {}
-    /// Everything that was bought has been handed out.
+    /// Everything that was bought has been delivered.
     OrderCompleted {}
     /// Everything that was done has been undone.
     OrderCancelled {
         reason: Reason,
-        /// What went back to the buyer, in minor units of the order's currency; 0 where nothing had been taken.
+        /// Amount returned to the buyer, in minor units of the order's currency; 0 if nothing had been taken.
         refunded: i64,
     }
 }

@@ -1,4 +1,4 @@
-//! Order ids that are made up for requests that bring none.
+//! Order ids derived for requests that have none.
 
 use saga::ids::{Coordinates, Original};
 use sha2::{Digest, Sha256};
@@ -8,31 +8,31 @@ use crate::{OrderId, UserId};
 
 /// Namespace of the order ids that earlier versions derived, as UUIDv5.
 const FORMERLY_DERIVED: Uuid = Uuid::from_u128(0x6f5c_2f5e_2a52_5d0e_9c57_1c0f_d1a5_0a61);
-/// What every derived order id begins with. As a UUIDv8 it is a form that nobody comes upon by chance, so it can be told
-/// from an id that a client has chosen: nobody can choose an id that another's request is going to get.
+/// Prefix of every derived order id. As a UUIDv8 with this prefix it never occurs by chance, so it can be told from an id
+/// that a client has chosen, and nobody can choose the id that another's request will get.
 const DERIVED: [u8; 4] = [0xde, 0x51, 0x7e, 0xd0];
 
-/// The order that a buyer means by an idempotency key: the same key is always the same order.
+/// Order named by a buyer's idempotency key: the same key always means the same order.
 pub fn from_idempotency_key(user: UserId, key: &str) -> OrderId {
     derived(Sha256::digest(format!("key/{user}/{key}")))
 }
 
-/// The order that earlier versions took an idempotency key for.
+/// Order that earlier versions derived from an idempotency key.
 pub fn formerly_from_idempotency_key(user: UserId, key: &str) -> OrderId {
     OrderId(Uuid::new_v5(&FORMERLY_DERIVED, format!("key/{user}/{key}").as_bytes()))
 }
 
-/// The order that earlier versions took a record without any id for.
+/// Order that earlier versions derived from a record without an id.
 pub fn formerly_from_coordinates(at: Coordinates<'_>) -> OrderId {
     OrderId(Uuid::new_v5(&FORMERLY_DERIVED, format!("record/{at}").as_bytes()))
 }
 
-/// The order of a request without any id: the same record is always the same order, however often it is delivered.
+/// Order of a request without an id: the same record always means the same order, however often it is delivered.
 pub fn from_record(original: Original<'_>) -> OrderId {
     derived(Sha256::new().chain_update("record/").chain_update(original.digest()).finalize())
 }
 
-/// Tells whether it has the form of those that are made up for requests without one. Only we make them.
+/// Returns whether this id has the form of derived ids. Only we create them.
 pub fn is_derived(order: OrderId) -> bool {
     order.0.get_version_num() == 8 && order.0.as_bytes().starts_with(&DERIVED)
 }
@@ -60,7 +60,7 @@ mod tests {
         let others = [
             Original { at: Coordinates { offset: 42, ..RECORD.at }, ..RECORD },
             Original { at: Coordinates { partition: 4, ..RECORD.at }, ..RECORD },
-            // The topic was made anew: the same place, the same request, another time.
+            // The topic was recreated: the same position and request, another time.
             Original { timestamp_ms: 1_700_000_000_124, ..RECORD },
             Original { value: Some(b"{} "), ..RECORD },
         ];

@@ -1,18 +1,18 @@
-//! What the payment service says.
+//! Events of the payment service.
 
 use crate::{Order, Reason, publisher};
 
 saga::events! { publisher::PAYMENT, order: Order,
     /// The payment method holds the total.
     PaymentAuthorized {}
-    /// The payment method will not pay.
+    /// The payment method refuses the payment.
     PaymentDeclined { reason: Reason }
     /// The money has been collected.
     PaymentCaptured {}
-    /// The authorization could not be turned into money.
+    /// The capture of the authorization failed.
     PaymentCaptureFailed { reason: Reason }
-    /// The authorization has been dropped, or there was none.
+    /// The authorization has been released, or there was none.
     PaymentVoided { reason: Reason }
-    /// Collected money has been given back.
+    /// Captured money has been refunded.
     PaymentRefunded { reason: Reason }
 }

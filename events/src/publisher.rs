@@ -21,12 +21,12 @@ pub const NOTIFICATION: Publisher = publisher!("notification");
 /// The services, in the order in which the saga first reaches them.
 pub const SERVICES: &[Publisher] = &[ORDER, ACCOUNT, PAYMENT, INVENTORY, SHIPPING, ENTITLEMENT, NOTIFICATION];
 
-/// Everyone who publishes, clients first.
+/// All publishers, clients first.
 pub fn all() -> impl Iterator<Item = Publisher> {
     std::iter::once(CLIENT).chain(SERVICES.iter().copied())
 }
 
-/// The publisher whose topic it is; none of a topic that is not the shop's.
+/// Publisher of a topic; `None` for a topic that is not the shop's.
 pub fn of_topic(topic: &str) -> Option<Publisher> {
     all().find(|publisher| publisher.topic() == topic)
 }

@@ -1,4 +1,4 @@
-//! Why something was refused or undone.
+//! Reasons why something was refused or undone.
 
 use std::{fmt, str::FromStr};
 
@@ -6,16 +6,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 macro_rules! reasons {
     ($( $(#[$doc:meta])* $name:ident = $word:literal )+) => {
-        /// Travels with every refusal and every compensation, from where it arose to the buyer's mail.
+        /// A reason; part of every refusal and every compensation, from its origin to the buyer's mail.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
             $( $(#[$doc])* $name, )+
-            /// A word of a newer version. It is passed on as it is: a compensation counts whatever its reason is called.
+            /// A reason of a newer version, passed on unchanged: a compensation counts whatever its reason.
             Other(Word),
         }
 
         impl Reason {
-            /// Those that this version knows.
+            /// Reasons that this version knows.
             pub const ALL: &[Reason] = &[$( Reason::$name ),+];
 
             /// The word on the wire and in the `reason` columns.
@@ -33,30 +33,31 @@ reasons! {
     /// The buyer's balance in that currency does not cover the total.
     InsufficientBalance = "insufficient_balance"
     UnknownUser = "unknown_user"
-    /// Not there, not the buyer's, or not fit for the currency.
+    /// The payment method does not exist, is not the buyer's, or does not take the currency.
     InvalidPaymentMethod = "invalid_payment_method"
     CardDeclined = "card_declined"
-    /// The payment provider did not answer usefully within the retries.
+    /// The payment provider gave no usable answer within the retries.
     GatewayUnavailable = "gateway_unavailable"
     OutOfStock = "out_of_stock"
     UnknownProduct = "unknown_product"
     UnshippableAddress = "unshippable_address"
-    /// The digital item is no longer handed out.
+    /// The digital item is no longer sold.
     Discontinued = "discontinued"
-    /// Understood, but it makes no sense: no items, a quantity below one, a total that overflows.
+    /// The request was read but makes no sense: no items, a quantity below one, a total that overflows.
     InvalidRequest = "invalid_request"
     CancelledByUser = "cancelled_by_user"
-    /// The order's deadline passed while it was pending.
+    /// The order's deadline passed while it was PENDING.
     TimedOut = "timed_out"
 }
 
-/// Bytes of a word at most.
+/// Maximum length of a reason in bytes.
 const MAX_WORD: usize = 40;
 
-/// A reason that this version does not know: lower-case ASCII letters, digits and underscores, a letter first, at most 40.
+/// A reason that this version does not know: up to 40 lower-case ASCII letters, digits and underscores, starting with a
+/// letter.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Word {
-    /// Filled up with zeros.
+    /// Padded with zeros.
     bytes: [u8; MAX_WORD],
 }
 
@@ -97,7 +98,7 @@ impl FromStr for Reason {
         let known = Reason::ALL.iter().copied().find(|reason| reason.as_str() == text);
         known.or_else(|| Word::new(text).map(Reason::Other)).ok_or_else(|| {
             let shown: String = text.chars().take(MAX_WORD).collect();
-            format!("{shown:?} is no reason")
+            format!("{shown:?} is not a reason")
         })
     }
 }

@@ -1,4 +1,4 @@
-//! For tests of services: orders to put through them. Behind the feature `testing`.
+//! Test orders for the services' tests. Requires the feature `testing`.
 
 use uuid::Uuid;
 
@@ -18,12 +18,12 @@ pub fn order(items: impl IntoIterator<Item = Item>) -> Order {
     }
 }
 
-/// Pieces of something physical, 100 each.
+/// A physical item, 100 per piece.
 pub fn physical(product: i64, quantity: i64) -> Item {
     Item { product_id: ProductId(product), quantity, unit_price: 100, kind: Kind::Physical }
 }
 
-/// Pieces of something digital, 100 each.
+/// A digital item, 100 per piece.
 pub fn digital(product: i64, quantity: i64) -> Item {
     Item { product_id: ProductId(product), quantity, unit_price: 100, kind: Kind::Digital }
 }

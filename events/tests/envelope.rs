@@ -1,4 +1,4 @@
-//! What is read, and what is a dead letter.
+//! Which records are read, and which become dead letters.
 
 use events::{
     EventId,

@@ -1,4 +1,4 @@
-//! Whatever lies on a topic: it is read or it is [`Unreadable`], and reading it never panics.
+//! Anything on a topic is either read or [`Unreadable`]; reading never panics.
 
 use events::{
     account::BalanceReserved,
@@ -10,7 +10,7 @@ use events::{
 use proptest::prelude::*;
 use saga::ids::Coordinates;
 
-/// Names that mean something to us, and some that don't.
+/// Header names, known and unknown.
 const NAMES: [&str; 11] = [
     "ce_specversion",
     "ce_id",
@@ -25,7 +25,7 @@ const NAMES: [&str; 11] = [
     "CE_ID",
 ];
 
-/// Values that are right for some of them, and wrong for the others.
+/// Values that are valid for some headers and invalid for others.
 const VALUES: [&str; 15] = [
     "1.0",
     "0.3",
@@ -63,14 +63,14 @@ fn json() -> impl Strategy<Value = String> {
         any::<bool>().prop_map(|value| value.to_string()),
         any::<i64>().prop_map(|number| number.to_string()),
         any::<f64>().prop_map(|number| number.to_string()),
-        // Numbers that fit into nothing.
+        // Numbers that overflow every type.
         (1..400_usize).prop_map(|digits| "9".repeat(digits)),
         (-5000..5000_i32).prop_map(|exponent| format!("1e{exponent}")),
         ".{0,20}".prop_map(|text| serde_json::Value::from(text).to_string()),
         Just(r#""\u0000\ud800\udfff""#.to_owned()),
     ];
     leaf.prop_recursive(6, 64, 8, |inner| {
-        // Names may come twice.
+        // Names may be duplicated.
         let name = prop::sample::select(vec![
             "user_id",
             "payment_method_id",
@@ -92,7 +92,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-/// Something readable, with some bytes changed, put in or cut off.
+/// A readable record with some bytes changed, inserted or removed.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let change = (any::<prop::sample::Index>(), any::<u8>(), 0..4_u8);
     (prop::sample::select(vec![REQUEST, EVENT, STRUCTURED]), prop::collection::vec(change, 0..6)).prop_map(
@@ -152,7 +152,7 @@ proptest! {
                 let kind = &envelope.event_type;
                 if let Ok(request) = read_data::<OrderRequested>(kind, &data) {
                     prop_assert_eq!(request.order_id_of(record.original()), request.order_id_of(record.original()));
-                    // What we would write of it can be read again.
+                    // Whatever we would write of it can be read again.
                     let written = serde_json::to_vec(&request).expect("JSON");
                     prop_assert_eq!(read_data::<OrderRequested>(kind, &written), Ok(request));
                 }

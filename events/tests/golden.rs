@@ -1,4 +1,4 @@
-//! Pins every name on the wire. A failure here means that programs we do not know stop working.
+//! Pins every name on the wire. A failure here means that unknown programs stop working.
 
 use events::{
     Event, account::*, entitlement::*, inventory::*, notification::*, order::*, payment::*, request::OrderRequested,
@@ -21,7 +21,7 @@ fn order() -> Value {
     })
 }
 
-/// The event says of itself `name` on `topic`, and its data is `order` beside `own`, to the letter and back.
+/// The event has the type `name` on `topic`, and its data is exactly `order` beside `own`, in both directions.
 fn pin<E: Event + PartialEq + std::fmt::Debug>(topic: &str, name: &str, own: Value) {
     let mut data = json!({ "order": order() });
     data.as_object_mut().expect("an object").extend(own.as_object().expect("an object").clone());

@@ -1,4 +1,4 @@
-//! Standing by.
+//! A relay that stands by.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use crate::{Lost, Tenure, context::Context, leadership, sequence, store};
 pub struct Candidate {
     context: Arc<Context>,
     session: PgConnection,
-    /// The publisher that the database belongs to, once it has been asked.
+    /// The publisher that the database belongs to, once it is known.
     publisher: Option<String>,
 }
 
-/// What became of a try to lead.
+/// The result of an attempt to lead.
 pub enum Candidacy {
-    /// This one leads.
+    /// This relay leads.
     Leads(Box<Tenure>),
     /// Another relay leads.
     StandsBy(Candidate),
@@ -27,16 +27,17 @@ impl Candidate {
         Candidate { publisher: context.publisher().map(str::to_owned), context, session }
     }
 
-    /// Leads if the leader's session is gone, or its lease is over, or there has been none. Does not wait.
+    /// Leads if there is no leader: its session is gone, its lease has expired, or there has been none. Does not wait for one to
+    /// leave.
     ///
     /// # Errors
-    /// Also if the database is in a state in which rows would be lost or go astray: see [`Lost`].
+    /// Also if the database is in a state in which rows would be lost or published to a wrong topic: see [`Lost`].
     pub async fn try_to_lead(mut self) -> Result<Candidacy, Lost> {
         let (context, session) = (&self.context, &mut self.session);
         if self.publisher.is_none() {
             self.publisher = context.answered(store::declared_publisher(session)).await?;
         }
-        // Also while another relay leads: whoever leads another database with the same publisher has to know.
+        // Also while another relay leads, so that a relay of another database with the same publisher finds out.
         if let Some(publisher) = &self.publisher {
             context.claim(publisher)?;
         }

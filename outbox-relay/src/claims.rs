@@ -1,17 +1,17 @@
-//! One database for each publisher.
+//! The publishers that the databases of one process claim.
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
 };
 
-/// Which publisher each database belongs to, for the relays of one process.
+/// The publisher that each database claims, for the relays of one process.
 #[derive(Debug, Default)]
 pub(crate) struct Claims(Mutex<BTreeMap<String, String>>);
 
 impl Claims {
-    /// Claims a publisher for a database, instead of what the database had claimed before. An error names another database
-    /// that claims it as well: which of them is right nobody can know, so whoever comes first has no better claim.
+    /// Claims a publisher for a database, in place of its previous claim. An error names another database that claims the same
+    /// one: it cannot be known which of them is right, so the first one has no better claim.
     pub(crate) fn claim(&self, publisher: &str, database: &str) -> Result<(), String> {
         let mut claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         claims.insert(database.to_owned(), publisher.to_owned());

@@ -1,4 +1,4 @@
-//! The Kafka client with the thread that hears from the broker, and the fence.
+//! The Kafka client with its polling thread, and the fence.
 
 use std::{
     sync::{
@@ -17,10 +17,10 @@ use rdkafka::{
 
 use crate::in_flight::{Acknowledgements, InFlight, Refusal};
 
-/// The client's poll waits out its time whatever comes, the last fraction of a millisecond of it spinning. So it is called
-/// only while something is in flight, and for long.
+/// Duration of a poll while something is in flight. The client's poll uses all of its time whatever arrives, and spins for the
+/// last fraction of a millisecond, so it is called rarely and for long.
 const POLL: Duration = Duration::from_millis(100);
-/// And otherwise now and then, for what else the client has to say.
+/// Interval of polls while nothing is in flight, for the client's other events.
 const POLL_WHEN_QUIET: Duration = Duration::from_secs(10);
 
 /// A producer whose acknowledgements arrive in an [`InFlight`].
@@ -36,7 +36,7 @@ struct Shared {
     stop: AtomicBool,
 }
 
-/// From when on nothing may be sent. The thread looks after it, so it falls whatever the relay waits for.
+/// The time from which nothing may be sent. The polling thread enforces it, so it falls whatever the relay is waiting for.
 struct Fence {
     at: Instant,
     fallen: bool,
@@ -45,7 +45,7 @@ struct Fence {
 /// Why the client has not taken a record.
 #[derive(Debug)]
 pub(crate) enum Rejection {
-    /// It has enough to do; later.
+    /// Its queue is full.
     Full,
     /// The fence has fallen.
     Fenced,
@@ -67,7 +67,7 @@ impl Client {
         Ok(Client { shared, poller: Some(poller) })
     }
 
-    /// Hands a record over; returns at once. Its acknowledgement is heard from the next [`listen`](Self::listen) on.
+    /// Hands a record over; returns at once. Its acknowledgement arrives after the next [`listen`](Self::listen).
     pub(crate) fn send(&self, record: BaseRecord<'_, str, str, usize>) -> Result<(), Rejection> {
         // Held while the record goes in: once the queue has been emptied, nothing may follow what was in it.
         let fence = self.shared.fence();
@@ -80,12 +80,12 @@ impl Client {
         })
     }
 
-    /// The lease has been renewed. A fence that has fallen stays down.
+    /// Moves the fence, since the lease has been renewed. A fence that has fallen stays down.
     pub(crate) fn fence_at(&self, at: Instant) {
         self.shared.fence().at = at;
     }
 
-    /// Something is in flight.
+    /// Wakes the polling thread, since something is in flight.
     pub(crate) fn listen(&self) {
         if let Some(poller) = &self.poller {
             poller.thread().unpark();
@@ -120,7 +120,7 @@ impl Shared {
         }
     }
 
-    /// Takes back what has not been sent when the time is up. What follows a record goes before it, so none is passed.
+    /// Takes back what has not been sent once the fence is due. Later records are purged first, so no record is passed.
     fn look_after_fence(&self) {
         let mut fence = self.fence();
         if fence.fallen || Instant::now() < fence.at || self.in_flight.is_all_empty() {
@@ -130,7 +130,7 @@ impl Shared {
         self.producer.purge(PurgeConfig::default().queue().inflight());
         self.in_flight.refuse(Refusal {
             event_id: None,
-            error: "the lease was not renewed in time; what was not sent has been taken back".to_owned(),
+            error: "the lease was not renewed in time; the records that were not sent have been taken back".to_owned(),
         });
     }
 
@@ -145,7 +145,7 @@ impl Drop for Client {
         self.shared.stop.store(true, Ordering::Release);
         self.listen();
         if let Some(poller) = self.poller.take() {
-            // A panic in there has been reported.
+            // A panic of the thread has been reported by then.
             let _ = poller.join();
         }
     }

@@ -1,4 +1,4 @@
-//! What the relay of one database, its candidates and its tenures have in common.
+//! The context that the relay of one database, its candidates and its tenures share.
 
 use std::{
     future::Future,
@@ -21,17 +21,17 @@ use crate::{
     store::session_options,
 };
 
-/// No epoch is negative.
+/// Stands for no epoch; no epoch is negative.
 const NONE: i64 = -1;
 
-/// Settings of a relay, and what outlives its sessions.
+/// Settings of a relay, and the state that outlives its sessions.
 pub(crate) struct Context {
     settings: Settings,
     options: PgConnectOptions,
     holder: String,
     claims: Arc<Claims>,
     progress: Mutex<Progress>,
-    /// The epoch in which this relay led in a session that it has thrown away.
+    /// The epoch in which this relay led in a session that it has discarded.
     abandoned: AtomicI64,
 }
 
@@ -53,7 +53,7 @@ impl Context {
         &self.settings.database
     }
 
-    /// The publisher that the database belongs to, where the settings say so.
+    /// The publisher that the database belongs to, if the settings name it.
     pub(crate) fn publisher(&self) -> Option<&str> {
         self.settings.publisher.as_deref()
     }
@@ -80,7 +80,7 @@ impl Context {
         &self.holder
     }
 
-    /// The answer of the database, which has to come [within](Timing::answered_within) the time that the lease leaves.
+    /// The answer of the database, which has to come [in time](Timing::answered_within) for the lease.
     pub(crate) async fn answered<T>(&self, question: impl Future<Output = sqlx::Result<T>>) -> Result<T, Lost> {
         answered(self.timing().answered_within(), question).await
     }
@@ -91,23 +91,23 @@ impl Context {
         claim.map_err(|other| Lost::SamePublisher { publisher: publisher.to_owned(), other })
     }
 
-    /// What this relay last said of itself. Not to be held while something is waited for.
+    /// The state that this relay last reported. Not to be held across an await.
     pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It stands like this from now on, with nothing else to say but why it is not leading, if there is a reason.
+    /// Reports a new standing, and the reason why the relay is not leading, if there is one.
     pub(crate) fn stands(&self, standing: Standing, lost: Option<String>) {
         *self.progress() = Progress { standing, lost, ..Progress::new(Instant::now()) };
     }
 
-    /// The epoch that nobody leads in, whatever the database says; no epoch's number if there is none.
+    /// The epoch in which no relay leads any more, whatever the database says; [`NONE`] if there is none.
     pub(crate) fn abandoned(&self) -> i64 {
         self.abandoned.load(Ordering::Relaxed)
     }
 
-    /// A session in which this relay led has been closed on our side, whether or not the server has noticed. None: the server
-    /// has been told.
+    /// Records the epoch in which this relay led in a session that it has closed, whether or not the server has noticed. None if
+    /// the relay has resigned.
     pub(crate) fn abandon(&self, epoch: Option<i64>) {
         self.abandoned.store(epoch.unwrap_or(NONE), Ordering::Relaxed);
     }

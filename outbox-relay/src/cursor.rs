@@ -1,16 +1,16 @@
-//! Progress along the outbox: what has been handed over, what has been acknowledged, and what the database says of it.
+//! Progress along the outbox: what has been handed over, what has been acknowledged, and what has been saved.
 //!
-//! Nothing in here asks the database, the broker or the clock.
+//! This module uses no database, broker or clock.
 
 use std::time::{Duration, Instant};
 
-/// The cursor is about so far behind the acknowledgements; so much is repeated after a crash.
+/// Minimum interval between writes of the cursor: about so much is repeated after a crash.
 const SAVED_EVERY: Duration = Duration::from_millis(20);
-/// While an old snapshot is open somewhere, every version of the cursor's row stays, and writing it takes longer and longer.
-/// It never takes more than this part of the time.
+/// Writing the cursor never takes more than this fraction (one fiftieth) of the time. While an old snapshot is open somewhere,
+/// every version of the cursor's row is retained, and writing it takes longer and longer.
 const SAVING_SHARE: u32 = 50;
 
-/// Numbers of the outbox up to which things are done. What is said of rows leaves out those of partitions that are behind.
+/// Positions in the outbox. They do not count the rows of partitions that are left behind.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     /// The last number handed to the client.
@@ -19,14 +19,14 @@ pub(crate) struct Cursor {
     acknowledged: i64,
     /// The highest number that was visible when the lease was last renewed.
     highest: i64,
-    /// Where the cursor is in the database, since when, and how long it took to write it there.
+    /// The cursor in the database, when its last write began, and how long that took.
     saved: i64,
     saved_at: Instant,
     saving_took: Duration,
 }
 
 impl Cursor {
-    /// All up to `last_seq` is published, and the database says so.
+    /// A cursor at `last_seq`, as the database has it.
     pub(crate) fn new(last_seq: i64, saved_at: Instant) -> Self {
         Cursor {
             handed: last_seq,
@@ -46,48 +46,48 @@ impl Cursor {
         self.acknowledged
     }
 
-    /// The row has been handed to the client, or left out for its partition.
+    /// Records that the row was handed to the client, or left out because its partition is left behind.
     pub(crate) fn hand(&mut self, seq: i64) {
         self.handed = seq;
     }
 
-    /// Every row up to here has been acknowledged.
+    /// Records that every row up to `seq` has been acknowledged.
     pub(crate) fn acknowledge(&mut self, seq: i64) {
         self.acknowledged = seq;
     }
 
-    /// What has not been acknowledged has been taken back.
+    /// Takes back what has not been acknowledged.
     pub(crate) fn take_back(&mut self) {
         self.handed = self.acknowledged;
     }
 
-    /// All after `seq` is handed over and acknowledged again.
+    /// Returns to `seq`: all rows after it are to be handed over and acknowledged again.
     pub(crate) fn return_to(&mut self, seq: i64) {
         (self.handed, self.acknowledged) = (seq, seq);
     }
 
-    /// Every row up to here has been acknowledged, those of partitions that are behind as well: these have acknowledged theirs
-    /// up to `behind`, if there are any.
+    /// The number up to which every row has been acknowledged, also those of partitions that are left behind: these have
+    /// acknowledged theirs up to `behind`, if there are any.
     pub(crate) fn published(&self, behind: Option<i64>) -> i64 {
         behind.map_or(self.acknowledged, |behind| behind.min(self.acknowledged))
     }
 
-    /// When the cursor is to be written if it stands at `published`; None if the database says that already.
+    /// When the cursor is to be written if it stands at `published`; None if the database has it already.
     pub(crate) fn save_at(&self, published: i64) -> Option<Instant> {
         (published > self.saved).then(|| self.saved_at + SAVED_EVERY.max(self.saving_took * SAVING_SHARE))
     }
 
-    /// The database says `published` since it was asked to, at `asked_at`, and took so long.
+    /// Records that `published` was saved, with a write that began at `asked_at` and took `took`.
     pub(crate) fn saved(&mut self, published: i64, asked_at: Instant, took: Duration) {
         (self.saved, self.saved_at, self.saving_took) = (published, asked_at, took);
     }
 
-    /// This is the highest number that is visible.
+    /// Records the highest visible number.
     pub(crate) fn see(&mut self, highest: i64) {
         self.highest = highest;
     }
 
-    /// Numbers after `published` that have been seen.
+    /// Number of rows after `published`, as of the last renewal of the lease.
     pub(crate) fn lag(&self, published: i64) -> i64 {
         (self.highest - published).max(0)
     }

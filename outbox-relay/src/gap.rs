@@ -1,53 +1,53 @@
-//! Numbers that are missing: which rows may be published past them, and when a missing number is lost.
+//! Gaps in the numbers of the outbox: which rows may be published past them, and when a missing number is known to be lost.
 //!
-//! Nothing in here asks the database; [`writers`](crate::writers) does.
+//! This module uses no database; [`writers`](crate::writers) does.
 
 use std::{
     ops::RangeInclusive,
     time::{Duration, Instant},
 };
 
-/// A gap mostly closes within the milliseconds between drawing a number and committing. Only what is older is looked into.
+/// Age from which a gap is investigated. Most close within the milliseconds between drawing a number and committing.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// How the next visible number relates to the last one that was published.
+/// The relation of the next visible number to the last one published.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// It follows directly.
     Next,
     /// The numbers between were rolled back.
     BehindLost(RangeInclusive<i64>),
-    /// The numbers between may still appear, so it has to wait.
+    /// The numbers between may still become visible, so it has to wait.
     BehindGap(RangeInclusive<i64>),
 }
 
-/// What to find out before the next read.
+/// A question to the database before the next read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Inquiry<'a> {
-    /// Which open transactions write to the outbox, and what is the highest visible number?
+    /// The open transactions that write to the outbox, and the highest visible number.
     WhoWrites,
-    /// Which of these have not ended?
+    /// Those of these transactions that have not ended.
     WhoIsLeft(&'a [String]),
 }
 
-/// Transactions one of which may hold a missing number up to `through`.
+/// Transactions that may hold the missing numbers up to `through`.
 #[derive(Debug)]
 struct Suspects {
     through: i64,
     writers: Vec<String>,
 }
 
-/// What is known about missing numbers.
+/// The state of the missing numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
-    /// What is missing up to here, in a read that begins from now on, is lost.
+    /// Numbers up to here that a read which begins from now on does not show are lost.
     settled_through: i64,
     suspects: Option<Suspects>,
     waiting: Option<(RangeInclusive<i64>, Instant)>,
 }
 
 impl Gaps {
-    /// Where `seq` stands if `last` is the number published last.
+    /// The place of `seq` if `last` is the number published last.
     pub(crate) fn place(&self, last: i64, seq: i64) -> Place {
         if seq == last + 1 {
             return Place::Next;
@@ -56,10 +56,10 @@ impl Gaps {
         if *missing.end() <= self.settled_through { Place::BehindLost(missing) } else { Place::BehindGap(missing) }
     }
 
-    /// A read ended: before `gap`, or, if that is none, without meeting one.
+    /// Records that a read ended before `gap`, or without meeting a gap.
     pub(crate) fn read_ended(&mut self, gap: Option<RangeInclusive<i64>>, now: Instant) {
         self.waiting = gap.map(|missing| match self.waiting.take() {
-            // Its end may come nearer; as long as its first number is missing it is the same gap.
+            // The end of a gap may come nearer; while its first number is missing it is the same gap.
             Some((same, since)) if same.start() == missing.start() => (missing, since),
             _ => (missing, now),
         });
@@ -70,12 +70,12 @@ impl Gaps {
         }
     }
 
-    /// The gap that is waited for, and since when.
+    /// The gap that publishing waits for, and since when.
     pub(crate) fn waiting(&self) -> Option<(&RangeInclusive<i64>, Instant)> {
         self.waiting.as_ref().map(|(missing, since)| (missing, *since))
     }
 
-    /// What would help to get past the gap.
+    /// The next question to the database about the gap.
     pub(crate) fn inquiry(&self, now: Instant) -> Option<Inquiry<'_>> {
         let (_, since) = self.waiting.as_ref()?;
         match &self.suspects {
@@ -84,8 +84,8 @@ impl Gaps {
         }
     }
 
-    /// The answer to [`Inquiry::WhoWrites`]. Everything up to the highest visible number had been drawn when the writers were
-    /// listed, so what is missing there belongs to one of them or to nobody.
+    /// The answer to [`Inquiry::WhoWrites`]. All numbers up to the highest visible one had been drawn when the writers were
+    /// listed, so a missing one belongs to one of them or was rolled back.
     pub(crate) fn who_writes(&mut self, highest_visible: i64, writers: Vec<String>) {
         self.suspects = Some(Suspects { through: highest_visible, writers });
         self.settle();

@@ -1,4 +1,4 @@
-//! What is on its way to the broker, shared with the thread that hears from it.
+//! Records in flight, shared with the thread that receives delivery reports.
 
 use std::{
     sync::{
@@ -19,19 +19,18 @@ use tokio::sync::Notify;
 
 use crate::{partition::Partitions, slots::Slots};
 
-/// A record that is not on Kafka, and why.
+/// A record that was not published, and why.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     pub(crate) event_id: Option<String>,
     pub(crate) error: String,
 }
 
-/// Records without an acknowledgement. Shared with the thread that hears from the broker; a number per batch, and per batch and
-/// partition, not a future per record.
+/// Records without an acknowledgement: a count per batch, and per batch and partition, instead of a future per record.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     records: Slots,
-    /// Acknowledged since it was asked.
+    /// Number acknowledged since it was last taken.
     acknowledged: AtomicUsize,
     refusal: Mutex<Option<Refusal>>,
     partitions: OnceLock<Partitions>,
@@ -49,12 +48,12 @@ impl InFlight {
         }
     }
 
-    /// Tells whether a batch has arrived, but for partitions that are left behind.
+    /// True if a batch has arrived, except at partitions that are left behind.
     pub(crate) fn has_arrived(&self, slot: usize) -> bool {
         self.records.is_empty(slot) || self.partitions().is_some_and(|partitions| partitions.have_accepted(slot))
     }
 
-    /// Tells whether nothing at all is on its way.
+    /// True if nothing at all is in flight.
     pub(crate) fn is_all_empty(&self) -> bool {
         self.records.are_all_empty()
     }
@@ -74,7 +73,7 @@ impl InFlight {
         self.remove(slot);
     }
 
-    /// The topic's partitions, once the broker has told them.
+    /// The topic's partitions, once the broker has reported them.
     pub(crate) fn partitions(&self) -> Option<&Partitions> {
         self.partitions.get()
     }
@@ -83,7 +82,7 @@ impl InFlight {
         let _ = self.partitions.set(partitions);
     }
 
-    /// Notes a refusal; the first one counts, the others follow from it.
+    /// Records a refusal; only the first one, since the others follow from it.
     pub(crate) fn refuse(&self, refusal: Refusal) {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(refusal);
         self.changed.notify_one();
@@ -93,23 +92,23 @@ impl InFlight {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns when a batch is through or a record was refused since the last call.
+    /// Returns when a batch has arrived or a record has been refused since the last call.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }
 }
 
-/// What librdkafka calls with each acknowledgement.
+/// The callbacks of librdkafka.
 pub(crate) struct Acknowledgements(pub(crate) std::sync::Arc<InFlight>);
 
 impl ClientContext for Acknowledgements {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "trouble with the broker");
+        tracing::debug!(%error, reason, "the relay's Kafka client reports an error");
     }
 
-    // The client reconnects by itself; records that suffer from its troubles are refused, and that is reported.
+    // The client reconnects by itself; a record that fails meanwhile is refused, and that is logged.
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(facility, message, "the Kafka client says");
+        tracing::debug!(facility, message, "message of the relay's Kafka client");
     }
 }
 
@@ -118,11 +117,11 @@ impl ProducerContext for Acknowledgements {
 
     fn delivery(&self, result: &DeliveryResult<'_>, slot: usize) {
         let (record, error) = match result {
-            // With an offset, the broker says so itself. Without, the client has concluded it from what the broker said of a
-            // later record, or of an earlier try; it may be wrong.
+            // With an offset, the report is the broker's own. Without one, the client has inferred it from the broker's answer
+            // to a later record, or to an earlier attempt; it may be wrong.
             Ok(record) if record.offset() >= 0 => return self.0.accepted(record.partition(), slot),
             Ok(record) => (record, "acknowledged without an offset".to_owned()),
-            // We have taken it back ourselves.
+            // The relay has taken it back itself.
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight), _)) => {
                 return;
             }

@@ -1,21 +1,21 @@
 //! One relay leads a database; the others stand by.
 //!
-//! The leader of epoch E holds the session lock `(RELAY, E)` and the lease in `relay_cursor`. Lock free: its session is gone.
-//! Lease over: it is frozen, and still has the lock of its epoch, so the successor takes the lock of the next one.
+//! The leader of epoch E holds the session lock `(RELAY, E)` and the lease in `relay_cursor`. If the lock is free, its session is
+//! gone. If the lease has expired, it is frozen and still holds the lock of its epoch, so the successor takes that of the next.
 
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection, Row};
 
-/// Our corner of the advisory locks: "obox" in ASCII.
+/// Namespace of the relay's advisory locks: "obox" in ASCII.
 const RELAY: i32 = 0x6f62_6f78;
 
-/// What a new leader starts from.
+/// The epoch, the cursor and the lease that a new leader starts from.
 pub(crate) struct Mandate {
     pub(crate) epoch: i64,
     /// The last number that is known to be published.
     pub(crate) last_seq: i64,
-    /// Before the lease was asked for.
+    /// Time just before the lease was requested.
     pub(crate) asked_at: Instant,
 }
 
@@ -27,18 +27,18 @@ pub(crate) struct Vacancy {
     holder_gone: bool,
 }
 
-/// Where the cursor of an outbox is that another program publishes.
+/// The cursor of an outbox that another program publishes.
 const HANDED_OVER: i64 = i64::MAX;
 
 impl Vacancy {
-    /// Tells whether another program publishes this outbox.
+    /// True if another program publishes this outbox.
     pub(crate) fn is_handed_over(&self) -> bool {
         self.last_seq == HANDED_OVER
     }
 }
 
-/// Tells whether nobody leads: the leader's session is gone, its lease is over, or it was ourselves, in a session that we have
-/// thrown away (`abandoned`: the epoch of it).
+/// The leadership, if it may be taken over: the leader's session is gone, its lease has expired, or the leader was this relay,
+/// in a session that it has discarded (in the epoch `abandoned`).
 pub(crate) async fn vacancy(session: &mut PgConnection, abandoned: i64) -> sqlx::Result<Option<Vacancy>> {
     let row = sqlx::query(
         "select epoch, pg_try_advisory_lock($1, (epoch % 2147483647)::int),
@@ -53,7 +53,7 @@ pub(crate) async fn vacancy(session: &mut PgConnection, abandoned: i64) -> sqlx:
     Ok(vacant.then_some(Vacancy { epoch, last_seq: row.try_get(3)?, holder_gone }))
 }
 
-/// Leads, unless another one was faster.
+/// Takes over the leadership, unless another relay was faster.
 pub(crate) async fn take_over(
     session: &mut PgConnection,
     vacancy: &Vacancy,
@@ -73,7 +73,7 @@ pub(crate) async fn take_over(
     Ok(mandate)
 }
 
-/// Lock first, then epoch: of those who try, the lock lets one through, and the row has to be as that one saw it.
+/// Lock first, then epoch: the lock admits one of the contenders, and the row has to be as that one read it.
 async fn succeed(
     session: &mut PgConnection,
     epoch: i64,
@@ -104,7 +104,7 @@ async fn succeed(
     Ok(last_seq.map(|last_seq| Mandate { epoch: mine, last_seq, asked_at }))
 }
 
-/// Writes the cursor and renews the lease. False: another epoch is in the row, we have been replaced.
+/// Writes the cursor and renews the lease. False if the row has another epoch: this relay has been replaced.
 pub(crate) async fn save(session: &mut PgConnection, epoch: i64, last_seq: i64, lease: Duration) -> sqlx::Result<bool> {
     let saved = sqlx::query(
         "update relay_cursor set last_seq = $2, updated_at = clock_timestamp(),
@@ -119,7 +119,7 @@ pub(crate) async fn save(session: &mut PgConnection, epoch: i64, last_seq: i64, 
     Ok(saved.rows_affected() == 1)
 }
 
-/// Writes the cursor, gives the lease back and leaves: the successor need not wait.
+/// Writes the cursor, releases the lease and closes the session, so that a successor need not wait.
 pub(crate) async fn release(mut session: PgConnection, epoch: i64, last_seq: i64) -> sqlx::Result<()> {
     sqlx::query(
         "update relay_cursor set last_seq = $2, updated_at = clock_timestamp(), lease_until = null, holder = null

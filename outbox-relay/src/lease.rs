@@ -1,11 +1,11 @@
-//! Until when we lead, judged by our own clock.
+//! The end of the leadership, judged by the leader's own clock.
 
 use std::time::Instant;
 
 use crate::timing::Timing;
 
-/// The lease of an epoch as its holder sees it. It counts from before the renewal was asked for, so it is over here before it
-/// is over in the database.
+/// The lease of an epoch as its holder sees it. It counts from before the renewal was requested, so it ends here before it ends
+/// in the database.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lease {
     timing: Timing,
@@ -30,7 +30,7 @@ impl Lease {
         self.since + self.timing.renew_after()
     }
 
-    /// Nothing is sent from here on.
+    /// The time from which nothing may be sent.
     pub(crate) fn ends_at(&self) -> Instant {
         self.since + self.timing.lease
     }

@@ -1,10 +1,11 @@
-//! Why a relay does not lead, or leads no longer.
+//! The faults that keep a relay from leading, or end its leadership.
 
 use std::{future::Future, time::Duration};
 
 use rdkafka::error::KafkaError;
 
-/// None of these ends the process: [`Relay::run`](crate::Relay::run) connects again and stands by.
+/// A fault that keeps a relay from leading, or ends its leadership. None ends the process: [`Relay::run`](crate::Relay::run)
+/// reconnects and stands by.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each means")]
 pub enum Lost {
@@ -14,16 +15,16 @@ pub enum Lost {
     Database(#[from] sqlx::Error),
     #[error("the database has not answered for {0:?}")]
     NoAnswer(Duration),
-    #[error("making the Kafka client: {0}")]
+    #[error("creating the Kafka client: {0}")]
     Client(#[from] KafkaError),
-    /// Nobody has said what may be published from here.
+    /// Neither a setting nor the database says what may be published.
     #[error(
-        "the database belongs to no publisher: name one in RELAY_PUBLISHERS (NAME=PUBLISHER), or let the service of this \
-         version migrate it, which declares one"
+        "the database belongs to no publisher: name one in RELAY_PUBLISHERS (NAME=PUBLISHER), or start the service of this \
+         version, whose migration declares one"
     )]
     NoPublisher,
     #[error(
-        "the database declares the publisher {publisher}, as the database {other} does: only one of them can be right; \
+        "the database declares the publisher {publisher}, and so does the database {other}: only one of them can be right; \
          set RELAY_PUBLISHERS"
     )]
     SamePublisher { publisher: String, other: String },
@@ -37,8 +38,8 @@ pub enum Lost {
     )]
     SequenceBehind { last_value: i64, cursor: i64 },
     #[error(
-        "the sequence outbox_seq is cached ({cache}): sessions would draw numbers long before they use them, and rows \
-         would never be published: `alter sequence outbox_seq cache 1`, then restart the service"
+        "the sequence outbox_seq is cached ({cache}): sessions draw numbers long before they use them, and rows would \
+         never be published: `alter sequence outbox_seq cache 1`, then restart the service"
     )]
     SequenceCached { cache: i64 },
     /// The sequence is ahead of the cursor, but some of its numbers will be used twice.
@@ -47,7 +48,7 @@ pub enum Lost {
          never be published; looking for them"
     )]
     SequenceSetBack { from: i64, to: i64 },
-    /// Rows that count as published and are not.
+    /// Some rows count as published and are not.
     #[error(
         "{numbers} numbers up to {cursor} were used twice, first seq {first_seq}: the sequence was set back, and the rows \
          written since then have not been published. Give these rows new numbers, in their order; those that had been \
@@ -61,22 +62,22 @@ pub enum Lost {
         )
     )]
     NumbersUsedTwice { numbers: i64, first_seq: i64, cursor: i64 },
-    /// Nothing is wrong.
+    /// No fault: another program publishes this outbox.
     #[error(
-        "the outbox has been handed over, to Debezium or another that reads it: standing by until it is given back \
+        "the outbox has been handed over to Debezium or another reader: standing by until it is handed back \
          (docker/debezium/hand-back.sql)"
     )]
     HandedOver,
 }
 
 impl Lost {
-    /// Tells whether the tables are missing: their service has not been started yet.
+    /// True if the tables are missing: their service has not been started yet.
     pub(crate) fn is_not_migrated(&self) -> bool {
         const UNDEFINED_TABLE: &str = "42P01";
         matches!(self, Lost::Database(error) if has_code(error, UNDEFINED_TABLE))
     }
 
-    /// Tells whether somebody has to do something about it.
+    /// True if a person has to repair it.
     pub(crate) fn needs_a_person(&self) -> bool {
         match self {
             Lost::NoPublisher
@@ -90,7 +91,7 @@ impl Lost {
     }
 }
 
-/// How rows get new numbers in the order of the old ones: an update alone would number them as it finds them.
+/// The statement that gives rows new numbers in the order of the old ones: a plain update would number them in any order.
 fn renumber(rows: &str, order: &str) -> String {
     format!(
         "`with n as materialized (select id, nextval('outbox_seq') as seq from (select id from outbox {rows} order by {order}) x) \
@@ -98,7 +99,7 @@ fn renumber(rows: &str, order: &str) -> String {
     )
 }
 
-/// Tells whether the server has given up the statement because it took too long.
+/// True if the server has cancelled the statement because it took too long.
 pub(crate) fn took_too_long(error: &sqlx::Error) -> bool {
     const QUERY_CANCELED: &str = "57014";
     has_code(error, QUERY_CANCELED)
@@ -108,7 +109,7 @@ fn has_code(error: &sqlx::Error, code: &str) -> bool {
     matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some(code))
 }
 
-/// The answer of a database within `bound`; one that says nothing for longer is as good as gone.
+/// The answer of a database, which has to come within `bound`.
 pub(crate) async fn answered<T>(bound: Duration, question: impl Future<Output = sqlx::Result<T>>) -> Result<T, Lost> {
     match tokio::time::timeout(bound, question).await {
         Ok(answer) => Ok(answer?),

@@ -1,4 +1,4 @@
-//! What an operator sees of one database's relay on `/metrics`.
+//! The metrics of one database's relay.
 
 use metrics::{Counter, Gauge, counter, gauge};
 
@@ -8,15 +8,15 @@ pub(crate) struct Meters {
     pub(crate) is_active: Gauge,
     /// Rows that the broker has acknowledged.
     pub(crate) published: Counter,
-    /// Rows, seen by number, that are not published yet. Numbers that were rolled back count until they are passed.
+    /// The backlog, as a difference of numbers: one that was rolled back counts until it is passed.
     pub(crate) lag_rows: Gauge,
-    /// Partitions that take nothing or have yet to catch up, while the others go on.
+    /// Partitions that accept nothing or have yet to catch up, while the others continue.
     pub(crate) partitions_behind: Gauge,
-    /// Age of the gap that is waited for; 0 if there is none.
+    /// Age of the gap that publishing waits for, in seconds; 0 if there is none.
     pub(crate) stall_seconds: Gauge,
     /// Numbers that were passed because their transactions rolled back.
     pub(crate) lost_numbers: Counter,
-    /// Sends that failed and are tried again.
+    /// Refusals; each is retried.
     pub(crate) refused: Counter,
 }
 
@@ -35,7 +35,7 @@ impl Meters {
     }
 }
 
-/// Meters last as long as a tenure; after it this process has nothing to say about the database.
+/// The metrics end with the tenure: after it this process does not lead the database.
 impl Drop for Meters {
     fn drop(&mut self) {
         for gauge in [&self.is_active, &self.lag_rows, &self.partitions_behind, &self.stall_seconds] {

@@ -1,33 +1,33 @@
-//! When to look into the outbox next.
+//! The pauses between reads of the outbox.
 
 use std::time::Duration;
 
-/// After rows came, the next look.
+/// The first pause after rows were found.
 const SOON: Duration = Duration::from_millis(1);
-/// A pause between reads is never longer than this while rows keep coming.
+/// Maximum pause between reads while rows keep arriving.
 const LONGEST_BREATH: Duration = Duration::from_millis(10);
-/// A gap closes when its transaction commits, and we are woken; it may also roll back in silence.
+/// Maximum pause at a gap. A commit that closes it is announced; a rollback is not.
 const LONGEST_AT_GAP: Duration = Duration::from_millis(25);
 
-/// What a look into the outbox found.
+/// The result of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// As many rows as were asked for.
+    /// As many rows as requested.
     Full,
     Some,
     Gap,
     Nothing,
 }
 
-/// The pause before the next look.
+/// The pause before the next read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pause {
     pub(crate) length: Duration,
-    /// True if news of a commit cuts it short.
+    /// True if a notification of a commit ends it.
     pub(crate) wakeable: bool,
 }
 
-/// Polls that double while nothing happens, and breathe while rows come one by one.
+/// Poll intervals that double while nothing is found, and gather rows that arrive one by one.
 #[derive(Debug)]
 pub(crate) struct Pace {
     longest: Duration,
@@ -39,15 +39,15 @@ impl Pace {
         Pace { longest, next: SOON }
     }
 
-    /// The pause after a look that took `took`.
+    /// The pause after a read that took `took`.
     pub(crate) fn after(&mut self, found: Found, took: Duration) -> Pause {
         match found {
             Found::Full => {
                 self.next = SOON;
                 Pause { length: Duration::ZERO, wakeable: true }
             }
-            // Looking again at once would find one row at a time. A pause in proportion to what a look costs gathers
-            // more rows the busier the machine is.
+            // Reading again at once would find one row at a time. A pause in proportion to the cost of a read gathers more rows
+            // the busier the machine is.
             Found::Some => {
                 self.next = SOON;
                 Pause { length: (took * 2).clamp(SOON, LONGEST_BREATH), wakeable: false }
@@ -57,7 +57,7 @@ impl Pace {
         }
     }
 
-    /// News of a commit cut a pause short: more is likely to come.
+    /// Records that a notification ended a pause: more rows are likely to follow.
     pub(crate) fn woken(&mut self) {
         self.next = SOON;
     }

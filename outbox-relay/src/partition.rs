@@ -1,4 +1,5 @@
-//! What one producer knows of a topic's partitions: which know it, what is on its way to each, and which take nothing.
+//! The state of a topic's partitions as one producer sees it: which have accepted a record from it, what is in flight to each,
+//! and which are left behind.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
@@ -11,20 +12,20 @@ const NEW: u8 = 0;
 const OPENING: u8 = 1;
 const OPEN: u8 = 2;
 
-/// A broker forgets a producer that has been silent in a partition (`producer.id.expiration.ms`, a day unless it is set).
-/// One that has been silent for this long counts as forgotten.
+/// Time without an accepted record after which a partition is assumed to have forgotten the producer. A broker forgets one that
+/// has been silent in a partition (`producer.id.expiration.ms`, by default a day).
 const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
-/// The partitions of a topic as one producer knows them. Shared with the thread that hears from the broker.
+/// The partitions of a topic as one producer sees them. Shared with the thread that receives delivery reports.
 ///
-/// A partition that has never met a producer id takes whatever it accepts first for the beginning. If the first request is
-/// refused and the second is already on its way, the second is accepted and the first has been passed. So a partition gets
-/// one record, and nothing more until it has accepted that one.
+/// A partition that has never seen a producer id accepts any sequence number as the first. If the first request is refused and
+/// the second is already in flight, the second is accepted and has passed the first. So a partition gets one record, and no
+/// more until it has accepted that one.
 #[derive(Debug)]
 pub(crate) struct Partitions {
     since: Instant,
     partitions: Vec<Partition>,
-    /// Number of partitions left behind, so that nobody has to ask each.
+    /// Number of partitions left behind, so that the common case of none costs one load.
     left_behind: AtomicUsize,
 }
 
@@ -33,10 +34,10 @@ struct Partition {
     state: AtomicU8,
     /// When it last accepted a record, in milliseconds since [`Partitions::since`].
     accepted_at: AtomicU64,
-    /// When it was given a record while nothing else was on its way.
+    /// When it was given a record while nothing else was in flight to it.
     begun_at: AtomicU64,
     in_flight: Slots,
-    /// Batches arrive without it.
+    /// Batches count as arrived without it.
     left_behind: AtomicBool,
 }
 
@@ -67,7 +68,7 @@ impl Partitions {
         partition_of(key, self.partitions.len())
     }
 
-    /// Tells whether a record may be handed over; if it is the first one, no other may until one has been
+    /// True if a record may be handed over; if it is the first one, no other may until one has been
     /// [`accepted`](Self::accepted).
     pub(crate) fn admits(&self, partition: usize, now: Instant) -> bool {
         let partition = &self.partitions[partition];
@@ -81,7 +82,7 @@ impl Partitions {
         }
     }
 
-    /// A record of the batch in `slot` is about to be handed over.
+    /// Counts a record of the batch in `slot` that is about to be handed over.
     pub(crate) fn given(&self, partition: usize, slot: usize, now: Instant) {
         let partition = &self.partitions[partition];
         if partition.is_quiet() {
@@ -90,15 +91,15 @@ impl Partitions {
         partition.in_flight.add(slot);
     }
 
-    /// The client did not take the record after all.
+    /// Takes back the count of a record that the client did not take after all.
     pub(crate) fn not_given(&self, partition: usize, slot: usize) {
         let partition = &self.partitions[partition];
         partition.in_flight.remove(slot);
         let _ = partition.state.compare_exchange(OPENING, NEW, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// The partition has accepted a record of the batch in `slot`. Tells whether somebody waits for it alone: it was the
-    /// last one, and partitions have been left behind.
+    /// Records that the partition has accepted a record of the batch in `slot`. True if that may complete a batch by itself: it
+    /// was the partition's last record of the batch, and some partition has been left behind.
     pub(crate) fn accepted(&self, partition: usize, slot: usize, now: Instant) -> bool {
         let partition = &self.partitions[partition];
         partition.accepted_at.store(self.millis(now), Ordering::Relaxed);
@@ -109,19 +110,19 @@ impl Partitions {
         last && self.left_behind.load(Ordering::Acquire) > 0
     }
 
-    /// Tells whether everything that the partition was given has been acknowledged.
+    /// True if everything that the partition was given has been acknowledged.
     pub(crate) fn is_quiet(&self, partition: usize) -> bool {
         self.partitions[partition].is_quiet()
     }
 
-    /// Tells whether all of a batch has been acknowledged but for partitions that are left behind, of which there are some.
+    /// True if some partition is left behind, and all of a batch has been acknowledged except by such partitions.
     pub(crate) fn have_accepted(&self, slot: usize) -> bool {
         let waited_for = |partition: &&Partition| !partition.left_behind.load(Ordering::Relaxed);
         self.left_behind.load(Ordering::Acquire) > 0
             && self.partitions.iter().filter(waited_for).all(|partition| partition.in_flight.is_empty(slot))
     }
 
-    /// Partitions that have acknowledged nothing of what they were given for as long as `after`, and since when.
+    /// Partitions that have acknowledged none of what they were given for at least `after`, and since when.
     pub(crate) fn stuck(&self, now: Instant, after: Duration) -> Vec<(usize, Instant)> {
         let waits = |partition: &Partition| !partition.left_behind.load(Ordering::Relaxed) && !partition.is_quiet();
         let since = |partition: &Partition| {
@@ -133,20 +134,20 @@ impl Partitions {
         waiting.filter(|(_, since)| now.saturating_duration_since(*since) >= after).collect()
     }
 
-    /// Tells whether the partition may have forgotten the producer while records were on their way to it: it would take
-    /// whatever it accepts first for the beginning.
+    /// True if the partition may have forgotten the producer while records were in flight to it: it would accept any of them
+    /// as the first.
     pub(crate) fn may_have_forgotten(&self, partition: usize, now: Instant) -> bool {
         let partition = &self.partitions[partition];
         partition.state.load(Ordering::Acquire) == OPEN && !partition.is_quiet() && self.is_forgotten(partition, now)
     }
 
-    /// When any partition last accepted a record; the beginning if none did.
+    /// When any partition last accepted a record; the creation of `self` if none has.
     pub(crate) fn accepted_at(&self) -> Instant {
         let at = self.partitions.iter().map(|partition| partition.accepted_at.load(Ordering::Relaxed)).max();
         self.since + Duration::from_millis(at.unwrap_or(0))
     }
 
-    /// Batches arrive without this partition from now on, or with it again.
+    /// Sets whether batches count as arrived without this partition.
     pub(crate) fn leave_behind(&self, partition: usize, behind: bool) {
         if self.partitions[partition].left_behind.swap(behind, Ordering::Relaxed) != behind {
             let _ = if behind {
@@ -250,14 +251,14 @@ mod tests {
         let (partitions, now) = open();
         partitions.given(0, 2, now);
         partitions.given(1, 2, now);
-        assert!(!partitions.accepted(0, 2, now), "the batch waits, nobody waits for a part of it");
+        assert!(!partitions.accepted(0, 2, now), "no partition is left behind, so the whole batch is waited for");
         assert!(!partitions.have_accepted(2));
         partitions.leave_behind(1, true);
         assert!(partitions.have_accepted(2) && !partitions.is_quiet(1));
-        assert!(partitions.stuck(now + AFTER * 10, AFTER).is_empty(), "it is known already");
-        assert!(partitions.accepted(1, 2, now), "somebody waits for this");
+        assert!(partitions.stuck(now + AFTER * 10, AFTER).is_empty(), "it is left behind already");
+        assert!(partitions.accepted(1, 2, now), "that may complete a batch");
         assert!(partitions.is_quiet(1));
         partitions.leave_behind(1, false);
-        assert!(!partitions.have_accepted(2), "nobody is left behind: then the batch is asked");
+        assert!(!partitions.have_accepted(2), "no partition is left behind, so the batch itself tells");
     }
 }

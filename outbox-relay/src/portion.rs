@@ -1,14 +1,14 @@
 //! The size of the next read.
 
-/// Bytes of payload that a read should bring: some tens of milliseconds' worth.
+/// Target size of a read in bytes of payload: some tens of milliseconds' worth.
 const BYTES: usize = 4 << 20;
-/// Of a read that has brought so many nothing more is kept.
+/// Size in bytes of payload at which a read is cut off.
 pub(crate) const BYTES_MAX: usize = 4 * BYTES;
-/// Before anything is known about the rows: not much even if each is as large as an event may be.
+/// Rows of the first read: not much even if each is as large as an event may be.
 const FIRST: i64 = 16;
-/// A read is at most so much larger than the one before: the rows may have grown.
+/// Maximum growth from one read to the next, since rows may have become larger.
 const GROWTH: i64 = 4;
-/// While partitions are being opened, most of a long read would be read in vain.
+/// Maximum number of rows of a read while partitions have yet to accept their first record: most of a long read would be wasted.
 const OPENING: i64 = 64;
 
 /// The size of the next read, learnt from those before.
@@ -28,7 +28,7 @@ impl Portion {
         if self.opening { self.rows.min(OPENING) } else { self.rows }
     }
 
-    /// A read has brought so much.
+    /// Adjusts the size to a read that returned `rows` rows with `bytes` of payload.
     pub(crate) fn brought(&mut self, rows: usize, bytes: usize) {
         if let Some(bytes_per_row) = bytes.checked_div(rows) {
             let fitting = i64::try_from(BYTES / bytes_per_row.max(1)).unwrap_or(i64::MAX);
@@ -36,12 +36,12 @@ impl Portion {
         }
     }
 
-    /// A read of so many rows took too long.
+    /// Halves the size after a read of `limit` rows took too long.
     pub(crate) fn halve(&mut self, limit: i64) {
         self.rows = (limit / 2).max(1);
     }
 
-    /// Tells whether rows had to be left because a partition had yet to accept its first record.
+    /// Records if rows had to wait for a partition that has yet to accept its first record.
     pub(crate) fn opening(&mut self, opening: bool) {
         self.opening = opening;
     }

@@ -1,4 +1,4 @@
-//! What the program calls itself.
+//! The name of the program.
 
-/// To databases, to the broker and in the lease.
+/// Its name for databases and the broker, and in the lease.
 pub(crate) const PROGRAM: &str = "outbox-relay";

@@ -1,13 +1,13 @@
-//! What a relay last reported of itself, and what is wrong with it.
+//! The state that a relay last reported, and the reason why it is not ready.
 
 use std::time::{Duration, Instant};
 
-/// A broker that has not acknowledged for this long is worth a warning; it is asked again much later.
+/// Time without an acknowledgement after which the broker counts as slow; records are sent again much later.
 pub(crate) const SLOW_BROKER: Duration = Duration::from_secs(5);
-/// Longest time a transaction may hold up publishing before the relay calls itself not ready.
+/// Maximum time that a transaction may hold up publishing before the relay is not ready.
 const LONG_GAP: Duration = Duration::from_secs(30);
 
-/// How a relay stands to its database.
+/// The role of a relay for its database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// The database is away, its tables are not there yet, or it is in a state in which nothing may be published.
@@ -18,22 +18,22 @@ pub enum Standing {
     Leading,
 }
 
-/// What a relay last said of itself.
+/// The state that a relay last reported.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     pub(crate) standing: Standing,
-    /// When it last got an answer from its database.
+    /// When its database last answered.
     pub(crate) answered_at: Instant,
-    /// Why it leads no longer, or cannot; also of one that leads again, until it has saved its cursor.
+    /// The reason why it lost leadership or cannot lead; kept by one that leads again until it has saved its cursor.
     pub(crate) lost: Option<String>,
-    /// The event that is not taken, and why.
+    /// The reason why an event was refused.
     pub(crate) refused: Option<String>,
-    /// Partitions that take nothing or have yet to catch up, while the others go on, and since when the first of them.
+    /// Partitions that are left behind, and since when the first of them has accepted nothing.
     pub(crate) behind: Vec<usize>,
     pub(crate) behind_since: Option<Instant>,
-    /// Since when the oldest record has been without an acknowledgement.
+    /// Since when the oldest batch has been waiting for acknowledgements.
     pub(crate) unacknowledged_since: Option<Instant>,
-    /// Since when publishing has waited for a transaction.
+    /// Since when publishing has been waiting for a transaction.
     pub(crate) gap_since: Option<Instant>,
 }
 
@@ -51,7 +51,7 @@ impl Progress {
         }
     }
 
-    /// Why it does not do its work at present. `patience`: so long may a database take to answer.
+    /// The reason why it is not ready, if any. `patience`: maximum time for the database to answer.
     pub(crate) fn trouble(&self, now: Instant, patience: Duration) -> Option<String> {
         let longer_than = |since: Instant, bound: Duration| now.saturating_duration_since(since) > bound;
         if self.standing == Standing::Away {
@@ -71,7 +71,9 @@ impl Progress {
         }
         if let Some(since) = self.behind_since {
             let (partitions, seconds) = (&self.behind, now.saturating_duration_since(since).as_secs());
-            return Some(format!("the partitions {partitions:?} have taken nothing for {seconds} s; the others go on"));
+            return Some(format!(
+                "the partitions {partitions:?} have accepted nothing for {seconds} s; the others continue"
+            ));
         }
         let gap = self.gap_since.filter(|since| longer_than(*since, LONG_GAP))?;
         Some(format!("publishing has waited for a transaction for {} s", (now - gap).as_secs()))
@@ -134,6 +136,9 @@ mod tests {
         let now = Instant::now();
         let behind = Progress { behind: vec![3, 5], behind_since: Some(now), ..leading(now) };
         let trouble = behind.trouble(now + Duration::from_secs(7), PATIENCE);
-        assert_eq!(trouble.as_deref(), Some("the partitions [3, 5] have taken nothing for 7 s; the others go on"));
+        assert_eq!(
+            trouble.as_deref(),
+            Some("the partitions [3, 5] have accepted nothing for 7 s; the others continue")
+        );
     }
 }

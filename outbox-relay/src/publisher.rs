@@ -1,4 +1,4 @@
-//! Handing rows to Kafka in order, and knowing up to which one they have arrived.
+//! Handing rows to Kafka in order, and tracking up to which one they have been acknowledged.
 
 use std::{
     collections::VecDeque,
@@ -23,10 +23,10 @@ use crate::{
 /// The most that keeps a partition's requests in order (KIP-98).
 const MAX_IN_FLIGHT: &str = "5";
 
-/// A producer for one database. After a refusal it is of no use any more: everything in it is discarded with it.
+/// A producer for one database. A refusal ends its use: it is discarded with everything in it.
 ///
-/// It never skips a record: none expires by itself, one that is refused for good stops the producer, and what is
-/// acknowledged without an offset counts as refused, since the client has then only concluded that it must have arrived.
+/// It never skips a record: none expires by itself, one that is refused for good stops the producer, and a delivery report
+/// without an offset counts as a refusal, since the client has then only inferred that the record must have arrived.
 pub(crate) struct Publisher {
     client: Client,
     in_flight: Arc<InFlight>,
@@ -45,20 +45,20 @@ struct Batch {
     handed_over_at: Instant,
 }
 
-/// Why a row was not taken.
+/// Why the client did not take a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotTaken {
-    /// The client has enough to do.
+    /// The client's queue is full.
     Full,
     /// The client may not send any more.
     Fenced,
     /// Its partition has not accepted the first record yet.
     Opening,
-    /// The client refuses it; noted as a [`Refusal`].
+    /// The client refuses it; recorded as a [`Refusal`].
     Refused,
 }
 
-/// What has arrived since the last time.
+/// What has arrived since the last call.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Arrived {
     /// Rows that the broker has acknowledged, of whichever batch.
@@ -80,13 +80,13 @@ impl Publisher {
         let in_flight = Arc::new(InFlight::default());
         let mut config = kafka.producer(PROGRAM);
         config
-            // A record never expires by itself: those that follow it would be sent. We take all of them back together.
+            // A record never expires by itself: those behind it would be sent. The relay takes all of them back together.
             .set("message.timeout.ms", "0")
             .set("topic.metadata.propagation.max.ms", "3600000")
-            // A record that is refused for good takes all that follow it along.
+            // A record that is refused for good fails all those behind it.
             .set("enable.gapless.guarantee", "true")
-            // A request carries one partition's records, so one in flight would be a round trip for each partition. What one
-            // would guard against, `Partitions` and the demand for an offset do.
+            // A request carries one partition's records, so with one in flight each partition would cost a round trip. What a
+            // limit of one would protect from, `Partitions` and the check for an offset do.
             .set("max.in.flight.requests.per.connection", MAX_IN_FLIGHT)
             .set("batch.num.messages", batch_max.to_string())
             // Bounds the memory of a relay whose broker is away.
@@ -103,12 +103,12 @@ impl Publisher {
         })
     }
 
-    /// Where everything goes.
+    /// The publisher and its topic.
     pub(crate) fn route(&self) -> &Route {
         &self.route
     }
 
-    /// The lease has been renewed.
+    /// Moves the fence, since the lease has been renewed.
     pub(crate) fn fence_at(&self, at: Instant) {
         self.client.fence_at(at);
     }
@@ -123,11 +123,11 @@ impl Publisher {
                 self.in_flight.know(Partitions::new(count));
                 Ok(())
             }
-            Err(error) => Err(Refusal { event_id: None, error: format!("asking for the topic: {error}") }),
+            Err(error) => Err(Refusal { event_id: None, error: format!("requesting the topic's metadata: {error}") }),
         }
     }
 
-    /// Tells whether the cluster answers.
+    /// True if the cluster answers.
     pub(crate) async fn is_answered(&self, within: Duration) -> bool {
         self.client.partitions(self.route.topic(), within).await.is_ok()
     }
@@ -142,12 +142,12 @@ impl Publisher {
         self.in_flight.add(self.next_slot);
     }
 
-    /// All that there is to hand over for a row; none if it is not this publisher's.
+    /// The record of a row; None if the row is not this publisher's.
     pub(crate) fn record<'r>(&self, row: &'r OutboxRow<'r>) -> Option<Record<'r>> {
         self.route.record(row)
     }
 
-    /// Where a row goes.
+    /// The partition of a row.
     ///
     /// # Panics
     /// As long as the partitions are not [known](Self::know_partitions).
@@ -188,8 +188,8 @@ impl Publisher {
         }
     }
 
-    /// Closes the batch, which ends with `last_seq`. One without rows is only closed; to say that rows before `last_seq` were
-    /// passed, [`pass`](Self::pass).
+    /// Seals the open batch, which ends with `last_seq`. One without rows is discarded; rows up to `last_seq` that were left
+    /// out are recorded with [`pass`](Self::pass).
     pub(crate) fn seal(&mut self, rows: usize, last_seq: i64) {
         let slot = self.next_slot;
         self.in_flight.remove(slot);
@@ -199,7 +199,7 @@ impl Publisher {
         }
     }
 
-    /// Rows up to `last_seq` need no acknowledgement: as soon as all before them has arrived, they have as well.
+    /// Records that rows up to `last_seq` need no acknowledgement: they count as arrived once all batches before them have.
     pub(crate) fn pass(&mut self, last_seq: i64) {
         self.push(self.next_slot, 0, last_seq);
     }
@@ -210,7 +210,7 @@ impl Publisher {
         self.sealed += 1;
     }
 
-    /// Takes off the batches that have arrived, oldest first. An error is the end of this publisher.
+    /// Removes the batches that have arrived, oldest first. An error ends the use of this publisher.
     pub(crate) fn arrived(&mut self, now: Instant) -> (Arrived, Result<(), Refusal>) {
         let mut arrived = Arrived { acknowledged: self.in_flight.take_acknowledged(), ..Arrived::default() };
         while let Some(batch) = self.batches.pop_front_if(|batch| self.in_flight.has_arrived(batch.slot)) {
@@ -222,7 +222,7 @@ impl Publisher {
             overdue.then(|| Refusal {
                 event_id: None,
                 error: format!(
-                    "no acknowledgement within {:?}: is the broker there, and a leader for each partition?",
+                    "no acknowledgement within {:?}: is the broker up, and does each partition have a leader?",
                     self.acknowledged_within
                 ),
             })
@@ -235,12 +235,12 @@ impl Publisher {
         (self.sealed, self.sealed - self.batches.len() as u64)
     }
 
-    /// When the oldest batch will have waited too long.
+    /// When the oldest batch is overdue.
     pub(crate) fn overdue_at(&self) -> Option<Instant> {
         self.waiting_since().map(|at| at + self.acknowledged_within)
     }
 
-    /// Since when the oldest batch has waited.
+    /// Since when the oldest batch has been waiting.
     pub(crate) fn waiting_since(&self) -> Option<Instant> {
         self.batches.front().map(|batch| batch.handed_over_at)
     }
@@ -250,14 +250,14 @@ impl Publisher {
         self.in_flight.partitions()
     }
 
-    /// Returns when [`arrived`](Self::arrived) may have something to say.
+    /// Returns when [`arrived`](Self::arrived) may have a new result.
     pub(crate) async fn changed(&self) {
         self.in_flight.changed().await;
     }
 
     /// Discards everything that has not arrived. Returns when none of it can be sent any more.
     pub(crate) async fn discard(self) {
-        // Dropping purges queue and requests and waits for the client's threads. A panic in there has been reported.
+        // Dropping purges queue and requests and waits for the client's threads. A panic of one has been reported by then.
         let _ = tokio::task::spawn_blocking(move || drop(self.client)).await;
     }
 }

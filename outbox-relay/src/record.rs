@@ -9,14 +9,14 @@ use rdkafka::message::{Header, OwnedHeaders};
 
 use crate::store::OutboxRow;
 
-/// All that there is to hand over for a row.
+/// A row with its headers.
 #[derive(Debug)]
 pub(crate) struct Record<'r> {
     pub(crate) row: &'r OutboxRow<'r>,
     pub(crate) headers: OwnedHeaders,
 }
 
-/// The one publisher that a database belongs to, and where its events go.
+/// The publisher that a database belongs to, and the topic of its events.
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
     publisher: String,
@@ -37,8 +37,8 @@ impl Route {
         &self.topic
     }
 
-    /// A row with its CloudEvents headers; none for a row that names another publisher. Its key is the aggregate's id, its
-    /// value the payload as it is.
+    /// A row with its CloudEvents headers; None for a row that names another publisher. The key is the aggregate's id, the value
+    /// the payload as it is.
     pub(crate) fn record<'r>(&self, row: &'r OutboxRow<'r>) -> Option<Record<'r>> {
         if row.aggregatetype != self.publisher {
             return None;

@@ -1,6 +1,6 @@
-//! Going on after a refusal: a rest, one row by itself, then more and more.
+//! Recovery from a refusal: a pause, one row by itself, then more and more.
 //!
-//! Nothing in here asks the clock; the length of a rest is a matter of chance within bounds.
+//! This module uses no clock; the length of a pause is random within bounds.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,13 @@ use process::Backoff;
 
 use crate::slots::BATCHES;
 
-/// The shortest and the longest rest.
+/// Minimum and maximum pause.
 const RESTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// Bounds on what is handed over, and when.
+/// Limits on how much is handed over, and when.
 #[derive(Debug)]
 pub(crate) struct Recovery {
-    /// Rows to hand over at once, however small. After a refusal one, so that nothing passes the record that is refused; then
-    /// doubling.
+    /// Maximum number of rows to hand over at once: one after a refusal, so that nothing passes the refused record; then doubled.
     rows: i64,
     max: i64,
     backoff: Backoff,
@@ -23,46 +22,46 @@ pub(crate) struct Recovery {
 }
 
 impl Recovery {
-    /// Nothing has been refused.
+    /// The limits while nothing has been refused.
     pub(crate) fn new(max: i64) -> Self {
         Recovery { rows: max, max, backoff: Backoff::new(RESTS.0, RESTS.1), resting_until: None }
     }
 
-    /// Rows to hand over at once, at most.
+    /// Maximum number of rows to hand over at once.
     pub(crate) fn rows(&self) -> i64 {
         self.rows
     }
 
-    /// Batches that may be on their way. While a refused record is looked for, nothing may be beside it.
+    /// Maximum number of batches in flight: one while the relay looks for the refused record.
     pub(crate) fn batches(&self) -> usize {
         if self.rows < self.max { 1 } else { BATCHES }
     }
 
-    /// Rows have arrived.
+    /// Records that rows have arrived.
     pub(crate) fn arrived(&mut self) {
         self.rows = (self.rows * 2).min(self.max);
         self.backoff.reset();
     }
 
-    /// All that had not arrived has been taken back, and is tried again row by row.
+    /// Records that all that had not arrived was taken back; it is retried row by row.
     pub(crate) fn begin_again(&mut self) {
         self.rows = 1;
     }
 
-    /// Nothing is handed over for a while, the longer the more often that happens. Returns the length of the rest.
+    /// Begins a pause, which is longer each time until rows arrive. Returns its length.
     pub(crate) fn rest(&mut self, now: Instant) -> Duration {
         let rest = self.backoff.delay();
         self.resting_until = Some(now + rest);
         rest
     }
 
-    /// Tells whether the rest lasts; once it is over, it is forgotten.
+    /// True during a pause; one that is over is forgotten.
     pub(crate) fn is_resting(&mut self, now: Instant) -> bool {
         self.resting_until.take_if(|until| *until <= now);
         self.resting_until.is_some()
     }
 
-    /// End of the rest, until it has been [noticed](Self::is_resting).
+    /// End of the pause, until that has been [noticed](Self::is_resting).
     pub(crate) fn resting_until(&self) -> Option<Instant> {
         self.resting_until
     }
@@ -96,7 +95,7 @@ mod tests {
         }
     }
 
-    /// Arrivals, refusals and rests in every order of eight.
+    /// Arrivals, refusals and pauses in every order of eight.
     #[test]
     fn whatever_happens_one_row_follows_a_refusal_and_the_bounds_hold() {
         let start = Instant::now();
@@ -115,7 +114,7 @@ mod tests {
                     }
                     _ => {
                         recovery.rest(start);
-                        assert_eq!(recovery.rows(), before, "a row that nobody may publish makes no batch smaller");
+                        assert_eq!(recovery.rows(), before, "a row of another publisher makes no batch smaller");
                     }
                 }
                 assert!((1..=5).contains(&recovery.rows()));

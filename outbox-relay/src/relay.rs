@@ -10,18 +10,18 @@ use sqlx::ConnectOptions;
 
 use crate::{Candidacy, Candidate, Lost, Settings, Standing, claims::Claims, context::Context};
 
-/// A standby tries so often whether the leader is gone.
+/// Interval at which a standby tries to take over.
 const STANDBY_POLL: Duration = Duration::from_millis(200);
-/// What stops a database until a person does something is said this often.
+/// Interval at which a fault that needs a person is logged again.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
-/// A relay that is to stop waits no longer for the broker and the database together.
+/// Maximum time that a relay takes to stop, whatever the broker and the database do.
 const STOPPED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Publishes the outbox of one database. Cheap to clone; a clone is the same relay.
 #[derive(Clone)]
 pub struct Relay(Arc<Context>);
 
-/// What was reported last, so that it is not said over and over.
+/// The last fault logged, so that it is not repeated with every retry.
 #[derive(Default)]
 struct Reported {
     text: String,
@@ -35,7 +35,7 @@ impl Relay {
     }
 
     /// The relays of one process. Each publisher's events come from one database only: of two that declare the same
-    /// publisher, neither is led. Other processes know nothing of that: [`Settings::publisher`] is what holds for all.
+    /// publisher, neither is led. Other processes know nothing of that: only [`Settings::publisher`] holds for all of them.
     pub fn all(settings: impl IntoIterator<Item = Settings>) -> Vec<Self> {
         let claims = Arc::default();
         settings.into_iter().map(|settings| Self::of(settings, Arc::clone(&claims))).collect()
@@ -45,28 +45,28 @@ impl Relay {
         Relay(Arc::new(Context::new(settings, claims)))
     }
 
-    /// How it stands at present.
+    /// Its current standing.
     pub fn standing(&self) -> Standing {
         self.0.progress().standing
     }
 
-    /// Why it does not do its work at present; None if it does.
+    /// The reason why it is not ready; None if it is.
     pub fn trouble(&self) -> Option<String> {
         let progress = self.0.progress().clone();
         progress.trouble(Instant::now(), self.patience())
     }
 
-    /// The partitions of its topic that take nothing at present or have yet to catch up, while the others go on.
+    /// The partitions of its topic that accept nothing at present or have yet to catch up, while the others continue.
     pub fn partitions_behind(&self) -> Vec<usize> {
         self.0.progress().behind.clone()
     }
 
-    /// Tells whether it has done anything at all lately, if only to find that its database is away.
+    /// True if it has made progress lately, if only in finding that its database is away.
     pub fn is_alive(&self) -> bool {
         self.0.progress().answered_at.elapsed() <= self.patience()
     }
 
-    /// A relay that does not hear from its database for so long is stuck.
+    /// Time without an answer from its database after which a relay counts as stuck.
     pub fn patience(&self) -> Duration {
         self.0.timing().lease * 2
     }
@@ -82,7 +82,7 @@ impl Relay {
         Ok(Candidate::new(Arc::clone(&self.0), session))
     }
 
-    /// Leads or stands by until shutdown. A database or broker that is away is waited for, as are tables that do not exist.
+    /// Leads or stands by until shutdown. Waits for a database or a broker that is away, and for tables that do not exist yet.
     pub async fn run(&self, shutdown: &Shutdown) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         let mut reported = Reported::default();
@@ -90,7 +90,7 @@ impl Relay {
             let left = tokio::select! {
                 left = self.lead_or_stand_by(shutdown, &mut backoff) => left,
                 () = stopped_too_long_ago(shutdown) => {
-                    tracing::warn!(database = self.database(), "stopped without having finished: what is not acknowledged is left to a successor");
+                    tracing::warn!(database = self.database(), "the relay stopped before the broker and the database had answered; a successor publishes what was not acknowledged");
                     return;
                 }
             };
@@ -110,7 +110,7 @@ impl Relay {
         loop {
             match candidate.try_to_lead().await? {
                 Candidacy::Leads(tenure) => {
-                    // What it was lost for the last time may come again: it is over when the cursor has been saved.
+                    // The fault that ended the last tenure may recur: it is over once the cursor has been saved.
                     let lost = self.0.progress().lost.take();
                     self.0.stands(Standing::Leading, lost);
                     let epoch = tenure.epoch();
@@ -131,26 +131,30 @@ impl Relay {
         }
     }
 
-    /// Says the same thing once, however often it is tried; what needs a person now and then again.
+    /// Logs a fault once, however often it recurs; again periodically if it needs a person.
     fn report(&self, lost: &Lost, reported: &mut Reported) {
         let database = self.database();
         let text = lost.to_string();
         let again = lost.needs_a_person() && reported.at.is_none_or(|at| at.elapsed() >= AGAIN_AFTER);
         if text == reported.text && !again {
-            tracing::debug!(database, error = text, "still not leading; trying again");
+            tracing::debug!(database, error = text, "the relay still cannot lead; retrying");
             return;
         }
         if matches!(lost, Lost::NoPublisher) && text != reported.text {
-            // A moment later it may have; if not, it is said again, and then a person is needed.
-            tracing::info!(database, "waiting for the service to declare its publisher");
+            // It may be about to; if not, the fault is logged again, as one that needs a person.
+            tracing::info!(database, "the database declares no publisher yet; waiting for its service to start");
         } else if lost.needs_a_person() {
-            tracing::error!(database, error = text, "nothing is published from this database until this is mended");
+            tracing::error!(
+                database,
+                error = text,
+                "nothing is published from this database until the fault is repaired"
+            );
         } else if matches!(lost, Lost::HandedOver) {
             tracing::info!(database, "{text}");
         } else if lost.is_not_migrated() {
-            tracing::info!(database, "waiting for the service to make its tables");
+            tracing::info!(database, "the database has no outbox yet; waiting for its service to start");
         } else {
-            tracing::warn!(database, error = text, "not leading; connecting again");
+            tracing::warn!(database, error = text, "the relay does not lead; reconnecting to the database");
         }
         *reported = Reported { text, at: Some(Instant::now()) };
     }

@@ -1,4 +1,4 @@
-//! Publishing again what has been published.
+//! Replay: publishing retained events again.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, FromRow, postgres::PgConnectOptions};
 
 use crate::{
     BATCH_ROWS, Lost, Timing,
+    lost::answered,
     publisher::{NotTaken, Publisher},
     record::Route,
     slots::BATCHES,
@@ -16,18 +17,22 @@ use crate::{
     store::{self, OutboxRow, session_options},
 };
 
-/// A broker that takes longer to acknowledge ends the replay.
+/// Maximum time for the broker to acknowledge, and for the server to run a statement; after it the replay fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// There is no lease that could end.
+/// Maximum time for the next row to arrive; after it the connection is silent, since the server would have cancelled the read
+/// before.
+const SILENT_AFTER: Duration = Duration::from_secs(75);
+
+/// The fence of a replay, which has no lease.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Publishes the retained rows of a span again, in their order, and returns how many. Moves no cursor, and leaves out
-/// what has not been published yet, so that nothing overtakes it. Needs no leadership: a repetition does no harm.
+/// Publishes the retained rows of a span again, in their order, and returns how many. Moves no cursor, and omits rows that have
+/// not been published yet, so that nothing overtakes them. Needs no leadership: a repetition does no harm.
 /// `publisher` is the one that the database belongs to, as [`Settings::publisher`](crate::Settings::publisher).
 ///
 /// # Errors
-/// Also before a row that names another publisher.
+/// Also before a row that names another publisher, and if the database or the broker does not answer in time.
 pub async fn replay(
     database: &PgConnectOptions,
     kafka: &Kafka,
@@ -35,16 +40,20 @@ pub async fn replay(
     span: Span,
 ) -> anyhow::Result<usize> {
     let options = session_options(database, PATIENCE);
-    let mut session = options.connect().await.context("connecting to the database")?;
-    let published_through = store::cursor(&mut session).await.context("reading the relay's cursor")?;
+    let bound = Timing::default().answered_within();
+    let mut session = answered(bound, options.connect()).await.context("connecting to the database")?;
+    let published_through = answered(bound, store::cursor(&mut session)).await.context("reading the relay's cursor")?;
     let publisher = match publisher {
         Some(publisher) => publisher.to_owned(),
-        None => store::declared_publisher(&mut session).await?.ok_or(Lost::NoPublisher)?,
+        None => {
+            let declared = answered(bound, store::declared_publisher(&mut session)).await;
+            declared.context("reading the publisher")?.ok_or(Lost::NoPublisher)?
+        }
     };
     let timing = Timing { acknowledged_within: PATIENCE, ..Timing::default() };
     let never = Instant::now() + NEVER;
     let mut publisher =
-        Publisher::new(kafka, Route::of(&publisher), timing, BATCH_ROWS, never).context("making the Kafka client")?;
+        Publisher::new(kafka, Route::of(&publisher), timing, BATCH_ROWS, never).context("creating the Kafka client")?;
     if let Err(refusal) = publisher.know_partitions(PATIENCE).await {
         bail!("{}: {}", publisher.route().topic(), refusal.error);
     }
@@ -53,7 +62,7 @@ pub async fn replay(
         let mut rows = store::read_again(&mut session, last_seq, published_through, span);
         let mut taken = 0;
         publisher.open();
-        while let Some(row) = rows.try_next().await.context("reading the outbox")? {
+        while let Some(row) = answered(SILENT_AFTER, rows.try_next()).await.context("reading the outbox")? {
             let row = OutboxRow::from_row(&row).context("reading the outbox")?;
             let Some(record) = publisher.record(&row) else {
                 bail!(
@@ -66,7 +75,7 @@ pub async fn replay(
             };
             match publisher.send(publisher.partition_of(&row), record) {
                 Ok(()) => (taken, last_seq) = (taken + 1, row.seq),
-                // What is refused, `settle` will tell.
+                // `settle` reports a refusal.
                 Err(NotTaken::Full | NotTaken::Fenced | NotTaken::Opening | NotTaken::Refused) => break,
             }
         }
@@ -83,12 +92,12 @@ pub async fn replay(
     }
 }
 
-/// Waits until no more than `at_most` batches are without acknowledgement.
+/// Waits until at most `at_most` batches wait for acknowledgements.
 async fn settle(publisher: &mut Publisher, at_most: usize) -> anyhow::Result<()> {
     loop {
         let (_, outcome) = publisher.arrived(Instant::now());
         if let Err(refusal) = outcome {
-            bail!("the broker has not taken all of it, {}: {}", publisher.route().topic(), refusal.error);
+            bail!("the broker has not accepted all events, {}: {}", publisher.route().topic(), refusal.error);
         }
         let Some(overdue_at) = publisher.overdue_at().filter(|_| publisher.batches() > at_most) else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Checks that new rows get numbers ahead of the cursor. No clock is asked.
+//! Checks that new rows get numbers ahead of the cursor. No check uses a clock.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use crate::{
     lost::{answered, took_too_long},
 };
 
-/// Distance behind the cursor within which numbers used twice are looked for: more than are drawn from one look to the next. A
-/// sequence that was set back by more is still behind the cursor when it is looked at.
+/// Distance behind the cursor within which numbers used twice are looked for: more than are drawn from one check to the next. A
+/// sequence that was set back by more is still behind the cursor at the next check.
 const NUMBERS_BACK: i64 = 10_000;
 
-/// What the database says of its numbers.
+/// The state of the outbox's numbers in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Numbers {
     /// The last number that was drawn; 0 if none was.
     pub(crate) last_value: i64,
-    /// Numbers that a session draws at once.
+    /// Size of the cache of numbers that a session draws at once.
     pub(crate) cache: i64,
     /// The highest number that is visible; 0 if there is none.
     pub(crate) highest: i64,
@@ -37,7 +37,7 @@ pub(crate) async fn look(session: &mut PgConnection) -> sqlx::Result<Numbers> {
 }
 
 impl Numbers {
-    /// An error if a row that is written from now on would be taken for one that has been published.
+    /// An error if a row written from now on would count as published already.
     pub(crate) fn check(self, cursor: i64) -> Result<(), Lost> {
         let Numbers { last_value, cache, .. } = self;
         if cache > 1 {
@@ -49,7 +49,7 @@ impl Numbers {
         Ok(())
     }
 
-    /// An error if the sequence has been set back since `last_value` was seen.
+    /// An error if the sequence has been set back since it stood at `last_value`.
     pub(crate) fn check_since(self, last_value: i64) -> Result<(), Lost> {
         if self.last_value < last_value {
             return Err(Lost::SequenceSetBack { from: last_value, to: self.last_value });
@@ -59,8 +59,8 @@ impl Numbers {
 }
 
 /// Looks for numbers up to `cursor` that two rows have: the sequence was set back, and the later row was never published.
-/// Looks at those after `checked` and some before it, down the index. False: the server has taken too long, and nothing is
-/// known; that is no reason to stop.
+/// Examines the numbers after `checked` and some before it, along the index. False if the server took too long, so that nothing
+/// is known; that is no reason to stop.
 pub(crate) async fn check_used_once(
     session: &mut PgConnection,
     (checked, cursor): (i64, i64),
@@ -77,7 +77,7 @@ pub(crate) async fn check_used_once(
         Ok((numbers, Some(first_seq))) => Err(Lost::NumbersUsedTwice { numbers, first_seq, cursor }),
         Ok((_, None::<i64>)) => Ok(true),
         Err(Lost::Database(error)) if took_too_long(&error) => {
-            tracing::warn!(%error, cursor, "whether numbers of the outbox were used twice has not been found out in time");
+            tracing::warn!(%error, cursor, "the check for numbers of the outbox that were used twice took too long; publishing continues without it");
             Ok(false)
         }
         Err(lost) => Err(lost),

@@ -1,27 +1,27 @@
-//! What a relay is told.
+//! Settings of a relay.
 
 use outbox::kafka::Kafka;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::Timing;
 
-/// Rows read at once, at most, unless somebody says otherwise.
+/// Default of [`Settings::batch_max`].
 pub const BATCH_ROWS: i64 = 2000;
 
-/// One database, and where its outbox goes.
+/// One database, and where to publish its outbox.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The name in logs and metrics.
+    /// Name of the database in logs and metrics.
     pub database: String,
-    /// Where the database is.
+    /// Address of the database.
     pub options: PgConnectOptions,
-    /// Where Kafka is.
+    /// Address of Kafka.
     pub kafka: Kafka,
-    /// The publisher that the database belongs to: rows that name another `aggregatetype` are not published, and nothing
-    /// passes them. None: the one that the database itself declares, which protects from mistakes, not from its owner.
+    /// The publisher that the database belongs to: a row with another `aggregatetype` is not published, and no later row passes
+    /// it. Defaults to the publisher that the database declares, which protects from mistakes, but not from its owner.
     pub publisher: Option<String>,
-    /// Times to wait, and for what.
+    /// Time limits.
     pub timing: Timing,
-    /// Rows read at once and sent to a partition in one request, at most.
+    /// Maximum number of rows read at once, and sent to a partition in one request.
     pub batch_max: i64,
 }

@@ -1,11 +1,12 @@
-//! Records on their way to the broker, counted by batch.
+//! Records in flight, counted by batch.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Batches that may wait for acknowledgements while the next one is read.
+/// Maximum number of batches that wait for acknowledgements.
 pub(crate) const BATCHES: usize = 4;
 
-/// Records without an acknowledgement, by the slot of their batch. Shared with the thread that hears from the broker.
+/// Number of records without an acknowledgement, by the slot of their batch. Shared with the thread that receives delivery
+/// reports.
 #[derive(Debug, Default)]
 pub(crate) struct Slots([AtomicUsize; BATCHES]);
 
@@ -14,7 +15,7 @@ impl Slots {
         self.0[slot].fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Tells whether it was the last one of its batch.
+    /// True if it was the last one of its batch.
     pub(crate) fn remove(&self, slot: usize) -> bool {
         self.0[slot].fetch_sub(1, Ordering::AcqRel) == 1
     }

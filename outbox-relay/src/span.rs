@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-/// From when to when events were written; `until` is not part of it.
+/// A span of the times at which events were written, from `since` up to but not including `until`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// Its beginning; rows written at this moment are in it.
+    /// Beginning, inclusive.
     pub since: DateTime<Utc>,
-    /// Its end; rows written at this moment are not.
+    /// End, exclusive.
     pub until: DateTime<Utc>,
 }

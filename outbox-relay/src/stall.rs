@@ -1,4 +1,4 @@
-//! A gap that lasts: who holds it open.
+//! The report of a gap that lasts, with the session that holds it open.
 
 use std::{
     ops::RangeInclusive,
@@ -9,9 +9,9 @@ use sqlx::PgConnection;
 
 use crate::{meters::Meters, writers};
 
-/// From here on a gap is reported: no service keeps a transaction open that long.
+/// Age from which a gap is reported: no service keeps a transaction open that long.
 const LONG: Duration = Duration::from_secs(1);
-/// The same stall is reported this often.
+/// Interval at which the same stall is reported again.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// Reports a gap that lasts longer than a second, and again while it does.
@@ -21,7 +21,7 @@ pub(crate) struct StallReport {
 }
 
 impl StallReport {
-    /// Looks at the gap that is waited for now, if any. Costs a query only when there is something to say.
+    /// Reports the gap that publishing waits for, if any. Costs a query only when a report is due.
     pub(crate) async fn look(
         &mut self,
         session: &mut PgConnection,
@@ -32,7 +32,7 @@ impl StallReport {
         let now = Instant::now();
         let Some((missing, since)) = waiting else {
             if self.said_at.take().is_some() {
-                tracing::info!(database, "the gap in the outbox has closed; publishing goes on");
+                tracing::info!(database, "the gap in the outbox has closed; publishing continues");
             }
             meters.stall_seconds.set(0.0);
             return Ok(());
@@ -58,7 +58,11 @@ impl StallReport {
                 "publishing waits for a transaction that has written to the outbox and has not ended"
             ),
             None => {
-                tracing::debug!(database, first_missing = missing.start(), "the writer that was waited for has ended")
+                tracing::debug!(
+                    database,
+                    first_missing = missing.start(),
+                    "the transaction that publishing waited for has ended"
+                )
             }
         }
         Ok(())

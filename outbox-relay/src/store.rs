@@ -44,7 +44,7 @@ pub(crate) fn read(
     .fetch(session)
 }
 
-/// As [`read`], of those rows up to `through` that were written within `span`.
+/// As [`read`], but only rows up to `through` that were written within `span`.
 pub(crate) fn read_again(
     session: &mut PgConnection,
     after: i64,
@@ -62,12 +62,12 @@ pub(crate) fn read_again(
     .fetch(session)
 }
 
-/// Up to which number everything has been published.
+/// The number up to which everything has been published.
 pub(crate) async fn cursor(session: &mut PgConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar("select last_seq from relay_cursor").fetch_one(session).await
 }
 
-/// The publisher that the database says it belongs to; None if it says nothing.
+/// The publisher that the database declares; None if it declares none.
 pub(crate) async fn declared_publisher(session: &mut PgConnection) -> sqlx::Result<Option<String>> {
     let declares: bool =
         sqlx::query_scalar("select to_regclass('outbox_publisher') is not null").fetch_one(&mut *session).await?;
@@ -77,25 +77,25 @@ pub(crate) async fn declared_publisher(session: &mut PgConnection) -> sqlx::Resu
     sqlx::query_scalar("select name from outbox_publisher").fetch_optional(session).await
 }
 
-/// Settings of the relay's own session.
+/// Settings of the relay's own sessions.
 pub(crate) fn session_options(database: &PgConnectOptions, statement_timeout: Duration) -> PgConnectOptions {
     let statement_timeout = statement_timeout.as_millis().to_string();
     database.clone().application_name(PROGRAM).options([
         ("statement_timeout", statement_timeout.as_str()),
-        // There are no transactions of several statements; should there ever be one, it holds up no writer for long.
+        // The relay has no transactions of several statements; should it ever have one, it holds up no writer for long.
         ("idle_in_transaction_session_timeout", statement_timeout.as_str()),
-        // A relay that has vanished without a word leaves its session, and with it the lock of the leader, within seconds.
+        // The session of a relay that has vanished, and with it the lock of the leader, ends within seconds.
         ("tcp_keepalives_idle", "5"),
         ("tcp_keepalives_interval", "2"),
         ("tcp_keepalives_count", "3"),
         ("tcp_user_timeout", "10000"),
-        // There is one good way to read the outbox, down the index, and a plan made while the table was empty is kept.
+        // The one good plan is to read the outbox along the index, and a plan made while the table was empty is kept.
         ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"),
         ("enable_sort", "off"),
         ("jit", "off"),
         ("plan_cache_mode", "force_generic_plan"),
-        // The cursor may fall behind: after a crash of the database a few events more are published again. An epoch need
+        // A crash of the database may lose the last writes of the cursor: a few more events are published again. An epoch need
         // not survive that either, since no session does.
         ("synchronous_commit", "off"),
     ])

@@ -1,28 +1,28 @@
-//! Tells a partition that takes nothing from a cluster that is away.
+//! Tells a partition that accepts nothing from a cluster that is away.
 
 use std::time::{Duration, Instant};
 
-/// What speaks for the cluster while partitions take nothing. One that has been away takes a moment to take everything
-/// again; so it has to have been there for a while, and a partition must have gone on taking nothing.
+/// The evidence that the cluster is up while partitions accept nothing. A cluster that comes back needs a moment before all of
+/// its partitions accept records; so it has to have been up for a while, with the partition still accepting nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Suspicion {
-    /// When the cluster was seen while some partition was stuck.
+    /// When the cluster last answered while some partition was stuck.
     seen: Option<Instant>,
 }
 
 impl Suspicion {
-    /// No partition is stuck, or the cluster does not answer.
+    /// Discards the evidence: no partition is stuck, or the cluster does not answer.
     pub(crate) fn none(&mut self) {
         self.seen = None;
     }
 
-    /// Tells whether it matters now that the cluster answers: at first, and after each `settled`.
+    /// True if the cluster is to be asked now: at first, and then every `settled`.
     pub(crate) fn wants_to_know(&self, now: Instant, settled: Duration) -> bool {
         self.seen.is_none_or(|seen| now.saturating_duration_since(seen) >= settled)
     }
 
-    /// The cluster answers. Of the partitions that are stuck, with the time since when, those that are to be left behind: they
-    /// had been stuck for `after` already when it was seen the last time.
+    /// Records that the cluster answers. Returns those of the `stuck` partitions, each with the time since when, that are to be
+    /// left behind: they had been stuck for `after` already when it last answered.
     pub(crate) fn answered(
         &mut self,
         now: Instant,

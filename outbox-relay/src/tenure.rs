@@ -1,4 +1,4 @@
-//! Leading one database: read, publish, move the cursor.
+//! Leading one database: reading, publishing, moving the cursor.
 
 mod catching_up;
 mod reading;
@@ -31,10 +31,10 @@ use crate::{
     used_once::UsedOnce,
 };
 
-/// What a broker has not acknowledged by then when a relay ends is left to the successor, which publishes it again.
+/// Time for which a relay that resigns waits for acknowledgements. What is missing then, the successor publishes again.
 const FINISHED_WITHIN: Duration = Duration::from_secs(3);
 
-/// One relay's time as the leader of a database. Dropped, it leaves as a crash does; [`resign`](Self::resign) leaves cleanly.
+/// One relay's time as the leader of a database. Dropping it ends it as a crash does; [`resign`](Self::resign) ends it cleanly.
 pub struct Tenure {
     context: Arc<Context>,
     session: PgConnection,
@@ -44,40 +44,40 @@ pub struct Tenure {
     gaps: Gaps,
     cursor: Cursor,
     used_once: UsedOnce,
-    /// Size of a read that ends in reasonable time.
+    /// Size of the next read.
     portion: Portion,
     recovery: Recovery,
     reports: Reports,
 }
 
-/// What one step found.
+/// The outcome of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// Rows handed to the broker's client; `more` if as many were found as were asked for.
+pub enum Outcome {
+    /// Rows were handed to the Kafka client.
     Published {
         /// Number of rows.
         rows: usize,
-        /// There may be more.
+        /// The read was filled, so there may be more rows.
         more: bool,
     },
-    /// Rows wait behind these numbers, which may still appear.
+    /// Rows wait behind these missing numbers, whose rows may still become visible.
     Gap(RangeInclusive<i64>),
-    /// The broker has to acknowledge before it is handed more.
+    /// The broker has to acknowledge records before more are handed over.
     Busy,
-    /// A record was refused, or the broker is away; it is tried again after a rest.
+    /// A record was refused, or the broker is away; the relay retries after a pause.
     Resting,
     /// There is nothing to publish.
     Empty,
 }
 
-/// Why there is nothing more to publish at present.
+/// The reason why there is nothing more to publish at present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Drained {
     /// Every visible row has been published and the cursor says so.
     Empty,
-    /// As before, up to these numbers, which may still appear.
+    /// As [`Empty`](Self::Empty), but only up to these missing numbers, whose rows may still become visible.
     Gap(RangeInclusive<i64>),
-    /// There are rows that the broker does not take at present.
+    /// Some rows the broker does not accept at present.
     Refused,
 }
 
@@ -93,7 +93,7 @@ impl Tenure {
         let publisher = new_publisher(&context, Route::of(publisher), &lease)?;
         let (database, topic) = (context.database(), publisher.route().topic());
         let reports = Reports::new(database);
-        tracing::info!(database, epoch, last_seq, topic, "leading: publishing this database's outbox");
+        tracing::info!(database, epoch, last_seq, topic, "the relay leads the database and publishes its outbox");
         Ok(Tenure {
             session,
             lease,
@@ -109,25 +109,25 @@ impl Tenure {
         })
     }
 
-    /// The number that fences this tenure off from those before and after.
+    /// The epoch, which fences this tenure off from those before and after.
     pub fn epoch(&self) -> i64 {
         self.lease.epoch()
     }
 
-    /// Looks after acknowledgements, cursor and lease, then reads and publishes once. Does not wait for the broker.
-    pub async fn step(&mut self) -> Result<Step, Lost> {
+    /// Handles acknowledgements, cursor and lease, then reads and publishes once. Does not wait for acknowledgements.
+    pub async fn step(&mut self) -> Result<Outcome, Lost> {
         self.connect().await;
         self.tend().await?;
         if self.recovery.is_resting(Instant::now()) {
-            return Ok(Step::Resting);
+            return Ok(Outcome::Resting);
         }
         let batches = self.recovery.batches();
         if self.publisher.batches() >= batches {
-            return Ok(Step::Busy);
+            return Ok(Outcome::Busy);
         }
         let caught_up = self.catch_up().await?;
         match caught_up {
-            Some(waits @ (Step::Resting | Step::Busy)) => return Ok(waits),
+            Some(waits @ (Outcome::Resting | Outcome::Busy)) => return Ok(waits),
             Some(caught_up) if self.publisher.batches() >= batches => return Ok(caught_up),
             _ => {}
         }
@@ -139,25 +139,25 @@ impl Tenure {
         self.context.answered(look).await?;
         let mut progress = self.context.progress();
         progress.gap_since = self.gaps.waiting().map(|(_, since)| since);
-        if matches!(step, Step::Empty | Step::Gap(_)) {
+        if matches!(step, Outcome::Empty | Outcome::Gap(_)) {
             progress.refused = None;
         }
         drop(progress);
         Ok(match (step, caught_up) {
-            (Step::Empty | Step::Gap(_), Some(caught_up)) => caught_up,
+            (Outcome::Empty | Outcome::Gap(_), Some(caught_up)) => caught_up,
             (step, _) => step,
         })
     }
 
-    /// Steps until all that is visible has been published, acknowledged and noted in the cursor.
+    /// Steps until all visible rows have been published and acknowledged, and the cursor has been saved.
     pub async fn drain(&mut self) -> Result<Drained, Lost> {
         loop {
             let drained = match self.step().await? {
-                Step::Published { .. } => continue,
-                Step::Busy => None,
-                Step::Resting => return Ok(Drained::Refused),
-                Step::Gap(missing) => Some(Drained::Gap(missing)),
-                Step::Empty => Some(Drained::Empty),
+                Outcome::Published { .. } => continue,
+                Outcome::Busy => None,
+                Outcome::Resting => return Ok(Drained::Refused),
+                Outcome::Gap(missing) => Some(Drained::Gap(missing)),
+                Outcome::Empty => Some(Drained::Empty),
             };
             match drained {
                 Some(drained) if self.publisher.batches() == 0 => {
@@ -169,7 +169,7 @@ impl Tenure {
         }
     }
 
-    /// Finishes what is in flight, as far as the broker takes it soon, writes the cursor and makes room for a successor.
+    /// Waits a few seconds for what is in flight, writes the cursor and releases the lease.
     pub async fn resign(mut self) -> Result<(), Lost> {
         let until = Instant::now() + FINISHED_WITHIN;
         while self.publisher.batches() > 0 && Instant::now() < until {
@@ -185,18 +185,18 @@ impl Tenure {
         tracing::info!(
             database = self.context.database(),
             epoch = self.lease.epoch(),
-            "leads no longer: left to a successor"
+            "the relay has resigned; a successor may lead at once"
         );
         Ok(())
     }
 
-    /// Every row up to here has been acknowledged.
+    /// The last number up to which every row has been acknowledged.
     fn published(&self) -> i64 {
         self.cursor.published(self.topic.behind.acknowledged())
     }
 }
 
-/// A producer for what the tenure publishes, which sends nothing once the lease is over.
+/// A producer for the tenure's route, which sends nothing once the lease has ended.
 fn new_publisher(context: &Context, route: Route, lease: &Lease) -> Result<Publisher, KafkaError> {
     Publisher::new(context.kafka(), route, context.timing(), context.batch_max(), lease.ends_at())
 }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-/// The choices an operator has.
+/// The time limits that an operator may set.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
-    /// Time for which a leader that says nothing still counts as one: a frozen relay holds up its database for as long.
+    /// Time for which a leader keeps the leadership without renewing it: a frozen relay holds up its database for this long.
     pub lease: Duration,
-    /// The longest pause between two looks at a quiet outbox.
+    /// Maximum pause between two polls of a quiet outbox.
     pub max_poll: Duration,
-    /// A broker that has not acknowledged a record after this is asked again by a new client. Longer than the cluster
-    /// takes to replace a broker that has died: 9 s with KRaft's defaults, and the election. A partition that takes nothing
-    /// although the cluster is there is left behind after a good quarter of this.
+    /// Maximum time for a broker to acknowledge a record; after it a new client sends the record again. Longer than the cluster
+    /// takes to replace a dead broker: 9 s with KRaft's defaults, plus the election. A partition that accepts nothing although
+    /// the cluster answers is left behind after a good quarter of it.
     pub acknowledged_within: Duration,
 }
 
@@ -26,32 +26,32 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// The lease is renewed when this much of it has passed.
+    /// Age of the lease at which it is renewed.
     pub(crate) fn renew_after(self) -> Duration {
         self.lease / 5
     }
 
-    /// The server gives up a statement after this. A read that takes longer is tried again with fewer rows.
+    /// Time after which the server cancels a statement. A read that takes longer is retried with fewer rows.
     pub(crate) fn statement_timeout(self) -> Duration {
         self.lease / 2
     }
 
-    /// A partition that has not acknowledged for so long, while the cluster answers, is stuck.
+    /// Time without an acknowledgement, while the cluster answers, after which a partition is stuck.
     pub(crate) fn stuck_after(self) -> Duration {
         self.acknowledged_within / 4
     }
 
-    /// One that is still stuck when the cluster has answered for so long is left behind.
+    /// Time for which the cluster has to have answered before a stuck partition is left behind.
     pub(crate) fn settled_after(self) -> Duration {
         self.stuck_after() / 4
     }
 
-    /// A cluster that has not answered within this counts as away. The loop waits for it.
+    /// Time without an answer after which the cluster counts as away. The leader's loop waits for it.
     pub(crate) fn cluster_answers_within(self) -> Duration {
         self.lease / 20
     }
 
-    /// A database that has not answered after this is as good as gone: its connection is thrown away.
+    /// Time without an answer after which a database connection is discarded.
     pub(crate) fn answered_within(self) -> Duration {
         self.lease * 3 / 5
     }

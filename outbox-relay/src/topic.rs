@@ -1,26 +1,26 @@
-//! The topic as a tenure knows it, from one producer to the next.
+//! The state of the topic that a tenure keeps from one producer to the next.
 
 use crate::{behind::Behind, suspicion::Suspicion};
 
 /// The topic's partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Topic {
-    /// Those that take nothing, or that have missed something.
+    /// Those that are left behind.
     pub(crate) behind: Behind,
     pub(crate) suspicion: Suspicion,
-    /// Number of partitions when a producer last asked.
+    /// Number of partitions that the last producer was told.
     count: Option<usize>,
     /// The first producer has been made to connect.
     connected: bool,
 }
 
 impl Topic {
-    /// Tells whether the first producer has yet to be made to connect, which it is from now on.
+    /// True on the first call: the first producer has yet to be made to connect.
     pub(crate) fn connects_first(&mut self) -> bool {
         !std::mem::replace(&mut self.connected, true)
     }
 
-    /// A producer has been told of `count` partitions. Tells whether an earlier one was told of another number.
+    /// Records the number of partitions. True if it has changed.
     pub(crate) fn counted(&mut self, count: usize) -> bool {
         self.count.replace(count).is_some_and(|before| before != count)
     }

@@ -1,32 +1,32 @@
-//! What a tenure has seen of the sequence, and when it looks for numbers that were used twice.
+//! The last known state of the sequence, and the schedule of checks for numbers that were used twice.
 //!
-//! Nothing in here asks the database or the clock; [`sequence`](crate::sequence) does.
+//! This module uses no database and no clock; [`sequence`](crate::sequence) queries the database.
 
 use std::time::{Duration, Instant};
 
 use crate::{Lost, sequence::Numbers};
 
-/// When a look for numbers that were used twice has taken too long.
+/// Pause after a check that took too long.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
 
-/// Numbers that are known to have been used once.
+/// The numbers that have been checked for double use.
 #[derive(Debug)]
 pub(crate) struct UsedOnce {
-    /// What the sequence stood at when the lease was last renewed.
+    /// Value of the sequence at the last renewal of the lease.
     last_value: i64,
-    /// Numbers up to here have been looked at.
+    /// Numbers up to here have been checked.
     checked: i64,
-    /// When the next look at those after them is due.
+    /// When the next check is due.
     check_at: Instant,
 }
 
 impl UsedOnce {
-    /// Everything up to `last_seq` has been looked at.
+    /// All numbers up to `last_seq` have been checked.
     pub(crate) fn new(last_seq: i64, now: Instant) -> Self {
         UsedOnce { last_value: last_seq, checked: last_seq, check_at: now }
     }
 
-    /// Compares what the database says of its numbers with the cursor, and with what it said the last time.
+    /// Compares the numbers with the cursor, and the sequence with its previous value.
     pub(crate) fn compare(&mut self, numbers: Numbers, cursor: i64) -> Result<(), Lost> {
         numbers.check(cursor)?;
         numbers.check_since(self.last_value)?;
@@ -34,13 +34,13 @@ impl UsedOnce {
         Ok(())
     }
 
-    /// After which number and up to which one to look; None if it is too soon.
+    /// The number after which, and the one up to which, to check now; None if no check is due.
     pub(crate) fn due(&self, now: Instant, cursor: i64) -> Option<(i64, i64)> {
         (now >= self.check_at).then_some((self.checked, cursor))
     }
 
-    /// Numbers up to `cursor` were looked at. A look that took too long is not repeated soon: it would take the time that
-    /// publishing needs; nor are its numbers looked at again.
+    /// Records a check of the numbers up to `cursor`. One that took too long is not repeated soon, since it would take the time
+    /// that publishing needs; nor are its numbers checked again.
     pub(crate) fn looked(&mut self, cursor: i64, in_time: bool, now: Instant) {
         if !in_time {
             self.check_at = now + AGAIN_AFTER;
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(used_once.due(now + AGAIN_AFTER, 31), Some((30, 31)), "and then with each renewal again");
     }
 
-    /// The sequence is seen at any two places around a cursor.
+    /// The sequence stands at any two places around a cursor, one after the other.
     #[test]
     fn the_sequence_is_never_behind_the_cursor_nor_behind_itself() {
         for (first, second) in (0..6).flat_map(|first| (0..6).map(move |second| (first, second))) {

@@ -1,4 +1,4 @@
-//! Being told of a commit.
+//! Notifications of commits.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,11 +8,11 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
-/// A connection that has said nothing for so long is replaced.
+/// Time without a notification after which the connection is replaced.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Hears notifications on a connection of its own, from which nothing else is read. Several before the first
-/// has been heard are one. While the connection is away, polling alone has to do.
+/// Receives notifications on a connection of its own. Several that arrive before the first has been taken count as one. While
+/// the connection is down, polling alone finds new rows.
 pub(crate) struct Wake {
     called: Arc<Notify>,
     listener: JoinHandle<()>,
@@ -25,12 +25,12 @@ impl Wake {
         Wake { called, listener }
     }
 
-    /// Returns when there was a call since the last one heard or forgotten.
+    /// Returns when a notification has arrived since the last one that was taken or forgotten.
     pub(crate) async fn called(&self) {
         self.called.notified().await;
     }
 
-    /// Forgets a call that has not been heard.
+    /// Forgets a notification that has not been taken.
     pub(crate) fn forget(&self) {
         let _ = self.called.notified().now_or_never();
     }
@@ -46,13 +46,13 @@ async fn pass_on(options: PgConnectOptions, called: Arc<Notify>) {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
     loop {
         if let Err(error) = listen(&options, &called, &mut backoff).await {
-            tracing::debug!(%error, "not listening for commits; polling");
+            tracing::debug!(%error, "the connection for notifications of commits failed; polling until it is back");
         }
         tokio::time::sleep(backoff.delay()).await;
     }
 }
 
-/// Returns after a long silence: the connection may have died without a word, and a new one is cheap.
+/// Returns after a long silence: the connection may have died unnoticed, and a new one is cheap.
 async fn listen(options: &PgConnectOptions, called: &Notify, backoff: &mut Backoff) -> sqlx::Result<()> {
     let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
     let pool = pool.acquire_timeout(CONNECTED_WITHIN).connect_lazy_with(options.clone());
@@ -63,9 +63,9 @@ async fn listen(options: &PgConnectOptions, called: &Notify, backoff: &mut Backo
     };
     let mut listener = timeout(CONNECTED_WITHIN, listening).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
     backoff.reset();
-    // Somebody may have called before this connection listened.
+    // A commit may have been announced before this connection listened.
     called.notify_one();
-    // None: the connection was lost and there is a new one; something may have been missed.
+    // None: the connection was lost and replaced; a notification may have been missed.
     while let Ok(heard) = timeout(SILENCE, listener.try_recv()).await {
         heard?;
         called.notify_one();

@@ -1,12 +1,12 @@
 //! Open transactions that write to the outbox.
 //!
-//! `insert` takes a row-exclusive lock on `outbox` before it draws a number and keeps it until the transaction has ended and
-//! its rows are visible. Fast: such locks are seen in `pg_locks` by every role, and nothing has to be written to ask.
+//! `insert` takes a row-exclusive lock on `outbox` before it draws a number and holds it until the transaction has ended and
+//! its rows are visible. The query is cheap: every role sees such locks in `pg_locks`, and nothing is written.
 
 use sqlx::{PgConnection, Row};
 
-/// The highest number that is visible, and then the transactions that hold the lock. The statement's snapshot is taken before
-/// the locks are listed: who has drawn a lower number and has not ended is among them.
+/// The highest visible number, and the transactions that hold the lock. The statement's snapshot is taken before the locks are
+/// listed, so a transaction that has drawn a lower number and has not ended is among them.
 pub(crate) async fn open(session: &mut PgConnection) -> sqlx::Result<(i64, Vec<String>)> {
     let row = sqlx::query(
         "select coalesce((select max(seq) from outbox), 0),
@@ -20,7 +20,7 @@ pub(crate) async fn open(session: &mut PgConnection) -> sqlx::Result<(i64, Vec<S
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
-/// Finds those of `writers` that have not ended. A prepared transaction goes by a new name and by no process: any of them counts.
+/// Those of `writers` that have not ended. A prepared transaction has a new name and no process, so each of these counts.
 pub(crate) async fn left(session: &mut PgConnection, writers: &[String]) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "select virtualtransaction from pg_locks
@@ -34,7 +34,7 @@ pub(crate) async fn left(session: &mut PgConnection, writers: &[String]) -> sqlx
     .await
 }
 
-/// A session with such a transaction, as an operator wants to know it.
+/// A session with such a transaction, as it is logged.
 #[derive(Debug, sqlx::FromRow)]
 pub(crate) struct Writer {
     /// None for a prepared transaction.
@@ -47,7 +47,7 @@ pub(crate) struct Writer {
     pub(crate) query: Option<String>,
 }
 
-/// The one whose transaction has been open longest.
+/// The session whose transaction has been open longest.
 pub(crate) async fn longest_open(session: &mut PgConnection) -> sqlx::Result<Option<Writer>> {
     sqlx::query_as(
         "select l.pid, a.application_name, current_database()::text as database, a.state,

@@ -1,8 +1,8 @@
-//! CloudEvents 1.0 around the data: binary mode as we write it, binary, structured and bare as we read it.
+//! CloudEvents 1.0: written in binary mode; read in binary, structured and bare form.
 //!
 //! In binary mode (the Kafka protocol binding of CloudEvents) the value is the data and the attributes are headers with
-//! the prefix `ce_`. In structured mode the value holds both. A bare value, without any header, is a request, on a topic that
-//! takes requests: anyone may publish one with a console producer.
+//! the prefix `ce_`. In structured mode the value holds both. A bare value, without headers, is a request; it is accepted
+//! only on a topic of requests, where anyone may publish with a console producer.
 
 use std::borrow::Cow;
 
@@ -12,68 +12,68 @@ use serde_json::value::RawValue;
 
 use crate::ids::{Coordinates, EventId, Original};
 
-/// The largest value that we read, in bytes. Our own events stay far below; whatever is larger is a dead letter.
+/// Maximum size in bytes of a value that is read. Our own events stay far below; larger ones become dead letters.
 pub const MAX_VALUE_BYTES: usize = 256 * 1024;
 
-/// The only version of CloudEvents that we speak.
+/// The supported version of CloudEvents.
 pub const SPECVERSION: &str = "1.0";
 
-/// `ce_source` of a record that came without one.
+/// `ce_source` of a record that has none.
 pub const CLIENTS: &str = "/clients";
 
 const JSON: &str = "application/json";
 const STRUCTURED: &str = "application/cloudevents+json";
 
-/// The attributes of an event: everything about it but its data.
+/// Attributes of an event: everything but its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// The event; unique together with its source.
+    /// Id of the event; unique together with its source.
     pub id: EventId,
-    /// What has happened: `RoomHeld`.
+    /// Event type: `RoomHeld`.
     pub event_type: String,
     /// Publisher, as a path: `/services/hotel`.
     pub source: String,
-    /// What it is about, the saga: where the publisher gave it.
+    /// Subject, the saga's id, if the publisher states it.
     pub subject: Option<String>,
-    /// When it happened, where the publisher says so.
+    /// Time of the event, if the publisher states it.
     pub time: Option<DateTime<Utc>>,
-    /// The event that caused this one.
+    /// Event that caused this one.
     pub causation_id: Option<EventId>,
     /// W3C trace context.
     pub traceparent: Option<String>,
 }
 
-/// A record as it came from Kafka, borrowed from whatever client read it.
+/// A Kafka record, borrowed from any client.
 #[derive(Debug, Clone, Copy)]
 pub struct RawRecord<'a> {
-    /// Where it lies, or first lay.
+    /// Original position of the record.
     pub at: Coordinates<'a>,
-    /// The record's own timestamp, milliseconds since 1970; 0 where it has none. Of one that was published again, the first.
+    /// Original timestamp of the record, milliseconds since 1970; 0 if it has none.
     pub timestamp_ms: u64,
-    /// Names and values, in their order.
+    /// Header names and values, in order.
     pub headers: &'a [(&'a str, &'a [u8])],
-    /// The bytes of the value; none of a tombstone.
+    /// Bytes of the value; `None` for a tombstone.
     pub value: Option<&'a [u8]>,
 }
 
 impl<'a> RawRecord<'a> {
-    /// What ids are made up from where it comes without.
+    /// The source of derived ids.
     pub fn original(&self) -> Original<'a> {
         Original { at: self.at, timestamp_ms: self.timestamp_ms, value: self.value }
     }
 }
 
-/// Why a record is no event that we can read. Such a record is a dead letter.
+/// Reason why a record cannot be read as an event. Such a record becomes a dead letter.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each means")]
 pub enum Unreadable {
-    #[error("the value is null: a tombstone is no event")]
+    #[error("the value is null: a tombstone is not an event")]
     Null,
     #[error("the value has {0} bytes; at most {MAX_VALUE_BYTES} are read")]
     TooLarge(usize),
     #[error("the CloudEvents version is {0:?}; only \"{SPECVERSION}\" is understood")]
     UnknownVersion(String),
-    #[error("the attribute {0} is missing; only a request, on a topic of requests, may come without it")]
+    #[error("the attribute {0} is missing; only a request, on a topic of requests, may omit it")]
     MissingAttribute(&'static str),
     #[error("the attribute {0} is not UTF-8 text")]
     NotText(&'static str),
@@ -81,14 +81,14 @@ pub enum Unreadable {
     Malformed(&'static str, String),
     #[error("the content type is {0:?}; {JSON} and {STRUCTURED} are understood")]
     ContentType(String),
-    #[error("the value is no structured CloudEvent: {0}")]
+    #[error("the value is not a structured CloudEvent: {0}")]
     NotStructured(String),
     #[error("the data is not a {event_type}: {error}")]
     Data { event_type: String, error: String },
 }
 
 impl Envelope {
-    /// The headers of binary mode.
+    /// Headers of binary mode.
     pub fn to_headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = vec![
             ("ce_specversion", SPECVERSION.to_owned()),
@@ -108,9 +108,9 @@ impl Envelope {
     }
 }
 
-/// Takes a record apart into envelope and data; the data is not looked into yet, so that events of no interest cost nothing.
-/// `bare` is the type of a record without headers, on a topic that takes such: then no attribute is compulsory, and what is
-/// missing is made up, the same on every delivery.
+/// Splits a record into envelope and data. The data is not parsed yet, so that irrelevant events cost nothing. `bare` is
+/// the type of a record without headers, on a topic that accepts them; there no attribute is required, and missing ones
+/// are derived, the same on every delivery.
 pub fn read<'a>(record: &RawRecord<'a>, bare: Option<&str>) -> Result<(Envelope, Cow<'a, [u8]>), Unreadable> {
     let value = record.value.ok_or(Unreadable::Null)?;
     if value.len() > MAX_VALUE_BYTES {
@@ -125,7 +125,7 @@ pub fn read<'a>(record: &RawRecord<'a>, bare: Option<&str>) -> Result<(Envelope,
     }
 }
 
-/// Reads the data as what its envelope says that it is.
+/// Parses the data as the type that its envelope names.
 pub fn read_data<T: serde::de::DeserializeOwned>(event_type: &str, data: &[u8]) -> Result<T, Unreadable> {
     serde_json::from_slice(data)
         .map_err(|error| Unreadable::Data { event_type: event_type.to_owned(), error: error.to_string() })

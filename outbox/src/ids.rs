@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// One event. A UUIDv7, so that inboxes and outboxes can be cut into ranges of time by the id itself.
+/// Id of one event. A UUIDv7, so that inboxes and outboxes can be partitioned by time by the id itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EventId(pub Uuid);
@@ -25,19 +25,19 @@ impl FromStr for EventId {
     }
 }
 
-/// Where a record lies on Kafka.
+/// Position of a record in Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Coordinates<'a> {
-    /// The topic.
+    /// Topic.
     pub topic: &'a str,
-    /// The partition, from 0.
+    /// Partition, from 0.
     pub partition: i32,
-    /// The place in the partition, from 0.
+    /// Offset in the partition, from 0.
     pub offset: i64,
 }
 
 impl<'a> Coordinates<'a> {
-    /// Reads what [`Display`](fmt::Display) writes: `topic/partition/offset`. None if it is not of that form.
+    /// Parses the output of [`Display`](fmt::Display): `topic/partition/offset`. Returns `None` for any other form.
     pub fn parse(text: &'a str) -> Option<Self> {
         let (rest, offset) = text.rsplit_once('/')?;
         let (topic, partition) = rest.rsplit_once('/')?;
@@ -51,65 +51,66 @@ impl fmt::Display for Coordinates<'_> {
     }
 }
 
-/// A record as it first lay on Kafka: the same on every delivery, and another one wherever anything differs. A topic that is
-/// deleted and made anew counts its offsets from the beginning, so that the place alone says too little.
+/// A record as first published: the same on every delivery, and different if any part differs. The position alone is not
+/// enough, because a recreated topic counts its offsets from the beginning again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Original<'a> {
-    /// Where it first lay.
+    /// Original position.
     pub at: Coordinates<'a>,
-    /// The record's own timestamp, milliseconds since 1970; 0 where it has none.
+    /// Original timestamp, milliseconds since 1970; 0 if the record has none.
     pub timestamp_ms: u64,
-    /// The bytes of the value; none of a tombstone.
+    /// Bytes of the value; `None` for a tombstone.
     pub value: Option<&'a [u8]>,
 }
 
 impl Original<'_> {
-    /// SHA-256 of its place, its time and its value.
+    /// SHA-256 of position, timestamp and value.
     pub fn digest(&self) -> impl AsRef<[u8]> {
         let Original { at, timestamp_ms, value } = self;
         Sha256::new().chain_update(format!("{at} {timestamp_ms} ")).chain_update(value.unwrap_or_default()).finalize()
     }
 }
 
-/// Time by which a foreign id may be ahead of its record and still be taken for a time.
+/// Maximum time by which a foreign id may be ahead of its record for its time to be used.
 const WINDOW_AHEAD_MS: u64 = 3_600_000;
-/// Time by which it may be behind: an inbox remembers no shorter than topics keep, by default a week.
+/// Maximum time by which it may be behind: an inbox remembers at least as long as topics retain, by default a week.
 const WINDOW_BEHIND_MS: u64 = 7 * 24 * 3_600_000;
 
-/// The bits that a UUIDv7 has for its milliseconds.
+/// The bits that hold the milliseconds of a UUIDv7.
 const MS_MASK: u64 = (1 << 48) - 1;
 
 impl EventId {
-    /// A new id, ordered by time.
+    /// Creates a new id, ordered by time.
     pub fn new() -> Self {
         EventId(Uuid::now_v7())
     }
 
-    /// The id of a record that came without one: a UUIDv7 out of the record's own timestamp and a hash of its place and its
-    /// value, so it is the same on every delivery.
+    /// Derives the id of a record without one: a UUIDv7 from the record's timestamp and a hash of its position and value,
+    /// so it is the same on every delivery.
     pub fn from_record(original: Original<'_>) -> Self {
         let mut random = [0; 10];
         random.copy_from_slice(&original.digest().as_ref()[..10]);
         EventId(uuid::Builder::from_unix_timestamp_millis(original.timestamp_ms, &random).into_uuid())
     }
 
-    /// Tells whether this is the id that the record gets if it comes without one.
+    /// Returns whether this is the id that [`from_record`](Self::from_record) derives.
     pub fn is_from_record(self, original: Original<'_>) -> bool {
-        // Without hashing the value, which is the rule.
+        // The timestamp is compared first, because the value rarely needs hashing.
         self.unix_ms() == Some(original.timestamp_ms & MS_MASK) && self == Self::from_record(original)
     }
 
-    /// What an inbox remembers a record by that came without an id. No `ce_id` of any source is ever remembered by the same.
+    /// Inbox id of a record without an id. No `ce_id` of any source maps to the same one.
     #[must_use]
     pub fn of_record(self, record_ms: u64) -> Self {
-        // No text has this byte.
+        // This byte never occurs in UTF-8 text.
         self.remembered(&[0xff], record_ms)
     }
 
-    /// What an inbox remembers a foreign event by: its id and its source together, so that no two sources can use up each
-    /// other's ids. Up to an hour ahead of the record's time and a week behind it, it is a UUIDv7 of the id's own
-    /// millisecond and a hash. An id of another time (a clock gone wrong, or an attack on the inbox's partitions) is hashed
-    /// whole, as [`from_foreign`](Self::from_foreign) does with what is no UUIDv7. The same on every delivery of the record.
+    /// Inbox id of a foreign event: its id and its source combined, so that no source can use up another's ids. If the
+    /// id's time is at most an hour ahead of the record's and at most a week behind it, the result is a UUIDv7 of the
+    /// id's millisecond and a hash. An id of another time (a wrong clock, or an attack on the inbox's partitions) is
+    /// hashed entirely, as [`from_foreign`](Self::from_foreign) does with anything but a UUIDv7. The same on every
+    /// delivery of the record.
     #[must_use]
     pub fn of_source(self, source: &str, record_ms: u64) -> Self {
         self.remembered(source.as_bytes(), record_ms)
@@ -128,15 +129,15 @@ impl EventId {
         }
     }
 
-    /// Milliseconds since 1970 of a UUIDv7; none of any other.
+    /// Milliseconds since 1970 of a UUIDv7; `None` for any other id.
     fn unix_ms(self) -> Option<u64> {
         let time = self.0.as_u128() >> 80;
         (self.0.get_version_num() == 7).then_some(time as u64)
     }
 
-    /// Our id for a foreign `ce_id`. A UUIDv7 is taken as it is. Anything else is hashed, together with its source
-    /// (CloudEvents: source and id together are unique), into a UUIDv8 that begins with `ff`: past every real time, so it
-    /// never falls into a time partition of the inbox and is kept by its date of arrival instead.
+    /// Our id for a foreign `ce_id`. A UUIDv7 is used as it is. Anything else is hashed together with its source (in
+    /// CloudEvents, source and id together are unique) into a UUIDv8 that begins with `ff`. That lies past every real
+    /// time, so it never falls into a time partition of the inbox and expires by its date of arrival instead.
     pub fn from_foreign(source: &str, id: &str) -> Self {
         match Uuid::parse_str(id) {
             Ok(uuid) if uuid.get_version_num() == 7 => EventId(uuid),
@@ -173,7 +174,7 @@ mod tests {
         let others = [
             Original { at: Coordinates { offset: 42, ..AT }, ..RECORD },
             Original { at: Coordinates { partition: 4, ..AT }, ..RECORD },
-            // The topic was made anew: the same place, the same request, another time.
+            // The topic was recreated: the same position and request, another time.
             Original { timestamp_ms: 1_700_000_000_124, ..RECORD },
             Original { value: Some(b"{} "), ..RECORD },
         ];
@@ -182,7 +183,7 @@ mod tests {
         }
     }
 
-    /// Somebody guesses where and when a bare request is going to lie, and uses the id that it would get.
+    /// An attacker guesses position and time of a future bare request, and uses the id that it would get.
     #[test]
     fn no_source_can_use_up_the_id_of_a_record_that_comes_without_one() {
         let id = EventId::from_record(RECORD);

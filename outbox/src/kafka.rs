@@ -5,7 +5,7 @@ use rdkafka::{
     message::{Header, OwnedHeaders},
 };
 
-/// Address of Kafka, and settings of the topics that have to be created.
+/// Address of Kafka, and settings for topics that have to be created.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Kafka {
@@ -15,7 +15,7 @@ pub struct Kafka {
     /// Number of partitions of a topic that has to be created.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_PARTITIONS", default_value_t = 6, value_parser = clap::value_parser!(i32).range(1..=10_000)))]
     pub kafka_partitions: i32,
-    /// Number of replicas of a topic that has to be created; a majority has to have a record. Defaults to three where there are
+    /// Number of replicas of a topic that has to be created; a majority must have a record. Defaults to three where there are
     /// three brokers, else one.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_REPLICATION", value_parser = clap::value_parser!(i32).range(1..=32_000)))]
     pub kafka_replication: Option<i32>,
@@ -25,14 +25,14 @@ pub struct Kafka {
     pub kafka_instance_id: Option<String>,
 }
 
-/// Headers for a record to be published, in this order.
+/// Headers of a record to publish, in this order.
 pub fn headers<K: AsRef<str>, V: AsRef<[u8]>>(pairs: &[(K, V)]) -> OwnedHeaders {
     pairs.iter().fold(OwnedHeaders::new_with_capacity(pairs.len()), |all, (key, value)| {
         all.insert(Header { key: key.as_ref(), value: Some(value.as_ref()) })
     })
 }
 
-/// Parses an instance id; `@hostname` becomes the machine's name.
+/// Parses an instance id; replaces `@hostname` with the machine's name.
 #[cfg(any(test, feature = "clap"))]
 fn instance_id(text: &str) -> Result<String, String> {
     match text {
@@ -47,7 +47,7 @@ fn instance_id(text: &str) -> Result<String, String> {
 }
 
 impl Kafka {
-    /// The settings that all clients share.
+    /// Settings that all clients share.
     pub fn client(&self, program: &str) -> ClientConfig {
         let mut client = ClientConfig::new();
         client
@@ -55,16 +55,17 @@ impl Kafka {
             .set("client.id", program)
             .set("socket.nagle.disable", "true")
             .set("reconnect.backoff.ms", "50")
-            // A broker that comes back is found within a second. Trying a closed port twice a second costs nothing.
+            // A returning broker is found within a second. Trying a closed port twice a second costs nothing.
             .set("reconnect.backoff.max.ms", "500")
-            // By default a silent connection is noticed after a minute. A request that takes longer than this is repeated.
+            // By default a silent connection is noticed only after a minute. A request that takes longer than this is
+            // repeated.
             .set("socket.timeout.ms", "6000")
             .set("socket.connection.setup.timeout.ms", "3000")
             .set("allow.auto.create.topics", "false");
         client
     }
 
-    /// The settings of a producer that loses nothing and keeps the order per key.
+    /// Settings of a producer that loses nothing and preserves the order per key.
     pub fn producer(&self, program: &str) -> ClientConfig {
         let mut client = self.client(program);
         client
@@ -72,7 +73,7 @@ impl Kafka {
             .set("enable.idempotence", "true")
             .set("compression.type", "lz4")
             .set("linger.ms", "0")
-            // Java's default, so that other programs find one key's records on the same partition number as we do.
+            // Java's default, so that other programs map a key to the same partition number.
             .set("partitioner", "murmur2_random")
             .set("message.max.bytes", "2000000");
         client

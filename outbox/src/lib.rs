@@ -1,9 +1,9 @@
 //! The write side of a transactional outbox in PostgreSQL.
 //!
-//! A program that changes its database and tells others of it over Kafka must do both or neither. It writes the event into
-//! the table `outbox`, in the transaction of the change; whoever publishes (the crate `outbox-relay`, a [polling publisher], or
-//! [Debezium]'s event router, whose columns these are) does so once the transaction has committed. The technique is known as
-//! the [transactional outbox].
+//! A program that changes its database and publishes that change over Kafka must do both or neither. It writes the event
+//! into the table `outbox`, in the transaction of the change. A publisher (the crate `outbox-relay`, a [polling
+//! publisher], or [Debezium]'s event router, whose columns these are) publishes it once the transaction has committed.
+//! The technique is known as the [transactional outbox].
 //!
 //! ```no_run
 //! use outbox::{Outgoing, Publisher, publisher};
@@ -29,14 +29,14 @@
 //! }
 //! ```
 //!
-//! Once, at start: [`migrate`] makes the tables, and [`declare`] says whose they are; the relay publishes nothing of a database
-//! that belongs to nobody. The topic, `hotel.events`, has to be there: clients are set to create none.
+//! Once, at start: [`migrate`] creates the tables, and [`declare`] records their owner; the relay publishes nothing from
+//! a database without one. The topic, `hotel.events`, must exist: clients are configured not to create topics.
 //!
-//! The table `outbox` is partitioned by day: `select ensure_day_partition('outbox', day)` makes a day's partition,
-//! and a day that has been published (`relay_cursor`) and is past its retention is dropped as a whole. The `saga` crate does
+//! The table `outbox` is partitioned by day: `select ensure_day_partition('outbox', day)` creates a day's partition, and
+//! a day that has been published (`relay_cursor`) and is past its retention is dropped as a whole. The `saga` crate does
 //! both.
 //!
-//! The record on `hotel.events` is a [CloudEvent](envelope) in binary mode, keyed by what it is about.
+//! The record on `hotel.events` is a [CloudEvent](envelope) in binary mode, keyed by its subject.
 //!
 //! [polling publisher]: https://microservices.io/patterns/data/polling-publisher.html
 //! [Debezium]: https://debezium.io/documentation/reference/stable/transformations/outbox-event-router.html

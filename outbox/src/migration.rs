@@ -1,20 +1,20 @@
-//! The outbox's tables.
+//! Migrations of the outbox's tables.
 
 use sqlx::{
     PgPool,
     migrate::{MigrateError, Migrator},
 };
 
-/// The migrations that make the outbox's tables; their versions lie between 101 and 199.
+/// Migrations that create the outbox's tables; their versions lie between 101 and 199.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Applies them, beside whatever other migrations the database has.
+/// Applies [`MIGRATIONS`], independently of any other migrations in the database.
 ///
-/// sqlx keeps the versions of all migrations of a database in one table. A migrator of your own that runs in the same database
-/// finds these there: have it `set_ignore_missing(true)`, and leave versions 1 to 999 to the libraries.
+/// sqlx records the versions of all migrations of a database in one table, so a migrator of your own finds these there:
+/// call `set_ignore_missing(true)` on it, and leave versions 1 to 999 to the libraries.
 ///
 /// # Errors
-/// If one fails, or differs from what was applied.
+/// If a migration fails, or differs from the applied one.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     let mut migrator = Migrator { migrations: MIGRATIONS.migrations.clone(), ..Migrator::DEFAULT };
     migrator.set_ignore_missing(true).run(pool).await

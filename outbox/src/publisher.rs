@@ -4,16 +4,16 @@ use std::fmt;
 
 /// A publisher of events: a service, on the topic `<name>.events`, or clients, on a topic of requests.
 ///
-/// Anybody can be a publisher; [`publisher!`](crate::publisher!) names one.
+/// Anyone can be a publisher; [`publisher!`](crate::publisher!) names one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Publisher {
     name: &'static str,
     topic: &'static str,
-    /// The type of a record without any header, on a topic where anyone may publish.
+    /// Type of a record without headers, on a topic where anyone may publish.
     bare: Option<&'static str>,
 }
 
-/// The publisher of this name, a literal: `publisher!("hotel")` publishes on `hotel.events` as `/services/hotel`.
+/// The publisher with this name, a literal: `publisher!("hotel")` publishes on `hotel.events` as `/services/hotel`.
 #[macro_export]
 macro_rules! publisher {
     ($name:literal) => {
@@ -21,7 +21,7 @@ macro_rules! publisher {
     };
 }
 
-/// Longest name of a topic that Kafka takes, less the suffixes that come behind a publisher's name.
+/// Maximum length of a Kafka topic name, minus the suffixes that follow a publisher's name.
 const LONGEST_NAME: usize = 249 - EVENTS.len() - DEAD_LETTERS.len();
 const EVENTS: &str = ".events";
 const DEAD_LETTERS: &str = "-dlt";
@@ -29,45 +29,45 @@ const SERVICES: &str = "/services/";
 const OPERATORS: &str = "/operators/";
 
 impl Publisher {
-    /// What [`publisher!`](crate::publisher!) makes; it sees to it that the topic follows from the name.
+    /// Used by [`publisher!`](crate::publisher!), which derives the topic from the name.
     #[doc(hidden)]
     pub const fn of_events(name: &'static str, topic: &'static str) -> Self {
         Publisher { name, topic, bare: None }
     }
 
-    /// Clients, who publish on a topic of requests with nothing but a console producer: a record without headers is an event
-    /// of the type `bare`.
+    /// Clients that publish on a topic of requests, even with just a console producer: a record without headers is an
+    /// event of the type `bare`.
     pub const fn of_requests(name: &'static str, topic: &'static str, bare: &'static str) -> Self {
         Publisher { name, topic, bare: Some(bare) }
     }
 
-    /// The name: also `aggregatetype` in the outbox, from which the relay makes the topic.
+    /// Name of the publisher: also `aggregatetype` in the outbox, from which the relay derives the topic.
     pub const fn name(self) -> &'static str {
         self.name
     }
 
-    /// The topic that carries all that this publisher says.
+    /// Topic of all events of this publisher.
     pub const fn topic(self) -> &'static str {
         self.topic
     }
 
-    /// The type of a record without headers, where those are taken.
+    /// Type of a record without headers; `None` if the topic does not accept such records.
     pub const fn bare_type(self) -> Option<&'static str> {
         self.bare
     }
 
-    /// Tells whether these are clients: whoever wants to may publish on their topic.
+    /// Returns whether these are clients: anyone may publish on their topic.
     pub const fn is_anyone(self) -> bool {
         self.bare.is_some()
     }
 
-    /// Tells whether `source` is this service's own. Clients have no source of theirs.
+    /// Returns whether `source` is this service's own. Clients have no source of their own.
     pub fn is_source(self, source: &str) -> bool {
         !self.is_anyone() && is_source_of(self.name, source)
     }
 
-    /// Tells whether a record of this `source` counts on this publisher's topic: a service's own and an operator's do, and
-    /// anybody's among requests.
+    /// Returns whether a record with this `source` is accepted on this publisher's topic: on a service's topic the
+    /// service's own and an operator's, on a topic of requests any.
     pub fn believes(self, source: &str) -> bool {
         self.is_anyone() || speaks_for(self.name, source)
     }
@@ -75,7 +75,7 @@ impl Publisher {
     /// Checks the name and the topic.
     ///
     /// # Errors
-    /// What Kafka, or a reader of `ce_source`, could not do with them, and what to choose instead.
+    /// What Kafka or a reader of `ce_source` would reject, and what to choose instead.
     pub fn check(self) -> Result<(), String> {
         check_name(self.name)?;
         let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -85,20 +85,23 @@ impl Publisher {
                 "the publisher `{}` publishes on `{}.events`, not on `{}`",
                 self.name, self.name, self.topic
             )),
-            Some("") => Err(format!("the requests on `{}` have no type: name one", self.topic)),
+            Some("") => Err(format!("the requests on `{}` have no type: give them one", self.topic)),
             Some(_) if is_topic_of_events(self.topic) || is_dead_letter_topic(self.topic) => Err(format!(
-                "`{}` belongs to a service, which alone is believed there: choose another topic for requests",
+                "`{}` is a topic on which only its service may publish: choose another topic for requests",
                 self.topic
             )),
-            Some(_) if !self.topic.bytes().all(is_legal) || !(1..=LONGEST_NAME).contains(&self.topic.len()) => Err(
-                format!("`{}` is no topic: choose 1 to {LONGEST_NAME} of a-z, A-Z, 0-9, `.`, `_` and `-`", self.topic),
-            ),
+            Some(_) if !self.topic.bytes().all(is_legal) || !(1..=LONGEST_NAME).contains(&self.topic.len()) => {
+                Err(format!(
+                    "`{}` is not a valid topic: choose 1 to {LONGEST_NAME} of a-z, A-Z, 0-9, `.`, `_` and `-`",
+                    self.topic
+                ))
+            }
             Some(_) => Ok(()),
         }
     }
 }
 
-/// Checks that a topic can be made of a publisher's name.
+/// Checks that a publisher's name makes a valid topic.
 ///
 /// # Errors
 /// What to choose instead.
@@ -125,48 +128,48 @@ impl fmt::Debug for Publisher {
     }
 }
 
-/// The topic for an outbox row's `aggregatetype`, as Debezium's outbox event router would make it with
+/// Topic for an outbox row's `aggregatetype`, as Debezium's outbox event router derives it with
 /// `route.topic.replacement=${routedByValue}.events`.
 pub fn topic_of_aggregate(aggregatetype: &str) -> String {
     format!("{aggregatetype}{EVENTS}")
 }
 
-/// `ce_source` of a service's events.
+/// The `ce_source` of a service's events.
 pub fn source_of(service: &str) -> String {
     format!("{SERVICES}{service}")
 }
 
-/// Tells whether `source` is this service's own.
+/// Returns whether `source` is this service's own.
 pub fn is_source_of(service: &str, source: &str) -> bool {
     source.strip_prefix(SERVICES) == Some(service)
 }
 
-/// Tells whether a record of this `source` counts on the topic of a service: its own and an operator's do.
+/// Returns whether a record with this `source` is accepted on the service's topic: its own and an operator's are.
 pub fn speaks_for(service: &str, source: &str) -> bool {
     is_source_of(service, source) || is_operator(source)
 }
 
-/// Tells whether `source` is an operator's: `/operators/` and a name.
+/// Returns whether `source` is an operator's: `/operators/` and a name.
 pub fn is_operator(source: &str) -> bool {
     source.starts_with(OPERATORS)
 }
 
-/// The service that publishes on a topic, by the topic's name; none of one where clients do.
+/// Service that publishes on a topic, by the topic's name; `None` for a topic of requests.
 pub fn service_of_topic(topic: &str) -> Option<&str> {
     topic.strip_suffix(EVENTS)
 }
 
-/// The topic for records of `topic` that nobody can read.
+/// Topic for records of `topic` that cannot be read.
 pub fn dead_letter_topic(topic: &str) -> String {
     format!("{topic}{DEAD_LETTERS}")
 }
 
-/// Tells whether a topic is one of dead letters.
+/// Returns whether a topic holds dead letters, by its name.
 pub fn is_dead_letter_topic(topic: &str) -> bool {
     topic.ends_with(DEAD_LETTERS)
 }
 
-/// Tells whether a topic is some service's, by its name.
+/// Returns whether a topic belongs to a service, by its name.
 pub fn is_topic_of_events(topic: &str) -> bool {
     service_of_topic(topic).is_some()
 }

@@ -1,4 +1,4 @@
-//! Events to be published: written with the change that they are about, published by the relay.
+//! Outgoing events: written in the transaction of the change, published by the relay.
 
 use std::borrow::Cow;
 
@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use crate::{EventId, Publisher, envelope::MAX_VALUE_BYTES};
 
-/// The largest payload, in bytes, as Postgres renders it: what is written is what readers take.
+/// Maximum size in bytes of a payload as Postgres renders it, so that everything written can be read.
 pub const MAX_PAYLOAD_BYTES: usize = MAX_VALUE_BYTES;
 
-/// An upper bound of the bytes of `json::jsonb::text`, for valid JSON. Postgres puts a space behind each comma and colon and
-/// writes exponents out; it writes no character longer than it was, and drops blanks and names that come twice.
+/// Upper bound of the length of `json::jsonb::text` in bytes, for valid JSON. Postgres adds a space after each comma and
+/// colon and expands exponents; it lengthens no other character, and drops whitespace and duplicate keys.
 pub fn rendered_at_most(json: &str) -> usize {
     let bytes = json.as_bytes();
     let (mut added, mut place) = (0_usize, 0);
@@ -25,7 +25,7 @@ pub fn rendered_at_most(json: &str) -> usize {
                 let exponent = digits
                     .take_while(u8::is_ascii_digit)
                     .fold(0_usize, |number, digit| number.saturating_mul(10).saturating_add(usize::from(digit - b'0')));
-                // A sign, a point and a zero may come along.
+                // Allows for a sign, a point and a zero.
                 added = added.saturating_add(exponent).saturating_add(3);
             }
             _ => {}
@@ -35,7 +35,7 @@ pub fn rendered_at_most(json: &str) -> usize {
     bytes.len().saturating_add(added)
 }
 
-/// The place of the quotation mark that ends the string that begins at `start`.
+/// Index of the quotation mark that ends the string that begins at `start`.
 fn end_of_string(bytes: &[u8], start: usize) -> usize {
     let mut place = start + 1;
     while let Some(&byte) = bytes.get(place) {
@@ -48,28 +48,28 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
-/// One event on its way out. The columns of Debezium's outbox event router, and what a CloudEvent says beside them.
+/// An outgoing event: the columns of Debezium's outbox event router, plus CloudEvents attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing<'a> {
-    /// `ce_type`.
+    /// Event type, `ce_type`.
     pub event_type: &'a str,
-    /// The publisher's name: the topic follows from it.
+    /// Name of the publisher; determines the topic.
     pub aggregatetype: &'a str,
-    /// What it is about: the record's key, and `ce_subject`.
+    /// Subject of the event: the record's key and `ce_subject`.
     pub aggregateid: Cow<'a, str>,
-    /// JSON, of at most [`MAX_PAYLOAD_BYTES`].
+    /// Data as JSON, at most [`MAX_PAYLOAD_BYTES`].
     pub payload: Cow<'a, str>,
-    /// The event that caused this one.
+    /// Event that caused this one.
     pub causation_id: Option<EventId>,
     /// W3C trace context.
     pub traceparent: Option<String>,
 }
 
 impl<'a> Outgoing<'a> {
-    /// An event of this publisher, a service, about `aggregateid`, with this data and nothing that caused it.
+    /// An event of this publisher, a service, about `aggregateid`, with this data and without a cause.
     ///
     /// # Errors
-    /// If `data` is nothing that JSON can say, such as a map whose keys are no texts.
+    /// If `data` cannot be expressed in JSON, such as a map whose keys are not strings.
     pub fn new(
         publisher: Publisher,
         event_type: &'a str,
@@ -87,22 +87,22 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// Why events were not written. None of them was.
+/// Reason why events were not written. None of them was.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each means")]
 pub enum WriteError {
     #[error(transparent)]
     Sql(#[from] sqlx::Error),
-    /// An event too large for its readers. Refused here, where it is made, so that it never blocks the relay.
-    #[error("the event {event_type} of {aggregateid} has {bytes} bytes; readers take {limit}")]
+    /// An event is too large for its consumers. Rejected here, at the source, so that it never blocks the relay.
+    #[error("the event {event_type} of {aggregateid} has {bytes} bytes; the limit is {limit}")]
     TooLarge { event_type: String, aggregateid: String, bytes: usize, limit: usize },
 }
 
-/// Declares the publisher that the database's outbox belongs to. Locks no table: rows that name another are refused from the
-/// next round of the upkeep on, which does not wait behind a dump, and nobody behind it.
+/// Declares which publisher owns the database's outbox. Locks no table: rows of other publishers are rejected from the
+/// next round of upkeep on, so a running dump delays nothing.
 ///
 /// # Errors
-/// If it belongs to another one.
+/// If it belongs to another publisher.
 pub async fn declare(pool: &PgPool, publisher: &str) -> sqlx::Result<()> {
     let declare = "insert into outbox_publisher (name) values ($1) on conflict (only_row) do nothing";
     sqlx::query(declare).bind(publisher).execute(pool).await?;
@@ -114,22 +114,22 @@ pub async fn declare(pool: &PgPool, publisher: &str) -> sqlx::Result<()> {
     Err(sqlx::Error::Configuration(error.into()))
 }
 
-/// Has the table refuse rows that name another publisher than the declared one. Takes a lock on the table for a moment: to be
-/// called in a transaction of its own, with a `lock_timeout`.
+/// Makes the table reject rows of any publisher but the declared one. Locks the table for a moment: call it in a
+/// transaction of its own, with a `lock_timeout`.
 ///
 /// # Errors
-/// If the lock is not to be had, or the database is away.
+/// If the lock cannot be taken, or the database is unavailable.
 pub async fn refuse_others(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query("select declare_publisher(name) from outbox_publisher").execute(db).await.map(drop)
 }
 
-/// Writes events into the outbox, in their order: one statement, in the caller's transaction.
+/// Writes events into the outbox, in order, with one statement in the caller's transaction.
 ///
-/// They are published if that transaction commits. Two transactions that write about the same aggregate are published in the
-/// order in which they commit if each has locked the aggregate's row before it writes here.
+/// They are published if that transaction commits. Two transactions that write about the same aggregate are published in
+/// commit order if each locks the aggregate's row before it writes here.
 ///
 /// # Errors
-/// If one is too large, or the database refuses them.
+/// If an event is too large, or the database refuses them.
 pub async fn write(db: &mut PgConnection, outgoing: &[Outgoing<'_>]) -> Result<(), WriteError> {
     if outgoing.is_empty() {
         return Ok(());
@@ -148,7 +148,7 @@ pub async fn write(db: &mut PgConnection, outgoing: &[Outgoing<'_>]) -> Result<(
     let payloads: Vec<&str> = outgoing.iter().map(|event| &*event.payload).collect();
     let causes: Vec<Option<Uuid>> = outgoing.iter().map(|event| event.causation_id.map(|id| id.0)).collect();
     let traceparents: Vec<Option<&str>> = outgoing.iter().map(|event| event.traceparent.as_deref()).collect();
-    // `with ordinality … order by` makes the sequence be drawn in our order.
+    // `with ordinality … order by` draws the sequence in this order.
     sqlx::query(
         "insert into outbox (id, aggregatetype, aggregateid, type, payload, causationid, traceparent)
          select id, aggregatetype, aggregateid, type, payload::jsonb, causationid, traceparent
@@ -168,12 +168,11 @@ pub async fn write(db: &mut PgConnection, outgoing: &[Outgoing<'_>]) -> Result<(
     Ok(())
 }
 
-/// The channel of the notifications that tell a relay to look at once.
+/// Notification channel that tells a relay to poll at once.
 pub const CHANNEL: &str = "outbox";
 
-/// Tells the relay that there is something to publish. A notification in the writing transaction would make all commits of
-/// the server wait for one another; call this after the commit, on its own, and not for each event. One that is lost does no
-/// harm: the relay also looks by itself.
+/// Notifies the relay of rows to publish. A notification in the writing transaction would serialize all commits of the
+/// server; call this after the commit, on its own, and not for each event. A lost one does no harm: the relay also polls.
 ///
 /// # Errors
 /// If the database is away.

@@ -1,4 +1,4 @@
-//! Waiting longer each time, with jitter, so that many who wait do not come back all at once.
+//! Exponential backoff with jitter, so that many waiting clients do not return all at once.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Delays from `first` up to `longest`.
+    /// A backoff from `first` up to `longest`.
     pub fn new(first: Duration, longest: Duration) -> Self {
         Backoff { first, longest, tries: 0 }
     }
@@ -21,17 +21,17 @@ impl Backoff {
         self.tries
     }
 
-    /// Counts a try that is not waited for.
+    /// Counts a try without waiting.
     pub fn count(&mut self) {
         self.tries = self.tries.saturating_add(1);
     }
 
-    /// After a success.
+    /// Resets the backoff after a success.
     pub fn reset(&mut self) {
         self.tries = 0;
     }
 
-    /// Time to wait now: between half and the whole of the delay that has been reached.
+    /// Time to wait now: between half and all of the current delay.
     pub fn delay(&mut self) -> Duration {
         let delay = self.first.saturating_mul(1 << self.tries.min(20)).min(self.longest);
         self.count();

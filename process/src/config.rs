@@ -29,13 +29,14 @@ pub struct Database {
 }
 
 impl Database {
-    /// Sessions that connect when they are first used; each caller waits for a database that is not available yet.
+    /// Sessions that connect on first use; each caller waits for a database that is not available yet.
     pub fn sessions(&self, program: &str) -> anyhow::Result<Sessions> {
         let (options, bound) = self.options(program)?;
         Ok(Sessions::new(options, self.database_pool, bound))
     }
 
-    /// As [`sessions`](Self::sessions), but at most `most`, and never closed. They belong to the runtime that this is called in.
+    /// As [`sessions`](Self::sessions), but at most `most`, and never closed for age or idleness. They belong to the
+    /// runtime in which this is called.
     pub fn lasting_sessions(&self, most: u32, program: &str) -> anyhow::Result<Sessions> {
         let (options, bound) = self.options(program)?;
         Ok(Sessions::lasting(options, most, bound))
@@ -50,7 +51,7 @@ impl Database {
     }
 }
 
-/// Reads a URL of a database. The error does not repeat it: there is a password in it.
+/// Parses a database URL. The error does not repeat the URL, because it contains a password.
 ///
 /// # Errors
 /// A description of the problem that may be logged.

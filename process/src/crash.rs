@@ -1,18 +1,18 @@
-//! Named points at which a test lets the program die, as a power cut would.
+//! Named points at which a test crashes the program, as a power cut would.
 //!
-//! Only with the feature `crash-points`. Without it a point is an empty `const fn`, and no released program knows any.
+//! Only with the feature `crash-points`. Without it a point is an empty `const fn`, and no released program contains one.
 //!
-//! With it, `CRASH_AT` names a file. As long as there is none, nothing happens. Whoever writes `consumer.after-offsets`
-//! into it arms that point, and `consumer.after-offsets:3` arms its third passage: there the program removes the file and
-//! aborts. `request.before-commit (deadline passed)` arms a point for one kind of request alone. So it crashes once, and a
-//! file that is gone says that it did.
+//! `CRASH_AT` names a file; while it does not exist, nothing happens. Writing `consumer.after-offsets` into it arms that
+//! point, and `consumer.after-offsets:3` arms its third passage: there the program removes the file and aborts.
+//! `request.before-commit (deadline passed)` arms a point for one kind of request only. The program crashes once, and the
+//! missing file shows that it did.
 
-/// The program may die here.
+/// A point at which the program may crash.
 #[cfg(not(feature = "crash-points"))]
 #[inline(always)]
 pub const fn point(_name: &str) {}
 
-/// The program may die here, in the middle of this kind of request.
+/// A point at which the program may crash while handling this kind of request.
 #[cfg(not(feature = "crash-points"))]
 #[inline(always)]
 pub const fn point_of(_name: &str, _what: &str) {}
@@ -29,27 +29,27 @@ mod armed {
     };
 
     static FILE: LazyLock<Option<PathBuf>> = LazyLock::new(|| std::env::var_os("CRASH_AT").map(PathBuf::from));
-    /// One passage at a time: the file is read and written.
+    /// One passage at a time, because the file is read and written.
     static PASSAGE: Mutex<()> = Mutex::new(());
 
-    /// The program may die here.
+    /// A point at which the program may crash.
     pub fn point(name: &str) {
         if let Some(file) = FILE.as_deref() {
             let _one = PASSAGE.lock().unwrap_or_else(PoisonError::into_inner);
             if pass(file, name) {
-                tracing::error!(point = name, "a drill: crashing here");
+                tracing::error!(point = name, "drill: crashing at this point");
                 std::process::abort();
             }
         }
     }
 
-    /// The program may die here, in the middle of this kind of request.
+    /// A point at which the program may crash while handling this kind of request.
     pub fn point_of(name: &str, what: &str) {
         point(name);
         point(&format!("{name} ({what})"));
     }
 
-    /// Counts a passage; whether it is the one to die at.
+    /// Counts a passage; returns true for the one at which to crash.
     fn pass(file: &Path, name: &str) -> bool {
         let Ok(armed) = fs::read_to_string(file) else { return false };
         let (point, passages) = armed.trim().split_once(':').unwrap_or((armed.trim(), "1"));
@@ -58,11 +58,11 @@ mod armed {
         }
         match passages.parse::<u32>() {
             Ok(left @ 2..) => {
-                // If it cannot be written, the next passage is counted as this one, and the program dies later.
+                // If the write fails, the next passage is counted as this one, and the program crashes later.
                 let _ = fs::write(file, format!("{name}:{}", left - 1));
                 false
             }
-            // Who removes it dies; if that fails, another process was faster.
+            // The process that removes the file crashes; a failure means that another process was faster.
             _ => fs::remove_file(file).is_ok(),
         }
     }
@@ -88,7 +88,7 @@ mod armed {
 
 #[cfg(all(test, not(feature = "crash-points")))]
 mod tests {
-    /// What a constant can call reads no environment and ends no process.
+    /// A const context proves that the functions read no environment and end no process.
     const _: () = super::point("anything");
     const _: () = super::point_of("anything", "at all");
 }

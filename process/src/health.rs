@@ -1,9 +1,9 @@
 //! Readiness and liveness of a program, judged by the progress of its loops.
 //!
-//! Every loop registers with [`Health::watch`] and marks each round that it has completed, idle ones included. A loop that
-//! waits for something else (a database that is away) says so: the program is then not ready, but alive. A loop that has
-//! marked nothing for much longer than its rounds may take hangs: `/livez` fails, so that an orchestrator restarts the
-//! program.
+//! Every loop registers with [`Health::watch`] and marks each round that it completes, idle rounds included. A loop that
+//! waits for something else (a database that is unavailable) reports it: the program is then not ready, but alive. A loop
+//! that has marked nothing for much longer than its rounds may take is considered hung: `/livez` fails, so that an
+//! orchestrator restarts the program.
 
 use std::{
     sync::{
@@ -13,22 +13,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A loop is taken for hung after this many times the bound of its rounds, and never before [`PATIENCE`].
+/// A loop is considered hung after this many times the bound of its rounds, and never before [`PATIENCE`].
 const HUNG_AFTER: u32 = 4;
-/// Shortest silence after which a loop is taken for hung.
+/// Minimum silence after which a loop is considered hung.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A switch set by hand: ready once all that the program needs is there, not ready while something is missing.
+/// A manual readiness switch: ready once everything that the program needs is available.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(Arc<AtomicBool>);
 
 impl Readiness {
-    /// Turns the switch.
+    /// Sets the switch.
     pub fn set(&self, ready: bool) {
         self.0.store(ready, Ordering::Relaxed);
     }
 
-    /// The switch's position.
+    /// Position of the switch.
     pub fn get(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -51,20 +51,20 @@ pub struct Progress(Arc<Loop>);
 #[derive(Debug)]
 struct Loop {
     name: &'static str,
-    /// Longest time that a round takes when all is well.
+    /// Maximum duration of a healthy round.
     bound: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Clone)]
 struct State {
-    /// True once there was any sign of life: a loop that waits for others to start is not hung.
+    /// True once there was a sign of life: a loop that waits for others to start is not hung.
     started: bool,
-    /// Last sign of life: a completed round, or a round that had to wait.
+    /// Last sign of life: a completed round, or one that had to wait.
     seen: Instant,
-    /// Last completed round; the registration before the first.
+    /// Last completed round; before the first, the registration.
     progress: Instant,
-    /// Reason why no round is completed at present, and since when.
+    /// Reason why no round completes at present, and since when.
     waiting: Option<(String, Instant)>,
 }
 
@@ -119,7 +119,7 @@ impl Health {
 }
 
 impl Progress {
-    /// Progress that nobody watches.
+    /// Progress that no health check watches.
     pub fn unwatched() -> Self {
         Health::default().watch("unwatched", Duration::MAX)
     }
@@ -134,7 +134,7 @@ impl Progress {
         state.waiting = None;
     }
 
-    /// Marks a round that could not be completed: the loop lives, but waits for `reason`.
+    /// Marks a round that could not complete: the loop is alive, but waits for `reason`.
     pub fn waiting(&self, reason: impl Into<String>) {
         let now = Instant::now();
         let mut state = lock(&self.0.state);
@@ -145,10 +145,10 @@ impl Progress {
     }
 }
 
-/// A loop that has ended is nobody's concern here: whoever supervises it knows.
+/// A loop that has ended is not judged here: its supervisor knows.
 impl Drop for Progress {
     fn drop(&mut self) {
-        // The registry's and this one.
+        // The registry's reference and this one.
         if Arc::strong_count(&self.0) <= 2 {
             lock(&self.0.state).waiting = Some(("it has ended".to_owned(), Instant::now()));
         }

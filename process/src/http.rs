@@ -1,4 +1,4 @@
-//! Serving HTTP to clients that may be slow, silent or many: every wait has a bound, and so has their number.
+//! HTTP server for clients that may be slow, silent or many: every wait and the number of connections are bounded.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -27,15 +27,16 @@ use crate::{config::Http, shutdown::Shutdown, stalled::Bounded};
 /// Bounds of the HTTP server.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// Connections at a time; more wait to be accepted.
+    /// Concurrent connections; more wait to be accepted.
     connections: usize,
-    /// For a request's head, from the moment the connection waits for it: so an idle connection is closed after it too.
+    /// Time for a request's head, from when the connection starts waiting for it. So an idle connection is closed after
+    /// this time too.
     head: Duration,
-    /// For a request's body and its answer together.
+    /// Time for a request's body and its response together.
     request: Duration,
-    /// For a client to take a part of the answer.
+    /// Time for a client to accept part of the response.
     write: Duration,
-    /// For what is under way at a shutdown.
+    /// Time for requests in progress at a shutdown.
     stop: Duration,
 }
 
@@ -47,13 +48,13 @@ const LIMITS: Limits = Limits {
     stop: Duration::from_secs(2),
 };
 
-/// Pause after an accept that failed, mostly for want of file descriptors.
+/// Pause after a failed accept, which is mostly due to a lack of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `routes` until shutdown. Requests under way then have two seconds to end.
+/// Serves `routes` until shutdown. Requests in progress then have two seconds to finish.
 ///
 /// # Errors
-/// If the address cannot be listened on.
+/// If it cannot listen on the address.
 pub async fn serve(http: &Http, routes: Router, shutdown: Shutdown) -> anyhow::Result<()> {
     let listener = TcpListener::bind(http.http_addr)
         .await
@@ -75,7 +76,7 @@ async fn serve_on(listener: TcpListener, routes: Router, limits: Limits, shutdow
             accepted = accept(&listener, &places) => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection cannot be accepted; going on");
+                    tracing::warn!(%error, "a connection cannot be accepted; continuing");
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
@@ -85,11 +86,11 @@ async fn serve_on(listener: TcpListener, routes: Router, limits: Limits, shutdow
         };
         connections.spawn(converse(stream, place, routes.clone(), limits, shutdown.clone()));
     }
-    // New ones are refused from here on.
+    // New connections are refused from here on.
     drop(listener);
     let all = async { while connections.join_next().await.is_some() {} };
     if timeout(limits.stop, all).await.is_err() {
-        tracing::warn!(connections = connections.len(), "requests under way are given up: the program stops");
+        tracing::warn!(connections = connections.len(), "the program stops; aborting the HTTP requests in progress");
     }
 }
 
@@ -99,9 +100,9 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(
     Ok((stream, place))
 }
 
-/// One connection, until it ends; at a shutdown its request is finished, and no other begun.
+/// Serves one connection until it ends. At a shutdown it finishes the current request and begins no other.
 async fn converse(stream: TcpStream, _place: OwnedSemaphorePermit, routes: Router, limits: Limits, shutdown: Shutdown) {
-    // Small answers: waiting for more to send would only delay them.
+    // Responses are small: waiting for more data would only delay them.
     let _ = stream.set_nodelay(true);
     let stream = TokioIo::new(Bounded::new(stream, limits.write));
     let connection = http1::Builder::new()
@@ -117,13 +118,13 @@ async fn converse(stream: TcpStream, _place: OwnedSemaphorePermit, routes: Route
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection has ended");
+        tracing::debug!(%error, "an HTTP connection ended with an error");
     }
 }
 
 fn too_slow() -> Response {
     let headers = [
-        // What is left of the request is not waited for.
+        // The rest of the request is not awaited.
         (header::CONNECTION, HeaderValue::from_static("close")),
         (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json")),
     ];
@@ -153,7 +154,7 @@ mod tests {
     struct Server {
         address: SocketAddr,
         stop: Stop,
-        /// Told by the route `/wait` that it has begun, and by the test that it may end.
+        /// The route `/wait` notifies `begun` when it starts; the test notifies `end` to let it finish.
         begun: Arc<Notify>,
         end: Arc<Notify>,
         serving: tokio::task::JoinHandle<()>,
@@ -186,7 +187,7 @@ mod tests {
             stream
         }
 
-        /// All that the server sends until it closes the connection.
+        /// Everything that the server sends until it closes the connection.
         async fn answer(&self, words: &str) -> String {
             let mut stream = self.says(words).await;
             until_closed(&mut stream).await
@@ -201,7 +202,7 @@ mod tests {
     async fn until_closed(stream: &mut TcpStream) -> String {
         let mut bytes = Vec::new();
         let read = timeout(SOON, stream.read_to_end(&mut bytes)).await.expect("it is closed in time");
-        // A connection may be reset if the client has sent what nobody read.
+        // The connection may be reset if the client sent data that was never read.
         read.map_or_else(|_| "reset".to_owned(), |_| String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -222,7 +223,7 @@ mod tests {
     async fn a_client_that_does_not_take_its_answer_is_let_go() {
         let server = server(Limits { connections: 1, ..LIMITS }).await;
         let _takes_nothing = server.says("GET /large HTTP/1.1\r\nhost: test\r\n\r\n").await;
-        // There is one place only, and it is needed.
+        // There is only one place, and it is needed.
         let next = server.answer("GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
         assert!(next.ends_with("here\n"), "{next}");
         server.stops().await;

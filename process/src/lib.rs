@@ -1,6 +1,5 @@
-//! What every program needs around its work, and nothing of that work: settings that repeat no password, logs and metrics,
-//! health that is judged by progress, HTTP with bounds, sessions of a database that are not trusted when they fall silent, and
-//! an orderly stop.
+//! What every program needs around its work: settings that never echo a password, logs and metrics, health judged by
+//! progress, HTTP with bounds, database sessions that are discarded when they fall silent, and a clean stop.
 
 pub mod backoff;
 pub mod config;

@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz` and `/metrics`: what an operator's machinery asks every program.
+//! `/livez`, `/readyz` and `/metrics`, the operational endpoints of every program.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use crate::health::Health;
 pub use crate::{health::Readiness, http::serve};
 
-/// The routes that every program serves. `health` is a [`Health`], or a [`Readiness`] that is set by hand.
+/// Operational routes of a program. `health` is a [`Health`], or a [`Readiness`] that is set by hand.
 pub fn routes(health: impl Into<Health>, metrics: PrometheusHandle) -> Router {
     let health = health.into();
     let (live, ready) = (health.clone(), health.clone());

@@ -1,9 +1,9 @@
-//! Sessions in a database that may fall silent: every use is bounded, and what did not answer is thrown away.
+//! Sessions of a database that may fall silent: every use is bounded, and connections that do not answer are discarded.
 //!
-//! Three parties watch. The server ends a session that idles inside a transaction, waits too long for a lock or takes too
-//! long for a statement ([`settings`]): so a frozen or vanished replica blocks nobody for long. The client gives up on an
-//! answer after [`Sessions::bound`]. And the pool then throws away every connection that was open at that time, because
-//! what made one of them silent has probably made the others silent too.
+//! There are three layers. The server ends a session that idles inside a transaction, waits too long for a lock or takes
+//! too long for a statement ([`settings`]), so a frozen or vanished replica does not block others for long. The client
+//! gives up on an answer after [`Sessions::bound`]. The pool then discards every connection that was open at that time,
+//! because whatever silenced one of them has probably silenced the others too.
 
 use std::{
     io,
@@ -21,15 +21,15 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-/// Bound for giving a connection back to the pool, which asks the server once.
+/// Bound for returning a connection to the pool, which pings the server once.
 const RETURN: Duration = Duration::from_secs(1);
-/// Servers from this version on have `transaction_timeout`.
+/// First server version with `transaction_timeout`.
 const TRANSACTION_TIMEOUT_SINCE: u32 = 170_000;
-/// Bound where nobody has set one.
+/// Default bound.
 pub const DEFAULT_BOUND: Duration = Duration::from_secs(5);
 
 tokio::task_local! {
-    /// Set while a [`Session`] is given back, which is bounded as a whole.
+    /// Set while a [`Session`] is returned to the pool, which is bounded as a whole.
     static RETURNING: ();
 }
 
@@ -42,7 +42,7 @@ pub struct Sessions {
     opened: Arc<AtomicU64>,
 }
 
-/// Moment up to which connections were opened that are not to be used again.
+/// Connections opened before this moment must not be used again.
 #[derive(Debug, Clone, Default)]
 struct Distrust(Arc<Mutex<Option<Instant>>>);
 
@@ -51,32 +51,32 @@ impl Distrust {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// Refuses a connection of this age.
+    /// Rejects a connection of this age.
     fn examine(&self, age: Duration) -> sqlx::Result<()> {
         let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match until {
             Some(until) if Instant::now().checked_sub(age).is_none_or(|opened| opened <= until) => {
-                Err(silence("a connection of the same time did not answer"))
+                Err(silence("another connection of that time did not answer"))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// Settings of a session by which the server ends what would block others, for a client that gives up after `bound`. In
-/// milliseconds, if not said otherwise.
+/// Session settings with which the server ends whatever would block others, for a client that gives up after `bound`. In
+/// milliseconds unless noted.
 ///
-/// Ordered so that each has its effect before the next: a frozen holder of a lock is ended before those who wait for the
-/// lock are, a waiter before its statement, and a statement before the client stops listening.
+/// Ordered so that each takes effect before the next: a frozen lock holder is ended before those who wait for the lock, a
+/// waiter before its statement, and a statement before the client gives up.
 pub fn settings(bound: Duration) -> [(&'static str, u128); 8] {
     let ms = bound.as_millis();
     [
         ("idle_in_transaction_session_timeout", ms * 6 / 10),
         ("lock_timeout", ms * 8 / 10),
         ("statement_timeout", ms * 9 / 10),
-        // A statement whose client has gone is not carried on with.
+        // A statement is cancelled when its client is gone.
         ("client_connection_check_interval", 1000),
-        // A client that vanished without a word: seconds, seconds, probes, and milliseconds for what it does not acknowledge.
+        // Detects a vanished client: seconds idle, seconds between probes, probes, milliseconds for unacknowledged data.
         ("tcp_keepalives_idle", 5),
         ("tcp_keepalives_interval", 2),
         ("tcp_keepalives_count", 3),
@@ -84,15 +84,15 @@ pub fn settings(bound: Duration) -> [(&'static str, u128); 8] {
     ]
 }
 
-/// Adds [`settings`] to the options with which sessions start; what they have already stays as it is. A pooler between us and
-/// the server may refuse such options.
+/// Adds [`settings`] to the options with which sessions start; existing options take precedence. A pooler in between may
+/// refuse such options.
 pub fn with_settings(options: PgConnectOptions, bound: Duration) -> PgConnectOptions {
     let own = options.get_options().unwrap_or_default().to_owned();
     let missing = settings(bound).into_iter().filter(|(name, _)| !sets(&own, name));
     options.options(missing)
 }
 
-/// Tells whether start options (`-c name=value …`) set this, and not only something whose name contains it.
+/// Returns whether start options (`-c name=value …`) set exactly this name, not just one that contains it.
 fn sets(options: &str, name: &str) -> bool {
     options.split_whitespace().any(|word| {
         let word = word.trim_start_matches("-c").trim_start_matches("--");
@@ -101,13 +101,13 @@ fn sets(options: &str, name: &str) -> bool {
 }
 
 impl Sessions {
-    /// Sessions with these options, at most `most` at a time; nothing is connected yet.
+    /// Sessions with these options, at most `most` at a time; connects to nothing yet.
     pub fn new(options: PgConnectOptions, most: u32, bound: Duration) -> Self {
         Self::of(PgPoolOptions::new(), options, most, bound)
     }
 
-    /// The same for somebody who has to look after everything again whenever a connection is opened: they are kept, however
-    /// old or idle they get.
+    /// As [`new`](Self::new), for callers that must recheck their state whenever a connection is opened: connections are
+    /// kept however old or idle they get.
     pub fn lasting(options: PgConnectOptions, most: u32, bound: Duration) -> Self {
         Self::of(PgPoolOptions::new().max_lifetime(None).idle_timeout(None), options, most, bound)
     }
@@ -116,14 +116,14 @@ impl Sessions {
         let (distrust, opened) = (Distrust::default(), Arc::<AtomicU64>::default());
         let count = opened.clone();
         let (before, after) = (distrust.clone(), distrust.clone());
-        // A setting that servers before 17 do not know cannot be among the options.
+        // Servers before version 17 do not know this setting, so it cannot be a start option.
         let own = options.get_options().unwrap_or_default();
         let whole = (sets(own, "statement_timeout") && !sets(own, "transaction_timeout")).then_some(bound * 2);
         let pool = pool
             .max_connections(most)
-            // Before the bound: a server that takes no connection is away, and no reason to suspect a batch.
+            // Shorter than the bound: a server that accepts no connection is unavailable, whatever the batch.
             .acquire_timeout(bound * 8 / 10)
-            // A connection that has died shows when it is used; asking first would cost every batch a round trip.
+            // A dead connection shows when it is used; testing first would cost every batch a round trip.
             .test_before_acquire(false)
             .after_connect(move |connection, _| {
                 count.fetch_add(1, Ordering::SeqCst);
@@ -145,7 +145,7 @@ impl Sessions {
                 let examined = after.examine(meta.age);
                 Box::pin(async move {
                     examined?;
-                    // The pool asks the server by itself, but without a bound.
+                    // The pool pings the server too, but without a bound.
                     if RETURNING.try_with(|()| ()).is_err() {
                         let asked = tokio::time::timeout(RETURN, connection.ping()).await;
                         asked.map_err(|_| silence("no answer to a connection that is given back"))??;
@@ -157,7 +157,7 @@ impl Sessions {
         Sessions { pool, bound, distrust, opened }
     }
 
-    /// Connections that were opened so far. As long as it stays the same, the server does too.
+    /// Number of connections opened so far. While it does not change, neither does the server.
     pub fn opened(&self) -> u64 {
         self.opened.load(Ordering::SeqCst)
     }
@@ -167,30 +167,30 @@ impl Sessions {
         &self.pool
     }
 
-    /// Longest time that a unit of work or a query may take.
+    /// Maximum duration of a unit of work or a query.
     pub fn bound(&self) -> Duration {
         self.bound
     }
 
-    /// Does some work in the database, at most for [`bound`](Self::bound).
+    /// Does some work in the database, within [`bound`](Self::bound).
     ///
     /// # Errors
-    /// The errors of the work, and an [`io::ErrorKind::TimedOut`] where there was no answer in time: then every connection that
-    /// is open now is thrown away, the one that was used included.
+    /// The errors of the work, and an [`io::ErrorKind::TimedOut`] if there was no answer in time. Then every open
+    /// connection is discarded, including the one in use.
     pub async fn bounded<T, E: From<sqlx::Error>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         self.bounded_by(self.bound, work).await
     }
 
-    /// As [`bounded`](Self::bounded), for work that may take longer or less.
+    /// As [`bounded`](Self::bounded), with a bound of the caller's choice.
     ///
     /// # Errors
-    /// As there.
+    /// As for [`bounded`](Self::bounded).
     pub async fn bounded_by<T, E: From<sqlx::Error>>(
         &self,
         bound: Duration,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        // Dropped after the distrust is set: so it does not go back to the pool.
+        // Dropped after the distrust is set, so the connection does not return to the pool.
         let mut work = std::pin::pin!(work);
         match tokio::time::timeout(bound, work.as_mut()).await {
             Ok(done) => done,
@@ -202,10 +202,10 @@ impl Sessions {
         }
     }
 
-    /// Writes something and commits it: whether the database takes writes at all.
+    /// Writes and commits something, to check whether the database accepts writes.
     ///
     /// # Errors
-    /// If it does not, or not in time.
+    /// If the write fails, or takes too long.
     pub async fn probe(&self) -> sqlx::Result<()> {
         let write = sqlx::query("select pg_logical_emit_message(true, 'saga probe', '')").execute(&self.pool);
         self.bounded(write).await.map(drop)
@@ -216,12 +216,12 @@ impl Sessions {
         let _ = tokio::time::timeout(RETURN, self.pool.close()).await;
     }
 
-    /// A connection of one's own.
+    /// Acquires a dedicated connection.
     pub async fn acquire(&self) -> sqlx::Result<Session> {
         Ok(Session { connection: Some(self.pool.acquire().await?), transaction: Transaction::None })
     }
 
-    /// A connection of one's own with a transaction begun.
+    /// Acquires a dedicated connection and begins a transaction on it.
     pub async fn begin(&self) -> sqlx::Result<Session> {
         let mut session = self.acquire().await?;
         session.transaction = Transaction::Beginning;
@@ -231,17 +231,17 @@ impl Sessions {
     }
 }
 
-/// For a pool that somebody else has made: with the default bound.
+/// Wraps an existing pool, with the default bound.
 impl From<PgPool> for Sessions {
     fn from(pool: PgPool) -> Self {
         Sessions { pool, bound: DEFAULT_BOUND, distrust: Distrust::default(), opened: Arc::default() }
     }
 }
 
-/// One connection and perhaps a transaction on it, which is rolled back unless it is committed.
+/// One connection, perhaps with a transaction, which is rolled back unless it is committed.
 #[derive(Debug)]
 pub struct Session {
-    /// There until the session is dropped.
+    /// `Some` until the session is dropped.
     connection: Option<PoolConnection<Postgres>>,
     transaction: Transaction,
 }
@@ -249,7 +249,7 @@ pub struct Session {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Transaction {
     None,
-    /// Asked for, and nobody knows whether the server has begun it.
+    /// `begin` was sent, and it is unknown whether the server has executed it.
     Beginning,
     Open,
 }
@@ -285,7 +285,7 @@ impl Drop for Session {
             Transaction::Open => true,
             Transaction::Beginning => return drop(connection.detach()),
         };
-        // Bounded: a connection that nobody answers on would occupy its place in the pool for ever.
+        // Bounded: a connection without answers would occupy its place in the pool for ever.
         tokio::spawn(RETURNING.scope((), async move {
             let rolled_back = async {
                 match open {
@@ -296,13 +296,13 @@ impl Drop for Session {
             if !tokio::time::timeout(RETURN, rolled_back).await.unwrap_or(false) {
                 return drop(connection.detach());
             }
-            // Given up on, it is dropped and not given back.
+            // On timeout it is dropped instead of returned.
             let _ = tokio::time::timeout(RETURN, connection.return_to_pool()).await;
         }));
     }
 }
 
-/// The error of a server that does not answer.
+/// Error for a server that does not answer.
 fn silence(what: &'static str) -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, what))
 }

@@ -1,4 +1,4 @@
-//! Stopping cleanly: SIGTERM or SIGINT asks, everyone finishes what is begun.
+//! Clean shutdown: SIGTERM or SIGINT requests it, and every task finishes what it has begun.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -8,11 +8,11 @@ use tokio::{
     sync::watch,
 };
 
-/// Asked by everyone who loops; cheap to clone.
+/// Receiver of the shutdown request, held by every loop. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Shutdown(watch::Receiver<bool>);
 
-/// A shutdown has been requested: what was waited for has not come.
+/// A shutdown has been requested, so the awaited event was not reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requested;
 
@@ -24,7 +24,7 @@ impl fmt::Display for Requested {
 
 impl std::error::Error for Requested {}
 
-/// Asks everyone who holds a [`Shutdown`] to stop.
+/// Requests a shutdown from every holder of a [`Shutdown`].
 #[derive(Debug, Clone)]
 pub struct Stop(Arc<watch::Sender<bool>>);
 
@@ -36,7 +36,7 @@ impl Stop {
 }
 
 impl Shutdown {
-    /// A shutdown that somebody else requests.
+    /// A shutdown that the program requests.
     pub fn by_hand() -> (Stop, Shutdown) {
         let (sender, receiver) = watch::channel(false);
         (Stop(Arc::new(sender)), Shutdown(receiver))
@@ -47,7 +47,7 @@ impl Shutdown {
         Self::on_signals_or_by_hand().map(|(_, shutdown)| shutdown)
     }
 
-    /// A shutdown that SIGTERM or SIGINT requests, or the program itself.
+    /// A shutdown that SIGTERM, SIGINT or the program requests.
     pub fn on_signals_or_by_hand() -> anyhow::Result<(Stop, Shutdown)> {
         let (stop, shutdown) = Self::by_hand();
         let by_hand = stop.clone();
@@ -55,15 +55,15 @@ impl Shutdown {
         let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
         tokio::spawn(async move {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-            tracing::info!("stopping: finishing what is begun");
+            tracing::info!("stopping: finishing the work in progress");
             stop.now();
-            // Keep the channel open: whoever asks later must still hear it.
+            // Keeps the channel open, so that later receivers still see the request.
             std::future::pending::<()>().await;
         });
         Ok((by_hand, shutdown))
     }
 
-    /// Tells whether it has been requested.
+    /// Returns whether a shutdown has been requested.
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
@@ -71,7 +71,7 @@ impl Shutdown {
     /// Returns when a shutdown has been requested.
     pub async fn requested(&self) {
         let mut receiver = self.0.clone();
-        // An error means that whoever could ask is gone: that is a shutdown too.
+        // An error means that no sender is left: that is a shutdown too.
         let _ = receiver.wait_for(|stop| *stop).await;
     }
 
@@ -86,7 +86,7 @@ impl Shutdown {
         }
     }
 
-    /// As [`pause`](Self::pause), as the condition of a loop: true if it is to go on.
+    /// As [`pause`](Self::pause), for use as a loop condition: true if the loop should go on.
     pub async fn sleep(&self, time: Duration) -> bool {
         self.pause(time).await.is_ok()
     }

@@ -1,4 +1,4 @@
-//! A stream whose peer has to take what is written within a bound.
+//! A stream whose peer must accept written data within a bound.
 
 use std::{
     io,
@@ -12,12 +12,12 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// Fails a write that the peer takes nothing of for `patience`.
+/// Fails a write if the peer accepts nothing for `patience`.
 #[derive(Debug)]
 pub(crate) struct Bounded<T> {
     stream: T,
     patience: Duration,
-    /// Runs while a write waits.
+    /// Runs while a write is pending.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
@@ -35,7 +35,7 @@ impl<T> Bounded<T> {
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(stalled.as_mut().poll(context));
         stalled.as_mut().reset(Instant::now() + patience);
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing")))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer accepts no data")))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tasks that last as long as the program: one that ends before the shutdown ends the program.
+//! Supervision of tasks that run as long as the program: one that ends before the shutdown ends the program.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -7,7 +7,7 @@ use tokio::task::{Id, JoinSet};
 
 use crate::shutdown::Shutdown;
 
-/// Longest time that a program takes to stop, whatever its tasks wait for.
+/// Maximum time that a program takes to stop, whatever its tasks wait for.
 pub const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// Tasks by name.
@@ -18,13 +18,13 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Starts a task that is to run until shutdown.
+    /// Starts a task that runs until shutdown.
     pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
         let handle = self.running.spawn(task);
         self.names.insert(handle.id(), name);
     }
 
-    /// Returns when a task has ended although nobody has asked for it, with the reason; never while all run.
+    /// Returns when a task has ended without a request, with the reason; never while all run.
     pub async fn failed(&mut self, shutdown: &Shutdown) -> anyhow::Error {
         while let Some((name, ended)) = self.next().await {
             match ended {
@@ -39,7 +39,7 @@ impl Tasks {
     /// Waits for all tasks to end after a shutdown was requested.
     ///
     /// # Errors
-    /// The first that failed, or those that still run after `within`.
+    /// The first failure, or the tasks that still run after `within`.
     pub async fn finish(mut self, within: Duration) -> anyhow::Result<()> {
         let mut failure = None;
         let all = async {
@@ -52,10 +52,7 @@ impl Tasks {
         if tokio::time::timeout(within, all).await.is_err() {
             let mut names: Vec<&str> = self.names.into_values().collect();
             names.sort_unstable();
-            return Err(anyhow!(
-                "asked to stop, but {} did not within {within:?}; ended all the same",
-                names.join(", ")
-            ));
+            return Err(anyhow!("{} did not stop within {within:?}; aborted", names.join(", ")));
         }
         failure.map_or(Ok(()), Err)
     }
@@ -71,15 +68,15 @@ impl Tasks {
     }
 }
 
-/// Runs a program from its `main`: on a runtime that waits for nothing once the program has ended.
+/// Runs a program from its `main`, on a runtime that waits for nothing once the program has ended.
 ///
 /// # Errors
 /// The errors of the program.
 pub fn main(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("making the program's runtime")?;
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("creating the program's runtime")?;
     let ended = runtime.block_on(program);
-    // A call that blocks a thread would be waited for without a bound.
+    // Without a bound, this would wait for a blocking call.
     runtime.shutdown_timeout(Duration::from_millis(500));
     ended
 }

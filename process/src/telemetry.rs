@@ -1,4 +1,4 @@
-//! Logs on standard error and the registry of metrics, unless the host has its own.
+//! Logs on standard error and the registry of metrics, unless the host process has its own.
 
 use std::{
     io::IsTerminal,
@@ -12,14 +12,14 @@ use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
 
 static METRICS: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 
-/// Starts logging (filter in `RUST_LOG`, `info` if unset; JSON with `LOG_FORMAT=json`) and returns the handle that renders
-/// the metrics. A second program in the same process shares both.
+/// Starts logging (filter in `RUST_LOG`, `info` if unset; JSON with `LOG_FORMAT=json`) and returns the handle that
+/// renders the metrics. A second program in the same process shares both.
 ///
-/// Whoever embeds a program may have set a `tracing` subscriber before, or a recorder of `metrics`: then that one is used, and
-/// ours is not installed. The handle renders nothing then but `metrics_recorded_by_the_host`.
+/// A host that embeds a program may already have a `tracing` subscriber or a `metrics` recorder. Then that one is used
+/// and ours is not installed; the handle then renders nothing but `metrics_recorded_by_the_host`.
 ///
 /// # Errors
-/// A `RUST_LOG` that is no filter.
+/// A `RUST_LOG` that is not a valid filter.
 pub fn init() -> anyhow::Result<PrometheusHandle> {
     let mut started = METRICS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(metrics) = &*started {
@@ -34,14 +34,14 @@ fn start_logging() -> anyhow::Result<()> {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
         .from_env()
-        .context("RUST_LOG is no filter such as `info` or `info,saga=debug`")?;
+        .context("RUST_LOG is not a filter such as `info` or `info,saga=debug`")?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let started = match std::env::var("LOG_FORMAT").as_deref() {
         Ok("json") => lines.json().flatten_event(true).finish().try_init(),
         _ => lines.with_ansi(std::io::stderr().is_terminal()).finish().try_init(),
     };
     if let Err(error) = started {
-        tracing::debug!(%error, "the host logs in its own way");
+        tracing::debug!(%error, "the host process has its own tracing subscriber; using it");
     }
     Ok(())
 }
@@ -60,12 +60,12 @@ fn start_metrics() -> anyhow::Result<PrometheusHandle> {
     Ok(metrics)
 }
 
-/// Has a recorder that nobody records with say where the metrics are.
+/// Makes a recorder that receives no metrics say where they are.
 fn tell_of_the_host(unused: &PrometheusRecorder) {
     const NAME: &str = "metrics_recorded_by_the_host";
     const HERE: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
     let told = "The process had a recorder of metrics before this program began: all of its metrics go there.";
     unused.describe_gauge(NAME.into(), None, told.into());
     unused.register_gauge(&Key::from_static_name(NAME), &HERE).set(1.0);
-    tracing::debug!("the host records metrics in its own way");
+    tracing::debug!("the host process has its own metrics recorder; using it");
 }

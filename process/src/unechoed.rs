@@ -1,4 +1,4 @@
-//! Settings that may hold a password: what is wrong with one is told without repeating it.
+//! Parsing of settings that may contain a password: errors describe the problem without repeating the value.
 
 use std::ffi::OsStr;
 
@@ -8,8 +8,8 @@ use clap::{
     error::{Error, ErrorKind},
 };
 
-/// Parses a setting by a function whose error does not repeat the text either. For `#[arg(value_parser = …)]`; the usual
-/// parsers quote what was given.
+/// Parses a setting with a function whose error does not repeat the text either. For `#[arg(value_parser = …)]`; clap's
+/// own parsers quote the value.
 #[derive(Debug)]
 pub struct Unechoed<T>(pub fn(&str) -> Result<T, String>);
 
@@ -23,7 +23,7 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Unechoed<T> {
     type Value = T;
 
     fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<T, Error> {
-        let parsed = value.to_str().ok_or_else(|| "it is no text".to_owned()).and_then(self.0);
+        let parsed = value.to_str().ok_or_else(|| "it is not UTF-8 text".to_owned()).and_then(self.0);
         parsed.map_err(|why| {
             let name = argument.map_or_else(|| "an argument".to_owned(), |argument| format!("'{argument}'"));
             let variable = argument.and_then(Arg::get_env).and_then(OsStr::to_str);

@@ -1,5 +1,5 @@
-//! A program in a process that had its own logs and metrics before: the host's are used, and nothing fails. A binary of its
-//! own, since both are the whole process's.
+//! A program in a process that already has its own logs and metrics: it uses the host's, and nothing fails. A separate
+//! test binary, because both are global to the process.
 
 use std::{
     io::{self, Write},
@@ -67,7 +67,7 @@ async fn a_hosts_own_log_and_recorder_are_used() {
     serving.await.expect("no panic").expect("stopped in order");
 }
 
-/// The address that the host's log says we serve at.
+/// Address from the host's log at which the program serves HTTP.
 async fn served_at(log: &Log) -> SocketAddr {
     loop {
         let text = log.text();

@@ -5,6 +5,11 @@
 //! every pair of status and step: null compensation (a Cancel for nothing succeeds and is remembered), hanging (a Try after
 //! its Cancel does nothing), late confirm (a Confirm after a Cancel does nothing), and a Cancel after a Confirm that gives
 //! back. Duplicates do not get here: the inbox stops them.
+//!
+//! A step of one phase (an award, a car that needs no hold) is a Try that leads to [`Status::Confirmed`] at once: the table
+//! holds for it as it is. A Cancel gives it back, and a Withdraw is too late.
+
+mod column;
 
 use std::{fmt, str::FromStr};
 
@@ -209,6 +214,22 @@ mod tests {
             let end = order.into_iter().fold(None, after);
             assert!(matches!(end, Some(Status::Cancelled | Status::Refunded)), "{order:?} ends {end:?}");
         }
+    }
+
+    /// A step of one phase: its Try takes for good.
+    #[test]
+    fn a_step_of_one_phase_is_a_try_that_confirms_at_once() {
+        let after = |status, step| match pass(status, step) {
+            Move::Reserve => Some(Status::Confirmed),
+            _ => after(status, step),
+        };
+        let [once, cancelled] = [after(None, Step::Try), after(None, Step::Cancel(()))];
+        assert_eq!(once, Some(Status::Confirmed));
+        for step in [Step::Try, Step::Confirm, Step::Withdraw(())] {
+            assert!(matches!(pass(once, step), Move::Nothing(_)), "done once: {step:?}");
+        }
+        assert_eq!(after(once, Step::Cancel(())), Some(Status::Refunded));
+        assert_eq!(after(cancelled, Step::Try), Some(Status::Cancelled), "its cancel came first");
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! A service's table as others read it: served at `/choreography` and printed by `--choreography`, as JSON. Pictures, traces
-//! and audits of systems whose services they were not compiled with are made from it.
+//! A service's table as JSON, served at `/choreography` and printed by `--choreography`. Tools that were not compiled
+//! with a service use it to draw graphs, show traces and audit the system.
 
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Line, Table, Trigger};
 
-/// Where a program serves its table.
+/// Path at which a program serves its table.
 pub const PATH: &str = "/choreography";
 
-/// What one service hears, decides and says.
+/// What one service consumes, decides and publishes.
 ///
 /// ```json
 /// {"service": "hotel", "topic": "hotel.events", "reactions": [
@@ -18,41 +18,41 @@ pub const PATH: &str = "/choreography";
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// The service's name.
+    /// Name of the service.
     pub service: String,
-    /// The topic that carries all that it says.
+    /// Topic of all its events.
     pub topic: String,
-    /// The lines of its table, in their order.
+    /// Lines of its table, in order.
     pub reactions: Vec<Reaction>,
 }
 
 /// One line of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reaction {
-    /// What sets the decision going.
+    /// Trigger of the decision.
     pub on: On,
-    /// The decision's name.
+    /// Name of the decision.
     pub decision: String,
-    /// The types of the events that it may say.
+    /// Types of the events that it may publish.
     pub says: Vec<String>,
 }
 
-/// What sets a decision going.
+/// Trigger of a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum On {
     /// An event.
     Event {
-        /// Its type.
+        /// Event type.
         event: String,
-        /// The name of whoever publishes it.
+        /// Name of the event's publisher.
         publisher: String,
-        /// The topic that it comes on.
+        /// Topic that carries the event.
         topic: String,
     },
-    /// Something else: a person, a deadline, an answer from outside.
+    /// Anything else: a person, a deadline, an answer from outside.
     Occasion {
-        /// The occasion, in words.
+        /// Description of the occasion.
         occasion: String,
     },
 }
@@ -83,7 +83,7 @@ impl From<&Line> for Reaction {
 }
 
 impl Reaction {
-    /// The type of the event that sets the decision going; none if something else does.
+    /// Type of the triggering event; `None` for other occasions.
     pub fn event(&self) -> Option<&str> {
         match &self.on {
             On::Event { event, .. } => Some(event),
@@ -91,7 +91,7 @@ impl Reaction {
         }
     }
 
-    /// The topic of that event.
+    /// Topic of the triggering event.
     pub fn topic(&self) -> Option<&str> {
         match &self.on {
             On::Event { topic, .. } => Some(topic),
@@ -99,7 +99,7 @@ impl Reaction {
         }
     }
 
-    /// Tells whether the decision may say an event of this type.
+    /// Returns whether the decision may publish an event of this type.
     pub fn may_say(&self, event_type: &str) -> bool {
         self.says.iter().any(|said| said == event_type)
     }

@@ -1,30 +1,31 @@
-//! What makes a type an event: a name, a publisher and the saga that it belongs to.
+//! Events: a wire name, a publisher and the saga that they belong to.
 
 use outbox::Publisher;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::SagaId;
 
-/// The facts that travel with a saga: settled when it begins, in every event of it, so that no service has to ask another.
+/// Facts that travel with a saga. They are fixed when it begins and are in each of its events, so that no service has to
+/// ask another.
 pub trait Facts {
-    /// The saga that they are of.
+    /// Saga that the facts belong to.
     fn saga_id(&self) -> SagaId;
 }
 
-/// A fact that one service has written down and tells to the others. [`events!`](crate::events!) declares them.
+/// A fact that one service has recorded and publishes to the others. Declare events with [`events!`](crate::events!).
 pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The wire name, `ce_type`.
+    /// Wire name, `ce_type`.
     const TYPE: &'static str;
-    /// The only publisher of this event; decides topic and `ce_source`.
+    /// The event's only publisher; determines topic and `ce_source`.
     const PUBLISHER: Publisher;
 
-    /// The saga that it belongs to: the record's key.
+    /// Saga that the event belongs to: the record's key.
     fn saga_id(&self) -> SagaId;
 }
 
-/// Declares the events of one publisher: a struct each, with the saga's [`Facts`] beside its own fields, and `TYPES`, the
-/// wire names of all of them. The facts' field is named as it is to be in the JSON. Facts and fields are `Eq` and `Hash`: amounts
-/// are whole numbers.
+/// Declares the events of one publisher: a struct for each, with the saga's [`Facts`] beside its own fields, and `TYPES`,
+/// their wire names. The name given to the facts' field is its name in the JSON. Facts and fields must be `Eq` and
+/// `Hash`: amounts are whole numbers.
 ///
 /// ```
 /// use saga::{Event, Facts, SagaId, publisher};
@@ -42,12 +43,12 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// }
 ///
 /// saga::events! { publisher!("hotel"), trip: Trip,
-///     /// A room is held.
+///     /// A room is reserved.
 ///     RoomHeld {
 ///         /// Whole cents.
 ///         price: i64,
 ///     }
-///     /// No room is.
+///     /// No room is available.
 ///     RoomRefused {}
 /// }
 ///
@@ -64,7 +65,7 @@ macro_rules! events {
             #[derive(Debug, Clone, PartialEq, Eq, Hash, $crate::serde::Serialize, $crate::serde::Deserialize)]
             #[serde(crate = "saga::serde")]
             pub struct $name {
-                /// The facts that travel with the saga.
+                /// Facts that travel with the saga.
                 pub $facts: $Facts,
                 $( $(#[$field_doc])* pub $field: $type, )*
             }
@@ -79,7 +80,7 @@ macro_rules! events {
             }
         )+
 
-        /// The wire names of all events that this publisher says.
+        /// Wire names of all events of this publisher.
         pub const TYPES: &[&str] = &[$( stringify!($name) ),+];
     };
 }

@@ -1,19 +1,20 @@
-//! Everything a service of a choreographed saga needs except its business: this crate knows no service and no event by name.
+//! Everything that a service of a choreographed saga needs except its business logic. This crate knows no service and no
+//! event by name.
 //!
-//! A service is a [`Service`]: a [`Table`] of what it consumes and says, rows that it loads and saves, and a pure decision.
-//! This crate reads Kafka ([the consumer loop](Program::run)), keeps duplicates out, folds a batch through the
-//! decisions in one transaction ([`unit_of_work`]), writes what was said ([`outbox`]), makes calls to the outside durable
-//! ([`attempts`]) and starts and stops the [`Program`].
+//! A service is a [`Service`]: a [`Table`] of the events it consumes and publishes, rows that it loads and saves, and a
+//! pure decision. This crate reads Kafka ([the consumer loop](Program::run)), filters duplicates, folds a batch through
+//! the decisions in one transaction ([`unit_of_work`]), writes the resulting events to the [`outbox`], makes durable
+//! calls to the outside ([`attempts`]), and starts and stops the [`Program`].
 //!
 //! # A service
-//! It hears `CarBooked` of another service and says `VoucherSent`, once for each trip.
+//! It consumes `CarBooked` of another service and publishes `VoucherSent`, once per trip.
 //!
 //! ```no_run
 //! use chrono::{DateTime, Utc};
 //! use saga::{Facts, Program, Publisher, Rows, SagaId, Says, Service, StoreError, Table, publisher, says, store::all_inserted};
 //! use sqlx::{PgConnection, migrate::Migrator};
 //!
-//! /// The facts that travel with the saga, as far as they matter here.
+//! /// The facts that travel with the saga, reduced to what this service needs.
 //! #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 //! pub struct Trip {
 //!     pub trip_id: SagaId,
@@ -82,17 +83,17 @@
 //! ```
 //!
 //! # Features
-//! `runtime`, on by default: all that runs, with the program's command line, HTTP server and metrics. A crate that only
-//! declares or reads events has `default-features = false`, and none of that among its dependencies. `testing`: what tests of
-//! services share.
+//! `runtime` (default): everything that runs, including the program's command line, HTTP server and metrics. A crate that
+//! only declares or reads events sets `default-features = false` and avoids those dependencies. `testing`: test helpers
+//! shared by services.
 //!
-//! # Further
-//! Steps that are tried, confirmed and cancelled go through the [`barrier`]. A relay (the crate `outbox-relay`, or Debezium)
-//! publishes what was said.
+//! # Further reading
+//! Steps that are tried, confirmed and cancelled go through the [`barrier`]. A relay (the crate `outbox-relay`, or
+//! Debezium) publishes the outbox.
 
 #![warn(missing_docs)]
 
-// What the macros write names this crate as others do.
+// The macros expand to paths under `saga`; this makes them resolve inside this crate too.
 extern crate self as saga;
 
 pub mod barrier;
@@ -115,11 +116,13 @@ pub use outbox::{self, EventId, Publisher, envelope, ids, publisher};
 #[cfg(feature = "runtime")]
 pub use process::{health, sessions, shutdown, unechoed};
 pub use rows::Rows;
+#[doc(hidden)]
+pub use rows::Statements;
 #[cfg(feature = "runtime")]
 pub use runtime::{
     Deadlines, Program, Timer, attempts, config, main, main_with, migrate, parked, topics, unit_of_work,
 };
-// For this crate's own tests.
+// Public for this crate's own tests only.
 #[cfg(feature = "runtime")]
 #[doc(hidden)]
 pub use runtime::{memory, upkeep};
@@ -128,5 +131,7 @@ pub use says::{NewAttempt, Said, Says};
 #[doc(hidden)]
 pub use serde;
 pub use service::Service;
+#[doc(hidden)]
+pub use sqlx;
 pub use store::StoreError;
 pub use table::Table;

@@ -1,4 +1,4 @@
-//! A Kafka record, owned.
+//! An owned Kafka record.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,77 +11,77 @@ use rdkafka::{
     message::{BorrowedMessage, Header, Headers},
 };
 
-/// The header of a record that was published again: where on its topic it first lay, `topic/partition/offset`.
+/// Header of a republished record: its original position, `topic/partition/offset`.
 pub const FIRST_AT: &str = "first-at";
-/// The header of a record that was published again, beside [`FIRST_AT`]: its first timestamp, milliseconds since 1970.
+/// Header of a republished record, beside [`FIRST_AT`]: its original timestamp, milliseconds since 1970.
 pub const FIRST_TIMESTAMP: &str = "first-timestamp";
 
-/// The header of an event that an operator says again: how the saga stood with each service when the operator looked at it,
-/// `hotel=RESERVED,car=-`. A service where it stands otherwise by then ignores the event.
+/// Header of an event that an operator republishes: the saga's state at each service when the operator looked at it,
+/// `hotel=RESERVED,car=-`. A service where the state has changed since then ignores the event.
 pub const EXPECTS: &str = "ce_expects";
 
-/// The word in [`EXPECTS`] where a service has never heard of the saga.
+/// Word in [`EXPECTS`] for a service that does not know the saga.
 pub const ABSENT: &str = "-";
 
-/// Everything of a record that matters here. It keeps the bytes as they came, so that a dead letter loses nothing.
+/// A Kafka record with its original bytes, so that a dead letter loses nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
-    /// The topic.
+    /// Topic.
     pub topic: String,
-    /// The partition, from 0.
+    /// Partition, from 0.
     pub partition: i32,
-    /// The place in the partition, from 0.
+    /// Offset in the partition, from 0.
     pub offset: i64,
-    /// Milliseconds since 1970; 0 where the record has none.
+    /// Milliseconds since 1970; 0 if the record has no timestamp.
     pub timestamp_ms: u64,
-    /// The bytes of the key.
+    /// Bytes of the key.
     pub key: Option<Vec<u8>>,
-    /// The bytes of the value; none of a tombstone.
+    /// Bytes of the value; `None` for a tombstone.
     pub value: Option<Vec<u8>>,
-    /// Names and values, in their order.
+    /// Header names and values, in order.
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
 impl Record {
-    /// Where it lies.
+    /// Position of the record.
     pub fn at(&self) -> Coordinates<'_> {
         Coordinates { topic: &self.topic, partition: self.partition, offset: self.offset }
     }
 
-    /// Where it first lay: what ids are made from, so that a record that is published again means the same.
+    /// Original position. Ids are derived from it, so that a republished record keeps its identity.
     pub fn first_at(&self) -> Coordinates<'_> {
-        // On another topic it would mean something else.
+        // The header counts only on the topic that it names.
         self.text(FIRST_AT)
             .and_then(Coordinates::parse)
             .filter(|at| at.topic == self.topic)
             .unwrap_or_else(|| self.at())
     }
 
-    /// When it was first published, in milliseconds since 1970.
+    /// Time of first publication, in milliseconds since 1970.
     fn first_timestamp_ms(&self) -> u64 {
         let again = self.first_at() != self.at();
         let first = self.text(FIRST_TIMESTAMP).filter(|_| again).and_then(|text| text.parse().ok());
         first.unwrap_or(self.timestamp_ms)
     }
 
-    /// The record as it first lay: what ids are made up from where it comes without.
+    /// The record as first published. Missing ids are derived from it.
     pub fn original(&self) -> Original<'_> {
         let (at, timestamp_ms) = (self.first_at(), self.first_timestamp_ms());
         Original { at, timestamp_ms, value: self.value.as_deref() }
     }
 
-    /// The value of the first header of this name.
+    /// Value of the first header with this name.
     pub fn header(&self, wanted: &str) -> Option<&[u8]> {
         let header = self.headers.iter().find(|(name, _)| name == wanted);
         header.map(|(_, value)| value.as_slice())
     }
 
-    /// The same, if it is text.
+    /// As [`header`](Self::header), if the value is UTF-8 text.
     pub fn text(&self, wanted: &str) -> Option<&str> {
         self.header(wanted).and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// Shows the record to the reader of envelopes.
+    /// Passes the record to `look` in the form that the envelope reader takes.
     pub fn with_raw<T>(&self, look: impl FnOnce(&RawRecord<'_>) -> T) -> T {
         let headers: Vec<(&str, &[u8])> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
@@ -94,10 +94,10 @@ impl Record {
     }
 }
 
-/// The headers whose names are UTF-8 text. Kafka's protocol wants all to be so, but no broker sees to it, and the client
-/// panics at one that is not: it must not stop the partition. What has no name can be none of ours and is left out. Of a
-/// record with very many of them the rest is left out as well: each costs a panic, and a small record holds hundreds of
-/// thousands, compressed.
+/// Headers whose names are UTF-8. Kafka's protocol requires UTF-8, but no broker enforces it, and the client panics on
+/// other names; that must not stop the partition. Headers without a readable name are none of ours and are skipped. After
+/// `GARBLED_HEADERS` of them the rest is skipped too: each costs a panic, and a small compressed record can hold
+/// hundreds of thousands.
 pub fn legible<H: Headers>(headers: &H) -> impl Iterator<Item = Header<'_, &[u8]>> {
     let read = |place| catch_unwind(AssertUnwindSafe(|| headers.try_get(place)));
     (0..headers.count())
@@ -109,11 +109,11 @@ pub fn legible<H: Headers>(headers: &H) -> impl Iterator<Item = Header<'_, &[u8]
         .filter_map(|header| header.ok().flatten())
 }
 
-/// Headers without a legible name that a record may have before the rest is not looked at.
+/// Number of unreadable header names after which the remaining headers are skipped.
 const GARBLED_HEADERS: usize = 16;
 
 impl Record {
-    /// The record with this value, and at most so many of its headers, the first ones.
+    /// The record with this value and at most its first `headers_max` headers.
     pub(crate) fn of(message: &BorrowedMessage<'_>, value: Option<&[u8]>, headers_max: usize) -> Self {
         Record {
             topic: message.topic().to_owned(),
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// As the client behaves where the second of three headers has a name that is no text.
+    /// Behaves as the client does when the second of three headers has a name that is not UTF-8.
     struct Garbled;
 
     impl Headers for Garbled {
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(names, ["first", "third"]);
     }
 
-    /// Nothing but names that are no text.
+    /// Every header name is invalid UTF-8.
     struct AllGarbled(std::cell::Cell<usize>);
 
     impl Headers for AllGarbled {
@@ -214,7 +214,7 @@ mod tests {
         let again = Record { partition: 1, offset: 9, timestamp_ms: 1_800_000_000_000, headers, ..first.clone() };
         assert_eq!(again.original(), first.original());
         assert_eq!(again.with_raw(|raw| EventId::from_record(raw.original())), EventId::from_record(first.original()));
-        // With other content it is another one, whatever it says of itself.
+        // Different content makes it a different record, whatever its headers claim.
         let forged = Record { value: Some(b"{\"nights\":2}".into()), ..again };
         assert_ne!(EventId::from_record(forged.original()), EventId::from_record(first.original()));
     }

@@ -1,12 +1,16 @@
-//! The rows that a batch works on, and what has become of each: so that however many events touch a row, it is written once.
+//! The rows that a batch works on and their changes, so that each row is written once however many events touch it.
+
+mod declared;
 
 use std::collections::BTreeMap;
 
+pub use declared::Statements;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Mark {
-    /// As in the database.
+    /// Unchanged since it was loaded.
     Loaded,
-    /// In the database, with other values.
+    /// In the database with other values.
     Changed,
     /// Not in the database yet.
     New,
@@ -23,17 +27,17 @@ impl<K: Ord, V> Default for Rows<K, V> {
 }
 
 impl<K: Ord, V> Rows<K, V> {
-    /// Rows as they were read and locked.
+    /// Rows as loaded and locked.
     pub fn loaded(rows: impl IntoIterator<Item = (K, V)>) -> Self {
         Rows(rows.into_iter().map(|(key, row)| (key, (Mark::Loaded, row))).collect())
     }
 
-    /// The row with this key, if there is one.
+    /// The row with this key, if any.
     pub fn get(&self, key: &K) -> Option<&V> {
         self.0.get(key).map(|(_, row)| row)
     }
 
-    /// Puts a row in place of the one with this key, or beside the others.
+    /// Inserts or replaces the row with this key.
     pub fn put(&mut self, key: K, row: V) {
         match self.0.entry(key) {
             std::collections::btree_map::Entry::Vacant(free) => {
@@ -47,7 +51,7 @@ impl<K: Ord, V> Rows<K, V> {
         }
     }
 
-    /// A row to be changed in place.
+    /// A row to change in place.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.0.get_mut(key).map(|(mark, row)| {
             if *mark == Mark::Loaded {
@@ -62,12 +66,12 @@ impl<K: Ord, V> Rows<K, V> {
         self.0.iter().map(|(key, (_, row))| (key, row))
     }
 
-    /// What has to be inserted, in key order.
+    /// Rows to insert, in key order.
     pub fn new_rows(&self) -> Vec<(&K, &V)> {
         self.marked(Mark::New)
     }
 
-    /// What has to be updated, in key order.
+    /// Rows to update, in key order.
     pub fn changed_rows(&self) -> Vec<(&K, &V)> {
         self.marked(Mark::Changed)
     }
@@ -76,7 +80,7 @@ impl<K: Ord, V> Rows<K, V> {
         self.0.iter().filter(|(_, (mark, _))| *mark == wanted).map(|(key, (_, row))| (key, row)).collect()
     }
 
-    /// The rows as if they had been written and read again.
+    /// The rows as if they had been written and loaded again.
     #[must_use]
     pub fn saved(self) -> Self {
         Rows(self.0.into_iter().map(|(key, (_, row))| (key, (Mark::Loaded, row))).collect())

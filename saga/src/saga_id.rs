@@ -1,13 +1,14 @@
-//! The identity of a saga.
+//! Identity of a saga.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// One saga: a trip, a purchase. The key of every event of it on Kafka.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Id of one saga: a trip, a purchase. It is the Kafka key of all its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
 #[serde(transparent)]
+#[sqlx(transparent)]
 pub struct SagaId(pub Uuid);
 
 impl From<Uuid> for SagaId {

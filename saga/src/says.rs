@@ -47,7 +47,7 @@ impl Said {
 /// A call to the outside, to be made after the commit, as often as it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NewAttempt {
-    /// What is called. Together with the saga it is the idempotency key.
+    /// What is called. Together with the saga, and with `part` if there is one, it is the idempotency key.
     pub kind: &'static str,
     /// The saga that it belongs to.
     pub saga_id: SagaId,
@@ -55,6 +55,33 @@ pub struct NewAttempt {
     pub request: Value,
     /// A Try gives up after its retries; a Confirm or a Cancel does not.
     pub gives_up: bool,
+    /// Tells calls of one kind for one saga apart: the second of two rooms. None where there is only one.
+    pub part: Option<String>,
+}
+
+impl NewAttempt {
+    /// A call that does not give up: of a Confirm or a Cancel.
+    pub fn new(kind: &'static str, saga_id: SagaId, request: Value) -> Self {
+        NewAttempt { kind, saga_id, request, gives_up: false, part: None }
+    }
+
+    /// The call of a Try, which gives up after its retries.
+    #[must_use]
+    pub fn giving_up(self) -> Self {
+        NewAttempt { gives_up: true, ..self }
+    }
+
+    /// One of several calls of its kind for its saga.
+    #[must_use]
+    pub fn part(self, part: impl Into<String>) -> Self {
+        NewAttempt { part: Some(part.into()), ..self }
+    }
+
+    /// The same on every try, and another one for each saga, kind and part.
+    pub fn idempotency_key(&self) -> String {
+        let NewAttempt { kind, saga_id, part, .. } = self;
+        part.as_ref().map_or_else(|| format!("{saga_id}:{kind}"), |part| format!("{saga_id}:{kind}:{part}"))
+    }
 }
 
 /// The outcome of one decision.
@@ -148,6 +175,17 @@ mod tests {
         fn saga_id(&self) -> SagaId {
             self.trip
         }
+    }
+
+    #[test]
+    fn each_call_of_a_saga_has_a_key_of_its_own() {
+        let saga = SagaId(Uuid::nil());
+        let hold = || NewAttempt::new("hold", saga, Value::Null);
+        assert_eq!(hold().idempotency_key(), format!("{saga}:hold"));
+        let keys = [hold(), hold().part("1"), hold().part("2"), NewAttempt::new("book", saga, Value::Null)];
+        let keys: std::collections::BTreeSet<String> = keys.iter().map(NewAttempt::idempotency_key).collect();
+        assert_eq!(keys.len(), 4, "{keys:?}");
+        assert!(hold().giving_up().gives_up && !hold().gives_up);
     }
 
     #[test]

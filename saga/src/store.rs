@@ -1,4 +1,4 @@
-//! What can go wrong between us and the database, and what is to be done about it.
+//! Errors between a service and its database, and the remedy for each.
 
 use std::{fmt::Display, str::FromStr};
 
@@ -7,26 +7,26 @@ use sqlx::{PgConnection, postgres::PgDatabaseError};
 
 use crate::{SagaId, barrier::Status};
 
-/// Why a batch was not stored. Nothing of it has happened.
+/// Why a batch was not stored. None of it has taken effect.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each means")]
 pub enum StoreError {
     #[error(transparent)]
     Sql(#[from] sqlx::Error),
-    /// Somebody else inserted a row that we took for absent. Loading again shows it.
+    /// Another transaction inserted a row that was absent when we loaded. Loading again shows it.
     #[error("another transaction inserted the same {0} first")]
     Raced(&'static str),
-    /// A row says something that this program does not understand.
+    /// A row holds a value that this program does not understand.
     #[error("{table} {key}: {error}")]
     Corrupt { table: &'static str, key: String, error: String },
     /// A decision panicked: a bug in the service.
     #[error("the decision panicked: {0}")]
     Panicked(String),
-    /// A row is missing without which there is nothing to decide.
+    /// A row that the decision requires is missing.
     #[error("{0}")]
     Impossible(String),
-    /// An event too large for its readers. Refused here, where it is made, so that it never blocks the relay.
-    #[error("the event {event_type} of {aggregateid} has {bytes} bytes; readers take {limit}")]
+    /// An event is too large for its consumers. Rejected here, at the source, so that it never blocks the relay.
+    #[error("the event {event_type} of {aggregateid} has {bytes} bytes; the limit is {limit}")]
     TooLarge { event_type: String, aggregateid: String, bytes: usize, limit: usize },
 }
 
@@ -41,21 +41,22 @@ impl From<WriteError> for StoreError {
     }
 }
 
-/// What to do about an error.
+/// Remedy for an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// The same again, at once: the world was only a little different from what we thought.
+    /// Retry at once: another transaction got in between.
     Again,
-    /// The same again, when the database is better.
+    /// Retry the same batch once the database is available again.
     Later,
-    /// The same again; if it stays, the batch may be too large or one of its events the cause. Halved, and parked at last.
+    /// Retry; if the error persists, the batch may be too large or one of its events the cause. The batch is then halved,
+    /// and a single event is finally parked.
     Suspect,
-    /// Never: the event that causes it has to be put aside.
+    /// Do not retry: park the event that causes it.
     Park,
 }
 
 impl StoreError {
-    /// What to do about it.
+    /// Remedy for this error.
     pub fn remedy(&self) -> Remedy {
         match self {
             StoreError::Raced(_) => Remedy::Again,
@@ -67,14 +68,14 @@ impl StoreError {
         }
     }
 
-    /// Tells whether the server has ended the connection while it was in use, as when its process has died.
+    /// Returns whether the server closed the connection while it was in use, as when its process has died.
     pub fn is_broken_off(&self) -> bool {
         use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
         match self {
             StoreError::Sql(sqlx::Error::Io(error)) => {
                 matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
             }
-            // Another session's process has died: the server ends all of them.
+            // Another session's process has crashed, so the server ends all of them.
             StoreError::Sql(error) => {
                 error.as_database_error().and_then(|error| error.code()).as_deref() == Some("57P02")
             }
@@ -82,7 +83,7 @@ impl StoreError {
         }
     }
 
-    /// Tells whether somebody else holds a lock that was waited for.
+    /// Returns whether the cause is a lock that another session holds.
     pub fn is_lock(&self) -> bool {
         matches!(self, StoreError::Sql(error) if error.as_database_error().and_then(|error| error.code()).as_deref() == Some("55P03"))
     }
@@ -95,17 +96,17 @@ fn remedy_of_sql(error: &sqlx::Error) -> Remedy {
             None => Remedy::Later,
         },
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => Remedy::Park,
-        // No answer in time: the line, the server, or a batch that takes too long.
+        // No answer in time: the network, the server, or a batch that takes too long.
         sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => Remedy::Suspect,
         sqlx::Error::ColumnNotFound(_)
         | sqlx::Error::ColumnIndexOutOfBounds { .. }
         | sqlx::Error::TypeNotFound { .. } => Remedy::Park,
-        // Everything else is between us and the server: connections, pools, protocol, TLS.
+        // Everything else is between the client and the server: connections, pools, protocol, TLS.
         _ => Remedy::Later,
     }
 }
 
-/// By the two-digit class of PostgreSQL's error codes (its appendix A).
+/// Classifies by PostgreSQL's error codes (its appendix A), by class where the code is not listed.
 fn remedy_of_sqlstate(code: &str) -> Remedy {
     match code {
         // serialization failure, deadlock
@@ -116,19 +117,19 @@ fn remedy_of_sqlstate(code: &str) -> Remedy {
         _ => match code.get(..2) {
             // data exception, integrity constraint violation, plpgsql raise, program limit exceeded (row too big)
             Some("22" | "23" | "P0" | "54") => Remedy::Park,
-            // 08 connection, 53 resources, 57 operator intervention, 58 system, 25 read-only standby, 28 password being
-            // rotated, 3D/42 schema not migrated yet: somebody will mend it, and then the batch goes through unchanged.
+            // 08 connection, 53 resources, 57 operator intervention, 58 system, 25 read-only standby, 28 password
+            // rotation, 3D/42 schema not migrated yet: these get fixed outside, and then the same batch goes through.
             _ => Remedy::Later,
         },
     }
 }
 
-/// Reads a text column as one of our words; `key` names the row in the error.
+/// Parses a text column into a domain word; `key` names the row in the error.
 pub fn parse<T: FromStr<Err: Display>>(table: &'static str, key: impl Display, text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|error: T::Err| StoreError::Corrupt { table, key: key.to_string(), error: error.to_string() })
 }
 
-/// Writes what has become of steps. `statement` updates from `unnest($1::uuid[], $2::text[], $3::text[])`: saga, status,
+/// Updates the status of steps. `statement` updates from `unnest($1::uuid[], $2::text[], $3::text[])`: saga, status,
 /// reason.
 pub async fn update_steps(
     db: &mut PgConnection,
@@ -148,7 +149,8 @@ pub async fn update_steps(
     Ok(())
 }
 
-/// How an insert of rows that we took for absent ended: fewer inserted than asked means that somebody was faster.
+/// Checks an insert of rows that were absent when loaded: fewer rows inserted than asked for means that another
+/// transaction was faster.
 pub fn all_inserted(table: &'static str, asked: usize, inserted: u64) -> Result<(), StoreError> {
     if inserted == asked as u64 { Ok(()) } else { Err(StoreError::Raced(table)) }
 }

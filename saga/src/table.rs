@@ -1,5 +1,5 @@
-//! A service's table: event → decision → events. Subscriptions, decoding and dispatch are made from it, and so is what it
-//! [tells others](crate::choreography) of itself.
+//! A service's table: event → decision → events. Subscriptions, decoding, dispatch and the published
+//! [choreography](crate::choreography) are derived from it.
 
 use outbox::envelope::{Envelope, Unreadable, read_data};
 use serde::de::DeserializeOwned;
@@ -8,55 +8,55 @@ use crate::{Event, Publisher, record::Record};
 
 mod check;
 
-/// Some events that a decision may say: `says![RoomHeld, RoomRefused]`.
+/// Events that a decision may publish: `says![RoomHeld, RoomRefused]`.
 #[macro_export]
 macro_rules! says {
     ($($event:ty),* $(,)?) => { const { &[$($crate::table::Saying::of::<$event>()),*] } };
 }
 
-/// An event that a decision may say.
+/// An event that a decision may publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Saying {
-    /// The wire name.
+    /// Wire name.
     pub event_type: &'static str,
-    /// The only publisher that may say it.
+    /// The event's only publisher.
     pub publisher: Publisher,
 }
 
 impl Saying {
-    /// This event.
+    /// The entry for event `E`.
     pub const fn of<E: Event>() -> Self {
         Saying { event_type: E::TYPE, publisher: E::PUBLISHER }
     }
 }
 
-/// What sets a decision going.
+/// Trigger of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
     /// An event of this type, from this publisher's topic.
     Event {
-        /// The wire name.
+        /// Wire name.
         event_type: &'static str,
-        /// The only publisher that may say it.
+        /// The event's only publisher.
         publisher: Publisher,
     },
-    /// Something else: a person, a deadline, an answer from outside.
+    /// Anything else: a person, a deadline, an answer from outside.
     Other(&'static str),
 }
 
-/// One line of the table.
+/// One line of the table: trigger, decision, events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// What sets the decision going.
+    /// Trigger of the decision.
     pub trigger: Trigger,
-    /// The decision's name, for people.
+    /// Name of the decision, for people.
     pub decision: &'static str,
-    /// The events that the decision may say.
+    /// Events that the decision may publish.
     pub says: &'static [Saying],
 }
 
 impl Line {
-    /// The topic that the line's event comes on; none if no event brings it about.
+    /// Topic of the triggering event; `None` for other occasions.
     pub fn topic(&self) -> Option<&'static str> {
         match self.trigger {
             Trigger::Event { publisher, .. } => Some(publisher.topic()),
@@ -64,12 +64,12 @@ impl Line {
         }
     }
 
-    /// The wire names of the events that the decision may say.
+    /// Wire names of the events that the decision may publish.
     pub fn types(&self) -> impl Iterator<Item = &'static str> {
         self.says.iter().map(|saying| saying.event_type)
     }
 
-    /// Tells whether the decision may say an event of this type.
+    /// Returns whether the decision may publish an event of this type.
     pub fn may_say(&self, event_type: &str) -> bool {
         self.types().any(|said| said == event_type)
     }
@@ -77,7 +77,7 @@ impl Line {
 
 type Read<C> = Box<dyn Fn(&Envelope, &Record, &[u8]) -> Result<C, Unreadable> + Send + Sync>;
 
-/// What one service consumes, decides and says.
+/// What one service consumes, decides and publishes.
 pub struct Table<C> {
     service: Publisher,
     lines: Vec<(Line, Option<Read<C>>)>,
@@ -89,7 +89,7 @@ impl<C> Table<C> {
         Table { service, lines: Vec::new() }
     }
 
-    /// On this event, this decision.
+    /// Adds a line: on this event, this decision.
     pub fn on<E: Event>(
         self,
         decision: &'static str,
@@ -99,7 +99,8 @@ impl<C> Table<C> {
         self.on_data(E::TYPE, E::PUBLISHER, decision, says, move |event, _, _| command(event))
     }
 
-    /// On data that is no event of ours, such as a client's request, this decision. Envelope and record help to name it.
+    /// Adds a line for data that is not an [`Event`], such as a client's request. `command` also gets the envelope and
+    /// the record, which help to identify it.
     pub fn on_data<T: DeserializeOwned>(
         mut self,
         event_type: &'static str,
@@ -115,7 +116,7 @@ impl<C> Table<C> {
         self
     }
 
-    /// On a client's request, this decision. The request's type is the one that its [`Publisher`] has for bare records.
+    /// Adds a line for a client's request. Its type is the one that its [`Publisher`] sets for bare records.
     pub fn on_request<T: DeserializeOwned>(
         self,
         clients: Publisher,
@@ -127,13 +128,13 @@ impl<C> Table<C> {
         self.on_data(event_type, clients, decision, says, move |request, _, _| command(request))
     }
 
-    /// Without an event: on this occasion, this decision.
+    /// Adds a line that no event triggers: on this occasion, this decision.
     pub fn when(mut self, occasion: &'static str, decision: &'static str, says: &'static [Saying]) -> Self {
         self.lines.push((Line { trigger: Trigger::Other(occasion), decision, says }, None));
         self
     }
 
-    /// The same table without its reactions to an event: a drill, to see what a forgotten compensation does.
+    /// The same table without its reactions to one event: a drill that shows the effect of a missing compensation.
     ///
     /// # Errors
     /// If the table has no such line.
@@ -144,7 +145,7 @@ impl<C> Table<C> {
         if self.lines.len() < before {
             Ok(self)
         } else {
-            Err(format!("{} does not react to `{unwanted}` anyway", self.service))
+            Err(format!("{} has no reaction to `{unwanted}`", self.service))
         }
     }
 
@@ -153,12 +154,12 @@ impl<C> Table<C> {
         self.service
     }
 
-    /// The lines, in their order.
+    /// The lines, in order.
     pub fn lines(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter().map(|(line, _)| line)
     }
 
-    /// The topics that the service subscribes to.
+    /// Topics that the service subscribes to.
     pub fn topics(&self) -> Vec<&'static str> {
         let mut topics: Vec<_> = self.lines().filter_map(Line::topic).collect();
         topics.sort_unstable();
@@ -166,12 +167,12 @@ impl<C> Table<C> {
         topics
     }
 
-    /// The line for an event, by its type and the topic that it came on; none if it is of no concern.
+    /// The line for an event, by type and topic; `None` if the service does not consume it.
     pub fn line(&self, wanted: &str, topic: &str) -> Option<&Line> {
         self.find(wanted, topic).map(|(line, _)| line)
     }
 
-    /// Reads an event as the command that its line says; none if it is of no concern.
+    /// Decodes an event into the command of its line; `None` if the service does not consume it.
     pub fn read(&self, envelope: &Envelope, record: &Record, data: &[u8]) -> Option<Result<C, Unreadable>> {
         let (_, read) = self.find(&envelope.event_type, &record.topic)?;
         read.as_ref().map(|read| read(envelope, record, data))

@@ -1,7 +1,7 @@
-//! For tests: a database of one's own in a real Postgres, and what to put through a unit of work.
+//! Test helpers: a private database in a real Postgres, and commands to put through a unit of work.
 //!
-//! Behind the feature `testing`; a service has `saga = { workspace = true, features = ["testing"] }` in its
-//! `[dev-dependencies]`, and its tests read
+//! Requires the feature `testing`. A service adds `saga = { workspace = true, features = ["testing"] }` to its
+//! `[dev-dependencies]`; its tests then look like this:
 //!
 //! ```ignore
 //! let db = TestDatabase::create(&MIGRATIONS).await;
@@ -31,10 +31,11 @@ mod snapshot;
 
 pub use conformance::Conformance;
 
-/// Where tests may create databases: the URL of a superuser.
+/// Environment variable with a superuser's URL for the server on which tests create databases.
 const SERVER: &str = "TEST_DATABASE_URL";
 
-/// A database that lives as long as this value: created and migrated for one test, dropped with it, also when it panics.
+/// A database that lives as long as this value: created and migrated for one test, and dropped with it, even after a
+/// panic.
 pub struct TestDatabase {
     name: String,
     server: PgConnectOptions,
@@ -42,10 +43,10 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// A new database with this crate's tables and those of `migrations`; `Migrator::DEFAULT` has none.
+    /// Creates a database with this crate's tables and those of `migrations`; `Migrator::DEFAULT` has none.
     ///
     /// # Panics
-    /// Without `TEST_DATABASE_URL`, or where nothing can be created there.
+    /// If `TEST_DATABASE_URL` is not set, or the database cannot be created.
     pub async fn create(migrations: &Migrator) -> Self {
         let Ok(url) = std::env::var(SERVER) else {
             panic!("{SERVER} is not set: this test needs a real Postgres. `make test` starts one and runs all tests");
@@ -56,19 +57,19 @@ impl TestDatabase {
         on_server(&server, format!("create database {name}"))
             .await
             .unwrap_or_else(|error| panic!("creating {name} at {SERVER}: {error}"));
-        // From here on the database is dropped whatever happens.
+        // From here on the database is dropped in every case.
         let pool = PgPoolOptions::new().max_connections(8).connect_lazy_with(server.clone().database(&name));
         let database = TestDatabase { name, server, pool };
         crate::migrate(&database.pool, migrations).await.expect("a new database can be migrated");
         database
     }
 
-    /// Connections to the database.
+    /// Connection pool of the database.
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    /// For a program or a connection of one's own.
+    /// URL of the database, for a program or a separate connection.
     pub fn url(&self) -> String {
         self.server.clone().database(&self.name).to_url_lossy().to_string()
     }
@@ -76,17 +77,17 @@ impl TestDatabase {
     /// Runs SQL that prepares a test.
     ///
     /// # Panics
-    /// If it fails.
+    /// If the SQL fails.
     pub async fn run(&self, sql: &'static str) {
         sqlx::raw_sql(sql).execute(&self.pool).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    /// The way to change something in this database as `service`.
+    /// A unit of work of `service` in this database.
     pub fn work<S: Service>(&self, service: S) -> UnitOfWork<S> {
         UnitOfWork::new(Arc::new(service), self.pool.clone(), Wake::default())
     }
 
-    /// The types of all events in the outbox that are about this saga, in their order.
+    /// Types of all outbox events about this saga, in order.
     ///
     /// # Panics
     /// If the outbox cannot be read.
@@ -98,7 +99,7 @@ impl TestDatabase {
             .expect("the outbox can be read")
     }
 
-    /// Waits until some statement in this database waits for the lock of another.
+    /// Waits until some statement in this database waits for another's lock.
     ///
     /// # Panics
     /// After 10 seconds.
@@ -118,13 +119,13 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         let drop = format!("drop database if exists {} with (force)", self.name);
         let server = self.server.clone();
-        // On a thread of its own: the test's runtime is just ending, and `drop` cannot wait for it.
+        // On a separate thread: the test's runtime is ending, and `drop` cannot await.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(on_server(&server, drop)).map_err(anyhow::Error::from)
         });
         if let Ok(Err(error)) = dropping.join() {
-            tracing::warn!(database = self.name, error = %format!("{error:#}"), "the test's database is left over");
+            tracing::warn!(database = self.name, error = %format!("{error:#}"), "could not drop the test's database");
         }
     }
 }
@@ -135,21 +136,21 @@ async fn on_server(server: &PgConnectOptions, sql: String) -> sqlx::Result<()> {
     connection.close().await
 }
 
-/// Decides upon a batch and commits it.
+/// Decides on a batch and commits it.
 ///
 /// # Panics
-/// If the database does not take it.
+/// If the database refuses the batch.
 pub async fn commit<S: Service>(work: &UnitOfWork<S>, batch: &[Incoming<S::Command>]) -> Vec<Outcome> {
     let staged = work.stage(batch).await.expect("the batch is decided and written");
     staged.commit().await.expect("the batch is committed")
 }
 
-/// A command as an event with a new id brings it.
+/// A command as if brought by an event with a new id.
 pub fn event<C>(what: &str, command: C) -> Incoming<C> {
     event_with_id(EventId::new(), what, command)
 }
 
-/// A command as an event with this id brings it: twice the same id is a duplicate.
+/// A command as if brought by an event with this id. Using the same id twice makes a duplicate.
 pub fn event_with_id<C>(id: EventId, what: &str, command: C) -> Incoming<C> {
     Incoming {
         origin: Origin::Event(id),
@@ -161,10 +162,10 @@ pub fn event_with_id<C>(id: EventId, what: &str, command: C) -> Incoming<C> {
     }
 }
 
-/// Asks until there is an answer.
+/// Polls until `ask` returns a value.
 ///
 /// # Panics
-/// After `bound`, naming what was waited for.
+/// After `bound`, naming what it waited for.
 pub async fn eventually<T>(bound: Duration, what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     let answer = async {
         loop {
@@ -177,13 +178,13 @@ pub async fn eventually<T>(bound: Duration, what: &str, ask: impl AsyncFn() -> O
     within(bound, what, answer).await
 }
 
-/// Time between two questions of [`eventually`].
+/// Pause between two polls of [`eventually`].
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(10);
 
-/// Waits, but not for ever.
+/// Waits at most `bound`.
 ///
 /// # Panics
-/// After `bound`, naming what was waited for.
+/// After `bound`, naming what it waited for.
 pub async fn within<T>(bound: Duration, what: &str, wait: impl Future<Output = T>) -> T {
     tokio::time::timeout(bound, wait).await.unwrap_or_else(|_| panic!("waited {bound:?} for {what}"))
 }

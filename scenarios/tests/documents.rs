@@ -12,7 +12,7 @@ use scenarios::{
 };
 
 /// Maximum number of lines of the README.
-const README_LINES: usize = 230;
+const README_LINES: usize = 200;
 
 /// A path under the root of the project.
 fn in_project(path: &str) -> PathBuf {

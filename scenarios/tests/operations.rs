@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
+#[path = "operations/follow.rs"]
+mod follow;
 #[path = "operations/parked_calls.rs"]
 mod parked_calls;
 #[path = "operations/repair_under_load.rs"]
@@ -118,6 +120,7 @@ async fn ends(orders: &PgPool, order: Uuid, status: &str) {
 #[tokio::test]
 async fn a_person_can_mend_what_went_wrong() {
     let up = Up::start().await;
+    follow::hears_topics_that_are_made_later(&up).await;
     parked_work(&up).await;
     parked_calls::are_answered_by_hand(&up).await;
     dead_letters(&up).await;

@@ -94,6 +94,8 @@ async fn a_newcomer_who_follows_the_tutorial_has_a_service_that_takes_part() {
     let programs = Path::new(env!("CARGO_BIN_EXE_scenarios")).parent().expect("beside other programs");
     // Test builds of the programs, on free ports of this machine.
     let mut text = script(&steps).replace("$SAGA/target/release", &programs.display().to_string());
+    let binary = root().join("target/debug/loyalty").display().to_string();
+    text = text.replace("binary = \"target/debug/loyalty\"", &format!("binary = \"{binary}\""));
     for port in ["9090", "9091"] {
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
         text = text.replace(&format!("127.0.0.1:{port}"), &free.to_string());
@@ -138,6 +140,8 @@ async fn a_newcomer_who_follows_the_tutorial_has_a_service_that_takes_part() {
         "order -- \"OrderCompleted\" --> loyalty",
         "       1 | t",
         "(1 row)",
+        // Shaken as a part of the system.
+        "Kafka has what the outboxes of further services have, and nothing else  loyalty: ",
     ] {
         assert!(said.contains(expected), "`{expected}` is missing:\n{said}\n{logs}");
     }

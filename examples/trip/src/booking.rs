@@ -2,10 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use saga::barrier::{Move, Status, pass};
-use saga::store::{all_inserted, parse, update_steps};
-use saga::{Publisher, Rows, SagaId, Says, Service, StoreError, Table};
+use saga::{Publisher, Rows, SagaId, Says, Service, StoreError, Table, rows};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use crate::{Command, Outcome, Supplier};
 
@@ -18,18 +16,22 @@ pub struct Books {
     bookings: Rows<SagaId, Booking>,
 }
 
-/// Items of one kind. The price is in cents.
-#[derive(Clone, Copy)]
-struct Stock {
-    free: i64,
-    price: i64,
+rows! {
+    /// Items of one kind. The price is in cents.
+    #[derive(Clone, Copy)]
+    struct Stock in "stock" by (item: String) {
+        free: i64,
+        price: i64,
+    }
 }
 
-/// A trip's booking at this supplier.
-struct Booking {
-    item: String,
-    status: Status,
-    reason: Option<String>,
+rows! {
+    /// A trip's booking at this supplier.
+    struct Booking in "bookings" by (trip_id: SagaId) {
+        item: String,
+        status: Status,
+        reason: Option<String>,
+    }
 }
 
 impl<S: Supplier> Service for Bookings<S> {
@@ -47,26 +49,10 @@ impl<S: Supplier> Service for Bookings<S> {
     }
 
     async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Books, StoreError> {
-        let rows: Vec<(Uuid, String, String, Option<String>)> = sqlx::query_as(
-            "select trip_id, item, status, reason from bookings where trip_id = any($1) order by trip_id for update",
-        )
-        .bind(commands.iter().map(|(trip, _)| trip.trip_id.0).collect::<Vec<_>>())
-        .fetch_all(&mut *db)
-        .await?;
-        let taken = rows.iter().map(|(_, item, ..)| item.as_str());
-        let items: Vec<&str> = commands.iter().map(|(trip, _)| S::wants(trip).0).chain(taken).collect();
-        let stock: Vec<(String, i64, i64)> =
-            sqlx::query_as("select item, free, price from stock where item = any($1) order by item for update")
-                .bind(items)
-                .fetch_all(db)
-                .await?;
-        let bookings = rows.into_iter().map(|(trip, item, status, reason)| {
-            Ok((SagaId(trip), Booking { item, status: parse("bookings", trip, &status)?, reason }))
-        });
-        Ok(Books {
-            stock: Rows::loaded(stock.into_iter().map(|(item, free, price)| (item, Stock { free, price }))),
-            bookings: Rows::loaded(bookings.collect::<Result<Vec<_>, StoreError>>()?),
-        })
+        let bookings = Booking::load(db, commands.iter().map(|(trip, _)| trip.trip_id)).await?;
+        let wanted = commands.iter().map(|(trip, _)| S::wants(trip).0.to_owned());
+        let taken = bookings.iter().map(|(_, booking)| booking.item.clone());
+        Ok(Books { stock: Stock::load(db, wanted.chain(taken)).await?, bookings })
     }
 
     /// Applies what the barrier lets through: it decides every step in every state of the booking.
@@ -104,34 +90,7 @@ impl<S: Supplier> Service for Bookings<S> {
     }
 
     async fn save(&self, db: &mut PgConnection, books: &Books) -> Result<(), StoreError> {
-        let new = books.bookings.new_rows();
-        let inserted = sqlx::query(
-            "insert into bookings (trip_id, item, status, reason)
-             select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) on conflict do nothing",
-        )
-        .bind(new.iter().map(|(trip, _)| trip.0).collect::<Vec<_>>())
-        .bind(new.iter().map(|(_, row)| row.item.as_str()).collect::<Vec<_>>())
-        .bind(new.iter().map(|(_, row)| row.status.as_str()).collect::<Vec<_>>())
-        .bind(new.iter().map(|(_, row)| row.reason.as_deref()).collect::<Vec<_>>())
-        .execute(&mut *db)
-        .await?;
-        all_inserted("bookings", new.len(), inserted.rows_affected())?;
-        update_steps(
-            db,
-            "update bookings b set status = n.status, reason = n.reason
-             from unnest($1::uuid[], $2::text[], $3::text[]) n (trip_id, status, reason) where b.trip_id = n.trip_id",
-            books.bookings.changed_rows().iter().map(|(trip, row)| (**trip, row.status, row.reason.as_deref())),
-        )
-        .await?;
-        let stock = books.stock.changed_rows();
-        sqlx::query(
-            "update stock s set free = n.free
-             from unnest($1::text[], $2::bigint[]) n (item, free) where s.item = n.item",
-        )
-        .bind(stock.iter().map(|(item, _)| item.as_str()).collect::<Vec<_>>())
-        .bind(stock.iter().map(|(_, row)| row.free).collect::<Vec<_>>())
-        .execute(db)
-        .await?;
-        Ok(())
+        Booking::save(db, &books.bookings).await?;
+        Stock::save(db, &books.stock).await
     }
 }

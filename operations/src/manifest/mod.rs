@@ -97,7 +97,9 @@ impl Manifest {
     fn entry(&self, written: WrittenProgram, folder: &Path) -> anyhow::Result<Entry> {
         let WrittenProgram { name, database, requests, role, binary, needs, environment } = written;
         publisher(&name).map_err(anyhow::Error::msg)?;
-        ensure!(self.program(&name).is_none(), "is there twice: give each program a name of its own");
+        // `a-b` and `a_b` would share their variables.
+        let is_same = |other: Program| other.name().replace('-', "_") == name.replace('-', "_");
+        ensure!(!self.programs().any(is_same), "is there twice: give each program a name of its own");
         let role = match (role, database) {
             (WrittenRole::Service, Some(database)) => Role::Service(self.database(&name, database)?),
             (WrittenRole::Service, None) => bail!("has no database: say `database = \"…\"`, or another role"),

@@ -53,6 +53,7 @@ fn what_cannot_be_is_refused_with_what_to_change() {
         ("[[programs]]\nname = 'a'\ndatabase = 'a'\ncolour = 'red'", "unknown field `colour`"),
         ("[[programs]]\nname = 'A'\ndatabase = 'a'", "makes no topic"),
         ("[[programs]]\nname = 'order'\ndatabase = 'a'", "is there twice"),
+        ("[[programs]]\nname = 'outbox_relay'\ndatabase = 'a'", "is there twice"),
         ("[[programs]]\nname = 'a'\ndatabase = 'orders'", "which is order's"),
         ("[[programs]]\nname = 'a'\ndatabase = 'a; drop'", "choose a letter"),
         ("[[programs]]\nname = 'a'\ndatabase = 'postgres'", "which is the server's"),

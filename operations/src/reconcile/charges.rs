@@ -129,7 +129,7 @@ mod tests {
     use saga::barrier::Status::{self, Reserved};
 
     use super::*;
-    use crate::reconcile::Step;
+    use crate::reconcile::StepState;
 
     fn remedy(payment: Option<Status>, state: &str, busy: bool, seconds: i64) -> Option<String> {
         remedy_of(OrderId(uuid::Uuid::now_v7()), &HashSet::new(), payment, state, busy, seconds)
@@ -145,7 +145,7 @@ mod tests {
     ) -> Option<String> {
         let mut look = Look::default();
         if let Some(status) = payment {
-            look.orders.entry(order).or_default().standing.payment = Some(Step { status, reason: None });
+            look.orders.entry(order).or_default().standing.payment = Some(StepState { status, reason: None });
         }
         let charge = Charge {
             payment_id: order.to_string(),

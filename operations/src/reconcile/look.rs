@@ -11,7 +11,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{
-    standing::{Placed, Standing, Step},
+    standing::{Placed, Standing, StepState},
     which::Which,
 };
 use crate::{Database, databases::Databases};
@@ -185,7 +185,7 @@ impl Look {
             return;
         }
         let reason: Result<Option<Reason>, String> = reason.map(|reason| reason.parse()).transpose();
-        let step = match status.parse().and_then(|status| Ok(Step { status, reason: reason? })) {
+        let step = match status.parse().and_then(|status| Ok(StepState { status, reason: reason? })) {
             Ok(step) => Some(step),
             Err(error) => {
                 seen.obstacle = Some(format!("{database} has a row of it that nobody understands: {error}"));

@@ -35,5 +35,5 @@ pub use look::{Look, Seen};
 pub use next::{Fresh, RECONCILED, next};
 pub use picture::{Picture, Scope};
 pub use repair::{Outcome, Repairs};
-pub use standing::{Placed, Standing, Step};
+pub use standing::{Placed, Standing, StepState};
 pub use which::Which;

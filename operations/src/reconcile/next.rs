@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::{
     Remedy,
-    standing::{Placed, Standing, Step},
+    standing::{Placed, Standing, StepState},
 };
 
 #[cfg(test)]
@@ -47,7 +47,7 @@ impl Fresh {
     }
 }
 
-fn is(step: Option<Step>, status: Status) -> bool {
+fn is(step: Option<StepState>, status: Status) -> bool {
     step.is_some_and(|step| step.status == status)
 }
 
@@ -79,7 +79,7 @@ impl Standing {
     }
 
     /// The reason why this step was refused or undone, as its own service would give it.
-    fn reason_of(&self, step: Option<Step>) -> Reason {
+    fn reason_of(&self, step: Option<StepState>) -> Reason {
         step.and_then(|step| step.reason).unwrap_or_else(|| self.cause())
     }
 }
@@ -161,7 +161,7 @@ fn refusals(standing: &Standing, order: &Order) -> Vec<Fresh> {
 fn back(standing: &Standing, order: &Order) -> Remedy {
     let ended = standing.has_failed();
     let refused_before = is(standing.balance, Rejected);
-    let undone = |step: Option<Step>, never_reached: bool| match step.map(|step| step.status) {
+    let undone = |step: Option<StepState>, never_reached: bool| match step.map(|step| step.status) {
         None => ended || never_reached,
         Some(Reserved | Confirmed) => false,
         Some(Cancelled | Refunded | Rejected) => true,

@@ -5,7 +5,7 @@ use saga::barrier::Status::{self, Cancelled, Confirmed, Refunded, Rejected};
 
 /// One service's share of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
+pub struct StepState {
     pub status: Status,
     /// Reason for which it was refused or undone.
     pub reason: Option<Reason>,
@@ -34,21 +34,21 @@ impl Placed {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
     pub order: Option<Placed>,
-    pub balance: Option<Step>,
+    pub balance: Option<StepState>,
     /// Amount held of the balance, now or earlier, in minor units.
     pub amount: i64,
-    pub payment: Option<Step>,
-    pub stock: Option<Step>,
-    pub shipment: Option<Step>,
+    pub payment: Option<StepState>,
+    pub stock: Option<StepState>,
+    pub shipment: Option<StepState>,
     pub tracking_no: Option<String>,
-    pub entitlement: Option<Step>,
+    pub entitlement: Option<StepState>,
     /// True if the mail at its end is written.
     pub letter: bool,
 }
 
 impl Standing {
     /// The steps, by name.
-    pub fn steps(&self) -> [(&'static str, Option<Step>); 5] {
+    pub fn steps(&self) -> [(&'static str, Option<StepState>); 5] {
         [
             ("balance", self.balance),
             ("payment", self.payment),
@@ -120,8 +120,8 @@ mod tests {
         Standing { order: Some(placed), letter: true, ..Standing::default() }
     }
 
-    fn step(status: Status) -> Option<Step> {
-        Some(Step { status, reason: None })
+    fn step(status: Status) -> Option<StepState> {
+        Some(StepState { status, reason: None })
     }
 
     #[test]

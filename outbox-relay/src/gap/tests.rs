@@ -7,7 +7,7 @@ fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-/// As the relay does: publishes what may be published of the visible numbers, and says where it stands and what it waits for.
+/// Publishes the visible numbers that may be published, as the relay does; returns the last one and the gap that it waits for.
 fn publish(gaps: &mut Gaps, last: &mut i64, visible: &[i64], now: Instant) -> Vec<i64> {
     let mut published = Vec::new();
     let mut met = None;
@@ -55,7 +55,7 @@ fn a_gap_without_writers_is_lost() {
     publish(&mut gaps, &mut last, &[2, 5], now);
     gaps.who_writes(5, vec![]);
     assert_eq!(gaps.place(0, 2), Place::BehindLost(1..=1));
-    // One answer settles every gap below the highest number.
+    // One answer settles every gap below the highest visible number.
     assert_eq!(publish(&mut gaps, &mut last, &[2, 5, 6], now), [2, 5, 6]);
 }
 
@@ -107,7 +107,7 @@ fn suspects_of_a_gap_that_closed_are_forgotten_at_the_next() {
     publish(&mut gaps, &mut last, &[2], now);
     gaps.who_writes(2, names(&["3/7", "4/1"]));
     assert_eq!(publish(&mut gaps, &mut last, &[1, 2, 4], now), [1, 2]);
-    // 4/1 is still open, but what it holds is above: who else could hold 3 has to be asked anew.
+    // 4/1 is still open, but holds a higher number: which transaction could hold 3 has to be asked again.
     assert_eq!(gaps.inquiry(now + LATER), Some(Inquiry::WhoWrites));
 }
 

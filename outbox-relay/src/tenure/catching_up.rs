@@ -1,14 +1,14 @@
-//! Partitions that take nothing: leaving them behind, and giving them later what they have missed.
+//! Partitions that accept nothing: leaving them behind, and later giving them what they have missed.
 
 use std::time::Instant;
 
 use sqlx::FromRow;
 
-use super::{Step, Tenure};
+use super::{Outcome, Tenure};
 use crate::{Lost, behind::Behind, in_flight::Refusal, publisher::NotTaken, store::OutboxRow};
 
 impl Tenure {
-    /// Leaves behind what is stuck, and takes along what has caught up.
+    /// Leaves behind the partitions that are stuck, and takes back those that have caught up.
     pub(super) async fn look_after_partitions(&mut self, now: Instant) -> Result<(), Lost> {
         let stuck = self.stuck(now);
         if stuck.is_empty() {
@@ -23,7 +23,7 @@ impl Tenure {
         let (database, topic) = (self.context.database(), self.publisher.route().topic());
         let (_, arrived) = self.publisher.sealed_and_arrived();
         for partition in self.topic.behind.look(|partition| partitions.is_quiet(partition), arrived) {
-            tracing::info!(database, topic, partition, "the partition has caught up");
+            tracing::info!(database, topic, partition, "a partition that was left behind has caught up");
         }
         let forgotten =
             self.topic.behind.partitions().into_iter().find(|number| partitions.may_have_forgotten(*number, now));
@@ -37,12 +37,12 @@ impl Tenure {
 
     fn stuck(&self, now: Instant) -> Vec<(usize, Instant)> {
         let after = self.context.timing().stuck_after();
-        // A partition that has waited for so long keeps a batch waiting for at least as long.
+        // A stuck partition keeps a batch waiting for at least as long.
         let waits = self.publisher.waiting_since().is_some_and(|since| now.saturating_duration_since(since) >= after);
         self.publisher.partitions().filter(|_| waits).map_or_else(Vec::new, |partitions| partitions.stuck(now, after))
     }
 
-    /// Leaves behind what is stuck although the cluster is there: it has taken something else lately, or it answers.
+    /// Leaves behind the partitions that are stuck although the cluster is up: it has accepted other records lately, or answers.
     async fn suspect(&mut self, stuck: Vec<(usize, Instant)>, now: Instant) {
         let timing = self.context.timing();
         let settled = timing.settled_after();
@@ -67,25 +67,25 @@ impl Tenure {
                 topic,
                 partition,
                 after_seq = self.published(),
-                "the partition has acknowledged nothing for {:?}: has it a leader, and enough replicas in sync? The other \
-                 partitions go on",
+                "a partition has acknowledged nothing for {:?}: does it have a leader, and enough in-sync replicas? It is left \
+                 behind; the others continue",
                 timing.stuck_after()
             );
         }
     }
 
-    /// Reads again, once, what was left out, and gives it to the partitions that can take it. None: there are no such.
-    pub(super) async fn catch_up(&mut self) -> Result<Option<Step>, Lost> {
+    /// Reads once what was left out, and gives it to the partitions that can be given more. None if there are none.
+    pub(super) async fn catch_up(&mut self) -> Result<Option<Outcome>, Lost> {
         if self.topic.behind.read_after().is_none() {
             return Ok(None);
         }
         if !self.knows_partitions().await? {
-            return Ok(Some(Step::Resting));
+            return Ok(Some(Outcome::Resting));
         }
         let Some(after) = self.topic.behind.read_after() else { return Ok(None) };
         let limit = self.portion.rows();
         let Some((rows, is_whole)) = self.read(after, self.cursor.handed(), limit).await? else {
-            return Ok(Some(Step::Published { rows: 0, more: true }));
+            return Ok(Some(Outcome::Published { rows: 0, more: true }));
         };
         let rows: Vec<OutboxRow<'_>> = rows.iter().map(OutboxRow::from_row).collect::<sqlx::Result<_>>()?;
         let is_whole = is_whole && (rows.len() as i64) < limit;
@@ -115,31 +115,31 @@ impl Tenure {
         self.publisher.seal(taken, self.cursor.handed());
         let (sealed, _) = self.publisher.sealed_and_arrived();
         let joined = self.topic.behind.given(through, self.cursor.handed(), sealed);
-        // Until now no batch has waited for them.
+        // Until now no batch has waited for these partitions.
         if let Some(partitions) = self.publisher.partitions() {
             joined.into_iter().for_each(|partition| partitions.leave_behind(partition, false));
         }
-        // It was this publisher's when it was left out. Should somebody have changed it since then, it goes nowhere.
+        // It was this publisher's when it was left out. If somebody has changed it since then, it is not published.
         if let Some(row) = left.filter(|row| taken == 0 && self.publisher.record(row).is_none()) {
             let refusal = self.foreign(row);
             self.stand_still(&refusal);
-            return Ok(Some(Step::Resting));
+            return Ok(Some(Outcome::Resting));
         }
         if taken == 0 && not_taken.is_some() {
-            // The next try would read the same rows again, at once, and give as little.
+            // An immediate retry would read the same rows again and hand over none of them.
             if not_taken == Some(NotTaken::Full) {
                 self.make_room().await?;
             }
-            return Ok(Some(Step::Busy));
+            return Ok(Some(Outcome::Busy));
         }
-        Ok(Some(Step::Published { rows: taken, more: true }))
+        Ok(Some(Outcome::Published { rows: taken, more: true }))
     }
 
-    /// A new producer knows the partitions of the topic: it waits for those as little that are behind.
+    /// Tells a new producer, which has learnt the partitions of the topic, which of them are left behind.
     pub(super) fn meet_partitions(&mut self) {
         let Some(partitions) = self.publisher.partitions() else { return };
         if self.topic.counted(partitions.count()) {
-            // Keys have moved between them: all is published again from the first row that may be missing.
+            // Keys have moved between partitions: all is published again from the first row that may be missing.
             self.cursor.return_to(self.published());
             self.topic.behind = Behind::default();
             self.tell_who_is_behind();
@@ -149,7 +149,7 @@ impl Tenure {
         }
     }
 
-    /// The client is full. If that is for what waits for partitions that take nothing, nothing goes to the others either.
+    /// Makes room in a full client. If it is full of records for partitions that are left behind, the others get nothing either.
     pub(super) async fn make_room(&mut self) -> Result<(), Lost> {
         match self.topic.behind.partitions().first() {
             Some(partition) if self.publisher.batches() == 0 => self.begin_again(&refusal_by(*partition)).await,

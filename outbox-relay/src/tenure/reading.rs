@@ -1,4 +1,4 @@
-//! One look into the outbox: what may be published goes to the client.
+//! One read of the outbox: the rows that may be published go to the client.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use process::crash;
 use sqlx::{FromRow, Row, postgres::PgRow};
 
-use super::{Step, Tenure};
+use super::{Outcome, Tenure};
 use crate::{
     Lost,
     gap::{Inquiry, Place},
@@ -20,17 +20,18 @@ use crate::{
 };
 
 impl Tenure {
-    /// Has the producer connect before there is anything to publish. A client asks for its producer id half a second after it
-    /// was made, and if it has no connection by then, another half second later.
+    /// Makes the producer connect before there is anything to publish. A client requests its producer id half a second after its
+    /// creation, and if it has no connection by then, another half second later.
     pub(super) async fn connect(&mut self) {
         if self.topic.connects_first() {
-            // One that is away is waited for when there is something to publish.
+            // If the broker is away, the relay waits for it once there is something to publish.
             let _ = self.publisher.know_partitions(self.context.timing().cluster_answers_within()).await;
             self.meet_partitions();
         }
     }
 
-    /// Has to end before the read begins: only a read that begins after a writer has ended shows all that it wrote.
+    /// Makes progress on a gap. Has to end before the read begins: only a read that begins after a writer has ended shows all
+    /// that it wrote.
     pub(super) async fn look_into_gap(&mut self) -> Result<(), Lost> {
         match self.gaps.inquiry(Instant::now()) {
             None => {}
@@ -46,31 +47,31 @@ impl Tenure {
         Ok(())
     }
 
-    pub(super) async fn read_and_publish(&mut self) -> Result<Step, Lost> {
-        // At a gap only its far edge is of interest.
+    pub(super) async fn read_and_publish(&mut self) -> Result<Outcome, Lost> {
+        // While a gap is open, only the row after it matters.
         let most = if self.topic.behind.is_empty() { self.recovery.rows() } else { i64::MAX };
         let limit = if self.gaps.waiting().is_some() { 1 } else { most.min(self.portion.rows()) };
         let Some((rows, is_whole)) = self.read(self.cursor.handed(), i64::MAX, limit).await? else {
-            return Ok(Step::Published { rows: 0, more: true });
+            return Ok(Outcome::Published { rows: 0, more: true });
         };
         if rows.is_empty() {
             self.gaps.read_ended(None, Instant::now());
-            return Ok(Step::Empty);
+            return Ok(Outcome::Empty);
         }
         let handed = self.cursor.handed();
         if !self.knows_partitions().await? {
-            return Ok(Step::Resting);
+            return Ok(Outcome::Resting);
         }
         if self.cursor.handed() != handed {
-            return Ok(Step::Published { rows: 0, more: true });
+            return Ok(Outcome::Published { rows: 0, more: true });
         }
         let rows: Vec<OutboxRow<'_>> = rows.iter().map(OutboxRow::from_row).collect::<sqlx::Result<_>>()?;
         let filled = !is_whole || rows.len() as i64 == limit;
         self.hand_over(&rows, filled).await
     }
 
-    /// Tells whether the partitions of the topic are known; if not, it rests. They may be others than before, and then all is
-    /// read again from the first row that may be missing.
+    /// True once the partitions of the topic are known; otherwise the relay pauses. If their number has changed, all is read
+    /// again from the first row that may be missing.
     pub(super) async fn knows_partitions(&mut self) -> Result<bool, Lost> {
         let is_new = self.publisher.partitions().is_none();
         let bound = self.context.timing().statement_timeout();
@@ -84,8 +85,8 @@ impl Tenure {
         Ok(true)
     }
 
-    /// At most `limit` rows after `after` and up to `through`, and whether that is all of them; None if the server has given
-    /// up.
+    /// At most `limit` rows after `after` and up to `through`, and true unless the read was cut off by bytes; None if the server
+    /// has cancelled it.
     pub(super) async fn read(
         &mut self,
         after: i64,
@@ -102,7 +103,7 @@ impl Tenure {
                 bytes += row.try_get_raw("payload")?.as_bytes().map_or(0, <[u8]>::len);
                 rows.push(row);
             }
-            // What else the server has sent, if only that it gives up, is not to be left to the next statement.
+            // The rest of the answer, if only the error of a cancelled read, must not be left to the next statement.
             loop {
                 match stream.try_next().await {
                     Ok(Some(_)) => {}
@@ -123,17 +124,17 @@ impl Tenure {
             Err(Lost::Database(error)) if took_too_long(&error) && limit > 1 => {
                 self.portion.halve(limit);
                 let (database, rows) = (self.context.database(), self.portion.rows());
-                tracing::warn!(database, limit, rows, %error, "a read of the outbox took too long; reading fewer rows");
+                tracing::warn!(database, limit, rows, %error, "the server cancelled a long read of the outbox; reading fewer rows");
                 Ok(None)
             }
             Err(lost) => Err(lost),
         }
     }
 
-    /// Hands over what may be published, in order. `filled`: there are more rows.
-    async fn hand_over(&mut self, rows: &[OutboxRow<'_>], mut filled: bool) -> Result<Step, Lost> {
-        // All of them before the first is handed over: the client sends at once what it has, and what follows quickly
-        // shares a request.
+    /// Hands over the rows that may be published, in order. `filled`: there may be more rows.
+    async fn hand_over(&mut self, rows: &[OutboxRow<'_>], mut filled: bool) -> Result<Outcome, Lost> {
+        // All records are built before the first is handed over: the client sends at once what it has, and records that follow
+        // quickly share a request.
         let records: Vec<Record<'_>> = rows.iter().map_while(|row| self.publisher.record(row)).collect();
         let foreign = rows.get(records.len());
         let (mut taken, mut left_out, mut gap, mut not_taken) = (0, 0, None, None);
@@ -143,7 +144,11 @@ impl Tenure {
             match self.gaps.place(self.cursor.handed(), seq) {
                 Place::Next => {}
                 Place::BehindLost(lost) => {
-                    tracing::debug!(database = self.context.database(), ?lost, "these numbers were rolled back");
+                    tracing::debug!(
+                        database = self.context.database(),
+                        ?lost,
+                        "numbers of the outbox were rolled back; passing them"
+                    );
                     self.reports.meters.lost_numbers.increment((seq - lost.start()).unsigned_abs());
                 }
                 Place::BehindGap(missing) => {
@@ -176,16 +181,16 @@ impl Tenure {
         self.portion.opening(not_taken == Some(NotTaken::Opening));
         let waits_for_room = taken == 0 && not_taken == Some(NotTaken::Full);
         let step = match (taken + left_out, gap, foreign) {
-            (0, Some(missing), _) => Step::Gap(missing),
-            // What comes before it is on Kafka first.
+            (0, Some(missing), _) => Outcome::Gap(missing),
+            // Everything before it has to be on Kafka first.
             (0, None, Some(row)) if not_taken.is_none() && self.publisher.batches() == 0 => {
                 let refusal = self.foreign(row);
                 self.stand_still(&refusal);
-                Step::Resting
+                Outcome::Resting
             }
-            (0, None, _) => Step::Busy,
+            (0, None, _) => Outcome::Busy,
             (rows, gap, foreign) => {
-                Step::Published { rows, more: filled && gap.is_none() && foreign.is_none() && not_taken.is_none() }
+                Outcome::Published { rows, more: filled && gap.is_none() && foreign.is_none() && not_taken.is_none() }
             }
         };
         if waits_for_room {
@@ -199,7 +204,7 @@ impl Tenure {
         Refusal {
             event_id: Some(row.id.to_string()),
             error: format!(
-                "the row with seq {} names the publisher {:?}, and this database belongs to {publisher:?}; it goes nowhere \
+                "the row with seq {} names the publisher {:?}, but this database belongs to {publisher:?}; it is not published \
                  until somebody has found out who wrote it and has corrected it",
                 row.seq, row.aggregatetype
             ),

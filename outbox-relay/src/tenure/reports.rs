@@ -1,10 +1,10 @@
-//! What an operator is told of a tenure: figures, and warnings that are not repeated with every look.
+//! Metrics and warnings of a tenure; a warning is not repeated with every step.
 
 use std::time::Instant;
 
 use crate::{meters::Meters, progress::SLOW_BROKER, stall::StallReport};
 
-/// Figures of a tenure, and the warnings that have been given.
+/// Metrics of a tenure, and the state of its warnings.
 pub(super) struct Reports {
     pub(super) meters: Meters,
     pub(super) stall: StallReport,
@@ -16,21 +16,21 @@ pub(super) struct Reports {
 struct SlowBroker(bool);
 
 impl Reports {
-    /// Of a database that is led from now on.
+    /// The reports of a database that is led from now on.
     pub(super) fn new(database: &str) -> Self {
         let meters = Meters::new(database);
         meters.is_active.set(1.0);
         Reports { meters, stall: StallReport::default(), broker: SlowBroker::default() }
     }
 
-    /// Tells whether the broker is to be reported as slow, if the oldest batch has waited since then.
+    /// True if the broker is to be reported as slow, if the oldest batch has been waiting since `waiting_since`.
     pub(super) fn is_broker_slow_anew(&mut self, waiting_since: Option<Instant>, now: Instant) -> bool {
         self.broker.look(waiting_since, now)
     }
 }
 
 impl SlowBroker {
-    /// True once for each time that it becomes slow.
+    /// True once each time that it becomes slow.
     fn look(&mut self, waiting_since: Option<Instant>, now: Instant) -> bool {
         let slow = waiting_since.is_some_and(|since| now.saturating_duration_since(since) > SLOW_BROKER);
         let before = std::mem::replace(&mut self.0, slow);

@@ -1,10 +1,10 @@
-//! The leader's loop: when to step.
+//! The leader's loop.
 
 use std::time::Instant;
 
 use process::shutdown::Shutdown;
 
-use super::{Step, Tenure};
+use super::{Outcome, Tenure};
 use crate::{
     Lost,
     pace::{Found, Pace, Pause},
@@ -27,15 +27,15 @@ impl Tenure {
         let wake = Wake::listen(self.context.options());
         let mut pace = Pace::new(self.context.timing().max_poll);
         while !shutdown.is_requested() {
-            // A look sees every commit that was announced before it.
+            // The read in this step sees every commit that was announced before it.
             wake.forget();
             let looked_at = Instant::now();
             let found = match self.step().await? {
-                Step::Published { more: true, .. } => Found::Full,
-                Step::Published { more: false, .. } => Found::Some,
-                Step::Gap(_) => Found::Gap,
-                Step::Empty => Found::Nothing,
-                Step::Busy | Step::Resting => {
+                Outcome::Published { more: true, .. } => Found::Full,
+                Outcome::Published { more: false, .. } => Found::Some,
+                Outcome::Gap(_) => Found::Gap,
+                Outcome::Empty => Found::Nothing,
+                Outcome::Busy | Outcome::Resting => {
                     tokio::select! {
                         () = self.something_arrives() => {}
                         () = shutdown.requested() => {}
@@ -49,7 +49,7 @@ impl Tenure {
         Ok(())
     }
 
-    /// Waits until it is time for the next look; meanwhile tends to what is in flight.
+    /// Waits until the next read is due; meanwhile handles what is in flight.
     async fn rest(&mut self, pause: Pause, pace: &mut Pace, wake: &Wake, shutdown: &Shutdown) -> Result<(), Lost> {
         let until = Instant::now() + pause.length;
         while Instant::now() < until {

@@ -1,4 +1,4 @@
-//! Everything but reading: acknowledgements, cursor, lease, and what is done when a record is refused.
+//! Everything but reading: acknowledgements, cursor, lease, and starting over when a record is refused.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use process::crash;
 use super::{Tenure, new_publisher};
 use crate::{Lost, in_flight::Refusal, leadership, progress::SLOW_BROKER, sequence};
 
-/// Interval of looks for a stuck partition, once there may be one.
+/// Interval of checks for a stuck partition, once there may be one.
 const STUCK_EVERY: Duration = Duration::from_millis(250);
 
 impl Tenure {
@@ -29,7 +29,7 @@ impl Tenure {
         self.look_after_partitions(now).await?;
         self.watch_broker(now);
         if now >= self.lease.renew_at() {
-            // A database that has been added in the meantime may say that it is this publisher's as well.
+            // A database that has been added meanwhile may declare the same publisher.
             self.context.claim(self.publisher.route().publisher())?;
             let numbers = self.context.answered(sequence::look(&mut self.session)).await?;
             self.used_once.compare(numbers, self.cursor.acknowledged())?;
@@ -51,7 +51,7 @@ impl Tenure {
         Ok(())
     }
 
-    /// Says when the broker takes long, which it may: a cluster replaces a broker that has died within ten seconds or so.
+    /// Logs that the broker is slow, which is no fault yet: a cluster takes some ten seconds to replace a dead broker.
     fn watch_broker(&mut self, now: Instant) {
         let since = self.publisher.waiting_since();
         self.context.progress().unacknowledged_since = since;
@@ -61,12 +61,13 @@ impl Tenure {
                 database = self.context.database(),
                 topic,
                 after_seq = self.published(),
-                "the broker has not acknowledged for {SLOW_BROKER:?}: is it there, and a leader for each partition? waiting"
+                "records have waited {SLOW_BROKER:?} for an acknowledgement: is the broker up, and does each partition have a \
+                 leader? waiting"
             );
         }
     }
 
-    /// When [`tend`](Self::tend) has something to do at the latest.
+    /// Latest time of the next call of [`tend`](Self::tend).
     fn tend_at(&self) -> Instant {
         let cursor = self.cursor.save_at(self.published());
         let stuck = self.publisher.waiting_since().map(|since| self.look_for_stuck_at(since));
@@ -74,12 +75,12 @@ impl Tenure {
         earlier.fold(self.lease.renew_at(), Instant::min)
     }
 
-    /// When the next look for partitions that are stuck is due, if the oldest batch has waited `since` then.
+    /// When the next check for stuck partitions is due, if the oldest batch has been waiting since `since`.
     fn look_for_stuck_at(&self, since: Instant) -> Instant {
         (since + self.context.timing().stuck_after()).max(Instant::now() + STUCK_EVERY)
     }
 
-    /// Returns when a batch has arrived, a record was refused, or something else is to be tended.
+    /// Returns when a batch has arrived, a record has been refused, or [`tend`](Self::tend) is due.
     pub(super) async fn something_arrives(&self) {
         tokio::select! {
             () = self.publisher.changed() => {}
@@ -108,7 +109,7 @@ impl Tenure {
         Ok(())
     }
 
-    /// Nothing may overtake a record that failed: takes back all that has not arrived, to read again from there.
+    /// Replaces the producer and reads again from after the last acknowledged row, so that nothing overtakes a failed record.
     pub(super) async fn begin_again(&mut self, refusal: &Refusal) -> Result<(), Lost> {
         let fresh = new_publisher(&self.context, self.publisher.route().clone(), &self.lease)?;
         std::mem::replace(&mut self.publisher, fresh).discard().await;
@@ -120,7 +121,7 @@ impl Tenure {
         Ok(())
     }
 
-    /// Rests, and says why.
+    /// Pauses publishing after a refusal, and logs the reason.
     pub(super) fn stand_still(&mut self, refusal: &Refusal) {
         let rest = self.recovery.rest(Instant::now());
         self.reports.meters.refused.increment(1);
@@ -131,24 +132,8 @@ impl Tenure {
             error = refusal.error,
             after_seq = self.published(),
             retry_ms = rest.as_millis() as u64,
-            "an event is not published; nothing passes it, it is tried again"
+            "the next event could not be published; no later event passes it, and it is retried"
         );
         self.context.progress().refused = Some(refusal.error.clone());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cursor::Cursor;
-
-    #[test]
-    fn saving_the_cursor_takes_a_small_part_of_the_time_however_long_it_takes() {
-        let start = Instant::now();
-        for (took, pause) in [(Duration::from_micros(200), 20), (Duration::from_millis(5), 250)] {
-            let mut cursor = Cursor::new(0, start);
-            cursor.saved(1, start, took);
-            assert_eq!(cursor.save_at(2), Some(start + Duration::from_millis(pause)));
-        }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{World, append, create_topic, in_a_world, lead, published_on, stop, until, until_drained};
 
-/// A row that names another publisher's topic, which is there.
+/// A row that names another publisher, whose topic exists.
 async fn forge(world: &World) -> String {
     let other = format!("{}_other", world.aggregatetype);
     create_topic(&world.kafka, &format!("{other}.events")).await;
@@ -76,7 +76,7 @@ async fn of_two_databases_that_declare_one_publisher_neither_is_led() {
             let mut leads = lead(first).await;
             let refused = second.stand_by().await.unwrap().try_to_lead().await.err();
             assert!(matches!(refused, Some(Lost::SamePublisher { .. })), "{refused:?}");
-            // The first came first, and may be the copy all the same.
+            // The first to claim may be the copy all the same.
             let leads = tokio::sync::Mutex::new(&mut leads);
             let lost = until("it has heard of the second", || async { leads.lock().await.step().await.err() }).await;
             assert!(matches!(lost, Lost::SamePublisher { .. }), "{lost}");

@@ -1,4 +1,4 @@
-//! What is published, and in which order.
+//! The content and the order of published records.
 
 use outbox_relay::Drained;
 use serde_json::{Value, json};

@@ -21,7 +21,7 @@ async fn an_outbox_that_was_handed_over_is_left_alone_and_can_be_given_back() {
         world.append("order-1", "First").await;
         until("it publishes", || async { (world.cursor().await == 1).then_some(()) }).await;
 
-        // Even under a relay that somebody has forgotten to stop.
+        // Even with a relay running that was not stopped.
         run(world, OVER, 0).await;
         until("it stands by", || async { (relay.standing() == Standing::StandingBy).then_some(()) }).await;
         world.append("order-1", "By Debezium").await;
@@ -30,7 +30,7 @@ async fn an_outbox_that_was_handed_over_is_left_alone_and_can_be_given_back() {
 
         let (relay, running) = world.run(world.settings());
         until("it stands by", || async { (relay.standing() == Standing::StandingBy).then_some(()) }).await;
-        assert_eq!(relay.trouble(), None, "there is nothing to mend");
+        assert_eq!(relay.trouble(), None, "there is nothing to repair");
         assert_eq!(world.cursor().await, i64::MAX);
 
         run(world, BACK, 2).await;

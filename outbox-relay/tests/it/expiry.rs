@@ -1,4 +1,4 @@
-//! Records that wait long in the client: none is given up while those behind it are sent.
+//! Records that wait long in the client: none expires while those behind it are sent.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection};
 use crate::support::{World, in_a_world, kafka_at, lead, read_all, until};
 
 const LEASE: Duration = Duration::from_secs(4);
-/// Long enough for a client that has lost its broker to find it again in half of it.
+/// Long enough for a client that has lost its broker to reconnect within half of it.
 const LONG_LEASE: Duration = Duration::from_secs(10);
 
 fn timing(lease: Duration) -> Timing {
@@ -29,7 +29,7 @@ fn cluster(world: &World) -> (Cluster, Settings) {
     (cluster, Settings { kafka, timing: timing(LEASE), ..world.settings() })
 }
 
-/// What is on the topic, the first occurrence of each.
+/// The first occurrence of each event on the topic.
 async fn first_occurrences(world: &World, settings: &Settings) -> Vec<String> {
     let (kafka, topic) = (settings.kafka.clone(), world.topic());
     let records = tokio::task::spawn_blocking(move || read_all(&kafka, &topic)).await.unwrap();
@@ -46,7 +46,7 @@ async fn until_at(at: Instant) {
     until("it is time", || async { (Instant::now() >= at).then_some(()) }).await;
 }
 
-/// Steps until the cursor is there; what is lost on the way is taken up again.
+/// Drains until the cursor is at `last_seq`; takes over again whenever leadership is lost.
 async fn publish_all(relay: &Relay, tenure: Tenure, world: &World, last_seq: i64) {
     let tenure = tokio::sync::Mutex::new(Some(tenure));
     until("all is published", || async {
@@ -74,7 +74,7 @@ async fn a_record_that_has_waited_longer_than_a_lease_is_not_passed_while_the_re
         world.append("order-1", "Before").await;
         tenure.drain().await.unwrap();
 
-        // Two records for a broker that is away, some time apart, and then the database hangs.
+        // Two records for a broker that is down, some time apart, and then the database hangs.
         cluster.broker_down(1).unwrap();
         let begun = Instant::now();
         world.append("order-1", "First").await;
@@ -85,7 +85,7 @@ async fn a_record_that_has_waited_longer_than_a_lease_is_not_passed_while_the_re
         let mut locking = sqlx::PgConnection::connect_with(&world.options).await.unwrap();
         sqlx::raw_sql("begin; lock table outbox in access exclusive mode").execute(&mut locking).await.unwrap();
         let (stepped, ()) = tokio::join!(tenure.step(), async {
-            // Had the first a time to live of half a lease, it would be over, and the second's would not.
+            // With a timeout of half a lease, the first would have expired, and the second would not.
             until_at(begun + LONG_LEASE * 61 / 100).await;
             cluster.broker_up(1).unwrap();
         });
@@ -110,7 +110,7 @@ async fn the_fence_falls_although_the_read_hangs() {
         cluster.broker_down(1).unwrap();
         world.append("order-1", "First").await;
         tenure.step().await.unwrap();
-        // Nobody steps any more, and the lease runs out: what had not been sent is not sent late.
+        // The tenure is stepped no more and the lease ends: a record that was not sent is not sent late.
         until_at(Instant::now() + LEASE + Duration::from_secs(1)).await;
         cluster.broker_up(1).unwrap();
         let mut successor = until("the lease is over", || crate::support::try_to_lead(&relay)).await;
@@ -121,12 +121,12 @@ async fn the_fence_falls_although_the_read_hangs() {
     .await;
 }
 
-/// The program in a process of its own, which ends with the test, frozen or not.
+/// The program in a process of its own, which is killed at the end of the test, frozen or not.
 struct Program(Child);
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,4 +1,4 @@
-//! Numbers that are missing.
+//! Gaps in the numbers of the outbox.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ async fn append_in(world: &World, transaction: &mut PgConnection, name: &str) {
     append(transaction, &world.aggregatetype, "order-1", name, json!({})).await;
 }
 
-/// Drains until nothing is waited for.
+/// Drains until no gap is left.
 async fn drain_through(tenure: &mut Tenure) {
     let tenure = tokio::sync::Mutex::new(tenure);
     until("the gap is passed", || async {
@@ -60,8 +60,8 @@ async fn a_number_that_was_rolled_back_is_passed() {
     .await;
 }
 
-/// Here a rule on snapshots (`xmin` has reached the `xmax` of when the gap was seen) says at once that nobody is left: the
-/// transaction that holds the number has an id above every one that has ended.
+/// A rule on snapshots (`xmin` has reached the `xmax` of when the gap was seen) would say at once that no writer is left, while
+/// the transaction that holds the number is open: its id is above every one that has ended.
 #[tokio::test]
 async fn a_number_drawn_by_a_transaction_that_began_later_is_waited_for() {
     in_a_world(async |world| {
@@ -73,7 +73,7 @@ async fn a_number_drawn_by_a_transaction_that_began_later_is_waited_for() {
         append_in(world, &mut earlier, "Second").await;
         earlier.commit().await.unwrap();
 
-        // Long past the age from which a gap is looked into.
+        // Long past the age from which a gap is investigated.
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(100) {
             assert_eq!(tenure.drain().await.unwrap(), Drained::Gap(1..=1));
@@ -163,7 +163,7 @@ async fn writers_in_parallel_lose_nothing_and_keep_the_order_of_each_key() {
     .await;
 }
 
-/// As a service does: lock the row, count it up, say so; every fifth transaction fails.
+/// As a service does: locks the row, increments it and writes an event; every fifth transaction fails.
 async fn write_and_sometimes_roll_back(pool: &sqlx::PgPool, aggregatetype: &str, writer: usize) {
     for round in 0..60 {
         let key = ["a", "b"][(writer + round) % 2];

@@ -6,7 +6,7 @@ use outbox_relay::{Drained, Lost, Tenure, Timing};
 
 use crate::support::{World, in_a_world, lead, try_to_lead, until};
 
-/// Over soon, and yet long enough that a broker with much to do acknowledges within it (two fifths of it are allowed).
+/// A short lease, but long enough for a busy broker to acknowledge within it (two fifths of it are allowed).
 const SHORT: Timing = Timing {
     lease: Duration::from_secs(6),
     max_poll: Duration::from_millis(200),
@@ -68,7 +68,7 @@ async fn a_standby_takes_over_from_a_frozen_leader_which_is_then_fenced() {
         world.append("order-1", "First").await;
         assert_eq!(leader.drain().await.unwrap(), Drained::Empty);
 
-        // Nobody steps the leader any more: as if its process was stopped.
+        // The leader is stepped no more, as if its process was frozen.
         let mut successor = until("the lease is over", || async { try_to_lead(&world.relay()).await }).await;
         assert_eq!(successor.epoch(), leader.epoch() + 1);
         world.append("order-1", "Second").await;
@@ -78,7 +78,7 @@ async fn a_standby_takes_over_from_a_frozen_leader_which_is_then_fenced() {
         assert_eq!(successor.drain().await.unwrap(), Drained::Empty);
         assert_eq!(world.published().await, ["First", "Second"]);
 
-        // The former leader stands by again, and its having been the leader gives it no claim.
+        // The former leader stands by again; having led gives it no claim.
         assert!(try_to_lead(&world.relay()).await.is_none());
     })
     .await;
@@ -89,7 +89,7 @@ async fn the_cursor_of_a_former_leader_does_not_count() {
     in_a_world(async |world| {
         let mut leader = lead(&world.relay_with(SHORT)).await;
         world.append("order-1", "First").await;
-        // Published, but frozen before it could say so.
+        // It has published, but freezes before it saves its cursor.
         leader.step().await.unwrap();
         until("the record is on Kafka", || async { (world.published().await == ["First"]).then_some(()) }).await;
         let mut successor = until("the lease is over", || async { try_to_lead(&world.relay()).await }).await;

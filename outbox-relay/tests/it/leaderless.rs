@@ -1,9 +1,9 @@
-//! A partition whose leader is gone for a while, and nobody has taken its place.
+//! A partition whose leader is gone for a while, with no replica to take over.
 
 use std::time::Duration;
 
 use outbox::kafka::Kafka;
-use outbox_relay::{Relay, Settings, Step, Tenure, Timing, partition_of};
+use outbox_relay::{Outcome, Relay, Settings, Tenure, Timing, partition_of};
 use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
 
 use crate::support::{Record, World, drain_to, first_occurrences, in_a_world, kafka_at, lead, read_all, until};
@@ -12,7 +12,7 @@ use crate::support::{Record, World, drain_to, first_occurrences, in_a_world, kaf
 const GONE: &str = "order-1";
 const THERE: &str = "order-3";
 const PARTITIONS: usize = 3;
-/// Of each key, while there is no leader.
+/// Rows per key, written while there is no leader.
 const ROWS: usize = 6;
 
 /// Two brokers, the second of which leads the partition of [`GONE`] alone.
@@ -69,17 +69,17 @@ async fn append_rows(world: &World) {
     }
 }
 
-/// Steps until the partition without a leader has been left behind and all others have everything.
+/// Steps until the partition without a leader has been left behind and the others have accepted all their rows.
 async fn go_on_without(relay: &Relay, tenure: &mut Tenure) {
     let tenure = tokio::sync::Mutex::new(tenure);
     until("the others go on", || async {
-        let is_empty = tenure.lock().await.step().await.unwrap() == Step::Empty;
+        let is_empty = tenure.lock().await.step().await.unwrap() == Outcome::Empty;
         (is_empty && relay.partitions_behind() == [partition_of(GONE.as_bytes(), PARTITIONS)]).then_some(())
     })
     .await;
 }
 
-/// Publishes a row of each key, and then, without the leader, the rows of the other partitions.
+/// Publishes a row per key, and then, without the leader, the rows of the other partitions.
 async fn leave_behind(cluster: &Cluster, world: &World) -> (Relay, Tenure) {
     let relay = cluster.relay(world);
     let mut tenure = lead(&relay).await;
@@ -127,7 +127,7 @@ async fn a_relay_that_begins_without_a_leader_goes_on_as_well_and_its_successor_
             let mut tenure = lead(&relay).await;
             go_on_without(&relay, &mut tenure).await;
             assert_eq!(world.cursor().await, 0);
-            // It leaves as a crash does.
+            // The tenure ends as in a crash.
             drop(tenure);
         }
         let mut tenure = lead(&cluster.relay(world)).await;
@@ -151,7 +151,7 @@ async fn what_is_left_behind_survives_an_outage_of_everything() {
         append_to_both(world, "after").await;
         let relayed = tokio::sync::Mutex::new(&mut tenure);
         until("the producer is given up", || async {
-            (relayed.lock().await.step().await.unwrap() == Step::Resting).then_some(())
+            (relayed.lock().await.step().await.unwrap() == Outcome::Resting).then_some(())
         })
         .await;
         cluster.brokers.broker_up(1).unwrap();
@@ -185,7 +185,7 @@ async fn a_leader_that_comes_and_goes_while_its_partition_catches_up_changes_no_
             }
             go_on_without(&relay, &mut tenure).await;
             cluster.leader_returns();
-            // It goes again while catching up, in every round further on the way.
+            // The leader goes again while the partition catches up, in each round a little later.
             let caught_up = world.cursor().await + round * 2 * BATCH;
             let tenure = tokio::sync::Mutex::new(&mut tenure);
             until("it catches up", || async {

@@ -1,5 +1,5 @@
-//! The first requests of a new producer id. A partition that has not met the id takes whichever of them it accepts first for
-//! the beginning, so one that was refused before that must not be passed.
+//! The first requests of a new producer id. A partition that has never seen the id accepts any sequence number as the first, so a
+//! request that was refused must not be passed.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::support::{drain_to, first_occurrences, in_a_world, kafka_at, lead, re
 const KEYS: [&str; 2] = ["order-1", "order-3"];
 const ROWS: usize = 12;
 
-/// The broker is one in this process. Like Kafka, it takes any sequence number from a producer id that it has not met.
+/// The broker runs in this process. Like Kafka, it accepts any sequence number from a producer id that it has not seen.
 async fn nothing_is_lost_or_overtaken(first_answer: RDKafkaRespErr) {
     in_a_world(async |world| {
         let cluster = MockCluster::new(1).unwrap();
@@ -27,7 +27,7 @@ async fn nothing_is_lost_or_overtaken(first_answer: RDKafkaRespErr) {
         world.append(KEYS[0], "Before").await;
         drain_to(&mut tenure, 1, world).await;
 
-        // So slow that there would be several requests on their way before the first is answered.
+        // So slow that several requests would be in flight before the first is answered.
         cluster.broker_round_trip_time(1, Duration::from_millis(300)).unwrap();
         cluster.request_errors(RDKafkaApiKey::Produce, &[first_answer]);
         for n in 0..ROWS {
@@ -39,7 +39,7 @@ async fn nothing_is_lost_or_overtaken(first_answer: RDKafkaRespErr) {
         let topic = world.topic();
         let records = tokio::task::spawn_blocking(move || read_all(&kafka, &topic)).await.unwrap();
         let partition_of = |key| records.iter().find(|record| record.key == key).map(|record| record.partition);
-        assert_ne!(partition_of(KEYS[0]), partition_of(KEYS[1]), "else the second partition is none that is new");
+        assert_ne!(partition_of(KEYS[0]), partition_of(KEYS[1]), "else the second partition has seen the producer");
         assert_eq!(first_occurrences(&records, KEYS[1]), (0..ROWS).map(|n| n.to_string()).collect::<Vec<_>>());
     })
     .await;

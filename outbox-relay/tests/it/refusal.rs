@@ -1,4 +1,4 @@
-//! Events that the broker does not take.
+//! Events that the broker refuses.
 
 use outbox_relay::{Drained, Relay, Settings};
 use serde_json::json;
@@ -15,7 +15,7 @@ fn noise(bytes: usize) -> String {
     noise
 }
 
-/// What comes before the refused event is published, nothing passes it, and once the cause is gone all goes on.
+/// Events before the refused one are published, none passes it, and once the cause is removed publishing continues.
 async fn refused_then_taken(world: &World, bytes: usize) {
     world.append("order-1", "First").await;
     append(&world.pool, &world.aggregatetype, "order-1", "Second", json!({ "noise": noise(bytes) })).await;

@@ -1,4 +1,4 @@
-//! The relay by itself, as the program runs it.
+//! The relay in its own loop, as the program runs it.
 
 use outbox_relay::{Standing, Timing};
 use process::shutdown::Shutdown;
@@ -40,7 +40,7 @@ async fn a_notification_is_heard_long_before_the_next_poll() {
         let (stop, shutdown) = Shutdown::by_hand();
         let running = tokio::spawn(async move { relay.run(&shutdown).await });
         listening(world).await;
-        // Polls double from 1 ms: after this row, the next ones come at long intervals soon.
+        // The poll interval doubles from 1 ms: soon after this row it is long.
         world.append("order-1", "First").await;
         for _ in 0..12 {
             world.append("order-1", "Next").await;
@@ -92,8 +92,8 @@ async fn a_session_listens(world: &World) -> bool {
     .unwrap()
 }
 
-/// Tells whether a statement has ever failed in the world's database. The session that it failed in is gone within a
-/// millisecond, too short to be seen; this stays.
+/// True if a statement has ever failed in the world's database. The session that it failed in lasts less than a millisecond, too
+/// short to be observed; this counter stays.
 async fn statement_failed(world: &World) -> bool {
     sqlx::query_scalar("select xact_rollback > 0 from pg_stat_database where datname = current_database()")
         .fetch_one(&world.pool)

@@ -1,4 +1,4 @@
-//! A sequence that does not lead on from the cursor.
+//! A sequence that does not continue from the cursor.
 
 use chrono::{TimeDelta, Utc};
 use outbox_relay::{Drained, Lost, Relay};
@@ -25,7 +25,7 @@ async fn ten_rows(world: &World) {
     tenure.resign().await.unwrap();
 }
 
-/// Appends events of one key whose ids grow older: the later is in an earlier partition.
+/// Appends events of one key with ever older ids, so that a later event is in an earlier partition.
 async fn append_backwards(world: &World, names: &[&str]) {
     for (name, days) in names.iter().zip((0..2).rev()) {
         sqlx::query(
@@ -42,7 +42,7 @@ async fn append_backwards(world: &World, names: &[&str]) {
     }
 }
 
-/// What an error tells the operator to run.
+/// The statements that an error tells the operator to run.
 fn advice(lost: &Lost) -> Vec<String> {
     lost.to_string().split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -52,7 +52,7 @@ async fn a_sequence_behind_the_cursor_stops_the_relay_and_the_advice_helps() {
     in_a_world(async |world| {
         ten_rows(world).await;
         let time: String = sqlx::query_scalar("select clock_timestamp()::text").fetch_one(&world.pool).await.unwrap();
-        // What a switch-over leaves behind that takes rows and no sequences along.
+        // The state after a switch-over that replicated rows but no sequences.
         run(world, "select setval('outbox_seq', 1, false)").await;
         append_backwards(world, &["Lost 1", "Lost 2"]).await;
         let lost = refusal(&world.relay()).await;
@@ -84,7 +84,7 @@ async fn numbers_that_were_used_twice_stop_the_relay_when_it_takes_over_and_the_
     .await;
 }
 
-/// The leader may look when the sequence is ahead of the cursor again.
+/// The leader may check only when the sequence is ahead of the cursor again.
 #[tokio::test]
 async fn rows_that_got_numbers_again_under_a_leader_are_found_and_published() {
     in_a_world(async |world| {
@@ -132,7 +132,7 @@ async fn taking_over_reads_a_bounded_number_of_rows_however_many_there_are() {
              update relay_cursor set last_seq = 60000; analyze outbox",
         )
         .await;
-        // Each statement's counts are there when its session is gone.
+        // The counts of a session's statements are visible once it is gone.
         let rows_read = async || -> i64 {
             until_gone(world).await;
             let read = sqlx::query_scalar(

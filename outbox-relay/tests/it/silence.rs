@@ -1,4 +1,4 @@
-//! A database that falls silent: connections stay open, and nobody answers on them.
+//! A database that falls silent: connections stay open, but no answer arrives.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use outbox_relay::{Settings, Timing};
 
 use crate::support::{Line, World, in_a_world, stop, until};
 
-/// Silence is noticed after three fifths of it.
+/// A silent connection is discarded after three fifths of it.
 const LEASE: Duration = Duration::from_secs(5);
 
 async fn settings_over(line: &Line, world: &World) -> Settings {
@@ -22,7 +22,7 @@ async fn a_connection_that_falls_silent_is_thrown_away_and_publishing_goes_on() 
         world.append("order-1", "First").await;
         until("it publishes", || async { (world.cursor().await == 1).then_some(()) }).await;
 
-        // The server knows nothing of it: the leader's session and its lock are still there.
+        // The server does not notice: the leader's session and its lock are still there.
         line.silence();
         world.append("order-1", "Second").await;
         until("it publishes again", || async { (world.cursor().await == 2).then_some(()) }).await;

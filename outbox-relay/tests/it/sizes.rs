@@ -6,7 +6,7 @@ use outbox_relay::{Drained, Relay, Settings, Timing};
 
 use crate::support::{in_a_world, lead, until};
 
-/// The server may spend a second on a read; to make the text of these rows takes several.
+/// The server may spend a second on a read; producing the text of these rows takes several.
 const SHORT: Timing = Timing {
     lease: Duration::from_secs(2),
     max_poll: Duration::from_millis(200),
@@ -35,8 +35,8 @@ async fn rows_so_large_that_a_full_read_would_outlast_the_lease_are_published() 
     .await;
 }
 
-/// Rows that come in far greater numbers than the relay keeps of one read, after small ones from which it concludes nothing
-/// of the kind. The rest of that read is given up by the server sooner or later; that is the read's own affair.
+/// After small rows, from which the relay expects more of the kind, a read returns far more than the relay keeps of one. The
+/// server cancels the rest of that read sooner or later, which must affect no other statement.
 #[tokio::test]
 async fn a_read_that_is_cut_off_leaves_nothing_to_the_next_statement() {
     in_a_world(async |world| {

@@ -16,17 +16,17 @@ use crate::{
     store::StoreError,
 };
 
-/// What the door says to one command of a batch.
+/// Result of admitting one command of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
     New,
-    /// It has been here before.
+    /// Already processed.
     Known,
     /// New, but an earlier event of its saga is parked.
     Held,
 }
 
-/// Lets events in by the inbox, unless their saga waits; everything else is let in so far.
+/// Admits events by way of the inbox, unless their saga waits. Everything else is admitted for now.
 pub(crate) async fn admit<S: Service>(
     db: &mut PgConnection,
     batch: &[Incoming<S::Command>],
@@ -45,7 +45,7 @@ pub(crate) async fn admit<S: Service>(
     let mut admissions: Vec<Admission> = batch
         .iter()
         .map(|incoming| match incoming.origin {
-            // Removed, so that the second of two equal ones in a batch is a duplicate too.
+            // Removed from the set, so that the second of two equal events in a batch is a duplicate too.
             Origin::Event(id) if !entry.new.remove(&id) => Admission::Known,
             Origin::Event(_) | Origin::Parked(_) | Origin::Attempt { .. } | Origin::Direct => Admission::New,
         })
@@ -78,8 +78,8 @@ async fn hold<S: Service>(
     Ok(())
 }
 
-/// Ends the attempts whose answers are in the batch and settles the parked events that are tried again in it. What has
-/// ended already is known.
+/// Ends the attempts whose answers are in the batch, and settles the parked events that are retried in it. Anything that
+/// has ended already counts as a duplicate.
 pub(crate) async fn settle<C>(
     db: &mut PgConnection,
     batch: &[Incoming<C>],

@@ -1,4 +1,4 @@
-//! What Kafka answers to a question, and whether it answers at all.
+//! Queries to Kafka's brokers, and whether they are answered at all.
 
 use std::{
     thread::{self, JoinHandle},
@@ -13,17 +13,17 @@ use rdkafka::{
     metadata::Metadata,
 };
 
-/// Bound for a question. Who asks with a consumer's own client consumes nothing meanwhile.
+/// Bound for a query. A consumer that queries with its own client consumes nothing meanwhile.
 pub(crate) const ASK_WITHIN: Duration = Duration::from_secs(2);
 
-/// What the broker says of some topics.
+/// What the broker reports about some topics.
 pub(crate) struct Answers {
     pub(crate) missing: Vec<String>,
     pub(crate) all_readable: bool,
 }
 
 impl Answers {
-    /// Asks for one topic after the other; after a question that nobody answers for none any more.
+    /// Queries one topic after the other; after the first query without an answer, asks about none of the rest.
     pub(crate) fn to(kafka: &BaseConsumer<impl ConsumerContext>, topics: &[&str]) -> Self {
         let mut answers = Answers { missing: Vec::new(), all_readable: true };
         for topic in topics {
@@ -42,29 +42,29 @@ impl Answers {
     }
 }
 
-/// Asks the broker which of the topics it does not have.
+/// Returns those topics that the broker does not have.
 pub(crate) fn missing(kafka: &BaseConsumer<impl ConsumerContext>, topics: &[&str]) -> Vec<String> {
     Answers::to(kafka, topics).missing
 }
 
-/// Tells whether all the topics that were asked for can be read.
+/// Returns whether all requested topics can be read.
 pub(crate) fn is_readable(metadata: &Metadata) -> bool {
     metadata.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
 }
 
-/// A question that another client asks, to know whether a client that is not answered is the only one. On a thread of its own: to
-/// make a client and to end it may take longer than the question.
+/// A query from a second client, which shows whether a client without answers is the only one. It runs on a thread of its
+/// own, because creating and closing a client may take longer than the query.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
     asking: Option<(JoinHandle<bool>, Instant)>,
     answered: bool,
 }
 
-/// A question that takes longer counts as one that is not answered.
+/// A query that takes longer counts as unanswered.
 const PROBED_WITHIN: Duration = Duration::from_secs(5);
 
 impl Probe {
-    /// Tells whether the last question was answered, and asks the next one if none is under way.
+    /// Returns whether the last query was answered, and starts the next one if none is in progress.
     pub(crate) fn is_answered(&mut self, settings: &ClientConfig, topic: &str) -> bool {
         if let Some((asked, _)) = self.asking.take_if(|(asking, _)| asking.is_finished()) {
             self.answered = asked.join().unwrap_or(false);
@@ -84,7 +84,7 @@ fn is_answered(settings: &ClientConfig, topic: &str) -> bool {
     another.is_ok_and(|another| another.fetch_metadata(Some(topic), ASK_WITHIN).is_ok())
 }
 
-/// What it has to say, the other client has said.
+/// Context that logs nothing: the first client has already reported everything.
 struct Silent;
 
 impl ClientContext for Silent {

@@ -1,4 +1,4 @@
-//! What becomes of events that cannot be carried through like the others: refused, held back, or impossible to process.
+//! Events that cannot be processed like the others: refused, held back, or impossible.
 
 use std::time::Duration;
 
@@ -23,19 +23,19 @@ use crate::{
     store::StoreError,
 };
 
-/// Where exceptions are written: in transactions of their own, until the database takes them.
+/// Writes exceptions in transactions of their own, retrying until the database accepts them.
 pub(crate) struct Shelf<'a> {
     pub(crate) service: &'static str,
     pub(crate) sessions: &'a Sessions,
     pub(crate) dead_letters: &'a DeadLetters,
-    /// Nothing is written once the database may be another than the one that the batch was read for. None: never mind.
+    /// Refuses to write once the server may differ from the one that the batch was read for. `None` skips that check.
     pub(crate) server: Option<&'a Server>,
-    /// The progress of the loop that waits for it.
+    /// Progress of the loop that waits for it.
     pub(crate) progress: &'a Progress,
     pub(crate) shutdown: &'a Shutdown,
 }
 
-/// What is put aside.
+/// An exception to write.
 #[derive(Clone, Copy)]
 enum Write<'a> {
     Letters(&'a [Letter]),
@@ -44,7 +44,7 @@ enum Write<'a> {
 }
 
 impl Shelf<'_> {
-    /// To be asked last, while the connection is held.
+    /// Call this last, while holding the connection.
     fn is_the_same_server(&self) -> Result<(), NotCommitted> {
         if self.server.is_none_or(Server::is_the_same) { Ok(()) } else { Err(NotCommitted::ComesAgain) }
     }
@@ -52,7 +52,7 @@ impl Shelf<'_> {
     /// Writes dead letters.
     ///
     /// # Errors
-    /// If that could not be done before a shutdown, or on this server.
+    /// If a shutdown came first, or the server has changed.
     pub(crate) async fn write(&self, letters: &[Letter]) -> Result<(), ComesAgain> {
         let mut rest = letters;
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
@@ -66,7 +66,7 @@ impl Shelf<'_> {
                 }
                 Err(NotCommitted::ComesAgain) => return Err(ComesAgain),
                 Err(NotCommitted::Failed(error)) => {
-                    // Remembered: if this has cost the connection, the batch is read again.
+                    // Remembered, because if this has cost the connection, the batch is read again.
                     self.dead_letters.too_many(now.len());
                     self.wait(&error, &mut backoff).await?;
                 }
@@ -80,7 +80,7 @@ impl Shelf<'_> {
     /// Parks an event that this version cannot read.
     ///
     /// # Errors
-    /// As above.
+    /// As for [`write`](Self::write).
     pub(crate) async fn park_unread(&self, unread: &Unread, record: &Record) -> Result<(), ComesAgain> {
         let Unread { id, saga_id, event_type, why } = unread;
         self.until_written(Write::Parked { id: *id, saga_id: *saga_id, what: event_type, record, why }).await
@@ -101,8 +101,8 @@ impl Shelf<'_> {
     }
 
     async fn wait(&self, error: &StoreError, backoff: &mut Backoff) -> Result<(), Requested> {
-        self.progress.waiting(format!("the database does not take what has to be put aside: {error}"));
-        tracing::warn!(%error, "the database does not take what has to be put aside; trying again");
+        self.progress.waiting(format!("parked events or dead letters cannot be written: {error}"));
+        tracing::warn!(%error, "parked events or dead letters cannot be written; retrying");
         self.shutdown.pause(backoff.delay()).await
     }
 
@@ -125,23 +125,24 @@ impl Shelf<'_> {
         self.is_the_same_server()?;
         transaction.commit().await?;
         if let Some((event_id, saga_id, on, error)) = parked {
-            tracing::error!(%saga_id, %event_id, on, error, "parked: this event cannot be processed, and its saga waits");
+            tracing::error!(%saga_id, %event_id, on, error, "event cannot be processed; parked, and its saga waits for an operator");
             metrics::counter!("events_parked_total", "service" => self.service).increment(1);
         }
         Ok(())
     }
 }
 
-/// Refused events go to the dead letters; held ones behind those that they wait for; impossible ones are parked.
+/// Handles the exceptions of a batch: refused events become dead letters, held ones queue up behind parked ones, and
+/// impossible ones are parked.
 pub(crate) struct Aside<'a, S: Service> {
     pub(crate) shelf: &'a Shelf<'a>,
     pub(crate) batch: &'a [Incoming<S::Command>],
-    /// In step with `batch`.
+    /// Parallel to `batch`.
     pub(crate) records: &'a [Record],
 }
 
 impl<S: Service> Exceptions for Aside<'_, S> {
-    /// A letter is written with the decision that refuses the record: there is one of it, or neither has happened.
+    /// A dead letter is written in the same transaction as the decision that refuses the record.
     async fn before_commit(
         &self,
         db: &mut PgConnection,
@@ -206,7 +207,12 @@ mod tests {
         };
         let letters = [Letter::new(Record::default(), None, Class::Unreadable, "no JSON")];
         let waits = async {
-            while !health.report(std::time::Instant::now()).not_ready.iter().any(|why| why.contains("put aside")) {
+            while !health
+                .report(std::time::Instant::now())
+                .not_ready
+                .iter()
+                .any(|why| why.contains("cannot be written"))
+            {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             stop.now();

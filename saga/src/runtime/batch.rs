@@ -1,4 +1,4 @@
-//! The records of one poll, as far as they can be read.
+//! The records of one poll, decoded where possible.
 
 use rdkafka::message::BorrowedMessage;
 
@@ -7,12 +7,12 @@ use crate::{
     runtime::{dead_letter::Letter, incoming::Incoming, positions::Positions, reading::Unread, unread::Gap},
 };
 
-/// What one poll brought.
+/// Result of one poll.
 pub(crate) struct Batch<C> {
     pub(crate) incoming: Vec<Incoming<C>>,
-    /// In step with `incoming`.
+    /// Parallel to `incoming`.
     pub(crate) records: Vec<Record>,
-    /// Events that cannot be read, each with the place in `incoming` before which it came.
+    /// Events that cannot be read, each with the index in `incoming` before which it came.
     pub(crate) unread: Vec<(usize, Unread, Record)>,
     pub(crate) letters: Vec<Letter>,
     pub(crate) positions: Positions,
@@ -34,16 +34,17 @@ impl<C> Default for Batch<C> {
     }
 }
 
-/// The headers of a record that are kept when its value is not: as many as any honest record has.
+/// Number of headers stored for a record without its value: as many as any honest record has.
 const KEPT_HEADERS: usize = 1_000;
 
 impl Record {
-    /// The record without its value, for one that is too large to be kept; of very many headers only the first.
+    /// The record without its value, for one that is too large to store, and with only the first [`KEPT_HEADERS`]
+    /// headers.
     pub(super) fn without_value(message: &BorrowedMessage<'_>) -> Self {
         Record::of(message, None, KEPT_HEADERS)
     }
 
-    /// Bytes of all its parts.
+    /// Size in bytes of all its parts.
     pub(super) fn bytes(&self) -> usize {
         let part = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();

@@ -1,4 +1,4 @@
-//! Carrying a batch through, whatever happens: retry or park, decided in one place.
+//! Processes a batch under all conditions: the decision to retry or park is made here.
 
 use std::{collections::VecDeque, future::Future, ops::Range, time::Duration};
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     runtime::{
         incoming::{Incoming, Outcome},
-        throttle::{Throttle, Verdict},
+        throttle::{Throttle, Treatment},
         unit_of_work::UnitOfWork,
     },
     service::Service,
@@ -17,8 +17,8 @@ use crate::{
     store::{Remedy, StoreError},
 };
 
-/// What was not carried through comes again: a shutdown came first, or the database may be another one than the batch was
-/// read for.
+/// The unfinished part of the batch will be redelivered: a shutdown came first, or the database may differ from the one
+/// that the batch was read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ComesAgain;
 
@@ -28,7 +28,7 @@ impl From<Requested> for ComesAgain {
     }
 }
 
-/// Why a transaction was not committed.
+/// Reason why a transaction was not committed.
 #[derive(Debug)]
 pub(crate) enum NotCommitted {
     ComesAgain,
@@ -47,10 +47,10 @@ impl From<sqlx::Error> for NotCommitted {
     }
 }
 
-/// What has to be done with those of a batch that cannot be carried through like the others.
+/// Handling of those commands of a batch that cannot be processed like the others.
 pub(crate) trait Exceptions: Sync {
-    /// Sees to those that were refused or held, before the commit and within the transaction. `outcomes` are those of the
-    /// batch from `start` on. After an error the batch must not be committed.
+    /// Handles refused and held commands, before the commit and within the transaction. `outcomes` are those of the batch
+    /// from `start` on. After an error the batch must not be committed.
     fn before_commit(
         &self,
         db: &mut PgConnection,
@@ -58,18 +58,18 @@ pub(crate) trait Exceptions: Sync {
         outcomes: &[Outcome],
     ) -> impl Future<Output = Result<(), NotCommitted>> + Send;
 
-    /// Puts aside the one at this place, which can never be processed, before any after it is carried through.
+    /// Parks the command at this index, which can never be processed, before any later one is processed.
     fn impossible(&self, place: usize, why: &str) -> impl Future<Output = Result<(), ComesAgain>> + Send;
 }
 
-/// Carries a batch through. If it fails for one command's sake, it is halved until that command stands alone and
-/// can be put aside; the rest goes through. Where the failure may be the batch's size or the database's state, it is tried
-/// again first, then halved, and a command that still fails alone is put aside only while the database takes other writes.
-/// If the database is away, it waits. What is suspected is remembered by `throttle`: an event that costs the connection ends the
-/// batch, and is condemned for good only when it comes again.
+/// Processes a batch. If it fails because of one command, the batch is halved until that command stands alone and can be
+/// parked; the rest is committed. Where the failure may come from the batch's size or the database's state, the batch is
+/// first retried, then halved, and a single command that still fails is parked only while the database accepts other
+/// writes. If the database is unavailable, it waits. `throttle` remembers suspects: an event that costs the connection
+/// ends the batch, and is condemned only when it does so again.
 ///
 /// # Errors
-/// Whatever is not through comes again.
+/// The unfinished part of the batch will be redelivered.
 pub(crate) async fn carry<S: Service>(
     work: &UnitOfWork<S>,
     batch: &[Incoming<S::Command>],
@@ -97,14 +97,14 @@ pub(crate) async fn carry<S: Service>(
     Ok(())
 }
 
-/// A batch on its way.
+/// A batch in progress.
 struct Carrying<'a, S: Service, X> {
     work: &'a UnitOfWork<S>,
     batch: &'a [Incoming<S::Command>],
     exceptions: &'a X,
     throttle: &'a Throttle,
     shutdown: &'a Shutdown,
-    /// Parts of the batch, in their order.
+    /// Parts of the batch, in order.
     todo: VecDeque<Range<usize>>,
     backoff: Backoff,
 }
@@ -114,20 +114,20 @@ impl<S: Service, X: Exceptions> Carrying<'_, S, X> {
         self.batch[part.clone()].iter().map(|incoming| incoming.origin.id())
     }
 
-    /// The next part that may share a transaction: what has been condemned stands alone in its own.
+    /// The next part that may share a transaction: a condemned command gets its own.
     fn next(&mut self) -> Option<Range<usize>> {
         let mut part = self.todo.pop_front()?;
         self.cut(&mut part, self.throttle.size());
         let condemned = self.throttle.condemned();
         let before = condemned.and_then(|(id, _)| self.ids(&part).position(|other| other == id));
         if let Some(before) = before {
-            // What comes before it first; then it alone.
+            // First everything before it, then the command alone.
             self.cut(&mut part, before.max(1));
         }
         Some(part)
     }
 
-    /// Leaves at most so many in the part; the others come next.
+    /// Truncates the part to at most `size`; the rest comes next.
     fn cut(&mut self, part: &mut Range<usize>, size: usize) {
         if part.len() > size {
             let middle = part.start + size;
@@ -136,7 +136,7 @@ impl<S: Service, X: Exceptions> Carrying<'_, S, X> {
         }
     }
 
-    /// Puts the part aside if it is what has been condemned, while the database takes other writes.
+    /// Parks the part if it is the condemned command and the database accepts other writes.
     async fn is_put_aside(&self, part: &Range<usize>) -> Result<bool, ComesAgain> {
         let Some((id, why)) = self.throttle.condemned() else { return Ok(false) };
         if self.ids(part).next().is_none_or(|first| first != id) || self.work.sessions().probe().await.is_err() {
@@ -148,12 +148,12 @@ impl<S: Service, X: Exceptions> Carrying<'_, S, X> {
         Ok(true)
     }
 
-    /// What to do about an error, after all that has happened before.
+    /// Remedy for an error, given the failures so far.
     async fn remedy(&self, error: &StoreError) -> Remedy {
         match error.remedy() {
-            // What happens again and again may have to do with the size.
+            // A failure that keeps coming back may be caused by the size.
             Remedy::Again if self.backoff.tries() >= 5 => Remedy::Suspect,
-            // The server may have died of it.
+            // The batch may have crashed the server.
             Remedy::Later if error.is_broken_off() => {
                 let takes_writes = self.work.sessions().probe().await.is_ok();
                 if takes_writes && self.throttle.broke_off() { Remedy::Suspect } else { Remedy::Later }
@@ -166,11 +166,11 @@ impl<S: Service, X: Exceptions> Carrying<'_, S, X> {
         }
     }
 
-    /// Has a part that failed tried again, at once or later, or halved, or puts it aside if it stands alone.
+    /// Handles a failed part: retries it at once or later, halves it, or parks it if it stands alone.
     async fn failed(&mut self, part: Range<usize>, error: StoreError) -> Result<(), ComesAgain> {
         match self.remedy(&error).await {
             Remedy::Again => {
-                tracing::debug!(%error, "again");
+                tracing::debug!(%error, "transaction failed; retrying at once");
                 self.backoff.count();
                 self.todo.push_front(part);
                 return Ok(());
@@ -190,20 +190,20 @@ impl<S: Service, X: Exceptions> Carrying<'_, S, X> {
             Remedy::Suspect => {
                 let ids: Vec<Uuid> = self.ids(&part).collect();
                 let (bound, why) = (self.work.sessions().bound(), error.to_string());
-                if self.throttle.judge(&ids, error.is_lock(), bound, &why) == Verdict::Condemn {
+                if self.throttle.judge(&ids, error.is_lock(), bound, &why) == Treatment::Condemn {
                     self.todo.push_front(part);
                     return Ok(());
                 }
             }
         }
-        tracing::warn!(%error, events = part.len(), "the database does not take the batch; trying again");
-        self.throttle.progress.waiting(format!("the database does not take a batch: {error}"));
+        tracing::warn!(%error, events = part.len(), "the database does not accept the batch; retrying");
+        self.throttle.progress.waiting(format!("the database does not accept a batch: {error}"));
         self.todo.push_front(part);
         Ok(self.shutdown.pause(self.backoff.delay()).await?)
     }
 }
 
-/// Decides upon a part and commits it: how many of it were no duplicates.
+/// Decides on a part and commits it; returns the number of events that were not duplicates.
 async fn once<S: Service>(
     work: &UnitOfWork<S>,
     part: &[Incoming<S::Command>],

@@ -1,4 +1,4 @@
-//! What a service is told by its environment or its command line.
+//! Settings of a service, from its environment or its command line.
 
 use std::ffi::OsString;
 
@@ -6,40 +6,40 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser};
 pub use outbox::kafka::Kafka;
 pub use process::config::{Database, Http, postgres_url};
 
-/// What every service needs. A service flattens this into its own arguments.
+/// Settings that every service needs. A service flattens them into its own arguments.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
     /// The service's own database.
     #[command(flatten)]
     pub database: Database,
-    /// Where Kafka is.
+    /// Kafka.
     #[command(flatten)]
     pub kafka: Kafka,
-    /// Where the program answers HTTP.
+    /// HTTP server.
     #[command(flatten)]
     pub http: Http,
-    /// At most this many events share one transaction.
+    /// Maximum number of events in one transaction.
     #[arg(long, env = "BATCH_MAX", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub batch_max: u32,
-    /// Prints what the service hears, decides and says, as JSON, and ends. Needs no other argument.
+    /// Prints what the service consumes, decides and publishes, as JSON, and exits. Needs no other argument.
     #[arg(long)]
     pub choreography: bool,
-    /// For drills: the service does not react to this event type, as if its compensation had been forgotten.
+    /// For drills: the service does not react to this event type, as if its compensation were missing.
     #[arg(long, env = "WITHOUT_REACTION_TO", value_name = "EVENT", hide = true)]
     pub without_reaction_to: Option<String>,
-    /// `allowed` where faults may be put in on purpose.
+    /// `allowed` where faults may be injected on purpose.
     #[arg(long, env = "DRILLS", value_name = "allowed", hide = true)]
     pub drills: Option<String>,
-    /// Hours for which an event that has been seen is remembered: longer than the topics keep events, and than outboxes do
-    /// on top of that.
+    /// Hours for which the inbox remembers processed events: longer than the topics' retention plus that of the outboxes,
+    /// which can be replayed.
     #[arg(long, env = "INBOX_RETENTION_HOURS", default_value_t = 24 * 17)]
     pub inbox_retention_hours: u32,
-    /// Hours for which published events stay in the outbox, to be replayed.
+    /// Hours for which published events stay in the outbox, for replays.
     #[arg(long, env = "OUTBOX_RETENTION_HOURS", default_value_t = 24 * 7)]
     pub outbox_retention_hours: u32,
 }
 
-// A command line with nothing but the configuration. No comment of documentation: that would be in every service's help.
+// Not a doc comment: that would appear in every service's help.
 #[derive(Parser)]
 struct Plain {
     #[command(flatten)]
@@ -47,38 +47,38 @@ struct Plain {
 }
 
 impl Config {
-    /// Reads arguments as those of a command line, with their environment variables. The program's name comes first.
+    /// Parses command-line arguments, with environment variables as defaults. The program's name comes first.
     ///
     /// # Errors
-    /// What is missing or malformed.
+    /// A missing or malformed argument.
     pub fn from_arguments<A: Into<OsString> + Clone>(
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<Self, clap::Error> {
         Plain::try_parse_from(arguments).map(|arguments| arguments.config)
     }
 
-    /// Reads those of the process, which runs this service; ends it with a message where they are wrong, as `clap` does.
+    /// Parses the arguments of this process; on an error exits with a message, as `clap` does.
     pub(crate) fn of_the_process(service: &'static str) -> Self {
         let arguments = command_of(service).get_matches();
         Plain::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit()).config
     }
 
-    /// The event that the service shall not react to, for a drill.
+    /// Event type to which the service must not react, for a drill.
     ///
     /// # Errors
-    /// If drills are not allowed here: a setting that was left over, or meant for somewhere else.
+    /// If drills are not allowed here: the setting was left over or meant for another environment.
     pub fn drill(&self) -> anyhow::Result<Option<&str>> {
         let event_type = self.without_reaction_to.as_deref().filter(|event_type| !event_type.is_empty());
         anyhow::ensure!(
             event_type.is_none() || self.drills.as_deref() == Some("allowed"),
-            "WITHOUT_REACTION_TO takes a reaction away, so that sagas come to a stop. Unset it, or set DRILLS=allowed as \
-             well where that is wanted"
+            "WITHOUT_REACTION_TO disables a reaction, so that sagas come to a stop. Unset it, or also set \
+             DRILLS=allowed if that is intended"
         );
         Ok(event_type)
     }
 }
 
-/// The command line of a service without arguments of its own.
+/// Command line of a service without arguments of its own.
 fn command_of(service: &'static str) -> Command {
     Plain::command().name(service).about(format!("The {service} service: a participant of sagas.")).long_about(None)
 }

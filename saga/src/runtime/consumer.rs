@@ -1,9 +1,9 @@
-//! The one consumer loop: poll a batch, carry it through, store the offsets.
+//! The only consumer loop: poll a batch, process it, store the offsets.
 //!
-//! It runs on a thread of its own: while a batch is being carried through, librdkafka goes on fetching, so the next poll
-//! returns all that has come meanwhile. The thread waits for the database by itself too, on a runtime and a connection of
-//! its own, so that no answer has to be passed from thread to thread. An offset is stored after the commit of everything
-//! before it; after a crash the rest comes again and the inbox knows it.
+//! It runs on its own thread: while a batch is being processed, librdkafka keeps fetching, so the next poll returns
+//! everything that has arrived meanwhile. The thread has its own runtime and database connections, so that no answer has
+//! to pass between threads. An offset is stored after the commit of everything before it; after a crash the rest is
+//! redelivered and the inbox recognises it.
 
 use std::{
     ops::Range,
@@ -43,37 +43,37 @@ use crate::{
     table::Table,
 };
 
-/// Time for which a poll waits for a first record, and so the time that a shutdown may take. Not shorter: in the last
-/// millisecond of its time the client spins.
+/// Maximum wait of a poll for a first record, and so the delay of a shutdown. Not shorter: the client spins during the
+/// last millisecond of a wait.
 pub(crate) const POLL: Duration = Duration::from_millis(500);
 
-/// Time for which a poll waits while it is not known yet where to begin.
+/// Maximum wait of a poll while the starting offsets are unknown.
 const SHORT_POLL: Duration = Duration::from_millis(50);
 
-/// Longest wait for Kafka or the database when it is found out where to begin.
+/// Maximum wait for Kafka or the database when determining the starting offsets.
 const BEGIN_WITHIN: Duration = Duration::from_secs(5);
 
-/// Bytes after which a batch is full.
+/// Size in bytes at which a batch is full.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
-/// The end of a program waits for so long at most until its partitions are given back.
+/// Maximum time that a shutdown waits for its partitions to be given back.
 const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 
-/// A client that belongs to no group for longer than this, although Kafka answers, has asked in vain. Asking takes a moment,
-/// but a rebalance as long as its slowest member takes to come back from its batch; so each time it is twice as long, up to
-/// what the client itself would wait. A member with a name is let in under it again at once. One without leaves a member
-/// behind, for as long as a session lasts.
+/// Time without group membership, although Kafka answers, after which a client is replaced. Joining takes a moment, but a
+/// rebalance takes as long as its slowest member needs to return from its batch. So the limit doubles each time, up to
+/// what the client itself would wait. A static member is readmitted at once under its instance id. A dynamic one leaves a
+/// stale member behind until its session times out.
 const JOINS_WITHIN: Duration = Duration::from_secs(10);
 const JOINS_NAMELESS_WITHIN: Duration = Duration::from_secs(30);
 
-/// Longest time between two polls. Longer than an event may wait for a lock that somebody else holds, before it is parked: it
-/// would be as long for whoever got the partition.
+/// Maximum time between two polls. It exceeds the time that an event may wait for another session's lock before it is
+/// parked: the wait would be just as long for the next owner of the partition.
 const LONGEST_AWAY: Duration = Duration::from_secs(150);
 
-/// One for the batch, one for putting aside what is wrong with it.
+/// One for the batch, one for parking and dead-lettering what is wrong with it.
 const CONNECTIONS: u32 = 2;
 
-/// A client that is on its way into the group.
+/// Creates a client that is joining the group.
 fn subscribed(
     client: &ClientConfig,
     topics: &[&str],
@@ -81,17 +81,17 @@ fn subscribed(
 ) -> anyhow::Result<BaseConsumer<Membership>> {
     let consumer: BaseConsumer<Membership> =
         client.create_with_context(membership).context("creating the Kafka consumer")?;
-    consumer.subscribe(topics).context("subscribing")?;
+    consumer.subscribe(topics).context("subscribing to the topics")?;
     Ok(consumer)
 }
 
-/// Reads the topics of a service's table for it.
+/// Consumes the topics of a service's table.
 pub(crate) struct Consumer<S: Service> {
     kafka: BaseConsumer<Membership>,
     client: ClientConfig,
-    /// Ends the client that was there before this one.
+    /// Thread that closes the previous client.
     former: Option<thread::JoinHandle<()>>,
-    /// Time that this client may take to get into the group, and that the first may take.
+    /// Time that this client may take to join the group, and the time that the first one may take.
     joins_within: Duration,
     may_join_within: Duration,
     table: Table<S::Command>,
@@ -101,7 +101,7 @@ pub(crate) struct Consumer<S: Service> {
     dead_letters: DeadLetters,
     throttle: Throttle,
     batch_max: usize,
-    /// What the positions were last compared with.
+    /// Server that the positions were last compared with.
     server: Server,
     unsaved: Unsaved,
     expected: Expected,
@@ -120,7 +120,7 @@ impl<S: Service> Consumer<S> {
         let kafka = &config.kafka;
         let mut table = S::table();
         if let Some(event_type) = config.drill()? {
-            tracing::warn!(event_type, "a drill: this service does not react to it");
+            tracing::warn!(event_type, "drill: this service does not react to this event type");
             table = table.without(event_type).map_err(anyhow::Error::msg)?;
         }
         let topics = table.topics();
@@ -133,19 +133,19 @@ impl<S: Service> Consumer<S> {
             .set("auto.offset.reset", "earliest")
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", "10000")
-            // Whoever is away for longer, in a batch that its database does not take, leaves its partitions to others; and
-            // nobody waits for it longer when the group is divided anew.
+            // A consumer that stays away longer, with a batch that its database does not accept, gives up its partitions.
+            // A rebalance waits no longer for it either.
             .set("max.poll.interval.ms", LONGEST_AWAY.as_millis().to_string())
             .set("heartbeat.interval.ms", "1000")
             .set("fetch.wait.max.ms", "200")
             .set("fetch.queue.backoff.ms", "10")
-            // Memory: what one response brings compressed, and what lies in the queue.
+            // Bounds memory: the compressed size of one response, and the local queue.
             .set("fetch.max.bytes", "4000000")
             .set("queued.max.messages.kbytes", "16384")
             .set("enable.partition.eof", "false")
-            // Topics are there before they are subscribed to: one that is not known has been deleted.
+            // Topics exist before they are subscribed to: an unknown one has been deleted.
             .set("topic.metadata.propagation.max.ms", "5000")
-            // New partitions are read after half a minute instead of five.
+            // New partitions are discovered after half a minute instead of five.
             .set("topic.metadata.refresh.interval.ms", "30000");
         if let Some(instance) = &kafka.kafka_instance_id {
             // Static membership: a restarted process takes its partitions back at once.
@@ -173,10 +173,10 @@ impl<S: Service> Consumer<S> {
         })
     }
 
-    /// Consumes until shutdown. Blocks: for a thread of its own.
+    /// Consumes until shutdown. Blocks; call it on a separate thread.
     pub(crate) fn run(mut self) -> anyhow::Result<()> {
         let runtime =
-            runtime::Builder::new_current_thread().enable_all().build().context("making the consumer's runtime")?;
+            runtime::Builder::new_current_thread().enable_all().build().context("creating the consumer's runtime")?;
         let sessions = {
             let _inside = runtime.enter();
             self.database.lasting_sessions(CONNECTIONS, S::NAME)?
@@ -184,15 +184,15 @@ impl<S: Service> Consumer<S> {
         self.work = self.work.over(sessions.clone());
         while !self.shutdown.is_requested() {
             if let Err(error) = self.begin(&runtime) {
-                tracing::warn!(error = %format!("{error:#}"), "not known where to begin reading; asking again");
+                tracing::warn!(error = %format!("{error:#}"), "cannot determine the starting offsets; retrying");
             }
             let polled = self.poll();
-            // Before anything that was read is noted: what was taken away may have come back.
+            // Before noting what was read: a partition that was revoked may have been assigned again.
             self.unsaved.leave_out(&self.kafka.context().take_revoked());
             let batch = match polled {
                 Ok(batch) => batch,
                 Err(error) if self.kafka.context().is_between_sessions() => {
-                    tracing::warn!(%error, "shut out by its own return after an outage");
+                    tracing::warn!(%error, "the consumer was fenced by its own return to the group after an outage; joining as a new client");
                     self.join_as_a_new_client()?;
                     continue;
                 }
@@ -222,7 +222,7 @@ impl<S: Service> Consumer<S> {
                     self.throttle.progress.waiting(why);
                     if self.kafka.context().can_read_again(&self.kafka, &self.topics) {
                         self.leave_group();
-                        self.kafka.subscribe(&self.topics).context("subscribing")?;
+                        self.kafka.subscribe(&self.topics).context("subscribing to the topics")?;
                     } else {
                         self.give_way()?;
                     }
@@ -235,8 +235,8 @@ impl<S: Service> Consumer<S> {
         Ok(())
     }
 
-    /// Has the partitions that wait for it read from where they have to be. After a new connection to the database, which may
-    /// lead to another server, these are all partitions; also where it is opened only here.
+    /// Seeks pending partitions to their starting offsets. A new database connection may lead to another server, so then
+    /// all partitions are pending, including when this function opens the connection.
     fn begin(&mut self, runtime: &runtime::Runtime) -> anyhow::Result<()> {
         let membership = self.kafka.context().clone();
         if !self.server.is_the_same() {
@@ -248,27 +248,27 @@ impl<S: Service> Consumer<S> {
         }
         let sessions = self.work.sessions();
         let (server, saved) =
-            runtime.block_on(sessions.bounded(positions::load(sessions))).context("asking the database")?;
+            runtime.block_on(sessions.bounded(positions::load(sessions))).context("loading the saved positions")?;
         if !server.is(&self.server) {
             self.unsaved.forget();
             membership.pend(&self.kafka, &self.kafka.assignment()?);
         }
         let pending = membership.pending();
         let asked = pending.count();
-        let committed = self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("asking for committed offsets")?;
+        let committed = self.kafka.committed_offsets(pending, BEGIN_WITHIN).context("querying committed offsets")?;
         let anew = membership.made_anew();
         if !anew.is_empty() {
             self.unsaved.forget();
         }
         let beginnings = positions::beginnings(&committed, &saved, &anew);
-        anyhow::ensure!(beginnings.count() > 0, "Kafka does not tell what is committed");
+        anyhow::ensure!(beginnings.count() > 0, "Kafka reports no committed offsets");
         self.expected.begin(&self.topics, &beginnings);
         let starts = positions::of(&self.topics, &beginnings, &anew);
-        // Before they are sought: only that wakes up the client's thread that fetches, otherwise asleep for up to a second. What
-        // it has fetched by then is left out.
+        // Resume before seeking: only that wakes the client's fetcher thread, which otherwise sleeps for up to a second.
+        // Records that it has fetched by then are discarded.
         self.kafka.resume(&beginnings)?;
         let sought = self.kafka.seek_partitions(beginnings.clone(), BEGIN_WITHIN);
-        // An error: it is only just being assigned and stays pending, or was revoked.
+        // An error means that the partition is still being assigned and stays pending, or was revoked.
         let elements = sought.iter().flat_map(TopicPartitionList::elements);
         let begun: Vec<_> = elements
             .filter(|element| element.error().is_ok())
@@ -287,21 +287,21 @@ impl<S: Service> Consumer<S> {
     async fn save(&mut self) {
         let sessions = self.work.sessions();
         if let Err(error) = sessions.bounded(self.unsaved.save(sessions, &self.server)).await {
-            tracing::debug!(%error, "positions not saved; they are saved again with the next");
+            tracing::debug!(%error, "positions not saved; retrying with the next ones");
         }
     }
 
-    /// Puts another client in the place of one that has waited for Kafka in vain.
+    /// Replaces a client that waits for Kafka in vain.
     fn give_way(&mut self) -> anyhow::Result<()> {
         match self.kafka.context().is_in_vain(&self.kafka, &self.topics, &self.client, self.joins_within) {
             None => return Ok(()),
-            // Before the one that gave way to it has ended, it is not its turn.
+            // Not until the previous client has closed.
             Some(InVain::Unanswered) if self.former.as_ref().is_some_and(|former| !former.is_finished()) => {
                 return Ok(());
             }
-            Some(InVain::Unanswered) => tracing::warn!("Kafka answers other clients, and not this one"),
+            Some(InVain::Unanswered) => tracing::warn!("Kafka answers other clients only; replacing this one"),
             Some(InVain::Unheard) => {
-                tracing::warn!("Kafka answers, and nobody the question to join the group");
+                tracing::warn!("Kafka does not answer the request to join the group; replacing the client");
                 self.joins_within = (self.joins_within * 2).min(LONGEST_AWAY);
             }
         }
@@ -309,25 +309,25 @@ impl<S: Service> Consumer<S> {
     }
 
     /// # Errors
-    /// If the client before the present one has not ended yet: this process does not get into the group by itself.
+    /// If the previous client has not closed yet: this process cannot join the group by itself.
     fn join_as_a_new_client(&mut self) -> anyhow::Result<()> {
         if self.former.take().is_some_and(|former| !former.is_finished()) {
-            // Its end would be waited for as well: the end of the program is quicker.
+            // Closing this client would wait too: ending the process is faster.
             let nobody = ClientConfig::new().create_with_context(Membership::default())?;
             std::mem::forget(std::mem::replace(&mut self.kafka, nobody));
-            anyhow::bail!("Kafka's client neither joins the group nor ends; start the program again");
+            anyhow::bail!("the Kafka client can neither join the group nor close; restart the program");
         }
-        tracing::info!("joining the group as a new client");
+        tracing::info!("joining the consumer group with a new client");
         let membership = Membership::succeeding(self.kafka.context());
         let old = std::mem::replace(&mut self.kafka, subscribed(&self.client, &self.topics, membership)?);
-        // Its end waits for answers too.
+        // Closing it waits for answers too.
         self.former = Some(thread::Builder::new().name("former-client".to_owned()).spawn(move || drop(old))?);
         Ok(())
     }
 
-    /// Leaves the group, so that others get the partitions at once. The client does so by itself when it is closed, but for a
-    /// static member: that one would keep its partitions from everybody until its session is over, in the belief that it
-    /// comes back.
+    /// Leaves the group, so that other members get the partitions at once. The client does this by itself when it is
+    /// closed, except for a static member, which would keep its partitions until its session times out, as if it were
+    /// coming back.
     fn leave_group(&self) {
         let Ok(mut last) = self.kafka.assignment() else { return };
         self.kafka.unsubscribe();
@@ -336,16 +336,16 @@ impl<S: Service> Consumer<S> {
         while Instant::now() < until && self.kafka.assignment().is_ok_and(|assignment| assignment.count() > 0) {
             let _nothing_is_taken_any_more = self.kafka.poll(Duration::from_millis(20));
         }
-        // It leaves once its last offsets are committed, and one that is closed before does not leave at all. The coordinator
-        // answers in turn: it has the offsets when it answers this.
+        // The client leaves once its last offsets are committed; closed earlier, it does not leave at all. The
+        // coordinator answers in order: when it answers this request, it has the offsets.
         let _ = last.set_all_offsets(Offset::Invalid);
         let _whatever_they_are = self.kafka.committed_offsets(last, LEAVES_WITHIN);
     }
 
-    /// Everything that is there, up to `batch_max`; waits only for the first.
+    /// Returns everything available, up to `batch_max`; waits only for the first record.
     ///
     /// # Errors
-    /// If this client will never read anything again.
+    /// If this client can never read again.
     fn poll(&self) -> anyhow::Result<Batch<S::Command>> {
         let mut batch = Batch::default();
         let waiting = self.kafka.context().hindrance().is_some();
@@ -376,7 +376,7 @@ impl<S: Service> Consumer<S> {
             let after = batch.positions.insert((topic, message.partition()), message.offset() + 1);
             batch.gaps.extend(self.expected.gap(topic, message.partition(), after, message.offset()));
         }
-        // Before anything is copied: most of what a topic carries may be none of our business.
+        // Before copying anything: most records on a topic may be irrelevant here.
         if !self.concerns_us(message) {
             metrics::counter!("events_skipped_total", "topic" => message.topic().to_owned()).increment(1);
             return;
@@ -411,7 +411,7 @@ impl<S: Service> Consumer<S> {
         }
     }
 
-    /// False only if the headers alone show that the table has no line for it.
+    /// False only if the headers alone show that the table has no line for the record.
     fn concerns_us(&self, message: &BorrowedMessage<'_>) -> bool {
         let event_type = message
             .headers()
@@ -421,7 +421,7 @@ impl<S: Service> Consumer<S> {
         event_type.is_none_or(|event_type| self.table.line(event_type, message.topic()).is_some())
     }
 
-    /// Does everything that the batch asks for, so that its offsets may be stored.
+    /// Does everything that the batch requires before its offsets may be stored.
     async fn process(&self, batch: &Batch<S::Command>) -> Result<(), ComesAgain> {
         let shelf = Shelf {
             service: S::NAME,
@@ -431,14 +431,14 @@ impl<S: Service> Consumer<S> {
             progress: &self.throttle.progress,
             shutdown: &self.shutdown,
         };
-        // What cannot be read is parked after what came before it, and before what comes after it.
+        // An unreadable event is parked after everything before it and before anything after it.
         let mut done = 0;
         for (place, unread, record) in &batch.unread {
             self.carry(&shelf, batch, done..*place).await?;
             shelf.park_unread(unread, record).await?;
             done = *place;
         }
-        // Letters last: a batch that has to be read again because a connection was lost would bring them again.
+        // Dead letters come last: a batch that is read again after a lost connection would write them twice.
         self.carry(&shelf, batch, done..batch.incoming.len()).await?;
         if batch.letters.is_empty() { Ok(()) } else { shelf.write(&batch.letters).await }
     }
@@ -466,8 +466,8 @@ impl<S: Service> Consumer<S> {
             }
         }
         if let Err(error) = self.kafka.store_offsets(&offsets) {
-            // A partition that was revoked meanwhile: its new owner reads from the last committed offset, and the inbox
-            // knows the rest.
+            // The partition was revoked meanwhile: its new owner reads from the last committed offset, and the inbox
+            // recognises the rest.
             tracing::debug!(%error, "offsets not stored");
         }
     }

@@ -1,4 +1,4 @@
-//! The way into a service's binary.
+//! Entry points of a service's binary.
 
 use std::io::Write as _;
 
@@ -6,8 +6,8 @@ use anyhow::Context;
 
 use crate::{choreography::Part, runtime::config::Config, service::Service};
 
-/// The `main` of a service's binary: reads its [`Config`] from arguments and environment variables, and runs it. With
-/// `--choreography` it only prints the service's table, as JSON.
+/// The `main` of a service's binary: reads its [`Config`] from arguments and environment variables, and runs the service.
+/// With `--choreography` it only prints the service's table, as JSON.
 ///
 /// ```ignore
 /// fn main() -> anyhow::Result<()> {
@@ -16,7 +16,7 @@ use crate::{choreography::Part, runtime::config::Config, service::Service};
 /// ```
 ///
 /// # Errors
-/// The error of the run, or of an output that cannot be written to.
+/// Any error of the run, or of writing the output.
 pub fn main<S: Service, R>(run: impl FnOnce(Config) -> R) -> anyhow::Result<()>
 where
     R: Future<Output = anyhow::Result<()>>,
@@ -24,10 +24,10 @@ where
     start::<S, R>(|| run(Config::of_the_process(S::NAME)))
 }
 
-/// The same for a service with arguments of its own; it flattens [`Config`] into them.
+/// As [`main`], for a service with arguments of its own, into which it flattens [`Config`].
 ///
 /// # Errors
-/// The error of the run, or of an output that cannot be written to.
+/// Any error of the run, or of writing the output.
 pub fn main_with<S: Service, A: clap::Parser, R>(run: impl FnOnce(A) -> R) -> anyhow::Result<()>
 where
     R: Future<Output = anyhow::Result<()>>,
@@ -45,5 +45,5 @@ fn start<S: Service, R: Future<Output = anyhow::Result<()>>>(run: impl FnOnce() 
     process::main(run())
 }
 
-/// The argument with which a service prints its table.
+/// Argument with which a service prints its table.
 const CHOREOGRAPHY: &str = "--choreography";

@@ -1,48 +1,48 @@
-//! What comes into a unit of work, and what becomes of it.
+//! Commands that enter a unit of work, and their outcomes.
 
 use uuid::Uuid;
 
 use crate::{EventId, runtime::attempts::Claim, says::Says};
 
-/// A command and where it came from.
+/// A command and its origin.
 #[derive(Debug)]
 pub struct Incoming<C> {
-    /// Where it came from, and so what makes it count once.
+    /// Origin of the command; determines how duplicates are recognised.
     pub origin: Origin,
-    /// The event's own id, where the inbox remembers it under another one.
+    /// The event's own id, if the inbox records it under another one.
     pub event_id: Option<EventId>,
-    /// The event's type, the call's kind, or what a person or a deadline wants: for logs and metrics.
+    /// Event type, kind of call, or what a person or a deadline wants; for logs and metrics.
     pub what: String,
-    /// W3C trace context of what brought it.
+    /// W3C trace context of the cause.
     pub traceparent: Option<String>,
-    /// The word for how the saga has to stand here, or the command changes nothing; none if it counts however it stands.
+    /// State that the saga must have here for the command to count; `None` if it counts in any state.
     pub expects: Option<String>,
     /// The command.
     pub command: C,
 }
 
 impl<C> Incoming<C> {
-    /// The event that everything that follows from the command names as its cause.
+    /// The event that all resulting events name as their cause.
     pub(crate) fn cause(&self) -> Option<EventId> {
         self.event_id.or(self.origin.cause())
     }
 }
 
-/// What makes a command count once.
+/// Determines how a command is made to count once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// An event: the inbox remembers it under this id.
+    /// An event: the inbox records it under this id.
     Event(EventId),
-    /// An event that was parked and is tried again: it is settled once.
+    /// A parked event that is retried: it is settled once.
     Parked(EventId),
-    /// The end of an attempt, which ends once: an answer, or, with the claim that has to hold for it, that it is given up.
-    /// Caused by the event that asked for the call.
+    /// The end of an attempt, which happens once: an answer, or giving up, which requires that its claim still holds. The
+    /// cause is the event that asked for the call.
     Attempt {
-        /// The attempt.
+        /// Id of the attempt.
         id: Uuid,
         /// The event that asked for the call.
         cause: Option<EventId>,
-        /// The claim that has to hold, where it is given up.
+        /// If the attempt is given up: the claim that must still hold.
         given_up: Option<Claim>,
     },
     /// A person or a deadline: the state alone decides.
@@ -50,7 +50,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The id of the event or the attempt; the same for all that have none.
+    /// Id of the event or the attempt; the nil id for direct commands.
     pub(crate) fn id(self) -> Uuid {
         match self {
             Origin::Event(EventId(id)) | Origin::Parked(EventId(id)) | Origin::Attempt { id, .. } => id,
@@ -67,13 +67,13 @@ impl Origin {
     }
 }
 
-/// What has become of one command of a batch.
+/// Outcome of one command of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Seen before: nothing was decided.
+    /// Already processed: nothing was decided.
     Duplicate,
-    /// An earlier event of the same saga is parked: this one has to wait behind it.
+    /// An earlier event of the same saga is parked; this one has to wait behind it.
     Held,
-    /// Decided upon, with this outcome.
+    /// Decided, with this result.
     Decided(Says),
 }

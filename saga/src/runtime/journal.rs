@@ -1,4 +1,4 @@
-//! One line in the log, and one count, for every decision that has been committed: what came, and what was said.
+//! One log line and one metric count for every committed decision: its trigger and its outcome.
 
 use crate::{
     EventId, SagaId,
@@ -13,7 +13,7 @@ struct Entry {
     event_id: Option<EventId>,
 }
 
-/// What a batch was about, kept until its commit.
+/// Details of a batch, held until its commit.
 pub(crate) struct Journal(Vec<Entry>);
 
 impl Journal {
@@ -34,7 +34,7 @@ impl Journal {
         )
     }
 
-    /// To be called after the commit: a line in the log is a fact.
+    /// Logs the outcomes. Call this after the commit, so that the log states facts only.
     pub(crate) fn write(&self, outcomes: &[Outcome]) {
         for (entry, outcome) in self.0.iter().zip(outcomes) {
             entry.write(outcome);
@@ -51,24 +51,24 @@ impl Entry {
         };
         match outcome {
             Outcome::Duplicate => {
-                tracing::info!(%saga_id, event_id, on = what, "duplicate: nothing done");
+                tracing::info!(%saga_id, event_id, on = what, "duplicate ignored");
                 count("duplicate");
             }
             Outcome::Held => {
-                tracing::warn!(%saga_id, event_id, on = what, "held: an earlier event of this saga is parked");
+                tracing::warn!(%saga_id, event_id, on = what, "event held back behind a parked event of its saga");
                 count("held");
             }
             Outcome::Decided(says) => {
                 if let Some(why) = says.ignored {
-                    tracing::info!(%saga_id, event_id, on = what, why, "ignored");
+                    tracing::info!(%saga_id, event_id, on = what, why, "event or command ignored");
                     count("ignored");
                 } else if let Some(why) = &says.refused {
-                    tracing::warn!(%saga_id, event_id, on = what, why, "refused: to the dead letters");
+                    tracing::warn!(%saga_id, event_id, on = what, why, "event refused; written to the dead letters");
                     count("refused");
                 } else {
                     let said: Vec<&str> = says.events.iter().map(|said| said.event_type).collect();
                     let calls: Vec<&str> = says.attempts.iter().map(|attempt| attempt.kind).collect();
-                    tracing::info!(%saga_id, event_id, on = what, becomes = says.becomes, says = said.join(" "), calls = calls.join(" "), "committed");
+                    tracing::info!(%saga_id, event_id, on = what, becomes = says.becomes, says = said.join(" "), calls = calls.join(" "), "decision committed");
                     count("decided");
                 }
             }

@@ -1,4 +1,4 @@
-//! A consumer's membership of its group: its partitions, and what keeps it from reading.
+//! Membership of the consumer group: assigned partitions, and the reasons why nothing can be read.
 
 use std::{
     collections::HashSet,
@@ -18,47 +18,48 @@ use crate::runtime::answers::{ASK_WITHIN, Answers, Probe};
 
 /// Minimum interval between logged Kafka errors.
 const TELL_EVERY: Duration = Duration::from_secs(10);
-/// Interval between questions for a topic that was missing.
+/// Interval between checks for a missing topic.
 const ASK_EVERY: Duration = Duration::from_secs(2);
-/// A client that is not answered, although others are, comes back by itself within this, or never.
+/// Time within which a client that gets no answers, although others do, recovers by itself or never.
 const DEAF_WITHIN: Duration = Duration::from_secs(8);
 
-/// Why a client should give way to another.
+/// Reason to replace a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InVain {
-    /// Kafka answers, and nobody the question to join the group.
+    /// Kafka answers, but not the request to join the group.
     Unheard,
-    /// Kafka answers other clients, and not this one.
+    /// Kafka answers other clients, but not this one.
     Unanswered,
 }
 
-/// Hears of assignments and errors; the context of the consumer's client.
+/// Context of the consumer's client: receives assignments and errors.
 #[derive(Debug, Default)]
 pub(crate) struct Membership(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// Partitions at present; none before the first assignment and after all of it was taken away. A spare replica has been
-    /// assigned no partition, which is an assignment.
+    /// Number of assigned partitions; `None` before the first assignment and after a revocation of all. A spare replica
+    /// has an assignment of zero partitions.
     assigned: Option<usize>,
-    /// When the broker was last asked whether it is there, while there was no assignment, and since when it has answered.
+    /// Without an assignment: when the broker was last probed, and since when it has answered.
     asked: Instant,
     answering_since: Option<Instant>,
-    /// Asks for others while this client is not answered, and since when they are.
+    /// Probes whether other clients are answered while this one is not.
     probe: Probe,
     deaf_since: Option<Instant>,
-    /// Error that a topic brought, and when its topics were last asked for.
+    /// Error reported for a topic, and when its topics were last checked.
     unreadable: Option<(String, Instant)>,
-    /// Topics that were missing. Once they are back they are others, in which the positions of before mean nothing.
+    /// Topics that were missing. When they are back they have been recreated, and old positions mean nothing.
     vanished: HashSet<String>,
-    /// Assigned partitions of which it is not known yet where to begin. They are paused, and what comes of them all the same
-    /// is not looked at.
+    /// Assigned partitions whose starting offsets are unknown. They are paused, and records that arrive anyway are
+    /// discarded.
     pending: HashSet<(String, i32)>,
-    /// Partitions that were taken away and not yet told of.
+    /// Revoked partitions that have not been reported yet.
     revoked: Vec<(String, i32)>,
-    /// The group's coordinator was away for longer than the session: the partitions are lost until the client joins again.
+    /// The group's coordinator was unreachable for longer than the session timeout: partitions are lost until the client
+    /// rejoins.
     lost: bool,
-    /// Last time that trouble with Kafka was logged.
+    /// When Kafka trouble was last logged.
     told: Option<Instant>,
 }
 
@@ -81,7 +82,7 @@ impl Default for State {
 }
 
 impl Membership {
-    /// Of a client that takes the place of another: what that one knew of the topics goes on to be so.
+    /// Context for a client that replaces another; keeps what the former one knew of the topics.
     pub(crate) fn succeeding(former: &Self) -> Self {
         let vanished = former.lock().vanished.clone();
         Membership(Mutex::new(State { vanished, ..State::default() }))
@@ -93,20 +94,20 @@ impl Membership {
         match (&state.unreadable, state.assigned) {
             (Some((why, _)), _) => Some(why.clone()),
             (None, None) => Some("no partitions are assigned".to_owned()),
-            (None, Some(_)) if !state.pending.is_empty() => Some("not known yet where to begin reading".to_owned()),
+            (None, Some(_)) if !state.pending.is_empty() => Some("the starting offsets are not known yet".to_owned()),
             (None, Some(_)) => None,
         }
     }
 
-    /// Has nothing read of some partitions until [`begun`](Self::begun).
+    /// Holds back some partitions until [`begun`](Self::begun).
     pub(crate) fn pend(&self, kafka: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
         self.lock().pending.extend(places(partitions));
         if let Err(error) = kafka.pause(partitions) {
-            tracing::debug!(%error, "not paused: what comes meanwhile is read again");
+            tracing::debug!(%error, "partitions not paused; records that arrive meanwhile are read again");
         }
     }
 
-    /// Partitions of which it is not known yet where to begin.
+    /// Partitions whose starting offsets are unknown.
     pub(crate) fn pending(&self) -> TopicPartitionList {
         let mut all = TopicPartitionList::new();
         for (topic, partition) in &self.lock().pending {
@@ -117,35 +118,36 @@ impl Membership {
 
     pub(crate) fn is_pending(&self, topic: &str, partition: i32) -> bool {
         let state = self.lock();
-        // Nearly always none are, and then nothing is copied.
+        // Usually none are pending; then nothing is copied.
         !state.pending.is_empty() && state.pending.contains(&(topic.to_owned(), partition))
     }
 
-    /// Of `all`, which have been resumed, those that have `begun` are read from where they have to be. The others wait again.
+    /// Marks the partitions in `begun` as reading from their starting offsets. The others of `all`, which were resumed,
+    /// are paused again.
     pub(crate) fn begun(&self, kafka: &BaseConsumer<Self>, all: &TopicPartitionList, begun: &[(String, i32)]) {
         let mut waiting = TopicPartitionList::new();
         for (topic, partition) in places(all).filter(|place| !begun.contains(place)) {
             waiting.add_partition(&topic, partition);
         }
         if let Err(error) = kafka.pause(&waiting) {
-            tracing::debug!(%error, "not paused: what comes meanwhile is left out");
+            tracing::debug!(%error, "partitions not paused; records that arrive meanwhile are discarded");
         }
         let mut state = self.lock();
         begun.iter().for_each(|place| drop(state.pending.take(place)));
     }
 
-    /// Partitions that were taken away since the last call. Some may have come back meanwhile.
+    /// Partitions revoked since the last call. Some may have been assigned again meanwhile.
     pub(crate) fn take_revoked(&self) -> Vec<(String, i32)> {
         std::mem::take(&mut self.lock().revoked)
     }
 
-    /// The client has lost its session and is on its way back into the group. If it is fenced then, by nobody else than itself:
-    /// a static member comes back under a new number, and a commit of its offsets that waited under the old one is refused.
+    /// Returns true while the client is rejoining the group after a lost session. If it is fenced then, it has fenced itself: a
+    /// static member returns under a new member id, and a pending commit under the old one is refused.
     pub(crate) fn is_between_sessions(&self) -> bool {
         self.lock().lost
     }
 
-    /// Takes note of an error that a poll has brought. `missing` asks which topics there are not.
+    /// Records an error from a poll. `missing` returns the topics that do not exist.
     pub(crate) fn failed(&self, error: KafkaError, missing: impl FnOnce() -> Vec<String>) {
         if let KafkaError::MessageConsumption(
             code @ (RDKafkaErrorCode::UnknownTopicOrPartition
@@ -156,12 +158,12 @@ impl Membership {
         ) = error
         {
             let why = format!("a topic cannot be read: {code}");
-            // Errors come for as long as it lasts, and some later; they neither ask again nor put off the next question.
+            // The error repeats while it lasts and a little longer; repeats neither trigger nor delay a check.
             if self.lock().unreadable.is_some() {
                 return;
             }
-            tracing::error!(error = %code, "a topic cannot be read; waiting until it is there again and may be read");
-            // Asked before anybody hears of it: who then makes the topic anew does so after this.
+            tracing::error!(error = %code, "a topic cannot be read; waiting until it exists and is readable again");
+            // Checked before the error is reported, so that a topic recreated in response is recreated after this check.
             let missing = missing();
             let mut state = self.lock();
             state.vanished.extend(missing);
@@ -171,8 +173,8 @@ impl Membership {
         }
     }
 
-    /// Asks, now and then, whether topics that could not be read can be read again: true once they can. The client has to join
-    /// the group anew then: the partitions of what it did not find are nobody's until somebody notices.
+    /// Checks at intervals whether unreadable topics can be read again; returns true once they can. The client then has
+    /// to rejoin the group: partitions that it did not find are assigned to nobody until the next rebalance.
     pub(crate) fn can_read_again(&self, kafka: &BaseConsumer<Self>, topics: &[&str]) -> bool {
         match &mut self.lock().unreadable {
             Some((_, asked)) if asked.elapsed() >= ASK_EVERY => *asked = Instant::now(),
@@ -184,19 +186,17 @@ impl Membership {
         if !answers.all_readable {
             return false;
         }
-        tracing::info!("every topic can be read again");
+        tracing::info!("every topic can be read again; resuming");
         state.unreadable = None;
         true
     }
 
-    /// Why this client should give way to another, if it should: Kafka has answered for a while, and it is still in no group.
+    /// Reason to replace this client: Kafka has answered for a while, and the client is still in no group.
     ///
-    /// - The group does not answer it: the question to join was lost on its way, or the answer to it, and it goes on waiting on
-    ///   a connection on which nothing comes any more, for `max.poll.interval.ms`, whatever its other bounds are. That is so
-    ///   after `patience`: where Kafka only just came back it needs a moment.
-    /// - It asks nobody any more: it was told of topics and of no brokers, by a cluster whose controller took all of them for
-    ///   dead, and has forgotten every address that it knew ([librdkafka 5301]). Another client, of the same `settings`, is
-    ///   answered.
+    /// - `Unheard`: the request to join, or its response, was lost. The client keeps waiting on a dead connection for
+    ///   `max.poll.interval.ms`. Diagnosed after `patience`, because a cluster that has just come back needs a moment.
+    /// - `Unanswered`: the client sends no requests any more, because a cluster whose controller took all brokers for
+    ///   dead told it of no brokers ([librdkafka 5301]). Another client with the same `settings` gets answers.
     ///
     /// [librdkafka 5301]: https://github.com/confluentinc/librdkafka/issues/5301
     pub(crate) fn is_in_vain(
@@ -217,7 +217,7 @@ impl Membership {
             }
         }
         let topic = topics.first()?;
-        // Any answer at all.
+        // Any answer will do.
         let answers = kafka.fetch_metadata(Some(topic), ASK_WITHIN).is_ok();
         let mut state = self.lock();
         if answers {
@@ -233,13 +233,13 @@ impl Membership {
         is_deaf.or(for_long(state.answering_since, patience).then_some(InVain::Unheard))
     }
 
-    /// Topics that are back after they were missing, to be read from their beginning.
+    /// Topics that have been recreated, to be read from their beginning.
     pub(crate) fn made_anew(&self) -> HashSet<String> {
         let state = self.lock();
         if state.unreadable.is_some() { HashSet::new() } else { state.vanished.clone() }
     }
 
-    /// These topics are read from their beginning.
+    /// Notes that these topics are read from their beginning.
     pub(crate) fn begun_anew(&self, topics: &HashSet<String>) {
         self.lock().vanished.retain(|topic| !topics.contains(topic));
     }
@@ -258,23 +258,23 @@ fn places(partitions: &TopicPartitionList) -> impl Iterator<Item = (String, i32)
         .into_iter()
 }
 
-/// An error after which the client reads nothing any more, and what to do about it.
+/// A fatal error, after which the client reads nothing any more, with advice.
 pub(crate) fn fatal(code: RDKafkaErrorCode, reason: &str) -> anyhow::Error {
     let advice = match code {
         RDKafkaErrorCode::FencedInstanceId => {
             ": another process has joined with the same KAFKA_INSTANCE_ID; give each process one of its own"
         }
-        _ => "; start the program again",
+        _ => "; restart the program",
     };
-    anyhow::anyhow!("Kafka has shut this consumer out for good ({code}, {reason}){advice}")
+    anyhow::anyhow!("this consumer can never read from Kafka again ({code}, {reason}){advice}")
 }
 
 impl ClientContext for Membership {
-    /// While Kafka is away the client says so many times a second; once in a while is enough.
+    /// While Kafka is unreachable the client reports it many times a second; log it only now and then.
     fn error(&self, error: KafkaError, reason: &str) {
         let mut state = self.lock();
         if state.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-            tracing::warn!(%error, reason, "Kafka");
+            tracing::warn!(%error, reason, "Kafka client error");
             state.told = Some(Instant::now());
         }
     }
@@ -294,12 +294,12 @@ impl ConsumerContext for Membership {
         let mut state = self.lock();
         match rebalance {
             Rebalance::Assign(partitions) => {
-                tracing::info!(partitions = partitions.count(), "assigned");
+                tracing::info!(partitions = partitions.count(), "partitions assigned");
                 state.assigned = Some(state.assigned.unwrap_or(0) + partitions.count());
                 state.lost = false;
             }
             Rebalance::Revoke(partitions) => {
-                tracing::info!(partitions = partitions.count(), "revoked");
+                tracing::info!(partitions = partitions.count(), "partitions revoked");
                 places(partitions).for_each(|place| {
                     state.pending.remove(&place);
                     state.revoked.push(place);
@@ -307,7 +307,7 @@ impl ConsumerContext for Membership {
                 state.assigned =
                     state.assigned.and_then(|had| had.checked_sub(partitions.count())).filter(|left| *left > 0);
             }
-            Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
+            Rebalance::Error(error) => tracing::warn!(%error, "consumer group rebalance failed"),
         }
     }
 }

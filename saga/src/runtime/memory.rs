@@ -1,4 +1,5 @@
-//! Checks that the inbox remembers for longer than the topics keep: otherwise an event that comes again would count again.
+//! The retention check: the inbox must remember events for longer than topics retain them, or a redelivered event would
+//! be applied twice.
 
 use std::time::Duration;
 
@@ -14,46 +15,51 @@ use crate::runtime::{config::Kafka, upkeep::Retention};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const RETENTION: &str = "retention.ms";
-/// Only whole segments go, when their last event is past its retention: their first is older by up to this.
+/// Kafka removes only whole segments, once their last event is past its retention: the first is older by up to this.
 const SEGMENT: &str = "segment.ms";
 const CLEANUP: &str = "cleanup.policy";
-/// The broker looks for such segments every few minutes.
+/// The broker looks for expired segments every few minutes.
 const BROKER_LOOKS: Duration = Duration::from_secs(10 * 60);
-/// The outbox keeps whole days.
+/// The outbox retains whole days.
 const DAY_HOURS: u64 = 24;
 
 /// Retention of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
-    /// By `retention.ms` and, on top of it, for as long as the rest of their segment is kept.
+    /// `retention.ms`, plus the time until the rest of the segment expires.
     For { retention: Duration, segment: Duration },
-    /// Without a limit in time: none at all, one in bytes alone, or only compaction.
+    /// No time limit: no retention at all, a limit in bytes only, or only compaction.
     Forever,
 }
 
-/// What the inbox's memory is worth, compared with some topics.
+/// Result of comparing the inbox's retention with that of some topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Long enough for whatever may come again.
+pub enum Sufficiency {
+    /// Long enough for any redelivery.
     Long,
-    /// Long enough for events that Kafka delivers again, but not for all that a replay can publish again.
+    /// Long enough for redelivery by Kafka, but not for everything that a replay can publish again.
     ShortForReplays(String),
-    /// The broker cannot be asked.
+    /// The broker does not support or permit the query.
     Unknown,
-    /// Some topics keep events for ever: no inbox is longer.
+    /// Some topics retain events for ever, which no inbox can match.
     NeverLong {
-        /// Their names.
+        /// Names of the topics.
         topics: Vec<String>,
     },
-    /// Too short: what to do about it.
+    /// Too short; says what to do about it.
     TooShort(String),
 }
 
-/// Compares an inbox with what `topics` keep, and with what the outboxes keep to be published again.
+/// Compares the inbox's retention with that of `topics`, and with that of the outboxes, whose events can be replayed.
 ///
 /// # Errors
 /// If the broker does not answer.
-pub async fn compare(kafka: &Kafka, program: &str, topics: &[&str], retention: Retention) -> anyhow::Result<Verdict> {
+pub async fn compare(
+    kafka: &Kafka,
+    program: &str,
+    topics: &[&str],
+    retention: Retention,
+) -> anyhow::Result<Sufficiency> {
     let admin: AdminClient<DefaultClientContext> =
         kafka.client(program).create().context("creating the Kafka client")?;
     let (admin, broker) = tokio::task::spawn_blocking(move || {
@@ -61,26 +67,26 @@ pub async fn compare(kafka: &Kafka, program: &str, topics: &[&str], retention: R
         rdkafka::error::KafkaResult::Ok((admin, broker))
     })
     .await?
-    .context("asking for the brokers")?;
-    // With a broker's own settings the question goes to that broker; without, to the controller, and one that has none (the
-    // embedded broker) would be waited for in vain.
+    .context("querying the brokers")?;
+    // A query that includes a broker's own settings goes to that broker. Otherwise it goes to the controller, and would
+    // time out where there is none (the embedded broker).
     let broker = broker.map(ResourceSpecifier::Broker);
     let wanted: Vec<ResourceSpecifier<'_>> =
         topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).chain(broker).collect();
     let answers = match admin.describe_configs(&wanted, &AdminOptions::new().request_timeout(Some(TIMEOUT))).await {
         Ok(answers) => answers,
-        Err(KafkaError::AdminOp(RDKafkaErrorCode::UnsupportedFeature)) => return Ok(Verdict::Unknown),
-        Err(error) => return Err(error).context("asking how long the topics keep events"),
+        Err(KafkaError::AdminOp(RDKafkaErrorCode::UnsupportedFeature)) => return Ok(Sufficiency::Unknown),
+        Err(error) => return Err(error).context("querying the topics' retention"),
     };
     let mut kept = Vec::new();
     for answer in answers {
         let config = match answer {
             Ok(config) => config,
-            // A broker that has no such request, or does not let us see: then nobody can tell.
+            // A broker without this request, or one that denies it: the retention stays unknown.
             Err(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                return Ok(Verdict::Unknown);
+                return Ok(Sufficiency::Unknown);
             }
-            Err(code) => anyhow::bail!("asking how long the topics keep events: {code}"),
+            Err(code) => anyhow::bail!("querying the topics' retention: {code}"),
         };
         let text = |name| config.get(name).and_then(|entry| entry.value.as_deref());
         let ms = |name| text(name).and_then(|ms| ms.parse::<i64>().ok());
@@ -102,7 +108,7 @@ fn read(retention_ms: i64, segment_ms: i64, deletes: bool) -> Kept {
     }
 }
 
-fn judge(kept: Vec<(String, Kept)>, Retention { inbox_hours, outbox_hours }: Retention) -> Verdict {
+fn judge(kept: Vec<(String, Kept)>, Retention { inbox_hours, outbox_hours }: Retention) -> Sufficiency {
     let longest = kept.iter().filter_map(|(topic, kept)| match *kept {
         Kept::For { retention, segment } => Some((retention + segment + BROKER_LOOKS, topic, retention, segment)),
         Kept::Forever => None,
@@ -110,24 +116,24 @@ fn judge(kept: Vec<(String, Kept)>, Retention { inbox_hours, outbox_hours }: Ret
     if let Some((time, topic, retention, segment)) = longest.max() {
         let hours = time.as_secs().div_ceil(3600);
         let told = format!(
-            "{RETENTION}={} and, as only whole segments go, {SEGMENT}={}",
+            "{RETENTION}={} plus {SEGMENT}={}, because Kafka removes only whole segments",
             retention.as_millis(),
             segment.as_millis()
         );
         if u64::from(inbox_hours) < hours {
-            return Verdict::TooShort(format!(
-                "INBOX_RETENTION_HOURS is {inbox_hours}, but the topic {topic} keeps events for {hours} hours ({told}): an event \
-                 that came again after {inbox_hours} hours would count twice. Set INBOX_RETENTION_HOURS to {hours} or more, or \
-                 the topic's {RETENTION} and {SEGMENT} to less"
+            return Sufficiency::TooShort(format!(
+                "INBOX_RETENTION_HOURS is {inbox_hours}, but the topic {topic} retains events for {hours} hours ({told}): an \
+                 event redelivered after {inbox_hours} hours would be applied twice. Set INBOX_RETENTION_HOURS to {hours} or \
+                 more, or reduce the topic's {RETENTION} and {SEGMENT}"
             ));
         }
-        // A replay puts an event into the topic again, where it is kept once more.
+        // A replay publishes an event on the topic again, which retains it once more.
         let replayed = u64::from(outbox_hours) + DAY_HOURS;
         if u64::from(inbox_hours) < hours + replayed {
             let safe = u64::from(inbox_hours) - hours;
-            return Verdict::ShortForReplays(format!(
-                "the topic {topic} keeps events for {hours} hours ({told}), and outboxes keep them for {outbox_hours} hours to be \
-                 published again: with an INBOX_RETENTION_HOURS of {inbox_hours}, do not replay what is older than {safe} hours, \
+            return Sufficiency::ShortForReplays(format!(
+                "the topic {topic} retains events for {hours} hours ({told}), and outboxes retain them for {outbox_hours} hours \
+                 for replays: with INBOX_RETENTION_HOURS={inbox_hours}, do not replay events older than {safe} hours, \
                  or set it to {}",
                 hours + replayed
             ));
@@ -135,7 +141,7 @@ fn judge(kept: Vec<(String, Kept)>, Retention { inbox_hours, outbox_hours }: Ret
     }
     let topics: Vec<String> =
         kept.into_iter().filter(|(_, kept)| *kept == Kept::Forever).map(|(topic, _)| topic).collect();
-    if topics.is_empty() { Verdict::Long } else { Verdict::NeverLong { topics } }
+    if topics.is_empty() { Sufficiency::Long } else { Sufficiency::NeverLong { topics } }
 }
 
 #[cfg(test)]
@@ -145,7 +151,7 @@ mod tests {
     const HOUR_MS: i64 = 3_600_000;
 
     /// Topics by the hours of their retention and of their segments.
-    fn of(topics: &[(i64, i64)], inbox_hours: u32, outbox_hours: u32) -> Verdict {
+    fn of(topics: &[(i64, i64)], inbox_hours: u32, outbox_hours: u32) -> Sufficiency {
         let kept = topics.iter().map(|&(retention, segment)| {
             (format!("topic-{retention}-{segment}"), read(retention * HOUR_MS, segment * HOUR_MS, true))
         });
@@ -154,29 +160,29 @@ mod tests {
 
     #[test]
     fn an_inbox_has_to_remember_for_as_long_as_the_oldest_event_of_the_last_segment_may_lie_there() {
-        let Verdict::TooShort(why) = of(&[(1, 1), (168, 24)], 192, 0) else { panic!("it is too short") };
+        let Sufficiency::TooShort(why) = of(&[(1, 1), (168, 24)], 192, 0) else { panic!("it is too short") };
         for word in ["INBOX_RETENTION_HOURS is 192", "topic-168-24", "193 or more", "segment.ms=86400000"] {
             assert!(why.contains(word), "{why}");
         }
-        assert!(!matches!(of(&[(1, 1), (168, 24)], 193, 0), Verdict::TooShort(_)));
+        assert!(!matches!(of(&[(1, 1), (168, 24)], 193, 0), Sufficiency::TooShort(_)));
     }
 
     #[test]
     fn what_can_be_published_again_comes_on_top_and_is_warned_of() {
-        let Verdict::ShortForReplays(why) = of(&[(168, 24)], 300, 168) else { panic!("too short for replays") };
+        let Sufficiency::ShortForReplays(why) = of(&[(168, 24)], 300, 168) else { panic!("too short for replays") };
         for word in ["older than 107 hours", "set it to 385"] {
             assert!(why.contains(word), "{why}");
         }
-        assert_eq!(of(&[(168, 24)], 385, 168), Verdict::Long);
+        assert_eq!(of(&[(168, 24)], 385, 168), Sufficiency::Long);
     }
 
     #[test]
     fn no_inbox_is_longer_than_for_ever() {
-        assert_eq!(of(&[(-1, 1), (1, 1)], 48, 0), Verdict::NeverLong { topics: vec!["topic--1-1".into()] });
-        assert!(matches!(of(&[(-1, 1), (168, 1)], 24, 0), Verdict::TooShort(_)));
-        // Compaction alone removes nothing for its age.
+        assert_eq!(of(&[(-1, 1), (1, 1)], 48, 0), Sufficiency::NeverLong { topics: vec!["topic--1-1".into()] });
+        assert!(matches!(of(&[(-1, 1), (168, 1)], 24, 0), Sufficiency::TooShort(_)));
+        // Compaction alone removes nothing because of its age.
         let compacted =
             judge(vec![("t".into(), read(HOUR_MS, HOUR_MS, false))], Retention { inbox_hours: 99, outbox_hours: 0 });
-        assert_eq!(compacted, Verdict::NeverLong { topics: vec!["t".into()] });
+        assert_eq!(compacted, Sufficiency::NeverLong { topics: vec!["t".into()] });
     }
 }

@@ -1,7 +1,8 @@
-//! All that runs: the consumer loop, the inbox, units of work, calls to the outside, upkeep, and the program around them.
+//! Everything that runs: the consumer loop, the inbox, units of work, calls to the outside, upkeep, and the program
+//! around them.
 //!
-//! Behind the feature `runtime`. Without it this crate is the language alone, in which services declare their events, tables and
-//! decisions: nothing in there waits, connects or reads a setting.
+//! Requires the feature `runtime`. Without it, this crate is only the language in which services declare their events,
+//! tables and decisions: nothing in it waits, connects or reads a setting.
 
 mod admission;
 mod answers;

@@ -1,11 +1,11 @@
-//! Up to where a service has read each partition, in its own database.
+//! Position of a service in each partition, stored in its own database.
 //!
 //! Kafka's committed offsets can be ahead of a database that was restored, or that failed over without its latest
-//! transactions: then the events in between would never be read again. So reading begins at the smaller of the two, at
-//! every assignment and again whenever a new connection to the database was opened, for it may lead to another server.
+//! transactions; the events in between would never be read again. So reading starts at the smaller of the two, after
+//! every assignment and whenever a new database connection was opened, because it may lead to another server.
 //!
-//! Positions are saved at most once a second, after the commit of all that lies before them: a position that is too small
-//! only makes the inbox recognise some events.
+//! Positions are saved at most once a second, after the commit of everything before them. A position that is too small
+//! only makes the inbox recognise some duplicates.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,39 +17,39 @@ use sqlx::PgConnection;
 
 use crate::sessions::Sessions;
 
-/// Offsets up to which everything is done, by topic and partition.
+/// Next offset to process, by topic and partition.
 pub(crate) type Positions = HashMap<(&'static str, i32), i64>;
 
-/// Time between two savings.
+/// Interval between saves.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The server that positions were compared with, known by the connections to it.
+/// The server that positions were compared with, identified by the connections to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
     sessions: Option<Sessions>,
-    /// Connections that had been opened by then.
+    /// Number of connections opened by then.
     opened: u64,
 }
 
 impl Server {
-    /// Nothing was compared yet.
+    /// The state before any comparison.
     pub(crate) fn none() -> Self {
         Server { sessions: None, opened: 0 }
     }
 
-    /// Tells whether both were known by the same connections.
+    /// Returns whether both were identified by the same connections.
     pub(crate) fn is(&self, other: &Server) -> bool {
         self.sessions.is_some() == other.sessions.is_some() && self.opened == other.opened
     }
 
-    /// False once any connection was opened since, for that may lead to another server. To be asked while a connection is
-    /// held.
+    /// Returns false once any connection was opened since, because it may lead to another server. Call it while holding a
+    /// connection.
     pub(crate) fn is_the_same(&self) -> bool {
         self.sessions.as_ref().is_some_and(|sessions| sessions.opened() == self.opened)
     }
 }
 
-/// What has been done and not been saved yet.
+/// Positions that are processed but not saved yet.
 #[derive(Debug)]
 pub(crate) struct Unsaved {
     positions: Positions,
@@ -67,12 +67,12 @@ impl Unsaved {
         self.positions.extend(positions);
     }
 
-    /// Forgets what may not be so on another server.
+    /// Discards positions, which may be wrong for another server.
     pub(crate) fn forget(&mut self) {
         self.positions.clear();
     }
 
-    /// Leaves out partitions that are somebody else's by now.
+    /// Drops partitions that have been revoked.
     pub(crate) fn leave_out(&mut self, revoked: &[(String, i32)]) {
         self.positions.retain(|(topic, partition), _| !revoked.iter().any(|(t, p)| t == topic && p == partition));
     }
@@ -81,7 +81,7 @@ impl Unsaved {
         !self.positions.is_empty() && self.saved_at.elapsed() >= EVERY
     }
 
-    /// Saves what is there, unless the server has changed meanwhile.
+    /// Saves the positions, unless the server has changed meanwhile.
     pub(crate) async fn save(&mut self, sessions: &Sessions, server: &Server) -> sqlx::Result<()> {
         self.saved_at = Instant::now();
         if self.positions.is_empty() {
@@ -97,7 +97,7 @@ impl Unsaved {
 }
 
 async fn save(db: &mut PgConnection, positions: &Positions) -> sqlx::Result<()> {
-    // In key order, so that two instances never wait for each other.
+    // In key order, so that two instances never deadlock.
     let mut rows: Vec<(&str, i32, i64)> = positions.iter().map(|((topic, p), next)| (*topic, *p, *next)).collect();
     rows.sort_unstable();
     sqlx::query(
@@ -113,16 +113,16 @@ async fn save(db: &mut PgConnection, positions: &Positions) -> sqlx::Result<()> 
     .map(drop)
 }
 
-/// Events between two savings at full speed, and then some: so many may lie between Kafka's committed offset and the
-/// database after any kill.
+/// Maximum usual distance between Kafka's committed offset and the database after a kill: the events between two saves at
+/// full speed, plus a margin.
 const USUAL: i64 = 10_000;
 
-/// Positions that the database has, by topic and partition.
+/// Saved positions, by topic and partition.
 type Saved = HashMap<(String, i32), i64>;
 
-/// The positions that the database has, and the server that has them.
+/// Loads the saved positions, and identifies the server that has them.
 pub(crate) async fn load(sessions: &Sessions) -> sqlx::Result<(Server, Saved)> {
-    // All connections that there may be: none is opened later for another reason than that one was lost.
+    // Takes every connection of the pool: a later one is opened only when one of them was lost.
     let (mut db, _other) = (sessions.acquire().await?, sessions.acquire().await?);
     let opened = sessions.opened();
     let rows: Vec<(String, i32, i64)> =
@@ -131,9 +131,9 @@ pub(crate) async fn load(sessions: &Sessions) -> sqlx::Result<(Server, Saved)> {
     Ok((Server { sessions: Some(sessions.clone()), opened }, saved))
 }
 
-/// Where to begin: the smaller of what Kafka has committed and what the database has, partition by partition; at the
-/// beginning where one of them has nothing, and in topics that were made `anew`. Partitions of which Kafka has not told what
-/// is committed are left out.
+/// Starting offsets: for each partition the smaller of Kafka's committed offset and the saved position; the beginning if
+/// one of them is missing or if the topic was recreated (`anew`). Partitions whose committed offset Kafka has not
+/// reported are left out.
 pub(crate) fn beginnings(committed: &TopicPartitionList, saved: &Saved, anew: &HashSet<String>) -> TopicPartitionList {
     let mut all = TopicPartitionList::new();
     for element in committed.elements().iter().filter(|element| element.error().is_ok()) {
@@ -147,7 +147,7 @@ pub(crate) fn beginnings(committed: &TopicPartitionList, saved: &Saved, anew: &H
                         partition,
                         committed,
                         saved,
-                        "the database is far behind Kafka's committed offset: reading again from where the database is"
+                        "the database is far behind Kafka's committed offset; reading again from the database's position"
                     );
                 }
                 Offset::Offset(committed.min(saved))
@@ -160,8 +160,8 @@ pub(crate) fn beginnings(committed: &TopicPartitionList, saved: &Saved, anew: &H
     all
 }
 
-/// What to save of the places where reading begins: in topics that were made anew, that it is the beginning, whatever was
-/// saved of the topic before.
+/// Positions to save for the starting offsets. A recreated topic starts at its beginning, whatever was saved for its
+/// predecessor.
 pub(crate) fn of(topics: &[&'static str], beginnings: &TopicPartitionList, anew: &HashSet<String>) -> Positions {
     let mut all = Positions::new();
     for element in beginnings.elements() {
@@ -198,7 +198,7 @@ mod tests {
         let [beginning, at] = [Offset::Beginning, Offset::Offset(7)];
         assert_eq!(offsets(&saved, &none), [Offset::Offset(5), at, beginning, beginning]);
         assert_eq!(offsets(&saved, &anew), [beginning; 4], "a topic that was made anew");
-        // Kafka may be far ahead of it: it was restored from a time before positions were saved.
+        // Kafka may be far ahead: the database was restored from a time before positions were saved.
         assert_eq!(offsets(&Saved::new(), &none), [beginning; 4], "a database that has saved none");
 
         let start = beginnings(&committed, &saved, &none);

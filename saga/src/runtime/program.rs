@@ -1,4 +1,4 @@
-//! A service as a program: everything from its start to its end.
+//! A service as a program: everything from start to stop.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
         config::Config,
         consumer::{self, Consumer},
         dead_letter::{self, DeadLetters},
-        memory::{self, Verdict},
+        memory::{self, Sufficiency},
         migration::{self, migrate},
         parked,
         timer::{self, Deadlines},
@@ -35,7 +35,7 @@ use crate::{
     shutdown::{Shutdown, Stop},
 };
 
-/// A service being put together in its `main`.
+/// Builder for a service's program, used in its `main`.
 pub struct Program<S: Service> {
     config: Config,
     work: UnitOfWork<S>,
@@ -52,21 +52,21 @@ type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Time that the tasks get to stop after one of them has failed.
 const STOP_AFTER_FAILURE: Duration = Duration::from_secs(2);
-/// Bound for the upkeep at the start.
+/// Bound for upkeep at the start.
 const UPKEEP_WITHIN: Duration = Duration::from_secs(30);
 
 impl<S: Service> Program<S> {
-    /// Starts logging and prepares the pool; nothing is connected yet.
+    /// Starts logging and prepares the connection pool; connects to nothing yet.
     ///
     /// # Errors
-    /// A table that cannot be meant, or a setting that cannot be used; each says what to change.
+    /// An invalid table or setting; the error says what to change.
     pub fn new(service: S, config: Config, migrations: &'static Migrator) -> anyhow::Result<Self> {
         let metrics = telemetry::init()?;
         let table = S::table();
         table.check().map_err(anyhow::Error::msg)?;
         anyhow::ensure!(
             table.service() == S::PUBLISHER && S::NAME == S::PUBLISHER.name(),
-            "the service `{}` publishes as `{}`, and its table is of `{}`: give all three one name",
+            "the service `{}` publishes as `{}`, and its table belongs to `{}`: give all three the same name",
             S::NAME,
             S::PUBLISHER,
             table.service()
@@ -87,12 +87,12 @@ impl<S: Service> Program<S> {
         })
     }
 
-    /// For routes and workers of the service's own.
+    /// Unit of work for the service's own routes and workers.
     pub fn work(&self) -> UnitOfWork<S> {
         self.work.clone()
     }
 
-    /// Serves these routes beside the operator's.
+    /// Serves these routes beside the operational ones.
     #[must_use]
     pub fn routes(mut self, routes: Router) -> Self {
         self.routes = self.routes.merge(routes);
@@ -109,7 +109,7 @@ impl<S: Service> Program<S> {
         self
     }
 
-    /// Looks for what is due, every `period`.
+    /// Checks for due commands every `period`.
     #[must_use]
     pub fn deadlines(mut self, deadlines: impl Deadlines<S::Command>, period: Duration) -> Self {
         let (work, shutdown) = (self.work.clone(), self.shutdown.clone());
@@ -123,11 +123,11 @@ impl<S: Service> Program<S> {
         self.health.watch(name, pause + 3 * self.work.sessions().bound())
     }
 
-    /// Runs until SIGTERM or SIGINT, and stops then within [`STOP_WITHIN`]. Waits for a database or a broker that is not
-    /// there yet.
+    /// Runs until SIGTERM or SIGINT, then stops within [`STOP_WITHIN`]. Waits for a database or a broker that is
+    /// unavailable at the start.
     ///
     /// # Errors
-    /// A setting that would do harm, a port that is taken, a task that has failed, a consumer that Kafka has shut out.
+    /// A setting that would do harm, a port that is taken, a failed task, or a fatal consumer error.
     pub async fn run(mut self) -> anyhow::Result<()> {
         let mut tasks = Tasks::default();
         let (stop, shutdown) = (self.stop.clone(), self.shutdown.clone());
@@ -135,18 +135,18 @@ impl<S: Service> Program<S> {
         if let Err(error) = self.go(&mut tasks).await {
             stop.now();
             if let Err(error) = tasks.finish(STOP_AFTER_FAILURE).await {
-                tracing::warn!(error = %format!("{error:#}"), "not stopped in order");
+                tracing::warn!(error = %format!("{error:#}"), "the program did not stop cleanly");
             }
             return Err(error);
         }
         debug_assert!(shutdown.is_requested());
         tasks.finish(STOP_WITHIN).await?;
         sessions.close().await;
-        tracing::info!(service = S::NAME, "stopped");
+        tracing::info!(service = S::NAME, "service stopped");
         Ok(())
     }
 
-    /// Starts everything and returns when a shutdown has been requested.
+    /// Starts everything, and returns when a shutdown has been requested.
     async fn go(&mut self, tasks: &mut Tasks) -> anyhow::Result<()> {
         let (config, work, shutdown) = (self.config.clone(), self.work.clone(), self.shutdown.clone());
         let consuming = self.health.watch("consumer", consumer::POLL + 3 * work.sessions().bound());
@@ -158,7 +158,7 @@ impl<S: Service> Program<S> {
         });
 
         tokio::select! {
-            // Never refused for what may pass.
+            // Fails only for what will not pass by itself.
             prepared = prepare::<S>(&config, work.sessions(), self.migrations, &consuming) => prepared?,
             failure = tasks.failed(&shutdown) => return Err(failure),
             () = shutdown.requested() => return Ok(()),
@@ -191,17 +191,17 @@ impl<S: Service> Program<S> {
         tasks.spawn("parked work", endless(Box::pin(parked)));
 
         let consumer = Consumer::new(&config, work, dead_letters, consuming, shutdown.clone())?;
-        tracing::info!(service = S::NAME, "consuming");
+        tracing::info!(service = S::NAME, "service started; consuming");
         let (ended, consumed) = tokio::sync::oneshot::channel();
         std::thread::Builder::new()
             .name("consumer".into())
             .spawn(move || {
-                // Nobody listens any more only if the program is ending.
+                // The receiver is gone only if the program is ending.
                 let _ = ended.send(consumer.run());
             })
             .context("starting the consumer's thread")?;
-        // Without a message it has panicked.
-        tasks.spawn("the consumer", async move { consumed.await.context("its thread has died")? });
+        // Without a message the thread has panicked.
+        tasks.spawn("the consumer", async move { consumed.await.context("the consumer's thread has panicked")? });
 
         tokio::select! {
             failure = tasks.failed(&shutdown) => Err(failure),
@@ -210,8 +210,8 @@ impl<S: Service> Program<S> {
     }
 }
 
-/// Everything that must be there before the first event: tables, partitions, topics. Waits for what is not there yet; an
-/// error is a setting that would do harm.
+/// Prepares everything that must exist before the first event: tables, partitions, topics. Waits for what is unavailable;
+/// an error is a setting that would do harm.
 async fn prepare<S: Service>(
     config: &Config,
     sessions: &Sessions,
@@ -226,7 +226,7 @@ async fn prepare<S: Service>(
             Ok(memory) => return accept::<S>(config, memory),
             Err(error) if is_harmful(&error) => return Err(error),
             Err(error) => {
-                tracing::warn!(error = %format!("{error:#}"), "not ready yet; trying again");
+                tracing::warn!(error = %format!("{error:#}"), "not started yet; retrying");
                 progress.waiting(format!("not started: {error:#}"));
                 tokio::time::sleep(backoff.delay()).await;
             }
@@ -234,7 +234,7 @@ async fn prepare<S: Service>(
     }
 }
 
-/// Marks that the program lives while something is done that may take long and is bounded by itself.
+/// Marks liveness during work that may take long and has a bound of its own.
 async fn alive<T>(what: &str, progress: &Progress, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     loop {
@@ -245,7 +245,7 @@ async fn alive<T>(what: &str, progress: &Progress, work: impl Future<Output = T>
     }
 }
 
-/// Tells whether it is a setting that another try does not change, such as a database that belongs to another service.
+/// Returns whether the error is a setting that no retry changes, such as a database that belongs to another service.
 fn is_harmful(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref::<sqlx::Error>(), Some(sqlx::Error::Configuration(_)))
 }
@@ -255,15 +255,15 @@ async fn prepare_once<S: Service>(
     sessions: &Sessions,
     migrations: &Migrator,
     topics: &[String],
-) -> anyhow::Result<Verdict> {
+) -> anyhow::Result<Sufficiency> {
     let pool = sessions.pool();
-    if !sessions.bounded(migration::is_done(pool, migrations)).await.context("looking for migrations")? {
+    if !sessions.bounded(migration::is_done(pool, migrations)).await.context("querying the applied migrations")? {
         let migrating = async { migrate(pool, migrations).await.map_err(migration::Failed::Migration) };
         sessions.bounded_by(migration::BOUND, migrating).await?;
     }
     let publisher = S::table().service().name();
     sessions.bounded(outbox::declare(pool, publisher)).await.context("declaring the outbox's publisher")?;
-    // Without a partition of its day a row goes into the default partition: nothing to wait for.
+    // No need to wait: without a partition for its day, a row goes to the default partition.
     let upkeep = tokio::time::timeout(UPKEEP_WITHIN, upkeep::round(pool, Retention::from(config), Utc::now()));
     let compared = async {
         topics::ensure(&config.kafka, S::NAME, topics).await?;
@@ -273,22 +273,24 @@ async fn prepare_once<S: Service>(
     memory
 }
 
-/// Refuses to start where duplicates could not be told.
-fn accept<S: Service>(config: &Config, memory: Verdict) -> anyhow::Result<()> {
+/// Refuses to start if redelivered events could be applied twice.
+fn accept<S: Service>(config: &Config, memory: Sufficiency) -> anyhow::Result<()> {
     let (service, hours) = (S::NAME, config.inbox_retention_hours);
     match memory {
-        Verdict::Long => {}
-        Verdict::Unknown => tracing::debug!(service, "the broker does not tell how long its topics keep events"),
-        Verdict::NeverLong { topics } => tracing::warn!(
+        Sufficiency::Long => {}
+        Sufficiency::Unknown => {
+            tracing::debug!(service, "the broker does not report its topics' retention; the inbox's is unchecked")
+        }
+        Sufficiency::NeverLong { topics } => tracing::warn!(
             service,
             topics = topics.join(" "),
             hours,
-            "topics keep events for ever, the inbox does not: one that is read again after that counts again"
+            "topics retain events for ever, but the inbox only for these hours: an event read again later would be applied twice"
         ),
-        Verdict::ShortForReplays(why) => {
-            tracing::warn!(service, why, "not everything can be published again without harm")
+        Sufficiency::ShortForReplays(why) => {
+            tracing::warn!(service, why, "INBOX_RETENTION_HOURS is too short for some replays")
         }
-        Verdict::TooShort(why) => anyhow::bail!(why),
+        Sufficiency::TooShort(why) => anyhow::bail!(why),
     }
     Ok(())
 }

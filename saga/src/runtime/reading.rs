@@ -1,12 +1,12 @@
-//! Reading a record as what a service's table makes of it.
+//! Reads a record according to a service's table.
 //!
-//! | record | what becomes of it |
+//! | record | result |
 //! |---|---|
 //! | readable | the command that the table has for it |
-//! | of a type that the table has no line for | skipped |
-//! | on a service's topic, but of another source | a dead letter |
-//! | unreadable, on a service's topic, of a type that the table consumes, with a saga's id | parks that saga: nothing may overtake it |
-//! | unreadable otherwise: a request, or what names no saga | a dead letter |
+//! | of a type without a line in the table | skipped |
+//! | on a service's topic, from another source | a dead letter |
+//! | unreadable, on a service's topic, of a type that the table consumes, with a saga's id | parked, and that saga waits: nothing may overtake it |
+//! | otherwise unreadable: a request, or a record that names no saga | a dead letter |
 
 use outbox::{
     envelope::{self, Envelope},
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl<C> Table<C> {
-    /// The publisher whose topic this is, if the service reads it.
+    /// Publisher of this topic, if the service reads it.
     fn publisher_of(&self, topic: &str) -> Option<Publisher> {
         self.lines().find_map(|line| match line.trigger {
             Trigger::Event { publisher, .. } if publisher.topic() == topic => Some(publisher),
@@ -30,29 +30,29 @@ impl<C> Table<C> {
     }
 }
 
-/// What a record turned out to be.
+/// Result of reading a record.
 #[derive(Debug)]
 pub(crate) enum Reading<C> {
     Command(Incoming<C>),
     /// The table has no line for it.
     Skipped,
-    /// Unreadable, but it belongs to a saga.
+    /// Unreadable, but belongs to a saga.
     Parks(Unread),
-    /// A dead letter, for this reason.
+    /// Becomes a dead letter, for this reason.
     DeadLetter(String),
 }
 
-/// An event that this version of the service cannot read, of a saga that it takes part in.
+/// An event that this version of the service cannot read, about a saga in which it takes part.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unread {
-    /// What the inbox remembers it by.
+    /// Id under which the inbox records it.
     pub(crate) id: EventId,
     pub(crate) saga_id: SagaId,
     pub(crate) event_type: String,
     pub(crate) why: String,
 }
 
-/// The command that a record brings, or what else has to be done with it.
+/// Reads a record: its command, or how else to handle it.
 pub(crate) fn read<C>(table: &Table<C>, record: &Record) -> Reading<C> {
     record.with_raw(|raw| {
         let (envelope, data) =
@@ -78,7 +78,7 @@ pub(crate) fn read<C>(table: &Table<C>, record: &Record) -> Reading<C> {
     })
 }
 
-/// What becomes of a record whose envelope is unreadable, or which is too large to be looked into.
+/// Handles a record whose envelope is unreadable, or which is too large to parse.
 pub(crate) fn unread<C>(table: &Table<C>, record: &Record, why: &str) -> Reading<C> {
     let event_type = record.text("ce_type");
     let hints = Hints {
@@ -86,14 +86,14 @@ pub(crate) fn unread<C>(table: &Table<C>, record: &Record, why: &str) -> Reading
         source: record.text("ce_source"),
         subject: record.text("ce_subject"),
         id: record.text("ce_id").filter(|id| !id.is_empty()).map(|id| {
-            // As the reader of envelopes would have it.
+            // The same id that the envelope reader would derive.
             EventId::from_foreign(record.text("ce_source").unwrap_or_default(), id)
         }),
     };
     parks(table, record, hints, why)
 }
 
-/// What an unreadable event says of itself all the same.
+/// Attributes that an unreadable event still reveals.
 struct Hints<'a> {
     event_type: Option<&'a str>,
     source: Option<&'a str>,
@@ -138,15 +138,15 @@ fn parks<C>(table: &Table<C>, record: &Record, hints: Hints<'_>, why: &str) -> R
     }
 }
 
-/// How the saga has to stand with this service for an operator's event to count. Services expect nothing: their events are
-/// facts, whatever has happened since.
+/// State that the saga must have at this service for an operator's event to count. Services' events state no expectation:
+/// they are facts, whatever has happened since.
 fn expected<C>(table: &Table<C>, record: &Record, source: &str) -> Option<String> {
     let words = is_operator(source).then(|| record.text(EXPECTS)).flatten()?;
     let own = words.split(',').filter_map(|pair| pair.split_once('='));
     own.into_iter().find(|(service, _)| *service == table.service().name()).map(|(_, word)| word.to_owned())
 }
 
-/// Checks that somebody may say things on this topic.
+/// Checks that the source may publish on this topic.
 fn believed<C>(table: &Table<C>, record: &Record, source: &str) -> Result<(), String> {
     let Some(publisher) = table.publisher_of(&record.topic) else { return Ok(()) };
     if publisher.believes(source) {
@@ -156,8 +156,8 @@ fn believed<C>(table: &Table<C>, record: &Record, source: &str) -> Result<(), St
     Err(format!("its ce_source is {source:?}, but only {own} publishes on {}", record.topic))
 }
 
-/// What the inbox remembers an event by: a service's own id, which is unique; anybody else's together with its source, so that
-/// nobody can use up the id of another's event; one that was made up as what no `ce_id` is remembered by.
+/// Id under which the inbox records an event: a service's own id, which is unique; a foreign id combined with its source,
+/// so that nobody can use up the id of another's event; a derived id in a form that no `ce_id` can take.
 fn remembered_as<C>(table: &Table<C>, record: &Record, source: &str, id: EventId) -> EventId {
     if table.publisher_of(&record.topic).is_some_and(|publisher| publisher.is_source(source)) {
         id

@@ -1,11 +1,11 @@
-//! Replication of a topic: its copies, and those that have to have a record before it counts as written.
+//! Replication of a topic: its replicas, and how many must have a record before it counts as written.
 
 use rdkafka::metadata::Metadata;
 
-/// A cluster of so many brokers can lose one and neither lose a record nor stop.
+/// A cluster of this size can lose a broker without losing a record or stopping.
 const ENOUGH: usize = 3;
 
-/// Copies of a new topic, with those that have to be there for a record to be taken.
+/// Replicas of a new topic, and how many of them must be in sync for a record to be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Copies {
     pub(crate) all: i32,
@@ -13,23 +13,23 @@ pub(crate) struct Copies {
 }
 
 impl Copies {
-    /// As many as were asked for; if nothing was, three where there are brokers for them, and else one. Of several, a
-    /// majority has to have a record: what one broker alone has taken is lost with it.
+    /// The configured number; by default three if there are brokers for them, else one. With several replicas, a majority
+    /// must have a record: one that a single broker has is lost with it.
     pub(crate) fn choose(wanted: Option<i32>, brokers: usize) -> Self {
         let all = wanted.unwrap_or(if brokers >= ENOUGH { 3 } else { 1 });
         Copies { all, in_sync: all / 2 + 1 }
     }
 
-    /// Why a broker that dies takes something along that need not be lost.
+    /// Explains why losing one broker would lose data although the cluster could prevent it.
     pub(crate) fn risk(self, brokers: usize) -> Option<&'static str> {
         (self.all == 1 && brokers > 1).then_some(
-            "topics are made with a single copy although there are several brokers: one that dies takes its partitions along, \
+            "topics are created with one replica although there are several brokers: a broker that fails takes its partitions down, \
              and the relay of each database stops at them; unset KAFKA_REPLICATION or set it to 3",
         )
     }
 }
 
-/// Finds those of `topics` that have a partition with a single copy, where there are several brokers.
+/// Returns those of `topics` that have a partition with a single replica although there are several brokers.
 pub(crate) fn single_copies(metadata: &Metadata, topics: &[String]) -> Vec<String> {
     if metadata.brokers().len() < 2 {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! The size of one transaction, learned from what went through.
+//! Maximum transaction size, adapted to what succeeds.
 
 use std::{
     collections::HashSet,
@@ -10,20 +10,20 @@ use uuid::Uuid;
 
 use crate::health::Progress;
 
-/// Transactions in a row that have to go through before the next may be twice as large.
+/// Consecutive successful transactions before the size doubles.
 const GROW_AFTER: u32 = 4;
-/// Failures of a part as it is, before it is halved or, if it is a single event, parked.
+/// Failures of the same part before it is halved or, if it is a single event, parked.
 const TRIES: u32 = 3;
-/// Times the database's bound that an event which stands alone is tried before it is parked.
+/// Time that a single failing event is retried before it is parked, in multiples of the database's bound.
 const PATIENCE: u32 = 6;
-/// The same where the reason is a lock that somebody else holds.
+/// As [`PATIENCE`], where the cause is a lock that another session holds.
 const PATIENCE_FOR_LOCKS: u32 = 24;
-/// Times the database's bound after which a failure says nothing about the next one any more.
+/// Time after which a failure is forgotten, in multiples of the database's bound.
 const FORGOTTEN: u32 = 60;
 
-/// Size of the transactions of one loop, the events that are suspected of failures, and that loop's progress. All of it
-/// outlives the batch: a database that takes no large transactions is not asked again with each batch, and a failure that costs
-/// the connection ends the batch, which is then read again.
+/// Transaction size of one loop, the events suspected of failures, and that loop's progress. It outlives the batch: a
+/// database that rejects large transactions is not tried again with each batch, and a failure that costs the connection
+/// ends the batch, which is then read again.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     pub(crate) progress: Progress,
@@ -41,53 +41,53 @@ impl Throttle {
         Throttle { progress, state: Mutex::default() }
     }
 
-    /// Most events that may share a transaction now.
+    /// Maximum number of events that may share a transaction now.
     pub(crate) fn size(&self) -> usize {
         self.lock().portion.size
     }
 
-    /// A transaction of these events went through, and decided upon `fresh` of them.
+    /// Notes that a transaction of these events succeeded, `fresh` of which were not duplicates.
     pub(crate) fn passed(&self, ids: impl ExactSizeIterator<Item = Uuid>, fresh: usize) {
         let State { portion, suspicion } = &mut *self.lock();
         let events = ids.len();
         suspicion.acquit(ids);
-        // Duplicates prove nothing, and what is suspected would only make a larger part fail again.
+        // Duplicates prove nothing, and a suspect would only make a larger part fail again.
         if fresh > 0 && suspicion.is_clear() {
             portion.passed(events);
         }
     }
 
-    /// An event has been put aside.
+    /// Notes that an event has been put aside.
     pub(crate) fn put_aside(&self, id: Uuid) {
         self.lock().suspicion.acquit([id].into_iter());
     }
 
-    /// Judges a failure of a transaction of these events. `bound` is the database's.
-    pub(crate) fn judge(&self, ids: &[Uuid], is_lock: bool, bound: Duration, why: &str) -> Verdict {
+    /// Judges a failed transaction of these events. `bound` is the database's.
+    pub(crate) fn judge(&self, ids: &[Uuid], is_lock: bool, bound: Duration, why: &str) -> Treatment {
         let State { portion, suspicion } = &mut *self.lock();
         let verdict = suspicion.judge(ids, is_lock, bound, Instant::now());
         match verdict {
-            Verdict::Again => {}
-            Verdict::Halve => portion.too_large(ids.len()),
-            Verdict::Condemn => suspicion.condemned = ids.first().map(|id| (*id, why.to_owned())),
+            Treatment::Again => {}
+            Treatment::Halve => portion.too_large(ids.len()),
+            Treatment::Condemn => suspicion.condemned = ids.first().map(|id| (*id, why.to_owned())),
         }
         verdict
     }
 
-    /// The event that has been condemned and is not parked yet, and why.
+    /// The event that is condemned but not parked yet, and why.
     pub(crate) fn condemned(&self) -> Option<(Uuid, String)> {
         self.lock().suspicion.condemned.clone()
     }
 
-    /// The database broke a connection off in the middle of a transaction, and takes writes nevertheless. True if it has done
-    /// so several times in a row: then it may be the events that break it.
+    /// Notes that the database broke off a connection within a transaction, although it accepts writes. Returns true
+    /// after several times in a row: then the events may be the cause.
     pub(crate) fn broke_off(&self) -> bool {
         let suspicion = &mut self.lock().suspicion;
         suspicion.broken_off += 1;
         suspicion.broken_off >= TRIES
     }
 
-    /// The database is away as a whole: nobody's fault.
+    /// Notes that the database is unavailable as a whole, which no event has caused.
     pub(crate) fn is_away(&self) {
         self.lock().suspicion.broken_off = 0;
     }
@@ -100,7 +100,7 @@ impl Throttle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Portion {
     size: usize,
-    /// Transactions of full size that went through in a row.
+    /// Consecutive successful transactions of full size.
     passed: u32,
 }
 
@@ -126,32 +126,32 @@ impl Portion {
     }
 }
 
-/// Failures that may be the fault of some events.
+/// Failures that some events may have caused.
 #[derive(Debug, Default)]
 struct Suspicion {
-    /// The events of the part that failed last, but for those that have gone through since.
+    /// Events of the part that failed last, except those that have succeeded since.
     suspects: HashSet<Uuid>,
     failures: u32,
-    /// The event that failed when it stood alone, since when, and how often.
+    /// The event that failed alone, since when, and how often.
     alone: Option<(Uuid, Instant, u32)>,
     condemned: Option<(Uuid, String)>,
     broken_off: u32,
     last: Option<Instant>,
 }
 
-/// What follows from one more such failure.
+/// Treatment after one more such failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// The same part again.
+pub(crate) enum Treatment {
+    /// Retry the same part.
     Again,
-    /// Half of it.
+    /// Retry half of it.
     Halve,
-    /// The event is to be parked, if the database is all right otherwise.
+    /// Park the event, provided that the database accepts other writes.
     Condemn,
 }
 
 impl Suspicion {
-    fn judge(&mut self, ids: &[Uuid], is_lock: bool, bound: Duration, now: Instant) -> Verdict {
+    fn judge(&mut self, ids: &[Uuid], is_lock: bool, bound: Duration, now: Instant) -> Treatment {
         let forgotten = self.last.is_some_and(|last| now.saturating_duration_since(last) > bound * FORGOTTEN);
         if forgotten || !ids.iter().any(|id| self.suspects.contains(id)) {
             *self = Suspicion { broken_off: self.broken_off, ..Suspicion::default() };
@@ -160,7 +160,7 @@ impl Suspicion {
         self.suspects = ids.iter().copied().collect();
         let &[id] = ids else {
             self.failures += 1;
-            return if self.failures < TRIES { Verdict::Again } else { Verdict::Halve };
+            return if self.failures < TRIES { Treatment::Again } else { Treatment::Halve };
         };
         let (_, since, tries) = match &mut self.alone {
             Some(alone) if alone.0 == id => alone,
@@ -169,13 +169,13 @@ impl Suspicion {
         *tries += 1;
         let patience = bound * if is_lock { PATIENCE_FOR_LOCKS } else { PATIENCE };
         if *tries >= TRIES && now.saturating_duration_since(*since) >= patience {
-            Verdict::Condemn
+            Treatment::Condemn
         } else {
-            Verdict::Again
+            Treatment::Again
         }
     }
 
-    /// These have gone through, or have been put aside.
+    /// Clears events that have succeeded or have been put aside.
     fn acquit(&mut self, ids: impl Iterator<Item = Uuid>) {
         self.broken_off = 0;
         if self.is_clear() {
@@ -228,7 +228,7 @@ mod tests {
         let (mut suspicion, start) = (Suspicion::default(), Instant::now());
         let verdicts: Vec<_> =
             [8, 8, 8, 4, 2].map(|events| suspicion.judge(&ids(0..events), false, BOUND, start)).to_vec();
-        use Verdict::{Again, Condemn, Halve};
+        use Treatment::{Again, Condemn, Halve};
         assert_eq!(verdicts, [Again, Again, Halve, Halve, Halve]);
         let mut alone =
             |is_lock, after| suspicion.judge(&ids(0..1), is_lock, BOUND, start + Duration::from_secs(after));
@@ -244,18 +244,18 @@ mod tests {
     fn what_is_suspected_stays_so_until_it_goes_through_itself_or_is_put_aside() {
         let throttle = Throttle::new(Progress::unwatched());
         let judge = |numbers| throttle.judge(&ids(numbers), false, BOUND, "silence");
-        assert_eq!([judge(0..8), judge(0..8), judge(0..8)], [Verdict::Again, Verdict::Again, Verdict::Halve]);
-        // Read again: others go through meanwhile, and what came before it.
+        assert_eq!([judge(0..8), judge(0..8), judge(0..8)], [Treatment::Again, Treatment::Again, Treatment::Halve]);
+        // The batch is read again: other events succeed meanwhile, and so do those before it.
         for _ in 0..2 * GROW_AFTER {
             throttle.passed(ids(0..4).into_iter(), 4);
             throttle.passed(ids(20..24).into_iter(), 4);
         }
         assert_eq!(throttle.size(), 4, "nothing larger is tried while one is suspected");
-        assert_eq!(judge(4..8), Verdict::Halve, "at once");
+        assert_eq!(judge(4..8), Treatment::Halve, "at once");
         throttle.passed(ids(4..6).into_iter(), 0);
         throttle.put_aside(Uuid::from_u128(6));
         throttle.put_aside(Uuid::from_u128(7));
-        assert_eq!(judge(30..32), Verdict::Again, "others are suspected anew");
+        assert_eq!(judge(30..32), Treatment::Again, "others are suspected anew");
         throttle.passed(ids(30..32).into_iter(), 2);
         for _ in 0..2 * GROW_AFTER {
             throttle.passed(ids(0..4).into_iter(), 0);

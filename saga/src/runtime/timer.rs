@@ -1,7 +1,7 @@
-//! Deadlines: rows whose time has come become commands.
+//! Deadlines: turns rows that are due into commands.
 //!
-//! A command that cannot be carried out for its own sake (a row that nobody can read) is put aside, tried again ever more
-//! rarely, and alarmed about; the others go on.
+//! A command that cannot be carried out for reasons of its own (a row that cannot be read) is put aside, logged as an
+//! error, and retried at growing intervals; the others go on.
 
 use std::{
     collections::HashMap,
@@ -21,29 +21,30 @@ use crate::{
     store::{Remedy, StoreError},
 };
 
-/// First and longest delay before a command that failed is tried again.
+/// Minimum and maximum delay before a failed command is retried.
 const DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
-/// Commands in a row without a clear answer, after which the database is taken for the cause and not they.
+/// Number of consecutive ambiguous failures after which the database, not the commands, is taken for the cause.
 const UNCLEAR: u32 = 3;
 
-/// Asks the database for commands that are due.
+/// Query for commands that are due.
 pub trait Deadlines<C>: Send + Sync + 'static {
-    /// What is due, for the logs.
+    /// Name of what is due, for logs and metrics.
     const WHAT: &'static str;
 
-    /// Commands that are due now, some hundred at most, and none for the sagas `aside`: those are poison, and at the head of
-    /// every list they would starve the rest. Commands are only proposals: each is decided upon with its rows locked.
+    /// Returns commands that are due now, at most a few hundred, and none for the sagas in `aside`: those are poison, and
+    /// at the head of every list they would starve the rest. Commands are only proposals: each is decided with its rows
+    /// locked.
     fn due(&self, pool: &PgPool, aside: &[SagaId]) -> impl Future<Output = sqlx::Result<Vec<C>>> + Send;
 }
 
-/// Carries out what is due.
+/// Carries out commands that are due.
 pub struct Timer<S: Service, D> {
     work: UnitOfWork<S>,
     deadlines: D,
     aside: HashMap<SagaId, Failure>,
 }
 
-/// Failures of one saga's command in a row, and when to try it again.
+/// Consecutive failures of one saga's command, and when to retry it.
 #[derive(Debug, Clone, Copy)]
 struct Failure {
     tries: u32,
@@ -64,10 +65,10 @@ impl<S: Service, D: Deadlines<S::Command>> Timer<S, D> {
         Timer { work, deadlines, aside: HashMap::new() }
     }
 
-    /// One round: carries out all that is due. Returns how many commands were carried out.
+    /// Runs one round: carries out all that is due, and returns the number of commands carried out.
     ///
     /// # Errors
-    /// If the database is away. What was not carried out is due again.
+    /// If the database is unavailable. Whatever was not carried out is due again.
     pub async fn step(&mut self) -> anyhow::Result<usize> {
         self.round(|| {}).await
     }
@@ -78,8 +79,8 @@ impl<S: Service, D: Deadlines<S::Command>> Timer<S, D> {
             self.aside.iter().filter(|(_, failure)| failure.again > now).map(|(saga, _)| *saga).collect();
         let sessions = self.work.sessions();
         let due =
-            sessions.bounded(self.deadlines.due(sessions.pool(), &aside)).await.context("looking for what is due")?;
-        // One that is to be tried again and not due any more has ended otherwise.
+            sessions.bounded(self.deadlines.due(sessions.pool(), &aside)).await.context("querying what is due")?;
+        // A command whose retry has come but which is no longer due has been dealt with otherwise.
         self.aside.retain(|saga, failure| failure.again > now || due.iter().any(|it| S::saga_of(it) == *saga));
         let (mut count, mut unclear) = (0, 0);
         for command in due {
@@ -88,7 +89,7 @@ impl<S: Service, D: Deadlines<S::Command>> Timer<S, D> {
                 Ok(_) => {
                     (count, unclear) = (count + 1, 0);
                     if self.aside.remove(&saga).is_some() {
-                        tracing::info!(saga_id = %saga, what = D::WHAT, "carried out after all");
+                        tracing::info!(saga_id = %saga, what = D::WHAT, "a command that had been put aside was carried out");
                     }
                     carried_out();
                 }
@@ -112,15 +113,15 @@ impl<S: Service, D: Deadlines<S::Command>> Timer<S, D> {
     fn put_aside(&mut self, saga: SagaId, error: &StoreError) {
         let failure = Failure::next(self.aside.get(&saga).copied(), Instant::now());
         if failure.tries == 1 {
-            tracing::error!(%error, saga_id = %saga, what = D::WHAT, "a command that is due fails; put aside, and tried again ever more rarely");
+            tracing::error!(%error, saga_id = %saga, what = D::WHAT, "a due command fails; it is put aside and retried at growing intervals");
         } else {
-            tracing::debug!(%error, saga_id = %saga, what = D::WHAT, tries = failure.tries, "fails again");
+            tracing::debug!(%error, saga_id = %saga, what = D::WHAT, tries = failure.tries, "a command that was put aside fails again");
         }
         self.aside.insert(saga, failure);
     }
 }
 
-/// Carries out what is due, every `period`, until shutdown.
+/// Carries out due commands, every `period`, until shutdown.
 pub(crate) async fn run<S: Service, D: Deadlines<S::Command>>(
     work: UnitOfWork<S>,
     deadlines: D,
@@ -133,8 +134,8 @@ pub(crate) async fn run<S: Service, D: Deadlines<S::Command>>(
         match timer.round(|| progress.round()).await {
             Ok(_) => progress.round(),
             Err(error) => {
-                tracing::warn!(error = %format!("{error:#}"), what = D::WHAT, "deadlines not looked after; trying again");
-                progress.waiting(format!("deadlines are not looked after: {error:#}"));
+                tracing::warn!(error = %format!("{error:#}"), what = D::WHAT, "deadlines cannot be processed; retrying");
+                progress.waiting(format!("deadlines cannot be processed: {error:#}"));
             }
         }
     }

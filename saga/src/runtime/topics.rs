@@ -1,4 +1,4 @@
-//! Making sure that the topics are there, with the partitions that were asked for: never by auto-creation.
+//! Ensures that topics exist with the configured number of partitions; auto-creation is never used.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -26,21 +26,22 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BYTES: &str = "max.message.bytes";
 
-/// Only whole segments are removed, so events lie there for up to this longer than their retention, and inboxes have to remember
-/// them: a day, instead of Kafka's week.
+/// Kafka removes only whole segments, so events may stay for this much longer than their retention, and inboxes have to
+/// remember them. A day, instead of Kafka's default of a week.
 const SEGMENT: (&str, &str) = ("segment.ms", "86400000");
 
-/// Settings of a topic that is made here.
+/// Settings of a topic that is created here.
 ///
-/// Anyone may publish requests. Kept uncompressed, they are measured by the broker as they are and not as they came: a few
-/// kilobytes of gzip cannot become hundreds of megabytes in a service's memory. Their timestamps are the broker's: no client
-/// decides of which day a request is. A dead letter is the original record and some headers, and fits where the original did.
-/// Events have room for whatever our own producers batch.
+/// Anyone may publish requests. They are stored uncompressed, so that the broker measures their real size: a few
+/// kilobytes of gzip cannot become hundreds of megabytes in a service's memory. Their timestamps are the broker's, so
+/// that no client can choose the date of a request. A dead letter is the original record plus some headers, and fits
+/// where the original did. Events have room for whatever our own producers batch.
 fn settings(topic: &str) -> &'static [(&'static str, &'static str)] {
     if is_dead_letter_topic(topic) {
         &[(MAX_BYTES, "2000000")]
     } else if is_topic_of_events(topic) {
-        // As our own producers compress. The client is built without zstd: a record in it would stop a partition for good.
+        // The same compression as our own producers use. The client is built without zstd: one such record would stop a
+        // partition for good.
         &[(MAX_BYTES, "2000000"), ("compression.type", "lz4"), SEGMENT]
     } else {
         &[
@@ -52,7 +53,7 @@ fn settings(topic: &str) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// The topics that a service needs: its own, those that it reads, and their dead letters.
+/// Topics that a service needs: its own, those that it reads, and their dead letters.
 pub fn needed_by<C>(table: &Table<C>) -> Vec<String> {
     let mut topics = vec![table.service().topic().to_owned()];
     for topic in table.topics() {
@@ -63,8 +64,8 @@ pub fn needed_by<C>(table: &Table<C>) -> Vec<String> {
     topics
 }
 
-/// Creates those topics that are missing. Topics that exist keep the partitions and the settings that they have; where
-/// settings would let more through than expected, that is warned of.
+/// Creates missing topics. Existing ones keep their partitions and settings; a warning is logged for settings that weaken
+/// a bound.
 pub async fn ensure(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Result<()> {
     let Existing { missing, brokers } = look(kafka, program, topics).await?;
     let existing: Vec<&str> = topics.iter().filter(|topic| !missing.contains(topic)).map(String::as_str).collect();
@@ -100,8 +101,8 @@ pub async fn ensure(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::
     until_known(kafka, program, missing).await
 }
 
-/// A broker hears of new topics a moment after they were made, and a client that subscribes to one before that reads the
-/// others without it.
+/// Waits until the broker knows new topics, which takes a moment. A client that subscribes earlier reads only the other
+/// topics.
 async fn until_known(kafka: &Kafka, program: &str, topics: Vec<String>) -> anyhow::Result<()> {
     let client: BaseConsumer = kafka.client(program).create().context("creating the Kafka client")?;
     let client = Arc::new(client);
@@ -114,7 +115,7 @@ async fn until_known(kafka: &Kafka, program: &str, topics: Vec<String>) -> anyho
         anyhow::Ok(())
     };
     let bounded = tokio::time::timeout(TIMEOUT, known).await;
-    bounded.context("topics were made, and the broker does not know them")?
+    bounded.context("waiting for the broker to know the new topics")?
 }
 
 async fn is_known(client: &Arc<BaseConsumer>, topic: &str) -> anyhow::Result<bool> {
@@ -123,7 +124,7 @@ async fn is_known(client: &Arc<BaseConsumer>, topic: &str) -> anyhow::Result<boo
     Ok(asked.await?.is_ok_and(|metadata| is_readable(&metadata)))
 }
 
-/// The topics that exist already.
+/// Topics that exist already, and the number of brokers.
 struct Existing {
     missing: Vec<String>,
     brokers: usize,
@@ -134,13 +135,13 @@ async fn look(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Result
     let addresses = kafka.kafka_brokers.join(",");
     let metadata = tokio::task::spawn_blocking(move || client.fetch_metadata(None, TIMEOUT))
         .await?
-        .with_context(|| format!("asking {addresses} for its topics"))?;
+        .with_context(|| format!("querying {addresses} for its topics"))?;
     let single = replication::single_copies(&metadata, topics);
     if !single.is_empty() {
         let topics = single.join(" ");
         tracing::warn!(
             topics,
-            "these topics have a single copy: a broker that dies takes it along, and all stops at it"
+            "these topics have a single replica: if its broker fails, they are unavailable and everything stops at them"
         );
     }
     let existing: HashSet<&str> = metadata.topics().iter().map(rdkafka::metadata::MetadataTopic::name).collect();
@@ -148,7 +149,7 @@ async fn look(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Result
     Ok(Existing { missing, brokers: metadata.brokers().len() })
 }
 
-/// Only ever warns: what cannot be asked is left as it is, and an operator may have reasons for other settings.
+/// Only warns. A broker may not support the query, and an operator may have reasons for other settings.
 async fn warn_of_settings(kafka: &Kafka, program: &str, topics: &[&str]) {
     let wanted: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
     let asked = async {
@@ -157,7 +158,7 @@ async fn warn_of_settings(kafka: &Kafka, program: &str, topics: &[&str]) {
     };
     match asked.await {
         Ok(answers) => answers.into_iter().flatten().for_each(|config| warn_of(&config)),
-        Err(error) => tracing::debug!(%error, "the broker does not tell its topics' settings"),
+        Err(error) => tracing::debug!(%error, "the broker does not report its topics' settings; not checking them"),
     }
 }
 
@@ -170,13 +171,13 @@ fn warn_of(config: &ConfigResource) {
         tracing::warn!(
             topic,
             settings,
-            "the topic has other settings than those that bound a service's memory, let dead letters fit and let old events go; to set them: \
+            "the topic lacks settings that bound a service's memory, leave room for dead letters or expire old events; to set them: \
              kafka-configs.sh --alter --topic {topic} --add-config {settings}"
         );
     }
 }
 
-/// Settings that should be otherwise, as `name=value`. Smaller records are no trouble, except to dead letters.
+/// Settings that should differ, as `name=value`. A smaller maximum record size matters for dead letters only.
 fn differing<'a>(topic: &str, has: impl Fn(&str) -> Option<&'a str>) -> Vec<String> {
     let differs = |(name, should): &&(&str, &str)| match (has(name), should.parse::<u64>()) {
         (None, _) => false,

@@ -1,13 +1,13 @@
 //! W3C trace context: one trace per saga, one span per decision.
 
-/// The `traceparent` of what follows from `parent`: the same trace under a new span, or a new trace where there is none.
+/// The `traceparent` for whatever follows from `parent`: the same trace with a new span, or a new trace without a parent.
 pub(crate) fn child_of(parent: Option<&str>) -> String {
     let trace_id =
         parent.and_then(trace_id).map_or_else(|| format!("{:032x}", rand::random::<u128>() | 1), str::to_owned);
     format!("00-{trace_id}-{:016x}-01", rand::random::<u64>() | 1)
 }
 
-/// The trace id of a well-formed `traceparent`.
+/// Trace id of a well-formed `traceparent`.
 fn trace_id(traceparent: &str) -> Option<&str> {
     let mut parts = traceparent.split('-');
     let (_version, trace_id, span_id) = (parts.next()?, parts.next()?, parts.next()?);

@@ -1,7 +1,7 @@
 //! One batch, one transaction: admit → load → decide → save → say.
 //!
-//! Who wants to change anything goes through here: events from Kafka by the inbox, answers from outside by their attempts,
-//! people and deadlines directly. All of them meet the same decisions.
+//! Every change goes through here: events from Kafka by way of the inbox, answers from outside by way of their attempts,
+//! people and deadlines directly. All meet the same decisions.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -31,10 +31,10 @@ pub use crate::runtime::{
     wake::{Wake, notify_relay},
 };
 
-const MOVED_ON: &str = "the saga stands otherwise than it did when an operator looked at it";
+const MOVED_ON: &str = "the saga's state has changed since the operator looked at it";
 
-/// A batch that has been written and not committed.
-#[must_use = "without a commit nothing has happened"]
+/// A batch that has been written but not committed.
+#[must_use = "without a commit nothing takes effect"]
 pub struct Staged {
     transaction: Session,
     sessions: Sessions,
@@ -44,17 +44,17 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// In the order of the commands.
+    /// Outcomes, in the order of the commands.
     pub fn outcomes(&self) -> &[Outcome] {
         &self.outcomes
     }
 
-    /// The outcomes, and the transaction for what else belongs into it.
+    /// The transaction, for whatever else belongs in it, and the outcomes.
     pub(crate) fn parts(&mut self) -> (&mut PgConnection, &[Outcome]) {
         (&mut self.transaction, &self.outcomes)
     }
 
-    /// Makes it happen, and wakes the relay and the attempts' worker.
+    /// Commits the transaction, then wakes the relay and the attempts worker.
     pub async fn commit(self) -> Result<Vec<Outcome>, StoreError> {
         self.sessions.bounded(self.transaction.commit()).await?;
         self.journal.write(&self.outcomes);
@@ -74,7 +74,7 @@ impl Staged {
     }
 }
 
-/// The way to change something in a service's database.
+/// Entry point for every change to a service's database.
 pub struct UnitOfWork<S> {
     service: Arc<S>,
     sessions: Sessions,
@@ -88,22 +88,22 @@ impl<S> Clone for UnitOfWork<S> {
 }
 
 impl<S: Service> UnitOfWork<S> {
-    /// `sessions` are [`Sessions`], or a pool that somebody else has made.
+    /// `sessions` are [`Sessions`], or an existing pool.
     pub fn new(service: Arc<S>, sessions: impl Into<Sessions>, wake: Wake) -> Self {
         UnitOfWork { service, sessions: sessions.into(), wake }
     }
 
-    /// The same, over connections of the caller's own.
+    /// The same unit of work over other connections.
     pub(crate) fn over(&self, sessions: Sessions) -> Self {
         UnitOfWork { sessions, ..self.clone() }
     }
 
-    /// For single statements; bound them by [`sessions`](Self::sessions).
+    /// Pool for single statements; bound them by [`sessions`](Self::sessions).
     pub fn pool(&self) -> &PgPool {
         self.sessions.pool()
     }
 
-    /// The way to the database, with bounds.
+    /// Database sessions with bounds.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
     }
@@ -112,10 +112,10 @@ impl<S: Service> UnitOfWork<S> {
         &self.wake
     }
 
-    /// Decides upon a batch and writes all that follows, but does not commit.
+    /// Decides on a batch and writes all results, but does not commit.
     ///
     /// # Errors
-    /// Nothing of the batch has happened then. Where the database did not answer in time, its connections are replaced.
+    /// None of the batch has taken effect then. If the database did not answer in time, its connections are replaced.
     pub async fn stage(&self, batch: &[Incoming<S::Command>]) -> Result<Staged, StoreError> {
         let staged = async {
             let mut transaction = self.sessions.begin().await?;
@@ -127,7 +127,7 @@ impl<S: Service> UnitOfWork<S> {
         Ok(Staged { transaction, sessions, outcomes, journal: Journal::of::<S>(batch), wake })
     }
 
-    /// Carries out a command of a person or a deadline, and says what was decided.
+    /// Carries out a command of a person or a deadline, and returns the decision.
     pub async fn submit(
         &self,
         what: &str,
@@ -192,14 +192,14 @@ impl<S: Service> UnitOfWork<S> {
         Ok(outcomes)
     }
 
-    /// Tells whether the saga stands here as whoever sent the command has seen it.
+    /// Returns whether the saga's state here is the one that the command's sender expects.
     fn is_expected(&self, rows: &S::Rows, incoming: &Incoming<S::Command>) -> bool {
         let Some(expected) = &incoming.expects else { return true };
         self.service.standing(rows, S::saga_of(&incoming.command)).unwrap_or(ABSENT) == expected
     }
 
     fn decide(&self, rows: &mut S::Rows, command: &S::Command, now: chrono::DateTime<Utc>) -> Result<Says, StoreError> {
-        // A panic concerns one event; the rest of the batch shall go on without it. The rows are dropped with the batch.
+        // A panic concerns one event; the rest of the batch must not fail with it. The rows are dropped with the batch.
         let says = catch_unwind(AssertUnwindSafe(|| self.service.decide(rows, command, now))).map_err(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             StoreError::Panicked(
@@ -213,7 +213,7 @@ impl<S: Service> UnitOfWork<S> {
     }
 }
 
-/// What becomes of those who are not let in.
+/// Outcome of a command that was not admitted.
 fn not_decided(admission: Admission) -> Outcome {
     match admission {
         Admission::Held => Outcome::Held,
@@ -221,7 +221,7 @@ fn not_decided(admission: Admission) -> Outcome {
     }
 }
 
-/// Writes down all that was said, in order.
+/// Writes all resulting events and calls, in order.
 async fn say<C>(db: &mut PgConnection, batch: &[Incoming<C>], outcomes: &[Outcome]) -> Result<(), StoreError> {
     let mut outgoing = Vec::new();
     let mut attempts = Vec::new();

@@ -1,9 +1,9 @@
 //! Records that Kafka removed before they were read.
 //!
-//! A topic's retention does not wait for a service that was away for too long. The client then goes on with the oldest record
-//! that is left, and says nothing. But the service knows which offset comes next; where another one comes, and the log begins
-//! behind the expected one, events are lost to this service. It says so and goes on: nothing that it could do brings them
-//! back. Their publisher's outbox still has them for `OUTBOX_RETENTION_HOURS`.
+//! A topic's retention does not wait for a service that was down for too long. The client then silently continues with
+//! the oldest remaining record. But the service knows which offset comes next: if another one arrives, and the log starts
+//! after the expected one, this service has lost events. It logs an error and goes on, because it cannot recover them
+//! itself. Their publisher's outbox still has them for `OUTBOX_RETENTION_HOURS`.
 
 use std::{
     collections::BTreeMap,
@@ -17,28 +17,28 @@ use rdkafka::{
 
 use crate::runtime::positions::Positions;
 
-/// Longest wait for an answer about where the log begins. It is asked only when an offset is missing.
+/// Timeout of a query for the start of the log. It is sent only when an offset is missing.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// Minimum time between two rounds of such questions.
+/// Minimum interval between two rounds of such queries.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The offset that comes next in each partition, as far as it is known.
+/// Next expected offset of each partition, where known.
 #[derive(Debug, Default)]
 pub(crate) struct Expected(Positions);
 
-/// Offsets that did not come.
+/// A gap in the offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Gap {
     topic: &'static str,
     partition: i32,
-    /// The first one that did not come.
+    /// First missing offset.
     from: i64,
-    /// The one that came instead.
+    /// Offset that arrived instead.
     to: i64,
 }
 
 impl Expected {
-    /// Notes where reading begins.
+    /// Notes the starting offsets.
     pub(crate) fn begin(&mut self, topics: &[&'static str], beginnings: &TopicPartitionList) {
         for element in beginnings.elements() {
             let Some(topic) = topics.iter().copied().find(|topic| *topic == element.topic()) else { continue };
@@ -49,21 +49,22 @@ impl Expected {
         }
     }
 
-    /// The gap before the record at `offset`; `after` is what the batch expects next there, if it has had one already.
+    /// The gap before the record at `offset`, if any. `after` is the next offset that the batch expects there, if it
+    /// already has a record.
     pub(crate) fn gap(&self, topic: &'static str, partition: i32, after: Option<i64>, offset: i64) -> Option<Gap> {
         let from = after.or_else(|| self.0.get(&(topic, partition)).copied())?;
         (from < offset).then_some(Gap { topic, partition, from, to: offset })
     }
 
-    /// Notes how far a batch has come.
+    /// Notes the progress of a batch.
     pub(crate) fn advance(&mut self, positions: &Positions) {
         self.0.extend(positions);
     }
 }
 
 impl Gap {
-    /// Number of offsets before the log's present beginning. The others carried no events: marks of transactions, or
-    /// records that compaction took away.
+    /// Number of missing offsets before the present start of the log. Gaps after it held no events: transaction markers,
+    /// or records that were compacted away.
     fn lost(self, log_begins: i64) -> u64 {
         u64::try_from(log_begins.min(self.to) - self.from).unwrap_or(0)
     }
@@ -80,13 +81,13 @@ impl Gap {
             from,
             to,
             lost,
-            "the topic's retention has removed records before this service read them; to have them published again: \
+            "the topic's retention has removed records before this service read them; to publish them again: \
              `outbox-relay replay --since …` for the topic's publisher, or `scenarios reconcile --repair`"
         );
     }
 }
 
-/// Gaps about which Kafka has not been asked yet.
+/// Gaps that have not been checked with Kafka yet.
 #[derive(Debug)]
 pub(crate) struct Gaps {
     gaps: BTreeMap<(&'static str, i32), Vec<Gap>>,
@@ -104,9 +105,9 @@ impl Gaps {
         }
     }
 
-    /// Tells of events that are lost to this service: with one question per partition and not more often than once a second,
-    /// as transactional publishers leave a gap with each of theirs. Stops at the first question that finds no answer, and
-    /// when `stops` says so.
+    /// Reports events that this service has lost: with one query per partition, and at most once a second, because
+    /// transactional publishers leave a gap with each transaction. Stops at the first query without an answer, and when
+    /// `stops` returns true.
     pub(crate) fn tell(
         &mut self,
         kafka: &BaseConsumer<impl ConsumerContext>,
@@ -127,7 +128,7 @@ impl Gaps {
                 Err(error) => {
                     let missing = partition.remove();
                     let (from, to) = (missing.first().map(|gap| gap.from), missing.last().map(|gap| gap.to));
-                    tracing::error!(%error, topic, partition = number, ?from, ?to, "records are missing, and Kafka does not say why");
+                    tracing::error!(%error, topic, partition = number, ?from, ?to, "records are missing and may be lost: Kafka does not report where its log starts");
                     return;
                 }
             }

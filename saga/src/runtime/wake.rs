@@ -1,4 +1,4 @@
-//! Waking whoever has work: the relay by a NOTIFY in a transaction of its own, the attempts' worker within the process.
+//! Wakes workers: the relay by a NOTIFY in a transaction of its own, the attempts worker within the process.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,10 +6,10 @@ use tokio::sync::Notify;
 
 use crate::{health::Progress, sessions::Sessions, shutdown::Shutdown};
 
-/// Longest time between two marks of progress while there is nothing to pass on.
+/// Maximum time between two marks of progress while idle.
 pub(crate) const IDLE: Duration = Duration::from_secs(2);
 
-/// Told after every commit that left work for others; cheap to clone. Several calls before the first has been heard are one.
+/// Signals that a commit has left work for others. Cheap to clone. Signals are coalesced until they are handled.
 #[derive(Debug, Clone, Default)]
 pub struct Wake {
     relay: Arc<Notify>,
@@ -17,12 +17,12 @@ pub struct Wake {
 }
 
 impl Wake {
-    /// There are rows in the outbox.
+    /// Signals rows in the outbox.
     pub fn relay(&self) {
         self.relay.notify_one();
     }
 
-    /// There are attempts to be made.
+    /// Signals attempts to be made.
     pub fn attempts(&self) {
         self.attempts.notify_one();
     }
@@ -32,9 +32,9 @@ impl Wake {
     }
 }
 
-/// Passes wake-ups on to the relay, until shutdown. A NOTIFY within a handler's transaction would make all commits of the
-/// server wait for one another; in a transaction of its own, and at most one at a time, it costs nothing. A lost one does
-/// no harm: the relay also looks by itself.
+/// Forwards wake-ups to the relay until shutdown. A NOTIFY within a handler's transaction would serialize all commits of
+/// the server; in a transaction of its own, and at most one at a time, it costs nothing. A lost one does no harm: the
+/// relay also polls.
 pub async fn notify_relay(wake: Wake, sessions: Sessions, progress: Progress, shutdown: Shutdown) {
     loop {
         tokio::select! {
@@ -49,7 +49,7 @@ pub async fn notify_relay(wake: Wake, sessions: Sessions, progress: Progress, sh
         match sessions.bounded(notify).await {
             Ok(_) => progress.round(),
             Err(error) => {
-                tracing::debug!(%error, "could not wake the relay; it will look by itself");
+                tracing::debug!(%error, "could not wake the relay; its next poll finds the rows");
                 progress.waiting(format!("the relay cannot be woken: {error}"));
                 if !shutdown.sleep(Duration::from_millis(200)).await {
                     return;

@@ -1,22 +1,24 @@
-//! What is wrong with a table, in words that say what to change.
+//! Checks of a table. Each error says what to change.
 
 use super::{Line, Table, Trigger};
 use crate::Publisher;
 
 impl<C> Table<C> {
-    /// Checks the table. A program does so before anything else.
+    /// Checks the table. A program does this first.
     ///
     /// # Errors
-    /// One sentence for each line, or name, that cannot be meant.
+    /// One sentence for each invalid line or name.
     pub fn check(&self) -> Result<(), String> {
         let own = self.service();
         let mut wrong: Vec<String> = own.check().err().into_iter().collect();
         if own.is_anyone() {
-            wrong.push(format!("`{own}` are clients: a service publishes events, on `{own}.events`"));
+            wrong.push(format!(
+                "`{own}` is a publisher of requests, for clients; a service publishes events, on `{own}.events`"
+            ));
         }
         let lines: Vec<&Line> = self.lines().collect();
         if lines.is_empty() {
-            wrong.push("it has no line: a service that hears nothing does nothing".to_owned());
+            wrong.push("it has no lines: a service that consumes nothing does nothing".to_owned());
         }
         for (place, line) in lines.iter().enumerate() {
             wrong.extend(strangers(own, line));
@@ -27,11 +29,11 @@ impl<C> Table<C> {
     }
 }
 
-/// Events of others that a decision would say.
+/// Events of other publishers that a decision lists.
 fn strangers(own: Publisher, line: &Line) -> Option<String> {
     let other = line.says.iter().find(|saying| saying.publisher != own)?;
     Some(format!(
-        "`{}` says `{}`, which only `{}` publishes, on `{}`: let it say an event of `{own}`",
+        "`{}` says `{}`, which only `{}` publishes, on `{}`: use an event of `{own}` instead",
         line.decision,
         other.event_type,
         other.publisher,
@@ -39,25 +41,25 @@ fn strangers(own: Publisher, line: &Line) -> Option<String> {
     ))
 }
 
-/// An event that nobody can say: of a publisher that makes no topic, or its own without a decision that says it.
+/// An event that nobody can publish: its publisher's name makes no topic, or it is our own and no decision publishes it.
 fn unheard_of(own: Publisher, line: &Line, lines: &[&Line]) -> Option<String> {
     let Trigger::Event { event_type, publisher } = line.trigger else { return None };
     if event_type.is_empty() {
         return Some(format!(
-            "`{}` is upon an event without a type: requests come from `Publisher::of_requests`, which names theirs",
+            "`{}` has a trigger without an event type: create its publisher with `Publisher::of_requests`, which names one",
             line.decision
         ));
     }
     if let Err(why) = publisher.check() {
-        return Some(format!("nobody can say `{event_type}`: {why}"));
+        return Some(format!("nobody can publish `{event_type}`: {why}"));
     }
     let is_said = publisher != own || lines.iter().any(|other| other.may_say(event_type));
     (!is_said).then(|| {
-        format!("nobody can say `{event_type}`: it is an event of `{own}`, and no decision of `{own}` says it; add it to one, or drop the line")
+        format!("nobody can publish `{event_type}`: it is an event of `{own}`, but no decision of `{own}` says it; add it to one, or remove the line")
     })
 }
 
-/// A second line upon the same event, which would never be used.
+/// A second line for the same event, which would never be used.
 fn repeated(line: &Line, before: &[&Line]) -> Option<String> {
     let Trigger::Event { event_type, publisher } = line.trigger else { return None };
     let is_the_same = |first: &&&Line| {
@@ -66,7 +68,7 @@ fn repeated(line: &Line, before: &[&Line]) -> Option<String> {
     };
     let first = before.iter().find(is_the_same)?;
     Some(format!(
-        "two lines are upon `{event_type}` of `{publisher}`, `{}` and `{}`: only the first would count",
+        "two lines have the trigger `{event_type}` of `{publisher}`, `{}` and `{}`: only the first would count",
         first.decision, line.decision
     ))
 }
@@ -123,18 +125,18 @@ mod tests {
         let unsaid = wrong(Table::of(HOTEL).on("look again", says![], |event: RoomHeld| event.trip));
         assert!(unsaid.contains("no decision of `hotel` says it"), "{unsaid}");
         let no_topic = wrong(on_car(Table::of(HOTEL)).on("hold", says![], |event: SeatHeld| event.trip));
-        assert!(no_topic.contains("nobody can say `SeatHeld`") && no_topic.contains("choose"), "{no_topic}");
+        assert!(no_topic.contains("nobody can publish `SeatHeld`") && no_topic.contains("choose"), "{no_topic}");
         let nameless = wrong(Table::of(publisher!("Hotel California")));
         assert!(nameless.contains("makes no topic"), "{nameless}");
         let clients = wrong(Table::of(Publisher::of_requests("client", "trip.requests", "TripRequested")));
         assert!(clients.contains("a service publishes events"), "{clients}");
         let empty = wrong(Table::of(HOTEL));
-        assert!(empty.contains("hears nothing"), "{empty}");
-        // Two names for one topic: of two lines upon one event the second would never be used.
+        assert!(empty.contains("consumes nothing"), "{empty}");
+        // Two names for one topic: the second of two lines for the same event would never be used.
         let other = Publisher::of_events("auto", "car.events");
         let alias = on_car(Table::of(HOTEL)).on_data("CarHeld", other, "again", says![], |trip: SagaId, _, _| trip);
         assert!(wrong(alias).contains("only the first would count"));
-        // Everybody would be believed on a service's topic.
+        // Otherwise anyone could publish on a service's topic and be trusted.
         let open = Publisher::of_requests("car", "car.events", "CarHeld");
         let open = wrong(Table::of(HOTEL).on_request(open, "hold", says![RoomHeld], |trip: SagaId| trip));
         assert!(open.contains("`car.events` belongs to a service"), "{open}");

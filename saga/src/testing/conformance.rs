@@ -1,15 +1,17 @@
-//! What every service of a saga has to hold, whatever its business: asked of a real PostgreSQL, with a few sample steps.
+//! Conformance tests for any service of a saga, whatever its business: run against a real PostgreSQL with a few sample
+//! steps.
 //!
-//! Messages repeat, overtake each other, and arrive for what never happened; replicas race; a transaction ends at any statement.
-//! A service whose steps go through `saga`'s unit of work withstands that if its decisions and its SQL do. This asks them:
+//! Messages are redelivered, reordered, and arrive for sagas that never existed; replicas race; a transaction can fail at
+//! any statement. A service that runs its steps through `saga`'s unit of work withstands this if its decisions and its
+//! SQL do. These tests check that:
 //!
 //! | law | attack |
 //! |---|---|
-//! | a step counts once | each is repeated behind each sequence: under the same event id, and under another |
-//! | two at once are as two in turn | each pair, of one saga and of two, is decided in two transactions, of which the second looks before the first is committed |
-//! | a transaction is whole | each statement that writes fails once: nothing is left of the step, and repeated it counts |
-//! | an undo undoes | before what it undoes, behind it, and behind its confirmation: the resources are what they were, and a late step does nothing |
-//! | a batch is as one by one | each sequence is decided in one transaction, from memory, and in one each, from PostgreSQL |
+//! | a step counts once | each step is repeated after each sequence: under the same event id, and under another |
+//! | two concurrent steps equal two in sequence | each pair, of one saga and of two, is decided in two transactions, of which the second reads before the first commits |
+//! | a transaction is whole | each statement that writes fails once: nothing of the step remains, and repeated it counts |
+//! | an undo restores | before the step, after it, and after its confirmation: the resources are as before, and a late step does nothing |
+//! | a batch equals its steps one by one | each sequence is decided in one transaction, from memory, and in one transaction per step, from PostgreSQL |
 
 mod transactions;
 
@@ -32,13 +34,13 @@ use crate::{
 
 type Command<S> = Box<dyn Fn(SagaId) -> <S as Service>::Command>;
 
-struct Step<S: Service> {
+struct Sample<S: Service> {
     name: &'static str,
     command: Command<S>,
     undoes: bool,
 }
 
-/// A service, and the steps of one saga that it is tried with.
+/// A service under test, and the sample steps of one saga.
 ///
 /// ```ignore
 /// Conformance::of(|| Hotel, database().await)
@@ -52,57 +54,57 @@ struct Step<S: Service> {
 pub struct Conformance<S: Service> {
     service: Box<dyn Fn() -> S>,
     db: TestDatabase,
-    /// The rows of the database as it was given.
+    /// Rows of the database before the test.
     given: Vec<String>,
-    /// The saga that is tried, and another beside it.
+    /// The saga under test, and another beside it.
     sagas: [SagaId; 2],
-    steps: Vec<Step<S>>,
+    steps: Vec<Sample<S>>,
     resources: Vec<&'static str>,
 }
 
-/// Tries of a step while nobody else is at work: more would never end.
+/// Maximum tries of a step without concurrency: more retries would mean an endless loop.
 const TRIES: u32 = 3;
 
-/// Databases as they are after sequences of steps, each in a transaction of its own.
+/// Database snapshots after sequences of steps, each step in its own transaction.
 type Serial = HashMap<Vec<usize>, Snapshot>;
 
 impl<S: Service> Conformance<S> {
-    /// A service over a database with its tables, and with the rows that its steps need.
+    /// A service over a database that has its tables and the rows that its steps need.
     pub fn of(service: impl Fn() -> S + 'static, db: TestDatabase) -> Self {
         let (steps, given, resources) = (Vec::new(), Vec::new(), Vec::new());
         let sagas = [Uuid::now_v7(), Uuid::now_v7()].map(SagaId);
         Conformance { service: Box::new(service), db, given, sagas, steps, resources }
     }
 
-    /// A step of the saga; the first is the one that all others come after.
+    /// Adds a step of the saga; the first one precedes all others.
     #[must_use]
     pub fn step(self, name: &'static str, command: impl Fn(SagaId) -> S::Command + 'static) -> Self {
-        self.with(Step { name, command: Box::new(command), undoes: false })
+        self.with(Sample { name, command: Box::new(command), undoes: false })
     }
 
-    /// A step that undoes the others, however far they have come.
+    /// Adds a step that undoes the others, however far they have come.
     #[must_use]
     pub fn undo(self, name: &'static str, command: impl Fn(SagaId) -> S::Command + 'static) -> Self {
-        self.with(Step { name, command: Box::new(command), undoes: true })
+        self.with(Sample { name, command: Box::new(command), undoes: true })
     }
 
-    /// A table of what sagas share: an undo has to leave it as it was.
+    /// Adds a table of resources that sagas share: an undo has to restore it.
     #[must_use]
     pub fn resource(mut self, table: &'static str) -> Self {
         self.resources.push(table);
         self
     }
 
-    fn with(mut self, step: Step<S>) -> Self {
+    fn with(mut self, step: Sample<S>) -> Self {
         self.steps.push(step);
         self
     }
 
-    /// Tries everything.
+    /// Runs all checks.
     ///
     /// # Panics
-    /// At the first law that does not hold, with the steps that show it; without a real PostgreSQL; and if the samples show
-    /// nothing, since no step says or changes anything.
+    /// At the first law that does not hold, with the steps that show it; without a real PostgreSQL; and if the samples
+    /// prove nothing because no step publishes or changes anything.
     pub async fn holds(mut self) {
         self.given = keep(self.db.pool()).await.expect("the rows can be kept");
         self.sql(
@@ -136,7 +138,7 @@ impl<S: Service> Conformance<S> {
         }
     }
 
-    /// Samples that change nothing would let everything pass.
+    /// Samples that change nothing would pass every check.
     fn samples_show_something(&self, serial: &Serial) {
         let initial = &serial[&Vec::new()];
         let changes = serial.values().any(|after| after != initial);
@@ -152,7 +154,7 @@ impl<S: Service> Conformance<S> {
         if names.is_empty() { "nothing".to_owned() } else { names.join(", then ") }
     }
 
-    /// Steps are numbered, those of the second saga behind those of the first.
+    /// Names a step. Steps are numbered; those of the second saga follow those of the first.
     fn name(&self, step: usize) -> String {
         let name = self.steps[step % self.steps.len()].name;
         if step < self.steps.len() { name.to_owned() } else { format!("{name} of another saga") }
@@ -166,7 +168,7 @@ impl<S: Service> Conformance<S> {
         event(&self.name(step), self.meant(step))
     }
 
-    /// Decides upon a batch, again as often as another transaction was faster.
+    /// Decides on a batch, and retries while another transaction was faster.
     async fn apply(&self, batch: &[Incoming<S::Command>]) -> Result<Vec<Outcome>, StoreError> {
         let work = self.db.work((self.service)());
         let mut tries = 0;
@@ -180,7 +182,7 @@ impl<S: Service> Conformance<S> {
         }
     }
 
-    /// The database as it was given, and then these steps, one by one.
+    /// Restores the initial database and applies these steps, one by one.
     async fn after(&self, sequence: &[usize]) {
         let restored = restore(self.db.pool(), &self.given).await;
         restored.expect("the database becomes what it was");
@@ -190,7 +192,7 @@ impl<S: Service> Conformance<S> {
         }
     }
 
-    /// The same, as a snapshot.
+    /// As [`after`](Self::after), returning a snapshot.
     async fn serial<'s>(&self, sequence: &[usize], known: &'s mut Serial) -> &'s Snapshot {
         if !known.contains_key(sequence) {
             self.after(sequence).await;

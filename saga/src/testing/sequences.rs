@@ -1,6 +1,6 @@
-//! Sequences in which steps may come.
+//! Orders in which steps may arrive.
 
-/// All sequences of at most `longest` of `count` steps, the shorter ones first.
+/// All sequences of at most `longest` steps out of `count`, shorter ones first.
 pub(super) fn sequences(count: usize, longest: usize) -> Vec<Vec<usize>> {
     let mut all = vec![Vec::new()];
     let mut last = all.clone();

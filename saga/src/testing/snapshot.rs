@@ -1,10 +1,10 @@
-//! All that a service has written, so that two databases can be compared.
+//! Everything that a service has written, so that two databases can be compared.
 
 use std::collections::BTreeMap;
 
 use sqlx::{AssertSqlSafe, PgPool};
 
-/// Tables of this crate and of the outbox. What has been said and asked for is compared by its contents.
+/// Tables of this crate and of the outbox. Events and calls are compared by their contents.
 const OWN: [&str; 10] = [
     "_sqlx_migrations",
     "attempts",
@@ -18,14 +18,14 @@ const OWN: [&str; 10] = [
     "relay_cursor",
 ];
 
-/// Those of them that a unit of work writes to, whatever its service.
+/// The subset that every unit of work writes to, whatever the service.
 const WRITTEN: [&str; 3] = ["attempts", "inbox", "outbox"];
 
-/// The rows of a service's own tables, the events that it has said and the calls that it has asked for. Times are left out.
+/// Rows of a service's own tables, its events and its calls, without timestamps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Snapshot {
     pub(super) tables: BTreeMap<String, Vec<String>>,
-    /// Publisher, saga, type and data, in their order.
+    /// Publisher, saga, type and data, in order.
     pub(super) said: Vec<(String, String, String, String)>,
     calls: Vec<String>,
 }
@@ -53,7 +53,7 @@ impl Snapshot {
         Ok(Snapshot { tables, said, calls: sqlx::query_scalar(calls).fetch_all(pool).await? })
     }
 
-    /// The rows of these tables alone.
+    /// Rows of these tables only.
     pub(super) fn rows_of(&self, tables: &[&str]) -> Vec<&Vec<String>> {
         tables.iter().map(|table| &self.tables[*table]).collect()
     }
@@ -71,9 +71,9 @@ async fn own_tables(pool: &PgPool) -> sqlx::Result<Vec<String>> {
     .await
 }
 
-/// Keeps the rows of the service's own tables in a schema beside them; returns the statements that put them back.
+/// Copies the rows of the service's own tables into a separate schema; returns the statements that restore them.
 pub(super) async fn keep(pool: &PgPool) -> sqlx::Result<Vec<String>> {
-    // Neither foreign keys nor triggers are to look at it.
+    // Disables foreign keys and triggers.
     let mut statements = vec!["set local session_replication_role = replica".to_owned()];
     sqlx::raw_sql("create schema given").execute(pool).await?;
     for table in own_tables(pool).await? {
@@ -95,14 +95,14 @@ pub(super) async fn keep(pool: &PgPool) -> sqlx::Result<Vec<String>> {
     Ok(statements)
 }
 
-/// Makes the database what it was when its rows were kept.
+/// Restores the database to the saved rows.
 pub(super) async fn restore(pool: &PgPool, statements: &[String]) -> sqlx::Result<()> {
     let mut transaction = pool.begin().await?;
     sqlx::raw_sql(AssertSqlSafe(statements.join(";\n"))).execute(&mut *transaction).await?;
     transaction.commit().await
 }
 
-/// Every table that a unit of work writes to.
+/// All tables that a unit of work writes to.
 pub(super) async fn written(pool: &PgPool) -> sqlx::Result<Vec<String>> {
     let mut tables = own_tables(pool).await?;
     tables.extend(WRITTEN.map(str::to_owned));

@@ -1,4 +1,4 @@
-//! A service that was away for longer than its topics keep events.
+//! A service that was down for longer than its topics' retention.
 
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -28,7 +28,7 @@ async fn records_that_were_removed_before_they_were_read_are_told_of() {
     running.stop().await;
     assert_eq!(lost(), 0);
 
-    // What retention does to a topic whose reader is away.
+    // What retention does to a topic whose reader is down.
     for note in [2, 3, 4] {
         ground.note(order, note).await;
     }

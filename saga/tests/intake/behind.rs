@@ -1,4 +1,4 @@
-//! A database that has lost its latest transactions, as after a restore or a failover: Kafka's offsets are ahead of it.
+//! A database without its latest transactions, as after a restore or a failover: Kafka's offsets are ahead of it.
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use saga::{EventId, SagaId, testing::TestDatabase};
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{Ground, REPORTS, REQUESTS, brokers, eventually};
 
-/// Positions of the first partition: the one that the database has saved, and the one that Kafka has committed.
+/// Positions of the first partition: the database's saved one, and Kafka's committed one.
 async fn positions(db: &TestDatabase) -> (Option<i64>, Option<i64>) {
     use rdkafka::{ClientConfig, Offset, TopicPartitionList};
     let saved = sqlx::query_scalar("select next_offset from consumer_offsets where topic = $1 and partition = 0")
@@ -29,7 +29,7 @@ async fn positions(db: &TestDatabase) -> (Option<i64>, Option<i64>) {
     (saved, asking.await.expect("no panic"))
 }
 
-/// Waits until both positions are behind the record at this offset.
+/// Waits until both positions are past the record at this offset.
 pub(crate) async fn until_passed(ground: &Ground, offset: i64) {
     let passed = async || match positions(&ground.db).await {
         (Some(saved), Some(committed)) => (saved > offset && committed > offset).then_some(()),
@@ -38,7 +38,7 @@ pub(crate) async fn until_passed(ground: &Ground, offset: i64) {
     eventually("both positions", passed).await;
 }
 
-/// Takes from the database what came after `position`, as if the server had been replaced by one that never had it.
+/// Removes from the database whatever came after `position`, as if its server had been replaced by one that never had it.
 async fn lose_the_tail(ground: &Ground, position: i64, tail: &[EventId], order: SagaId) {
     let tail: Vec<Uuid> = tail.iter().map(|id| id.0).collect();
     let mut db = ground.db.pool().begin().await.expect("begun");
@@ -70,14 +70,14 @@ async fn events_that_the_database_has_lost_are_read_again_at_the_next_start() {
     ground.noted(order, &[1, 2, 3]).await;
     running.stop().await;
 
-    // And nothing that it still has is done twice.
+    // And nothing that it still has is applied twice.
     let running = ground.start::<1>();
     ground.note(order, 4).await;
     ground.noted(order, &[1, 2, 3, 4]).await;
     running.stop().await;
 }
 
-/// The server is replaced under a running program: all it sees is that its connections break.
+/// The server is replaced under a running program, which sees only that its connections break.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_the_database_has_lost_are_read_again_by_a_program_that_goes_on() {
     let ground = Ground::prepare().await;
@@ -98,7 +98,8 @@ async fn events_that_the_database_has_lost_are_read_again_by_a_program_that_goes
     running.stop().await;
 }
 
-/// The server is replaced while another replica has just taken partitions over: nothing of the first one's is read meanwhile.
+/// The server is replaced just after another replica has taken over partitions: meanwhile none of the first replica's are
+/// read.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_the_database_has_lost_are_read_again_where_the_failover_meets_a_rebalance() {
     let ground = Ground::prepare().await;
@@ -113,7 +114,7 @@ async fn events_that_the_database_has_lost_are_read_again_where_the_failover_mee
     until_passed(&ground, end(&ground).await - 1).await;
 
     running.stop().await;
-    // One that has had nothing to do with its database but to ask where to begin.
+    // A replica that has used its database only to determine its starting offsets.
     let running = ground.start::<1>();
     let asked = async || {
         let asked = "select count(*) from pg_stat_activity where datname = current_database()
@@ -152,12 +153,12 @@ async fn events_that_the_database_has_lost_are_read_again_where_the_failover_mee
     cut_all(&ground).await;
     drop(leave);
     replica.await.expect("no panic");
-    // Without any event that came after the failover.
+    // Without any event after the failover.
     ground.noted(order, &[1, 2, 3]).await;
     running.stop().await;
 }
 
-/// Breaks every connection of the program's.
+/// Breaks every connection of the program.
 async fn cut_all(ground: &Ground) {
     let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity
         where datname = current_database() and application_name = 'notebook'";
@@ -165,7 +166,7 @@ async fn cut_all(ground: &Ground) {
     assert!(cut > 0, "the program has connections");
 }
 
-/// The offset behind the last record of the first partition.
+/// The offset after the last record of the first partition.
 pub(crate) async fn end(ground: &Ground) -> i64 {
     use rdkafka::producer::Producer;
     let producer = ground.producer.clone();

@@ -1,4 +1,4 @@
-//! What comes in from Kafka, whatever it is, in a whole program over a real Kafka: nothing stops a partition, nothing is lost,
+//! Input of any kind from Kafka, in a whole program over a real Kafka: nothing stops a partition, nothing is lost,
 //! nothing overtakes, and a database that has lost its latest transactions gets them again.
 
 mod away;
@@ -31,7 +31,7 @@ const REPORTS: &str = "reporter.events";
 const WITHDRAWALS: &str = "archive.events";
 const REQUESTS: &str = "desk.requests";
 
-/// One program at a time: they are one consumer group, and a signal is for all of them.
+/// One program at a time: they share one consumer group, and a signal reaches all of them.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 fn brokers() -> String {
@@ -52,8 +52,8 @@ fn config(db: &TestDatabase) -> Config {
     .expect("arguments")
 }
 
-/// A database, and topics as they might have been before us: they take ten megabytes, compressed as anybody likes. The dead
-/// letters of `archive.events` take next to nothing.
+/// A database, and topics as others may have created them: they accept ten megabytes with any compression. The dead
+/// letter topic of `archive.events` accepts next to nothing.
 struct Ground {
     db: TestDatabase,
     producer: FutureProducer,
@@ -73,7 +73,7 @@ impl Ground {
         Ground { db, producer, _alone: alone }
     }
 
-    /// Starts the program in one of its versions.
+    /// Starts one version of the program.
     fn start<const VERSION: u8>(&self) -> Running {
         self.start_with::<VERSION>(config(&self.db))
     }
@@ -136,7 +136,7 @@ fn producer(compression: &str) -> ClientConfig {
     producer
 }
 
-/// Publishes on the first partition; the record's offset.
+/// Publishes on the first partition; returns the record's offset.
 async fn publish(
     producer: &FutureProducer,
     topic: &str,
@@ -150,7 +150,7 @@ async fn publish(
     Ok(delivered.offset)
 }
 
-/// The dead letter of the record that lay at this offset of the first partition.
+/// The dead letter of the record at this offset of the first partition.
 async fn letter(topic: &str, offset: i64) -> OwnedMessage {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", brokers()).set("group.id", "test").set("enable.auto.commit", "false");
@@ -184,10 +184,10 @@ fn header(message: &OwnedMessage, name: &str) -> Option<Vec<u8>> {
     header.and_then(|header| header.value).map(<[u8]>::to_vec)
 }
 
-/// Bound for whatever a test waits for.
+/// Bound for any wait of a test.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// Asks until there is an answer.
+/// Polls until there is an answer.
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     saga::testing::eventually(BOUND, what, ask).await
 }

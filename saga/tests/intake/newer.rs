@@ -15,7 +15,7 @@ const OPERATOR: Signature<'_> = Signature { by: "ophelia", note: "upgraded" };
 async fn an_event_that_an_older_version_cannot_read_parks_its_order_and_is_read_after_an_upgrade() {
     let ground = Ground::prepare().await;
     let (order, other) = (SagaId(Uuid::now_v7()), SagaId(Uuid::now_v7()));
-    // In one batch: what came before is done, what comes after waits.
+    // In one batch: earlier events are processed, later ones wait.
     ground.note(order, 1).await;
     let newer = ground.say(order, json!({ "task_id": order, "note": 2, "since_v2": "a_new_reason" })).await;
     let later = ground.note(order, 3).await;
@@ -35,7 +35,7 @@ async fn an_event_that_an_older_version_cannot_read_parks_its_order_and_is_read_
     let Content::Event(record) = details.content else { panic!("an event is parked") };
     assert!(String::from_utf8_lossy(&record.value.expect("kept whole")).contains("a_new_reason"));
 
-    // Tried again without an upgrade, it is parked again.
+    // Retried without an upgrade, it is parked again.
     assert!(matches!(desk::act(ground.db.pool(), newer.0, Wish::Retry, OPERATOR).await, Ok(Done::Yes(_))));
     let again = async || {
         desk::list(ground.db.pool()).await.ok()?.into_iter().find(|work| work.id == newer.0 && work.tries == 2)

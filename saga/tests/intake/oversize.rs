@@ -1,4 +1,4 @@
-//! Records that are too large: for us, for a dead letter, for the topic of dead letters.
+//! Records that are too large: for the service, for a dead letter, for the dead letter topic.
 
 use rdkafka::{Message, error::RDKafkaErrorCode, producer::FutureProducer};
 use saga::{EventId, SagaId, testing::TestDatabase};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{Ground, REPORTS, REQUESTS, WITHDRAWALS, envelope, eventually, header, letter, producer, publish};
 
-/// Letters that are not out yet, and how often each was tried.
+/// Unpublished letters, and the number of tries of each.
 async fn waiting(db: &TestDatabase) -> Vec<(String, i64, i32)> {
     sqlx::query_as("select topic, record_offset, tries from dead_letters order by id")
         .fetch_all(db.pool())
@@ -62,7 +62,7 @@ async fn what_fits_into_no_letter_becomes_a_letter_without_its_value_and_the_par
     running.stop().await;
 }
 
-/// On topics that we have made.
+/// On topics that the service has created.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compressed_request_is_measured_as_it_is_and_what_the_topic_takes_fits_into_a_letter() {
     let ground = Ground::prepare().await;
@@ -87,8 +87,8 @@ async fn a_compressed_request_is_measured_as_it_is_and_what_the_topic_takes_fits
     running.stop().await;
 }
 
-/// The topic of dead letters takes nothing: the decision that refuses is committed all the same, later events are processed,
-/// other letters go out, and the program stops when asked to.
+/// The dead letter topic accepts nothing: the decision that refuses is committed nevertheless, later events are
+/// processed, other letters are published, and the program stops on request.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_that_cannot_go_out_stays_in_the_database_and_stops_nobody() {
     let ground = Ground::prepare().await;

@@ -1,4 +1,4 @@
-//! Events and letters that cost more than the program's patience with the database: they stop nobody for good.
+//! Events and letters that exceed the program's patience with the database: they stop nothing for good.
 
 use saga::{EventId, SagaId, config::Config, parked::desk};
 use sqlx::Connection;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{Ground, REPORTS, brokers, eventually};
 
-/// The client gives up after a second, and the server ends nothing before: so every time a connection is lost.
+/// The client gives up after a second, before any limit of the server: so every failure costs a connection.
 fn impatient(ground: &Ground) -> Config {
     let url = ground.db.url();
     let sign = if url.contains('?') { '&' } else { '?' };

@@ -1,4 +1,4 @@
-//! A service that notes what it is told, in order. Its first version reads less than its second.
+//! A service that records notes, in order. Its first version reads less than its second.
 
 use chrono::{DateTime, Utc};
 use saga::{Publisher, SagaId, Says, Service, StoreError, Table, publisher, testing::TestDatabase};
@@ -11,13 +11,13 @@ const REPORTER: Publisher = publisher!("reporter");
 const NOTEBOOK: Publisher = publisher!("notebook");
 const ARCHIVE: Publisher = publisher!("archive");
 
-/// A request; what it lacks counts as nothing.
+/// A request; missing fields count as empty.
 #[derive(Deserialize)]
 struct Request {
     task_id: SagaId,
 }
 
-/// The crate's tables are all that a migration has to make.
+/// The crate's tables are all that the migrations create.
 pub(crate) static MIGRATIONS: Migrator = Migrator::DEFAULT;
 
 /// A database with the table of notes.
@@ -27,7 +27,7 @@ pub(crate) async fn database() -> TestDatabase {
     db
 }
 
-/// What is noted of an order, in the order in which it came.
+/// The notes of an order, in order of arrival.
 pub(crate) async fn notes(db: &TestDatabase, task: SagaId) -> Vec<i64> {
     sqlx::query_scalar("select note from notes where task_id = $1 order by place")
         .bind(task.0)
@@ -36,7 +36,7 @@ pub(crate) async fn notes(db: &TestDatabase, task: SagaId) -> Vec<i64> {
         .expect("notes can be read")
 }
 
-/// What is asked for.
+/// What the event asks for.
 #[derive(Debug)]
 pub(crate) struct Note {
     task_id: SagaId,
@@ -44,7 +44,7 @@ pub(crate) struct Note {
     refuse: bool,
 }
 
-/// The data of the events on `reporter.events` that matter here. `since_v2` makes it unreadable for the first version.
+/// Relevant data of the events on `reporter.events`. `since_v2` makes it unreadable for the first version.
 #[derive(Deserialize)]
 struct Data {
     task_id: SagaId,

@@ -1,5 +1,5 @@
-//! Parked events, in a whole program over a real Kafka: only their saga waits, nothing overtakes them, and what a person
-//! has tried again or resolves goes through in order.
+//! Parked events in a whole program over a real Kafka: only their saga waits, nothing overtakes them, and what an
+//! operator retries or resolves is processed in order.
 
 #[path = "../service/toy.rs"]
 #[expect(dead_code, reason = "the other tests need more of the toy")]
@@ -41,10 +41,10 @@ fn config(db: &TestDatabase) -> Config {
     .expect("arguments")
 }
 
-/// Bound for whatever a test waits for.
+/// Bound for any wait of a test.
 const BOUND: Duration = Duration::from_secs(30);
 
-/// Asks until there is an answer.
+/// Polls until there is an answer.
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     saga::testing::eventually(BOUND, what, ask).await
 }
@@ -71,12 +71,12 @@ async fn publish<E: Event>(producer: &FutureProducer, letters: &[(EventId, E)]) 
     }
 }
 
-/// Events of one order, the first of which the toy's table does not take.
+/// Events of one order; the toy's table refuses the first.
 fn created(order: &Task, totals: &[i64]) -> Vec<(EventId, Wanted)> {
     totals.iter().map(|&total| (EventId::new(), Wanted { task: Task { total, ..order.clone() } })).collect()
 }
 
-/// What is parked of an order, and how it stands.
+/// The parked events of an order, with their status.
 async fn standing(db: &TestDatabase, order: SagaId) -> Vec<(Uuid, String)> {
     let list = desk::list(db.pool()).await.expect("listed");
     list.into_iter().filter(|work| work.saga_id == order.0).map(|work| (work.id, work.status)).collect()
@@ -113,7 +113,7 @@ async fn only_the_order_concerned_waits_and_then_goes_through_in_order() {
     publish(&producer, &created(&other, &[7])).await;
     let running = tokio::spawn(program.run());
 
-    // The partition goes on; nothing of the two orders overtakes what is parked of them.
+    // The partition goes on; nothing of the two orders overtakes their parked events.
     eventually("the other saga", async || count(&db, other.task_id).await.filter(|count| *count == 7)).await;
     let ids: Vec<Uuid> = events.iter().map(|(id, _)| id.0).collect();
     let words = |words: [&str; 3]| ids.iter().copied().zip(words.map(str::to_owned)).collect::<Vec<_>>();
@@ -125,7 +125,7 @@ async fn only_the_order_concerned_waits_and_then_goes_through_in_order() {
 
     // Only calls have answers.
     assert!(matches!(act(&db, events[0].0, Wish::Answer("yes")).await, Done::WrongKind(_)));
-    // Tried again without a cure, it is parked again; one that waits is not to be tried.
+    // Retried without a fix, it is parked again; a waiting event cannot be retried.
     assert!(matches!(act(&db, events[1].0, Wish::Retry).await, Done::NotNow(_)));
     assert!(matches!(act(&db, events[0].0, Wish::Retry).await, Done::Yes(_)));
     let again =
@@ -134,14 +134,14 @@ async fn only_the_order_concerned_waits_and_then_goes_through_in_order() {
     assert_eq!(again.status, "parked");
     assert!(again.error.is_some_and(|error| error.contains("check constraint")));
 
-    // Cured, it goes through, and then those behind it.
+    // Once fixed, it is processed, then those behind it.
     db.run("alter table counts drop constraint counts_count_check").await;
     assert!(matches!(act(&db, events[0].0, Wish::Retry).await, Done::Yes(_)));
     eventually("all three", async || count(&db, stuck.task_id).await.filter(|count| *count == 1004)).await;
     assert_eq!(causes(&db, stuck.task_id).await, ids);
     assert!(standing(&db, stuck.task_id).await.is_empty());
 
-    // Resolved, it is passed over.
+    // A resolved event is skipped.
     let mut signature = OPERATOR;
     signature.note = "it will never do";
     let done = desk::act(db.pool(), bad.0.0, Wish::Resolve, signature).await.expect("acted");
@@ -153,7 +153,7 @@ async fn only_the_order_concerned_waits_and_then_goes_through_in_order() {
         [("ophelia", "resolve", "it will never do")]
     );
 
-    // Again: nothing. And the order goes its way.
+    // Acting again changes nothing, and the order goes on.
     for id in [events[0].0, bad.0] {
         assert!(matches!(act(&db, id, Wish::Retry).await, Done::NotNow(_)));
         assert!(matches!(act(&db, id, Wish::Resolve).await, Done::NotNow(_)));
@@ -166,7 +166,8 @@ async fn only_the_order_concerned_waits_and_then_goes_through_in_order() {
     running.await.expect("no panic").expect("stopped cleanly");
 }
 
-/// Another instance parks an event while this one waits for it at the inbox: this one's next event of the order must see it.
+/// Another instance parks an event while this one waits for it at the inbox: this one's next event of the order must see
+/// that.
 #[tokio::test]
 async fn an_event_that_another_instance_parks_meanwhile_is_not_overtaken() {
     let db = database().await;
@@ -205,7 +206,7 @@ async fn a_parked_call_is_open_again_after_a_retry_or_an_answer_and_cannot_be_re
         let order = task();
         commit(&work, &[event("call", Command::new(order.clone(), Ask::Call { gives_up: false }))]).await;
         let id: Uuid =
-            // By a version that knew no answers, which left an earlier one where it was.
+            // A version that did not know answers may have left an earlier one behind.
             sqlx::query_scalar(
                 "update attempts set status = 'parked', answer = 'no', tries = 9 where order_id = $1 returning id",
             )

@@ -1,4 +1,4 @@
-//! Batches that a database does not take within its time-outs: they get smaller, and at last one event stands alone.
+//! Batches that a database does not accept within its timeouts: they shrink until one event stands alone.
 
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ async fn a_batch_that_takes_too_long_is_divided_and_an_event_that_takes_too_long
     let _alone = ALONE.lock().await;
     let db = database().await;
     db.run("create table due (task_id uuid primary key)").await;
-    // A slow database: every row takes its time, and one of them takes for ever.
+    // A slow database: every row takes time, and one of them never finishes.
     db.run(
         "create function slowly() returns trigger language plpgsql as $$
          begin
@@ -28,11 +28,11 @@ async fn a_batch_that_takes_too_long_is_divided_and_an_event_that_takes_too_long
     topics().await;
     let orders: Vec<Task> = (0..24).map(|place| Task { total: if place == 8 { 777 } else { 1 }, ..task() }).collect();
     for order in &orders {
-        // One partition: all come at once.
+        // One partition, so that all arrive at once.
         publish(&Wanted { task: order.clone() }, "batch").await;
     }
     let program = Child::start(&db.url(), &[]);
-    // Of these orders alone: the topic has events of other tests too.
+    // Only these orders: the topic has events of other tests too.
     let ids: Vec<Uuid> = orders.iter().map(|order| order.task_id.0).collect();
     let all_but_one = async || {
         let counted: i64 = sqlx::query_scalar("select count(*) from counts where task_id = any($1)")

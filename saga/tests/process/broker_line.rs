@@ -1,4 +1,4 @@
-//! A line to Kafka on which one question to join a group is never answered, or which tells of no brokers.
+//! A proxy to Kafka that drops one join request or its response, or reports a cluster without brokers.
 
 use std::{
     collections::HashSet,
@@ -20,22 +20,22 @@ use tokio::{
 
 use crate::eventually;
 
-/// Numbers of requests in Kafka's protocol.
+/// API keys of Kafka's protocol.
 const METADATA: [u8; 2] = [0, 3];
 const JOIN_GROUP: [u8; 2] = [0, 11];
 
-/// What becomes of the connection on which the next member asks to join.
+/// What happens to the connection on which the next member asks to join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lost {
-    /// The broker never hears of it.
+    /// The request never reaches the broker.
     Request,
-    /// The broker has a member that never hears of it.
+    /// The broker has a member that never gets its response.
     Answer,
-    /// None is: the cluster is [without brokers](BrokerLine::without_brokers) for a while.
+    /// Nothing: the cluster is [without brokers](BrokerLine::without_brokers) for a while.
     Nothing,
 }
 
-/// What it stays open for takes every byte, and nothing comes back.
+/// The connection stays open and accepts every byte, but nothing comes back.
 pub(crate) struct BrokerLine {
     port: u16,
     trap: Arc<Trap>,
@@ -45,17 +45,17 @@ pub(crate) struct BrokerLine {
 struct Trap {
     lost: Lost,
     armed: AtomicBool,
-    /// Everybody is told that there are no brokers, and somebody has heard it who asked for topics.
+    /// All clients are told that there are no brokers; one that asked for topics has received that answer.
     hides_brokers: AtomicBool,
     brokerless: AtomicBool,
     connections: AtomicUsize,
 }
 
-/// A client that has broken off connects again within this, if it does so at all.
+/// A disconnected client reconnects within this time, if at all.
 const QUIET: Duration = Duration::from_secs(3);
 
 impl BrokerLine {
-    /// The trap is armed for the first that asks.
+    /// The trap is armed for the first client that asks.
     pub(crate) async fn to(broker: &str, lost: Lost) -> Self {
         let (host, server_port) = broker.rsplit_once(':').expect("an address");
         let (host, server_port) = (host.to_owned(), server_port.parse::<u16>().expect("a port"));
@@ -85,8 +85,8 @@ impl BrokerLine {
         line
     }
 
-    /// Cuts all connections, and tells everybody that there are no brokers, until nobody asks any more: so does a cluster whose
-    /// controller takes all of its brokers for dead.
+    /// Cuts all connections and reports no brokers until no client asks any more, as a cluster does whose controller
+    /// takes all of its brokers for dead.
     pub(crate) async fn without_brokers(&self) {
         self.trap.hides_brokers.store(true, Ordering::SeqCst);
         self.cut.notify_waiters();
@@ -107,13 +107,13 @@ impl BrokerLine {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Tells whether somebody has asked to join in vain.
+    /// Returns whether a client has asked to join in vain.
     pub(crate) fn has_caught(&self) -> bool {
         !self.trap.armed.load(Ordering::SeqCst)
     }
 }
 
-/// Where the broker says that it is, and where it is said to be: everybody comes over this line.
+/// The broker's real address and the advertised one: every client connects through this proxy.
 struct Told {
     host: String,
     from: u16,
@@ -121,7 +121,7 @@ struct Told {
 }
 
 impl Told {
-    /// Host and port stand beside each other wherever an answer names a broker.
+    /// Host and port are adjacent wherever a response names a broker.
     fn over_the_line(&self, answer: &mut [u8]) {
         let address = |port: u16| [self.host.as_bytes(), &u32::from(port).to_be_bytes()].concat();
         let (from, to) = (address(self.from), address(self.to));
@@ -165,7 +165,7 @@ async fn carry(client: TcpStream, server: TcpStream, told: Told, trap: &Trap) {
                 write(&mut to_client, &answer).await?;
             }
         }
-        // The broker's end is not passed on either.
+        // The end of the broker's stream is not forwarded either.
         if caught.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
@@ -174,10 +174,10 @@ async fn carry(client: TcpStream, server: TcpStream, told: Told, trap: &Trap) {
     tokio::select! { _ = asks => {}, _ = answers => {} }
 }
 
-/// Takes the brokers out of an answer to a question for metadata, from version 9 on: lengths are then numbers of one byte, while
-/// they are small, and one more than they say. Tells whether the answer has topics.
+/// Removes the brokers from a metadata response, version 9 or later: lengths are then one byte while they are small, and
+/// one more than they state. Returns whether the response has topics.
 fn without_brokers(answer: &mut Vec<u8>) -> bool {
-    // Length, number of the question, no tags, throttling.
+    // Length, correlation id, no tags, throttle time.
     let brokers = 4 + 4 + 1 + 4;
     let mut at = brokers + 1;
     for _ in 1..answer[brokers] {
@@ -189,12 +189,12 @@ fn without_brokers(answer: &mut Vec<u8>) -> bool {
     answer.splice(brokers..at, [1]);
     let length = u32::try_from(answer.len() - 4).expect("a short answer");
     answer[..4].copy_from_slice(&length.to_be_bytes());
-    // The cluster's name, its controller, topics.
+    // Cluster id, controller, topics.
     let name = usize::from(answer[brokers + 1]).saturating_sub(1);
     answer[brokers + 1 + 1 + name + 4] > 1
 }
 
-/// One request or answer with its length before it; none at the connection's end.
+/// One request or response with its length prefix; `None` at the end of the connection.
 async fn frame(from: &mut OwnedReadHalf) -> Option<Vec<u8>> {
     let length = from.read_u32().await.ok()?;
     let mut bytes = length.to_be_bytes().to_vec();

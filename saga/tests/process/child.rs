@@ -1,4 +1,4 @@
-//! A program in a process of its own: this test binary again.
+//! A program in a process of its own: this test binary, started again.
 
 use std::{
     io::Read,
@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use crate::toy::{Ask, Command, Counter, MIGRATIONS, Task, task};
 
-/// Not a test: the program, if a test has started this binary for it.
+/// Not a test: runs the program if a test has started this binary for it.
 #[test]
 #[ignore = "started by the tests beside it"]
 fn program() {
@@ -42,7 +42,7 @@ fn program() {
     }
 }
 
-/// Answers whatever it is asked.
+/// Answers every call.
 struct Willing;
 
 impl Outside<Command> for Willing {
@@ -75,11 +75,11 @@ impl Deadlines<Command> for Due {
     }
 }
 
-/// A running program; stopped with this value.
+/// A running program; stopped when this value is dropped.
 pub(crate) struct Child {
     process: Process,
     port: u16,
-    /// Reads what it writes on standard error, to its end.
+    /// Reads its standard error to the end.
     heard: Option<Receiver<String>>,
 }
 
@@ -111,7 +111,7 @@ impl Child {
         Child { process, port, heard: Some(heard) }
     }
 
-    /// Answer to a GET: status and body; none if there is none.
+    /// Answer to a GET: status and body; `None` without an answer.
     pub(crate) async fn get(&self, path: &str) -> Option<(u16, String)> {
         let asking = async {
             let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.ok()?;
@@ -132,7 +132,7 @@ impl Child {
         .await;
     }
 
-    /// Waits until it says that it is not ready; what it says.
+    /// Waits until it reports that it is not ready; returns that report.
     pub(crate) async fn until_not_ready(&self) -> String {
         let said = crate::eventually("the program not to be ready", async || {
             self.get("/readyz").await.filter(|(status, _)| *status == 503)
@@ -144,7 +144,7 @@ impl Child {
         kill(Pid::from_raw(self.process.id().cast_signed()), signal).expect("it is there");
     }
 
-    /// Waits until it has ended; its last words with it.
+    /// Waits until it has ended; returns the end of its log as well.
     pub(crate) async fn ended(&mut self) -> (ExitStatus, String) {
         let heard = self.heard.take().expect("it ends once");
         let heard = tokio::task::spawn_blocking(move || heard.recv_timeout(Duration::from_secs(60)));
@@ -157,7 +157,7 @@ impl Drop for Child {
     fn drop(&mut self) {
         if let Ok(None) = self.process.try_wait() {
             self.signal(Signal::SIGTERM);
-            // At once out of its group, and not left over either.
+            // It leaves its group at once, and is not left running either.
             if let Some(heard) = self.heard.take() {
                 let words = heard.recv_timeout(Duration::from_secs(15)).unwrap_or_default();
                 if std::thread::panicking() {

@@ -1,4 +1,4 @@
-//! Programs that cannot do their work end, and say what to do.
+//! Programs that cannot do their work exit and say what to do.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn a_process_whose_instance_id_another_has_taken_ends() {
     eventually("the other to go on", async || count(&db, facts.task_id).await).await;
 }
 
-/// Its successor need not wait for the end of a session.
+/// Its successor need not wait for a session timeout.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_is_stopped_in_order_has_left_its_group() {
     let _alone = ALONE.lock().await;
@@ -38,7 +38,7 @@ async fn a_program_that_is_stopped_in_order_has_left_its_group() {
     for settings in [&[][..], &[("KAFKA_INSTANCE_ID", "comes-and-goes")]] {
         let mut program = Child::start(&db.url(), settings);
         program.until_ready().await;
-        // So that there is an offset to be committed at the end.
+        // So that there is an offset to commit at the end.
         let facts = task();
         publish(&Wanted { task: facts.clone() }, "left").await;
         eventually("the event", async || count(&db, facts.task_id).await).await;
@@ -50,7 +50,7 @@ async fn a_program_that_is_stopped_in_order_has_left_its_group() {
     }
 }
 
-/// Number of members in the group of the programs.
+/// Number of members in the programs' group.
 fn members() -> usize {
     let client: BaseConsumer = kafka().client("test").create().expect("a client");
     let groups = client.fetch_group_list(Some("counter"), Duration::from_secs(10)).expect("the group");

@@ -9,7 +9,7 @@ use crate::{
     with_deadlines,
 };
 
-/// Kafka's client would wait for the answer for as long as the group may wait for its slowest member.
+/// Kafka's client would wait for the response for as long as the group may wait for its slowest member.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_to_join_that_is_never_answered_is_asked_again() {
     let _alone = ALONE.lock().await;
@@ -26,8 +26,8 @@ async fn a_question_to_join_that_is_never_answered_is_asked_again() {
     }
 }
 
-/// A cluster whose controller takes its brokers for dead, under a heavy load or in the middle of an upgrade, has topics and no
-/// brokers: Kafka's client then knows nobody any more whom it could ask, and asks nobody (librdkafka's issue 5301).
+/// A cluster whose controller takes its brokers for dead, under heavy load or during an upgrade, reports topics and no
+/// brokers. Kafka's client then knows no address any more and sends no requests (librdkafka's issue 5301).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_has_heard_of_no_brokers_at_all_comes_back() {
     let _alone = ALONE.lock().await;

@@ -1,4 +1,4 @@
-//! Whole programs as processes of their own, in trouble: silent databases, taken ports and names, hostile batches.
+//! Whole programs in processes of their own, in trouble: silent databases, taken ports and names, hostile batches.
 
 #[path = "../service/line.rs"]
 mod line;
@@ -19,7 +19,7 @@ use std::time::Duration;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use saga::{Event, EventId, Service, config::Kafka, envelope::Envelope, publisher::source_of, testing::TestDatabase};
 
-/// One test at a time: all programs are of one consumer group.
+/// One test at a time: all programs share one consumer group.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 fn kafka() -> Kafka {
@@ -31,7 +31,7 @@ async fn topics() {
     saga::topics::ensure(&kafka(), "test", &saga::topics::needed_by(&toy::Counter::table())).await.expect("topics");
 }
 
-/// A database with all that the program needs there, deadlines included, and its topics.
+/// A database with all that the program needs, deadlines included, and its topics.
 async fn with_deadlines() -> TestDatabase {
     let db = toy::database().await;
     db.run("create table due (task_id uuid primary key)").await;
@@ -56,10 +56,10 @@ async fn publish<E: Event>(event: &E, key: &str) {
     producer.send(record, Duration::from_secs(10)).await.expect("published");
 }
 
-/// Bound for whatever a test waits for.
+/// Bound for any wait of a test.
 const BOUND: Duration = Duration::from_secs(180);
 
-/// Asks until there is an answer.
+/// Polls until there is an answer.
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     saga::testing::eventually(BOUND, what, ask).await
 }

@@ -56,7 +56,7 @@ async fn a_program_that_is_asked_to_stop_ends_whatever_it_waits_for() {
     let _alone = ALONE.lock().await;
     let db = with_deadlines().await;
     let line = Line::to(&db).await;
-    // A bound beyond that of stopping: it waits for the database in vain for all that time.
+    // Longer than the bound for stopping: the program waits in vain for the database all that time.
     let mut program = Child::start(&line.url(&db), &[("DATABASE_TIMEOUT_MS", "600000")]);
     program.until_ready().await;
     line.swallow_all();
@@ -67,5 +67,5 @@ async fn a_program_that_is_asked_to_stop_ends_whatever_it_waits_for() {
     program.signal(Signal::SIGTERM);
     let (status, words) = program.ended().await;
     assert!(asked.elapsed() < std::time::Duration::from_secs(20), "{:?}", asked.elapsed());
-    assert!(!status.success() && words.contains("asked to stop, but ") && words.contains("the consumer"), "{words}");
+    assert!(!status.success() && words.contains("did not stop within") && words.contains("the consumer"), "{words}");
 }

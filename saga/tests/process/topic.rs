@@ -16,7 +16,7 @@ use crate::{
 
 const TOPIC: &str = "desk.events";
 
-/// Deletes the topic, and waits until the broker does not know it any more.
+/// Deletes the topic, and waits until the broker no longer knows it.
 async fn delete() {
     let admin: AdminClient<DefaultClientContext> = kafka().client("test").create().expect("a client");
     let options = AdminOptions::new();
@@ -39,8 +39,8 @@ async fn a_topic_that_is_deleted_is_noticed_and_read_again_when_it_is_back() {
     topics().await;
     let program = Child::start(&db.url(), &[]);
     program.until_ready().await;
-    // So the position of before, 1, lies within the topic that comes after: only that it was missing tells that the position
-    // means nothing any more.
+    // The old position, 1, is also valid in the recreated topic. Only the fact that the topic was missing shows that the
+    // position means nothing any more.
     let before = task();
     publish(&Wanted { task: before.clone() }, "topic").await;
     eventually("an event on the old topic", async || count(&db, before.task_id).await).await;

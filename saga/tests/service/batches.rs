@@ -48,7 +48,7 @@ async fn events_of_one_order_are_folded_in_their_order_and_say_what_caused_what(
     let db = database().await;
     let order = some_order();
     let ids: Vec<EventId> = (0..5).map(|_| EventId::new()).collect();
-    // Not in the order of the ids: what counts is the order in which they came.
+    // Not in id order: what counts is the order of arrival.
     let came: Vec<EventId> = [3, 0, 4, 1, 2].map(|place| ids[place]).to_vec();
     let batch: Vec<_> = came.iter().map(|&id| event_with_id(id, "count", counting(&order))).collect();
     commit(&db.work(Counter), &batch).await;
@@ -74,7 +74,7 @@ async fn an_event_counts_once_within_a_batch_and_across_batches() {
     assert_eq!(db.said(order.task_id).await.len(), 2);
 }
 
-/// Two instances that have the same event at the same time: the second waits for the first and then knows it.
+/// Two instances with the same event at the same time: the second waits for the first and then recognises the duplicate.
 #[tokio::test]
 async fn an_event_in_two_instances_at_once_counts_once() {
     let db = database().await;
@@ -93,7 +93,7 @@ async fn an_event_in_two_instances_at_once_counts_once() {
     assert_eq!(count(&db, order.task_id).await, Some(100));
 }
 
-/// Two events that both make the row of a new order: the slower one is told to look again.
+/// Two events that both create the row of a new order: the slower one has to load again.
 #[tokio::test]
 async fn a_row_that_somebody_else_inserted_first_is_met_again() {
     let db = database().await;
@@ -125,7 +125,7 @@ async fn one_bad_event_leaves_nothing_of_its_batch_and_says_that_it_has_to_be_pu
     for (bad, why) in [
         (Command::new(some_order(), Ask::Panic), "the counter stumbled"),
         (counting(&too_much), "check constraint"),
-        (counting(&too_large), "readers take"),
+        (counting(&too_large), "the limit is"),
     ] {
         let batch = [event("good", counting(&some_order())), event("bad", bad)];
         let error = refused(work.stage(&batch).await);

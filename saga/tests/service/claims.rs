@@ -1,4 +1,4 @@
-//! Claims of calls to the outside: of claimants that die, freeze, are slow, and of circuits that are open.
+//! Claims of calls to the outside: by claimants that die, freeze or are slow, and with open circuits.
 
 use std::{
     collections::VecDeque,
@@ -24,16 +24,16 @@ use crate::{
     within,
 };
 
-/// Keeps everybody waiting until it is told what to answer.
+/// Lets all callers wait until the test sets the answer.
 #[derive(Default)]
 struct Slow {
     answers: Mutex<VecDeque<Reply>>,
     told: Notify,
     under_way: AtomicUsize,
     most_under_way: AtomicUsize,
-    /// Calls at once; 0 is the default.
+    /// Concurrency; 0 means the default.
     concurrency: usize,
-    /// True if it is to be left alone.
+    /// True while the circuit is open.
     closed_to_all: AtomicBool,
 }
 
@@ -88,7 +88,7 @@ impl Outside<Command> for Slow {
     }
 
     fn gave_up(&self, attempt: &Attempt) -> Command {
-        // Not what the toy says when it gives up, so that it can be heard.
+        // Differs from what the toy publishes when it gives up, so that a test can tell them apart.
         command(attempt, Ask::Answered)
     }
 }
@@ -113,13 +113,13 @@ impl Worker {
         Worker { outside, stop, task }
     }
 
-    /// Waits until so many calls are under way.
+    /// Waits until this many calls are in progress.
     async fn calls(&self, how_many: usize) {
         let under_way = || async { (self.outside.under_way.load(Ordering::SeqCst) == how_many).then_some(()) };
         eventually(&format!("{how_many} calls under way"), under_way).await;
     }
 
-    /// Its connections are closed by the kernel, and nothing else happens.
+    /// Only the kernel closes its connections; nothing else happens.
     async fn kill(self) {
         self.task.abort();
         assert!(self.task.await.expect_err("aborted").is_cancelled());
@@ -140,7 +140,7 @@ async fn ask(db: &TestDatabase, gives_up: bool) -> SagaId {
 
 type Row = (String, i32, Option<i64>, bool);
 
-/// The attempt's status, tries and claimant, and whether it is put off.
+/// The attempt's status, tries and claimant, and whether it is postponed.
 async fn row(db: &TestDatabase, order: SagaId) -> Row {
     sqlx::query_as("select status, tries, claimed_by, next_at > now() from attempts where order_id = $1")
         .bind(order.0)
@@ -153,7 +153,7 @@ async fn status(db: &TestDatabase, order: SagaId, wanted: &str) -> Row {
     eventually(wanted, || async { Some(row(db, order).await).filter(|row| row.0 == wanted) }).await
 }
 
-/// A claim of somebody else's, which holds for that long.
+/// A claim of another process, valid for this time.
 async fn claimed_by(db: &TestDatabase, order: SagaId, claimant: i64, lease: &'static str) {
     sqlx::query(
         "update attempts set claimed_by = $2, tries = tries + 1, next_at = now() + $3::interval, updated_at = now()
@@ -236,7 +236,7 @@ async fn what_somebody_else_has_claimed_is_neither_put_off_nor_parked_nor_given_
     let db = database().await;
     let mut other = sqlx::PgConnection::connect(&db.url()).await.expect("connected");
     sqlx::query("select pg_advisory_lock(42)").execute(&mut other).await.expect("locked");
-    // A refusal for now, one for good, and for a Try the last refusal.
+    // A temporary refusal, a permanent one, and for a Try the last refusal.
     for (gives_up, replies) in
         [(false, vec![Reply::NotNow]), (false, vec![Reply::Never]), (true, vec![Reply::NotNow, Reply::NotNow])]
     {
@@ -267,7 +267,7 @@ async fn an_answer_counts_whoever_has_claimed_the_call_meanwhile_and_once() {
     slow.calls(1).await;
     sqlx::query("update attempts set next_at = now(), claimed_by = null").execute(db.pool()).await.expect("released");
     let other = Worker::start(&db, Slow::default());
-    // Whichever of the two is quicker claims it: then both are at it, or the slow one twice.
+    // Either of them may claim it: then both make the call, or the slow one makes it twice.
     eventually("another call", || async {
         let calls = [&slow, &other].map(|worker| worker.outside.under_way.load(Ordering::SeqCst));
         (calls.iter().sum::<usize>() == 2).then_some(())
@@ -320,7 +320,7 @@ async fn while_the_other_side_is_left_alone_only_trys_are_claimed() {
     let (confirm, a_try) = (ask(&db, false).await, ask(&db, true).await);
     let outside = Slow { closed_to_all: AtomicBool::new(true), ..Slow::default() };
     let worker = Worker::start(&db, outside);
-    // Its tries are used up; that says something to the toy.
+    // Its tries are used up, and the toy publishes an event about that.
     assert_eq!(status(&db, a_try, "done").await.1, 2);
     assert_eq!(db.said(a_try).await, ["Told"]);
     assert_eq!(row(&db, confirm).await, ("open".to_owned(), 0, None, false), "not touched");
@@ -341,7 +341,7 @@ async fn a_call_that_panics_has_failed() {
     worker.end().await;
 }
 
-/// The database's clock was a year ahead when it was put off.
+/// The database's clock was a year ahead when the attempt was postponed.
 #[tokio::test]
 async fn a_call_that_was_put_off_by_a_wrong_clock_is_made() {
     let db = database().await;

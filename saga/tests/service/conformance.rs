@@ -1,4 +1,4 @@
-//! The laws that every service holds, and that each of them is noticed where it is broken.
+//! The laws that every service must hold, and that a violation of each is noticed.
 
 use chrono::{DateTime, Utc};
 use saga::{
@@ -30,23 +30,23 @@ macro_rules! seat_events {
 }
 seat_events! { SeatHeld SeatTaken SeatReleased }
 
-/// What is wrong with a service.
+/// A fault of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Nothing,
     /// A repeated Try holds one more.
     HoldsTwice,
-    /// An undo lets go of nothing.
+    /// An undo releases nothing.
     KeepsWhatWasHeld,
-    /// A Try behind its Cancel holds all the same.
+    /// A Try behind its Cancel holds nevertheless.
     HangsOn,
-    /// Rows are neither locked nor is it noticed that somebody was faster.
+    /// Rows are not locked, and a faster transaction is not noticed.
     LooksNowhere,
-    /// What is of the saga alone is locked, and what it shares with others is not.
+    /// The saga's own rows are locked, but not those that it shares with others.
     LocksItsOwnAlone,
-    /// Changes of rows that were there before are not written.
+    /// Changes of existing rows are not written.
     WritesNewRowsOnly,
-    /// Of what one transaction decides only the last is written into the plane.
+    /// Of the decisions of one transaction, only the last is written into the plane.
     ForgetsWithinABatch,
 }
 

@@ -1,4 +1,4 @@
-//! A line to the database that falls silent: it stays open, takes every byte, and nothing comes back.
+//! A proxy to the database that falls silent: connections stay open and accept every byte, but nothing comes back.
 
 use std::{
     net::SocketAddr,
@@ -22,7 +22,7 @@ pub(crate) struct Line {
 
 #[derive(Default)]
 struct Switches {
-    /// Connections with a number below this are silent.
+    /// Connections with a lower number are silent.
     silent_below: AtomicU64,
     accepted: AtomicU64,
     swallow_all: AtomicBool,
@@ -51,24 +51,24 @@ impl Line {
         line
     }
 
-    /// The database's URL over this line.
+    /// The database's URL through this proxy.
     pub(crate) fn url(&self, db: &TestDatabase) -> String {
         let options: PgConnectOptions = db.url().parse().expect("a URL");
         options.host("127.0.0.1").port(self.address.port()).to_url_lossy().to_string()
     }
 
-    /// Every connection that is open falls silent; new ones work.
+    /// Silences every open connection; new ones work.
     pub(crate) fn silence(&self) {
         self.switches.silent_below.store(self.switches.accepted.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
-    /// New connections are silent as well.
+    /// Silences new connections as well.
     pub(crate) fn swallow_all(&self) {
         self.silence();
         self.switches.swallow_all.store(true, Ordering::SeqCst);
     }
 
-    /// New connections work again; those that were silent stay so.
+    /// Lets new connections work again; silent ones stay silent.
     pub(crate) fn heal(&self) {
         self.silence();
         self.switches.swallow_all.store(false, Ordering::SeqCst);
@@ -93,7 +93,7 @@ async fn carry(client: TcpStream, server: TcpStream, number: u64, switches: Arc<
                 return;
             }
         }
-        // The server's end is not passed on either.
+        // The end of the server's stream is not forwarded either.
         if switches.is_silent(number) {
             std::future::pending::<()>().await;
         }

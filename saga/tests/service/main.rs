@@ -1,4 +1,4 @@
-//! The crate under a toy service, against a real Postgres and a real Kafka.
+//! The crate with a toy service, against a real Postgres and a real Kafka.
 
 mod batches;
 mod claims;
@@ -11,6 +11,7 @@ mod outside;
 mod partitions;
 mod payload;
 mod program;
+mod rows;
 mod severed;
 mod silent;
 mod timer;
@@ -20,20 +21,20 @@ mod upkeep;
 
 use std::time::Duration;
 
-/// Bound for whatever a test waits for.
+/// Bound for any wait of a test.
 const BOUND: Duration = Duration::from_secs(30);
 
-/// Asks until there is an answer.
+/// Polls until there is an answer.
 async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     saga::testing::eventually(BOUND, what, ask).await
 }
 
-/// Waits, but not for ever.
+/// Waits with a bound.
 async fn within<T>(what: &str, wait: impl Future<Output = T>) -> T {
     saga::testing::within(BOUND, what, wait).await
 }
 
-/// Where Kafka is.
+/// Address of Kafka.
 fn brokers() -> String {
     let variable = "TEST_KAFKA_BROKERS";
     std::env::var(variable)

@@ -1,4 +1,4 @@
-//! An inbox that forgets before its topics do is found out.
+//! The retention check notices an inbox that forgets before its topics do.
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -7,7 +7,7 @@ use rdkafka::{
 };
 use saga::{
     config::Kafka,
-    memory::{Verdict, compare},
+    memory::{Sufficiency, compare},
     upkeep::Retention,
 };
 use uuid::Uuid;
@@ -20,7 +20,7 @@ fn hours(inbox_hours: u32) -> Retention {
     Retention { inbox_hours, outbox_hours: 0 }
 }
 
-/// A new topic that keeps events for so many milliseconds, in segments of an hour.
+/// A new topic with this retention in milliseconds and segments of an hour.
 async fn topic(retention_ms: &str) -> String {
     let admin: AdminClient<DefaultClientContext> = kafka(1).client("test").create().expect("a client");
     let name = format!("saga-test-{}", Uuid::new_v4());
@@ -38,12 +38,14 @@ async fn the_inbox_is_compared_with_what_the_topics_keep() {
     let kafka = kafka(1);
     let ask =
         async |topics: &[&str], inbox| compare(&kafka, "test", topics, hours(inbox)).await.expect("Kafka answers");
-    // Two hours, up to one more until their segment is full, and the broker's own pace.
-    assert_eq!(ask(&[&two_hours], 28).await, Verdict::Long);
-    assert!(matches!(ask(&[&two_hours], 4).await, Verdict::ShortForReplays(_)));
-    let Verdict::TooShort(why) = ask(&[&two_hours, &for_ever], 3).await else { panic!("three hours are too short") };
+    // Two hours, up to one more until their segment is full, and the broker's check interval.
+    assert_eq!(ask(&[&two_hours], 28).await, Sufficiency::Long);
+    assert!(matches!(ask(&[&two_hours], 4).await, Sufficiency::ShortForReplays(_)));
+    let Sufficiency::TooShort(why) = ask(&[&two_hours, &for_ever], 3).await else {
+        panic!("three hours are too short")
+    };
     assert!(why.contains(&two_hours), "{why}");
-    assert_eq!(ask(&[&two_hours, &for_ever], 28).await, Verdict::NeverLong { topics: vec![for_ever] });
+    assert_eq!(ask(&[&two_hours, &for_ever], 28).await, Sufficiency::NeverLong { topics: vec![for_ever] });
 }
 
 /// The embedded broker has no such request.
@@ -52,5 +54,5 @@ async fn a_broker_that_cannot_tell_is_not_waited_for() {
     let broker = MockCluster::new(1).expect("a broker");
     broker.create_topic("topic", 1, 1).expect("made");
     let kafka = Kafka { kafka_brokers: vec![broker.bootstrap_servers()], ..kafka(1) };
-    assert_eq!(compare(&kafka, "test", &["topic"], hours(1)).await.expect("it answers"), Verdict::Unknown);
+    assert_eq!(compare(&kafka, "test", &["topic"], hours(1)).await.expect("it answers"), Sufficiency::Unknown);
 }

@@ -1,4 +1,4 @@
-//! The tables that migrations make, whichever way they came about.
+//! The migrations produce the same tables from every starting point.
 
 use saga::testing::TestDatabase;
 use sqlx::{PgPool, migrate::Migrator};
@@ -12,7 +12,7 @@ async fn empty() -> TestDatabase {
     db
 }
 
-/// Everything that is in a database but its rows, in words. The partitions of days are those of the day.
+/// Everything in a database except its rows, as text. Daily partitions are those of today.
 async fn schema(pool: &PgPool) -> Vec<String> {
     let queries = [
         "select format('column %s.%s %s null %s default %s identity %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
@@ -65,7 +65,7 @@ async fn an_outbox_that_was_used_alone_becomes_a_services() {
     assert_eq!(schema(db.pool()).await, schema(fresh.pool()).await);
 }
 
-/// A replica of the version before may start second, or come back after an upgrade that went wrong.
+/// A replica of the previous version may start second, or come back after a failed upgrade.
 #[tokio::test]
 async fn a_program_of_an_earlier_version_finds_its_migrations_done() {
     let db = TestDatabase::create(&Migrator::DEFAULT).await;
@@ -73,7 +73,7 @@ async fn a_program_of_an_earlier_version_finds_its_migrations_done() {
     earlier.set_ignore_missing(true).run(db.pool()).await.expect("nothing is left to do");
 }
 
-/// Whose first migrations are called the first, as those of earlier versions were.
+/// Its first migrations have the same numbers as those of earlier versions.
 #[tokio::test]
 async fn somebody_elses_migrations_are_not_taken_for_those_of_an_earlier_version() {
     let db = empty().await;

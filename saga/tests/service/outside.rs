@@ -1,4 +1,4 @@
-//! Durable attempts: calls that are made until they are answered, and count once.
+//! Durable attempts: calls are made until they are answered, and count once.
 
 use std::{
     collections::HashSet,
@@ -20,7 +20,7 @@ use crate::{
     toy::{Ask, Command, Counter, Task, database, rows, task},
 };
 
-/// Fails so often, then answers.
+/// Fails this many times, then answers.
 struct Moody {
     failures: u32,
     keys: Mutex<HashSet<String>>,
@@ -42,7 +42,7 @@ impl Outside<Command> for Moody {
         }
     }
 
-    /// It is being left alone: nothing is claimed but what ends without it.
+    /// The circuit is open: only attempts that can end without a call are claimed.
     fn room(&self) -> usize {
         if self.failures == 0 { 0 } else { usize::MAX }
     }
@@ -56,7 +56,7 @@ fn command(attempt: &Attempt, ask: Ask) -> Command {
     Command::new(Task::deserialize(&attempt.request).expect("the toy asks with its order"), ask)
 }
 
-/// Has an outside that fails `failures` times called for an order; the attempt's status and tries at its end.
+/// Makes the calls of an order to an outside that fails `failures` times; returns the attempt's final status and tries.
 async fn outcome(db: &TestDatabase, failures: u32, gives_up: bool) -> (Task, String, i32) {
     let work = db.work(Counter);
     let order = task();
@@ -113,7 +113,7 @@ async fn what_a_person_has_settled_is_answered_without_a_call_once_and_a_wrong_w
         .await
         .expect("parked");
     let (stop, shutdown) = Shutdown::by_hand();
-    // The circuit is open: it could not be called.
+    // The circuit is open: the call could not be made.
     let outside = Arc::new(Moody { failures: 0, keys: Mutex::default() });
     let policy = RetryPolicy { delays_ms: vec![1], longest_ms: 5, patience: 6 };
     let worker = tokio::spawn(attempts::run(work, outside.clone(), policy, shutdown));

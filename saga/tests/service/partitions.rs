@@ -1,4 +1,4 @@
-//! What is past keeping goes a whole day at a time, and nothing goes that has not been published.
+//! Data past its retention is removed a whole day at a time, and nothing unpublished is removed.
 
 use chrono::Utc;
 use saga::{
@@ -13,7 +13,7 @@ pub(crate) const RETENTION: Retention = Retention { inbox_hours: 24, outbox_hour
 const FIRST_OF_2020_MS: u64 = 1_577_836_800_000;
 const DAY_MS: u64 = 86_400_000;
 
-/// An id of some time on this day of January 2020.
+/// An id with a time on this day of January 2020.
 fn id_of(day: u64) -> Uuid {
     id_at(FIRST_OF_2020_MS + (day - 1) * DAY_MS + DAY_MS / 2)
 }
@@ -24,7 +24,7 @@ pub(crate) fn id_at(unix_ms: u64) -> Uuid {
         .into_uuid()
 }
 
-/// A round in which nothing fails.
+/// An upkeep round in which nothing fails.
 async fn keep(db: &TestDatabase) {
     assert_eq!(round(db.pool(), RETENTION, Utc::now()).await, [""; 0]);
 }
@@ -33,7 +33,7 @@ pub(crate) async fn is_there(db: &TestDatabase, partition: &str) -> bool {
     sqlx::query_scalar("select to_regclass($1) is not null").bind(partition).fetch_one(db.pool()).await.expect("asked")
 }
 
-/// Writes an event of that day, and says its place in the order of publication.
+/// Writes an event of that day; returns its `seq`.
 async fn write(db: &TestDatabase, day: u64) -> i64 {
     sqlx::query_scalar(
         "insert into outbox (id, aggregatetype, aggregateid, type, payload)
@@ -85,7 +85,7 @@ async fn days_past_keeping_go_but_none_with_an_event_that_is_not_published() {
     assert_eq!(rows(&db, "outbox").await, 0);
 }
 
-/// Foreign ids hold no time; they go by the day on which they came.
+/// Foreign ids hold no time; they expire by the day of their arrival.
 #[tokio::test]
 async fn ids_without_a_time_are_kept_by_their_arrival() {
     let db = TestDatabase::create(&MIGRATIONS).await;
@@ -97,7 +97,7 @@ async fn ids_without_a_time_are_kept_by_their_arrival() {
     assert_eq!(left, [new]);
 }
 
-/// Open and parked calls stay, however old; what has ended goes when its event can come no more.
+/// Open and parked calls stay, however old; finished ones are removed when their event can no longer be redelivered.
 #[tokio::test]
 async fn calls_that_have_ended_go_by_their_age() {
     let db = TestDatabase::create(&MIGRATIONS).await;

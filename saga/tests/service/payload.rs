@@ -1,4 +1,4 @@
-//! What Postgres makes of a payload is never longer than was reckoned with.
+//! A payload as Postgres renders it is never longer than the estimate.
 
 use proptest::{
     prelude::*,
@@ -11,7 +11,7 @@ use crate::toy::MIGRATIONS;
 
 const CASES: usize = 2_000;
 
-/// A number as anybody may write it.
+/// A number in any valid notation.
 fn number() -> impl Strategy<Value = String> {
     let exponent = prop_oneof![
         Just(String::new()),
@@ -23,7 +23,7 @@ fn number() -> impl Strategy<Value = String> {
         .prop_map(|(sign, whole, fraction, exponent)| format!("{sign}{whole}{fraction}{exponent}"))
 }
 
-/// A string, any character of which may be escaped in any way. Postgres takes no NUL.
+/// A string in which any character may be escaped in any way. Postgres cannot store NUL.
 fn string() -> impl Strategy<Value = String> {
     let character = prop_oneof![
         any::<char>().prop_filter("no NUL", |c| *c != '\0').prop_map(|c| serde_json::json!(c.to_string()).to_string()),
@@ -74,7 +74,7 @@ async fn what_postgres_makes_of_a_payload_is_never_longer_than_was_reckoned_with
         let bytes = usize::try_from(bytes).expect("a length");
         assert!(bytes <= rendered_at_most(case), "{bytes} bytes, {} expected: {case}", rendered_at_most(case));
     }
-    // And not much longer than it is, where it is what we write ourselves.
+    // For payloads that we write ourselves, the estimate is close.
     let ours = serde_json::json!({ "order": { "items": [1, 2, 3], "ship_to": "a, b: c" }, "total": 5 }).to_string();
     assert_eq!(rendered_at_most(&ours), ours.len() + 8);
 }

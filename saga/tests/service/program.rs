@@ -1,4 +1,4 @@
-//! A whole program over Kafka: what cannot be processed is put aside, the rest goes through in order, and nothing is lost.
+//! A whole program over Kafka: what cannot be processed is parked, the rest is processed in order, and nothing is lost.
 
 use std::time::Duration;
 
@@ -62,7 +62,8 @@ impl Letter {
     }
 }
 
-/// Publishes under one key, so that all lies on one partition in this order; the partition and each record's offset.
+/// Publishes under one key, so that all records are on one partition in this order; returns the partition and each
+/// offset.
 async fn publish(key: &str, letters: &[&Letter]) -> (i32, Vec<i64>) {
     let producer: FutureProducer = kafka(2).producer("test").create().expect("a producer");
     let mut partition = 0;
@@ -78,8 +79,7 @@ async fn publish(key: &str, letters: &[&Letter]) -> (i32, Vec<i64>) {
     (partition, offsets)
 }
 
-/// Id, offset, value and error of the events with this key that are parked and count as seen, in the order in which they
-/// came.
+/// Id, offset, value and error of the events with this key that are parked and in the inbox, in order of arrival.
 async fn parked(db: &TestDatabase, key: &str) -> Vec<(uuid::Uuid, i64, Option<Vec<u8>>, String)> {
     sqlx::query_as(
         "select event_id, record_offset, value, error from parked_events join inbox using (event_id)
@@ -91,7 +91,7 @@ async fn parked(db: &TestDatabase, key: &str) -> Vec<(uuid::Uuid, i64, Option<Ve
     .expect("parked events can be read")
 }
 
-/// The dead letters with this key, from the topic's beginning, as soon as there are so many.
+/// The dead letters with this key, from the topic's beginning, once there are this many.
 async fn dead_letters(key: &str, how_many: usize) -> Vec<OwnedMessage> {
     let mut client = kafka(2).client("test");
     client.set("group.id", "test").set("enable.auto.commit", "false");
@@ -127,7 +127,7 @@ fn header(message: &OwnedMessage, name: &str) -> Vec<u8> {
     header.and_then(|header| header.value).unwrap_or_else(|| panic!("no header {name}")).to_vec()
 }
 
-/// The offset that the service's group has committed.
+/// The committed offset of the service's group.
 async fn committed(partition: i32) -> Option<i64> {
     let mut client = kafka(2).client("test");
     client.set("group.id", "counter").set("enable.auto.commit", "false");
@@ -161,7 +161,7 @@ async fn what_cannot_be_processed_is_put_aside_and_the_rest_goes_through_in_orde
     saga::topics::ensure(&kafka(2), "test", &saga::topics::needed_by(&<Counter as saga::Service>::table()))
         .await
         .expect("topics");
-    // No order's id: what cannot be read names no saga.
+    // No saga's id: an unreadable record that names no saga.
     let key = format!("all of {}", good.task_id);
     let published = [&first, &panics, &second, &violates, &no_json, &refused, &unknown, &tombstone, &first, &last];
     let (partition, offsets) = publish(&key, &published).await;
@@ -170,7 +170,7 @@ async fn what_cannot_be_processed_is_put_aside_and_the_rest_goes_through_in_orde
     eventually("the last event's count", || async { count(&db, good.task_id).await.filter(|count| *count == 300) })
         .await;
 
-    // Three events counted, one of them delivered twice, each said once and in order.
+    // Three events counted, one of them delivered twice; each published once and in order.
     let causes: Vec<uuid::Uuid> =
         sqlx::query_scalar("select causationid from outbox where aggregateid = $1 order by seq")
             .bind(good.task_id.to_string())
@@ -179,7 +179,7 @@ async fn what_cannot_be_processed_is_put_aside_and_the_rest_goes_through_in_orde
             .expect("read");
     assert_eq!(causes, [first.id.0, second.id.0, last.id.0]);
 
-    // The poison is parked whole, each with its own error, and counts as seen.
+    // The poison events are parked in full, each with its own error, and are in the inbox.
     let parked = eventually("two parked events", || async { Some(parked(&db, &key).await).filter(|p| p.len() == 2) });
     for ((id, offset, value, error), (poison, place, why)) in
         parked.await.into_iter().zip([(&panics, 1, "the counter stumbled"), (&violates, 3, "check constraint")])
@@ -188,7 +188,7 @@ async fn what_cannot_be_processed_is_put_aside_and_the_rest_goes_through_in_orde
         assert!(error.contains(why), "{error}");
     }
 
-    // What nobody can read or mean is a dead letter, as it came.
+    // An unreadable or senseless record becomes a dead letter, unchanged.
     let letters = dead_letters(&key, 3).await;
     for ((letter, original), (place, class)) in
         letters.iter().zip([&no_json, &refused, &tombstone]).zip([(4, "Unreadable"), (5, "Refused"), (7, "Unreadable")])
@@ -211,7 +211,7 @@ async fn what_cannot_be_processed_is_put_aside_and_the_rest_goes_through_in_orde
         assert_eq!(header(letter, "kafka_dlt-original-timestamp").len(), 8);
     }
 
-    // Asked to stop, it finishes, and its group stands behind the last record.
+    // On request it stops cleanly, and its group's offset is after the last record.
     nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM).expect("raised");
     within("the program to stop", running).await.expect("no panic").expect("stopped cleanly");
     let behind = offsets.last().expect("ten records") + 1;

@@ -1,4 +1,4 @@
-//! The answer to a commit is lost: the database has committed, and the service does not know it.
+//! The response to a commit is lost: the database has committed, and the service does not know it.
 
 use std::{
     net::SocketAddr,
@@ -27,10 +27,10 @@ use crate::{
     toy::{Ask, Command, Counter, Task, count, database, task},
 };
 
-/// A line to the database that lets a commit through and breaks when its answer comes.
+/// A proxy to the database that forwards a commit and breaks when its response arrives.
 struct Line {
     address: SocketAddr,
-    /// Commits whose answers are still to be lost.
+    /// Number of commits whose responses are still to be lost.
     cuts: Arc<AtomicU32>,
 }
 
@@ -54,7 +54,7 @@ impl Line {
         self.cuts.store(how_many, Ordering::SeqCst);
     }
 
-    /// A service whose database is at the other end.
+    /// A service whose database is behind the proxy.
     fn work(&self, db: &TestDatabase) -> UnitOfWork<Counter> {
         let options: PgConnectOptions = db.url().parse().expect("a URL");
         let options = options.host("127.0.0.1").port(self.address.port());
@@ -83,7 +83,7 @@ async fn carry(client: TcpStream, server: TcpStream, cuts: Arc<AtomicU32>) {
     let answers = async {
         let mut bytes = [0; 8192];
         while let Ok(length @ 1..) = from_server.read(&mut bytes).await {
-            // The answer is here, so it has been committed; nobody will hear of it.
+            // The response is here, so the transaction is committed; the client never sees it.
             if severed.load(Ordering::SeqCst) || to_client.write_all(&bytes[..length]).await.is_err() {
                 return;
             }
@@ -113,7 +113,7 @@ async fn a_batch_whose_commit_went_unanswered_counts_once() {
     assert_eq!(db.said(facts.task_id).await, ["Counted"; 3]);
 }
 
-/// Answers whatever it is asked.
+/// Answers every call.
 struct Willing {
     calls: AtomicU32,
 }
@@ -142,7 +142,7 @@ async fn an_answer_from_outside_whose_commit_went_unanswered_is_said_once() {
     let staged = work.stage(&call).await.expect("written");
     staged.commit().await.expect("committed");
 
-    // The worker commits only what it has heard from outside.
+    // The worker's only commits are of answers from outside.
     line.lose_answers(2);
     let (stop, shutdown) = Shutdown::by_hand();
     let outside = Arc::new(Willing { calls: AtomicU32::default() });

@@ -1,4 +1,4 @@
-//! A database that falls silent, and sessions that their client has left: neither stops anybody for long.
+//! A silent database, and sessions abandoned by their client: neither blocks others for long.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
     within,
 };
 
-/// Short, so that tests do not wait for long.
+/// Short, so that the tests are fast.
 const BOUND_MS: &str = "1500";
 
 #[derive(clap::Parser)]
@@ -89,7 +89,7 @@ async fn connections_given_back_on_a_silent_line_do_not_use_the_pool_up() {
     let db = database().await;
     let line = Line::to(&db).await;
     let sessions = sessions(&line.url(&db));
-    // Nobody waits for an answer here: what is noticed is noticed while they are given back.
+    // No query is in progress here: the silence is noticed while connections are returned to the pool.
     for _ in 0..3 {
         let held = futures::future::join_all((0..8).map(|_| sessions.pool().acquire())).await;
         line.silence();
@@ -105,7 +105,7 @@ async fn a_client_frozen_within_its_transaction_is_ended_and_its_successor_goes_
     let (frozen, successor) = (work(sessions(&db.url())), work(sessions(&db.url())));
     let batch = [counting()];
     let staged = frozen.stage(&batch).await.expect("written");
-    // As its process neither commits nor ends, all that it has locked stays locked.
+    // Its process neither commits nor ends, so its locks stay.
     let done = within("the frozen one to be ended", commit(&successor, &batch)).await;
     assert!(matches!(done[..], [Outcome::Decided(_)]), "{done:?}");
     let error = staged.commit().await.expect_err("its session has been ended");
@@ -152,7 +152,7 @@ async fn sessions_have_their_time_outs_from_the_start_and_migrations_have_none()
     ] {
         assert_eq!(setting(name).await.as_deref(), Some(value), "{name}");
     }
-    // Servers before 17 do not have it.
+    // Servers before version 17 do not have it.
     assert!(matches!(setting("transaction_timeout").await.as_deref(), None | Some("3s")));
 
     let slow = sqlx::migrate::Migration::new(

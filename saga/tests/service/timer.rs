@@ -1,4 +1,4 @@
-//! Deadlines of which some cannot be carried out: the others go on.
+//! Deadlines, some of which cannot be carried out: the others go on.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::toy::{Ask, Command, Counter, count, database, task};
 
-/// Poison at the head of everything that is due, and how often it was asked for.
+/// Poison at the head of everything due, and how often it was queried.
 struct Poisoned {
     due: Vec<Command>,
     limit: usize,

@@ -1,4 +1,4 @@
-//! Topics are made as configured, and left alone where they are.
+//! Topics are created as configured, and left alone if they exist.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{eventually, kafka, toy::Counter};
 
-/// Number of partitions of a topic; none if it is not there.
+/// Number of partitions of a topic; `None` if it does not exist.
 async fn partitions(kafka: &Kafka, topic: &str) -> Option<usize> {
     let client: BaseConsumer = kafka.client("test").create().expect("a client");
     let topic = topic.to_owned();
@@ -29,7 +29,7 @@ async fn missing_topics_are_made_with_the_configured_partitions() {
         let made = eventually(&format!("the topic {name}"), || partitions(&three, name)).await;
         assert_eq!(made, 3);
     }
-    // Who is configured otherwise and comes later takes them as they are.
+    // A program with other settings that starts later leaves them as they are.
     topics::ensure(&kafka(5), "test", &names).await.expect("nothing to do");
     assert_eq!(partitions(&three, &topic).await, Some(3));
 }

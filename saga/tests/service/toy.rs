@@ -1,4 +1,4 @@
-//! A service that counts: the least that has rows, refusals, calls and bugs.
+//! A service that counts: the minimum with rows, refusals, calls and bugs.
 
 use chrono::{DateTime, Utc};
 use saga::{
@@ -10,7 +10,7 @@ use serde_json::json;
 use sqlx::{PgConnection, migrate::Migrator};
 use uuid::Uuid;
 
-/// What is to be counted.
+/// What to count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Task {
     pub task_id: SagaId,
@@ -29,32 +29,32 @@ pub(crate) fn task() -> Task {
     Task { task_id: SagaId(Uuid::now_v7()), total: 100, words: None }
 }
 
-/// What the desk says.
+/// Events of the desk.
 pub(crate) mod desk {
     use super::{Publisher, Task, publisher};
 
     const DESK: Publisher = publisher!("desk");
 
     saga::events! { DESK, task: Task,
-        /// Please count.
+        /// Asks the counter to count.
         Wanted {}
-        /// Please stumble.
+        /// Asks the counter to panic.
         Stumbled {}
-        /// Nothing that can be meant.
+        /// An event that makes no sense.
         Nonsense {}
-        /// Please ask the outside.
+        /// Asks for a call to the outside.
         Asked {}
     }
 }
 
-/// What the counter says.
+/// Events of the counter.
 pub(crate) mod counter {
     use super::{Publisher, Task, publisher};
 
     pub(crate) const COUNTER: Publisher = publisher!("counter");
 
     saga::events! { COUNTER, task: Task,
-        /// It is counted.
+        /// Counted.
         Counted {}
         /// The outside has answered.
         Told {}
@@ -64,10 +64,10 @@ pub(crate) mod counter {
 use counter::{COUNTER, Counted, Told};
 use desk::{Asked, Nonsense, Stumbled, Wanted};
 
-/// The crate's tables are all that a migration has to make.
+/// The crate's tables are all that the migrations create.
 pub(crate) static MIGRATIONS: Migrator = Migrator::DEFAULT;
 
-/// A database with the counter's table. No count is above a thousand.
+/// A database with the counter's table. A count is limited to a thousand.
 pub(crate) async fn database() -> TestDatabase {
     let db = TestDatabase::create(&MIGRATIONS).await;
     db.run("create table counts (task_id uuid primary key, count bigint not null check (count <= 1000))").await;
@@ -100,13 +100,13 @@ pub(crate) enum Ask {
     Count,
     /// A bug.
     Panic,
-    /// An event that cannot be meant.
+    /// An event that makes no sense.
     Refuse,
-    /// A call to the outside, that may be given up or not.
+    /// A call to the outside, which may be given up or not.
     Call { gives_up: bool },
-    /// It was answered.
+    /// The call was answered.
     Answered,
-    /// It was given up.
+    /// The call was given up.
     GaveUp,
 }
 
@@ -159,7 +159,8 @@ impl Service for Counter {
             Ask::Panic => panic!("the counter stumbled"),
             Ask::Refuse => Says::refused("nobody counts this"),
             Ask::Call { gives_up } => {
-                Says::attempt(NewAttempt { kind: "ask", saga_id: task.task_id, request: json!(task), gives_up })
+                let ask = NewAttempt::new("ask", task.task_id, json!(task));
+                Says::attempt(NewAttempt { gives_up, ..ask })
             }
             Ask::Answered => Says::event(Told { task }),
             Ask::GaveUp => Says::ignored("given up"),

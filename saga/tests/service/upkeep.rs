@@ -1,4 +1,4 @@
-//! Upkeep that nothing stops: ids of the future, clocks that are wrong, locks that others hold.
+//! Upkeep withstands ids of the future, wrong clocks, and locks that others hold.
 
 use std::{
     collections::HashSet,
@@ -53,7 +53,7 @@ async fn write(db: &TestDatabase, id: Uuid, created_at: DateTime<Utc>) {
     .expect("written");
 }
 
-/// Tells whether the id is seen for the first time.
+/// Returns whether the id is new to the inbox.
 async fn is_new(db: &TestDatabase, id: Uuid) -> sqlx::Result<bool> {
     let inserted = sqlx::query("insert into inbox (event_id) values ($1) on conflict do nothing").bind(id);
     inserted.execute(db.pool()).await.map(|done| done.rows_affected() == 1)
@@ -85,7 +85,7 @@ async fn ids_of_the_future_do_not_stop_the_upkeep() {
     assert_eq!(order, [early, never], "the relay finds them where they were in the order of publication");
 }
 
-/// Two writers for every id, in ever new transactions, while days get their partitions.
+/// Two writers for every id, in a stream of transactions, while daily partitions are created.
 #[tokio::test]
 async fn nobody_is_refused_and_no_id_counts_twice_while_rows_are_moved() {
     const WRITERS: usize = 3;
@@ -170,7 +170,7 @@ async fn a_clock_that_jumps_makes_nothing_old() {
         .await
         .expect("seen");
 
-    // To this machine it is the evening of that day; to the database, some years later.
+    // By this machine's clock it is the evening of that day; by the database's, some years later.
     let then: DateTime<Utc> = "2020-01-01T20:00:00Z".parse().expect("a time");
     assert_eq!(round(db.pool(), RETENTION, then).await, [""; 0]);
     assert!(is_there(&db, "inbox_20200101").await);

@@ -46,7 +46,7 @@ pub use meddlers::Meddling;
 
 use inject::{Ended, Ending, Injector};
 use meddlers::Meddlers;
-use plan::{Pace, Plan, Step};
+use plan::{Injection, Pace, Plan};
 use probes::Probes;
 use readiness::{Watch, Watched};
 use recovery::Recoveries;
@@ -173,7 +173,11 @@ struct Course {
 }
 
 impl Course {
-    async fn take(&mut self, injector: &mut Injector<'_>, Step { fault, pace, pause }: Step) -> anyhow::Result<()> {
+    async fn take(
+        &mut self,
+        injector: &mut Injector<'_>,
+        Injection { fault, pace, pause }: Injection,
+    ) -> anyhow::Result<()> {
         if pace == Pace::Apart && !self.passing.is_empty() {
             // What remains of overlapping faults would otherwise count as part of this one's recovery.
             self.settle().await?;

@@ -26,7 +26,7 @@ pub enum Pace {
 
 /// A fault, and the pause after it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Step {
+pub struct Injection {
     pub fault: Fault,
     pub pace: Pace,
     pub pause: Duration,
@@ -111,9 +111,9 @@ impl Plan {
 }
 
 impl Iterator for Plan {
-    type Item = Step;
+    type Item = Injection;
 
-    fn next(&mut self) -> Option<Step> {
+    fn next(&mut self) -> Option<Injection> {
         if self.deck.is_empty() {
             self.deck.clone_from(&self.kinds);
             self.deck.shuffle(&mut self.random);
@@ -122,7 +122,7 @@ impl Iterator for Plan {
         let kind = self.deck.pop()?;
         let fault = self.draw(kind);
         let pace = if self.apart || self.long && self.decks % 2 == 1 { Pace::Apart } else { Pace::Overlapping };
-        Some(Step { fault, pace, pause: seconds(&mut self.random, PAUSE) })
+        Some(Injection { fault, pace, pause: seconds(&mut self.random, PAUSE) })
     }
 }
 
@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    fn first(seed: u64, steps: usize, long: bool) -> Vec<Step> {
+    fn first(seed: u64, steps: usize, long: bool) -> Vec<Injection> {
         Plan::new(&Manifest::of_the_shop(), seed, Kind::ALL.to_vec(), long).take(steps).collect()
     }
 

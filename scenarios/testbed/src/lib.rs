@@ -43,7 +43,7 @@ pub use postgres::Postgres;
 pub use process::command;
 pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Setting, Supervisor, binary, binary_of};
 pub use proxy::{Mode, Proxy, Side};
-pub use reporter::{Reporter, Step};
+pub use reporter::{Reporter, Task};
 pub use state::StateDir;
 
 /// Default number of partitions of each topic.

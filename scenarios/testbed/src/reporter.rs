@@ -31,7 +31,7 @@ impl Reporter {
     }
 
     /// Begins a step that takes a while, such as `starting PostgreSQL`.
-    pub fn step(&self, doing: impl Into<String>) -> Step {
+    pub fn step(&self, doing: impl Into<String>) -> Task {
         let doing = doing.into();
         let spinner = match &self.0 {
             Voice::Terminal(screen) => {
@@ -48,7 +48,7 @@ impl Reporter {
             }
             Voice::Silent => None,
         };
-        Step { reporter: self.clone(), spinner, begun: Instant::now() }
+        Task { reporter: self.clone(), spinner, begun: Instant::now() }
     }
 
     /// Prints one line between the steps.
@@ -70,16 +70,16 @@ impl Reporter {
     }
 }
 
-/// A step in progress. Dropped before it is [`done`](Step::done), it disappears: the error says why.
+/// A step in progress. Dropped before it is [`done`](Task::done), it disappears: the error says why.
 #[derive(Debug)]
 #[must_use]
-pub struct Step {
+pub struct Task {
     reporter: Reporter,
     spinner: Option<ProgressBar>,
     begun: Instant,
 }
 
-impl Step {
+impl Task {
     /// Changes the spinner's text.
     pub fn now(&self, doing: impl Into<String>) {
         if let Some(spinner) = &self.spinner {
@@ -103,7 +103,7 @@ impl Step {
     }
 }
 
-impl Drop for Step {
+impl Drop for Task {
     fn drop(&mut self) {
         self.clear();
     }

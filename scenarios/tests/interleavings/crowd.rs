@@ -15,7 +15,7 @@ use proptest::{
 use payment_gateway::payment::Operation;
 
 use crate::{
-    bus::{Bus, Change, Disturbances, LEDGER_FIRST_ORDERS_LAST, Step, World},
+    bus::{Action, Bus, Change, Disturbances, LEDGER_FIRST_ORDERS_LAST, World},
     laws::LAWS,
     report::announce,
     shop::{BUYER, NEIGHBOUR, NOWHERE, PRICE, STRANGER, Shop},
@@ -135,9 +135,9 @@ fn play(run: &Run, taken: &Cell<usize>) -> Result<(), TestCaseError> {
 
 /// One choice in six may be any step, the others are owed steps. Without a choice: the first step that changes anything, owed
 /// steps first.
-fn next(bus: &Bus, world: &World, choice: Option<u16>) -> Option<(Step, World)> {
+fn next(bus: &Bus, world: &World, choice: Option<u16>) -> Option<(Action, World)> {
     let steps = bus.steps(world);
-    let take = |step: Step| Some((step, bus.take(world, step)?));
+    let take = |step: Action| Some((step, bus.take(world, step)?));
     let owed = || steps.iter().copied().filter(|step| step.what.is_owed());
     match choice.map(usize::from) {
         Some(choice) if choice % 6 == 0 => take(steps[choice / 6 % steps.len()]),

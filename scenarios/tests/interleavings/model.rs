@@ -11,7 +11,7 @@ use order::{Money, Status};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use crate::{
-    bus::{Bus, Step, World},
+    bus::{Action, Bus, World},
     laws::{LAWS, Law, endings},
     shop::Shop,
     story,
@@ -98,17 +98,17 @@ impl Interleavings {
 
 impl Model for Interleavings {
     type State = World;
-    type Action = Step;
+    type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
         vec![self.begin.clone()]
     }
 
-    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
+    fn actions(&self, world: &World, steps: &mut Vec<Action>) {
         steps.extend(self.bus.steps(world));
     }
 
-    fn next_state(&self, world: &World, step: Step) -> Option<World> {
+    fn next_state(&self, world: &World, step: Action) -> Option<World> {
         self.bus.take(world, step)
     }
 

@@ -2,10 +2,10 @@
 
 use events::publisher;
 
-use crate::bus::{Bus, Saga, Step, What, World};
+use crate::bus::{Action, Bus, Saga, What, World};
 
-/// Each step, and the events that it causes.
-pub(crate) fn tell(bus: &Bus, begin: &World, steps: &[Step]) -> String {
+/// Each action, and the events that it causes.
+pub(crate) fn tell(bus: &Bus, begin: &World, steps: &[Action]) -> String {
     let mut world = begin.clone();
     let mut story = String::new();
     for step in steps {
@@ -17,7 +17,7 @@ pub(crate) fn tell(bus: &Bus, begin: &World, steps: &[Step]) -> String {
     story
 }
 
-fn line(world: &World, next: &World, Step { order, what }: Step) -> String {
+fn line(world: &World, next: &World, Action { order, what }: Action) -> String {
     let (before, after) = (&world.sagas[order], &next.sagas[order]);
     let said = publisher::all().flat_map(|from| &after.topic(from).events()[before.topic(from).events().len()..]);
     let called = &after.attempts[before.attempts.len()..];

@@ -1,7 +1,7 @@
 //! The successful saga and its compensation, for reading.
 
 use crate::{
-    bus::{Bus, Step, What, World},
+    bus::{Action, Bus, What, World},
     shop::{NOWHERE, Shop},
     story,
     wish::{Pay, Wish},
@@ -15,7 +15,7 @@ fn walk(wish: Wish, mut meanwhile: Option<(&str, What)>) -> String {
     let mut steps = Vec::new();
     while !world.is_at_rest() {
         let disturbance = meanwhile.take_if(|(event, _)| world.sagas[0].said().any(|said| said == *event));
-        let disturbed = disturbance.map(|(_, what)| Step { order: 0, what });
+        let disturbed = disturbance.map(|(_, what)| Action { order: 0, what });
         let step = disturbed.unwrap_or_else(|| owed(&bus, &world));
         world = bus.take(&world, step).expect("it can happen");
         steps.push(step);
@@ -23,7 +23,7 @@ fn walk(wish: Wish, mut meanwhile: Option<(&str, What)>) -> String {
     story::tell(&bus, &begin, &steps)
 }
 
-fn owed(bus: &Bus, world: &World) -> Step {
+fn owed(bus: &Bus, world: &World) -> Action {
     let mut steps = bus.steps(world).into_iter().filter(|step| step.what.is_owed());
     steps.find(|step| bus.take(world, *step).is_some()).expect("something is owed")
 }

@@ -13,7 +13,7 @@ use payment::{
     reply::{Problem, Reply, meaning},
 };
 use payment_gateway::{
-    payment::{Card, Operation, State, Verdict, decide},
+    payment::{Card, Decision, Operation, State, decide},
     problem,
 };
 use reqwest::StatusCode;
@@ -37,7 +37,7 @@ struct World {
     /// What the provider may still do on its own.
     own_will: BTreeSet<Operation>,
     /// The gateway's answers, which it repeats.
-    saved: BTreeMap<Call, Verdict>,
+    saved: BTreeMap<Call, Decision>,
     said: Vec<&'static str>,
 }
 
@@ -111,7 +111,7 @@ impl Explorer {
         for &operation in &world.own_will {
             // A provider has nothing to act upon before the first request.
             let Some(state) = world.at_gateway else { continue };
-            if let Verdict::Becomes(state) = decide(Some(state), operation, self.card) {
+            if let Decision::Becomes(state) = decide(Some(state), operation, self.card) {
                 let mut acted = World { at_gateway: Some(state), ..world.clone() };
                 acted.own_will.remove(&operation);
                 next.push(acted);
@@ -152,15 +152,15 @@ impl Explorer {
         let verdict = world.saved.get(&call).copied().unwrap_or_else(|| {
             let verdict = decide(at_gateway, operation, self.card);
             world.saved.insert(call, verdict);
-            if let Verdict::Becomes(state) = verdict {
+            if let Decision::Becomes(state) = verdict {
                 world.at_gateway = Some(state);
             }
             verdict
         });
         let (status, kind) = match verdict {
-            Verdict::Becomes(State::Declined) => (402, "card-declined".to_owned()),
-            Verdict::Becomes(_) | Verdict::Stays(_) => (200, String::new()),
-            Verdict::Refused(refusal) => {
+            Decision::Becomes(State::Declined) => (402, "card-declined".to_owned()),
+            Decision::Becomes(_) | Decision::Stays(_) => (200, String::new()),
+            Decision::Refused(refusal) => {
                 let problem = serde_json::to_value(problem::Problem::from(refusal)).expect("a problem is JSON");
                 let status = problem["status"].as_u64().and_then(|status| u16::try_from(status).ok());
                 (status.expect("a status"), problem["type"].as_str().expect("a type").to_owned())

@@ -82,7 +82,7 @@ fn tell(service: &Notification, rows: &mut Correspondence, order: &Order, ending
         None => format!("user-{}@{}", order.user_id, service.mail_domain),
     };
     let mail = Mail { order: order.clone(), kind, recipient, subject, body, written_at: now };
-    let attempt = NewAttempt { kind: "mail", saga_id: order.order_id, request: json!(mail), gives_up: false };
+    let attempt = NewAttempt::new("mail", order.order_id, json!(mail));
     let Mail { recipient, subject, body, .. } = mail;
     rows.notices.put(order.order_id, Notice { kind, recipient, subject, body, sent_at: None });
     Says::attempt(attempt)

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     journal::Journal,
     ledger::{Judgement, Ledger, Payment, Statement},
-    payment::{Refusal, State, Verdict},
+    payment::{Decision, Refusal, State},
     request::{Record, Request},
     settings::Settings,
 };
@@ -84,10 +84,10 @@ impl Books {
     }
 }
 
-fn answer(ledger: &Ledger, payment_id: Uuid, verdict: Verdict) -> Answer {
+fn answer(ledger: &Ledger, payment_id: Uuid, verdict: Decision) -> Answer {
     match verdict {
-        Verdict::Becomes(State::Declined) => Answer::Refused(Refusal::CardDeclined),
-        Verdict::Becomes(state) | Verdict::Stays(state) => Answer::Done(ledger.payment_as_of(payment_id, state)),
-        Verdict::Refused(refusal) => Answer::Refused(refusal),
+        Decision::Becomes(State::Declined) => Answer::Refused(Refusal::CardDeclined),
+        Decision::Becomes(state) | Decision::Stays(state) => Answer::Done(ledger.payment_as_of(payment_id, state)),
+        Decision::Refused(refusal) => Answer::Refused(refusal),
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    payment::{self, Card, Operation, State, Verdict},
+    payment::{self, Card, Decision, Operation, State},
     request::{Charge, Command, Record, Request},
     settings::Settings,
 };
@@ -19,9 +19,9 @@ pub const BOMB: i64 = 9999;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
     /// To be recorded, then answered.
-    New(Verdict),
+    New(Decision),
     /// Answered before.
-    Saved(Verdict),
+    Saved(Decision),
     /// Another request used this key.
     KeyReused,
     /// The provider fails on it.
@@ -87,7 +87,7 @@ pub struct Statement {
 
 #[derive(Debug, Default)]
 pub struct Ledger {
-    answered: HashMap<String, (Request, Verdict)>,
+    answered: HashMap<String, (Request, Decision)>,
     pages: HashMap<Uuid, Page>,
     bookings: Vec<Booking>,
 }
@@ -112,7 +112,7 @@ impl Ledger {
 
     /// Applies a judged request.
     pub fn record(&mut self, Record { at, request, verdict }: Record) {
-        if let Verdict::Becomes(state) = verdict {
+        if let Decision::Becomes(state) = verdict {
             self.book(at, &request, state);
         }
         self.answered.insert(request.idempotency_key.clone(), (request, verdict));

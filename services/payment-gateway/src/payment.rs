@@ -41,7 +41,7 @@ pub enum Card {
 /// Outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Decision {
     /// The payment changes to this state: a booking.
     Becomes(State),
     /// The payment is already in the requested state.
@@ -69,14 +69,14 @@ pub enum Refusal {
 }
 
 /// The outcome of an operation on a payment in a state; `None` is an unknown payment.
-pub fn decide(state: Option<State>, operation: Operation, card: Card) -> Verdict {
+pub fn decide(state: Option<State>, operation: Operation, card: Card) -> Decision {
+    use Decision::{Becomes, Refused, Stays};
     use Operation::{Authorize, Capture, Refund, Void};
     use Refusal::{
         AlreadyCaptured, CardDeclined, NotCaptured, PaymentDeclined, PaymentExists, PaymentRefunded, PaymentVoided,
         UnknownPayment,
     };
     use State::{Authorized, Captured, Declined, Refunded, Voided};
-    use Verdict::{Becomes, Refused, Stays};
 
     match (state, operation) {
         (None, Authorize) => match card {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::payment::{Operation, Verdict};
+use crate::payment::{Decision, Operation};
 
 /// One request under one idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,5 +67,5 @@ impl Charge {
 pub struct Record {
     pub at: DateTime<Utc>,
     pub request: Request,
-    pub verdict: Verdict,
+    pub verdict: Decision,
 }

@@ -2,11 +2,11 @@
 
 use payment_gateway::payment::{
     Card::{self, CaptureDeclined, Declined as DeclinedCard, Good},
+    Decision::{self, Becomes, Refused, Stays},
     Operation::{self, Authorize, Capture, Refund, Void},
     Refusal::{self, AlreadyCaptured, CardDeclined, NotCaptured, PaymentDeclined, PaymentExists, PaymentRefunded},
     Refusal::{PaymentVoided, UnknownPayment},
     State::{self, Authorized, Captured, Declined, Refunded, Voided},
-    Verdict::{self, Becomes, Refused, Stays},
     decide,
 };
 
@@ -18,7 +18,7 @@ const CARDS: [Card; 3] = [Good, DeclinedCard, CaptureDeclined];
 #[test]
 fn every_pair_has_its_outcome() {
     #[rustfmt::skip]
-    let table: [[Verdict; 4]; 6] = [
+    let table: [[Decision; 4]; 6] = [
         //           authorize               capture                   void                      refund
         /* none */  [Becomes(Authorized),    Refused(UnknownPayment),  Becomes(Voided),          Refused(UnknownPayment)],
         /* auth. */ [Refused(PaymentExists), Becomes(Captured),        Becomes(Voided),          Refused(NotCaptured)],

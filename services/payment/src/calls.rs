@@ -47,7 +47,7 @@ impl Call {
 
     /// The call as a durable attempt, for all but [`authorize`]: the gateway knows the rest.
     pub(crate) fn attempt(self, order_id: OrderId) -> NewAttempt {
-        NewAttempt { kind: self.as_str(), saga_id: order_id, request: json!({}), gives_up: false }
+        NewAttempt::new(self.as_str(), order_id, json!({}))
     }
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn authorize(order: &Order, sealed_details: &str) -> NewAttempt {
         amount: order.total,
         currency: order.currency,
     });
-    NewAttempt { kind: Call::Authorize.as_str(), saga_id: order.order_id, request, gives_up: true }
+    NewAttempt::new(Call::Authorize.as_str(), order.order_id, request).giving_up()
 }
 
 #[cfg(test)]

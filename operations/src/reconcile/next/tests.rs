@@ -32,7 +32,7 @@ fn says(standing: &Standing, kinds: &[Kind]) -> Vec<&'static str> {
 
 fn standing(order: Option<&str>, steps: [Option<Status>; 5]) -> Standing {
     let [balance, payment, stock, shipment, entitlement] =
-        steps.map(|status| status.map(|status| Step { status, reason: None }));
+        steps.map(|status| status.map(|status| StepState { status, reason: None }));
     let reason = Some(Reason::TimedOut);
     let placed = |status: &str| Placed {
         status: status.to_owned(),
@@ -135,7 +135,7 @@ fn what_nobody_was_ever_asked_for_is_not_undone() {
 #[test]
 fn every_event_carries_the_reason_and_the_amount_that_its_service_has_written_down() {
     let (free, back) = (Some(Cancelled), Some(Refunded));
-    let with = |step: Option<Step>, reason| step.map(|step| Step { reason: Some(reason), ..step });
+    let with = |step: Option<StepState>, reason| step.map(|step| StepState { reason: Some(reason), ..step });
     let mut seen = standing(Some("CANCELLING"), [Some(Confirmed), Some(Confirmed), Some(Rejected), None, None]);
     seen.stock = with(seen.stock, Reason::OutOfStock);
     assert_eq!(data(&seen), ("StockReleased", json!({"order": order(&[Kind::Digital]), "reason": "out_of_stock"})));

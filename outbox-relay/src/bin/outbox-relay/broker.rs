@@ -41,7 +41,7 @@ impl Broker {
         Ok(Broker { settings, client, heard_at: Instant::now(), answered_at: None, away: false })
     }
 
-    /// Tells whether it answers; asks only if it has not for a while.
+    /// True if the broker answers; asks again only when the last answer has expired.
     pub(crate) async fn answers(&mut self) -> bool {
         if self.answered_at.is_some_and(|at| at.elapsed() < ASK_EVERY) {
             return true;

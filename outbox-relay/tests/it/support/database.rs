@@ -1,4 +1,4 @@
-//! Databases that come and go, and events in their outboxes.
+//! A database for each test, and events in its outbox.
 
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgExecutor, postgres::PgConnectOptions};
@@ -44,7 +44,7 @@ pub(crate) async fn append(
     id
 }
 
-/// Appends an event that says it was written at `created_at`.
+/// Appends an event with `created_at` as the time at which it was written.
 pub(crate) async fn append_at(db: impl PgExecutor<'_>, aggregatetype: &str, name: &str, created_at: DateTime<Utc>) {
     sqlx::query(
         "insert into outbox (id, aggregatetype, aggregateid, type, payload, created_at) values ($1, $2, 'k', $3, '{}', $4)",

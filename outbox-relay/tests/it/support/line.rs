@@ -1,4 +1,4 @@
-//! A line to the database that can fall silent: it stays open, takes every byte, and nothing comes back.
+//! A connection to the database that can fall silent: it stays open and takes every byte, but returns none.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ use tokio::{
     },
 };
 
-/// Connections are numbered as they come; those below a number are silent.
+/// Connections are numbered in the order in which they are accepted; those below a number are silent.
 #[derive(Default)]
 struct Switches {
     accepted: AtomicU64,
@@ -49,18 +49,18 @@ impl Line {
         options.clone().host("127.0.0.1").port(self.port)
     }
 
-    /// Every connection that is open falls silent; new ones work.
+    /// Silences every open connection; new ones work.
     pub(crate) fn silence(&self) {
         self.switches.silent_below.store(self.switches.accepted.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
-    /// New ones are silent as well.
+    /// Silences every connection, open or new.
     pub(crate) fn silence_for_good(&self) {
         self.switches.silent_below.store(u64::MAX, Ordering::SeqCst);
     }
 }
 
-/// Carries bytes while the line is good, and swallows them when it is not.
+/// Forwards bytes, and discards them once the connection is silent.
 async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: u64, switches: Arc<Switches>) {
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut bytes).await {
@@ -70,7 +70,7 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: u64, swi
         }
     }
     if number < switches.silent_below.load(Ordering::SeqCst) {
-        // The other side does not hear of the end either.
+        // The other side does not notice the end either.
         std::future::pending::<()>().await;
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use database::{append, append_at};
 pub(crate) use line::Line;
 pub(crate) use topic::{Record, create_topic, first_occurrences, read_all};
 
-/// What one test has to itself.
+/// The database and the topic that one test has to itself.
 pub(crate) struct World {
     pub(crate) options: PgConnectOptions,
     pub(crate) pool: PgPool,
@@ -47,7 +47,7 @@ pub(crate) async fn in_a_world(test: impl AsyncFnOnce(&World)) {
 }
 
 impl World {
-    /// A relay of this world's database that does nothing by itself.
+    /// A relay of this world's database that acts only when stepped.
     pub(crate) fn relay(&self) -> Relay {
         self.relay_with(Timing::default())
     }
@@ -56,7 +56,7 @@ impl World {
         Relay::new(Settings { timing, ..self.settings() })
     }
 
-    /// What a relay of this world is told.
+    /// Settings of a relay of this world.
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             database: self.aggregatetype.clone(),
@@ -73,14 +73,14 @@ impl World {
         append(&self.pool, &self.aggregatetype, key, name, serde_json::json!({ "name": name })).await
     }
 
-    /// Where the cursor stands.
+    /// The cursor in the database.
     pub(crate) async fn cursor(&self) -> i64 {
         sqlx::query_scalar("select last_seq from relay_cursor").fetch_one(&self.pool).await.unwrap()
     }
 }
 
 impl World {
-    /// A relay that runs by itself until it is stopped.
+    /// Starts a relay that runs in its own loop until it is stopped.
     pub(crate) fn run(&self, settings: Settings) -> (Relay, Running) {
         let relay = Relay::new(settings);
         let (by_hand, shutdown) = Shutdown::by_hand();
@@ -89,7 +89,7 @@ impl World {
     }
 }
 
-/// A relay that runs by itself.
+/// A relay that runs in its own loop.
 pub(crate) struct Running {
     by_hand: Stop,
     task: tokio::task::JoinHandle<()>,
@@ -101,7 +101,7 @@ pub(crate) async fn stop(running: Running) {
     running.task.await.unwrap();
 }
 
-/// Drains again and again until the outcome is as wanted.
+/// Drains repeatedly until the outcome is as wanted.
 pub(crate) async fn until_drained(tenure: &mut Tenure, wanted: &Drained) {
     let tenure = tokio::sync::Mutex::new(tenure);
     until("the outbox is drained as expected", || async {
@@ -110,7 +110,7 @@ pub(crate) async fn until_drained(tenure: &mut Tenure, wanted: &Drained) {
     .await;
 }
 
-/// Drains until the cursor is there.
+/// Drains repeatedly until the cursor is at `last_seq`.
 pub(crate) async fn drain_to(tenure: &mut Tenure, last_seq: i64, world: &World) {
     let tenure = tokio::sync::Mutex::new(tenure);
     until("all is published", || async {
@@ -143,7 +143,7 @@ pub(crate) async fn try_to_lead(relay: &Relay) -> Option<Tenure> {
     }
 }
 
-/// Tries until there is an answer, for 20 seconds at most.
+/// Repeats an attempt until it has a result, for 20 seconds at most.
 pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut attempt: impl FnMut() -> F) -> T {
     let tries = async {
         loop {

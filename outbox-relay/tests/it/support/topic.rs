@@ -1,6 +1,9 @@
-//! Topics that come and go, and what is on them.
+//! A topic for each test, and the records on it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use outbox::kafka::Kafka;
 use rdkafka::{
@@ -8,7 +11,7 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
-    message::Headers,
+    message::{BorrowedMessage, Headers},
 };
 
 use super::{World, until};
@@ -16,7 +19,7 @@ use super::{World, until};
 pub(crate) const PARTITIONS: i32 = 3;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A record as it lies on Kafka.
+/// A record on Kafka.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) partition: i32,
@@ -40,7 +43,7 @@ impl World {
         create_topic(&self.kafka, &self.topic()).await;
     }
 
-    /// Everything that is on the topic now; of each partition in its order.
+    /// All records on the topic, those of each partition in order.
     pub(crate) async fn records(&self) -> Vec<Record> {
         let (kafka, topic) = (self.kafka.clone(), self.topic());
         tokio::task::spawn_blocking(move || read_all(&kafka, &topic)).await.unwrap()
@@ -55,7 +58,7 @@ impl World {
 /// Creates a topic and waits until the broker knows its partitions.
 pub(crate) async fn create_topic(kafka: &Kafka, topic: &str) {
     let admin: AdminClient<DefaultClientContext> = kafka.client("test").create().unwrap();
-    // The limit is the topic's own, whatever the broker's is: less than what the client lets pass.
+    // The topic sets its own limit, lower than the client's, whatever the broker's default is.
     let wanted = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1)).set("max.message.bytes", "1000000");
     admin.create_topics([&wanted], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
     until("the topic has its partitions", || async {
@@ -67,9 +70,12 @@ pub(crate) async fn create_topic(kafka: &Kafka, topic: &str) {
     .await;
 }
 
-/// Everything that is on a topic now; of each partition in its order.
+/// All records on a topic, those of each partition in order.
 pub(crate) fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
-    let consumer: BaseConsumer = kafka.client("test").set("group.id", topic).create().unwrap();
+    // The client requires a group. No offset is committed to it: every read starts at the beginning of the topic.
+    let mut client = kafka.client("test");
+    client.set("group.id", topic).set("enable.auto.commit", "false");
+    let consumer: BaseConsumer = client.create().unwrap();
     let mut assignment = TopicPartitionList::new();
     let mut missing = 0;
     for partition in 0..PARTITIONS {
@@ -80,7 +86,7 @@ pub(crate) fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
     consumer.assign(&assignment).unwrap();
     let mut records = Vec::new();
     while (records.len() as i64) < missing {
-        let record = consumer.poll(PATIENCE).expect("a record below the high watermark within 20 s").unwrap();
+        let record = next_record(&consumer);
         let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap_or_default().to_vec()).unwrap();
         let headers = record.headers().into_iter().flat_map(|headers| headers.iter());
         records.push(Record {
@@ -93,7 +99,19 @@ pub(crate) fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
     records
 }
 
-/// The types of a key's events, each where it comes for the first time: records may come twice.
+/// The next record. A poll that handles an event of the client itself returns None before its timeout, so only the clock ends the
+/// wait.
+fn next_record(consumer: &BaseConsumer) -> BorrowedMessage<'_> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match consumer.poll(until.saturating_duration_since(Instant::now())) {
+            Some(record) => return record.unwrap(),
+            None => assert!(Instant::now() < until, "a record below the high watermark within 20 s"),
+        }
+    }
+}
+
+/// The types of a key's events in the order of their first occurrences, since records may be repeated.
 pub(crate) fn first_occurrences<'a>(records: &'a [Record], key: &str) -> Vec<&'a str> {
     let mut types: Vec<&str> = Vec::new();
     for record in records.iter().filter(|record| record.key == key) {

@@ -1,11 +1,11 @@
-//! The claimant: a session lock that says that this process lives, renewal of its claims, and a look for those of others that
-//! are gone.
+//! The claimant: holds a session lock that proves that this process lives, renews its claims, and releases the claims of
+//! processes that are gone.
 //!
-//! All of it goes over one connection of its own, apart from the pool. When the process dies, the connection is closed and the
-//! lock with it, so others can tell within a second. A process that is frozen, or whose machine is lost, keeps its lock for
-//! longer; then its leases end. Behind a pooler that shares sessions the lock proves nothing either way: it may stay when the
-//! process is gone, and be gone while the process lives. So a claim is taken over only when its lock is gone *and* nobody has
-//! renewed it meanwhile.
+//! It uses one connection of its own, outside the pool. When the process dies, the connection closes and the lock is
+//! released, so others notice within a second. A process that is frozen, or whose machine is lost, keeps its lock for
+//! longer; then its leases expire. Behind a pooler that shares sessions, the lock proves nothing either way: it may
+//! outlive the process, or be lost while the process lives. So a claim is released only when its lock is gone *and* it
+//! has not been renewed meanwhile.
 
 use std::{
     collections::HashMap,
@@ -22,12 +22,12 @@ use super::{
 };
 use crate::{runtime::wake::Wake, sessions::Sessions};
 
-/// Interval at which it gives a sign of life, and renews the claims whose calls are still under way.
+/// Heartbeat interval, at which claims of calls in progress are renewed.
 const BEAT: Duration = Duration::from_millis(500);
-/// Interval at which it looks for the claims of others, and the time for which they have to look abandoned.
+/// Interval between looks at the claims of others, and the time for which a claim must look abandoned.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Claims attempts, under a number that no other process has.
+/// Claims attempts under a number that no other process has.
 #[derive(Debug)]
 pub(super) struct Claimant {
     number: i64,
@@ -35,7 +35,7 @@ pub(super) struct Claimant {
     calls: Mutex<HashMap<Uuid, (Claim, Instant)>>,
 }
 
-/// A claim that is renewed until this is dropped.
+/// A claim that is renewed until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Held {
     claimant: Arc<Claimant>,
@@ -46,7 +46,7 @@ pub(super) struct Held {
 impl Drop for Held {
     fn drop(&mut self) {
         let mut calls = self.claimant.calls();
-        // Another claim of the same attempt may have taken its place.
+        // Another claim of the same attempt may have replaced this one.
         if calls.get(&self.id).is_some_and(|(claim, _)| *claim == self.claim) {
             calls.remove(&self.id);
         }
@@ -66,18 +66,18 @@ impl Claimant {
         self.lease
     }
 
-    /// Keeps up the claim of an attempt that has just been claimed.
+    /// Starts renewing the claim of an attempt that has just been claimed.
     pub(super) fn hold(self: &Arc<Self>, attempt: &Attempt) -> Held {
         let claim = Claim { claimant: self.number, tries: attempt.tries };
         self.calls().insert(attempt.id, (claim, Instant::now()));
         Held { claimant: self.clone(), id: attempt.id, claim }
     }
 
-    /// Lives until it is dropped. Attempts that are put off for longer than `horizon` have been misdated.
+    /// Runs until it is dropped. Attempts postponed for longer than `horizon` have a wrong date.
     pub(super) async fn live(&self, sessions: &Sessions, wake: &Wake, horizon: Duration) {
         loop {
             let Err(error) = self.session(sessions, wake, horizon).await;
-            tracing::warn!(%error, "the claimant's session has ended; opening another");
+            tracing::warn!(%error, "lost the database session that holds this process's claims; opening another");
             tokio::time::sleep(BEAT).await;
         }
     }
@@ -96,14 +96,17 @@ impl Claimant {
             let pid = sessions.bounded(self.beat(&mut connection)).await?;
             if backend.replace(pid).is_some_and(|before| before != pid) {
                 tracing::warn!(
-                    "a pooler shares the sessions of this database: calls of a process that dies are made again when their leases end, not at once"
+                    "a pooler shares the sessions of this database: when a process dies, its calls are repeated only after their leases expire"
                 );
             }
             if Instant::now() >= next_look {
                 next_look = Instant::now() + LOOK;
                 let released = sessions.bounded(self.look(&mut connection, &mut suspects, horizon)).await?;
                 if released > 0 {
-                    tracing::info!(attempts = released, "calls of a process that is gone are due again");
+                    tracing::info!(
+                        attempts = released,
+                        "released the calls of a process that has died; they are due again"
+                    );
                     wake.attempts();
                 }
             }
@@ -111,7 +114,8 @@ impl Claimant {
         }
     }
 
-    /// Takes the lock if it is not ours already, which costs no more than asking, and renews claims that are getting old.
+    /// Takes the lock unless this session has it, which costs no more than asking, and renews claims that are getting
+    /// old.
     async fn beat(&self, db: &mut PgConnection) -> sqlx::Result<i32> {
         let pid = store::lock(db, self.number).await?;
         let now = Instant::now();
@@ -127,7 +131,7 @@ impl Claimant {
         Ok(pid)
     }
 
-    /// Makes due what has looked abandoned since the last look, and notes what does now.
+    /// Releases claims that have looked abandoned since the last look, and notes those that look abandoned now.
     async fn look(
         &self,
         db: &mut PgConnection,

@@ -1,35 +1,35 @@
-//! What becomes of an attempt whose call has returned: decided here, carried out by the worker.
+//! What to do with an attempt whose call has returned: decided here, carried out by the worker.
 
 use std::time::Duration;
 
 use super::{Answer, Attempt, RetryPolicy, policy::Next};
 
-/// What becomes of an attempt.
+/// Conclusion about an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Conclusion<C> {
     /// The other side has answered: the attempt ends with this command.
     Answered(C),
     /// The Try has used up its retries: the attempt ends, for this reason.
     GivenUp(String),
-    /// It is tried again.
+    /// The attempt is retried later.
     PutOff(Delay),
-    /// It waits for a person, for this reason.
+    /// The attempt waits for an operator, for this reason.
     Parked(String),
 }
 
-/// Why and for how long an attempt is put off.
+/// Reason and duration of a postponement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Delay {
     pub(super) after: Duration,
-    /// The try counts.
+    /// True if the try counts.
     pub(super) counts: bool,
-    /// False where the call was not even made.
+    /// False if the call was not even made.
     pub(super) called: bool,
     pub(super) why: String,
 }
 
 impl<C> Conclusion<C> {
-    /// The conclusion from an answer.
+    /// Draws the conclusion from an answer.
     pub(super) fn from(policy: &RetryPolicy, attempt: &Attempt, answer: Answer<C>) -> Self {
         let next = policy.next(attempt, &answer);
         let called = !matches!(answer, Answer::NotCalled(_));

@@ -1,17 +1,19 @@
 //! Durable attempts: calls to the outside that survive every crash.
 //!
-//! A decision asks for a call by saying a [`NewAttempt`](crate::says::NewAttempt); it is written in the transaction of that
-//! decision. The [`worker`] claims what is due, calls through the service's [`Outside`], and hands the answer back to the
-//! service as a command: the attempt's end, the decision about it and what it says are one transaction again. The call
-//! itself may happen more than once; its idempotency key stays the same.
+//! A decision asks for a call with a [`NewAttempt`](crate::says::NewAttempt), which is written in the decision's
+//! transaction. The [`worker`] claims due attempts, calls through the service's [`Outside`], and hands the answer back to
+//! the service as a command: again, one transaction ends the attempt, makes the decision and writes its events. The call
+//! itself is at-least-once; its idempotency key stays the same.
 //!
-//! A person who has settled a parked call with the other side says so through the [desk](crate::runtime::parked::desk). The worker then
-//! takes that word in place of a call, and what follows is the same transaction as after a real answer.
+//! An operator who has settled a parked call with the other side records the result through the
+//! [desk](crate::parked::desk). The worker then uses that word in place of a call; the transaction that follows
+//! is the same as after a real answer.
 //!
 //! # Claims
-//! A claim is a lease, renewed while its call is under way, in the name of a [claimant](claimant) that proves by a session lock
-//! that it lives. The claims of one that is gone are due again a moment later, those of one that is frozen when their lease
-//! ends. Only the claimant can put off, park or give up what it has claimed; but an answer counts, whenever it comes.
+//! A claim is a lease, renewed while its call is in progress. It belongs to a [claimant](claimant), whose session lock
+//! proves that its process lives. When the process dies, its claims are due again a moment later; when it is frozen, they
+//! are due when their leases expire. Only the claimant can postpone, park or give up a claimed attempt; an answer counts
+//! whenever it arrives.
 
 mod claimant;
 mod conclusion;
@@ -33,28 +35,28 @@ pub(crate) use {
     worker::run_watched,
 };
 
-/// A call that is due.
+/// A due call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
-    /// The attempt.
+    /// Id of the attempt.
     pub id: Uuid,
-    /// What is called, as the decision named it.
+    /// Kind of call, as the decision named it.
     pub kind: String,
-    /// The saga that it is for.
+    /// Saga that the call is for.
     pub saga_id: SagaId,
-    /// The same on every try.
+    /// Idempotency key, the same on every try.
     pub idempotency_key: String,
-    /// What to call with, as the decision put it.
+    /// Request, as the decision wrote it.
     pub request: Value,
     /// True for a Try, which ends with [`Outside::gave_up`] when its retries are used up.
     pub gives_up: bool,
-    /// This try included.
+    /// Number of tries, including this one.
     pub tries: u32,
-    /// The event that asked for the call.
+    /// Event that asked for the call.
     pub causation_id: Option<EventId>,
     /// W3C trace context.
     pub traceparent: Option<String>,
-    /// How a person has settled it: no call is made.
+    /// Word with which an operator has settled the call; then no call is made.
     pub settled_as: Option<String>,
 }
 
@@ -77,12 +79,12 @@ impl Attempt {
     }
 }
 
-/// The claim under which a call was made: it holds as long as the attempt's row says so.
+/// The claim under which a call was made; valid while the attempt's row says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
-    /// The number of the claimant's session lock.
+    /// Key of the claimant's session lock.
     pub claimant: i64,
-    /// As counted when it was claimed: the same claimant may claim it again.
+    /// Number of tries when it was claimed: tells apart two claims by the same claimant.
     pub tries: u32,
 }
 
@@ -92,46 +94,47 @@ impl Claim {
     }
 }
 
-/// How a call ended.
+/// Result of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer<C> {
     /// The other side has answered, yes or no; the service decides what follows.
     Done(C),
-    /// No useful answer: worth another try.
+    /// No usable answer: retry.
     Transient(String),
-    /// The call was not made (the circuit is open): a Try counts it as a try, anything else just waits.
+    /// The call was not made because the circuit is open. For a Try this counts as a try; anything else just waits.
     NotCalled(String),
-    /// Retrying will not help: a person has to look.
+    /// Retrying will not help: an operator has to look at it.
     NeedsPerson(String),
 }
 
-/// The way to the outside.
+/// Client of the outside system.
 pub trait Outside<C>: Send + Sync + 'static {
-    /// Makes the call, with a time-out of its own.
+    /// Makes the call, with a timeout of its own.
     fn call(&self, attempt: &Attempt) -> impl Future<Output = Answer<C>> + Send;
 
-    /// Calls that can be under way at once. No more are claimed.
+    /// Maximum number of concurrent calls. No more are claimed.
     fn concurrency(&self) -> usize {
         64
     }
 
-    /// Calls that would be made if they were asked for now; fewer than [`concurrency`](Self::concurrency) while the other side
-    /// is being left alone. With 0 only Trys are claimed, since waiting uses up their tries; everything else stays as it is.
+    /// Number of calls that would be made if asked for now; less than [`concurrency`](Self::concurrency) while the
+    /// circuit is open. At 0 only Trys are claimed, because waiting uses up their tries; everything else stays in the
+    /// table.
     fn room(&self) -> usize {
         usize::MAX
     }
 
-    /// Longest time that a call takes; whoever still waits then gives it up for failed.
+    /// Maximum duration of a call; after that it counts as failed.
     fn time_out(&self) -> Duration {
         Duration::from_secs(10)
     }
 
-    /// What it means to the service that a person has settled the call, in a word: `captured`. By default no word means
-    /// anything, and the call is parked again.
+    /// Translates the word with which an operator has settled the call, such as `captured`. By default no word is
+    /// accepted, and the call is parked again.
     fn settled(&self, attempt: &Attempt, word: &str) -> Answer<C> {
-        Answer::NeedsPerson(format!("`{word}` is no answer to {}", attempt.kind))
+        Answer::NeedsPerson(format!("`{word}` is not an answer to {}", attempt.kind))
     }
 
-    /// What a Try that has used up its retries means to the service.
+    /// The command for a Try that has used up its retries.
     fn gave_up(&self, attempt: &Attempt) -> C;
 }

@@ -1,42 +1,42 @@
-//! When to try again, and when to stop.
+//! Retry policy: when to retry and when to stop.
 
 use std::time::Duration;
 
 use super::{Answer, Attempt};
 
 /// Delays between tries. A Try follows `delays` and then gives up; a Confirm or a Cancel goes on, doubling the last delay
-/// up to `longest`, and is parked for a person after `patience` tries.
+/// up to `longest`, and is parked for an operator after `patience` tries.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct RetryPolicy {
     /// Milliseconds before the first, second, … retry.
     #[arg(long = "retry-delays-ms", env = "RETRY_DELAYS_MS", value_delimiter = ',', default_values_t = [1000, 2000, 4000])]
     pub delays_ms: Vec<u64>,
-    /// Longest delay between tries of a confirm or a cancel, in milliseconds.
+    /// Maximum delay between tries of a confirm or a cancel, in milliseconds.
     #[arg(long = "retry-longest-ms", env = "RETRY_LONGEST_MS", default_value_t = 60_000)]
     pub longest_ms: u64,
-    /// Tries of a confirm or a cancel before it is parked for a person.
+    /// Tries of a confirm or a cancel before it is parked for an operator.
     #[arg(long = "retry-patience", env = "RETRY_PATIENCE", default_value_t = 12)]
     pub patience: u32,
 }
 
-/// What becomes of an attempt whose call brought no answer.
+/// Next step for an attempt whose call brought no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Again.
+    /// Retry.
     Retry {
-        /// Time until then.
+        /// Delay before the retry.
         after: Duration,
-        /// The try counts.
+        /// True if the try counts.
         counts: bool,
     },
     /// The Try has failed.
     GiveUp,
-    /// A person is needed.
+    /// Park for an operator.
     Park,
 }
 
 impl RetryPolicy {
-    /// What follows from an answer; none if it is the end.
+    /// Next step after an answer; `None` if the attempt has ended.
     pub(super) fn next<C>(&self, attempt: &Attempt, answer: &Answer<C>) -> Option<Next> {
         match (answer, attempt.gives_up) {
             (Answer::Done(_), _) => None,
@@ -55,7 +55,7 @@ impl RetryPolicy {
         }
     }
 
-    /// No attempt is ever put off for longer.
+    /// Maximum delay of any attempt.
     pub(super) fn longest_delay(&self) -> Duration {
         Duration::from_millis(self.delays_ms.iter().copied().max().unwrap_or(0).max(self.longest_ms))
     }

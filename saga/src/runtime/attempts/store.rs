@@ -21,7 +21,7 @@ pub(crate) async fn write(
     let ids: Vec<Uuid> = attempts.iter().map(|_| Uuid::now_v7()).collect();
     let kinds: Vec<&str> = attempts.iter().map(|(new, ..)| new.kind).collect();
     let sagas: Vec<Uuid> = attempts.iter().map(|(new, ..)| new.saga_id.0).collect();
-    let keys: Vec<String> = attempts.iter().map(|(new, ..)| format!("{}:{}", new.saga_id, new.kind)).collect();
+    let keys: Vec<String> = attempts.iter().map(|(new, ..)| new.idempotency_key()).collect();
     let requests: Vec<&Value> = attempts.iter().map(|(new, ..)| &new.request).collect();
     let gives_up: Vec<bool> = attempts.iter().map(|(new, ..)| new.gives_up).collect();
     let causations: Vec<Option<Uuid>> = attempts.iter().map(|(_, cause, _)| cause.map(|id| id.0)).collect();

@@ -1,4 +1,4 @@
-//! The worker: claims what is due, calls, and hands the answers to the service.
+//! The worker: claims due attempts, makes the calls, and hands the answers to the service.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -25,17 +25,17 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// Time for which a claim holds unless it is renewed; twice the time that a call may take if that is longer.
+/// Lease of a claim, unless it is renewed; twice a call's timeout if that is longer.
 const LEASE: Duration = Duration::from_secs(10);
-/// Answers that come this soon after the first share its transaction. Nobody waits who calls alone.
+/// Answers that arrive this soon after the first share its transaction. A single call does not wait.
 const LINGER: Duration = Duration::from_millis(2);
-/// At least this often the worker looks by itself: for what others have asked for, and for a circuit that closes.
+/// Maximum interval between polls, which find calls requested by other instances and a circuit that closes.
 const LOOK: Duration = Duration::from_millis(500);
 
 type Calls<C> = JoinSet<Returned<C>>;
 type Returned<C> = (Attempt, Held, Answer<C>);
 
-/// Makes calls until shutdown; what is under way then is finished first.
+/// Makes calls until shutdown, then finishes the calls in progress.
 pub async fn run<S: Service, O: Outside<S::Command>>(
     work: UnitOfWork<S>,
     outside: Arc<O>,
@@ -79,7 +79,7 @@ async fn serve<S: Service, O: Outside<S::Command>>(
                 wait
             }
             Err(error) => {
-                tracing::warn!(%error, "attempts cannot be claimed; trying again");
+                tracing::warn!(%error, "attempts cannot be claimed; retrying");
                 throttle.progress.waiting(format!("attempts cannot be claimed: {error}"));
                 backoff.delay()
             }
@@ -98,7 +98,7 @@ async fn serve<S: Service, O: Outside<S::Command>>(
     }
 }
 
-/// Starts calls for what is due and can begin at once, and says how long to wait for the next.
+/// Starts the due calls that can begin at once, and returns how long to wait for the next.
 async fn claim<S: Service, O: Outside<S::Command>>(
     work: &UnitOfWork<S>,
     outside: &Arc<O>,
@@ -132,10 +132,10 @@ async fn claim<S: Service, O: Outside<S::Command>>(
     Ok(next.unwrap_or(LOOK).clamp(Duration::from_millis(5), LOOK))
 }
 
-/// Makes the call, unless a person has settled it. One that never returns, or panics, has failed like any other.
+/// Makes the call, unless an operator has settled it. A call that never returns, or panics, counts as failed.
 async fn call<C, O: Outside<C>>(outside: &O, attempt: &Attempt) -> Answer<C> {
     if let Some(word) = &attempt.settled_as {
-        tracing::info!(saga_id = %attempt.saga_id, kind = attempt.kind, word, "settled by a person: not called");
+        tracing::info!(saga_id = %attempt.saga_id, kind = attempt.kind, word, "attempt settled by an operator; the call is not made");
         return outside.settled(attempt, word);
     }
     let time_out = outside.time_out();
@@ -146,7 +146,7 @@ async fn call<C, O: Outside<C>>(outside: &O, attempt: &Attempt) -> Answer<C> {
     }
 }
 
-/// Ends, postpones or parks the attempts whose calls have returned: the answers of all of them in one transaction.
+/// Finishes, postpones or parks the attempts whose calls have returned: all their answers in one transaction.
 async fn conclude<S: Service, O: Outside<S::Command>>(
     work: &UnitOfWork<S>,
     outside: &Arc<O>,
@@ -157,7 +157,7 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
     shutdown: &Shutdown,
 ) {
     let (mut ended, mut claims, mut put_off) = (Vec::new(), Vec::new(), Vec::new());
-    // Renewed until all is written down.
+    // Renewed until everything is written.
     let mut held = Vec::new();
     for (attempt, hold, answer) in returned(first, calls).await {
         let claim = hold.claim;
@@ -168,7 +168,7 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
                 ended.push(incoming(attempt, command, None));
             }
             Conclusion::GivenUp(why) => {
-                tracing::warn!(saga_id = %attempt.saga_id, kind = attempt.kind, tries = attempt.tries, error = why, "gave up");
+                tracing::warn!(saga_id = %attempt.saga_id, kind = attempt.kind, tries = attempt.tries, error = why, "attempt has used up its retries; giving it up");
                 let command = outside.gave_up(&attempt);
                 claims.push(claim);
                 ended.push(incoming(attempt, command, Some(claim)));
@@ -180,7 +180,7 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
     if !put_off.is_empty()
         && let Err(error) = postpone(work, &put_off).await
     {
-        tracing::warn!(%error, attempts = put_off.len(), "cannot be put off; their calls are made again when the claims end");
+        tracing::warn!(%error, attempts = put_off.len(), "attempts cannot be postponed; their calls are repeated when the claims expire");
     }
     if ended.is_empty() {
         return;
@@ -191,7 +191,7 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
     }
 }
 
-/// The calls that return with the first, or soon after it.
+/// Collects the calls that return with the first, or soon after it.
 async fn returned<C: Send + 'static>(first: Result<Returned<C>, JoinError>, calls: &mut Calls<C>) -> Vec<Returned<C>> {
     let linger = tokio::time::Instant::now() + LINGER;
     let mut all = Vec::new();
@@ -199,19 +199,19 @@ async fn returned<C: Send + 'static>(first: Result<Returned<C>, JoinError>, call
     while let Some(call) = next {
         match call {
             Ok(returned) => all.push(returned),
-            // Only if it was aborted: a call that panics has failed.
-            Err(error) => tracing::error!(%error, "a call has ended without an answer; it will be made again"),
+            // Only if it was aborted: a call that panics counts as failed.
+            Err(error) => tracing::error!(%error, "a call was aborted without an answer; it will be repeated"),
         }
         next = tokio::time::timeout_at(linger, calls.join_next()).await.ok().flatten();
     }
     all
 }
 
-/// Answers that cannot be processed are parked with their attempts. None of them is ever refused or held.
+/// Parks answers that cannot be processed, with their attempts. No answer is ever refused or held.
 struct Aside<'a, S: Service> {
     work: &'a UnitOfWork<S>,
     ended: &'a [Incoming<S::Command>],
-    /// In step with `ended`.
+    /// Parallel to `ended`.
     claims: &'a [Claim],
 }
 
@@ -223,9 +223,9 @@ impl<S: Service> Exceptions for Aside<'_, S> {
     async fn impossible(&self, place: usize, why: &str) -> Result<(), ComesAgain> {
         let Incoming { origin, what, .. } = &self.ended[place];
         if let Origin::Attempt { id, .. } = origin {
-            tracing::error!(error = why, kind = what, "the answer cannot be processed: parked");
+            tracing::error!(error = why, kind = what, "the answer to a call cannot be processed; parking the attempt");
             if let Err(error) = park(self.work, *id, self.claims[place], why).await {
-                tracing::error!(%error, "the attempt cannot be parked; it will be made again");
+                tracing::error!(%error, "the attempt cannot be parked; its call will be repeated");
             }
         }
         Ok(())
@@ -248,11 +248,11 @@ fn postponed(attempt: &Attempt, claim: Claim, delay: Delay) -> PutOff {
     let (saga_id, kind, tries) = (attempt.saga_id, &attempt.kind, attempt.tries);
     let retry_in_ms = after.as_millis() as u64;
     if called {
-        tracing::warn!(%saga_id, kind, tries, error, retry_in_ms, "call failed");
+        tracing::warn!(%saga_id, kind, tries, error, retry_in_ms, "call failed; retrying later");
     } else {
-        tracing::debug!(%saga_id, kind, tries, error, retry_in_ms, "not called");
+        tracing::debug!(%saga_id, kind, tries, error, retry_in_ms, "call not made; retrying later");
     }
-    // Up to a tenth more, so that what failed together does not come back together.
+    // Up to a tenth of jitter, so that calls that failed together are not retried together.
     let delay = after.mul_f64(rand::random_range(1.0..1.1));
     PutOff { id: attempt.id, claim, delay, counts, error }
 }
@@ -261,7 +261,10 @@ async fn postpone<S: Service>(work: &UnitOfWork<S>, put_off: &[PutOff]) -> sqlx:
     let sessions = work.sessions();
     let postponed = sessions.bounded(async { store::postpone(&mut *sessions.acquire().await?, put_off).await }).await?;
     if postponed < put_off.len() as u64 {
-        tracing::info!(attempts = put_off.len() as u64 - postponed, "left to those who have claimed them meanwhile");
+        tracing::info!(
+            attempts = put_off.len() as u64 - postponed,
+            "attempts not postponed: another process has claimed them meanwhile"
+        );
     }
     Ok(())
 }
@@ -269,10 +272,12 @@ async fn postpone<S: Service>(work: &UnitOfWork<S>, put_off: &[PutOff]) -> sqlx:
 async fn put_aside<S: Service>(work: &UnitOfWork<S>, attempt: &Attempt, claim: Claim, error: &str) {
     let (saga_id, kind, tries) = (attempt.saga_id, &attempt.kind, attempt.tries);
     match park(work, attempt.id, claim, error).await {
-        Ok(true) => tracing::error!(%saga_id, kind, tries, error, "parked: a person is needed"),
-        Ok(false) => tracing::info!(%saga_id, kind, tries, error, "left to whoever has claimed it meanwhile"),
+        Ok(true) => tracing::error!(%saga_id, kind, tries, error, "attempt parked; an operator has to settle it"),
+        Ok(false) => {
+            tracing::info!(%saga_id, kind, tries, error, "attempt not parked: another process has claimed it meanwhile")
+        }
         Err(error) => {
-            tracing::warn!(%saga_id, kind, %error, "cannot be parked; the call is made again when its claim ends")
+            tracing::warn!(%saga_id, kind, %error, "the attempt cannot be parked; its call is repeated when the claim expires")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One dead letter: what is kept of the record, and what goes out.
+//! A dead letter: what is stored of the record, and what is published.
 
 use outbox::publisher::dead_letter_topic;
 use rdkafka::{error::KafkaError, message::OwnedHeaders, producer::FutureRecord, types::RDKafkaErrorCode};
@@ -6,12 +6,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::record::Record;
 
-/// The largest value that is kept, in bytes: larger ones fit into no letter, and no message of ours is near it.
+/// Maximum size in bytes of a stored value. Larger ones fit into no letter, and no message of ours comes near it.
 pub(crate) const MAX_KEPT_VALUE_BYTES: usize = 2_000_000;
-/// The longest reason that is kept, in bytes: an error may quote all of what it complains of.
+/// Maximum length in bytes of a stored reason: an error may quote its whole input.
 const MAX_WHY_BYTES: usize = 2_000;
 
-/// Why a record is a dead letter, in one word.
+/// Class of a dead letter, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     Unreadable,
@@ -27,7 +27,7 @@ impl Class {
     }
 }
 
-/// What is known of a value that is not kept.
+/// Description of a value that is not stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Digest {
     pub(crate) bytes: i64,
@@ -40,14 +40,14 @@ impl Digest {
     }
 }
 
-/// A record that is given up, and why.
+/// A record that was given up, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Letter {
-    /// Without its value if that was too large to be kept.
+    /// Without its value if that was too large to store.
     pub(crate) record: Record,
-    /// Of a value that was not kept.
+    /// Digest of a value that was not stored.
     pub(crate) lost: Option<Digest>,
-    /// A [`Class`], as the row says it.
+    /// A [`Class`], as spelled in the row.
     pub(crate) class: String,
     pub(crate) why: String,
 }
@@ -57,7 +57,7 @@ impl Letter {
         Letter { record, lost, class: class.as_str().to_owned(), why: shortened(why) }
     }
 
-    /// The topic that it goes to.
+    /// Dead letter topic for the record.
     pub(crate) fn topic(&self) -> String {
         dead_letter_topic(&self.record.topic)
     }
@@ -67,7 +67,7 @@ impl Letter {
         if self.lost.is_some() { Form::WithoutValue } else { Form::Whole }
     }
 
-    /// The record to be published.
+    /// The record to publish.
     pub(crate) fn publication<'a>(&'a self, topic: &'a str, form: Form, group: &str) -> FutureRecord<'a, [u8], [u8]> {
         let mut publication = FutureRecord::<[u8], [u8]>::to(topic).headers(self.headers(form, group));
         publication.key = self.record.key.as_deref().filter(|_| form != Form::CoordinatesAlone);
@@ -75,7 +75,7 @@ impl Letter {
         publication
     }
 
-    /// The record's own headers, then Spring's: numbers in big-endian bytes, as Spring writes them.
+    /// The record's own headers, then Spring's: numbers are big-endian bytes, as Spring writes them.
     fn headers(&self, form: Form, group: &str) -> OwnedHeaders {
         let Record { topic, partition, offset, timestamp_ms, .. } = &self.record;
         let own = if form == Form::CoordinatesAlone { &[][..] } else { &self.record.headers[..] };
@@ -103,7 +103,7 @@ impl Letter {
     }
 }
 
-/// The part of the record that a letter has.
+/// The part of the record that a letter contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Whole,
@@ -113,7 +113,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// The next smaller form, if an error says that this one is too large.
+    /// The next smaller form, if the error says that this one is too large.
     pub(crate) fn smaller(self, error: &KafkaError) -> Option<Form> {
         let too_large = matches!(
             error.rdkafka_error_code(),
@@ -142,7 +142,7 @@ impl Form {
     }
 }
 
-/// At most so many bytes of it, and nothing that Postgres keeps in no text.
+/// Truncates the reason to [`MAX_WHY_BYTES`], and removes what Postgres cannot store in text.
 fn shortened(why: &str) -> String {
     let end = (0..=MAX_WHY_BYTES.min(why.len())).rev().find(|&end| why.is_char_boundary(end)).unwrap_or(0);
     why[..end].replace('\0', "\u{fffd}")

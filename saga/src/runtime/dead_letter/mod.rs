@@ -1,9 +1,9 @@
-//! Dead letters: records that nobody can read or that were refused, with where they came from and why.
+//! Dead letters: records that cannot be read or that were refused, with their origin and the reason.
 //!
-//! A letter is written in the transaction that gives the record up ([`DeadLetters::write`]) and published from there by
-//! [`run`] after the commit: no transaction and no partition ever waits for Kafka's producer. A letter that the broker does
-//! not take for its size goes out without the value, and one that it does not take at all stays in `dead_letters` and is
-//! tried again; neither stops the others.
+//! A letter is written in the transaction that gives the record up ([`DeadLetters::write`]) and published by [`run`]
+//! after the commit, so no transaction and no partition ever waits for a Kafka producer. If the broker rejects a letter
+//! for its size, it goes out without the value. If the broker does not accept it at all, it stays in `dead_letters` and
+//! is retried. Neither holds up the others.
 
 mod letter;
 mod store;
@@ -22,18 +22,18 @@ pub(crate) use worker::{ROUND, run};
 
 use crate::store::StoreError;
 
-/// Where letters are handed in; cheap to clone.
+/// Entry point for dead letters. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeadLetters {
-    /// Letters that were written since the worker was last woken.
+    /// Set when letters were written since the worker was last woken.
     written: Arc<AtomicBool>,
     woken: Arc<Notify>,
-    /// Set while so much waits to be published that values are not kept any more.
+    /// Set while so much is waiting to be published that values are no longer stored.
     full: Arc<AtomicBool>,
     portion: Arc<Portion>,
 }
 
-/// Letters that share a transaction.
+/// Batch size of letters in one transaction.
 #[derive(Debug)]
 struct Portion(AtomicUsize);
 
@@ -43,11 +43,12 @@ impl Default for Portion {
     }
 }
 
-/// Most letters that share a transaction; fewer where the database does not take so many in time.
+/// Maximum number of letters in one transaction; reduced while the database does not accept that many in time.
 const MOST_AT_ONCE: usize = 100;
 
 impl DeadLetters {
-    /// Writes letters within the caller's transaction. After the commit, [`wake`](Self::wake) has it published at once.
+    /// Writes letters in the caller's transaction. After the commit, call [`wake`](Self::wake) to have them published at
+    /// once.
     pub(crate) async fn write(&self, db: &mut PgConnection, letters: &[Letter]) -> Result<(), StoreError> {
         if letters.is_empty() {
             return Ok(());
@@ -57,23 +58,23 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Letters that may share a transaction now.
+    /// Number of letters that may share a transaction now.
     pub(crate) fn portion(&self) -> usize {
         self.portion.0.load(Ordering::Relaxed)
     }
 
-    /// The database did not take so many at once.
+    /// Notes that the database did not accept this many letters at once.
     pub(crate) fn too_many(&self, letters: usize) {
         self.portion.0.store((letters / 2).max(1), Ordering::Relaxed);
     }
 
-    /// All letters of a batch have been written: next time a few more may share a transaction.
+    /// Notes that all letters of a batch have been written: the next transaction may be a little larger.
     pub(crate) fn passed(&self) {
         let portion = self.portion();
         self.portion.0.store((portion + portion / 4 + 1).min(MOST_AT_ONCE), Ordering::Relaxed);
     }
 
-    /// To be called after a commit; does nothing if no letter was written.
+    /// Wakes the worker; does nothing if no letter was written. Call it after a commit.
     pub(crate) fn wake(&self) {
         if self.written.swap(false, Ordering::Relaxed) {
             self.woken.notify_one();

@@ -1,4 +1,4 @@
-//! The table of dead letters on their way.
+//! SQL for the table of dead letters waiting to be published.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
 use super::letter::{Digest, Letter};
 use crate::{record::Record, store::StoreError};
 
-/// Writes letters, all in one statement; without their values, but with size and hash of them, where `whole` is false.
+/// Writes all letters in one statement. If `whole` is false, stores size and hash in place of the values.
 pub(super) async fn write(db: &mut PgConnection, letters: &[Letter], whole: bool) -> Result<(), StoreError> {
     let records = || letters.iter().map(|letter| &letter.record);
     let digests: Vec<Option<Digest>> = letters
@@ -17,7 +17,7 @@ pub(super) async fn write(db: &mut PgConnection, letters: &[Letter], whole: bool
             lost.clone().or_else(|| dropped.map(Digest::of))
         })
         .collect();
-    // Headers of all letters one after the other, and for each letter the places of its first and last, from 1.
+    // Headers of all letters, concatenated, and for each letter the positions of its first and last, from 1.
     let (mut names, mut values) = (Vec::<&str>::new(), Vec::<&[u8]>::new());
     let (mut first, mut last) = (Vec::<i32>::new(), Vec::<i32>::new());
     for record in records() {
@@ -48,7 +48,7 @@ pub(super) async fn write(db: &mut PgConnection, letters: &[Letter], whole: bool
     .bind(digests.iter().map(|digest| digest.as_ref().map(|digest| digest.bytes)).collect::<Vec<_>>())
     .bind(digests.iter().map(|digest| digest.as_ref().map(|digest| digest.sha256.as_slice())).collect::<Vec<_>>())
     .bind(letters.iter().map(|letter| letter.class.as_str()).collect::<Vec<_>>())
-    // Postgres keeps no NUL in text.
+    // Postgres cannot store NUL in text.
     .bind(letters.iter().map(|letter| letter.why.replace('\0', "\u{fffd}")).collect::<Vec<_>>())
     .bind(first)
     .bind(last)
@@ -63,15 +63,15 @@ fn place(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// A letter that is to be published.
+/// A letter to publish.
 pub(super) struct Due {
     pub(super) id: i64,
-    /// This try included.
+    /// Number of tries, including this one.
     pub(super) tries: i32,
     pub(super) letter: Letter,
 }
 
-/// Claims letters that are due for `lease`: if their claimant dies, they are due again after it.
+/// Claims due letters for `lease`; they are due again when it expires.
 pub(super) async fn claim(pool: &PgPool, limit: i64, lease: Duration) -> sqlx::Result<Vec<Due>> {
     let rows = sqlx::query(
         "update dead_letters set tries = tries + 1, next_at = now() + make_interval(secs => $2)
@@ -104,12 +104,12 @@ fn due(row: &PgRow) -> sqlx::Result<Due> {
     Ok(Due { id: row.try_get("id")?, tries: row.try_get("tries")?, letter })
 }
 
-/// Deletes letters that the broker has.
+/// Deletes letters that the broker has acknowledged.
 pub(super) async fn delete(pool: &PgPool, ids: &[i64]) -> sqlx::Result<()> {
     sqlx::query("delete from dead_letters where id = any($1)").bind(ids).execute(pool).await.map(drop)
 }
 
-/// Sets a letter back to be tried after `delay`.
+/// Postpones a letter by `delay`.
 pub(super) async fn postpone(pool: &PgPool, id: i64, delay: Duration, error: &str) -> sqlx::Result<()> {
     sqlx::query("update dead_letters set next_at = now() + make_interval(secs => $2), error = $3 where id = $1")
         .bind(id)
@@ -120,7 +120,7 @@ pub(super) async fn postpone(pool: &PgPool, id: i64, delay: Duration, error: &st
         .map(drop)
 }
 
-/// Counts the letters that wait, and the bytes of their values.
+/// Counts the waiting letters and the bytes of their values.
 pub(super) async fn waiting(pool: &PgPool) -> sqlx::Result<(i64, i64)> {
     sqlx::query_as("select count(*), coalesce(sum(octet_length(value)), 0)::bigint from dead_letters")
         .fetch_one(pool)

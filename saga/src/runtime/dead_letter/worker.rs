@@ -1,4 +1,4 @@
-//! Publishes the letters that are written, and keeps those that cannot be published.
+//! Publishes dead letters, and postpones those that cannot be published.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -17,22 +17,22 @@ use super::{
 };
 use crate::{health::Progress, sessions::Sessions, shutdown::Shutdown};
 
-/// Interval at which the worker looks by itself: for letters of instances that died, and for those that were put off.
+/// Poll interval, for letters of instances that died and for postponed ones.
 const LOOK: Duration = Duration::from_secs(1);
-/// Letters that are claimed at once: at most so many values are in memory.
+/// Number of letters claimed at once; bounds the values in memory.
 const BATCH: i64 = 16;
-/// Time for which a claim holds: longer than the client tries to deliver a message.
+/// Lease of a claim: longer than the client tries to deliver a message.
 const LEASE: Duration = Duration::from_secs(20);
-/// Longest time that a round takes when all is well: a letter is sent in up to three forms.
+/// Maximum duration of a healthy round: a letter is sent in up to three forms.
 pub(crate) const ROUND: Duration = Duration::from_secs(30);
 /// Time for which the client tries to deliver a message, in milliseconds.
 const DELIVERY_MS: &str = "10000";
-/// The longest delay between two tries.
+/// Maximum delay between two tries.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
-/// While values of more bytes than this wait, those of new letters are not kept.
+/// Total bytes of waiting values above which those of new letters are not stored.
 const MAX_WAITING_BYTES: i64 = 256 * 1024 * 1024;
 
-/// Publishes letters for the consumer group `group` until shutdown. What is not out by then stays in the table.
+/// Publishes letters for the consumer group `group` until shutdown. Unpublished ones stay in the table.
 pub(crate) async fn run(
     sessions: Sessions,
     letters: DeadLetters,
@@ -41,7 +41,7 @@ pub(crate) async fn run(
     progress: Progress,
     shutdown: Shutdown,
 ) {
-    // Not idempotent: letters have no order, a second one does no harm, and an idempotent producer may end for good.
+    // Not idempotent: letters have no order, duplicates do no harm, and an idempotent producer can fail for good.
     client.set("enable.idempotence", "false").set("message.timeout.ms", DELIVERY_MS);
     let mut publisher = Publisher { sessions, client, producer: None, group };
     loop {
@@ -57,8 +57,8 @@ pub(crate) async fn run(
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "dead letters are not published; trying again");
-                progress.waiting(format!("dead letters are not published: {error}"));
+                tracing::warn!(%error, "dead letters cannot be published; retrying");
+                progress.waiting(format!("dead letters cannot be published: {error}"));
             }
         }
         let sessions = &publisher.sessions;
@@ -77,13 +77,13 @@ pub(crate) async fn run(
 struct Publisher {
     sessions: Sessions,
     client: ClientConfig,
-    /// Made for the first letter: a producer costs a thread that polls, and most programs never need it.
+    /// Created for the first letter: a producer costs a polling thread, and most programs never need it.
     producer: Option<FutureProducer>,
     group: &'static str,
 }
 
 impl Publisher {
-    /// Publishes what is due, and returns how many letters that was.
+    /// Publishes due letters; returns their number.
     async fn step(&mut self) -> anyhow::Result<i64> {
         let sessions = self.sessions.clone();
         let due = sessions.bounded(store::claim(sessions.pool(), BATCH, LEASE)).await?;
@@ -97,7 +97,7 @@ impl Publisher {
         sessions.bounded(store::delete(sessions.pool(), &out)).await?;
         let is_late = |error: &KafkaError| error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageTimedOut);
         if out.is_empty() && sent.iter().any(|sent| sent.as_ref().is_err_and(is_late)) {
-            // It may be the client that has lost Kafka for good, as the consumer's can.
+            // The client may have lost Kafka for good, as a consumer's can.
             self.producer = None;
             tokio::task::spawn_blocking(move || drop(producer));
         }
@@ -111,7 +111,7 @@ impl Publisher {
                         offset = record.offset,
                         ?form,
                         why = due.letter.why,
-                        "dead letter"
+                        "dead letter published"
                     );
                     metrics::counter!("dead_letters_total", "topic" => record.topic.clone()).increment(1);
                 }
@@ -119,7 +119,7 @@ impl Publisher {
                     let delay = Duration::from_secs(1 << due.tries.clamp(0, 6)).min(LONGEST_DELAY);
                     tracing::error!(
                         %error, topic = record.topic, partition = record.partition, offset = record.offset, tries = due.tries,
-                        retry_in_s = delay.as_secs(), "the dead letter cannot be published; it stays in the table dead_letters"
+                        retry_in_s = delay.as_secs(), "a dead letter cannot be published; it stays in the table dead_letters and is retried"
                     );
                     let why = error.to_string();
                     sessions.bounded(store::postpone(sessions.pool(), due.id, delay, &why)).await?;
@@ -137,7 +137,7 @@ impl Publisher {
     }
 }
 
-/// Publishes a letter in the most complete form that the broker takes.
+/// Publishes a letter in the most complete form that the broker accepts.
 async fn send(producer: &FutureProducer, due: &Due, group: &str) -> Result<Form, KafkaError> {
     let topic = due.letter.topic();
     let mut form = due.letter.first_form();

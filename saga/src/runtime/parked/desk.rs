@@ -1,4 +1,4 @@
-//! What a person sees of parked work and does about it. Every action is written down.
+//! Parked work as an operator sees it, and what an operator can do with it. Every action is recorded.
 
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
@@ -7,38 +7,38 @@ use uuid::Uuid;
 use super::shelf;
 use crate::record::Record;
 
-/// Something that waits, or has waited, for a person.
+/// Something that waits, or has waited, for an operator.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Work {
-    /// The event's id, or the attempt's.
+    /// Id of the event or the attempt.
     pub id: Uuid,
     /// `event` or `call`.
     pub kind: String,
     /// The saga that waits.
     #[sqlx(rename = "order_id")]
     pub saga_id: Uuid,
-    /// The event's type, or what is called.
+    /// Event type, or kind of call.
     pub what: String,
-    /// `parked`, `waiting`, `retry` or `settled`; of a call `parked` or `resolved`.
+    /// For an event `parked`, `waiting`, `retry` or `settled`; for a call `parked` or `resolved`.
     pub status: String,
-    /// Times that it was tried.
+    /// Number of tries.
     pub tries: i32,
-    /// What went wrong the last time.
+    /// The latest error.
     pub error: Option<String>,
-    /// Since when it stands so.
+    /// Time of the latest change of status.
     pub since: DateTime<Utc>,
 }
 
-/// What somebody has done about it.
+/// An action that an operator has taken.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Action {
-    /// When it was done.
+    /// Time of the action.
     pub at: DateTime<Utc>,
-    /// The person.
+    /// Name of the operator.
     pub by_whom: String,
     /// `retry`, `resolve` or `answer`.
     pub action: String,
-    /// Why, in the person's words.
+    /// The operator's reason.
     pub note: String,
 }
 
@@ -49,39 +49,39 @@ pub struct Details {
     pub work: Work,
     /// What it is about.
     pub content: Content,
-    /// Oldest first.
+    /// Actions, oldest first.
     pub actions: Vec<Action>,
 }
 
-/// What was to be done.
+/// Content of a piece of work.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// The event as it was read from Kafka.
     Event(Record),
-    /// What is asked of the outside, and under which idempotency key.
+    /// A call to the outside.
     Call {
-        /// What to call with.
+        /// Request of the call.
         request: serde_json::Value,
-        /// The same on every try.
+        /// Idempotency key, the same on every try.
         idempotency_key: String,
     },
 }
 
-/// What a person wants.
+/// Action that an operator asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish<'a> {
-    /// Try it again; a call is made, whatever it was answered before.
+    /// Try it again. A call is made, whatever its previous answer was.
     Retry,
-    /// The event is dealt with: do not try it again. Nothing is said on its behalf, so no call can be resolved: a saga waits
-    /// for its answer.
+    /// Settle the event without retrying it. Nothing is published on its behalf. A call cannot be resolved, because a
+    /// saga waits for its answer.
     Resolve,
-    /// The call was settled with the other side by hand, and this word of its service says how. The service decides what
-    /// follows as it does after a real answer.
+    /// Record that the call was settled by hand with the other side; the word, defined by the service, says how. The
+    /// service decides as it would after a real answer.
     Answer(&'a str),
 }
 
 impl Wish<'_> {
-    /// The word in `parked_actions`.
+    /// Name of the action in `parked_actions`.
     fn as_str(self) -> &'static str {
         match self {
             Wish::Retry => "retry",
@@ -91,29 +91,30 @@ impl Wish<'_> {
     }
 }
 
-/// The person who acts, and the reason.
+/// Operator and reason.
 #[derive(Debug, Clone, Copy)]
 pub struct Signature<'a> {
-    /// The person.
+    /// Name of the operator.
     pub by: &'a str,
-    /// Why, in the person's words.
+    /// The operator's reason.
     pub note: &'a str,
 }
 
-/// What has become of a wish.
+/// Result of a requested action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
-    /// It is so now.
+    /// Done.
     Yes(Work),
-    /// Nothing was changed, since the work does not wait for that: its status tells why.
+    /// Nothing was changed: the work's status does not allow the action.
     NotNow(Work),
-    /// Nothing was changed, since the work is of the other kind: an event has no answer, and a call nothing but one.
+    /// Nothing was changed: the action does not apply to this kind of work. Only calls take an answer, and only events
+    /// can be resolved.
     WrongKind(Work),
-    /// There is no such work here.
+    /// There is no such work in this database.
     Unknown,
 }
 
-/// All that is parked, and what waits behind it: oldest first.
+/// Lists all parked work and the events waiting behind it, oldest first.
 pub async fn list(pool: &PgPool) -> sqlx::Result<Vec<Work>> {
     sqlx::query_as(
         "select id, 'call' as kind, order_id, kind as what, status, tries, last_error as error, updated_at as since
@@ -126,7 +127,7 @@ pub async fn list(pool: &PgPool) -> sqlx::Result<Vec<Work>> {
     .await
 }
 
-/// Everything about the work with this id, also when it has been settled.
+/// Returns everything about the work with this id, including settled work.
 pub async fn find(pool: &PgPool, id: Uuid) -> sqlx::Result<Option<Details>> {
     let mut db = pool.acquire().await?;
     let Some(work) = look(&mut db, id).await? else { return Ok(None) };
@@ -148,8 +149,8 @@ pub async fn find(pool: &PgPool, id: Uuid) -> sqlx::Result<Option<Details>> {
     Ok(Some(Details { work, content, actions }))
 }
 
-/// Carries out a wish and writes down whose it was, in one transaction. The service itself does the rest within a second or
-/// two: it makes the call, or processes the event and then those behind it. Wished twice, it happens once.
+/// Carries out an action and records who asked for it, in one transaction. The service does the rest within a second or
+/// two: it makes the call, or processes the event and then those behind it. Idempotent.
 pub async fn act(pool: &PgPool, id: Uuid, wish: Wish<'_>, signature: Signature<'_>) -> sqlx::Result<Done> {
     let mut transaction = pool.begin().await?;
     let changed = match wish {
@@ -201,7 +202,7 @@ async fn retry(db: &mut PgConnection, id: Uuid) -> sqlx::Result<bool> {
 }
 
 async fn resolve(db: &mut PgConnection, id: Uuid) -> sqlx::Result<bool> {
-    // Also one that only waits: then it is passed over when its turn comes.
+    // An event that only waits can be settled too; it is skipped when its turn comes.
     let events = sqlx::query(
         "update parked_events set status = 'settled', settled_at = now() where event_id = $1 and status <> 'settled'",
     );

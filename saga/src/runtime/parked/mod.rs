@@ -1,22 +1,22 @@
-//! Parked work: what a service could not do, put aside until a person has looked at it.
+//! Parked work: work that a service could not do, set aside until an operator has looked at it.
 //!
-//! An event that cannot be processed is kept whole in `parked_events`, and the partition goes on. Only its saga waits: the
-//! saga's later events queue up behind it, so that none overtakes it. A person has it tried again, or resolves it
-//! ([`desk`]); then the service processes it and those behind it, in their order, through the same decisions and the same
+//! An event that cannot be processed is stored in full in `parked_events`, and the partition goes on. Only its saga
+//! waits: the saga's later events queue up behind it, so that none overtakes it. An operator retries or resolves it
+//! ([`desk`]); then the service processes it and those behind it, in order, through the same decisions and the same
 //! transaction as everything else.
 //!
 //! | status | the event |
 //! |---|---|
-//! | `parked` | needs a person |
-//! | `waiting` | came behind a parked one of its saga |
-//! | `retry` | is tried again: a person has asked for it |
-//! | `settled` | was processed after all, or resolved |
+//! | `parked` | needs an operator |
+//! | `waiting` | waits behind a parked one of its saga |
+//! | `retry` | is retried at an operator's request |
+//! | `settled` | has been processed or resolved |
 //!
-//! The first of a saga that is not settled decides for all behind it. Whatever instance reads an event, it finds that out
-//! in the transaction in which it would process it, so any number of instances may run. An event that another instance is
-//! just deciding upon while this one is parked counts as having come before.
+//! The first unsettled event of a saga decides for all behind it. Every instance checks this in the transaction in which
+//! it would process an event, so any number of instances may run. An event that another instance is deciding on while
+//! this one is parked counts as earlier.
 //!
-//! A call to the outside that has used up its retries is parked too, as an attempt, see [`attempts`](crate::runtime::attempts).
+//! A call to the outside that has used up its retries is parked too, as an attempt; see [`attempts`](crate::attempts).
 
 pub mod desk;
 

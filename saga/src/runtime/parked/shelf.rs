@@ -1,4 +1,4 @@
-//! The table of parked events.
+//! SQL for the table of parked events.
 
 use std::collections::HashSet;
 
@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::{EventId, SagaId, record::Record, store::StoreError};
 
-/// Puts an event aside. It counts as seen: the partition goes on. Nothing happens, and false is returned, if it has been seen
-/// already: then another instance has processed it, or parked it.
+/// Parks an event and records it in the inbox, so that the partition goes on. Returns false and does nothing if the inbox
+/// already has it: another instance has processed or parked it.
 pub(crate) async fn park(
     db: &mut PgConnection,
     id: EventId,
@@ -28,7 +28,7 @@ pub(crate) async fn park(
     Ok(new)
 }
 
-/// Queues an event up behind those of its saga that are parked; its id is in the inbox already.
+/// Queues an event behind the parked ones of its saga; its id is in the inbox already.
 pub(crate) async fn queue(
     db: &mut PgConnection,
     id: EventId,
@@ -66,19 +66,19 @@ async fn insert(
     .bind(values)
     .bind(status)
     .bind(error.map(storable))
-    // One that waits has not been tried yet.
+    // A waiting event has not been tried yet.
     .bind(i32::from(error.is_some()))
     .execute(db)
     .await?;
     Ok(())
 }
 
-/// Postgres keeps no NUL in text.
+/// Replaces NUL, which Postgres cannot store in text.
 fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// Finds those of the sagas that have an event which is not settled.
+/// Returns those of the sagas that have an unsettled event.
 pub(crate) async fn waiting_sagas(db: &mut PgConnection, sagas: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
     let waiting: Vec<Uuid> = sqlx::query_scalar(
         "select distinct order_id from parked_events where order_id = any($1) and status <> 'settled'",
@@ -89,7 +89,7 @@ pub(crate) async fn waiting_sagas(db: &mut PgConnection, sagas: &[Uuid]) -> Resu
     Ok(waiting.into_iter().collect())
 }
 
-/// Settles events that are being decided upon in this transaction, and returns those that this transaction has settled.
+/// Settles events that are decided in this transaction; returns the ids that this transaction has settled.
 pub(crate) async fn settle(db: &mut PgConnection, ids: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
     let settled: Vec<Uuid> = sqlx::query_scalar(
         "update parked_events set status = 'settled', settled_at = now(), tries = tries + 1
@@ -103,7 +103,7 @@ pub(crate) async fn settle(db: &mut PgConnection, ids: &[Uuid]) -> Result<HashSe
     Ok(settled.into_iter().collect())
 }
 
-/// It was tried again, and failed again.
+/// Parks an event again after another failed try.
 pub(crate) async fn park_again(db: &mut PgConnection, id: EventId, error: &str) -> Result<(), StoreError> {
     sqlx::query(
         "update parked_events set status = 'parked', tries = tries + 1, error = $2, parked_at = now()
@@ -116,14 +116,14 @@ pub(crate) async fn park_again(db: &mut PgConnection, id: EventId, error: &str) 
     Ok(())
 }
 
-/// A parked event that is to be tried.
+/// A parked event to retry.
 #[derive(Debug)]
 pub(super) struct Due {
     pub(super) id: EventId,
     pub(super) record: Record,
 }
 
-/// Of each saga the first event that is not settled, if it does not need a person.
+/// For each saga the first unsettled event, unless it needs an operator.
 pub(super) async fn due(pool: &PgPool, limit: i64) -> sqlx::Result<Vec<Due>> {
     let rows: Vec<PgRow> = sqlx::query(
         "select * from parked_events e where status in ('waiting', 'retry')
@@ -152,7 +152,7 @@ pub(super) fn record(row: &PgRow) -> sqlx::Result<Record> {
     })
 }
 
-/// Numbers of waiting events, and of calls that need a person.
+/// Numbers of parked and waiting events, and of parked calls.
 #[derive(Debug, Clone, Copy, FromRow)]
 pub(super) struct Waiting {
     pub(super) events: i64,

@@ -1,4 +1,4 @@
-//! Tries parked events again, as soon as a person has asked for it, and then those that waited behind them.
+//! Retries parked events once an operator has asked for it, then the events that waited behind them.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ use crate::{
     table::Table,
 };
 
-/// Interval at which the worker looks: people are not in a hurry.
+/// Poll interval; operators can wait a second.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
-/// Sagas that are tried again in one batch.
+/// Maximum number of sagas retried in one batch.
 const BATCH: i64 = 200;
 
-/// Tries what is due until shutdown, and keeps the gauges of parked work.
+/// Retries due events until shutdown, and updates the gauges of parked work.
 pub(crate) async fn run<S: Service>(
     work: UnitOfWork<S>,
     dead_letters: DeadLetters,
@@ -44,8 +44,8 @@ pub(crate) async fn run<S: Service>(
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "parked events are not looked after; trying again");
-                throttle.progress.waiting(format!("parked events cannot be read: {error}"));
+                tracing::warn!(%error, "parked events cannot be processed; retrying");
+                throttle.progress.waiting(format!("parked events cannot be processed: {error}"));
             }
         }
         if let Ok(waiting) = work.sessions().bounded(shelf::waiting(work.pool())).await {
@@ -58,7 +58,7 @@ pub(crate) async fn run<S: Service>(
     }
 }
 
-/// Tries the first event of every saga whose turn it is; returns how many those were. 0 also at a shutdown.
+/// Retries the first event of every saga whose turn it is; returns the number of events, or 0 at a shutdown.
 async fn step<S: Service>(
     work: &UnitOfWork<S>,
     table: &Table<S::Command>,
@@ -90,11 +90,11 @@ async fn step<S: Service>(
     Ok(carried.map_or(0, |()| count))
 }
 
-/// What the event asks for, by the table that the service has now.
+/// Decodes the event with the service's current table.
 fn command<C>(table: &Table<C>, id: EventId, record: &Record) -> Result<Incoming<C>, String> {
     match reading::read(table, record) {
         Reading::Command(incoming) => Ok(Incoming { origin: Origin::Parked(id), ..incoming }),
         Reading::Parks(Unread { why, .. }) | Reading::DeadLetter(why) => Err(why),
-        Reading::Skipped => Err("the service does not consume this event any more".to_owned()),
+        Reading::Skipped => Err("the service no longer consumes this event type".to_owned()),
     }
 }

@@ -21,7 +21,7 @@ impl Event for Wanted {
     }
 }
 
-/// A request, which is named by its record.
+/// A request, identified by its record.
 #[derive(serde::Deserialize)]
 struct Request {
     #[serde(rename = "count")]
@@ -52,7 +52,7 @@ fn record(topic: &str, key: &str, value: &str, headers: &[(&str, &str)]) -> Reco
     }
 }
 
-/// An event of the saga service with this value, whose key is a saga's id.
+/// An event of the saga service with this value; its key is a saga's id.
 fn event(value: &str, id: &str, source: &str, key: &str) -> Record {
     let headers = [("ce_type", "Wanted"), ("ce_id", id), ("ce_source", source)];
     record("desk.events", key, value, &headers)
@@ -72,7 +72,7 @@ fn what_a_service_cannot_read_on_anothers_topic_parks_that_saga() {
         };
         assert_eq!((unread.id, unread.saga_id, unread.event_type.as_str()), (id, saga, "Wanted"));
     }
-    // A newer envelope, or one that has lost something.
+    // An envelope of a newer version, or one with missing attributes.
     let mut newer = event(&good(), &text.1, "/services/desk", &text.0);
     newer.headers[0].1 = b"2.0".into();
     assert!(matches!(read(&table(), &newer), Reading::Parks(unread) if unread.id == id));
@@ -80,7 +80,7 @@ fn what_a_service_cannot_read_on_anothers_topic_parks_that_saga() {
     let Reading::Parks(first) = read(&table(), &newer) else { panic!("it names its saga") };
     let Reading::Parks(again) = read(&table(), &newer) else { panic!("it names its saga") };
     assert_eq!(first, again, "the same on every delivery");
-    // The subject goes before the key.
+    // The subject takes precedence over the key.
     let mut subject = event("?", &text.1, "/services/desk", "some key");
     subject.headers.push(("ce_subject".into(), text.0.clone().into()));
     assert!(matches!(read(&table(), &subject), Reading::Parks(unread) if unread.saga_id == saga));
@@ -133,7 +133,7 @@ fn only_an_operators_event_counts_on_how_the_saga_stands() {
     assert_eq!(expects("/services/desk", &words), None, "a service's events are facts");
 }
 
-/// A client that uses the id of a service's event must not make the inbox take that event for a repetition.
+/// A client that uses the id of a service's event must not make the inbox take that event for a duplicate.
 #[test]
 fn a_clients_id_uses_up_no_other_id() {
     let id = EventId::new();

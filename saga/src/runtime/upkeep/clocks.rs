@@ -1,15 +1,15 @@
-//! Two clocks, either of which may be wrong: the database's, which dates rows, and this machine's, which dates ids.
+//! The database's clock, which dates rows, and this machine's, which dates ids. Either may be wrong.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use futures::{FutureExt, future::BoxFuture};
 use sqlx::PgConnection;
 
-/// Days after today that have their partitions.
+/// Number of days after today whose partitions are created in advance.
 const DAYS_AHEAD: i64 = 2;
-/// A difference worth a warning.
+/// Difference above which a warning is logged.
 const WORTH_A_WARNING: Duration = Duration::minutes(1);
 
-/// The same moment, as each of them sees it.
+/// One moment, read from both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clocks {
     pub(super) database: DateTime<Utc>,
@@ -21,13 +21,13 @@ pub(super) fn database(db: &mut PgConnection) -> BoxFuture<'_, sqlx::Result<Date
 }
 
 impl Clocks {
-    /// What is dated before this is older than `hours` by both clocks: one that jumps ahead makes nothing old.
+    /// Time before which a row is older than `hours` by both clocks: a clock that jumps ahead makes nothing old.
     pub(super) fn cutoff(self, hours: u32) -> DateTime<Utc> {
         let now = self.database.min(self.host);
         now.checked_sub_signed(Duration::hours(hours.into())).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
-    /// The days whose partitions have to be there, by either clock.
+    /// Days whose partitions must exist, by either clock.
     pub(super) fn days(self) -> Vec<NaiveDate> {
         let mut days: Vec<NaiveDate> = [self.database, self.host]
             .into_iter()
@@ -45,7 +45,7 @@ impl Clocks {
             tracing::warn!(
                 database = %self.database,
                 host = %self.host,
-                "the database's clock and this machine's differ; nothing is removed that is not old by both"
+                "the clocks of the database and of this machine differ; upkeep removes only what is old by both"
             );
         }
     }

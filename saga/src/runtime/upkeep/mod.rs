@@ -1,8 +1,8 @@
-//! Upkeep: partitions for the days to come, and the removal of what is past its retention.
+//! Upkeep: creates partitions for the days to come and removes what is past its retention.
 //!
-//! Every step is a small transaction of its own. One that fails is logged and tried again a minute later; the others go on,
-//! and so does the service: rows without a partition of their day go into the default partition, and are moved when the
-//! partition can be made.
+//! Every step is a small transaction. A failed step is logged and retried a minute later; the other steps go on, and so
+//! does the service. Rows without a partition for their day go to the default partition and are moved when the partition
+//! is created.
 
 mod clocks;
 mod partitions;
@@ -37,7 +37,7 @@ impl From<&Config> for Retention {
     }
 }
 
-/// Keeps the tables up, now and every hour, until shutdown.
+/// Runs upkeep now and every hour, until shutdown.
 pub(crate) async fn run(pool: PgPool, retention: Retention, shutdown: Shutdown) {
     loop {
         let failed = tokio::select! {
@@ -51,8 +51,8 @@ pub(crate) async fn run(pool: PgPool, retention: Retention, shutdown: Shutdown) 
     }
 }
 
-/// One round of all steps; returns the names of those that failed. `host_now` is this machine's clock: rows and ids are dated by
-/// it or by the database's, and only what is old by both is removed.
+/// Runs one round of all steps; returns the names of those that failed. `host_now` is this machine's clock: rows and ids
+/// are dated by it or by the database's, and only what is old by both is removed.
 pub async fn round(pool: &PgPool, retention: Retention, host_now: DateTime<Utc>) -> Vec<String> {
     let mut steps = Steps::new(pool);
     let Some(database_now) = steps.query("reading the database's clock", clocks::database).await else {
@@ -70,7 +70,7 @@ pub async fn round(pool: &PgPool, retention: Retention, host_now: DateTime<Utc>)
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         metrics::gauge!("upkeep_last_success_timestamp_seconds").set(now.as_secs_f64());
     } else {
-        tracing::warn!(failed = failed.join(", "), "some of the upkeep failed; trying again in a minute");
+        tracing::warn!(failed = failed.join(", "), "some steps of the upkeep failed; retrying in a minute");
     }
     failed
 }

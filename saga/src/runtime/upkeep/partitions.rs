@@ -1,4 +1,4 @@
-//! A partition of `inbox` and `outbox` for each day.
+//! Daily partitions of `inbox` and `outbox`.
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 use futures::FutureExt;
@@ -6,12 +6,12 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::{Retention, clocks::Clocks, step::Steps};
 
-/// The tables that are cut into days.
+/// Tables that are partitioned by day.
 const PARENTS: [&str; 2] = ["inbox", "outbox"];
-/// Rows of a default partition are counted no further than this.
+/// Limit for counting the rows of a default partition.
 const COUNT_AT_MOST: i64 = 100_000;
 
-/// Makes the partitions of today and the next days that are missing.
+/// Creates missing partitions for today and the next days.
 pub(super) async fn make(steps: &mut Steps<'_>, clocks: Clocks) {
     for parent in PARENTS {
         let Some(there) = days_of(steps, parent).await else { continue };
@@ -24,7 +24,7 @@ pub(super) async fn make(steps: &mut Steps<'_>, clocks: Clocks) {
     }
 }
 
-/// Drops those that are past their retention. One of the outbox goes only when the relay has published all of it.
+/// Drops partitions past their retention; one of the outbox only when the relay has published all of it.
 pub(super) async fn drop_past(steps: &mut Steps<'_>, clocks: Clocks, retention: Retention) {
     for (parent, hours) in PARENTS.into_iter().zip([retention.inbox_hours, retention.outbox_hours]) {
         let Some(there) = days_of(steps, parent).await else { continue };
@@ -34,14 +34,14 @@ pub(super) async fn drop_past(steps: &mut Steps<'_>, clocks: Clocks, retention: 
             let step = format!("dropping {partition}");
             let dropped = steps.run(step, move |db| drop_day(db, parent, day).boxed());
             if dropped.await == Some(true) {
-                tracing::info!(partition, "dropped: past its retention");
+                tracing::info!(partition, "partition dropped: past its retention");
             }
         }
     }
 }
 
-/// Says how many rows lie in the default partitions. Foreign ids belong there; otherwise they mean that partitions are missing,
-/// or that a clock is wrong.
+/// Counts the rows in the default partitions. Foreign ids belong there; any others mean that partitions are missing, or
+/// that a clock is wrong.
 pub(super) async fn observe(steps: &mut Steps<'_>) {
     for parent in PARENTS {
         let count = format!("select count(*) from (select from {parent}_default limit {COUNT_AT_MOST}) as counted");
@@ -67,10 +67,11 @@ async fn days_of(steps: &mut Steps<'_>, parent: &'static str) -> Option<Vec<Naiv
     Some(names.await?.iter().filter_map(|name| day_of(parent, name)).collect())
 }
 
-/// Drops a partition, unless something of it is unpublished.
+/// Drops a partition, unless some of it is unpublished.
 async fn drop_day(db: &mut PgConnection, parent: &'static str, day: NaiveDate) -> sqlx::Result<bool> {
     let partition = name(parent, day);
-    // As the drop itself will; before the question, so that nothing comes in after it. Writers lock the parent first too.
+    // The same lock as the drop takes. Taken before the query, so that no row arrives after it. Writers lock the parent
+    // first too.
     let lock = format!("lock table only {parent} in access exclusive mode");
     sqlx::query(AssertSqlSafe(lock)).execute(&mut *db).await?;
     if parent == "outbox" {
@@ -88,7 +89,7 @@ fn name(parent: &str, day: NaiveDate) -> String {
     format!("{parent}_{}", day.format("%Y%m%d"))
 }
 
-/// None for the default partition and whatever else is not ours.
+/// Day of a partition; `None` for the default partition and for tables that are not ours.
 fn day_of(parent: &str, partition: &str) -> Option<NaiveDate> {
     let digits = partition.strip_prefix(parent)?.strip_prefix('_')?;
     let is_ours = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());

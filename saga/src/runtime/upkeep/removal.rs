@@ -1,5 +1,5 @@
-//! Removal of single rows that are past their retention: a bounded number in each transaction, so that no lock is held for
-//! long, and never one that somebody is just working on.
+//! Removes single rows past their retention: a bounded number in each transaction, so that no lock is held for long, and
+//! never a row that is in use.
 
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, TryFutureExt};
@@ -7,14 +7,14 @@ use uuid::Uuid;
 
 use super::{Retention, clocks::Clocks, step::Steps};
 
-/// Rows removed in one transaction at most.
+/// Maximum number of rows removed in one transaction.
 const CHUNK: i64 = 1000;
 
-/// Removes what is past its retention.
+/// Removes rows past their retention.
 pub(super) async fn remove(steps: &mut Steps<'_>, clocks: Clocks, retention: Retention) {
     let inbox = clocks.cutoff(retention.inbox_hours);
     let outbox = clocks.cutoff(retention.outbox_hours);
-    // Ids that are not UUIDv7 of our days go by their date of arrival.
+    // Ids that are not a UUIDv7 of a plausible time expire by their date of arrival.
     by_age(
         steps,
         "removing seen ids",
@@ -23,7 +23,7 @@ pub(super) async fn remove(steps: &mut Steps<'_>, clocks: Clocks, retention: Ret
         inbox,
     )
     .await;
-    // As with whole days: published, and past the time for which it can be replayed.
+    // As with whole days: published, and older than the replay window.
     by_age(
         steps,
         "removing published events",
@@ -33,7 +33,7 @@ pub(super) async fn remove(steps: &mut Steps<'_>, clocks: Clocks, retention: Ret
         outbox,
     )
     .await;
-    // What people did about them stays in `parked_actions`.
+    // The operators' actions stay in `parked_actions`.
     by_age(
         steps,
         "removing settled events",
@@ -57,14 +57,14 @@ async fn by_age(steps: &mut Steps<'_>, what: &str, statement: &'static str, cuto
     }
 }
 
-/// A call that has ended is needed for as long as the event that asked for it could come again. Its id is a UUIDv7 and so tells
-/// when it was asked for: the primary key leads to the oldest, and no other index has to be kept for that.
+/// Removes finished calls. A finished call is needed for as long as the event that asked for it could be redelivered. Its
+/// id is a UUIDv7 and tells when it was asked for, so the primary key finds the oldest without another index.
 async fn ended_attempts(steps: &mut Steps<'_>, cutoff: DateTime<Utc>) {
     let asked_before = Uuid::from_u128(u128::from(u64::try_from(cutoff.timestamp_millis()).unwrap_or(0)) << 80);
     let mut after = Uuid::nil();
     loop {
         let removed = steps.run("removing ended calls", move |db| {
-            // From where the last one ended: what it removed need not be passed over again.
+            // Starts where the last chunk ended, so that removed rows are not scanned again.
             sqlx::query_scalar::<_, Uuid>(
                 "delete from attempts where id in
                      (select id from attempts

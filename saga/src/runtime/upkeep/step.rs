@@ -1,16 +1,16 @@
-//! One step: a short transaction that makes nobody wait for long, and whose failure is its own.
+//! A single step: a short transaction that blocks nobody for long, and whose failure affects nothing else.
 
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sqlx::{Acquire, PgConnection, PgPool};
 
-/// Longest wait for a lock, in milliseconds: as long as the step waits, all others queue up behind it.
+/// Lock timeout in milliseconds. While the step waits, all others queue up behind it.
 const LOCK_TIMEOUT_MS: u32 = 250;
 const STATEMENT_TIMEOUT_MS: u32 = 60_000;
-/// After this the connection is taken for dead.
+/// Time after which the connection is taken for dead.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// Number of tries: a holder of a lock may be done a moment later.
+/// Number of tries: the holder of a lock may be done a moment later.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -25,12 +25,12 @@ impl<'a> Steps<'a> {
         Steps { pool, failed: Vec::new() }
     }
 
-    /// The names of those that failed.
+    /// Names of the steps that failed.
     pub(super) fn failed(self) -> Vec<String> {
         self.failed
     }
 
-    /// Runs a step that changes something. None if it failed, or if another instance is just at the upkeep of this database.
+    /// Runs a step that changes something. `None` if it failed, or if another instance is doing upkeep on this database.
     pub(super) async fn run<T: Send>(&mut self, what: impl Into<String>, work: impl Work<T>) -> Option<T> {
         let what = what.into();
         self.attempt(what, true, work).await
@@ -52,23 +52,23 @@ impl<'a> Steps<'a> {
                 Err(error) => break error,
             }
         };
-        tracing::warn!(step = what, %error, "a step of the upkeep failed; the others go on");
+        tracing::warn!(step = what, %error, "a step of the upkeep failed; continuing with the others");
         metrics::counter!("upkeep_failures_total").increment(1);
         self.failed.push(what);
         None
     }
 }
 
-/// What a step does in its transaction.
+/// Work of a step, within its transaction.
 pub(super) trait Work<T>: Fn(&mut PgConnection) -> BoxFuture<'_, sqlx::Result<T>> + Send + Sync {}
 impl<T, F: Fn(&mut PgConnection) -> BoxFuture<'_, sqlx::Result<T>> + Send + Sync> Work<T> for F {}
 
-/// None if another instance is at it.
+/// `None` if another instance is doing upkeep.
 async fn in_transaction<T: Send>(pool: &PgPool, alone: bool, work: &impl Work<T>) -> sqlx::Result<Option<T>> {
     let mut connection = pool.acquire().await?;
     let whole = async {
         let mut transaction = connection.begin().await?;
-        // A setting that servers before 17 do not know; a step as a whole is bounded here.
+        // Servers before version 17 lack this setting; the step as a whole is bounded here.
         let whole = "(select set_config(name, '0', true) from pg_settings where name = 'transaction_timeout')";
         let bounds = "set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)";
         sqlx::query(sqlx::AssertSqlSafe(format!("select {bounds}, {whole}")))
@@ -91,7 +91,7 @@ async fn in_transaction<T: Send>(pool: &PgPool, alone: bool, work: &impl Work<T>
     match tokio::time::timeout(TIMEOUT, whole).await {
         Ok(done) => done,
         Err(_) => {
-            // It does not answer: not to be given to anybody else.
+            // The connection does not answer, so it does not go back to the pool.
             drop(connection.detach());
             Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from the database")))
         }

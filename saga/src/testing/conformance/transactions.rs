@@ -1,10 +1,10 @@
-//! Attacks on transactions: statements that fail, and two at once.
+//! Attacks on transactions: failing statements and concurrency.
 
 use super::{Conformance, Serial};
 use crate::{service::Service, store::Remedy, testing::snapshot::written};
 
 impl<S: Service> Conformance<S> {
-    /// Has each statement of a step that writes fail once.
+    /// Fails each writing statement of a step once.
     pub(super) async fn is_whole(&self, prefix: &[usize], step: usize, known: &mut Serial) {
         self.after(prefix).await;
         let (before, work) = (self.snapshot().await, self.db.work((self.service)()));
@@ -13,7 +13,7 @@ impl<S: Service> Conformance<S> {
         for table in written(self.db.pool()).await.expect("the catalogue can be read") {
             for verb in ["insert", "update", "delete"] {
                 self.sql(&format!("create trigger fails before {verb} on \"{table}\" execute function fails()")).await;
-                // Without such a statement it is staged, and taken back here.
+                // A step without such a statement is staged and rolled back here.
                 failures += usize::from(work.stage(&[self.command(step)]).await.is_err());
                 self.sql(&format!("drop trigger fails on \"{table}\"")).await;
                 assert_eq!(self.snapshot().await, before, "{}: the {verb} of {table} has failed", self.names(&what));
@@ -26,7 +26,7 @@ impl<S: Service> Conformance<S> {
         assert_eq!(after_all, *serial, "{}: taken after it has failed", self.names(&what));
     }
 
-    /// Decides upon two steps in two transactions at once; the second looks before the first has committed.
+    /// Decides on two steps in two concurrent transactions; the second reads before the first has committed.
     pub(super) async fn race(&self, prefix: &[usize], [first, second]: [usize; 2], known: &mut Serial) {
         self.after(prefix).await;
         let (work, other) = (self.db.work((self.service)()), self.db.work((self.service)()));

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use super::super::{
     maven::{self, Coordinates, Form},
     process,
-    reporter::Step,
+    reporter::Task,
     state::StateDir,
 };
 
@@ -27,7 +27,7 @@ const COORDINATES: &[Coordinates<'_>] = &[
 ///
 /// # Errors
 /// If they have to be fetched and Maven is missing or fails.
-pub(super) async fn find_or_fetch(state: &StateDir, step: &Step) -> anyhow::Result<PathBuf> {
+pub(super) async fn find_or_fetch(state: &StateDir, step: &Task) -> anyhow::Result<PathBuf> {
     if let Some(given) = std::env::var_os("KAFKA_JARS").map(PathBuf::from) {
         let jar = given.join(broker());
         anyhow::ensure!(jar.is_file(), "KAFKA_JARS is set, but there is no {}", jar.display());

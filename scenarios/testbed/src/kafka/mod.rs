@@ -22,7 +22,7 @@ use tokio::process::Command;
 use super::{
     ports,
     process::{self, Process},
-    reporter::Step,
+    reporter::Task,
     state::StateDir,
     until,
 };
@@ -57,7 +57,7 @@ impl Kafka {
     ///
     /// # Errors
     /// If Java or Maven is missing, or the broker does not start; the error ends with the last lines of its log.
-    pub async fn start(state: &StateDir, partitions: i32, listeners: &[Listener], step: &Step) -> anyhow::Result<Self> {
+    pub async fn start(state: &StateDir, partitions: i32, listeners: &[Listener], step: &Task) -> anyhow::Result<Self> {
         process::require("java", "default-jre-headless", "Apache Kafka").await?;
         let jars = jars::find_or_fetch(state, step).await?;
         step.now(format!("starting Apache Kafka {VERSION}"));

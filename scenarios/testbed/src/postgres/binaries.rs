@@ -13,7 +13,7 @@ use nix::unistd::geteuid;
 use super::super::{
     maven::{self, Form},
     process,
-    reporter::Step,
+    reporter::Task,
     state::StateDir,
 };
 
@@ -27,7 +27,7 @@ const CACHE_OF_ROOT: &str = "/var/cache/purchase-saga";
 ///
 /// # Errors
 /// If there is none for this machine, or it cannot be fetched or unpacked.
-pub(super) async fn find_or_fetch(major: u32, state: &StateDir, step: &Step) -> anyhow::Result<PathBuf> {
+pub(super) async fn find_or_fetch(major: u32, state: &StateDir, step: &Task) -> anyhow::Result<PathBuf> {
     let release = RELEASES.iter().find(|(known, _)| *known == major).map(|(_, release)| *release);
     let release = release.with_context(|| {
         let known: Vec<String> = RELEASES.iter().map(|(major, _)| major.to_string()).collect();

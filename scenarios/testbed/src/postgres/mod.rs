@@ -23,7 +23,7 @@ use self::{installation::Installation, owner::Owner};
 use super::{
     Database, Manifest, ports,
     process::{self, Process},
-    reporter::Step,
+    reporter::Task,
     state::StateDir,
     until,
 };
@@ -64,7 +64,7 @@ impl Postgres {
     ///
     /// # Errors
     /// If there is no such version, it cannot be fetched, or it does not start.
-    pub async fn start_version(major: u32, manifest: &Manifest, state: &StateDir, step: &Step) -> anyhow::Result<Self> {
+    pub async fn start_version(major: u32, manifest: &Manifest, state: &StateDir, step: &Task) -> anyhow::Result<Self> {
         let programs = binaries::find_or_fetch(major, state, step).await?;
         Self::start_installed(Installation::at(programs)?, manifest, state).await
     }

@@ -1,7 +1,7 @@
 //! An in-memory bus on which all seven services run: their real tables, rows and decisions, without Kafka and without SQL.
 //!
-//! A [`World`] is one state; a [`Step`] is something that can happen in it; [`Bus::take`] computes the next state. The services'
-//! own tables determine who consumes what, and as which command.
+//! A [`World`] is one state; an [`Action`] is something that can happen in it; [`Bus::take`] computes the next state. The
+//! services' own tables determine who consumes what, and as which command.
 
 mod cast;
 mod change;
@@ -32,7 +32,7 @@ pub(crate) use outside::Stage;
 pub(crate) use player::own;
 pub(crate) use reconcile::{Expected, LEDGER_FIRST_ORDERS_LAST, LEDGER_LAST, ORDERS_FIRST};
 pub(crate) use shared::Shared;
-pub(crate) use step::{Step, What};
+pub(crate) use step::{Action, What};
 pub(crate) use topic::{Event, Occasion};
 pub(crate) use world::{Saga, World};
 
@@ -53,18 +53,18 @@ pub(crate) struct Bus {
     pub(crate) printed: Memory<(Said, Occasion, Expected), Shared<Event>>,
     /// Calls carried out by the gateway before.
     pub(crate) calls: Memory<(Gateway, Shared<NewAttempt>), (Gateway, Answer<lifecycle::Step>)>,
-    /// Verdicts of the laws on the same rows.
+    /// Results of the laws for the same rows.
     pub(crate) judged: Judged,
 }
 
 impl Bus {
-    /// All steps that can be tried. Many of them will change nothing.
-    pub(crate) fn steps(&self, world: &World) -> Vec<Step> {
+    /// All actions that can be tried. Many of them will change nothing.
+    pub(crate) fn steps(&self, world: &World) -> Vec<Action> {
         if world.fault.is_some() {
             return Vec::new();
         }
         let changes = self.may.changes.iter().filter(|change| !world.changes.contains(change));
-        let mut steps: Vec<Step> = changes.map(|change| Step { order: 0, what: What::Change(*change) }).collect();
+        let mut steps: Vec<Action> = changes.map(|change| Action { order: 0, what: What::Change(*change) }).collect();
         for (order, saga) in world.sagas.iter().enumerate() {
             let mut whats = Vec::new();
             self.reading(saga, &mut whats);
@@ -75,7 +75,7 @@ impl Bus {
             }
             whats.extend(self.may.provider.iter().map(|operation| What::Provider(*operation)));
             self.operating(world, saga, &mut whats);
-            steps.extend(whats.into_iter().map(|what| Step { order, what }));
+            steps.extend(whats.into_iter().map(|what| Action { order, what }));
         }
         steps
     }
@@ -120,8 +120,8 @@ impl Bus {
         }
     }
 
-    /// The next state; None if the step is impossible or changes nothing.
-    pub(crate) fn take(&self, world: &World, Step { order, what }: Step) -> Option<World> {
+    /// The next state; None if the action is impossible or changes nothing.
+    pub(crate) fn take(&self, world: &World, Action { order, what }: Action) -> Option<World> {
         let mut turn = Turn::new(self, world, order);
         turn.take(what)?;
         turn.end(world, order)

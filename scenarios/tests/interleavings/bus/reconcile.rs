@@ -4,7 +4,7 @@ use events::{Kind, Order, Publisher, Reason, publisher};
 use payment::phase::Phase;
 use payment_gateway::payment::{Operation, State};
 use saga::{Said, barrier::Status};
-use scenarios::reconcile::{Fresh, Placed, Remedy, Standing, Step, next};
+use scenarios::reconcile::{Fresh, Placed, Remedy, Standing, StepState, next};
 
 use super::{Cast, databases::Databases, world::Saga};
 
@@ -114,7 +114,7 @@ impl Picture {
     fn standing(&self, facts: &Order) -> Option<Standing> {
         let step = |service| {
             let seen: Option<Seen> = self.of(service);
-            seen.and_then(|seen| Some(Step { status: seen.status.parse::<Status>().ok()?, reason: seen.reason }))
+            seen.and_then(|seen| Some(StepState { status: seen.status.parse::<Status>().ok()?, reason: seen.reason }))
         };
         if self.of(publisher::PAYMENT).is_some_and(|seen| seen.status == "PENDING") {
             return None;

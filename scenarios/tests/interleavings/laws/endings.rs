@@ -5,7 +5,7 @@ use payment_gateway::payment::Operation;
 
 use super::nothing_found;
 use crate::{
-    bus::{Bus, Saga, Step, What, World},
+    bus::{Action, Bus, Saga, What, World},
     rows,
     shop::Shop,
 };
@@ -30,7 +30,7 @@ pub(crate) fn is_final(bus: &Bus, world: &World) -> bool {
     if !world.is_at_rest() {
         return false;
     }
-    let step = |order, what| bus.take(world, Step { order, what }).is_some();
+    let step = |order, what| bus.take(world, Action { order, what }).is_some();
     let acted_upon = |order| step(order, What::TimeOut) || step(order, What::Repair);
     !bus.may.repairs || !(0..world.sagas.len()).any(acted_upon)
 }
