@@ -4,7 +4,7 @@ use events::publisher;
 
 use crate::bus::{Action, Bus, Saga, What, World};
 
-/// Each step, and the events that it causes.
+/// Each action, and the events that it causes.
 pub(crate) fn tell(bus: &Bus, begin: &World, steps: &[Action]) -> String {
     let mut world = begin.clone();
     let mut story = String::new();

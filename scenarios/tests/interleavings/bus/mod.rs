@@ -1,7 +1,7 @@
 //! An in-memory bus on which all seven services run: their real tables, rows and decisions, without Kafka and without SQL.
 //!
-//! A [`World`] is one state; an [`Action`] is something that can happen in it; [`Bus::take`] computes the next state. The services'
-//! own tables determine who consumes what, and as which command.
+//! A [`World`] is one state; an [`Action`] is something that can happen in it; [`Bus::take`] computes the next state. The
+//! services' own tables determine who consumes what, and as which command.
 
 mod cast;
 mod change;
@@ -53,12 +53,12 @@ pub(crate) struct Bus {
     pub(crate) printed: Memory<(Said, Occasion, Expected), Shared<Event>>,
     /// Calls carried out by the gateway before.
     pub(crate) calls: Memory<(Gateway, Shared<NewAttempt>), (Gateway, Answer<lifecycle::Step>)>,
-    /// Verdicts of the laws on the same rows.
+    /// Results of the laws for the same rows.
     pub(crate) judged: Judged,
 }
 
 impl Bus {
-    /// All steps that can be tried. Many of them will change nothing.
+    /// All actions that can be tried. Many of them will change nothing.
     pub(crate) fn steps(&self, world: &World) -> Vec<Action> {
         if world.fault.is_some() {
             return Vec::new();
@@ -120,7 +120,7 @@ impl Bus {
         }
     }
 
-    /// The next state; None if the step is impossible or changes nothing.
+    /// The next state; None if the action is impossible or changes nothing.
     pub(crate) fn take(&self, world: &World, Action { order, what }: Action) -> Option<World> {
         let mut turn = Turn::new(self, world, order);
         turn.take(what)?;

@@ -1,11 +1,11 @@
-//! Steps: what will happen eventually, and what may go wrong.
+//! Actions: what will happen eventually, and what may go wrong.
 
 use events::Publisher;
 use payment_gateway::payment::Operation;
 
 use super::change::Change;
 
-/// A step of one order.
+/// One action: something that happens to one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Action {
     /// Index of the order.
@@ -65,12 +65,12 @@ pub(crate) enum What {
 }
 
 impl What {
-    /// Tells whether the step happens eventually if no other does. All other steps may happen at any time, or never.
+    /// Tells whether the action happens eventually if no other does. All other actions may happen at any time, or never.
     pub(crate) fn is_owed(self) -> bool {
         matches!(self, What::Deliver { .. } | What::Answer { .. } | What::TakeUp { .. })
     }
 
-    /// Tells whether operators take the step when nothing else goes on.
+    /// Tells whether operators take the action when nothing else goes on.
     pub(crate) fn is_an_operators(self) -> bool {
         matches!(self, What::Retry { .. } | What::RetryCall { .. } | What::AnswerCall { .. } | What::Repair)
     }

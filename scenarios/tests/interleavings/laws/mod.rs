@@ -17,7 +17,7 @@ use crate::{
     shop::Shop,
 };
 
-/// Verdicts of the laws about a single database, by its rows.
+/// Results of the laws about a single database, by its rows.
 #[derive(Default)]
 pub(crate) struct Judged {
     balances: Memory<Shared<account::Books>, Result<(), String>>,
