@@ -14,7 +14,7 @@ const LONG_MODULES: [(&str, usize); 10] = [
     ("scenarios/tests/audit/system.rs", 327),
     ("scenarios/tests/crashes.rs", 332),
     ("scenarios/tests/interleavings/mutants/contents.rs", 306),
-    ("scenarios/tests/operations.rs", 347),
+    ("scenarios/tests/operations/main.rs", 345),
     ("saga/src/runtime/consumer.rs", 475),
     ("saga/src/runtime/membership.rs", 342),
     ("process/src/sessions.rs", 350),

@@ -3,15 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
-#[path = "operations/follow.rs"]
 mod follow;
-#[path = "operations/parked_calls.rs"]
 mod parked_calls;
-#[path = "operations/repair_under_load.rs"]
 mod repair_under_load;
-#[path = "operations/repairs.rs"]
 mod repairs;
-#[path = "operations/torn.rs"]
 mod torn;
 
 use std::{
