@@ -7,10 +7,10 @@ use chrono::{SecondsFormat, Utc};
 use events::{EventId, OrderId, publisher, request::ORDER_REQUESTED};
 use rdkafka::{
     ClientConfig,
-    message::{Header, OwnedHeaders},
+    message::OwnedHeaders,
     producer::{FutureProducer, FutureRecord},
 };
-use saga::record::EXPECTS;
+use saga::{outbox::kafka, record::EXPECTS};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// `ce_source` of requests.
@@ -102,10 +102,8 @@ impl Client {
             ("ce_time", &time),
             ("content-type", "application/json"),
         ];
-        let headers = headers
-            .into_iter()
-            .chain(expects.map(|expects| (EXPECTS, expects)))
-            .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
+        let all: Vec<(&str, &str)> = headers.into_iter().chain(expects.map(|expects| (EXPECTS, expects))).collect();
+        let headers = kafka::headers(&all);
         self.send(topic, Some(order.as_bytes()), Some(data.to_string().as_bytes()), headers).await
     }
 

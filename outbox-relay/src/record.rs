@@ -3,9 +3,10 @@
 use outbox::{
     EventId,
     envelope::Envelope,
+    kafka::headers,
     publisher::{source_of, topic_of_aggregate},
 };
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::message::OwnedHeaders;
 
 use crate::store::OutboxRow;
 
@@ -52,10 +53,7 @@ impl Route {
             causation_id: row.causationid.map(EventId),
             traceparent: row.traceparent.map(str::to_owned),
         };
-        let headers = envelope.to_headers();
-        let headers = headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |all, (key, value)| {
-            all.insert(Header { key, value: Some(value) })
-        });
+        let headers = headers(&envelope.to_headers());
         Some(Record { row, headers })
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use events::publisher::dead_letter_topic;
-use rdkafka::message::{Header, OwnedHeaders};
+use saga::outbox::kafka::headers;
 
 use super::Letter;
 use crate::requests::{Client, Place};
@@ -27,9 +27,6 @@ pub async fn replay(client: &Client, letter: &Letter) -> anyhow::Result<Place> {
             original.at()
         );
     }
-    let headers = letter
-        .headers(original)
-        .iter()
-        .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
+    let headers = headers(&letter.headers(original));
     client.send(&original.topic, letter.record.key.as_deref(), letter.record.value.as_deref(), headers).await
 }

@@ -6,10 +6,9 @@ use anyhow::Context;
 use operations::requests::Place;
 use rdkafka::{
     ClientConfig,
-    message::{Header, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},
 };
-use saga::record::Record;
+use saga::{outbox::kafka::headers, record::Record};
 
 /// Publishes records unchanged.
 #[derive(Clone)]
@@ -36,11 +35,7 @@ impl Records {
 
     /// Publishes the record's topic, key, headers and value; its earlier position is ignored.
     pub async fn publish(&self, record: &Record) -> anyhow::Result<Place> {
-        let headers = record
-            .headers
-            .iter()
-            .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
-        let mut message = FutureRecord::<[u8], [u8]>::to(&record.topic).headers(headers);
+        let mut message = FutureRecord::<[u8], [u8]>::to(&record.topic).headers(headers(&record.headers));
         (message.key, message.payload) = (record.key.as_deref(), record.value.as_deref());
         let delivery = self.producer.send(message, Duration::from_secs(30)).await;
         let delivery =

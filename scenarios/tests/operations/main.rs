@@ -25,7 +25,6 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
-    message::{Header, OwnedHeaders},
 };
 use saga::ids::{Coordinates, Original};
 use scenarios::{requests::Client, stack::until};
@@ -172,9 +171,7 @@ async fn letter(client: &Client, value: &[u8], offset: i64) -> String {
         ("kafka_dlt-original-timestamp", &1_700_000_000_000_i64.to_be_bytes()),
         ("kafka_dlt-exception-message", b"an older version did not understand it"),
     ];
-    let headers = headers
-        .into_iter()
-        .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
+    let headers = saga::outbox::kafka::headers(&headers);
     let topic = dead_letter_topic(requests);
     let place = client.send(&topic, None, Some(value), headers).await.unwrap();
     format!("{topic}/{}/{}", place.partition, place.offset)

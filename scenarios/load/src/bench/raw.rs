@@ -14,10 +14,10 @@ use rdkafka::{
     ClientContext,
     consumer::Consumer,
     error::RDKafkaErrorCode,
-    message::{BorrowedMessage, DeliveryResult, Header, Message, OwnedHeaders},
+    message::{BorrowedMessage, DeliveryResult, Message, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, Producer, ProducerContext},
 };
-use saga::config::Kafka;
+use saga::{config::Kafka, outbox::kafka};
 use uuid::Uuid;
 
 use crate::{
@@ -46,14 +46,12 @@ pub fn value() -> String {
 
 fn headers(number: u64) -> OwnedHeaders {
     let number = number.to_string();
-    [
+    kafka::headers(&[
         ("ce_id", number.as_str()),
         ("ce_type", "BalanceReserved"),
         ("ce_source", "/services/account"),
         ("ce_time", "2025-01-31T12:00:00Z"),
-    ]
-    .into_iter()
-    .fold(OwnedHeaders::new_with_capacity(4), |all, (key, value)| all.insert(Header { key, value: Some(value) }))
+    ])
 }
 
 #[derive(Default)]
