@@ -1,6 +1,7 @@
 //! What operators may settle by hand without leaving a saga waiting forever.
 
 use events::{Order, envelope};
+use order::Status;
 use saga::{
     parked::desk::{Content, Details},
     record::Record,
@@ -87,9 +88,11 @@ fn answers(database: Database, kind: &str) -> Option<Vec<&'static str>> {
 /// The reason why an order needs what follows from an event. An unreadable event leads to nothing, and an event that no service
 /// published is a repetition or forged: both may be resolved, and `reconcile` finds anything missing afterwards.
 fn waits_for_event(record: &Record, status: Option<&str>, untold: bool) -> Option<String> {
-    match status {
+    match status.map(str::parse) {
         _ if !is_told_by_a_service(record) => None,
-        Some(status @ ("PENDING" | "CANCELLING")) => Some(format!("is {status}, and waits for what follows from it")),
+        Some(Ok(status @ (Status::Pending | Status::Cancelling))) => {
+            Some(format!("is {status}, and waits for what follows from it"))
+        }
         Some(_) if untold => Some("has ended, and its buyer has no mail".to_owned()),
         // The order does not exist, or it has ended.
         None | Some(_) => None,

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{TimeDelta, Utc};
 use events::OrderId;
+use saga::barrier::Status;
 
 use super::{Finding, Invariant, OrderRow, Steps};
 
@@ -62,21 +63,27 @@ fn disagreements(steps: &Steps, order: &OrderRow) -> Vec<Finding> {
 fn fits(order: &OrderRow, step: &str, statuses: &[String]) -> bool {
     let status = match statuses {
         [] => None,
-        [one] => Some(one.as_str()),
+        // A word that no step has fits nothing.
+        [one] => match one.parse() {
+            Ok(status) => Some(status),
+            Err(_) => return false,
+        },
         _ => return false,
     };
-    match order.status.as_str() {
-        "COMPLETED" => {
+    match order.status.parse() {
+        Ok(order::Status::Completed) => {
             let needed = match step {
                 "shipment" => order.physical,
                 "entitlement" => order.digital,
                 _ => true,
             };
-            status == needed.then_some("CONFIRMED")
+            status == needed.then_some(Status::Confirmed)
         }
-        "CANCELLED" => matches!(status, None | Some("CANCELLED" | "REFUNDED" | "REJECTED")),
+        Ok(order::Status::Cancelled) => {
+            matches!(status, None | Some(Status::Cancelled | Status::Refunded | Status::Rejected))
+        }
         // Rejected before any other service received it.
-        _ => matches!(status, None | Some("CANCELLED")),
+        _ => matches!(status, None | Some(Status::Cancelled)),
     }
 }
 

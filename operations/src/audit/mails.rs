@@ -1,5 +1,8 @@
 //! Checks that every finished order has one mail, of the right kind.
 
+use notification::LetterKind;
+use order::Status;
+
 use super::{Finding, Invariant, Steps};
 
 pub(super) fn one_each(steps: &Steps) -> Invariant {
@@ -9,10 +12,12 @@ pub(super) fn one_each(steps: &Steps) -> Invariant {
         .filter_map(|(id, order)| {
             let kinds: Vec<&str> =
                 steps.mails.get(id).map(|kinds| kinds.iter().map(String::as_str).collect()).unwrap_or_default();
-            let right = match (order.status.as_str(), kinds.as_slice()) {
-                ("COMPLETED", [kind]) => matches!(*kind, "receipt" | "welcome"),
-                ("CANCELLED", [kind]) => *kind == "cancellation",
-                ("REJECTED", [kind]) => *kind == "rejection",
+            let right = match (order.status.parse(), kinds.as_slice()) {
+                (Ok(Status::Completed), [kind]) => {
+                    matches!(kind.parse(), Ok(LetterKind::Receipt | LetterKind::Welcome))
+                }
+                (Ok(Status::Cancelled), [kind]) => kind.parse() == Ok(LetterKind::Cancellation),
+                (Ok(Status::Rejected), [kind]) => kind.parse() == Ok(LetterKind::Rejection),
                 _ => false,
             };
             let came = if kinds.is_empty() { "none".to_owned() } else { kinds.join(" and ") };

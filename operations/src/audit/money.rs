@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use saga::barrier::Status;
 use sqlx::PgConnection;
 
 use super::{Finding, Invariant, Steps, ledgers::Ledgers};
@@ -13,7 +14,8 @@ pub(super) fn nothing_held(steps: &Steps, ledgers: &Ledgers) -> Invariant {
         .reservations
         .iter()
         .filter(|(order, row)| {
-            row.status == "RESERVED" && steps.orders.get(order).is_some_and(|order| order.is_finished())
+            row.status.parse() == Ok(Status::Reserved)
+                && steps.orders.get(order).is_some_and(|order| order.is_finished())
         })
         .map(|(order, row)| Finding::of(*order, format!("has ended, but still holds {} {}", row.amount, row.currency)));
     let differences = ledgers.balances.iter().filter(|row| row.reserved_balance != row.held).map(|row| {
@@ -116,17 +118,17 @@ impl Paid {
         let under_way = |order| steps.orders.get(order).is_none_or(|order| !order.is_finished());
         for (order, payment) in steps.payments.iter().filter(|(order, _)| under_way(order)) {
             self.count(&payment.currency, &payment.status, -i128::from(payment.amount));
-            let taken =
-                steps.reservations.get(order).filter(|row| row.status == "CONFIRMED").map_or(0, |row| row.amount);
-            self.count(&payment.currency, "CONFIRMED", i128::from(taken));
+            let taken = steps.reservations.get(order).filter(|row| row.status.parse() == Ok(Status::Confirmed));
+            let taken = taken.map_or(0, |row| row.amount);
+            self.count(&payment.currency, Status::Confirmed.as_str(), i128::from(taken));
         }
     }
 
     fn count(&mut self, currency: &str, status: &str, amount: i128) {
         let sums = self.0.entry(currency.to_owned()).or_default();
-        match status {
-            "CONFIRMED" => sums.captured += amount,
-            "REFUNDED" => {
+        match status.parse() {
+            Ok(Status::Confirmed) => sums.captured += amount,
+            Ok(Status::Refunded) => {
                 sums.captured += amount;
                 sums.refunded += amount;
             }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use events::{Kind, Order, OrderId};
+use order::Status;
 use serde::{Deserialize, de::DeserializeOwned};
 use sqlx::{PgPool, postgres::PgRow, prelude::FromRow};
 use uuid::Uuid;
@@ -174,7 +175,7 @@ impl From<Stored> for OrderRow {
 impl OrderRow {
     /// Tells whether nothing more will happen to it.
     pub fn is_finished(&self) -> bool {
-        matches!(self.status.as_str(), "COMPLETED" | "CANCELLED" | "REJECTED")
+        matches!(self.status.parse(), Ok(Status::Completed | Status::Cancelled | Status::Rejected))
     }
 }
 
