@@ -115,7 +115,7 @@ impl Says {
 
     /// Asks for one call.
     pub fn attempt(attempt: NewAttempt) -> Self {
-        Says { attempts: vec![attempt], ..Says::default() }
+        Says::default().and_attempt(attempt)
     }
 
     /// Does nothing, for this reason.
@@ -151,6 +151,13 @@ impl Says {
 
     /// And one call more.
     pub fn and_attempt(mut self, attempt: NewAttempt) -> Self {
+        let key = attempt.idempotency_key();
+        if self.attempts.iter().any(|other| other.idempotency_key() == key) {
+            // Only one of them would be made.
+            self.impossible = Some(format!("asks for the call {key} twice: give each a part of its own"));
+        } else if attempt.kind.contains(':') {
+            self.impossible = Some(format!("asks for a call of the kind `{}`: a kind contains no colon", attempt.kind));
+        }
         self.attempts.push(attempt);
         self
     }
@@ -186,6 +193,11 @@ mod tests {
         let keys: std::collections::BTreeSet<String> = keys.iter().map(NewAttempt::idempotency_key).collect();
         assert_eq!(keys.len(), 4, "{keys:?}");
         assert!(hold().giving_up().gives_up && !hold().gives_up);
+        let two = |second: NewAttempt| Says::attempt(hold()).and_attempt(second);
+        assert_eq!(two(hold().part("2")).impossible, None);
+        assert!(two(hold()).impossible.is_some_and(|why| why.contains("twice")));
+        let odd = Says::attempt(NewAttempt::new("hold:2", saga, Value::Null)).impossible;
+        assert!(odd.is_some_and(|why| why.contains("no colon")), "it could be the second part of another kind");
     }
 
     #[test]

@@ -34,7 +34,8 @@
 ///
 /// Fields are columns of the same name, of any type that sqlx knows in arrays, [`SagaId`](crate::SagaId) (`uuid`) and
 /// [`Status`](crate::barrier::Status) (`text`) included. A key of one column is a plain value, one of several columns a tuple;
-/// key types are `Ord` and `Clone`. A row has at least one field beside its key. A table of another shape is loaded and saved by
+/// key types are `Ord` and `Clone`, come back from the database as they were (no nanoseconds), and have a unique index. A row has
+/// at least one field beside its key. A table of another shape is loaded and saved by
 /// hand.
 #[macro_export]
 macro_rules! rows {
@@ -72,8 +73,9 @@ macro_rules! rows {
                     let found = select$(.bind(columns.$key))+.fetch_all(db).await?;
                     let read = found.iter().map(|row| {
                         use $crate::sqlx::Row as _;
-                        let fields = $row { $($field: row.try_get(stringify!($field))?,)+ };
-                        ::core::result::Result::Ok((($(row.try_get::<$key_type, _>(stringify!($key))?),+), fields))
+                        let fields = $row { $($field: row.try_get($crate::Statements::column(stringify!($field)))?,)+ };
+                        let key = ($(row.try_get::<$key_type, _>($crate::Statements::column(stringify!($key)))?),+);
+                        ::core::result::Result::Ok((key, fields))
                     });
                     let read = read.collect::<$crate::sqlx::Result<::std::vec::Vec<_>>>()?;
                     ::core::result::Result::Ok($crate::Rows::loaded(read))
@@ -128,8 +130,10 @@ pub struct Statements {
 
 impl Statements {
     /// For a table with these columns.
-    pub fn new(table: &str, keys: &[&str], fields: &[&str]) -> Self {
-        let quoted = |names: &[&str]| names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>();
+    pub fn new(table: &str, keys: &[&'static str], fields: &[&'static str]) -> Self {
+        let quoted = |names: &[&'static str]| -> Vec<String> {
+            names.iter().map(|name| format!("\"{}\"", Self::column(name))).collect()
+        };
         let (keys, fields) = (quoted(keys), quoted(fields));
         let arrays = |count: usize| (1..=count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ");
         let all = [keys.as_slice(), fields.as_slice()].concat();
@@ -141,13 +145,20 @@ impl Statements {
                 "select {list} from {table} where ({key_list}) in (select * from unnest({})) order by {key_list} for update",
                 arrays(keys.len())
             ),
-            insert: format!("insert into {table} ({list}) select * from unnest({given}) on conflict do nothing"),
+            insert: format!(
+                "insert into {table} ({list}) select * from unnest({given}) on conflict ({key_list}) do nothing"
+            ),
             update: format!(
                 "update {table} t set {} from unnest({given}) given ({list}) where {}",
                 set.join(", "),
                 same.join(" and ")
             ),
         }
+    }
+
+    /// The column of a field: of `r#type` it is `type`.
+    pub fn column(field: &'static str) -> &'static str {
+        field.strip_prefix("r#").unwrap_or(field)
     }
 
     /// Of the rows with these keys.
@@ -180,7 +191,7 @@ mod tests {
         let two = Statements::new("nights", &["hotel", "night"], &["free"]);
         assert_eq!(
             two.insert,
-            "insert into nights (\"hotel\", \"night\", \"free\") select * from unnest($1, $2, $3) on conflict do nothing"
+            "insert into nights (\"hotel\", \"night\", \"free\") select * from unnest($1, $2, $3) on conflict (\"hotel\", \"night\") do nothing"
         );
         assert_eq!(
             two.update,

@@ -11,7 +11,7 @@ rows! {
     #[derive(Debug, Clone, PartialEq)]
     pub(crate) struct Night in "nights" by (hotel: i64, night: NaiveDate) {
         free: i32,
-        remark: Option<String>,
+        r#type: Option<String>,
     }
 }
 
@@ -25,7 +25,7 @@ rows! {
 
 async fn database() -> TestDatabase {
     let db = TestDatabase::create(&MIGRATIONS).await;
-    db.run("create table nights (hotel bigint, night date, free int not null check (free >= 0), remark text, primary key (hotel, night))")
+    db.run("create table nights (hotel bigint, night date, free int not null check (free >= 0), type text unique, primary key (hotel, night))")
         .await;
     db.run("create table stays (trip_id uuid primary key, status text not null, nights int not null)").await;
     db
@@ -42,9 +42,9 @@ async fn what_is_saved_is_what_is_loaded_and_each_row_is_written_once() {
     let session: &mut PgConnection = &mut session;
     let mut nights = Night::load(session, [(1, night(1)), (1, night(2))]).await.expect("loaded");
     assert_eq!(nights.iter().count(), 0);
-    nights.put((1, night(1)), Night { free: 5, remark: None });
-    nights.put((1, night(2)), Night { free: 6, remark: Some("new year's eve".to_owned()) });
-    nights.put((2, night(1)), Night { free: 7, remark: None });
+    nights.put((1, night(1)), Night { free: 5, r#type: None });
+    nights.put((1, night(2)), Night { free: 6, r#type: Some("new year's eve".to_owned()) });
+    nights.put((2, night(1)), Night { free: 7, r#type: None });
     Night::save(session, &nights).await.expect("saved");
 
     // A key that nobody has, one twice, and one of two columns that both are somebody's, but not together.
@@ -53,14 +53,24 @@ async fn what_is_saved_is_what_is_loaded_and_each_row_is_written_once() {
     let read: Vec<_> = nights.iter().map(|(key, row)| (*key, row.free)).collect();
     assert_eq!(read, [((1, night(1)), 5), ((1, night(2)), 6)]);
     nights.get_mut(&(1, night(1))).expect("there").free = 4;
-    nights.get_mut(&(1, night(2))).expect("there").remark = None;
+    nights.get_mut(&(1, night(2))).expect("there").r#type = Some("suite".to_owned());
     Night::save(session, &nights).await.expect("saved");
     let all: Vec<(i64, i32, Option<String>)> =
-        sqlx::query_as("select hotel, free, remark from nights order by hotel, night")
-            .fetch_all(session)
+        sqlx::query_as("select hotel, free, type from nights order by hotel, night")
+            .fetch_all(&mut *session)
             .await
             .expect("read");
-    assert_eq!(all, [(1, 4, None), (1, 6, None), (2, 7, None)], "and the one that was not loaded is as it was");
+    assert_eq!(
+        all,
+        [(1, 4, None), (1, 6, Some("suite".to_owned())), (2, 7, None)],
+        "and the one that was not loaded is as it was"
+    );
+
+    // Another row has what has to be unique: that is no race, and does not pass by itself.
+    let mut third = Rows::default();
+    third.put((3, night(1)), Night { free: 1, r#type: Some("suite".to_owned()) });
+    let error = Night::save(session, &third).await.expect_err("there is one of it");
+    assert_eq!(error.remedy(), Remedy::Park, "{error}");
 }
 
 #[tokio::test]
