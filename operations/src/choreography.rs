@@ -90,27 +90,57 @@ impl Choreography {
     }
 
     async fn add_program(&mut self, base: &str) -> anyhow::Result<()> {
+        let (url, table) = Self::table_of(base).await?;
+        self.add(table).with_context(|| format!("the table at {url}"))
+    }
+
+    async fn table_of(base: &str) -> anyhow::Result<(String, Table)> {
         let client = reqwest::Client::builder().timeout(ANSWERS_WITHIN).redirect(Policy::none()).build()?;
         let url = format!("{}{PATH}", base.trim_end_matches('/'));
         let table = ask(&client, &url).await;
         let table = table.with_context(|| format!("{url} does not serve its program's table of events"))?;
-        self.add(table).with_context(|| format!("the table at {url}"))
+        Ok((url, table))
     }
 
-    /// A system's choreography, as far as the services beside the shop serve their tables; and the error for each that does not.
-    pub async fn of_system(environment: &Environment) -> (Self, Vec<String>) {
-        let (mut all, mut silent) = (Self::of_the_shop(), Vec::new());
-        for program in &environment.further_programs {
-            silent.extend(all.add_program(program).await.err().map(|error| format!("{error:#}")));
+    /// The shop's and those of the programs that serve theirs; the errors of the others, and the tables that contradict each other.
+    async fn gather(programs: &[String]) -> (Self, Vec<String>, Vec<String>) {
+        let (mut all, mut silent, mut wrong) = (Self::of_the_shop(), Vec::new(), Vec::new());
+        for program in programs {
+            match Self::table_of(program).await {
+                Ok((url, table)) => {
+                    wrong.extend(all.add(table).err().map(|error| format!("the table at {url}: {error:#}")))
+                }
+                Err(error) => silent.push(format!("{error:#}")),
+            }
         }
+        (all, silent, wrong)
+    }
+
+    /// The shop's and those of the programs that serve theirs; and the errors of the others.
+    ///
+    /// # Errors
+    /// If two tables contradict each other.
+    pub async fn of_those_that_answer(programs: &[String]) -> anyhow::Result<(Self, Vec<String>)> {
+        let (all, silent, wrong) = Self::gather(programs).await;
+        anyhow::ensure!(wrong.is_empty(), wrong.join("; "));
+        if silent.is_empty() {
+            all.check()?;
+        }
+        Ok((all, silent))
+    }
+
+    /// A system's choreography, as far as the services beside the shop serve their tables; an error for each that does not, and for
+    /// each table that contradicts another.
+    pub async fn of_system(environment: &Environment) -> (Self, Vec<String>) {
+        let (all, silent, mut wrong) = Self::gather(&environment.further_programs).await;
         let why = match silent.is_empty() {
             true => format!("let {PROGRAM_URLS} name the base URL at which it answers HTTP"),
             false => silent.join("; "),
         };
         let services = environment.manifest.databases().map(|database| database.publisher().name());
         let untold = services.filter(|service| !all.0.iter().any(|table| table.service == *service));
-        let untold = untold.map(|service| format!("nobody knows what `{service}` reads: {why}")).collect();
-        (all, untold)
+        wrong.extend(untold.map(|service| format!("nobody knows what `{service}` reads: {why}")));
+        (all, wrong)
     }
 
     /// Pairs of names: a publisher, and a service that consumes its events.

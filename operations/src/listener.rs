@@ -1,7 +1,7 @@
 //! Listens to all topics without a consumer group: takes no partition from another consumer and moves no offset.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -43,6 +43,7 @@ struct Tape {
 /// Records everything that is published; stops when dropped.
 #[derive(Debug)]
 pub struct Listener {
+    topics: BTreeSet<String>,
     tape: Arc<Mutex<Tape>>,
     changes: watch::Receiver<u64>,
     stop: Arc<AtomicBool>,
@@ -83,6 +84,8 @@ impl Listener {
     pub async fn start_on(brokers: &str, topics: Vec<String>, since: Since) -> anyhow::Result<Self> {
         let brokers = brokers.to_owned();
         let (consumer, _) = tokio::task::spawn_blocking(move || assigned(&brokers, &topics, since)).await??;
+        let topics = consumer.assignment().context("reading the assignment")?;
+        let topics = topics.elements().iter().map(|element| element.topic().to_owned()).collect();
         let tape = Arc::new(Mutex::new(Tape::default()));
         let stop = Arc::new(AtomicBool::new(false));
         let (changed, changes) = watch::channel(0);
@@ -93,7 +96,12 @@ impl Listener {
                 move || listen(&consumer, &tape, &changed, &stop)
             })
             .context("starting the listener thread")?;
-        Ok(Listener { tape, changes, stop, thread: Some(thread) })
+        Ok(Listener { topics, tape, changes, stop, thread: Some(thread) })
+    }
+
+    /// The topics that it listens to: of those that it was given, the ones that the broker knew.
+    pub fn topics(&self) -> &BTreeSet<String> {
+        &self.topics
     }
 
     /// Events of an order observed so far, in order of publication.

@@ -9,8 +9,12 @@ use secrecy::ExposeSecret;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 async fn start() -> Postgres {
+    start_for(&Manifest::of_the_shop()).await
+}
+
+async fn start_for(manifest: &Manifest) -> Postgres {
     let directory = tempfile::tempdir().unwrap();
-    Postgres::start(&Manifest::of_the_shop(), &StateDir::create_in(directory.path()).unwrap()).await.unwrap()
+    Postgres::start(manifest, &StateDir::create_in(directory.path()).unwrap()).await.unwrap()
 }
 
 async fn connect(url: &str) -> Result<PgConnection, sqlx::Error> {
@@ -36,7 +40,10 @@ async fn what_is_committed_stays_committed() {
 
 #[tokio::test]
 async fn no_role_opens_another_roles_database() {
-    let postgres = start().await;
+    let manifest = tempfile::NamedTempFile::new().unwrap();
+    // A word of SQL.
+    std::fs::write(manifest.path(), "[[programs]]\nname = 'loyalty'\ndatabase = 'user'\n").unwrap();
+    let postgres = start_for(&Manifest::with_file(manifest.path()).unwrap()).await;
     for (&own, url) in postgres.databases() {
         let url = url.expose_secret();
         let mut connection = connect(url).await.unwrap();
@@ -50,7 +57,7 @@ async fn no_role_opens_another_roles_database() {
         }
     }
     let passwords: BTreeSet<&str> = postgres.databases().values().map(|url| url.expose_secret()).collect();
-    assert_eq!(passwords.len(), Database::OF_THE_SHOP.len());
+    assert_eq!(passwords.len(), Database::OF_THE_SHOP.len() + 1);
     postgres.stop().await.unwrap();
 }
 

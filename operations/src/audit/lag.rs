@@ -1,7 +1,7 @@
 //! Read positions of each service. What lies beyond them is in flight to that service and cannot be judged by yet.
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
+    collections::{HashMap, hash_map::Entry},
     sync::Arc,
     time::Duration,
 };
@@ -14,7 +14,7 @@ use rdkafka::{
 };
 
 use crate::{
-    Environment,
+    Database,
     archive::{self, Offsets},
     choreography::Choreography,
     databases::Databases,
@@ -71,31 +71,32 @@ impl Places {
 pub struct Groups {
     brokers: String,
     groups: Arc<Vec<Group>>,
-    untold: Vec<String>,
 }
 
 struct Group {
+    database: Database,
     service: Publisher,
     topics: Vec<String>,
     client: BaseConsumer,
 }
 
 impl Groups {
-    /// The groups of all services that have a database. For a service that does not serve its table, the topics that it has read.
+    /// The groups of the shop's services.
     ///
     /// # Errors
-    /// If a client cannot be made, or a database does not answer.
-    pub async fn of(environment: &Environment, databases: &Databases) -> anyhow::Result<Self> {
-        let brokers = &environment.brokers;
-        let (choreography, untold) = Choreography::of_system(environment).await;
-        let mut groups = Vec::new();
-        for database in databases.all() {
+    /// If a client cannot be made.
+    pub fn of_the_shop(brokers: &str) -> anyhow::Result<Self> {
+        let shop = Choreography::of_the_shop();
+        Self::of(brokers, Database::OF_THE_SHOP.map(|own| (own, shop.topics_of(own.publisher().name()))))
+    }
+
+    /// The groups of these databases' services, which read these topics.
+    pub(super) fn of(
+        brokers: &str,
+        services: impl IntoIterator<Item = (Database, Vec<String>)>,
+    ) -> anyhow::Result<Self> {
+        let groups = services.into_iter().map(|(database, topics)| {
             let service = database.publisher();
-            let mut topics = choreography.topics_of(service.name());
-            if topics.is_empty() {
-                let read = positions::of(databases, database).await?.into_keys().map(|(topic, _)| topic);
-                topics = read.collect::<BTreeSet<_>>().into_iter().collect();
-            }
             let client = ClientConfig::new()
                 .set("bootstrap.servers", brokers)
                 .set("client.id", "scenarios")
@@ -104,14 +105,9 @@ impl Groups {
                 .set("allow.auto.create.topics", "false")
                 .create()
                 .context("creating a Kafka client")?;
-            groups.push(Group { service, topics, client });
-        }
-        Ok(Groups { brokers: brokers.clone(), groups: Arc::new(groups), untold })
-    }
-
-    /// Reasons why the topics of some services are unknown; empty if all serve their tables.
-    pub fn untold(&self) -> &[String] {
-        &self.untold
+            Ok(Group { database, service, topics, client })
+        });
+        Ok(Groups { brokers: brokers.to_owned(), groups: Arc::new(groups.collect::<anyhow::Result<_>>()?) })
     }
 
     /// Each service with records left to read, and an upper bound of their number.
@@ -151,9 +147,9 @@ impl Groups {
             anyhow::Ok(places)
         })
         .await??;
-        for database in databases.all() {
-            let saved = positions::of(databases, database).await?;
-            for place in places.iter_mut().filter(|place| place.service == database.publisher()) {
+        for group in self.groups.iter() {
+            let saved = positions::of(databases, group.database).await?;
+            for place in places.iter_mut().filter(|place| place.service == group.service) {
                 // Without a row, reading starts at the beginning, unless there was never anything to read.
                 let saved = saved.get(&(place.topic.clone(), place.partition)).copied().unwrap_or(0);
                 place.done = place.done.min(saved.max(place.beginning));

@@ -136,8 +136,8 @@ async fn run_since(
     before: Before,
 ) -> anyhow::Result<(Report, Option<Seal>)> {
     let databases = Databases::of(environment)?;
-    let groups = Groups::of(environment, &databases).await?;
-    let at_rest = rest::reached(&databases, &groups, patience).await?;
+    let groups = Groups::of_the_shop(&environment.brokers)?;
+    let at_rest = rest::reached(environment, &databases, &groups, patience).await?;
     let Judged { mut invariants, seal } = whole::judge(environment, &databases, None, before).await?;
     invariants.insert(0, at_rest);
     Ok((Report { invariants }, seal))
@@ -149,7 +149,7 @@ async fn run_since(
 /// If a database or the broker does not answer.
 pub async fn wait_for_rest(environment: &Environment, patience: Duration) -> anyhow::Result<()> {
     let databases = Databases::of(environment)?;
-    rest::wait(&databases, &Groups::of(environment, &databases).await?, patience).await
+    rest::wait(environment, &databases, &Groups::of_the_shop(&environment.brokers)?, patience).await
 }
 
 /// Audits a system that is not at rest: defers what is in flight, and skips what `seal` says was verified and has not changed
@@ -159,7 +159,7 @@ pub async fn wait_for_rest(environment: &Environment, patience: Duration) -> any
 /// As [`run`].
 pub async fn look(environment: &Environment, seal: Option<Arc<Seal>>) -> anyhow::Result<(Report, Option<Seal>)> {
     let databases = Databases::of(environment)?;
-    let places = Groups::of(environment, &databases).await?.places(&databases).await?;
+    let places = Groups::of_the_shop(&environment.brokers)?.places(&databases).await?;
     let before = seal.map_or(Before::Nothing, Before::Sealed);
     let Judged { invariants, seal } = whole::judge(environment, &databases, Some(places), before).await?;
     Ok((Report { invariants }, seal))

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
-use crate::{Database, databases::Databases, until};
+use events::Publisher;
 
-use super::{Finding, Groups, Invariant};
+use super::{Finding, Groups, Invariant, further::rest as further};
+use crate::{Database, Environment, databases::Databases, until};
 
 /// Waits at most `patience` until no order is in flight, no call is open, no event or dead letter is unpublished and no service
 /// lags. Parked work counts as at rest: it waits for an operator.
-pub(super) async fn wait(databases: &Databases, groups: &Groups, patience: Duration) -> anyhow::Result<()> {
-    let at_rest = async || match open(databases, groups, Depth::AsFarAsNeeded).await {
+pub(super) async fn wait(
+    environment: &Environment,
+    databases: &Databases,
+    groups: &Groups,
+    patience: Duration,
+) -> anyhow::Result<()> {
+    let at_rest = async || match open(environment, databases, groups, Depth::AsFarAsNeeded).await {
         Ok(open) => open.is_empty().then_some(Ok(())),
         Err(error) => Some(Err(error)),
     };
@@ -18,16 +24,22 @@ pub(super) async fn wait(databases: &Databases, groups: &Groups, patience: Durat
 }
 
 /// Reports as findings what is still open after waiting as long as [`wait`] does, and what is parked.
-pub(super) async fn reached(databases: &Databases, groups: &Groups, patience: Duration) -> anyhow::Result<Invariant> {
-    wait(databases, groups, patience).await?;
-    let mut open = open(databases, groups, Depth::All).await?;
-    open.extend(groups.untold().iter().cloned());
-    let mut findings: Vec<Finding> = open.into_iter().map(Finding::general).collect();
-    findings.extend(parked(databases).await?.into_iter().map(Finding::general));
+pub(super) async fn reached(
+    environment: &Environment,
+    databases: &Databases,
+    groups: &Groups,
+    patience: Duration,
+) -> anyhow::Result<Invariant> {
+    wait(environment, databases, groups, patience).await?;
+    let mut open = open(environment, databases, groups, Depth::All).await?;
+    for database in Database::OF_THE_SHOP {
+        open.extend(parked_in(databases, database).await?);
+    }
+    open.extend(further::parked(environment, databases).await);
     Ok(Invariant {
         what: "the system comes to rest",
         looked_at: "orders, calls, outboxes, the place of every consumer group, parked work".into(),
-        findings,
+        findings: open.into_iter().map(Finding::general).collect(),
     })
 }
 
@@ -39,17 +51,30 @@ enum Depth {
     All,
 }
 
-async fn open(databases: &Databases, groups: &Groups, depth: Depth) -> anyhow::Result<Vec<String>> {
+async fn open(
+    environment: &Environment,
+    databases: &Databases,
+    groups: &Groups,
+    depth: Depth,
+) -> anyhow::Result<Vec<String>> {
     let mut open = in_databases(databases).await?;
     if open.is_empty() || depth == Depth::All {
         let behind = groups.behind(databases).await?;
-        // What was just published may have caused new work: check the databases last.
-        if behind.is_empty() && open.is_empty() {
-            return Ok(in_databases(databases).await?);
-        }
-        open.extend(behind.into_iter().map(|(service, lag)| format!("{service} has {lag} events left to read")));
+        open.extend(behind.into_iter().map(|(service, lag)| left_to_read(service, lag)));
+    }
+    if open.is_empty() || depth == Depth::All {
+        open.extend(further::open(environment, databases).await);
+    }
+    // What was just published may have caused new work: check the databases last.
+    if open.is_empty() {
+        return Ok(in_databases(databases).await?);
     }
     Ok(open)
+}
+
+/// A service that lags.
+pub(super) fn left_to_read(service: Publisher, lag: i64) -> String {
+    format!("{service} has {lag} events left to read")
 }
 
 async fn in_databases(databases: &Databases) -> sqlx::Result<Vec<String>> {
@@ -67,42 +92,39 @@ async fn in_databases(databases: &Databases) -> sqlx::Result<Vec<String>> {
     if unsent > 0 {
         open.push(format!("{unsent} mails are not sent"));
     }
-    for database in databases.all() {
-        let pool = databases.of_service(database);
-        let (calls, unpublished, letters): (i64, i64, i64) = sqlx::query_as(
-            "select (select count(*) from attempts where status = 'open'),
-                    (select count(*) from outbox where seq > (select last_seq from relay_cursor)),
-                    (select count(*) from dead_letters)",
-        )
-        .fetch_one(pool)
-        .await?;
-        if calls > 0 {
-            open.push(format!("{calls} calls of {database} are open"));
-        }
-        if letters > 0 {
-            open.push(format!("{letters} dead letters of {database} are not published"));
-        }
-        if unpublished > 0 {
-            open.push(format!("{unpublished} events of {database} are not published"));
-        }
+    for database in Database::OF_THE_SHOP {
+        open.extend(unfinished(databases, database).await?);
     }
     Ok(open)
 }
 
-async fn parked(databases: &Databases) -> sqlx::Result<Vec<String>> {
-    let mut parked = Vec::new();
-    for database in databases.all() {
-        let (calls, events): (i64, i64) = sqlx::query_as(
-            "select (select count(*) from attempts where status = 'parked'), (select count(*) from parked_events where status <> 'settled')",
-        )
-        .fetch_one(databases.of_service(database))
-        .await?;
-        if calls > 0 {
-            parked.push(format!("{calls} calls of {database} are parked and wait for a person"));
-        }
-        if events > 0 {
-            parked.push(format!("{events} events of {database} are parked and wait for a person"));
-        }
-    }
-    Ok(parked)
+/// Calls, events and dead letters that one service has yet to get rid of.
+pub(super) async fn unfinished(databases: &Databases, database: Database) -> sqlx::Result<Vec<String>> {
+    let (calls, unpublished, letters): (i64, i64, i64) = sqlx::query_as(
+        "select (select count(*) from attempts where status = 'open'),
+                (select count(*) from outbox where seq > (select last_seq from relay_cursor)),
+                (select count(*) from dead_letters)",
+    )
+    .fetch_one(databases.of_service(database))
+    .await?;
+    let all = [
+        (calls, format!("{calls} calls of {database} are open")),
+        (letters, format!("{letters} dead letters of {database} are not published")),
+        (unpublished, format!("{unpublished} events of {database} are not published")),
+    ];
+    Ok(all.into_iter().filter(|(count, _)| *count > 0).map(|(_, line)| line).collect())
+}
+
+/// Work of one service that waits for an operator.
+pub(super) async fn parked_in(databases: &Databases, database: Database) -> sqlx::Result<Vec<String>> {
+    let (calls, events): (i64, i64) = sqlx::query_as(
+        "select (select count(*) from attempts where status = 'parked'), (select count(*) from parked_events where status <> 'settled')",
+    )
+    .fetch_one(databases.of_service(database))
+    .await?;
+    let all = [
+        (calls, format!("{calls} calls of {database} are parked and wait for a person")),
+        (events, format!("{events} events of {database} are parked and wait for a person")),
+    ];
+    Ok(all.into_iter().filter(|(count, _)| *count > 0).map(|(_, line)| line).collect())
 }

@@ -91,7 +91,7 @@ async fn one_look(
     let requests = requests.judge(&environment.brokers, databases, reading.topics.log.letter_count).await?;
     invariants.push(requests);
     open.forget_mere_requests(invariants.iter().flat_map(|invariant| &invariant.findings));
-    invariants.extend(further::judge(environment, databases, living).await.context("reading further services")?);
+    invariants.extend(further::judge(environment, databases, living).await);
     if living {
         let looked_at = format!("{under_way} orders are on their way and left for later");
         invariants.push(Invariant {

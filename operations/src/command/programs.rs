@@ -14,9 +14,20 @@ pub(super) struct Programs {
 }
 
 impl Programs {
+    /// The shop's choreography together with theirs. A program that does not answer is warned of: just then somebody wants to see
+    /// what it has left undone.
+    pub(super) async fn reachable(&self) -> anyhow::Result<Choreography> {
+        let (choreography, silent) = Choreography::of_those_that_answer(&self.urls()).await?;
+        silent.iter().for_each(|error| tracing::warn!(error, "continuing without a program's table"));
+        Ok(choreography)
+    }
+
+    fn urls(&self) -> Vec<String> {
+        self.urls.iter().filter(|url| !url.is_empty()).cloned().collect()
+    }
+
     /// The shop's choreography together with theirs.
     pub(super) async fn choreography(&self) -> anyhow::Result<Choreography> {
-        let urls: Vec<String> = self.urls.iter().filter(|url| !url.is_empty()).cloned().collect();
-        Choreography::with(&urls).await
+        Choreography::with(&self.urls()).await
     }
 }

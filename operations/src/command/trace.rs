@@ -45,7 +45,7 @@ impl Trace {
     }
 
     async fn look(self) -> anyhow::Result<ExitCode> {
-        let choreography = self.programs.choreography().await?;
+        let choreography = self.programs.reachable().await?;
         let events = self.said_so_far(self.further_topics().await?).await?;
         if events.is_empty() {
             println!("no event of order {} was found", self.order_id);
@@ -58,13 +58,15 @@ impl Trace {
 
     /// Starts listening before it reads what is already there, so that nothing is missed between the two.
     async fn follow(self) -> anyhow::Result<ExitCode> {
-        let choreography = self.programs.choreography().await?;
+        let choreography = self.programs.reachable().await?;
         let mut further = self.further_topics().await?;
         let topics = [listener::topics(), further.clone()].concat();
         let mut listeners = vec![Listener::start_on(&self.brokers, topics, Since::Now).await?];
         let mut events = self.said_so_far(further.clone()).await?;
         let mut shown = 0;
         println!("{}", timeline::heading());
+        // One for the whole time: pressed while topics are looked for, it counts as well.
+        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
         loop {
             // Late arrivals are shown last, whatever their time.
             for event in &events[shown..] {
@@ -81,12 +83,15 @@ impl Trace {
             let heard = |listener| Box::pin(Listener::wait(listener, LOOK_FOR_TOPICS, |heard| !new(heard).is_empty()));
             let is_heard = tokio::select! {
                 (is_heard, ..) = select_all(listeners.iter().map(heard)) => is_heard,
-                _ = tokio::signal::ctrl_c() => break,
+                _ = &mut interrupted => break,
             };
             let new: Vec<Heard> = listeners.iter().flat_map(new).collect();
             events.extend(new);
             if !is_heard {
-                listeners.extend(self.listen_to_new_topics(&mut further).await);
+                tokio::select! {
+                    new = self.listen_to_new_topics(&mut further) => listeners.extend(new),
+                    _ = &mut interrupted => break,
+                }
             }
         }
         tell_missing(&choreography, &events);
@@ -107,8 +112,9 @@ impl Trace {
         if topics.is_empty() {
             return None;
         }
-        let listener = Listener::start_on(&self.brokers, topics.clone(), Since::Beginning).await.ok()?;
-        known.extend(topics);
+        let listener = Listener::start_on(&self.brokers, topics, Since::Beginning).await.ok()?;
+        // A broker may not know yet what another one has told of.
+        known.extend(listener.topics().iter().cloned());
         Some(listener)
     }
 
@@ -122,8 +128,9 @@ impl Trace {
             };
             archive::read(&brokers, &listener::topics(), |record| hear(&record))?;
             // Other publishers' topics may be endless or unreadable: they must not hide the shop's.
-            let end = Instant::now() + FURTHER_WITHIN;
+            let share = FURTHER_WITHIN / u32::try_from(further.len().max(1)).unwrap_or(u32::MAX);
             for topic in further {
+                let end = Instant::now() + share;
                 let read = archive::read_until(&brokers, std::slice::from_ref(&topic), end, |record| hear(&record));
                 match read {
                     Ok(true) => {}

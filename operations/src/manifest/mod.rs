@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use events::{
     Publisher,
-    publisher::{check_name, is_topic_of_events, topic_of_aggregate},
+    publisher::{self, check_name, topic_of_aggregate},
 };
 use serde::Deserialize;
 
@@ -96,10 +96,11 @@ impl Manifest {
 
     fn entry(&self, written: WrittenProgram, folder: &Path) -> anyhow::Result<Entry> {
         let WrittenProgram { name, database, requests, role, binary, needs, environment } = written;
-        publisher(&name).map_err(anyhow::Error::msg)?;
+        self::publisher(&name).map_err(anyhow::Error::msg)?;
         // `a-b` and `a_b` would share their variables.
         let is_same = |other: Program| other.name().replace('-', "_") == name.replace('-', "_");
         ensure!(!self.programs().any(is_same), "is there twice: give each program a name of its own");
+        ensure!(name != publisher::CLIENT.name(), "has the name of those who are no service: choose another");
         let role = match (role, database) {
             (WrittenRole::Service, Some(database)) => Role::Service(self.database(&name, database)?),
             (WrittenRole::Service, None) => bail!("has no database: say `database = \"…\"`, or another role"),
@@ -114,8 +115,9 @@ impl Manifest {
         if let Some(name) = environment.keys().find(|name| WIRING.contains(&name.as_str())) {
             bail!("sets {name}, which the runner sets: leave it out");
         }
-        if let Some(topic) = requests.iter().find(|topic| is_topic_of_events(topic)) {
-            bail!("takes requests on {topic}, which is a service's topic: choose another, such as `{name}.requests`");
+        for topic in &requests {
+            let clients = Publisher::of_requests(publisher::CLIENT.name(), kept(topic), "Request");
+            clients.check().map_err(|error| anyhow::anyhow!("takes requests: {error}, such as `{name}.requests`"))?;
         }
         let program = Program::new(self.entries.len(), kept(&name), role);
         Ok(Entry { program, binary: binary.map(|binary| folder.join(binary)), requests, needs, environment })
@@ -130,10 +132,9 @@ impl Manifest {
             name.escape_debug(),
             LONGEST_DATABASE - 1
         );
-        ensure!(
-            name != "postgres" && !name.starts_with("template"),
-            "has the database `{name}`, which is the server's"
-        );
+        let is_reserved = ["postgres", "public", "none"].contains(&name.as_str())
+            || ["template", "pg_"].iter().any(|prefix| name.starts_with(prefix));
+        ensure!(!is_reserved, "has the database `{name}`, which is the server's: choose another name");
         if let Some(other) = self.services().find(|(_, database)| database.name() == name) {
             bail!("has the database `{name}`, which is {}'s: no service opens another's", other.0);
         }
@@ -175,9 +176,16 @@ impl Manifest {
     }
 
     /// The topics of all services, and the topics of requests.
-    pub fn topics(&self) -> impl Iterator<Item = &str> {
+    pub fn topics(&self) -> Vec<&str> {
         let requests = self.entries.iter().flat_map(|entry| entry.requests.iter().map(String::as_str));
-        requests.chain(self.databases().map(|database| database.publisher().topic()))
+        let mut topics: Vec<&str> = Vec::new();
+        for topic in requests.chain(self.databases().map(|database| database.publisher().topic())) {
+            // Several services may take requests on one topic.
+            if !topics.contains(&topic) {
+                topics.push(topic);
+            }
+        }
+        topics
     }
 
     /// The databases of services that this program was not compiled with.

@@ -26,7 +26,7 @@ fn the_names_that_code_has_for_the_shops_programs_and_databases_are_its_manifest
     assert_eq!(shop.databases_of(Program::OUTBOX_RELAY), Database::OF_THE_SHOP);
     assert_eq!(shop.further_databases().count(), 0);
     let topics: Vec<&str> = events::publisher::all().map(Publisher::topic).collect();
-    assert_eq!(shop.topics().collect::<Vec<_>>(), topics);
+    assert_eq!(shop.topics(), topics);
 }
 
 #[test]
@@ -60,6 +60,11 @@ fn what_cannot_be_is_refused_with_what_to_change() {
         ("[[programs]]\nname = 'a'\nrole = 'relay'", "`outbox-relay` serves the databases of all"),
         ("[[programs]]\nname = 'a'\nrole = 'outside'\ndatabase = 'a'", "which only services have"),
         ("[[programs]]\nname = 'a'\ndatabase = 'a'\nrequests = ['order.events']", "such as `a.requests`"),
+        ("[[programs]]\nname = 'a'\ndatabase = 'a'\nrequests = ['a b']", "is not a valid topic"),
+        ("[[programs]]\nname = 'a'\ndatabase = 'a'\nrequests = ['a.requests-dlt']", "such as `a.requests`"),
+        ("[[programs]]\nname = 'client'\ndatabase = 'a'", "those who are no service"),
+        ("[[programs]]\nname = 'a'\ndatabase = 'public'", "which is the server's"),
+        ("[[programs]]\nname = 'a'\ndatabase = 'pg_a'", "which is the server's"),
         ("[[programs]]\nname = 'a'\ndatabase = 'a'\nenvironment = { HTTP_ADDR = 'x' }", "leave it out"),
     ] {
         let error = with(text).map(|_| ()).expect_err(text);
@@ -67,4 +72,10 @@ fn what_cannot_be_is_refused_with_what_to_change() {
     }
     let error = format!("{:#}", Manifest::with_file(Path::new("/nowhere.toml")).unwrap_err());
     assert!(error.contains("/nowhere.toml"), "{error}");
+}
+
+#[test]
+fn clients_may_address_two_services_on_one_topic() {
+    let all = with("[[programs]]\nname = 'audit'\ndatabase = 'audit'\nrequests = ['order.requests']\n").unwrap();
+    assert_eq!(all.topics().iter().filter(|topic| **topic == "order.requests").count(), 1);
 }

@@ -139,6 +139,6 @@ mod tests {
         // Otherwise anyone could publish on a service's topic and be trusted.
         let open = Publisher::of_requests("car", "car.events", "CarHeld");
         let open = wrong(Table::of(HOTEL).on_request(open, "hold", says![RoomHeld], |trip: SagaId| trip));
-        assert!(open.contains("`car.events` belongs to a service"), "{open}");
+        assert!(open.contains("`car.events` is a topic on which only its service may publish"), "{open}");
     }
 }

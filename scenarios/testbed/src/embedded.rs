@@ -33,7 +33,7 @@ impl Embedded {
 
     /// Starts a broker with the manifest's topics, of `partitions` each. Clients cannot create topics on it later.
     pub async fn start_with(manifest: &Manifest, partitions: i32) -> anyhow::Result<Self> {
-        let topics: Vec<String> = manifest.topics().map(str::to_owned).collect();
+        let topics: Vec<String> = manifest.topics().into_iter().map(str::to_owned).collect();
         let (stop, stopped) = mpsc::channel::<()>();
         let (tell, told) = oneshot::channel();
         // The mock cluster must stay on the thread that created it.

@@ -122,7 +122,7 @@ impl Poller {
             // While the server itself is down, no program can work and progress cannot be read.
             let Some(work) = self.work().await else { continue };
             for ((program, database), judge) in &mut self.judges {
-                let own = work.get(database).copied().unwrap_or_default();
+                let Some(own) = work.get(database).copied() else { continue };
                 let (done, given) = match program {
                     _ if program.role() == Role::Relay => (own.published, own.written),
                     _ => {
@@ -179,7 +179,10 @@ impl Poller {
             let (written, published, read) = read.ok()?.ok()?;
             Some((database, Work { written, published, read }))
         };
-        join_all(self.databases.all().map(read)).await.into_iter().collect()
+        let work: BTreeMap<Database, Work> =
+            join_all(self.databases.all().map(read)).await.into_iter().flatten().collect();
+        // A service beside the shop may be ill by itself; the shop's databases are on one server.
+        Database::OF_THE_SHOP.iter().all(|database| work.contains_key(database)).then_some(work)
     }
 }
 

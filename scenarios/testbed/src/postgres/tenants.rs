@@ -21,10 +21,10 @@ pub(super) async fn create(
     for database in databases {
         let password = password();
         let statements = [
-            // We chose the name and the password; neither needs quoting.
-            format!("create role {database} login password '{}'", password.expose_secret()),
-            format!("create database {database} owner {database}"),
-            format!("revoke all on database {database} from public"),
+            // A name may be a word of SQL; a password is ours, and has no quotes.
+            format!("create role \"{database}\" login password '{}'", password.expose_secret()),
+            format!("create database \"{database}\" owner \"{database}\""),
+            format!("revoke all on database \"{database}\" from public"),
         ];
         for statement in statements {
             let done = connection.execute(AssertSqlSafe(statement)).await;

@@ -1,13 +1,15 @@
 //! Services beside the shop's: checks only that Kafka has exactly what their outboxes have. Their decisions and their own tables
 //! are beyond this audit.
 
-use std::sync::Arc;
+pub(super) mod rest;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context;
 use chrono::Utc;
 
 use super::{
-    Invariant, Topics,
+    Finding, Invariant, Topics,
     judge::{Known, on_its_way},
     reading::read_database,
     said::differences,
@@ -20,24 +22,48 @@ use crate::{
     databases::Databases,
 };
 
-/// Reads and judges everything anew each time. None if the system has no such services.
-pub(super) async fn judge(
-    environment: &Environment,
-    databases: &Databases,
-    living: bool,
-) -> anyhow::Result<Option<Invariant>> {
+const WHAT: &str = "Kafka has what the outboxes of further services have, and nothing else";
+
+/// Reads and judges everything anew each time. None if the system has no such services. A service that cannot be looked at is a
+/// finding: it must not hide what is wrong elsewhere.
+pub(super) async fn judge(environment: &Environment, databases: &Databases, living: bool) -> Option<Invariant> {
     let further: Vec<Database> = environment.manifest.further_databases().collect();
     if further.is_empty() {
-        return Ok(None);
+        return None;
     }
+    let services: Vec<&str> = further.iter().map(|database| database.publisher().name()).collect();
+    let services = services.join(", ");
+    Some(judge_all(environment, databases, &further, living).await.unwrap_or_else(|error| Invariant {
+        what: WHAT,
+        looked_at: services,
+        findings: vec![Finding::general(format!("the further services cannot be looked at: {error:#}"))],
+    }))
+}
+
+async fn judge_all(
+    environment: &Environment,
+    databases: &Databases,
+    further: &[Database],
+    living: bool,
+) -> anyhow::Result<Invariant> {
     let begun = Utc::now();
     let (spill, mut known) = (Arc::new(Spill::new()), Known::default());
-    let (topics, kept) = read_topics(&environment.brokers, &further, &spill).await.context("reading Kafka")?;
-    for database in &further {
+    // The cursors first: what the relay had published by then is on Kafka when that is read.
+    let mut published = BTreeMap::new();
+    for database in further {
+        let last: i64 = sqlx::query_scalar("select last_seq from relay_cursor")
+            .fetch_one(databases.of_service(*database))
+            .await
+            .with_context(|| format!("reading the relay's position for {database}"))?;
+        published.insert(database.publisher(), last);
+    }
+    let (topics, kept) = read_topics(&environment.brokers, further, &spill).await.context("reading Kafka")?;
+    for database in further {
         let mut db = databases.of_service(*database).acquire().await?;
         read_database(&mut db, *database, &mut known, |saga, item| spill.put(saga, &item)).await?;
     }
     known.kept.begun = Some(begun);
+    known.kept.published = published;
     known.kept.logged_since = topics.since(&kept);
     let partitions = partition_counts(&kept).into_iter();
     known.kept.partitions =
@@ -60,11 +86,8 @@ pub(super) async fn judge(
     let (rows, records, later, findings) = judging.await??;
     let services: Vec<&str> = further.iter().map(|database| database.publisher().name()).collect();
     let later = if living { format!(", {later} sagas on their way") } else { String::new() };
-    Ok(Some(Invariant {
-        what: "Kafka has what the outboxes of further services have, and nothing else",
-        looked_at: format!("{}: {rows} rows, {records} records{later}", services.join(", ")),
-        findings,
-    }))
+    let services = services.join(", ");
+    Ok(Invariant { what: WHAT, looked_at: format!("{services}: {rows} rows, {records} records{later}"), findings })
 }
 
 async fn read_topics(brokers: &str, further: &[Database], spill: &Arc<Spill>) -> anyhow::Result<(Topics, Offsets)> {
