@@ -1,4 +1,4 @@
-//! Settings of Kafka and its clients.
+//! Settings of Kafka and its clients, and headers of records.
 
 use rdkafka::{
     ClientConfig,

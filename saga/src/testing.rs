@@ -49,7 +49,9 @@ impl TestDatabase {
     /// If `TEST_DATABASE_URL` is not set, or the database cannot be created.
     pub async fn create(migrations: &Migrator) -> Self {
         let Ok(url) = std::env::var(SERVER) else {
-            panic!("{SERVER} is not set: this test needs a real Postgres. `make test` starts one and runs all tests");
+            panic!(
+                "{SERVER} is not set: this test needs a real Postgres. `scenarios exec -- cargo test` starts one; `make test` runs all"
+            );
         };
         let server: PgConnectOptions =
             url.parse().unwrap_or_else(|error| panic!("{SERVER} is no URL of a Postgres: {error}"));

@@ -9,7 +9,7 @@ use load::{
         floor::{self, Floor},
         ground::{self, Ground},
         relay::{self, Relayed},
-        sagas::{self, Extent, Sagas},
+        sagas::{self, Extent},
         summary,
         verdict::{self, Bench as Found},
     },
@@ -142,9 +142,9 @@ fn write(found: Found, state: &StateDir) -> anyhow::Result<bool> {
     std::fs::create_dir_all(&directory).with_context(|| format!("creating the directory {}", directory.display()))?;
     write_figures(&found, &directory)?;
     let Found { command, setting, sagas, summary, .. } = found;
-    let Some(Sagas { ours, naive, .. }) = sagas else { return Ok(true) };
-    let audit_holds = ours.iter().chain(&naive).all(|run| run.audit_holds);
-    let stages = ours.into_iter().next().map_or_else(Vec::new, |run| run.stages);
+    let Some(sagas) = sagas else { return Ok(true) };
+    let audit_holds = sagas.audits_hold();
+    let stages = sagas.ours.into_iter().next().map_or_else(Vec::new, |run| run.stages);
     let written = Report { command, setting, caution: None, summary: summary::cells(&summary), stages, audit_holds }
         .write(&directory)?;
     println!("pictures: {}", written.page.display());

@@ -1,7 +1,7 @@
 //! Durable attempts: calls to the outside that survive every crash.
 //!
-//! A decision asks for a call with a [`NewAttempt`](crate::says::NewAttempt), which is written in the decision's
-//! transaction. The [`worker`] claims due attempts, calls through the service's [`Outside`], and hands the answer back to
+//! A decision asks for a call with a [`NewAttempt`](crate::NewAttempt), which is written in the decision's
+//! transaction. The worker claims due attempts, calls through the service's [`Outside`], and hands the answer back to
 //! the service as a command: again, one transaction ends the attempt, makes the decision and writes its events. The call
 //! itself is at-least-once; its idempotency key stays the same.
 //!
@@ -10,7 +10,7 @@
 //! is the same as after a real answer.
 //!
 //! # Claims
-//! A claim is a lease, renewed while its call is in progress. It belongs to a [claimant](claimant), whose session lock
+//! A claim is a lease, renewed while its call is in progress. It belongs to a claimant, whose session lock
 //! proves that its process lives. When the process dies, its claims are due again a moment later; when it is frozen, they
 //! are due when their leases expire. Only the claimant can postpone, park or give up a claimed attempt; an answer counts
 //! whenever it arrives.
