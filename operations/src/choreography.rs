@@ -81,17 +81,9 @@ impl Choreography {
     /// # Errors
     /// If a program does not serve its table, or two tables contradict each other; the error names them.
     pub async fn with(programs: &[String]) -> anyhow::Result<Self> {
-        let mut all = Self::of_the_shop();
-        for program in programs {
-            all.add_program(program).await?;
-        }
-        all.check()?;
+        let (all, silent) = Self::of_those_that_answer(programs).await?;
+        anyhow::ensure!(silent.is_empty(), silent.join("; "));
         Ok(all)
-    }
-
-    async fn add_program(&mut self, base: &str) -> anyhow::Result<()> {
-        let (url, table) = Self::table_of(base).await?;
-        self.add(table).with_context(|| format!("the table at {url}"))
     }
 
     async fn table_of(base: &str) -> anyhow::Result<(String, Table)> {
@@ -102,7 +94,7 @@ impl Choreography {
         Ok((url, table))
     }
 
-    /// The shop's and those of the programs that serve theirs; the errors of the others, and the tables that contradict each other.
+    /// The shop's tables and those of the programs that serve theirs; the errors of the others; tables that contradict others.
     async fn gather(programs: &[String]) -> (Self, Vec<String>, Vec<String>) {
         let (mut all, mut silent, mut wrong) = (Self::of_the_shop(), Vec::new(), Vec::new());
         for program in programs {
@@ -129,8 +121,8 @@ impl Choreography {
         Ok((all, silent))
     }
 
-    /// A system's choreography, as far as the services beside the shop serve their tables; an error for each that does not, and for
-    /// each table that contradicts another.
+    /// A system's choreography, as far as the services beside the shop serve their tables; and an error for each that does not,
+    /// or whose table contradicts another.
     pub async fn of_system(environment: &Environment) -> (Self, Vec<String>) {
         let (all, silent, mut wrong) = Self::gather(&environment.further_programs).await;
         let why = match silent.is_empty() {

@@ -88,9 +88,9 @@
 //! shared by services.
 //!
 //! # Further reading
-//! For a plain table, [`rows!`] writes `load` and `save`. Steps that are tried, confirmed and cancelled go through the [`barrier`].
-//! Calls to the outside are durable [`attempts`]. The feature `testing` has a conformance suite. A relay (the crate `outbox-relay`, or
-//! Debezium) publishes the outbox.
+//! For a plain table, [`rows!`] writes `load` and `save`. Steps that are tried, confirmed and cancelled go through the
+//! [`barrier`]. Calls to the outside are durable [`attempts`]. The feature `testing` has a conformance suite. A relay (the crate
+//! `outbox-relay`, or Debezium) publishes the outbox.
 
 #![warn(missing_docs)]
 

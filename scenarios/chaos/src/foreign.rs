@@ -54,8 +54,8 @@ pub(super) async fn is_all_that_is_parked(databases: &Databases) -> sqlx::Result
     Ok(true)
 }
 
-/// Tells whether work is parked because of a hostile record: an event on a topic of the shop about an order that was never placed.
-/// A service beside the shop may have sagas of its own, and what is parked of these is for the audit to report.
+/// Tells whether work is parked because of a hostile record: an event on a topic of the shop about an order that was never
+/// placed. A service beside the shop may have sagas of its own, and what is parked of these is for the audit to report.
 async fn is_hostile(databases: &Databases, database: Database, work: &Work) -> sqlx::Result<bool> {
     if work.kind != "event" || is_placed(databases, work.saga_id).await? {
         return Ok(false);

@@ -8,8 +8,8 @@ use testbed::{Broker, Manifest, Options, SYSTEM_MANIFEST};
 /// The shop, and what comes on top of it.
 #[derive(Debug, Args)]
 pub(super) struct System {
-    /// File with additional services, each with its own database. They are started, published and audited like the shop's own; see
-    /// docs/OPERATIONS.md.
+    /// File with additional services, each with its own database. They are started, published and audited like the shop's
+    /// own; see docs/OPERATIONS.md.
     #[arg(long, value_name = "FILE", env = SYSTEM_MANIFEST)]
     manifest: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! Whether services beside the shop have anything left to do. A service that cannot be asked is reported like one that has: it
+//! Unfinished work of services beside the shop. A service that cannot be asked is reported like one with unfinished work: it
 //! neither hides what is wrong elsewhere nor passes for one at rest.
 
 use std::collections::BTreeSet;
