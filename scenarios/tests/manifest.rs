@@ -226,5 +226,12 @@ async fn is_audited(suppliers: &Suppliers<'_>, trip: Uuid) -> anyhow::Result<()>
     ] {
         assert_eq!(all.iter().filter(|what| what.starts_with(expected)).count(), 1, "{expected}: {all:?}");
     }
+
+    // One that cannot be looked at is a finding, and hides nothing of the others.
+    sqlx::query("alter table dead_letters rename to gone").execute(suppliers.pool("car")).await?;
+    let audited = audit::run(environment, Duration::from_secs(1)).await?;
+    let all = findings(&audited);
+    assert!(all.iter().any(|what| what.starts_with("nobody knows what is left to do for car")), "{all:?}");
+    assert!(all.iter().any(|what| what.starts_with("SeatLost is in the outbox of flight")), "{all:?}");
     Ok(())
 }
