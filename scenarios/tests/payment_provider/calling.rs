@@ -141,7 +141,7 @@ async fn what_retrying_cannot_mend_is_for_a_person() {
     let mut foreign = authorize(id, 100, "tok_visa");
     foreign.request["payment_method_id"] = json!(METHOD.0 + 1);
     let Answer::NeedsPerson(why) = client.call(&foreign).await else { panic!("not to be opened") };
-    assert!(why.starts_with("the details of payment method 2: another key"), "{why}");
+    assert!(why.starts_with("the details of payment method 2: they were encrypted with another key"), "{why}");
     assert!(matches!(client.call(&attempt(id, Call::Authorize, json!({}))).await, Answer::NeedsPerson(_)));
     let unheard_of = Attempt { kind: "steal".into(), ..other(id, Call::Capture) };
     assert_eq!(client.call(&unheard_of).await, Answer::NeedsPerson("`steal` is no call to the gateway".into()));
