@@ -33,28 +33,31 @@ pub(super) async fn judge(environment: &Environment, databases: &Databases, livi
     }
     let services: Vec<&str> = further.iter().map(|database| database.publisher().name()).collect();
     let services = services.join(", ");
-    Some(judge_all(environment, databases, &further, living).await.unwrap_or_else(|error| Invariant {
-        what: WHAT,
-        looked_at: services,
-        findings: vec![Finding::general(format!("the further services cannot be looked at: {error:#}"))],
-    }))
+    let (looked_at, findings) = match judge_all(environment, databases, &further, living).await {
+        Ok((looked_at, findings)) => (format!("{services}: {looked_at}"), findings),
+        Err(error) => {
+            let what = format!("the further services cannot be looked at: {error:#}");
+            (services, vec![Finding::general(what)])
+        }
+    };
+    Some(Invariant { what: WHAT, looked_at, findings })
 }
 
+/// The extent of what was looked at, in words, and the findings.
 async fn judge_all(
     environment: &Environment,
     databases: &Databases,
     further: &[Database],
     living: bool,
-) -> anyhow::Result<Invariant> {
+) -> anyhow::Result<(String, Vec<Finding>)> {
     let begun = Utc::now();
     let (spill, mut known) = (Arc::new(Spill::new()), Known::default());
     // The cursors first: what the relay had published by then is on Kafka when that is read.
     let mut published = BTreeMap::new();
     for database in further {
-        let last: i64 = sqlx::query_scalar("select last_seq from relay_cursor")
-            .fetch_one(databases.of_service(*database))
-            .await
-            .with_context(|| format!("reading the relay's position for {database}"))?;
+        let last = sqlx::query_scalar("select last_seq from relay_cursor").fetch_one(databases.of_service(*database));
+        let last: anyhow::Result<i64> = rest::answered(async { Ok(last.await?) }).await;
+        let last = last.with_context(|| format!("reading the relay's position for {database}"))?;
         published.insert(database.publisher(), last);
     }
     let (topics, kept) = read_topics(&environment.brokers, further, &spill).await.context("reading Kafka")?;
@@ -84,10 +87,8 @@ async fn judge_all(
         anyhow::Ok((rows, records, later, findings))
     });
     let (rows, records, later, findings) = judging.await??;
-    let services: Vec<&str> = further.iter().map(|database| database.publisher().name()).collect();
     let later = if living { format!(", {later} sagas on their way") } else { String::new() };
-    let services = services.join(", ");
-    Ok(Invariant { what: WHAT, looked_at: format!("{services}: {rows} rows, {records} records{later}"), findings })
+    Ok((format!("{rows} rows, {records} records{later}"), findings))
 }
 
 async fn read_topics(brokers: &str, further: &[Database], spill: &Arc<Spill>) -> anyhow::Result<(Topics, Offsets)> {

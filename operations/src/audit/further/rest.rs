@@ -1,7 +1,7 @@
 //! Unfinished work of services beside the shop. A service that cannot be asked is reported like one with unfinished work: it
 //! neither hides what is wrong elsewhere nor passes for one at rest.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     Database, Environment,
@@ -11,7 +11,11 @@ use crate::{
     positions,
 };
 
-/// What is still open, and why that cannot be told of some services. Asks anew each time, so that a service may come back.
+/// Longest time to find out about one service: a connection that falls silent must not hold up the audit. Kafka's own timeouts
+/// are shorter.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Unfinished work, and the services of which it is unknown, with the reason. Asks again each time: a service may come back.
 pub(in crate::audit) async fn open(environment: &Environment, databases: &Databases) -> Vec<String> {
     let further: Vec<Database> = environment.manifest.further_databases().collect();
     if further.is_empty() {
@@ -19,23 +23,22 @@ pub(in crate::audit) async fn open(environment: &Environment, databases: &Databa
     }
     let (choreography, mut open) = Choreography::of_system(environment).await;
     for database in further {
-        let left = match rest::unfinished(databases, database).await {
-            Ok(unfinished) => unread(environment, databases, database, &choreography)
-                .await
-                .map(|unread| unfinished.into_iter().chain(unread).collect::<Vec<_>>()),
-            Err(error) => Err(error.into()),
-        };
-        open.extend(left.unwrap_or_else(|error| vec![cannot_tell(database, &error)]));
+        let left = answered(async {
+            let mut left = rest::unfinished(databases, database).await?;
+            left.extend(unread(environment, databases, database, &choreography).await?);
+            Ok(left)
+        });
+        open.extend(left.await.unwrap_or_else(|error| vec![cannot_tell(database, &error)]));
     }
     open
 }
 
-/// What is parked, and why that cannot be told of some services.
+/// Parked work, and the services of which it is unknown, with the reason.
 pub(in crate::audit) async fn parked(environment: &Environment, databases: &Databases) -> Vec<String> {
     let mut parked = Vec::new();
     for database in environment.manifest.further_databases() {
-        let found = rest::parked_in(databases, database).await;
-        parked.extend(found.unwrap_or_else(|error| vec![cannot_tell(database, &error.into())]));
+        let found = answered(async { Ok(rest::parked_in(databases, database).await?) }).await;
+        parked.extend(found.unwrap_or_else(|error| vec![cannot_tell(database, &error)]));
     }
     parked
 }
@@ -58,6 +61,25 @@ async fn unread(
     Ok(behind.first().map(|(service, lag)| rest::left_to_read(*service, *lag)))
 }
 
+/// The answer to a question about one service, unless it takes [`ANSWERS_WITHIN`].
+pub(super) async fn answered<T>(question: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let silent = |_| Err(anyhow::anyhow!("no answer within {} s", ANSWERS_WITHIN.as_secs()));
+    tokio::time::timeout(ANSWERS_WITHIN, question).await.unwrap_or_else(silent)
+}
+
 fn cannot_tell(database: Database, error: &anyhow::Error) -> String {
     format!("nobody knows what is left to do for {}: {error:#}", database.publisher())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_whose_database_falls_silent_is_not_waited_for() {
+        let asked = tokio::time::timeout(ANSWERS_WITHIN * 10, answered(std::future::pending::<anyhow::Result<()>>()));
+        let error = asked.await.expect("it ends").expect_err("there is no answer");
+        assert_eq!(error.to_string(), "no answer within 60 s");
+        assert_eq!(answered(async { Ok(1) }).await.expect("an answer"), 1);
+    }
 }
