@@ -80,6 +80,27 @@ async fn is_ready_when_it_answers_so() {
 }
 
 #[tokio::test]
+async fn one_that_does_not_become_ready_is_quoted() {
+    let directory = tempfile::tempdir().unwrap();
+    let supervisor = supervise(launch(&directory, "exec sleep 1000"));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _request = stream.read(&mut [0; 1024]).await.unwrap();
+            let answer =
+                "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\nnot ready: consumer: no partitions\n";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let error = format!("{:#}", supervisor.ready(&url, Duration::from_secs(1)).await.unwrap_err());
+    assert!(error.contains("503 Service Unavailable, not ready: consumer: no partitions"), "{error}");
+    server.abort();
+    supervisor.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn one_that_says_nothing_is_described_by_what_the_kernel_knows() {
     let directory = tempfile::tempdir().unwrap();
     let supervisor = supervise(launch(&directory, "exec sleep 1000"));

@@ -1,6 +1,11 @@
 //! Keeps one program running: restarts it when it dies, stops it on request.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context;
 use nix::sys::signal::Signal;
@@ -69,22 +74,25 @@ impl Supervisor {
     /// Waits until the program answers `GET /readyz` at `url` with 200.
     ///
     /// # Errors
-    /// If it does not within `bound`, or dies repeatedly; the error ends with the last lines of its log.
+    /// If it does not within `bound`, or dies repeatedly; the error has its last answer, which says what is not ready, and
+    /// ends with the last lines of its log.
     pub async fn ready(&self, url: &str, bound: Duration) -> anyhow::Result<()> {
         let client = reqwest::Client::new();
         let what = format!("{} is ready", self.launch.name);
+        let last = Mutex::new(String::from("none"));
         let ready = until(&what, bound, async || {
             let deaths = self.life().deaths;
-            let answer = client.get(format!("{url}/readyz")).timeout(Duration::from_secs(2)).send().await;
-            match answer {
-                Ok(answer) if answer.status().is_success() => Some(Ok(())),
-                _ if deaths > 3 => Some(Err(anyhow::anyhow!("{} died {deaths} times", self.launch.name))),
-                _ => None,
+            match readiness(&client, url).await {
+                Ok(()) => return Some(Ok(())),
+                Err(why) => *last.lock().unwrap_or_else(PoisonError::into_inner) = why,
             }
+            (deaths > 3).then(|| Err(anyhow::anyhow!("{} died {deaths} times", self.launch.name)))
         });
         ready.await.and_then(|answer| answer).map_err(|error| {
             let process = self.life().pid.map_or_else(|| "no process".to_owned(), process::observed);
-            process::explained(&error.context(process), &self.launch.log)
+            let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            let error = error.context(process).context(format!("the last answer of /readyz: {last}"));
+            process::explained(&error, &self.launch.log)
         })
     }
 
@@ -92,6 +100,20 @@ impl Supervisor {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.now();
         (&mut self.keeper).await.with_context(|| format!("stopping {}", self.launch.name))?
+    }
+}
+
+/// Asks the program at `url` once; the error is its answer, or why there is none.
+async fn readiness(client: &reqwest::Client, url: &str) -> Result<(), String> {
+    let asked = async {
+        let answer = client.get(format!("{url}/readyz")).timeout(Duration::from_secs(2)).send().await?;
+        let status = answer.status();
+        Ok::<_, reqwest::Error>((status, answer.text().await?))
+    };
+    match asked.await {
+        Ok((status, _)) if status.is_success() => Ok(()),
+        Ok((status, text)) => Err(format!("{status}, {}", text.trim_end())),
+        Err(error) => Err(format!("{:#}", anyhow::Error::from(error))),
     }
 }
 
