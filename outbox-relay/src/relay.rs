@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::future::BoxFuture;
 use process::{Backoff, shutdown::Shutdown};
 use sqlx::ConnectOptions;
 
@@ -105,7 +106,16 @@ impl Relay {
         }
     }
 
-    async fn lead_or_stand_by(&self, shutdown: &Shutdown, backoff: &mut Backoff) -> Result<(), Lost> {
+    /// Boxed, so that it is compiled here and not in each program that contains a relay.
+    fn lead_or_stand_by<'a>(
+        &'a self,
+        shutdown: &'a Shutdown,
+        backoff: &'a mut Backoff,
+    ) -> BoxFuture<'a, Result<(), Lost>> {
+        Box::pin(self.lead(shutdown, backoff))
+    }
+
+    async fn lead(&self, shutdown: &Shutdown, backoff: &mut Backoff) -> Result<(), Lost> {
         let mut candidate = self.stand_by().await?;
         loop {
             match candidate.try_to_lead().await? {

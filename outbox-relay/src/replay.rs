@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use futures::TryStreamExt;
+use futures::{TryStreamExt, future::BoxFuture};
 use outbox::kafka::Kafka;
 use sqlx::{ConnectOptions, FromRow, postgres::PgConnectOptions};
 
@@ -33,7 +33,16 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 ///
 /// # Errors
 /// Also before a row that names another publisher, and if the database or the broker does not answer in time.
-pub async fn replay(
+pub fn replay<'a>(
+    database: &'a PgConnectOptions,
+    kafka: &'a Kafka,
+    publisher: Option<&'a str>,
+    span: Span,
+) -> BoxFuture<'a, anyhow::Result<usize>> {
+    Box::pin(published_again(database, kafka, publisher, span))
+}
+
+async fn published_again(
     database: &PgConnectOptions,
     kafka: &Kafka,
     publisher: Option<&str>,

@@ -1,6 +1,6 @@
 //! HTTP server for clients that may be slow, silent or many: every wait and the number of connections are bounded.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{
@@ -61,8 +61,13 @@ pub async fn serve(http: &Http, routes: Router, shutdown: Shutdown) -> anyhow::R
         .with_context(|| format!("listening on HTTP_ADDR {}; is the port taken?", http.http_addr))?;
     let address = listener.local_addr().unwrap_or(http.http_addr);
     tracing::info!(%address, "serving HTTP");
-    serve_on(listener, routes, LIMITS, shutdown).await;
+    served(listener, routes, shutdown).await;
     Ok(())
+}
+
+/// Boxed, so that it is compiled here and not in each program.
+fn served(listener: TcpListener, routes: Router, shutdown: Shutdown) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(serve_on(listener, routes, LIMITS, shutdown))
 }
 
 async fn serve_on(listener: TcpListener, routes: Router, limits: Limits, shutdown: Shutdown) {

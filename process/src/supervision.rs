@@ -1,6 +1,6 @@
 //! Supervision of tasks that run as long as the program: one that ends before the shutdown ends the program.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, pin::Pin, time::Duration};
 
 use anyhow::{Context, anyhow};
 use tokio::task::{Id, JoinSet};
@@ -73,6 +73,11 @@ impl Tasks {
 /// # Errors
 /// The errors of the program.
 pub fn main(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    run(std::pin::pin!(program))
+}
+
+/// Compiled once, and not for each program.
+fn run(program: Pin<&mut dyn Future<Output = anyhow::Result<()>>>) -> anyhow::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("creating the program's runtime")?;
     let ended = runtime.block_on(program);

@@ -149,6 +149,18 @@ impl<C> Table<C> {
         }
     }
 
+    /// The same table with other commands.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn map<D: 'static>(self, to: fn(C) -> D) -> Table<D>
+    where
+        C: 'static,
+    {
+        let mapped =
+            |read: Read<C>| -> Read<D> { Box::new(move |envelope, record, data| read(envelope, record, data).map(to)) };
+        let lines = self.lines.into_iter().map(|(line, read)| (line, read.map(mapped)));
+        Table { service: self.service, lines: lines.collect() }
+    }
+
     /// The service, as a publisher.
     pub fn service(&self) -> Publisher {
         self.service

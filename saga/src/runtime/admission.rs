@@ -7,12 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     EventId,
-    runtime::{
-        attempts, inbox,
-        incoming::{Incoming, Origin},
-        parked,
-    },
-    service::Service,
+    runtime::{attempts, erased::ErasedIncoming, inbox, incoming::Origin, parked},
     store::StoreError,
 };
 
@@ -27,10 +22,7 @@ pub(crate) enum Admission {
 }
 
 /// Admits events by way of the inbox, unless their saga waits. Everything else is admitted for now.
-pub(crate) async fn admit<S: Service>(
-    db: &mut PgConnection,
-    batch: &[Incoming<S::Command>],
-) -> Result<Vec<Admission>, StoreError> {
+pub(crate) async fn admit(db: &mut PgConnection, batch: &[ErasedIncoming<'_>]) -> Result<Vec<Admission>, StoreError> {
     let ids: Vec<EventId> = batch
         .iter()
         .filter_map(|incoming| match incoming.origin {
@@ -51,14 +43,14 @@ pub(crate) async fn admit<S: Service>(
         })
         .collect();
     if entry.perhaps_parked {
-        hold::<S>(db, batch, &mut admissions).await?;
+        hold(db, batch, &mut admissions).await?;
     }
     Ok(admissions)
 }
 
-async fn hold<S: Service>(
+async fn hold(
     db: &mut PgConnection,
-    batch: &[Incoming<S::Command>],
+    batch: &[ErasedIncoming<'_>],
     admissions: &mut [Admission],
 ) -> Result<(), StoreError> {
     let new_events = || {
@@ -66,7 +58,7 @@ async fn hold<S: Service>(
             .iter()
             .enumerate()
             .filter(|(_, incoming)| matches!(incoming.origin, Origin::Event(_)))
-            .map(|(place, incoming)| (place, S::saga_of(&incoming.command).0))
+            .map(|(place, incoming)| (place, incoming.saga_id.0))
     };
     let sagas: Vec<Uuid> = new_events().map(|(_, saga)| saga).collect();
     let waiting: HashSet<Uuid> = parked::waiting_sagas(db, &sagas).await?;
@@ -80,9 +72,9 @@ async fn hold<S: Service>(
 
 /// Ends the attempts whose answers are in the batch, and settles the parked events that are retried in it. Anything that
 /// has ended already counts as a duplicate.
-pub(crate) async fn settle<C>(
+pub(crate) async fn settle(
     db: &mut PgConnection,
-    batch: &[Incoming<C>],
+    batch: &[ErasedIncoming<'_>],
     admissions: &mut [Admission],
 ) -> Result<(), StoreError> {
     let (mut calls, mut events) = (Vec::new(), Vec::new());

@@ -12,12 +12,12 @@ use crate::{
     runtime::{
         carry::{ComesAgain, Exceptions, NotCommitted},
         dead_letter::{Class, DeadLetters, Letter},
+        erased::ErasedCommand,
         incoming::{Incoming, Origin, Outcome},
         parked,
         positions::Server,
         reading::Unread,
     },
-    service::Service,
     sessions::Sessions,
     shutdown::{Requested, Shutdown},
     store::StoreError,
@@ -134,14 +134,14 @@ impl Shelf<'_> {
 
 /// Handles the exceptions of a batch: refused events become dead letters, held ones queue up behind parked ones, and
 /// impossible ones are parked.
-pub(crate) struct Aside<'a, S: Service> {
+pub(crate) struct Aside<'a> {
     pub(crate) shelf: &'a Shelf<'a>,
-    pub(crate) batch: &'a [Incoming<S::Command>],
+    pub(crate) batch: &'a [Incoming<ErasedCommand>],
     /// Parallel to `batch`.
     pub(crate) records: &'a [Record],
 }
 
-impl<S: Service> Exceptions for Aside<'_, S> {
+impl Exceptions for Aside<'_> {
     /// A dead letter is written in the same transaction as the decision that refuses the record.
     async fn before_commit(
         &self,
@@ -154,7 +154,7 @@ impl<S: Service> Exceptions for Aside<'_, S> {
             let (incoming, record) = (&self.batch[place], &self.records[place]);
             match (outcome, incoming.origin) {
                 (Outcome::Held, Origin::Event(id)) => {
-                    parked::queue(db, id, S::saga_of(&incoming.command), &incoming.what, record).await?;
+                    parked::queue(db, id, incoming.command.saga_id, &incoming.what, record).await?;
                 }
                 (Outcome::Decided(says), _) => {
                     if let Some(why) = &says.refused {
@@ -170,7 +170,7 @@ impl<S: Service> Exceptions for Aside<'_, S> {
 
     async fn impossible(&self, place: usize, why: &str) -> Result<(), ComesAgain> {
         let (incoming, record) = (&self.batch[place], &self.records[place]);
-        let saga_id = S::saga_of(&incoming.command);
+        let saga_id = incoming.command.saga_id;
         let what = incoming.what.as_str();
         match incoming.origin {
             Origin::Event(id) => self.shelf.until_written(Write::Parked { id, saga_id, what, record, why }).await,

@@ -4,12 +4,16 @@ use rdkafka::message::BorrowedMessage;
 
 use crate::{
     record::Record,
-    runtime::{dead_letter::Letter, incoming::Incoming, positions::Positions, reading::Unread, unread::Gap},
+    runtime::{
+        dead_letter::Letter, erased::ErasedCommand, incoming::Incoming, positions::Positions, reading::Unread,
+        unread::Gap,
+    },
 };
 
 /// Result of one poll.
-pub(crate) struct Batch<C> {
-    pub(crate) incoming: Vec<Incoming<C>>,
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) incoming: Vec<Incoming<ErasedCommand>>,
     /// Parallel to `incoming`.
     pub(crate) records: Vec<Record>,
     /// Events that cannot be read, each with the index in `incoming` before which it came.
@@ -18,20 +22,6 @@ pub(crate) struct Batch<C> {
     pub(crate) positions: Positions,
     pub(crate) gaps: Vec<Gap>,
     pub(crate) bytes: usize,
-}
-
-impl<C> Default for Batch<C> {
-    fn default() -> Self {
-        Batch {
-            incoming: Vec::new(),
-            records: Vec::new(),
-            unread: Vec::new(),
-            letters: Vec::new(),
-            positions: Positions::new(),
-            gaps: Vec::new(),
-            bytes: 0,
-        }
-    }
 }
 
 /// Number of headers stored for a record without its value: as many as any honest record has.

@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use crate::{
     runtime::{
+        erased::{ErasedCommand, borrowed},
         incoming::{Incoming, Outcome},
         throttle::{Throttle, Treatment},
-        unit_of_work::UnitOfWork,
+        work::Work,
     },
-    service::Service,
     shutdown::{Requested, Shutdown},
     store::{Remedy, StoreError},
 };
@@ -70,9 +70,9 @@ pub(crate) trait Exceptions: Sync {
 ///
 /// # Errors
 /// The unfinished part of the batch will be redelivered.
-pub(crate) async fn carry<S: Service>(
-    work: &UnitOfWork<S>,
-    batch: &[Incoming<S::Command>],
+pub(crate) async fn carry(
+    work: &Work,
+    batch: &[Incoming<ErasedCommand>],
     exceptions: &impl Exceptions,
     throttle: &Throttle,
     shutdown: &Shutdown,
@@ -98,9 +98,9 @@ pub(crate) async fn carry<S: Service>(
 }
 
 /// A batch in progress.
-struct Carrying<'a, S: Service, X> {
-    work: &'a UnitOfWork<S>,
-    batch: &'a [Incoming<S::Command>],
+struct Carrying<'a, X> {
+    work: &'a Work,
+    batch: &'a [Incoming<ErasedCommand>],
     exceptions: &'a X,
     throttle: &'a Throttle,
     shutdown: &'a Shutdown,
@@ -109,7 +109,7 @@ struct Carrying<'a, S: Service, X> {
     backoff: Backoff,
 }
 
-impl<S: Service, X: Exceptions> Carrying<'_, S, X> {
+impl<X: Exceptions> Carrying<'_, X> {
     fn ids(&self, part: &Range<usize>) -> impl ExactSizeIterator<Item = Uuid> {
         self.batch[part.clone()].iter().map(|incoming| incoming.origin.id())
     }
@@ -204,13 +204,13 @@ impl<S: Service, X: Exceptions> Carrying<'_, S, X> {
 }
 
 /// Decides on a part and commits it; returns the number of events that were not duplicates.
-async fn once<S: Service>(
-    work: &UnitOfWork<S>,
-    part: &[Incoming<S::Command>],
+async fn once(
+    work: &Work,
+    part: &[Incoming<ErasedCommand>],
     start: usize,
     exceptions: &impl Exceptions,
 ) -> Result<usize, NotCommitted> {
-    let mut staged = work.stage(part).await?;
+    let mut staged = work.stage(&borrowed(part)).await?;
     let (db, outcomes) = staged.parts();
     work.sessions().bounded(exceptions.before_commit(db, start, outcomes)).await?;
     crash::point("batch.before-commit");

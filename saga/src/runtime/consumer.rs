@@ -31,14 +31,14 @@ use crate::{
         carry::{ComesAgain, carry},
         config::{Config, Database},
         dead_letter::{Class, DeadLetters, Digest, Letter, MAX_KEPT_VALUE_BYTES},
+        erased::ErasedCommand,
         membership::{InVain, Membership, fatal},
         positions::{self, Positions, Server, Unsaved},
         reading::{self, Reading},
         throttle::Throttle,
-        unit_of_work::UnitOfWork,
         unread::{Expected, Gaps},
+        work::Work,
     },
-    service::Service,
     shutdown::Shutdown,
     table::Table,
 };
@@ -79,14 +79,13 @@ fn subscribed(
     topics: &[&str],
     membership: Membership,
 ) -> anyhow::Result<BaseConsumer<Membership>> {
-    let consumer: BaseConsumer<Membership> =
-        client.create_with_context(membership).context("creating the Kafka consumer")?;
+    let consumer: BaseConsumer<_> = client.create_with_context(membership).context("creating the Kafka consumer")?;
     consumer.subscribe(topics).context("subscribing to the topics")?;
     Ok(consumer)
 }
 
 /// Consumes the topics of a service's table.
-pub(crate) struct Consumer<S: Service> {
+pub(crate) struct Consumer {
     kafka: BaseConsumer<Membership>,
     client: ClientConfig,
     /// Thread that closes the previous client.
@@ -94,10 +93,10 @@ pub(crate) struct Consumer<S: Service> {
     /// Time that this client may take to join the group, and the time that the first one may take.
     joins_within: Duration,
     may_join_within: Duration,
-    table: Table<S::Command>,
+    table: Table<ErasedCommand>,
     topics: Vec<&'static str>,
     database: Database,
-    work: UnitOfWork<S>,
+    work: Work,
     dead_letters: DeadLetters,
     throttle: Throttle,
     batch_max: usize,
@@ -109,24 +108,24 @@ pub(crate) struct Consumer<S: Service> {
     shutdown: Shutdown,
 }
 
-impl<S: Service> Consumer<S> {
+impl Consumer {
     pub(crate) fn new(
         config: &Config,
-        work: UnitOfWork<S>,
+        work: Work,
         dead_letters: DeadLetters,
         progress: Progress,
         shutdown: Shutdown,
     ) -> anyhow::Result<Self> {
         let kafka = &config.kafka;
-        let mut table = S::table();
+        let (service, mut table) = (work.name(), work.service().table());
         if let Some(event_type) = config.drill()? {
             tracing::warn!(event_type, "drill: this service does not react to this event type");
             table = table.without(event_type).map_err(anyhow::Error::msg)?;
         }
         let topics = table.topics();
-        let mut client = kafka.client(S::NAME);
+        let mut client = kafka.client(service);
         client
-            .set("group.id", S::NAME)
+            .set("group.id", service)
             .set("enable.auto.commit", "true")
             .set("auto.commit.interval.ms", "500")
             .set("enable.auto.offset.store", "false")
@@ -179,13 +178,15 @@ impl<S: Service> Consumer<S> {
             runtime::Builder::new_current_thread().enable_all().build().context("creating the consumer's runtime")?;
         let sessions = {
             let _inside = runtime.enter();
-            self.database.lasting_sessions(CONNECTIONS, S::NAME)?
+            self.database.lasting_sessions(CONNECTIONS, self.work.name())?
         };
         self.work = self.work.over(sessions.clone());
         while !self.shutdown.is_requested() {
-            if let Err(error) = self.begin(&runtime) {
+            let refused = self.begin(&runtime).unwrap_or_else(|error| {
                 tracing::warn!(error = %format!("{error:#}"), "cannot determine the starting offsets; retrying");
-            }
+                Some(format!("{error:#}"))
+            });
+            self.kafka.context().refused(refused);
             let polled = self.poll();
             // Before noting what was read: a partition that was revoked may have been assigned again.
             self.unsaved.leave_out(&self.kafka.context().take_revoked());
@@ -209,7 +210,7 @@ impl<S: Service> Consumer<S> {
                 self.expected.advance(&batch.positions);
                 self.gaps.note(&batch.gaps);
             }
-            self.gaps.tell(&self.kafka, S::NAME, || self.shutdown.is_requested());
+            self.gaps.tell(&self.kafka, self.work.name(), || self.shutdown.is_requested());
             if self.unsaved.is_due() {
                 runtime.block_on(self.save());
             }
@@ -236,15 +237,15 @@ impl<S: Service> Consumer<S> {
     }
 
     /// Seeks pending partitions to their starting offsets. A new database connection may lead to another server, so then
-    /// all partitions are pending, including when this function opens the connection.
-    fn begin(&mut self, runtime: &runtime::Runtime) -> anyhow::Result<()> {
+    /// all partitions are pending, including when this function opens the connection. Returns why some are still pending.
+    fn begin(&mut self, runtime: &runtime::Runtime) -> anyhow::Result<Option<String>> {
         let membership = self.kafka.context().clone();
         if !self.server.is_the_same() {
             self.unsaved.forget();
             membership.pend(&self.kafka, &self.kafka.assignment()?);
         }
         if membership.pending().count() == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let sessions = self.work.sessions();
         let (server, saved) =
@@ -275,13 +276,13 @@ impl<S: Service> Consumer<S> {
             .map(|element| (element.topic().to_owned(), element.partition()))
             .collect();
         membership.begun(&self.kafka, &beginnings, &begun);
-        sought?;
+        let refused = [&committed, &sought?].into_iter().find_map(positions::refusal);
         self.server = server;
         self.unsaved.note(&starts);
         if begun.len() == asked {
             membership.begun_anew(&anew);
         }
-        Ok(())
+        Ok(refused)
     }
 
     async fn save(&mut self) {
@@ -346,7 +347,7 @@ impl<S: Service> Consumer<S> {
     ///
     /// # Errors
     /// If this client can never read again.
-    fn poll(&self) -> anyhow::Result<Batch<S::Command>> {
+    fn poll(&self) -> anyhow::Result<Batch> {
         let mut batch = Batch::default();
         let waiting = self.kafka.context().hindrance().is_some();
         let mut wait = if waiting { SHORT_POLL } else { POLL };
@@ -368,7 +369,7 @@ impl<S: Service> Consumer<S> {
         Ok(batch)
     }
 
-    fn take(&self, message: &BorrowedMessage<'_>, batch: &mut Batch<S::Command>) {
+    fn take(&self, message: &BorrowedMessage<'_>, batch: &mut Batch) {
         if self.kafka.context().is_pending(message.topic(), message.partition()) {
             return;
         }
@@ -422,9 +423,9 @@ impl<S: Service> Consumer<S> {
     }
 
     /// Does everything that the batch requires before its offsets may be stored.
-    async fn process(&self, batch: &Batch<S::Command>) -> Result<(), ComesAgain> {
+    async fn process(&self, batch: &Batch) -> Result<(), ComesAgain> {
         let shelf = Shelf {
-            service: S::NAME,
+            service: self.work.name(),
             sessions: self.work.sessions(),
             dead_letters: &self.dead_letters,
             server: Some(&self.server),
@@ -443,17 +444,17 @@ impl<S: Service> Consumer<S> {
         if batch.letters.is_empty() { Ok(()) } else { shelf.write(&batch.letters).await }
     }
 
-    async fn carry(&self, shelf: &Shelf<'_>, batch: &Batch<S::Command>, part: Range<usize>) -> Result<(), ComesAgain> {
+    async fn carry(&self, shelf: &Shelf<'_>, batch: &Batch, part: Range<usize>) -> Result<(), ComesAgain> {
         let (incoming, records) = (&batch.incoming[part.clone()], &batch.records[part]);
         if incoming.is_empty() {
             return Ok(());
         }
-        metrics::histogram!("batch_events", "service" => S::NAME).record(incoming.len() as f64);
+        metrics::histogram!("batch_events", "service" => self.work.name()).record(incoming.len() as f64);
         let started = Instant::now();
-        let exceptions = Aside::<S> { shelf, batch: incoming, records };
+        let exceptions = Aside { shelf, batch: incoming, records };
         carry(&self.work, incoming, &exceptions, &self.throttle, &self.shutdown).await?;
         self.dead_letters.wake();
-        metrics::histogram!("batch_seconds", "service" => S::NAME).record(started.elapsed().as_secs_f64());
+        metrics::histogram!("batch_seconds", "service" => self.work.name()).record(started.elapsed().as_secs_f64());
         Ok(())
     }
 

@@ -2,8 +2,10 @@
 
 use crate::{
     EventId, SagaId,
-    runtime::incoming::{Incoming, Origin, Outcome},
-    service::Service,
+    runtime::{
+        erased::ErasedIncoming,
+        incoming::{Origin, Outcome},
+    },
 };
 
 struct Entry {
@@ -17,16 +19,16 @@ struct Entry {
 pub(crate) struct Journal(Vec<Entry>);
 
 impl Journal {
-    pub(crate) fn of<S: Service>(batch: &[Incoming<S::Command>]) -> Self {
+    pub(crate) fn of(service: &'static str, batch: &[ErasedIncoming<'_>]) -> Self {
         Journal(
             batch
                 .iter()
                 .map(|incoming| Entry {
-                    service: S::NAME,
-                    saga_id: S::saga_of(&incoming.command),
-                    what: incoming.what.clone(),
+                    service,
+                    saga_id: incoming.saga_id,
+                    what: incoming.what.to_owned(),
                     event_id: match incoming.origin {
-                        Origin::Event(_) | Origin::Parked(_) => incoming.cause(),
+                        Origin::Event(_) | Origin::Parked(_) => incoming.cause,
                         Origin::Attempt { .. } | Origin::Direct => None,
                     },
                 })

@@ -54,6 +54,8 @@ struct State {
     /// Assigned partitions whose starting offsets are unknown. They are paused, and records that arrive anyway are
     /// discarded.
     pending: HashSet<(String, i32)>,
+    /// Reason why a pending partition's latest start failed.
+    refused: Option<String>,
     /// Revoked partitions that have not been reported yet.
     revoked: Vec<(String, i32)>,
     /// The group's coordinator was unreachable for longer than the session timeout: partitions are lost until the client
@@ -74,6 +76,7 @@ impl Default for State {
             unreadable: None,
             vanished: HashSet::new(),
             pending: HashSet::new(),
+            refused: None,
             revoked: Vec::new(),
             lost: false,
             told: None,
@@ -94,9 +97,18 @@ impl Membership {
         match (&state.unreadable, state.assigned) {
             (Some((why, _)), _) => Some(why.clone()),
             (None, None) => Some("no partitions are assigned".to_owned()),
-            (None, Some(_)) if !state.pending.is_empty() => Some("the starting offsets are not known yet".to_owned()),
+            (None, Some(_)) if !state.pending.is_empty() => {
+                let count = state.pending.len();
+                let why = state.refused.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                Some(format!("the starting offsets of {count} partitions are not known yet{why}"))
+            }
             (None, Some(_)) => None,
         }
+    }
+
+    /// Notes why partitions are still pending, as far as it is known.
+    pub(crate) fn refused(&self, why: Option<String>) {
+        self.lock().refused = why;
     }
 
     /// Holds back some partitions until [`begun`](Self::begun).
@@ -333,6 +345,19 @@ mod tests {
         assert_eq!(anew, HashSet::from(["t".to_owned()]));
         membership.begun_anew(&anew);
         assert!(membership.made_anew().is_empty(), "once");
+    }
+
+    #[test]
+    fn a_pending_partition_is_a_hindrance_that_names_its_cause() {
+        let membership = Membership::default();
+        membership.lock().assigned = Some(2);
+        membership.lock().pending.insert(("t".to_owned(), 1));
+        let pending = "the starting offsets of 1 partitions are not known yet";
+        assert_eq!(membership.hindrance().as_deref(), Some(pending));
+        membership.refused(Some("t[1]: Local: Erroneous state".to_owned()));
+        assert_eq!(membership.hindrance(), Some(format!("{pending}: t[1]: Local: Erroneous state")));
+        membership.lock().pending.clear();
+        assert_eq!(membership.hindrance(), None);
     }
 
     #[test]

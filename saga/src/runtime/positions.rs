@@ -178,6 +178,14 @@ pub(crate) fn of(topics: &[&'static str], beginnings: &TopicPartitionList, anew:
     all
 }
 
+/// The first partition that Kafka or the client refuses, and why.
+pub(crate) fn refusal(partitions: &TopicPartitionList) -> Option<String> {
+    partitions.elements().iter().find_map(|element| {
+        let error = element.error().err()?;
+        Some(format!("{}[{}]: {error}", element.topic(), element.partition()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

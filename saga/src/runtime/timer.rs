@@ -6,16 +6,22 @@
 use std::{
     collections::HashMap,
     future::Future,
+    marker::PhantomData,
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
+use futures::future::BoxFuture;
 use sqlx::PgPool;
 
 use crate::{
     SagaId,
     health::Progress,
-    runtime::unit_of_work::UnitOfWork,
+    runtime::{
+        erased::{ErasedDeadlines, TypedDeadlines},
+        unit_of_work::UnitOfWork,
+        work::Work,
+    },
     service::Service,
     shutdown::Shutdown,
     store::{Remedy, StoreError},
@@ -38,9 +44,9 @@ pub trait Deadlines<C>: Send + Sync + 'static {
 }
 
 /// Carries out commands that are due.
-pub struct Timer<S: Service, D> {
-    work: UnitOfWork<S>,
-    deadlines: D,
+pub struct Timer {
+    work: Work,
+    deadlines: Box<dyn ErasedDeadlines>,
     aside: HashMap<SagaId, Failure>,
 }
 
@@ -59,10 +65,11 @@ impl Failure {
     }
 }
 
-impl<S: Service, D: Deadlines<S::Command>> Timer<S, D> {
+impl Timer {
     /// A timer with nothing put aside.
-    pub fn new(work: UnitOfWork<S>, deadlines: D) -> Self {
-        Timer { work, deadlines, aside: HashMap::new() }
+    pub fn new<S: Service>(work: UnitOfWork<S>, deadlines: impl Deadlines<S::Command>) -> Self {
+        let deadlines = Box::new(TypedDeadlines::<S, _>(deadlines, PhantomData));
+        Timer { work: work.erased().clone(), deadlines, aside: HashMap::new() }
     }
 
     /// Runs one round: carries out all that is due, and returns the number of commands carried out.
@@ -74,6 +81,7 @@ impl<S: Service, D: Deadlines<S::Command>> Timer<S, D> {
     }
 
     async fn round(&mut self, carried_out: impl Fn()) -> anyhow::Result<usize> {
+        let what = self.deadlines.what();
         let now = Instant::now();
         let aside: Vec<SagaId> =
             self.aside.iter().filter(|(_, failure)| failure.again > now).map(|(saga, _)| *saga).collect();
@@ -81,15 +89,15 @@ impl<S: Service, D: Deadlines<S::Command>> Timer<S, D> {
         let due =
             sessions.bounded(self.deadlines.due(sessions.pool(), &aside)).await.context("querying what is due")?;
         // A command whose retry has come but which is no longer due has been dealt with otherwise.
-        self.aside.retain(|saga, failure| failure.again > now || due.iter().any(|it| S::saga_of(it) == *saga));
+        self.aside.retain(|saga, failure| failure.again > now || due.iter().any(|it| it.saga_id == *saga));
         let (mut count, mut unclear) = (0, 0);
         for command in due {
-            let saga = S::saga_of(&command);
-            match self.work.submit(D::WHAT, command, None).await {
+            let saga = command.saga_id;
+            match self.work.submit(what, command, None).await {
                 Ok(_) => {
                     (count, unclear) = (count + 1, 0);
                     if self.aside.remove(&saga).is_some() {
-                        tracing::info!(saga_id = %saga, what = D::WHAT, "a command that had been put aside was carried out");
+                        tracing::info!(saga_id = %saga, what, "a command that had been put aside was carried out");
                     }
                     carried_out();
                 }
@@ -106,39 +114,40 @@ impl<S: Service, D: Deadlines<S::Command>> Timer<S, D> {
                 },
             }
         }
-        metrics::gauge!("deadlines_put_aside", "what" => D::WHAT).set(self.aside.len() as f64);
+        metrics::gauge!("deadlines_put_aside", "what" => what).set(self.aside.len() as f64);
         Ok(count)
     }
 
     fn put_aside(&mut self, saga: SagaId, error: &StoreError) {
         let failure = Failure::next(self.aside.get(&saga).copied(), Instant::now());
         if failure.tries == 1 {
-            tracing::error!(%error, saga_id = %saga, what = D::WHAT, "a due command fails; it is put aside and retried at growing intervals");
+            tracing::error!(%error, saga_id = %saga, what = self.deadlines.what(), "a due command fails; it is put aside and retried at growing intervals");
         } else {
-            tracing::debug!(%error, saga_id = %saga, what = D::WHAT, tries = failure.tries, "a command that was put aside fails again");
+            tracing::debug!(%error, saga_id = %saga, what = self.deadlines.what(), tries = failure.tries, "a command that was put aside fails again");
         }
         self.aside.insert(saga, failure);
     }
 }
 
 /// Carries out due commands, every `period`, until shutdown.
-pub(crate) async fn run<S: Service, D: Deadlines<S::Command>>(
-    work: UnitOfWork<S>,
-    deadlines: D,
+pub(crate) fn run(
+    mut timer: Timer,
     period: Duration,
     progress: Progress,
     shutdown: Shutdown,
-) {
-    let mut timer = Timer::new(work, deadlines);
-    while shutdown.sleep(period).await {
-        match timer.round(|| progress.round()).await {
-            Ok(_) => progress.round(),
-            Err(error) => {
-                tracing::warn!(error = %format!("{error:#}"), what = D::WHAT, "deadlines cannot be processed; retrying");
-                progress.waiting(format!("deadlines cannot be processed: {error:#}"));
+) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let what = timer.deadlines.what();
+        while shutdown.sleep(period).await {
+            match timer.round(|| progress.round()).await {
+                Ok(_) => progress.round(),
+                Err(error) => {
+                    tracing::warn!(error = %format!("{error:#}"), what, "deadlines cannot be processed; retrying");
+                    progress.waiting(format!("deadlines cannot be processed: {error:#}"));
+                }
             }
         }
-    }
+    })
 }
 
 #[cfg(test)]

@@ -107,6 +107,18 @@ pub enum Answer<C> {
     NeedsPerson(String),
 }
 
+impl<C> Answer<C> {
+    /// The same answer with another command.
+    pub(crate) fn map<D>(self, to: impl FnOnce(C) -> D) -> Answer<D> {
+        match self {
+            Answer::Done(command) => Answer::Done(to(command)),
+            Answer::Transient(why) => Answer::Transient(why),
+            Answer::NotCalled(why) => Answer::NotCalled(why),
+            Answer::NeedsPerson(why) => Answer::NeedsPerson(why),
+        }
+    }
+}
+
 /// Client of the outside system.
 pub trait Outside<C>: Send + Sync + 'static {
     /// Makes the call, with a timeout of its own.

@@ -1,8 +1,8 @@
 //! The worker: claims due attempts, makes the calls, and hands the answers to the service.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{marker::PhantomData, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 use process::{Backoff, crash};
 use sqlx::PgConnection;
 use tokio::task::{JoinError, JoinSet};
@@ -17,9 +17,11 @@ use crate::{
     health::Progress,
     runtime::{
         carry::{ComesAgain, Exceptions, NotCommitted, carry},
+        erased::{ErasedCommand, ErasedOutside, TypedOutside},
         incoming::{Incoming, Origin, Outcome},
         throttle::Throttle,
         unit_of_work::UnitOfWork,
+        work::Work,
     },
     service::Service,
     shutdown::Shutdown,
@@ -32,8 +34,8 @@ const LINGER: Duration = Duration::from_millis(2);
 /// Maximum interval between polls, which find calls requested by other instances and a circuit that closes.
 const LOOK: Duration = Duration::from_millis(500);
 
-type Calls<C> = JoinSet<Returned<C>>;
-type Returned<C> = (Attempt, Held, Answer<C>);
+type Calls = JoinSet<Returned>;
+type Returned = (Attempt, Held, Answer<ErasedCommand>);
 
 /// Makes calls until shutdown, then finishes the calls in progress.
 pub async fn run<S: Service, O: Outside<S::Command>>(
@@ -42,34 +44,37 @@ pub async fn run<S: Service, O: Outside<S::Command>>(
     policy: RetryPolicy,
     shutdown: Shutdown,
 ) {
-    run_watched(work, outside, policy, Progress::unwatched(), shutdown).await;
+    let outside = Arc::new(TypedOutside::<S, O>(outside, PhantomData));
+    run_watched(work.erased().clone(), outside, policy, Progress::unwatched(), shutdown).await;
 }
 
 /// As [`run`], and marks its progress.
-pub(crate) async fn run_watched<S: Service, O: Outside<S::Command>>(
-    work: UnitOfWork<S>,
-    outside: Arc<O>,
+pub(crate) fn run_watched(
+    work: Work,
+    outside: Arc<dyn ErasedOutside>,
     policy: RetryPolicy,
     progress: Progress,
     shutdown: Shutdown,
-) {
-    let claimant = Arc::new(Claimant::new(LEASE.max(2 * outside.time_out())));
-    let horizon = policy.longest_delay().max(claimant.lease()).mul_f64(1.2) + Duration::from_secs(60);
-    tokio::select! {
-        () = claimant.live(work.sessions(), work.wake(), horizon) => {}
-        () = serve(&work, &outside, &policy, &claimant, Throttle::new(progress), &shutdown) => {}
-    }
+) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let claimant = Arc::new(Claimant::new(LEASE.max(2 * outside.time_out())));
+        let horizon = policy.longest_delay().max(claimant.lease()).mul_f64(1.2) + Duration::from_secs(60);
+        tokio::select! {
+            () = claimant.live(work.sessions(), work.wake(), horizon) => {}
+            () = serve(&work, &outside, &policy, &claimant, Throttle::new(progress), &shutdown) => {}
+        }
+    })
 }
 
-async fn serve<S: Service, O: Outside<S::Command>>(
-    work: &UnitOfWork<S>,
-    outside: &Arc<O>,
+async fn serve(
+    work: &Work,
+    outside: &Arc<dyn ErasedOutside>,
     policy: &RetryPolicy,
     claimant: &Arc<Claimant>,
     throttle: Throttle,
     shutdown: &Shutdown,
 ) {
-    let mut calls: Calls<S::Command> = JoinSet::new();
+    let mut calls: Calls = JoinSet::new();
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     loop {
         let wait = match claim(work, outside, claimant, &mut calls).await {
@@ -99,11 +104,11 @@ async fn serve<S: Service, O: Outside<S::Command>>(
 }
 
 /// Starts the due calls that can begin at once, and returns how long to wait for the next.
-async fn claim<S: Service, O: Outside<S::Command>>(
-    work: &UnitOfWork<S>,
-    outside: &Arc<O>,
+async fn claim(
+    work: &Work,
+    outside: &Arc<dyn ErasedOutside>,
     claimant: &Arc<Claimant>,
-    calls: &mut Calls<S::Command>,
+    calls: &mut Calls,
 ) -> sqlx::Result<Duration> {
     let idle = outside.concurrency().saturating_sub(calls.len());
     let room = outside.room();
@@ -133,7 +138,7 @@ async fn claim<S: Service, O: Outside<S::Command>>(
 }
 
 /// Makes the call, unless an operator has settled it. A call that never returns, or panics, counts as failed.
-async fn call<C, O: Outside<C>>(outside: &O, attempt: &Attempt) -> Answer<C> {
+async fn call(outside: &dyn ErasedOutside, attempt: &Attempt) -> Answer<ErasedCommand> {
     if let Some(word) = &attempt.settled_as {
         tracing::info!(saga_id = %attempt.saga_id, kind = attempt.kind, word, "attempt settled by an operator; the call is not made");
         return outside.settled(attempt, word);
@@ -147,12 +152,12 @@ async fn call<C, O: Outside<C>>(outside: &O, attempt: &Attempt) -> Answer<C> {
 }
 
 /// Finishes, postpones or parks the attempts whose calls have returned: all their answers in one transaction.
-async fn conclude<S: Service, O: Outside<S::Command>>(
-    work: &UnitOfWork<S>,
-    outside: &Arc<O>,
+async fn conclude(
+    work: &Work,
+    outside: &Arc<dyn ErasedOutside>,
     policy: &RetryPolicy,
-    first: Result<Returned<S::Command>, JoinError>,
-    calls: &mut Calls<S::Command>,
+    first: Result<Returned, JoinError>,
+    calls: &mut Calls,
     throttle: &Throttle,
     shutdown: &Shutdown,
 ) {
@@ -192,7 +197,7 @@ async fn conclude<S: Service, O: Outside<S::Command>>(
 }
 
 /// Collects the calls that return with the first, or soon after it.
-async fn returned<C: Send + 'static>(first: Result<Returned<C>, JoinError>, calls: &mut Calls<C>) -> Vec<Returned<C>> {
+async fn returned(first: Result<Returned, JoinError>, calls: &mut Calls) -> Vec<Returned> {
     let linger = tokio::time::Instant::now() + LINGER;
     let mut all = Vec::new();
     let mut next = Some(first);
@@ -208,14 +213,14 @@ async fn returned<C: Send + 'static>(first: Result<Returned<C>, JoinError>, call
 }
 
 /// Parks answers that cannot be processed, with their attempts. No answer is ever refused or held.
-struct Aside<'a, S: Service> {
-    work: &'a UnitOfWork<S>,
-    ended: &'a [Incoming<S::Command>],
+struct Aside<'a> {
+    work: &'a Work,
+    ended: &'a [Incoming<ErasedCommand>],
     /// Parallel to `ended`.
     claims: &'a [Claim],
 }
 
-impl<S: Service> Exceptions for Aside<'_, S> {
+impl Exceptions for Aside<'_> {
     async fn before_commit(&self, _: &mut PgConnection, _: usize, _: &[Outcome]) -> Result<(), NotCommitted> {
         Ok(())
     }
@@ -232,7 +237,7 @@ impl<S: Service> Exceptions for Aside<'_, S> {
     }
 }
 
-fn incoming<C>(attempt: Attempt, command: C, given_up: Option<Claim>) -> Incoming<C> {
+fn incoming(attempt: Attempt, command: ErasedCommand, given_up: Option<Claim>) -> Incoming<ErasedCommand> {
     Incoming {
         origin: Origin::Attempt { id: attempt.id, cause: attempt.causation_id, given_up },
         event_id: None,
@@ -257,7 +262,7 @@ fn postponed(attempt: &Attempt, claim: Claim, delay: Delay) -> PutOff {
     PutOff { id: attempt.id, claim, delay, counts, error }
 }
 
-async fn postpone<S: Service>(work: &UnitOfWork<S>, put_off: &[PutOff]) -> sqlx::Result<()> {
+async fn postpone(work: &Work, put_off: &[PutOff]) -> sqlx::Result<()> {
     let sessions = work.sessions();
     let postponed = sessions.bounded(async { store::postpone(&mut *sessions.acquire().await?, put_off).await }).await?;
     if postponed < put_off.len() as u64 {
@@ -269,7 +274,7 @@ async fn postpone<S: Service>(work: &UnitOfWork<S>, put_off: &[PutOff]) -> sqlx:
     Ok(())
 }
 
-async fn put_aside<S: Service>(work: &UnitOfWork<S>, attempt: &Attempt, claim: Claim, error: &str) {
+async fn put_aside(work: &Work, attempt: &Attempt, claim: Claim, error: &str) {
     let (saga_id, kind, tries) = (attempt.saga_id, &attempt.kind, attempt.tries);
     match park(work, attempt.id, claim, error).await {
         Ok(true) => tracing::error!(%saga_id, kind, tries, error, "attempt parked; an operator has to settle it"),
@@ -282,7 +287,7 @@ async fn put_aside<S: Service>(work: &UnitOfWork<S>, attempt: &Attempt, claim: C
     }
 }
 
-async fn park<S: Service>(work: &UnitOfWork<S>, id: uuid::Uuid, claim: Claim, why: &str) -> sqlx::Result<bool> {
+async fn park(work: &Work, id: uuid::Uuid, claim: Claim, why: &str) -> sqlx::Result<bool> {
     let sessions = work.sessions();
     sessions.bounded(async { store::park(&mut *sessions.acquire().await?, id, claim, why).await }).await
 }

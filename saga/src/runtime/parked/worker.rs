@@ -11,12 +11,12 @@ use crate::{
         aside::{Aside, Shelf},
         carry::carry,
         dead_letter::DeadLetters,
+        erased::ErasedCommand,
         incoming::{Incoming, Origin},
         reading::{self, Reading, Unread},
         throttle::Throttle,
-        unit_of_work::UnitOfWork,
+        work::Work,
     },
-    service::Service,
     shutdown::Shutdown,
     table::Table,
 };
@@ -27,13 +27,8 @@ pub(crate) const LOOK: Duration = Duration::from_secs(1);
 const BATCH: i64 = 200;
 
 /// Retries due events until shutdown, and updates the gauges of parked work.
-pub(crate) async fn run<S: Service>(
-    work: UnitOfWork<S>,
-    dead_letters: DeadLetters,
-    progress: Progress,
-    shutdown: Shutdown,
-) {
-    let table = S::table();
+pub(crate) async fn run(work: Work, dead_letters: DeadLetters, progress: Progress, shutdown: Shutdown) {
+    let table = work.service().table();
     let throttle = Throttle::new(progress);
     loop {
         match step(&work, &table, &dead_letters, &throttle, &shutdown).await {
@@ -49,8 +44,8 @@ pub(crate) async fn run<S: Service>(
             }
         }
         if let Ok(waiting) = work.sessions().bounded(shelf::waiting(work.pool())).await {
-            metrics::gauge!("events_parked", "service" => S::NAME).set(waiting.events as f64);
-            metrics::gauge!("attempts_parked", "service" => S::NAME).set(waiting.attempts as f64);
+            metrics::gauge!("events_parked", "service" => work.name()).set(waiting.events as f64);
+            metrics::gauge!("attempts_parked", "service" => work.name()).set(waiting.attempts as f64);
         }
         if !shutdown.sleep(LOOK).await {
             return;
@@ -59,9 +54,9 @@ pub(crate) async fn run<S: Service>(
 }
 
 /// Retries the first event of every saga whose turn it is; returns the number of events, or 0 at a shutdown.
-async fn step<S: Service>(
-    work: &UnitOfWork<S>,
-    table: &Table<S::Command>,
+async fn step(
+    work: &Work,
+    table: &Table<ErasedCommand>,
     dead_letters: &DeadLetters,
     throttle: &Throttle,
     shutdown: &Shutdown,
@@ -69,7 +64,7 @@ async fn step<S: Service>(
     let sessions = work.sessions();
     let due = sessions.bounded(shelf::due(sessions.pool(), BATCH)).await?;
     let count = due.len();
-    let (mut batch, mut records): (Vec<Incoming<S::Command>>, Vec<Record>) = (Vec::new(), Vec::new());
+    let (mut batch, mut records): (Vec<Incoming<ErasedCommand>>, Vec<Record>) = (Vec::new(), Vec::new());
     for Due { id, record } in due {
         match command(table, id, &record) {
             Ok(incoming) => {
@@ -83,8 +78,8 @@ async fn step<S: Service>(
         }
     }
     let shelf =
-        Shelf { service: S::NAME, sessions, dead_letters, server: None, progress: &throttle.progress, shutdown };
-    let aside = Aside::<S> { shelf: &shelf, batch: &batch, records: &records };
+        Shelf { service: work.name(), sessions, dead_letters, server: None, progress: &throttle.progress, shutdown };
+    let aside = Aside { shelf: &shelf, batch: &batch, records: &records };
     let carried = if batch.is_empty() { Ok(()) } else { carry(work, &batch, &aside, throttle, shutdown).await };
     dead_letters.wake();
     Ok(carried.map_or(0, |()| count))

@@ -1,0 +1,203 @@
+//! A service's program from its start to its stop.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::{Json, Router, routing::get};
+use futures::future::BoxFuture;
+use metrics_exporter_prometheus::PrometheusHandle;
+use process::{
+    ops,
+    supervision::{STOP_WITHIN, Tasks},
+    telemetry,
+};
+use sqlx::migrate::Migrator;
+
+use crate::{
+    choreography::{self, Part},
+    health::{Health, Progress},
+    runtime::{
+        config::Config,
+        consumer::{self, Consumer},
+        dead_letter::{self, DeadLetters},
+        erased::ErasedService,
+        parked,
+        prepare::prepare,
+        upkeep::{self, Retention},
+        wake::{self, Wake},
+        work::Work,
+    },
+    shutdown::{Shutdown, Stop},
+};
+
+/// Everything that a program runs.
+pub(crate) struct Launch {
+    config: Config,
+    work: Work,
+    migrations: &'static Migrator,
+    routes: Router,
+    tasks: Vec<(&'static str, Task)>,
+    health: Health,
+    stop: Stop,
+    shutdown: Shutdown,
+    metrics: PrometheusHandle,
+}
+
+type Task = BoxFuture<'static, ()>;
+
+/// Time that the tasks get to stop after one of them has failed.
+const STOP_AFTER_FAILURE: Duration = Duration::from_secs(2);
+
+impl Launch {
+    /// Starts logging and prepares the connection pool.
+    ///
+    /// # Errors
+    /// An invalid table or setting.
+    pub(crate) fn new(
+        service: Arc<dyn ErasedService>,
+        config: Config,
+        migrations: &'static Migrator,
+    ) -> anyhow::Result<Self> {
+        let metrics = telemetry::init()?;
+        let table = service.table();
+        table.check().map_err(anyhow::Error::msg)?;
+        let (name, publisher) = (service.name(), service.publisher());
+        anyhow::ensure!(
+            table.service() == publisher && name == publisher.name(),
+            "the service `{name}` publishes as `{publisher}`, and its table belongs to `{}`: give all three the same name",
+            table.service()
+        );
+        config.drill()?;
+        let (stop, shutdown) = Shutdown::on_signals_or_by_hand()?;
+        let sessions = config.database.sessions(name)?;
+        Ok(Launch {
+            work: Work::new(service, sessions, Wake::default()),
+            config,
+            migrations,
+            routes: Router::new(),
+            tasks: Vec::new(),
+            health: Health::default(),
+            stop,
+            shutdown,
+            metrics,
+        })
+    }
+
+    pub(crate) fn work(&self) -> &Work {
+        &self.work
+    }
+
+    /// Serves these routes too.
+    pub(crate) fn serve(&mut self, routes: Router) {
+        self.routes = std::mem::take(&mut self.routes).merge(routes);
+    }
+
+    /// Adds a task that runs once everything is prepared, and pauses for at most `pause` between rounds.
+    pub(crate) fn task(
+        &mut self,
+        name: &'static str,
+        pause: Duration,
+        task: impl FnOnce(Work, Progress, Shutdown) -> Task,
+    ) {
+        let progress = self.watch(name, pause);
+        self.tasks.push((name, task(self.work.clone(), progress, self.shutdown.clone())));
+    }
+
+    /// Watches a loop that pauses for at most `pause` between rounds. A round waits for the database a few times.
+    fn watch(&self, name: &'static str, pause: Duration) -> Progress {
+        self.health.watch(name, pause + 3 * self.work.sessions().bound())
+    }
+
+    /// Runs until SIGTERM or SIGINT.
+    pub(crate) fn run(self) -> BoxFuture<'static, anyhow::Result<()>> {
+        Box::pin(self.until_stopped())
+    }
+
+    /// Runs until SIGTERM or SIGINT, then stops within [`STOP_WITHIN`]. Waits for a database or a broker that is
+    /// unavailable at the start.
+    ///
+    /// # Errors
+    /// A setting that would do harm, a port that is taken, a failed task, or a fatal consumer error.
+    async fn until_stopped(mut self) -> anyhow::Result<()> {
+        let mut tasks = Tasks::default();
+        let (stop, shutdown) = (self.stop.clone(), self.shutdown.clone());
+        let sessions = self.work.sessions().clone();
+        if let Err(error) = self.go(&mut tasks).await {
+            stop.now();
+            if let Err(error) = tasks.finish(STOP_AFTER_FAILURE).await {
+                tracing::warn!(error = %format!("{error:#}"), "the program did not stop cleanly");
+            }
+            return Err(error);
+        }
+        debug_assert!(shutdown.is_requested());
+        tasks.finish(STOP_WITHIN).await?;
+        sessions.close().await;
+        tracing::info!(service = self.work.name(), "service stopped");
+        Ok(())
+    }
+
+    /// Starts everything, and returns when a shutdown has been requested.
+    async fn go(&mut self, tasks: &mut Tasks) -> anyhow::Result<()> {
+        let (config, work, shutdown) = (self.config.clone(), self.work.clone(), self.shutdown.clone());
+        let table = work.service().table();
+        let consuming = self.health.watch("consumer", consumer::POLL + 3 * work.sessions().bound());
+        tasks.spawn("the HTTP server", {
+            let (http, shutdown) = (config.http.clone(), shutdown.clone());
+            let routes = ops::routes(self.health.clone(), self.metrics.clone()).merge(std::mem::take(&mut self.routes));
+            let part = Part::from(&table);
+            let routes = routes.route(choreography::PATH, get(async move || Json(part.clone())));
+            async move { ops::serve(&http, routes, shutdown).await }
+        });
+
+        tokio::select! {
+            // Fails only for what will not pass by itself.
+            prepared = prepare(&table, &config, work.sessions(), self.migrations, &consuming) => prepared?,
+            failure = tasks.failed(&shutdown) => return Err(failure),
+            () = shutdown.requested() => return Ok(()),
+        }
+        let pool = work.pool().clone();
+        let endless = |task: Task| async move {
+            task.await;
+            Ok(())
+        };
+        let upkeep = upkeep::run(pool, Retention::from(&config), shutdown.clone());
+        tasks.spawn("upkeep", endless(Box::pin(upkeep)));
+        let (wake, progress) = (work.wake().clone(), self.watch("wake", wake::IDLE));
+        let waking = wake::notify_relay(wake, work.sessions().clone(), progress, shutdown.clone());
+        tasks.spawn("waking the relay", endless(Box::pin(waking)));
+        for (name, task) in self.tasks.drain(..) {
+            tasks.spawn(name, endless(task));
+        }
+        let dead_letters = DeadLetters::default();
+        let letters = dead_letter::run(
+            work.sessions().clone(),
+            dead_letters.clone(),
+            config.kafka.producer(work.name()),
+            work.name(),
+            self.watch("dead letters", dead_letter::ROUND),
+            shutdown.clone(),
+        );
+        tasks.spawn("dead letters", endless(Box::pin(letters)));
+        let progress = self.watch("parked work", parked::LOOK);
+        let parked = parked::run(work.clone(), dead_letters.clone(), progress, shutdown.clone());
+        tasks.spawn("parked work", endless(Box::pin(parked)));
+
+        let consumer = Consumer::new(&config, work, dead_letters, consuming, shutdown.clone())?;
+        tracing::info!(service = self.work.name(), "service started; consuming");
+        let (ended, consumed) = tokio::sync::oneshot::channel();
+        std::thread::Builder::new()
+            .name("consumer".into())
+            .spawn(move || {
+                // The receiver is gone only if the program is ending.
+                let _ = ended.send(consumer.run());
+            })
+            .context("starting the consumer's thread")?;
+        // Without a message the thread has panicked.
+        tasks.spawn("the consumer", async move { consumed.await.context("the consumer's thread has panicked")? });
+
+        tokio::select! {
+            failure = tasks.failed(&shutdown) => Err(failure),
+            () = shutdown.requested() => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Preparations before a service consumes its first event: tables, partitions, topics.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::Utc;
+use process::Backoff;
+use sqlx::migrate::Migrator;
+
+use crate::{
+    health::Progress,
+    runtime::{
+        config::Config,
+        memory::{self, Sufficiency},
+        migration::{self, migrate},
+        topics,
+        upkeep::{self, Retention},
+    },
+    sessions::Sessions,
+    table::Table,
+};
+
+/// Bound for upkeep at the start.
+const UPKEEP_WITHIN: Duration = Duration::from_secs(30);
+
+/// Prepares everything that must exist before the first event: tables, partitions, topics. Waits for what is unavailable;
+/// an error is a setting that would do harm.
+pub(crate) async fn prepare<C>(
+    table: &Table<C>,
+    config: &Config,
+    sessions: &Sessions,
+    migrations: &Migrator,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let needs = Needs { service: table.service().name(), reads: table.topics(), topics: topics::needed_by(table) };
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
+    loop {
+        let preparing = prepare_once(&needs, config, sessions, migrations);
+        match alive("not started: preparing", progress, preparing).await {
+            Ok(memory) => return accept(needs.service, config, memory),
+            Err(error) if is_harmful(&error) => return Err(error),
+            Err(error) => {
+                tracing::warn!(error = %format!("{error:#}"), "not started yet; retrying");
+                progress.waiting(format!("not started: {error:#}"));
+                tokio::time::sleep(backoff.delay()).await;
+            }
+        }
+    }
+}
+
+/// What a service needs from its broker.
+struct Needs {
+    service: &'static str,
+    /// Topics that it reads.
+    reads: Vec<&'static str>,
+    /// Topics that must exist.
+    topics: Vec<String>,
+}
+
+/// Marks liveness during work that may take long and has a bound of its own.
+async fn alive<T>(what: &str, progress: &Progress, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = work.as_mut() => return done,
+            () = tokio::time::sleep(Duration::from_secs(1)) => progress.waiting(what),
+        }
+    }
+}
+
+/// Returns whether the error is a setting that no retry changes, such as a database that belongs to another service.
+fn is_harmful(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<sqlx::Error>(), Some(sqlx::Error::Configuration(_)))
+}
+
+async fn prepare_once(
+    needs: &Needs,
+    config: &Config,
+    sessions: &Sessions,
+    migrations: &Migrator,
+) -> anyhow::Result<Sufficiency> {
+    let pool = sessions.pool();
+    if !sessions.bounded(migration::is_done(pool, migrations)).await.context("querying the applied migrations")? {
+        let migrating = async { migrate(pool, migrations).await.map_err(migration::Failed::Migration) };
+        sessions.bounded_by(migration::BOUND, migrating).await?;
+    }
+    sessions.bounded(outbox::declare(pool, needs.service)).await.context("declaring the outbox's publisher")?;
+    // No need to wait: without a partition for its day, a row goes to the default partition.
+    let upkeep = tokio::time::timeout(UPKEEP_WITHIN, upkeep::round(pool, Retention::from(config), Utc::now()));
+    let compared = async {
+        topics::ensure(&config.kafka, needs.service, &needs.topics).await?;
+        memory::compare(&config.kafka, needs.service, &needs.reads, Retention::from(config)).await
+    };
+    let (_, memory) = tokio::join!(upkeep, compared);
+    memory
+}
+
+/// Refuses to start if redelivered events could be applied twice.
+fn accept(service: &'static str, config: &Config, memory: Sufficiency) -> anyhow::Result<()> {
+    let hours = config.inbox_retention_hours;
+    match memory {
+        Sufficiency::Long => {}
+        Sufficiency::Unknown => {
+            tracing::debug!(service, "the broker does not report its topics' retention; the inbox's is unchecked")
+        }
+        Sufficiency::NeverLong { topics } => tracing::warn!(
+            service,
+            topics = topics.join(" "),
+            hours,
+            "topics retain events for ever, but the inbox only for these hours: an event read again later would be applied twice"
+        ),
+        Sufficiency::ShortForReplays(why) => {
+            tracing::warn!(service, why, "INBOX_RETENTION_HOURS is too short for some replays")
+        }
+        Sufficiency::TooShort(why) => anyhow::bail!(why),
+    }
+    Ok(())
+}
