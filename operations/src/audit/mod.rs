@@ -31,6 +31,7 @@ mod whole;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use events::OrderId;
+use futures::future::LocalBoxFuture;
 
 use self::{seal::Before, whole::Judged};
 use crate::{Environment, databases::Databases};
@@ -130,17 +131,20 @@ pub async fn run_sealing(
     run_since(environment, patience, seal.map_or(Before::Nothing, Before::Sealed)).await
 }
 
-async fn run_since(
+/// Boxed, as [`look`] is, so that it is compiled here and not in each program and test.
+fn run_since(
     environment: &Environment,
     patience: Duration,
     before: Before,
-) -> anyhow::Result<(Report, Option<Seal>)> {
-    let databases = Databases::of(environment)?;
-    let groups = Groups::of_the_shop(&environment.brokers)?;
-    let at_rest = rest::reached(environment, &databases, &groups, patience).await?;
-    let Judged { mut invariants, seal } = whole::judge(environment, &databases, None, before).await?;
-    invariants.insert(0, at_rest);
-    Ok((Report { invariants }, seal))
+) -> LocalBoxFuture<'_, anyhow::Result<(Report, Option<Seal>)>> {
+    Box::pin(async move {
+        let databases = Databases::of(environment)?;
+        let groups = Groups::of_the_shop(&environment.brokers)?;
+        let at_rest = rest::reached(environment, &databases, &groups, patience).await?;
+        let Judged { mut invariants, seal } = whole::judge(environment, &databases, None, before).await?;
+        invariants.insert(0, at_rest);
+        Ok((Report { invariants }, seal))
+    })
 }
 
 /// Waits at most `patience` until the system rests, parked work excepted. If it does not, [`run`] reports it.
@@ -157,12 +161,17 @@ pub async fn wait_for_rest(environment: &Environment, patience: Duration) -> any
 ///
 /// # Errors
 /// As [`run`].
-pub async fn look(environment: &Environment, seal: Option<Arc<Seal>>) -> anyhow::Result<(Report, Option<Seal>)> {
-    let databases = Databases::of(environment)?;
-    let places = Groups::of_the_shop(&environment.brokers)?.places(&databases).await?;
-    let before = seal.map_or(Before::Nothing, Before::Sealed);
-    let Judged { invariants, seal } = whole::judge(environment, &databases, Some(places), before).await?;
-    Ok((Report { invariants }, seal))
+pub fn look(
+    environment: &Environment,
+    seal: Option<Arc<Seal>>,
+) -> LocalBoxFuture<'_, anyhow::Result<(Report, Option<Seal>)>> {
+    Box::pin(async move {
+        let databases = Databases::of(environment)?;
+        let places = Groups::of_the_shop(&environment.brokers)?.places(&databases).await?;
+        let before = seal.map_or(Before::Nothing, Before::Sealed);
+        let Judged { invariants, seal } = whole::judge(environment, &databases, Some(places), before).await?;
+        Ok((Report { invariants }, seal))
+    })
 }
 
 /// Everything that can be judged from rows alone, whatever their source: the services' and the gateway's.

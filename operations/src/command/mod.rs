@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
+use futures::future::LocalBoxFuture;
 
 use crate::Environment;
 
@@ -31,14 +32,14 @@ impl Command {
     ///
     /// # Errors
     /// If the command cannot be carried out. A negative verdict is an exit code instead.
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
+    pub fn run(self) -> LocalBoxFuture<'static, anyhow::Result<ExitCode>> {
         match self {
-            Self::Trace(trace) => trace.run().await,
-            Self::Graph(graph) => graph.run().await,
-            Self::Verify(verify) => verify.run().await,
-            Self::Parked(parked) => parked.run().await,
-            Self::Dlt(dlt) => dlt.run().await,
-            Self::Reconcile(reconcile) => reconcile.run().await,
+            Self::Trace(trace) => Box::pin(trace.run()),
+            Self::Graph(graph) => Box::pin(graph.run()),
+            Self::Verify(verify) => Box::pin(verify.run()),
+            Self::Parked(parked) => Box::pin(parked.run()),
+            Self::Dlt(dlt) => Box::pin(dlt.run()),
+            Self::Reconcile(reconcile) => Box::pin(reconcile.run()),
         }
     }
 }

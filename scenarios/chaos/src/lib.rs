@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use events::OrderId;
+use futures::future::LocalBoxFuture;
 use operations::{audit, databases::Databases};
 use testbed::{Program, Stack, until};
 use tokio::{
@@ -92,7 +93,12 @@ impl Chaos {
     /// # Errors
     /// If the system was not started by us, cannot be read, or does not start again. Anything wrong in it afterwards is a
     /// finding.
-    pub async fn run(self, stack: &mut Stack, diary: &Diary) -> anyhow::Result<Outcome> {
+    pub fn run<'a>(self, stack: &'a mut Stack, diary: &'a Diary) -> LocalBoxFuture<'a, anyhow::Result<Outcome>> {
+        // Boxed, so that it is compiled here and not in each test.
+        Box::pin(self.carry_out(stack, diary))
+    }
+
+    async fn carry_out(self, stack: &mut Stack, diary: &Diary) -> anyhow::Result<Outcome> {
         let environment = stack.environment().clone();
         shoppers::enrich(&environment).await?;
         let programs = stack.programs().context("chaos needs a system that it started itself")?;

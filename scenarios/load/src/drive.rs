@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::future::LocalBoxFuture;
 use testbed::{Reporter, Stack};
 
 use super::{
@@ -28,7 +29,16 @@ const LOOK_AT_MEMORY_EVERY: u32 = 10;
 ///
 /// # Errors
 /// If the system cannot be reached. Orders that do not end are counted in the figures.
-pub async fn run(plan: &Plan, stack: &Stack, reporter: &Reporter) -> anyhow::Result<Vec<Figures>> {
+pub fn run<'a>(
+    plan: &'a Plan,
+    stack: &'a Stack,
+    reporter: &'a Reporter,
+) -> LocalBoxFuture<'a, anyhow::Result<Vec<Figures>>> {
+    // Boxed, so that it is compiled here and not in each test.
+    Box::pin(measured(plan, stack, reporter))
+}
+
+async fn measured(plan: &Plan, stack: &Stack, reporter: &Reporter) -> anyhow::Result<Vec<Figures>> {
     let step = reporter.step("putting ten thousand buyers and a thousand products in place");
     let cards = plan.stages.iter().any(|stage| stage.choice.card || stage.mix.has(Fate::Card));
     cast::seed(stack.environment(), cards).await?;

@@ -15,6 +15,7 @@ mod up;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use futures::future::LocalBoxFuture;
 
 /// A subcommand with its arguments.
 #[derive(Debug, Subcommand)]
@@ -38,19 +39,19 @@ impl Command {
     ///
     /// # Errors
     /// If the command cannot be carried out. A negative verdict is an exit code instead.
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
+    pub fn run(self) -> LocalBoxFuture<'static, anyhow::Result<ExitCode>> {
         match self {
-            Self::List(list) => Ok(list.run()),
-            Self::Run(run) => run.run().await,
-            Self::Up(up) => up.run().await,
-            Self::Seed(seed) => seed.run().await,
-            Self::Publish(publish) => publish.run().await,
-            Self::Load(load) => load.run().await,
-            Self::Bench(bench) => bench.run().await,
-            Self::Chaos(chaos) => chaos.run().await,
-            Self::Ready(ready) => ready.run().await,
-            Self::Exec(exec) => exec.run().await,
-            Self::Operations(command) => command.run().await,
+            Self::List(list) => Box::pin(async move { Ok(list.run()) }),
+            Self::Run(run) => Box::pin(run.run()),
+            Self::Up(up) => Box::pin(up.run()),
+            Self::Seed(seed) => Box::pin(seed.run()),
+            Self::Publish(publish) => Box::pin(publish.run()),
+            Self::Load(load) => Box::pin(load.run()),
+            Self::Bench(bench) => Box::pin(bench.run()),
+            Self::Chaos(chaos) => Box::pin(chaos.run()),
+            Self::Ready(ready) => Box::pin(ready.run()),
+            Self::Exec(exec) => Box::pin(exec.run()),
+            Self::Operations(command) => command.run(),
         }
     }
 }

@@ -28,6 +28,7 @@ mod state;
 use std::{path::Path, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use futures::future::LocalBoxFuture;
 use saga::shutdown::Shutdown;
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
@@ -156,7 +157,12 @@ impl Stack {
     ///
     /// # Errors
     /// If anything does not start; everything started before is stopped again.
-    pub async fn start(options: Options, reporter: &Reporter) -> anyhow::Result<Self> {
+    pub fn start(options: Options, reporter: &Reporter) -> LocalBoxFuture<'_, anyhow::Result<Self>> {
+        // Boxed, so that it is compiled here and not in each test.
+        Box::pin(Self::started(options, reporter))
+    }
+
+    async fn started(options: Options, reporter: &Reporter) -> anyhow::Result<Self> {
         let state = StateDir::create()?;
         reporter.note(format!("logs are in {}", state.logs().display()));
         // Report a missing binary now rather than after a minute.
@@ -280,13 +286,15 @@ impl Stack {
     }
 
     /// Stops everything that we started, programs first.
-    pub async fn stop(self, reporter: &Reporter) -> anyhow::Result<()> {
-        let Some(own) = self.own else { return Ok(()) };
-        let step = reporter.step("stopping everything");
-        let programs = own.programs.stop().await;
-        let foundation = own.foundation.stop().await;
-        programs.and(foundation)?;
-        step.done("everything stopped");
-        Ok(())
+    pub fn stop(self, reporter: &Reporter) -> LocalBoxFuture<'_, anyhow::Result<()>> {
+        Box::pin(async move {
+            let Some(own) = self.own else { return Ok(()) };
+            let step = reporter.step("stopping everything");
+            let programs = own.programs.stop().await;
+            let foundation = own.foundation.stop().await;
+            programs.and(foundation)?;
+            step.done("everything stopped");
+            Ok(())
+        })
     }
 }
