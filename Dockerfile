@@ -20,7 +20,8 @@ RUN apt-get update -qq \
 WORKDIR /build
 # Jobs at once: fewer need less memory.
 ARG CARGO_BUILD_JOBS=default
-ENV CARGO_PROFILE_RELEASE_DEBUG=none CARGO_PROFILE_RELEASE_STRIP=debuginfo
+# A backtrace has no names then; a panic says its file and line all the same.
+ENV CARGO_PROFILE_RELEASE_DEBUG=none CARGO_PROFILE_RELEASE_STRIP=symbols
 COPY --from=manifests /manifests .
 RUN cargo build --release --locked --workspace --exclude trip
 COPY . .

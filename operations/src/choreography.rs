@@ -66,7 +66,7 @@ pub fn topics_of(service: Publisher) -> &'static [&'static str] {
 }
 
 /// The tables of a whole system: the shop's, and those of programs that this one was not compiled with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Choreography(Vec<Table>);
 
 impl Choreography {
@@ -81,7 +81,26 @@ impl Choreography {
     /// # Errors
     /// If a program does not serve its table, or two tables contradict each other; the error names them.
     pub async fn with(programs: &[String]) -> anyhow::Result<Self> {
-        let (all, silent) = Self::of_those_that_answer(programs).await?;
+        Self::of_the_shop().and(programs).await
+    }
+
+    /// This choreography, together with the tables of further programs.
+    ///
+    /// # Errors
+    /// As [`with`](Self::with).
+    pub async fn and(self, programs: &[String]) -> anyhow::Result<Self> {
+        let all = self.and_unchecked(programs).await?;
+        all.check()?;
+        Ok(all)
+    }
+
+    /// As [`and`](Self::and), for a tool that finds out itself whether the services fit together.
+    ///
+    /// # Errors
+    /// If a program does not serve its table, or there are two tables of one service.
+    pub async fn and_unchecked(self, programs: &[String]) -> anyhow::Result<Self> {
+        let (all, mut silent, wrong) = self.gather(programs).await;
+        silent.extend(wrong);
         anyhow::ensure!(silent.is_empty(), silent.join("; "));
         Ok(all)
     }
@@ -94,9 +113,9 @@ impl Choreography {
         Ok((url, table))
     }
 
-    /// The shop's tables and those of the programs that serve theirs; the errors of the others; tables that contradict others.
-    async fn gather(programs: &[String]) -> (Self, Vec<String>, Vec<String>) {
-        let (mut all, mut silent, mut wrong) = (Self::of_the_shop(), Vec::new(), Vec::new());
+    /// These tables and those of the programs that serve theirs; the errors of the others; tables that contradict others.
+    async fn gather(self, programs: &[String]) -> (Self, Vec<String>, Vec<String>) {
+        let (mut all, mut silent, mut wrong) = (self, Vec::new(), Vec::new());
         for program in programs {
             match Self::table_of(program).await {
                 Ok((url, table)) => {
@@ -108,12 +127,12 @@ impl Choreography {
         (all, silent, wrong)
     }
 
-    /// The shop's and those of the programs that serve theirs; and the errors of the others.
+    /// These tables and those of the programs that serve theirs; and the errors of the others.
     ///
     /// # Errors
     /// If two tables contradict each other.
-    pub async fn of_those_that_answer(programs: &[String]) -> anyhow::Result<(Self, Vec<String>)> {
-        let (all, silent, wrong) = Self::gather(programs).await;
+    pub async fn and_those_that_answer(self, programs: &[String]) -> anyhow::Result<(Self, Vec<String>)> {
+        let (all, silent, wrong) = self.gather(programs).await;
         anyhow::ensure!(wrong.is_empty(), wrong.join("; "));
         if silent.is_empty() {
             all.check()?;
@@ -124,7 +143,7 @@ impl Choreography {
     /// A system's choreography, as far as the services beside the shop serve their tables; and an error for each that does not,
     /// or whose table contradicts another.
     pub async fn of_system(environment: &Environment) -> (Self, Vec<String>) {
-        let (all, silent, mut wrong) = Self::gather(&environment.further_programs).await;
+        let (all, silent, mut wrong) = Self::of_the_shop().gather(&environment.further_programs).await;
         let why = match silent.is_empty() {
             true => format!("let {PROGRAM_URLS} name the base URL at which it answers HTTP"),
             false => silent.join("; "),
@@ -133,6 +152,11 @@ impl Choreography {
         let untold = services.filter(|service| !all.0.iter().any(|table| table.service == *service));
         wrong.extend(untold.map(|service| format!("nobody knows what `{service}` reads: {why}")));
         (all, wrong)
+    }
+
+    /// Each service's table.
+    pub fn tables(&self) -> &[Table] {
+        &self.0
     }
 
     /// Pairs of names: a publisher, and a service that consumes its events.
@@ -154,7 +178,7 @@ impl Choreography {
     }
 
     /// Adds another program's table. Adding the same table again, as each replica serves it, changes nothing.
-    fn add(&mut self, table: Table) -> anyhow::Result<()> {
+    pub(crate) fn add(&mut self, table: Table) -> anyhow::Result<()> {
         check_words(&table).map_err(anyhow::Error::msg)?;
         match self.0.iter().find(|known| known.service == table.service) {
             Some(known) if *known == table => return Ok(()),
@@ -172,7 +196,7 @@ impl Choreography {
     fn check(&self) -> anyhow::Result<()> {
         for table in &self.0 {
             for reaction in &table.reactions {
-                let On::Event { event, publisher, topic } = &reaction.on else { continue };
+                let On::Event { event, publisher, topic, .. } = &reaction.on else { continue };
                 let is_service = is_topic_of_events(topic) || self.0.iter().any(|other| other.service == *publisher);
                 if !is_service {
                     continue;
@@ -270,12 +294,14 @@ fn check_words(table: &Table) -> Result<(), String> {
     }
     for reaction in &table.reactions {
         let (event, words) = match &reaction.on {
-            On::Event { event, publisher, topic } => (Some((event, publisher, topic)), &reaction.decision),
-            On::Occasion { occasion } => (None, occasion),
+            On::Event { event, publisher, topic, .. } => (Some((event, publisher, topic)), &reaction.decision),
+            On::Occasion { occasion, .. } => (None, occasion),
         };
         let names = reaction
             .says
             .iter()
+            .chain(&reaction.step)
+            .chain(&reaction.asks)
             .chain(event.into_iter().flat_map(|(event, publisher, topic)| [event, publisher, topic]));
         if let Some(odd) = names.into_iter().find(|name| !is_name(name)) {
             return Err(format!(

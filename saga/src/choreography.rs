@@ -1,9 +1,11 @@
 //! A service's table as JSON, served at `/choreography` and printed by `--choreography`. Tools that were not compiled
 //! with a service use it to draw graphs, show traces and audit the system.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::table::{Line, Table, Trigger};
+use crate::table::{Decision, End, Line, Occasion, Phase, Saying, Table, Trigger};
 
 /// Path at which a program serves its table.
 pub const PATH: &str = "/choreography";
@@ -12,8 +14,10 @@ pub const PATH: &str = "/choreography";
 ///
 /// ```json
 /// {"service": "hotel", "topic": "hotel.events", "reactions": [
-///   {"on": {"event": "CarHeld", "publisher": "car", "topic": "car.events"}, "decision": "hold", "says": ["RoomHeld"]},
-///   {"on": {"occasion": "the night has passed"}, "decision": "let go", "says": ["RoomReleased"]}
+///   {"on": {"event": "CarHeld", "publisher": "car", "topic": "car.events"}, "decision": "hold", "phase": "try",
+///    "says": ["RoomHeld", "RoomRefused"], "refuses": ["RoomRefused"]},
+///   {"on": {"occasion": "the night has passed", "kind": "deadline"}, "decision": "let go", "phase": "withdraw",
+///    "says": ["RoomReleased"]}
 /// ]}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,14 +31,47 @@ pub struct Part {
 }
 
 /// One line of a table.
+///
+/// Beside the events that it may publish it lists which of them are refusals, ends, points of no return, or of no
+/// consequence; what is empty is left out in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reaction {
     /// Trigger of the decision.
     pub on: On,
     /// Name of the decision.
     pub decision: String,
+    /// Name of the step that the decision is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// What it does to that step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// True if it waits until everything under way in the saga has come in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joins: bool,
+    /// Kinds of durable calls that it may ask for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<String>,
     /// Types of the events that it may publish.
     pub says: Vec<String>,
+    /// Those with which it refuses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refuses: Vec<String>,
+    /// Those that complete the saga.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub completes: Vec<String>,
+    /// Those that end the saga without effect.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aborts: Vec<String>,
+    /// Those after which nothing fails and nothing is undone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pivots: Vec<String>,
+    /// Those that nobody has to consume.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub informs: Vec<String>,
+    /// Versions of the schemas of those whose schema has changed; of the others it is 1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, u32>,
 }
 
 /// Trigger of a decision.
@@ -49,12 +86,47 @@ pub enum On {
         publisher: String,
         /// Topic that carries the event.
         topic: String,
+        /// Latest version of its schema that the service reads.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        version: u32,
     },
     /// Anything else: a person, a deadline, an answer from outside.
     Occasion {
-        /// Description of the occasion.
+        /// Description of the occasion; of an answer, the kind of its call.
         occasion: String,
+        /// Kind of occasion.
+        #[serde(default, skip_serializing_if = "Kind::is_request")]
+        kind: Kind,
     },
+}
+
+/// Kind of an occasion.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A person or a client asks for it.
+    #[default]
+    Request,
+    /// A deadline has passed.
+    Deadline,
+    /// A durable call is answered, or given up.
+    Answer,
+}
+
+/// Version of an event whose schema has not changed.
+fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_first(version: &u32) -> bool {
+    *version == first()
+}
+
+impl Kind {
+    fn is_request(&self) -> bool {
+        *self == Kind::Request
+    }
 }
 
 impl<C> From<&Table<C>> for Part {
@@ -71,18 +143,75 @@ impl<C> From<&Table<C>> for Part {
 impl From<&Line> for Reaction {
     fn from(line: &Line) -> Self {
         let on = match line.trigger {
-            Trigger::Event { event_type, publisher } => On::Event {
+            Trigger::Event { event_type, publisher, version } => On::Event {
                 event: event_type.to_owned(),
                 publisher: publisher.name().to_owned(),
                 topic: publisher.topic().to_owned(),
+                version,
             },
-            Trigger::Other(occasion) => On::Occasion { occasion: occasion.to_owned() },
+            Trigger::Occasion(occasion) => On::from(occasion),
         };
-        Reaction { on, decision: line.decision.to_owned(), says: line.types().map(str::to_owned).collect() }
+        let Decision { name, phase, step, joins, asks } = line.decision;
+        let said = |which: fn(&Saying) -> bool| -> Vec<String> {
+            line.says.iter().filter(|saying| which(saying)).map(|saying| saying.event_type.to_owned()).collect()
+        };
+        Reaction {
+            phase,
+            step: step.map(str::to_owned),
+            joins,
+            asks: asks.iter().map(|call| (*call).to_owned()).collect(),
+            refuses: said(|saying| saying.refuses),
+            completes: said(|saying| saying.ends == Some(End::Completed)),
+            aborts: said(|saying| saying.ends == Some(End::Aborted)),
+            pivots: said(|saying| saying.pivot),
+            informs: said(|saying| saying.informs),
+            versions: line
+                .says
+                .iter()
+                .filter(|saying| saying.version != first())
+                .map(|saying| (saying.event_type.to_owned(), saying.version))
+                .collect(),
+            ..Reaction::new(on, name, said(|_| true))
+        }
+    }
+}
+
+impl From<Occasion> for On {
+    fn from(occasion: Occasion) -> Self {
+        let kind = match occasion {
+            Occasion::Request(_) => Kind::Request,
+            Occasion::Deadline(_) => Kind::Deadline,
+            Occasion::Answer(_) => Kind::Answer,
+        };
+        On::Occasion { occasion: occasion.text().to_owned(), kind }
     }
 }
 
 impl Reaction {
+    /// A reaction without marks.
+    pub fn new(on: On, decision: impl Into<String>, says: Vec<String>) -> Self {
+        Reaction {
+            on,
+            decision: decision.into(),
+            step: None,
+            phase: None,
+            joins: false,
+            asks: Vec::new(),
+            says,
+            refuses: Vec::new(),
+            completes: Vec::new(),
+            aborts: Vec::new(),
+            pivots: Vec::new(),
+            informs: Vec::new(),
+            versions: BTreeMap::new(),
+        }
+    }
+
+    /// Version of the schema of an event that the reaction says.
+    pub fn version_of(&self, event_type: &str) -> u32 {
+        self.versions.get(event_type).copied().unwrap_or(first())
+    }
+
     /// Type of the triggering event; `None` for other occasions.
     pub fn event(&self) -> Option<&str> {
         match &self.on {
@@ -108,10 +237,15 @@ impl Reaction {
     pub fn to_markdown(&self) -> String {
         let on = match &self.on {
             On::Event { event, .. } => format!("`{event}`"),
-            On::Occasion { occasion } => occasion.clone(),
+            On::Occasion { occasion, kind: Kind::Answer } => format!("the answer to {occasion}"),
+            On::Occasion { occasion, .. } => occasion.clone(),
+        };
+        let decision = match self.phase {
+            Some(phase) => format!("{} ({phase})", self.decision),
+            None => self.decision.clone(),
         };
         let says: Vec<String> = self.says.iter().map(|says| format!("`{says}`")).collect();
-        format!("| {on} | {} | {} |", self.decision, says.join(", "))
+        format!("| {on} | {decision} | {} |", says.join(", "))
     }
 }
 
@@ -120,20 +254,43 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_part_of_an_earlier_version_is_read_too() {
+        let json = r#"{"service": "hotel", "topic": "hotel.events", "reactions":
+            [{"on": {"occasion": "noon"}, "decision": "hold", "says": ["RoomHeld"]}]}"#;
+        let part: Part = serde_json::from_str(json).unwrap();
+        let on = On::Occasion { occasion: "noon".into(), kind: Kind::Request };
+        assert_eq!(part.reactions, [Reaction::new(on, "hold", vec!["RoomHeld".into()])]);
+    }
+
+    #[test]
     fn a_part_is_read_as_it_is_written() {
-        let on = |on| Reaction { on, decision: "hold".into(), says: vec!["RoomHeld".into(), "RoomRefused".into()] };
+        let on = |on| Reaction {
+            phase: Some(Phase::Try),
+            refuses: vec!["RoomRefused".into()],
+            ..Reaction::new(on, "hold", vec!["RoomHeld".into(), "RoomRefused".into()])
+        };
         let part = Part {
             service: "hotel".into(),
             topic: "hotel.events".into(),
             reactions: vec![
-                on(On::Event { event: "CarHeld".into(), publisher: "car".into(), topic: "car.events".into() }),
-                on(On::Occasion { occasion: "the night has passed".into() }),
+                on(On::Event {
+                    event: "CarHeld".into(),
+                    publisher: "car".into(),
+                    topic: "car.events".into(),
+                    version: 1,
+                }),
+                on(On::Occasion { occasion: "the night has passed".into(), kind: Kind::Deadline }),
             ],
         };
         let json = serde_json::to_string(&part).unwrap();
         assert_eq!(serde_json::from_str::<Part>(&json).unwrap(), part);
         assert!(json.contains(r#"{"event":"CarHeld","publisher":"car","topic":"car.events"}"#), "{json}");
-        assert!(json.contains(r#"{"occasion":"the night has passed"}"#), "{json}");
-        assert_eq!(part.reactions[0].to_markdown(), "| `CarHeld` | hold | `RoomHeld`, `RoomRefused` |");
+        assert!(
+            json.contains(
+                r#"{"occasion":"the night has passed","kind":"deadline"},"decision":"hold","phase":"try","says""#
+            ),
+            "{json}"
+        );
+        assert_eq!(part.reactions[0].to_markdown(), "| `CarHeld` | hold (Try) | `RoomHeld`, `RoomRefused` |");
     }
 }

@@ -18,6 +18,8 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     const TYPE: &'static str;
     /// The event's only publisher; determines topic and `ce_source`.
     const PUBLISHER: Publisher;
+    /// Version of the event's schema. A change that an earlier reader cannot read has a greater one.
+    const VERSION: u32 = 1;
 
     /// Saga that the event belongs to: the record's key.
     fn saga_id(&self) -> SagaId;
@@ -25,7 +27,8 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 
 /// Declares the events of one publisher: a struct for each, with the saga's [`Facts`] beside its own fields, and `TYPES`,
 /// their wire names. The name given to the facts' field is its name in the JSON. Facts and fields must be `Eq` and
-/// `Hash`: amounts are whole numbers.
+/// `Hash`: amounts are whole numbers. An event whose schema has changed so that earlier readers cannot read it says so:
+/// `RoomHeld version 2 { price: i64 }`.
 ///
 /// ```
 /// use saga::{Event, Facts, SagaId, publisher};
@@ -59,7 +62,7 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 #[macro_export]
 macro_rules! events {
     ($publisher:expr, $facts:ident: $Facts:ty,
-     $( $(#[$doc:meta])* $name:ident { $( $(#[$field_doc:meta])* $field:ident: $type:ty ),* $(,)? } )+) => {
+     $( $(#[$doc:meta])* $name:ident $(version $version:literal)? { $( $(#[$field_doc:meta])* $field:ident: $type:ty ),* $(,)? } )+) => {
         $(
             $(#[$doc])*
             #[derive(Debug, Clone, PartialEq, Eq, Hash, $crate::serde::Serialize, $crate::serde::Deserialize)]
@@ -73,6 +76,7 @@ macro_rules! events {
             impl $crate::Event for $name {
                 const TYPE: &'static str = stringify!($name);
                 const PUBLISHER: $crate::Publisher = $publisher;
+                $( const VERSION: u32 = $version; )?
 
                 fn saga_id(&self) -> $crate::SagaId {
                     $crate::Facts::saga_id(&self.$facts)

@@ -7,28 +7,13 @@ use serde::de::DeserializeOwned;
 use crate::{Event, Publisher, record::Record};
 
 mod check;
+mod decision;
+mod saying;
 
-/// Events that a decision may publish: `says![RoomHeld, RoomRefused]`.
-#[macro_export]
-macro_rules! says {
-    ($($event:ty),* $(,)?) => { const { &[$($crate::table::Saying::of::<$event>()),*] } };
-}
-
-/// An event that a decision may publish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Saying {
-    /// Wire name.
-    pub event_type: &'static str,
-    /// The event's only publisher.
-    pub publisher: Publisher,
-}
-
-impl Saying {
-    /// The entry for event `E`.
-    pub const fn of<E: Event>() -> Self {
-        Saying { event_type: E::TYPE, publisher: E::PUBLISHER }
-    }
-}
+pub use decision::{
+    Decision, Occasion, Phase, answer, asks, cancels, confirms, deadline, does, joins, tries, withdraws,
+};
+pub use saying::{End, Saying};
 
 /// Trigger of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +24,11 @@ pub enum Trigger {
         event_type: &'static str,
         /// The event's only publisher.
         publisher: Publisher,
+        /// Latest version of its schema that the service reads.
+        version: u32,
     },
     /// Anything else: a person, a deadline, an answer from outside.
-    Other(&'static str),
+    Occasion(Occasion),
 }
 
 /// One line of the table: trigger, decision, events.
@@ -49,8 +36,8 @@ pub enum Trigger {
 pub struct Line {
     /// Trigger of the decision.
     pub trigger: Trigger,
-    /// Name of the decision, for people.
-    pub decision: &'static str,
+    /// The decision.
+    pub decision: Decision,
     /// Events that the decision may publish.
     pub says: &'static [Saying],
 }
@@ -60,7 +47,7 @@ impl Line {
     pub fn topic(&self) -> Option<&'static str> {
         match self.trigger {
             Trigger::Event { publisher, .. } => Some(publisher.topic()),
-            Trigger::Other(_) => None,
+            Trigger::Occasion(_) => None,
         }
     }
 
@@ -92,24 +79,36 @@ impl<C> Table<C> {
     /// Adds a line: on this event, this decision.
     pub fn on<E: Event>(
         self,
-        decision: &'static str,
+        decision: impl Into<Decision>,
         says: &'static [Saying],
         command: impl Fn(E) -> C + Send + Sync + 'static,
     ) -> Self {
-        self.on_data(E::TYPE, E::PUBLISHER, decision, says, move |event, _, _| command(event))
+        self.on_version(E::TYPE, E::PUBLISHER, E::VERSION, decision, says, move |event, _, _| command(event))
     }
 
     /// Adds a line for data that is not an [`Event`], such as a client's request. `command` also gets the envelope and
     /// the record, which help to identify it.
     pub fn on_data<T: DeserializeOwned>(
-        mut self,
+        self,
         event_type: &'static str,
         publisher: Publisher,
-        decision: &'static str,
+        decision: impl Into<Decision>,
         says: &'static [Saying],
         command: impl Fn(T, &Envelope, &Record) -> C + Send + Sync + 'static,
     ) -> Self {
-        let line = Line { trigger: Trigger::Event { event_type, publisher }, decision, says };
+        self.on_version(event_type, publisher, 1, decision, says, command)
+    }
+
+    fn on_version<T: DeserializeOwned>(
+        mut self,
+        event_type: &'static str,
+        publisher: Publisher,
+        version: u32,
+        decision: impl Into<Decision>,
+        says: &'static [Saying],
+        command: impl Fn(T, &Envelope, &Record) -> C + Send + Sync + 'static,
+    ) -> Self {
+        let line = Line { trigger: Trigger::Event { event_type, publisher, version }, decision: decision.into(), says };
         let read: Read<C> =
             Box::new(move |envelope, record, data| Ok(command(read_data(event_type, data)?, envelope, record)));
         self.lines.push((line, Some(read)));
@@ -120,7 +119,7 @@ impl<C> Table<C> {
     pub fn on_request<T: DeserializeOwned>(
         self,
         clients: Publisher,
-        decision: &'static str,
+        decision: impl Into<Decision>,
         says: &'static [Saying],
         command: impl Fn(T) -> C + Send + Sync + 'static,
     ) -> Self {
@@ -129,8 +128,14 @@ impl<C> Table<C> {
     }
 
     /// Adds a line that no event triggers: on this occasion, this decision.
-    pub fn when(mut self, occasion: &'static str, decision: &'static str, says: &'static [Saying]) -> Self {
-        self.lines.push((Line { trigger: Trigger::Other(occasion), decision, says }, None));
+    pub fn when(
+        mut self,
+        occasion: impl Into<Occasion>,
+        decision: impl Into<Decision>,
+        says: &'static [Saying],
+    ) -> Self {
+        let (trigger, decision) = (Trigger::Occasion(occasion.into()), decision.into());
+        self.lines.push((Line { trigger, decision, says }, None));
         self
     }
 
@@ -192,8 +197,8 @@ impl<C> Table<C> {
 
     fn find(&self, wanted: &str, topic: &str) -> Option<&(Line, Option<Read<C>>)> {
         self.lines.iter().find(|(line, _)| match line.trigger {
-            Trigger::Event { event_type, publisher } => event_type == wanted && publisher.topic() == topic,
-            Trigger::Other(_) => false,
+            Trigger::Event { event_type, publisher, .. } => event_type == wanted && publisher.topic() == topic,
+            Trigger::Occasion(_) => false,
         })
     }
 }

@@ -1,6 +1,11 @@
 //! The car: the trip's pivot. No later step can refuse, so a car is booked at once.
 
-use saga::{Publisher, Says, Table, barrier::Status, barrier::Step, publisher, says};
+use saga::{
+    Publisher, Says, Table,
+    barrier::{Status, Step},
+    publisher, says,
+    table::does,
+};
 
 use crate::hotel::RoomHeld;
 use crate::{Command, Outcome, Supplier, Trip};
@@ -21,7 +26,8 @@ impl Supplier for Car {
     const AFTER_TRY: Status = Status::Confirmed;
 
     fn table() -> Table<Command> {
-        Table::of(Self::PUBLISHER).on("book", says![CarBooked, CarRefused], |e: RoomHeld| (e.trip, Step::Try))
+        Table::of(Self::PUBLISHER)
+            .on(does("book"), says![pivot CarBooked, refuses CarRefused], |e: RoomHeld| (e.trip, Step::Try))
     }
 
     fn wants(trip: &Trip) -> (&str, i64) {

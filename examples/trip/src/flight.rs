@@ -1,6 +1,11 @@
 //! The flight: starts a trip by holding a seat, and ends it.
 
-use saga::{Publisher, Says, Table, barrier::Step, publisher, says};
+use saga::{
+    Publisher, Says, Table,
+    barrier::Step,
+    publisher, says,
+    table::{cancels, confirms, tries},
+};
 
 use crate::hotel::{RoomBooked, RoomRefused, RoomReleased};
 use crate::{Command, Outcome, Supplier, Trip};
@@ -25,12 +30,12 @@ impl Supplier for Flight {
     const SOLD_OUT: &'static str = "no_seat";
 
     fn table() -> Table<Command> {
-        let held = says![SeatHeld, TripCancelled];
+        let held = says![SeatHeld, refuses aborts TripCancelled];
         Table::of(Self::PUBLISHER)
-            .on_request(CLIENTS, "hold", held, |trip: Trip| (trip, Step::Try))
-            .on("book", says![TripBooked], |e: RoomBooked| (e.trip, Step::Confirm))
-            .on("release", says![TripCancelled], |e: RoomRefused| (e.trip, Step::Cancel(e.reason)))
-            .on("release", says![TripCancelled], |e: RoomReleased| (e.trip, Step::Cancel(e.reason)))
+            .on_request(CLIENTS, tries("hold"), held, |trip: Trip| (trip, Step::Try))
+            .on(confirms("book"), says![completes TripBooked], |e: RoomBooked| (e.trip, Step::Confirm))
+            .on(cancels("release"), says![aborts TripCancelled], |e: RoomRefused| (e.trip, Step::Cancel(e.reason)))
+            .on(cancels("release"), says![aborts TripCancelled], |e: RoomReleased| (e.trip, Step::Cancel(e.reason)))
     }
 
     fn wants(trip: &Trip) -> (&str, i64) {

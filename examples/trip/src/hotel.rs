@@ -1,6 +1,11 @@
 //! The hotel: holds a room, books it once there is a car, and releases it if there is none.
 
-use saga::{Publisher, Says, Table, barrier::Step, publisher, says};
+use saga::{
+    Publisher, Says, Table,
+    barrier::Step,
+    publisher, says,
+    table::{cancels, confirms, tries},
+};
 
 use crate::car::{CarBooked, CarRefused};
 use crate::flight::SeatHeld;
@@ -26,9 +31,9 @@ impl Supplier for Hotel {
 
     fn table() -> Table<Command> {
         Table::of(Self::PUBLISHER)
-            .on("hold", says![RoomHeld, RoomRefused], |e: SeatHeld| (e.trip, Step::Try))
-            .on("book", says![RoomBooked], |e: CarBooked| (e.trip, Step::Confirm))
-            .on("release", says![RoomReleased], |e: CarRefused| (e.trip, Step::Cancel(e.reason)))
+            .on(tries("hold"), says![RoomHeld, refuses RoomRefused], |e: SeatHeld| (e.trip, Step::Try))
+            .on(confirms("book"), says![RoomBooked], |e: CarBooked| (e.trip, Step::Confirm))
+            .on(cancels("release"), says![RoomReleased], |e: CarRefused| (e.trip, Step::Cancel(e.reason)))
     }
 
     fn wants(trip: &Trip) -> (&str, i64) {

@@ -65,8 +65,8 @@ pub fn on_its_way(dossier: &Dossier, known: &Known, now: DateTime<Utc>) -> Optio
 fn unread(dossier: &Dossier, places: &Places) -> Option<String> {
     for event in dossier.log.iter().filter(|event| event.is_believed()) {
         let reads = |line: &saga::table::Line| match line.trigger {
-            Trigger::Event { event_type, publisher } => event_type == event.event_type && publisher == event.topic,
-            Trigger::Other(_) => false,
+            Trigger::Event { event_type, publisher, .. } => event_type == event.event_type && publisher == event.topic,
+            Trigger::Occasion(_) => false,
         };
         for part in choreography::parts().iter().filter(|part| part.lines.iter().any(reads)) {
             let Logged { topic, partition, offset, event_type, .. } = event;

@@ -1,8 +1,13 @@
 use super::*;
 
 fn loyalty(topic: &str, event: &str) -> Table {
-    let on = On::Event { event: event.to_owned(), publisher: "order".to_owned(), topic: "order.events".to_owned() };
-    let reaction = Reaction { on, decision: "award".to_owned(), says: vec!["PointsAwarded".to_owned()] };
+    let on = On::Event {
+        event: event.to_owned(),
+        publisher: "order".to_owned(),
+        topic: "order.events".to_owned(),
+        version: 1,
+    };
+    let reaction = Reaction::new(on, "award", vec!["PointsAwarded".to_owned()]);
     Table { service: "loyalty".to_owned(), topic: topic.to_owned(), reactions: vec![reaction] }
 }
 
@@ -42,10 +47,14 @@ fn what_cannot_be_followed_is_refused_with_what_to_change() {
     }
     let mut stranger = loyalty("loyalty.events", "OrderCompleted");
     stranger.reactions[0].on =
-        On::Event { event: "OrderCompleted".into(), publisher: "oder".into(), topic: "oder.events".into() };
+        On::Event { event: "OrderCompleted".into(), publisher: "oder".into(), topic: "oder.events".into(), version: 1 };
     let mut requests = loyalty("loyalty.events", "PointsWanted");
-    requests.reactions[0].on =
-        On::Event { event: "PointsWanted".into(), publisher: "members".into(), topic: "points.requests".into() };
+    requests.reactions[0].on = On::Event {
+        event: "PointsWanted".into(),
+        publisher: "members".into(),
+        topic: "points.requests".into(),
+        version: 1,
+    };
     let mut asked = Choreography::of_the_shop();
     asked.add(requests.clone()).unwrap();
     asked.check().expect("clients of its own may ask it for something");

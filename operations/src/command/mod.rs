@@ -2,6 +2,7 @@
 
 mod dlt;
 mod graph;
+mod lint;
 mod parked;
 mod programs;
 mod reconcile;
@@ -21,6 +22,7 @@ use crate::Environment;
 pub enum Command {
     Trace(trace::Trace),
     Graph(graph::Graph),
+    Lint(lint::LintCommand),
     Verify(verify::Verify),
     Parked(parked::Parked),
     Dlt(dlt::Dlt),
@@ -36,6 +38,7 @@ impl Command {
         match self {
             Self::Trace(trace) => Box::pin(trace.run()),
             Self::Graph(graph) => Box::pin(graph.run()),
+            Self::Lint(lint) => Box::pin(lint.run()),
             Self::Verify(verify) => Box::pin(verify.run()),
             Self::Parked(parked) => Box::pin(parked.run()),
             Self::Dlt(dlt) => Box::pin(dlt.run()),

@@ -1,6 +1,10 @@
 //! Further programs that take part in the shop's sagas.
 
+use std::path::PathBuf;
+
+use anyhow::Context;
 use clap::Args;
+use saga::choreography::Part;
 
 use crate::{PROGRAM_URLS, choreography::Choreography};
 
@@ -11,13 +15,19 @@ pub(super) struct Programs {
     /// by commas, or repeat the option.
     #[arg(long = "program", env = PROGRAM_URLS, value_name = "URL", value_delimiter = ',')]
     urls: Vec<String>,
+    /// File with a further service's table, as its program prints it with --choreography; may be repeated.
+    #[arg(long = "table", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only these programs and files, without the shop's services.
+    #[arg(long)]
+    alone: bool,
 }
 
 impl Programs {
     /// The shop's choreography together with theirs. A program that does not answer is warned of: just then somebody wants to see
     /// what it has left undone.
     pub(super) async fn reachable(&self) -> anyhow::Result<Choreography> {
-        let (choreography, silent) = Choreography::of_those_that_answer(&self.urls()).await?;
+        let (choreography, silent) = self.given()?.and_those_that_answer(&self.urls()).await?;
         silent.iter().for_each(|error| tracing::warn!(error, "continuing without a program's table"));
         Ok(choreography)
     }
@@ -28,6 +38,24 @@ impl Programs {
 
     /// The shop's choreography together with theirs.
     pub(super) async fn choreography(&self) -> anyhow::Result<Choreography> {
-        Choreography::with(&self.urls()).await
+        self.given()?.and(&self.urls()).await
+    }
+
+    /// The same, whether or not its tables fit together.
+    pub(super) async fn unchecked(&self) -> anyhow::Result<Choreography> {
+        self.given()?.and_unchecked(&self.urls()).await
+    }
+
+    /// The shop's choreography, unless it is left out, together with the tables in files.
+    fn given(&self) -> anyhow::Result<Choreography> {
+        let mut all = if self.alone { Choreography::default() } else { Choreography::of_the_shop() };
+        for file in &self.files {
+            let name = file.display();
+            let text = std::fs::read_to_string(file).with_context(|| format!("reading {name}"))?;
+            let table: Part = serde_json::from_str(&text)
+                .with_context(|| format!("{name} is no service's table: write it with the program's --choreography"))?;
+            all.add(table).with_context(|| format!("the table in {name}"))?;
+        }
+        Ok(all)
     }
 }

@@ -25,7 +25,7 @@ impl<C> Table<C> {
     fn publisher_of(&self, topic: &str) -> Option<Publisher> {
         self.lines().find_map(|line| match line.trigger {
             Trigger::Event { publisher, .. } if publisher.topic() == topic => Some(publisher),
-            Trigger::Event { .. } | Trigger::Other(_) => None,
+            Trigger::Event { .. } | Trigger::Occasion(_) => None,
         })
     }
 }

@@ -34,7 +34,7 @@ fn strangers(own: Publisher, line: &Line) -> Option<String> {
     let other = line.says.iter().find(|saying| saying.publisher != own)?;
     Some(format!(
         "`{}` says `{}`, which only `{}` publishes, on `{}`: use an event of `{own}` instead",
-        line.decision,
+        line.decision.name,
         other.event_type,
         other.publisher,
         other.publisher.topic()
@@ -43,11 +43,11 @@ fn strangers(own: Publisher, line: &Line) -> Option<String> {
 
 /// An event that nobody can publish: its publisher's name makes no topic, or it is our own and no decision publishes it.
 fn unheard_of(own: Publisher, line: &Line, lines: &[&Line]) -> Option<String> {
-    let Trigger::Event { event_type, publisher } = line.trigger else { return None };
+    let Trigger::Event { event_type, publisher, .. } = line.trigger else { return None };
     if event_type.is_empty() {
         return Some(format!(
             "`{}` has a trigger without an event type: create its publisher with `Publisher::of_requests`, which names one",
-            line.decision
+            line.decision.name
         ));
     }
     if let Err(why) = publisher.check() {
@@ -61,15 +61,15 @@ fn unheard_of(own: Publisher, line: &Line, lines: &[&Line]) -> Option<String> {
 
 /// A second line for the same event, which would never be used.
 fn repeated(line: &Line, before: &[&Line]) -> Option<String> {
-    let Trigger::Event { event_type, publisher } = line.trigger else { return None };
+    let Trigger::Event { event_type, publisher, .. } = line.trigger else { return None };
     let is_the_same = |first: &&&Line| {
-        let Trigger::Event { event_type: other, publisher: others } = first.trigger else { return false };
+        let Trigger::Event { event_type: other, publisher: others, .. } = first.trigger else { return false };
         other == event_type && others.topic() == publisher.topic()
     };
     let first = before.iter().find(is_the_same)?;
     Some(format!(
         "two lines have the trigger `{event_type}` of `{publisher}`, `{}` and `{}`: only the first would count",
-        first.decision, line.decision
+        first.decision.name, line.decision.name
     ))
 }
 

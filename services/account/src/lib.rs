@@ -20,7 +20,10 @@ use events::{
     payment::{PaymentDeclined, PaymentRefunded, PaymentVoided},
     publisher,
 };
-use saga::{Says, Service, StoreError, Table, says};
+use saga::{
+    Says, Service, StoreError, Table, says,
+    table::{cancels, confirms, tries},
+};
 use sqlx::{PgConnection, migrate::Migrator};
 
 pub use domain::{Ask, Balance, Books, Command, Reservation};
@@ -41,13 +44,13 @@ impl Service for Account {
     fn table() -> Table<Command> {
         let given_back = says![BalanceReleased, BalanceRefunded];
         Table::of(Self::PUBLISHER)
-            .on("reserve", says![BalanceReserved, BalanceRejected], |e: OrderCreated| {
+            .on(tries("reserve"), says![BalanceReserved, refuses BalanceRejected], |e: OrderCreated| {
                 Command::new(e.order, Ask::Reserve)
             })
-            .on("debit", says![BalanceDebited], |e: StockReserved| Command::new(e.order, Ask::Debit))
-            .on("give back", given_back, |e: PaymentDeclined| Command::new(e.order, Ask::GiveBack(e.reason)))
-            .on("give back", given_back, |e: PaymentVoided| Command::new(e.order, Ask::GiveBack(e.reason)))
-            .on("give back", given_back, |e: PaymentRefunded| Command::new(e.order, Ask::GiveBack(e.reason)))
+            .on(confirms("debit"), says![BalanceDebited], |e: StockReserved| Command::new(e.order, Ask::Debit))
+            .on(cancels("give back"), given_back, |e: PaymentDeclined| Command::new(e.order, Ask::GiveBack(e.reason)))
+            .on(cancels("give back"), given_back, |e: PaymentVoided| Command::new(e.order, Ask::GiveBack(e.reason)))
+            .on(cancels("give back"), given_back, |e: PaymentRefunded| Command::new(e.order, Ask::GiveBack(e.reason)))
     }
 
     fn saga_of(command: &Command) -> OrderId {

@@ -16,7 +16,10 @@ use events::{
     publisher,
     shipping::ShipmentRejected,
 };
-use saga::{Says, Service, StoreError, Table, says};
+use saga::{
+    Says, Service, StoreError, Table, says,
+    table::{cancels, does},
+};
 use sqlx::{PgConnection, migrate::Migrator};
 
 pub use domain::{Ask, Command, Shelf, Unlock};
@@ -36,10 +39,12 @@ impl Service for Entitlement {
 
     fn table() -> Table<Command> {
         Table::of(Self::PUBLISHER)
-            .on("grant", says![EntitlementGranted, EntitlementRejected], |e: StockCommitted| {
+            .on(does("grant"), says![EntitlementGranted, refuses EntitlementRejected], |e: StockCommitted| {
                 Command::new(e.order, Ask::Grant)
             })
-            .on("revoke", says![EntitlementRevoked], |e: ShipmentRejected| Command::new(e.order, Ask::Revoke(e.reason)))
+            .on(cancels("revoke"), says![EntitlementRevoked], |e: ShipmentRejected| {
+                Command::new(e.order, Ask::Revoke(e.reason))
+            })
     }
 
     fn saga_of(command: &Command) -> OrderId {

@@ -25,7 +25,10 @@ use events::{
     publisher,
     shipping::ShipmentRejected,
 };
-use saga::{Says, Service, StoreError, Table, says};
+use saga::{
+    Says, Service, StoreError, Table, says,
+    table::{cancels, confirms, tries, withdraws},
+};
 use sqlx::{PgConnection, migrate::Migrator};
 
 pub use domain::{Ask, Command, Reservation, Stock, Warehouse};
@@ -46,17 +49,21 @@ impl Service for Inventory {
     fn table() -> Table<Command> {
         let released = says![StockReleased];
         Table::of(Self::PUBLISHER)
-            .on("reserve", says![StockReserved, StockRejected], |e: PaymentAuthorized| {
+            .on(tries("reserve"), says![StockReserved, refuses StockRejected], |e: PaymentAuthorized| {
                 Command::new(e.order, Ask::Reserve)
             })
-            .on("commit", says![StockCommitted], |e: PaymentCaptured| Command::new(e.order, Ask::Commit))
-            .on("take back", released, |e: PaymentCaptureFailed| Command::new(e.order, Ask::TakeBack(e.reason)))
-            .on("take back", released, |e: ShipmentRejected| Command::new(e.order, Ask::TakeBack(e.reason)))
-            .on("take back", released, |e: EntitlementRejected| Command::new(e.order, Ask::TakeBack(e.reason)))
-            .on("withdraw", released, |e: OrderCancelRequested| {
+            .on(confirms("commit"), says![StockCommitted], |e: PaymentCaptured| Command::new(e.order, Ask::Commit))
+            .on(cancels("take back"), released, |e: PaymentCaptureFailed| {
+                Command::new(e.order, Ask::TakeBack(e.reason))
+            })
+            .on(cancels("take back"), released, |e: ShipmentRejected| Command::new(e.order, Ask::TakeBack(e.reason)))
+            .on(cancels("take back"), released, |e: EntitlementRejected| Command::new(e.order, Ask::TakeBack(e.reason)))
+            .on(withdraws("withdraw"), released, |e: OrderCancelRequested| {
                 Command::new(e.order, Ask::Withdraw(Reason::CancelledByUser))
             })
-            .on("withdraw", released, |e: OrderTimedOut| Command::new(e.order, Ask::Withdraw(Reason::TimedOut)))
+            .on(withdraws("withdraw"), released, |e: OrderTimedOut| {
+                Command::new(e.order, Ask::Withdraw(Reason::TimedOut))
+            })
     }
 
     fn saga_of(command: &Command) -> OrderId {

@@ -8,7 +8,7 @@ use saga::{NewAttempt, Rows, Says};
 use serde_json::json;
 
 use crate::{
-    Notification,
+    MAIL, Notification,
     letter::{self, Ending, Letter, LetterKind},
     mail::Mail,
 };
@@ -82,7 +82,7 @@ fn tell(service: &Notification, rows: &mut Correspondence, order: &Order, ending
         None => format!("user-{}@{}", order.user_id, service.mail_domain),
     };
     let mail = Mail { order: order.clone(), kind, recipient, subject, body, written_at: now };
-    let attempt = NewAttempt::new("mail", order.order_id, json!(mail));
+    let attempt = NewAttempt::new(MAIL, order.order_id, json!(mail));
     let Mail { recipient, subject, body, .. } = mail;
     rows.notices.put(order.order_id, Notice { kind, recipient, subject, body, sent_at: None });
     Says::attempt(attempt)

@@ -23,13 +23,19 @@ use events::{
     order::{OrderCancelled, OrderCompleted, OrderRejected},
     publisher,
 };
-use saga::{Says, Service, StoreError, Table, says};
+use saga::{
+    Says, Service, StoreError, Table, says,
+    table::{answer, asks},
+};
 use sqlx::{PgConnection, migrate::Migrator};
 
 pub use domain::{Command, Correspondence, Notice};
 pub use letter::{Ending, LetterKind};
 pub use mail::Mail;
 pub use wording::Wording;
+
+/// Kind of the call that hands a letter to the mail system.
+const MAIL: &str = "mail";
 
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -70,16 +76,16 @@ impl Service for Notification {
 
     fn table() -> Table<Command> {
         Table::of(Self::PUBLISHER)
-            .on("write the letter", says![NotificationSent], |e: OrderCompleted| {
+            .on(asks("write the letter", &[MAIL]), says![informs NotificationSent], |e: OrderCompleted| {
                 Command::tell(e.order, Ending::Completed)
             })
-            .on("write the letter", says![NotificationSent], |e: OrderCancelled| {
+            .on(asks("write the letter", &[MAIL]), says![informs NotificationSent], |e: OrderCancelled| {
                 Command::tell(e.order, Ending::Cancelled { reason: e.reason, refunded: e.refunded })
             })
-            .on("write the letter", says![NotificationSent], |e: OrderRejected| {
+            .on(asks("write the letter", &[MAIL]), says![informs NotificationSent], |e: OrderRejected| {
                 Command::tell(e.order, Ending::Rejected { reason: e.reason })
             })
-            .when("the mail system took the mail", "note sent", says![NotificationSent])
+            .when(answer(MAIL), "note sent", says![informs NotificationSent])
     }
 
     fn saga_of(command: &Command) -> OrderId {

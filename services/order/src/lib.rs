@@ -41,7 +41,10 @@ use events::{
     request::{ORDER_REQUESTED, OrderRequested},
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
-use saga::{Says, Service, StoreError, Table, says};
+use saga::{
+    Says, Service, StoreError, Table, says,
+    table::{deadline, joins},
+};
 use sqlx::{PgConnection, migrate::Migrator};
 
 pub use command::{Command, Door, Former, Placement, Settlement, Turn};
@@ -85,9 +88,9 @@ impl Service for Orders {
         use Kind::{Digital, Physical};
         use Turn::{Done, Refused, Undone};
 
-        let placed = says![OrderCreated, OrderRejected];
-        let cancelled = says![OrderCancelled];
-        let completed = says![OrderCompleted];
+        let placed = says![OrderCreated, refuses aborts OrderRejected];
+        let cancelled = says![aborts OrderCancelled];
+        let completed = says![pivot completes OrderCompleted];
         Table::of(Self::PUBLISHER)
             .on_data(ORDER_REQUESTED, publisher::CLIENT, "place", placed, |request: OrderRequested, _, record| {
                 let original = record.original();
@@ -100,28 +103,28 @@ impl Service for Orders {
             })
             .when(POST_ORDERS, "place", placed)
             .when(POST_CANCEL, "request cancel", says![OrderCancelRequested])
-            .when(DEADLINE_PASSED, "time out", says![OrderTimedOut])
-            .on("settle the money", cancelled, |e: BalanceRejected| {
+            .when(deadline(DEADLINE_PASSED), "time out", says![OrderTimedOut])
+            .on(joins("settle the money"), cancelled, |e: BalanceRejected| {
                 Command::Settle(e.order, Settlement::Rejected { reason: e.reason })
             })
-            .on("settle the money", cancelled, |e: BalanceReleased| {
+            .on(joins("settle the money"), cancelled, |e: BalanceReleased| {
                 Command::Settle(e.order, Settlement::Released { reason: e.reason })
             })
-            .on("settle the money", cancelled, |e: BalanceRefunded| {
+            .on(joins("settle the money"), cancelled, |e: BalanceRefunded| {
                 Command::Settle(e.order, Settlement::Refunded { reason: e.reason, amount: e.amount })
             })
-            .on("fulfil", completed, |e: ShipmentArranged| Command::Fulfil(e.order.order_id, Physical, Done))
-            .on("fulfil", completed, |e: EntitlementGranted| Command::Fulfil(e.order.order_id, Digital, Done))
-            .on("give up fulfilment", cancelled, |e: ShipmentRejected| {
+            .on(joins("fulfil"), completed, |e: ShipmentArranged| Command::Fulfil(e.order.order_id, Physical, Done))
+            .on(joins("fulfil"), completed, |e: EntitlementGranted| Command::Fulfil(e.order.order_id, Digital, Done))
+            .on(joins("give up fulfilment"), cancelled, |e: ShipmentRejected| {
                 Command::Fulfil(e.order.order_id, Physical, Refused(e.reason))
             })
-            .on("give up fulfilment", cancelled, |e: EntitlementRejected| {
+            .on(joins("give up fulfilment"), cancelled, |e: EntitlementRejected| {
                 Command::Fulfil(e.order.order_id, Digital, Refused(e.reason))
             })
-            .on("give up fulfilment", cancelled, |e: ShipmentCancelled| {
+            .on(joins("give up fulfilment"), cancelled, |e: ShipmentCancelled| {
                 Command::Fulfil(e.order.order_id, Physical, Undone(e.reason))
             })
-            .on("give up fulfilment", cancelled, |e: EntitlementRevoked| {
+            .on(joins("give up fulfilment"), cancelled, |e: EntitlementRevoked| {
                 Command::Fulfil(e.order.order_id, Digital, Undone(e.reason))
             })
     }

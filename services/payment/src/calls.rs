@@ -21,10 +21,13 @@ pub enum Call {
 }
 
 impl Call {
+    /// Those that undo a payment.
+    pub const UNDOING: [Call; 4] = [Call::Void, Call::Refund, Call::VoidInstead, Call::RefundInstead];
+
     pub const ALL: [Call; 6] =
         [Call::Authorize, Call::Capture, Call::Void, Call::Refund, Call::VoidInstead, Call::RefundInstead];
 
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Call::Authorize => "authorize",
             Call::Capture => "capture",

@@ -35,9 +35,13 @@ use events::{
     },
     publisher,
 };
-use saga::{Says, Service, StoreError, Table, says};
+use saga::{
+    Says, Service, StoreError, Table, says,
+    table::{answer, cancels, confirms, tries},
+};
 use sqlx::{PgConnection, migrate::Migrator};
 
+use calls::Call;
 use lifecycle::Step;
 
 pub use domain::{About, Books, Command, Transaction};
@@ -49,6 +53,12 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Payment;
 
+/// Kinds of calls, by the decisions that ask for them.
+const AUTHORIZING: &[&str] = &[Call::Authorize.as_str()];
+const CAPTURING: &[&str] = &[Call::Capture.as_str()];
+const UNDOING: &[&str] =
+    &[Call::Void.as_str(), Call::Refund.as_str(), Call::VoidInstead.as_str(), Call::RefundInstead.as_str()];
+
 impl Service for Payment {
     type Command = Command;
     type Rows = Books;
@@ -56,25 +66,24 @@ impl Service for Payment {
     const PUBLISHER: Publisher = publisher::PAYMENT;
 
     fn table() -> Table<Command> {
+        let authorized = says![PaymentAuthorized, refuses PaymentDeclined];
+        let captured = says![PaymentCaptured, refuses PaymentCaptureFailed];
         let undone = says![PaymentVoided, PaymentRefunded];
-        let settled = says![
-            PaymentAuthorized,
-            PaymentDeclined,
-            PaymentCaptured,
-            PaymentCaptureFailed,
-            PaymentVoided,
-            PaymentRefunded
-        ];
-        Table::of(Self::PUBLISHER)
-            .on("authorize", says![PaymentAuthorized, PaymentDeclined], |e: BalanceReserved| {
+        let cancel = cancels("cancel").asking(UNDOING);
+        let table = Table::of(Self::PUBLISHER)
+            .on(tries("authorize").asking(AUTHORIZING), authorized, |e: BalanceReserved| {
                 Command::asked(e.order, Step::Authorize)
             })
-            .on("capture", says![PaymentCaptured, PaymentCaptureFailed], |e: BalanceDebited| {
+            .on(confirms("capture").asking(CAPTURING), captured, |e: BalanceDebited| {
                 Command::asked(e.order, Step::Capture)
             })
-            .on("cancel", undone, |e: StockRejected| Command::asked(e.order, Step::Cancel(e.reason)))
-            .on("cancel", undone, |e: StockReleased| Command::asked(e.order, Step::Cancel(e.reason)))
-            .when("the gateway answers", "settle", settled)
+            .on(cancel, undone, |e: StockRejected| Command::asked(e.order, Step::Cancel(e.reason)))
+            .on(cancel, undone, |e: StockReleased| Command::asked(e.order, Step::Cancel(e.reason)))
+            .when(answer(Call::Authorize.as_str()), tries("settle").asking(UNDOING), authorized)
+            .when(answer(Call::Capture.as_str()), confirms("settle"), captured);
+        Call::UNDOING
+            .into_iter()
+            .fold(table, |table, call| table.when(answer(call.as_str()), cancels("settle").asking(UNDOING), undone))
     }
 
     fn saga_of(command: &Command) -> OrderId {

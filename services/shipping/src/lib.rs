@@ -16,7 +16,10 @@ use events::{
     publisher,
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
-use saga::{Says, Service, StoreError, Table, says};
+use saga::{
+    Says, Service, StoreError, Table, says,
+    table::{cancels, does},
+};
 use sqlx::{PgConnection, migrate::Migrator};
 
 pub use domain::{Ask, Command, Depot, Shipment, tracking_no};
@@ -36,10 +39,10 @@ impl Service for Shipping {
 
     fn table() -> Table<Command> {
         Table::of(Self::PUBLISHER)
-            .on("arrange", says![ShipmentArranged, ShipmentRejected], |e: StockCommitted| {
+            .on(does("arrange"), says![ShipmentArranged, refuses ShipmentRejected], |e: StockCommitted| {
                 Command::new(e.order, Ask::Arrange)
             })
-            .on("cancel", says![ShipmentCancelled], |e: EntitlementRejected| {
+            .on(cancels("cancel"), says![ShipmentCancelled], |e: EntitlementRejected| {
                 Command::new(e.order, Ask::Cancel(e.reason))
             })
     }

@@ -2,6 +2,7 @@
 
 mod contents;
 mod guards;
+mod lines;
 mod operators;
 
 use crate::{

@@ -1,0 +1,164 @@
+//! The graph that the tables make together.
+
+use std::collections::BTreeMap;
+
+use saga::{
+    choreography::{Kind, On, Part, Reaction},
+    table::Phase,
+};
+
+use crate::Hop;
+
+/// Index of an event.
+pub(crate) type EventId = usize;
+/// Index of a line.
+pub(crate) type LineId = usize;
+/// Index of a step.
+pub(crate) type StepId = usize;
+
+/// All tables, indexed.
+pub(crate) struct Graph<'a> {
+    pub(crate) parts: &'a [Part],
+    pub(crate) lines: Vec<Line<'a>>,
+    /// Each event once: the topic that carries it, and its type.
+    pub(crate) events: Vec<(&'a str, &'a str)>,
+    /// Each step once: service and name.
+    pub(crate) steps: Vec<(&'a str, &'a str)>,
+}
+
+/// A line of a table.
+pub(crate) struct Line<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) reaction: &'a Reaction,
+    pub(crate) hears: Option<EventId>,
+    pub(crate) says: Vec<EventId>,
+    /// Step and what is done to it.
+    pub(crate) does: Option<(StepId, Phase)>,
+}
+
+impl<'a> Graph<'a> {
+    pub(crate) fn of(parts: &'a [Part]) -> Self {
+        let (mut lines, mut all_events, mut all_steps) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut events, mut steps) = (BTreeMap::new(), BTreeMap::new());
+        for part in parts {
+            for reaction in &part.reactions {
+                let mut event = |topic: &'a str, event: &'a str| {
+                    *events.entry((topic, event)).or_insert_with(|| {
+                        all_events.push((topic, event));
+                        all_events.len() - 1
+                    })
+                };
+                let hears = match &reaction.on {
+                    On::Event { event: heard, topic, .. } => Some(event(topic, heard)),
+                    On::Occasion { .. } => None,
+                };
+                let says = reaction.says.iter().map(|said| event(&part.topic, said)).collect();
+                let does = reaction.phase.map(|phase| {
+                    let key = (part.service.as_str(), reaction.step.as_deref().unwrap_or(&part.service));
+                    let step = *steps.entry(key).or_insert_with(|| {
+                        all_steps.push(key);
+                        all_steps.len() - 1
+                    });
+                    (step, phase)
+                });
+                lines.push(Line { service: &part.service, reaction, hears, says, does });
+            }
+        }
+        Graph { parts, lines, events: all_events, steps: all_steps }
+    }
+
+    /// Type of an event.
+    pub(crate) fn name(&self, event: EventId) -> &'a str {
+        self.events[event].1
+    }
+
+    /// Name of a step, for people.
+    pub(crate) fn step(&self, step: StepId) -> String {
+        let (service, name) = self.steps[step];
+        if service == name { format!("`{service}`'s step") } else { format!("`{service}`'s step `{name}`") }
+    }
+
+    /// Lines that consume an event.
+    pub(crate) fn hearers(&self, event: EventId) -> impl Iterator<Item = LineId> {
+        self.lines.iter().enumerate().filter(move |(_, line)| line.hears == Some(event)).map(|(id, _)| id)
+    }
+
+    /// Lines that may say an event.
+    pub(crate) fn speakers(&self, event: EventId) -> impl Iterator<Item = &Line<'a>> {
+        self.lines.iter().filter(move |line| line.says.contains(&event))
+    }
+
+    /// True if the topic is a service's; others are those of clients.
+    pub(crate) fn is_of_a_service(&self, topic: &str) -> bool {
+        topic.ends_with(".events") || self.parts.iter().any(|part| part.topic == topic)
+    }
+
+    /// True if a person, a client or a deadline triggers the line: no service and no answer.
+    pub(crate) fn is_from_outside(&self, line: &Line<'_>) -> bool {
+        match &line.reaction.on {
+            On::Event { topic, .. } => !self.is_of_a_service(topic),
+            On::Occasion { kind, .. } => *kind != Kind::Answer,
+        }
+    }
+
+    /// Events that some line says with this mark.
+    pub(crate) fn marked(&self, event: EventId, marks: fn(&Reaction) -> &Vec<String>) -> bool {
+        self.speakers(event).any(|line| line.marks(self.name(event), marks))
+    }
+
+    /// True if the saga ends with the event.
+    pub(crate) fn is_end(&self, event: EventId) -> bool {
+        self.marked(event, |reaction| &reaction.completes) || self.marked(event, |reaction| &reaction.aborts)
+    }
+
+    /// True if nobody has to consume the event.
+    pub(crate) fn informs(&self, event: EventId) -> bool {
+        self.marked(event, |reaction| &reaction.informs)
+    }
+
+    /// Events that may directly follow an event.
+    pub(crate) fn follow(&self, event: EventId) -> impl Iterator<Item = (LineId, EventId)> {
+        self.hearers(event).flat_map(|line| self.lines[line].says.iter().map(move |said| (line, *said)))
+    }
+
+    /// Events from which a path leads to one of `ends`, including those.
+    pub(crate) fn leading_to(&self, ends: impl Fn(EventId) -> bool) -> Vec<bool> {
+        let mut leads: Vec<bool> = (0..self.events.len()).map(ends).collect();
+        loop {
+            let more: Vec<EventId> = (0..leads.len())
+                .filter(|event| !leads[*event] && self.follow(*event).any(|(_, said)| leads[said]))
+                .collect();
+            if more.is_empty() {
+                return leads;
+            }
+            more.into_iter().for_each(|event| leads[event] = true);
+        }
+    }
+
+    /// A hop by this line.
+    pub(crate) fn hop(&self, line: LineId, said: Option<EventId>) -> Hop {
+        let Line { service, reaction, .. } = &self.lines[line];
+        let on = match &reaction.on {
+            On::Event { event, .. } => event.clone(),
+            On::Occasion { occasion, .. } => occasion.clone(),
+        };
+        Hop {
+            on,
+            service: (*service).to_owned(),
+            decision: reaction.decision.clone(),
+            said: said.map(|said| self.name(said).to_owned()),
+        }
+    }
+}
+
+impl Line<'_> {
+    /// Returns whether the line is about the answer to this call.
+    pub(crate) fn answers(&self, call: &str) -> bool {
+        matches!(&self.reaction.on, On::Occasion { occasion, kind: Kind::Answer } if occasion == call)
+    }
+
+    /// Returns whether the line says an event with this mark.
+    pub(crate) fn marks(&self, event: &str, marks: fn(&Reaction) -> &Vec<String>) -> bool {
+        marks(self.reaction).iter().any(|marked| marked == event)
+    }
+}
