@@ -5,7 +5,7 @@
 //! ```
 //! use saga::{Facts, Publisher, SagaId, Table, choreography::Part, publisher, says, table::{cancels, confirms, tries}};
 //! use saga_lint::{Code, Lint};
-//! # #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+//! # #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 //! # pub struct Trip { trip_id: SagaId }
 //! # impl Facts for Trip { fn saga_id(&self) -> SagaId { self.trip_id } }
 //!

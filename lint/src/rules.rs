@@ -291,9 +291,7 @@ fn two_meanings(graph: &Graph<'_>, all: &mut Vec<Finding>) {
         let name = graph.name(event);
         let mut speakers = graph.lines.iter().enumerate().filter(|(_, line)| line.says.contains(&event));
         let Some((first, one)) = speakers.next() else { continue };
-        let Some((second, why)) =
-            speakers.find_map(|(id, other)| Some((id, difference(name, one, other)?)))
-        else {
+        let Some((second, why)) = speakers.find_map(|(id, other)| Some((id, difference(name, one, other)?))) else {
             continue;
         };
         let service = one.service;
@@ -301,7 +299,9 @@ fn two_meanings(graph: &Graph<'_>, all: &mut Vec<Finding>) {
             code: Code::TwoMeanings,
             message: format!("`{name}` of `{service}` {why}"),
             path: vec![graph.hop(first, Some(event)), graph.hop(second, Some(event))],
-            mend: format!("mark `{name}` alike wherever `{service}` says it, or say another event in one of the two lines"),
+            mend: format!(
+                "mark `{name}` alike wherever `{service}` says it, or say another event in one of the two lines"
+            ),
         });
     }
 }

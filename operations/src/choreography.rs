@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
 use anyhow::Context;
 use events::{
     Publisher,
-    publisher::{self, is_topic_of_events, topic_of_aggregate},
+    publisher::{self, is_topic_of_events},
 };
 use reqwest::redirect::Policy;
 use saga::{
@@ -14,7 +14,10 @@ use saga::{
     table::Line,
 };
 
+use self::words::check_words;
 use crate::{Environment, PROGRAM_URLS};
+
+mod words;
 
 /// Timeout for a program to serve its table.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -278,41 +281,6 @@ async fn ask(client: &reqwest::Client, url: &str) -> anyhow::Result<Table> {
         anyhow::ensure!(body.len() <= LARGEST_TABLE, "its answer has more than {LARGEST_TABLE} bytes");
     }
     Ok(serde_json::from_slice(&body)?)
-}
-
-/// Checks the text in a program's table, which is shown in diagrams and on terminals.
-fn check_words(table: &Table) -> Result<(), String> {
-    let is_name = |text: &str| {
-        !text.is_empty()
-            && text.len() <= 100
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
-    };
-    let is_prose = |text: &str| text.len() <= 200 && !text.contains(|c: char| c.is_control() || "|\"`<>".contains(c));
-    publisher::check_name(&table.service)?;
-    if table.topic != topic_of_aggregate(&table.service) {
-        return Err(format!("`{}` publishes on {}.events, and not on {:?}", table.service, table.service, table.topic));
-    }
-    for reaction in &table.reactions {
-        let (event, words) = match &reaction.on {
-            On::Event { event, publisher, topic, .. } => (Some((event, publisher, topic)), &reaction.decision),
-            On::Occasion { occasion, .. } => (None, occasion),
-        };
-        let names = reaction
-            .says
-            .iter()
-            .chain(&reaction.step)
-            .chain(&reaction.asks)
-            .chain(event.into_iter().flat_map(|(event, publisher, topic)| [event, publisher, topic]));
-        if let Some(odd) = names.into_iter().find(|name| !is_name(name)) {
-            return Err(format!(
-                "{odd:?} is no name of an event, a publisher or a topic: letters, digits, `_`, `.` and `-` are"
-            ));
-        }
-        if let Some(odd) = [words, &reaction.decision].into_iter().find(|words| !is_prose(words)) {
-            return Err(format!("{odd:?} cannot be shown: leave out control characters, quotes and brackets"));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

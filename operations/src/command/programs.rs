@@ -16,7 +16,7 @@ pub(super) struct Programs {
     #[arg(long = "program", env = PROGRAM_URLS, value_name = "URL", value_delimiter = ',')]
     urls: Vec<String>,
     /// File with a further service's table, as its program prints it with --choreography; may be repeated.
-    #[arg(long = "table", value_name = "FILE")]
+    #[arg(long = "file", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Only these programs and files, without the shop's services.
     #[arg(long)]
@@ -43,7 +43,9 @@ impl Programs {
 
     /// The same, whether or not its tables fit together.
     pub(super) async fn unchecked(&self) -> anyhow::Result<Choreography> {
-        self.given()?.and_unchecked(&self.urls()).await
+        let all = self.given()?.and_unchecked(&self.urls()).await?;
+        anyhow::ensure!(!all.tables().is_empty(), "--alone leaves no service: name some with --program or --file");
+        Ok(all)
     }
 
     /// The shop's choreography, unless it is left out, together with the tables in files.

@@ -2,11 +2,11 @@
 //!
 //! | on | decision | says |
 //! |---|---|---|
-//! | `OrderCreated` | reserve | `BalanceReserved`, `BalanceRejected` |
-//! | `StockReserved` | debit | `BalanceDebited` |
-//! | `PaymentDeclined` | give back | `BalanceReleased`, `BalanceRefunded` |
-//! | `PaymentVoided` | give back | `BalanceReleased`, `BalanceRefunded` |
-//! | `PaymentRefunded` | give back | `BalanceReleased`, `BalanceRefunded` |
+//! | `OrderCreated` | reserve (Try) | `BalanceReserved`, `BalanceRejected` |
+//! | `StockReserved` | debit (Confirm) | `BalanceDebited` |
+//! | `PaymentDeclined` | give back (Cancel) | `BalanceReleased`, `BalanceRefunded` |
+//! | `PaymentVoided` | give back (Cancel) | `BalanceReleased`, `BalanceRefunded` |
+//! | `PaymentRefunded` | give back (Cancel) | `BalanceReleased`, `BalanceRefunded` |
 
 mod domain;
 mod store;

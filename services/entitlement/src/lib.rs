@@ -2,8 +2,8 @@
 //!
 //! | on | decision | says |
 //! |---|---|---|
-//! | `StockCommitted` | grant | `EntitlementGranted`, `EntitlementRejected` |
-//! | `ShipmentRejected` | revoke | `EntitlementRevoked` |
+//! | `StockCommitted` | grant (Do) | `EntitlementGranted`, `EntitlementRejected` |
+//! | `ShipmentRejected` | revoke (Cancel) | `EntitlementRevoked` |
 
 mod domain;
 mod store;

@@ -4,13 +4,13 @@
 //!
 //! | on | decision | says |
 //! |---|---|---|
-//! | `PaymentAuthorized` | reserve | `StockReserved`, `StockRejected` |
-//! | `PaymentCaptured` | commit | `StockCommitted` |
-//! | `PaymentCaptureFailed` | take back | `StockReleased` |
-//! | `ShipmentRejected` | take back | `StockReleased` |
-//! | `EntitlementRejected` | take back | `StockReleased` |
-//! | `OrderCancelRequested` | withdraw | `StockReleased` |
-//! | `OrderTimedOut` | withdraw | `StockReleased` |
+//! | `PaymentAuthorized` | reserve (Try) | `StockReserved`, `StockRejected` |
+//! | `PaymentCaptured` | commit (Confirm) | `StockCommitted` |
+//! | `PaymentCaptureFailed` | take back (Cancel) | `StockReleased` |
+//! | `ShipmentRejected` | take back (Cancel) | `StockReleased` |
+//! | `EntitlementRejected` | take back (Cancel) | `StockReleased` |
+//! | `OrderCancelRequested` | withdraw (Withdraw) | `StockReleased` |
+//! | `OrderTimedOut` | withdraw (Withdraw) | `StockReleased` |
 
 mod domain;
 mod store;

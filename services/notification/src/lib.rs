@@ -5,7 +5,7 @@
 //! | `OrderCompleted` | write the letter | `NotificationSent` |
 //! | `OrderCancelled` | write the letter | `NotificationSent` |
 //! | `OrderRejected` | write the letter | `NotificationSent` |
-//! | the mail system took the mail | note sent | `NotificationSent` |
+//! | the answer to mail | note sent | `NotificationSent` |
 
 mod amount;
 mod domain;

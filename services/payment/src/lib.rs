@@ -3,11 +3,16 @@
 //!
 //! | on | decision | says |
 //! |---|---|---|
-//! | `BalanceReserved` | authorize | `PaymentAuthorized`, `PaymentDeclined` |
-//! | `BalanceDebited` | capture | `PaymentCaptured`, `PaymentCaptureFailed` |
-//! | `StockRejected` | cancel | `PaymentVoided`, `PaymentRefunded` |
-//! | `StockReleased` | cancel | `PaymentVoided`, `PaymentRefunded` |
-//! | the gateway answers | settle | `PaymentAuthorized`, `PaymentDeclined`, `PaymentCaptured`, `PaymentCaptureFailed`, `PaymentVoided`, `PaymentRefunded` |
+//! | `BalanceReserved` | authorize (Try) | `PaymentAuthorized`, `PaymentDeclined` |
+//! | `BalanceDebited` | capture (Confirm) | `PaymentCaptured`, `PaymentCaptureFailed` |
+//! | `StockRejected` | cancel (Cancel) | `PaymentVoided`, `PaymentRefunded` |
+//! | `StockReleased` | cancel (Cancel) | `PaymentVoided`, `PaymentRefunded` |
+//! | the answer to authorize | settle (Try) | `PaymentAuthorized`, `PaymentDeclined` |
+//! | the answer to capture | settle (Confirm) | `PaymentCaptured`, `PaymentCaptureFailed` |
+//! | the answer to void | settle (Cancel) | `PaymentVoided`, `PaymentRefunded` |
+//! | the answer to refund | settle (Cancel) | `PaymentVoided`, `PaymentRefunded` |
+//! | the answer to void-instead | settle (Cancel) | `PaymentVoided`, `PaymentRefunded` |
+//! | the answer to refund-instead | settle (Cancel) | `PaymentVoided`, `PaymentRefunded` |
 //!
 //! Card payments go through durable attempts ([`calls`], [`gateway`]); the gateway's answer is handled by a decision like any
 //! event. [`lifecycle`] has the outcome of every step in every phase.

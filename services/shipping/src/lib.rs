@@ -2,8 +2,8 @@
 //!
 //! | on | decision | says |
 //! |---|---|---|
-//! | `StockCommitted` | arrange | `ShipmentArranged`, `ShipmentRejected` |
-//! | `EntitlementRejected` | cancel | `ShipmentCancelled` |
+//! | `StockCommitted` | arrange (Do) | `ShipmentArranged`, `ShipmentRejected` |
+//! | `EntitlementRejected` | cancel (Cancel) | `ShipmentCancelled` |
 
 mod domain;
 mod store;
