@@ -33,11 +33,13 @@ pub enum Code {
     UnansweredCall,
     /// An event that means one thing in one line of a service, and another in another.
     TwoMeanings,
+    /// A search that was not finished: there may be faults that it has not found.
+    Unsearched,
 }
 
 impl Code {
     /// Each code.
-    pub const ALL: [Code; 14] = [
+    pub const ALL: [Code; 15] = [
         Code::UnheardEvent,
         Code::UnsaidEvent,
         Code::TwoPublishers,
@@ -52,6 +54,7 @@ impl Code {
         Code::TwoEnds,
         Code::UnansweredCall,
         Code::TwoMeanings,
+        Code::Unsearched,
     ];
 
     /// Identifier, such as `SL005`.
@@ -71,6 +74,7 @@ impl Code {
             Code::TwoEnds => "SL012",
             Code::UnansweredCall => "SL013",
             Code::TwoMeanings => "SL014",
+            Code::Unsearched => "SL015",
         }
     }
 
@@ -91,6 +95,7 @@ impl Code {
             Code::TwoEnds => "two-ends",
             Code::UnansweredCall => "unanswered-call",
             Code::TwoMeanings => "two-meanings",
+            Code::Unsearched => "unsearched",
         }
     }
 
@@ -111,12 +116,8 @@ impl Code {
             Code::TwoEnds => "A saga both completes and is aborted.",
             Code::UnansweredCall => "A durable call and its answers do not fit together.",
             Code::TwoMeanings => "An event means different things in different lines of a service.",
+            Code::Unsearched => "There are more runs than the lint searches.",
         }
-    }
-
-    /// True if a run would find the same fault again in other words.
-    pub(crate) const fn makes_runs_meaningless(self) -> bool {
-        !matches!(self, Code::NoDeadline | Code::OldReader | Code::TwoMeanings)
     }
 }
 

@@ -24,11 +24,24 @@ pub(crate) struct Graph<'a> {
     pub(crate) events: Vec<(&'a str, &'a str)>,
     /// Each step once: service and name.
     pub(crate) steps: Vec<(&'a str, &'a str)>,
+    /// Lines that consume each event.
+    hearers: Vec<Vec<LineId>>,
+    /// How the saga ends with each event.
+    ends: Vec<Ends>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Ends {
+    completes: bool,
+    aborts: bool,
+    informs: bool,
 }
 
 /// A line of a table.
 pub(crate) struct Line<'a> {
     pub(crate) service: &'a str,
+    /// Index of the service.
+    pub(crate) part: usize,
     pub(crate) reaction: &'a Reaction,
     pub(crate) hears: Option<EventId>,
     pub(crate) says: Vec<EventId>,
@@ -40,7 +53,7 @@ impl<'a> Graph<'a> {
     pub(crate) fn of(parts: &'a [Part]) -> Self {
         let (mut lines, mut all_events, mut all_steps) = (Vec::new(), Vec::new(), Vec::new());
         let (mut events, mut steps) = (BTreeMap::new(), BTreeMap::new());
-        for part in parts {
+        for (number, part) in parts.iter().enumerate() {
             for reaction in &part.reactions {
                 let mut event = |topic: &'a str, event: &'a str| {
                     *events.entry((topic, event)).or_insert_with(|| {
@@ -61,10 +74,25 @@ impl<'a> Graph<'a> {
                     });
                     (step, phase)
                 });
-                lines.push(Line { service: &part.service, reaction, hears, says, does });
+                lines.push(Line { service: &part.service, part: number, reaction, hears, says, does });
             }
         }
-        Graph { parts, lines, events: all_events, steps: all_steps }
+        let (mut hearers, mut ends) = (vec![Vec::new(); all_events.len()], vec![Ends::default(); all_events.len()]);
+        for (id, line) in lines.iter().enumerate() {
+            if let Some(heard) = line.hears {
+                hearers[heard].push(id);
+            }
+            for said in &line.says {
+                let name = all_events[*said].1;
+                let before = ends[*said];
+                ends[*said] = Ends {
+                    completes: before.completes || line.marks(name, |reaction| &reaction.completes),
+                    aborts: before.aborts || line.marks(name, |reaction| &reaction.aborts),
+                    informs: before.informs || line.marks(name, |reaction| &reaction.informs),
+                };
+            }
+        }
+        Graph { parts, lines, events: all_events, steps: all_steps, hearers, ends }
     }
 
     /// Type of an event.
@@ -79,13 +107,22 @@ impl<'a> Graph<'a> {
     }
 
     /// Lines that consume an event.
-    pub(crate) fn hearers(&self, event: EventId) -> impl Iterator<Item = LineId> {
-        self.lines.iter().enumerate().filter(move |(_, line)| line.hears == Some(event)).map(|(id, _)| id)
+    pub(crate) fn hearers(&self, event: EventId) -> &[LineId] {
+        &self.hearers[event]
     }
 
     /// Lines that may say an event.
     pub(crate) fn speakers(&self, event: EventId) -> impl Iterator<Item = &Line<'a>> {
         self.lines.iter().filter(move |line| line.says.contains(&event))
+    }
+
+    /// Lines about the answers to what a line asks for.
+    pub(crate) fn answers(&self, line: LineId) -> impl Iterator<Item = LineId> {
+        let asks = &self.lines[line];
+        let of_it = move |other: &Line<'_>| {
+            other.part == asks.part && asks.reaction.asks.iter().any(|call| other.answers(call))
+        };
+        self.lines.iter().enumerate().filter(move |(_, other)| of_it(other)).map(|(id, _)| id)
     }
 
     /// True if the topic is a service's; others are those of clients.
@@ -101,24 +138,47 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Events that some line says with this mark.
-    pub(crate) fn marked(&self, event: EventId, marks: fn(&Reaction) -> &Vec<String>) -> bool {
-        self.speakers(event).any(|line| line.marks(self.name(event), marks))
-    }
-
     /// True if the saga ends with the event.
     pub(crate) fn is_end(&self, event: EventId) -> bool {
-        self.marked(event, |reaction| &reaction.completes) || self.marked(event, |reaction| &reaction.aborts)
+        self.completes(event) || self.aborts(event)
+    }
+
+    pub(crate) fn completes(&self, event: EventId) -> bool {
+        self.ends[event].completes
+    }
+
+    pub(crate) fn aborts(&self, event: EventId) -> bool {
+        self.ends[event].aborts
     }
 
     /// True if nobody has to consume the event.
     pub(crate) fn informs(&self, event: EventId) -> bool {
-        self.marked(event, |reaction| &reaction.informs)
+        self.ends[event].informs
+    }
+
+    /// True if any table says how a saga ends. If none does, nothing is known about ends.
+    pub(crate) fn knows_ends(&self) -> bool {
+        (0..self.events.len()).any(|event| self.is_end(event))
     }
 
     /// Events that may directly follow an event.
     pub(crate) fn follow(&self, event: EventId) -> impl Iterator<Item = (LineId, EventId)> {
-        self.hearers(event).flat_map(|line| self.lines[line].says.iter().map(move |said| (line, *said)))
+        self.hearers(event).iter().flat_map(|line| self.lines[*line].says.iter().map(move |said| (*line, *said)))
+    }
+
+    /// Lines that a line may lead to, with itself: by its events, and by its calls. `passes` tells whether to go on after an
+    /// event.
+    pub(crate) fn reached(&self, from: LineId, passes: impl Fn(EventId) -> bool) -> Vec<bool> {
+        let mut reached = vec![false; self.lines.len()];
+        let mut next = vec![from];
+        while let Some(line) = next.pop() {
+            if !std::mem::replace(&mut reached[line], true) {
+                let says = self.lines[line].says.iter().filter(|said| passes(**said));
+                next.extend(says.flat_map(|said| self.hearers(*said)));
+                next.extend(self.answers(line));
+            }
+        }
+        reached
     }
 
     /// Events from which a path leads to one of `ends`, including those.
@@ -157,8 +217,23 @@ impl Line<'_> {
         matches!(&self.reaction.on, On::Occasion { occasion, kind: Kind::Answer } if occasion == call)
     }
 
+    /// True if a deadline triggers the line.
+    pub(crate) fn is_deadline(&self) -> bool {
+        matches!(self.reaction.on, On::Occasion { kind: Kind::Deadline, .. })
+    }
+
+    /// True if the line holds or takes something.
+    pub(crate) fn takes(&self) -> bool {
+        matches!(self.does, Some((_, Phase::Try | Phase::Do)))
+    }
+
     /// Returns whether the line says an event with this mark.
     pub(crate) fn marks(&self, event: &str, marks: fn(&Reaction) -> &Vec<String>) -> bool {
         marks(self.reaction).iter().any(|marked| marked == event)
+    }
+
+    /// True if the line refuses with this event.
+    pub(crate) fn refuses(&self, event: &str) -> bool {
+        self.marks(event, |reaction| &reaction.refuses)
     }
 }

@@ -3,7 +3,7 @@
 //! handles, compensations that are missing or come in the wrong order, flows that never end.
 //!
 //! ```
-//! use saga::{Facts, Publisher, SagaId, Table, choreography::Part, publisher, says, table::{cancels, confirms, tries}};
+//! use saga::{Facts, Publisher, SagaId, Table, choreography::Part, publisher, says, table::{confirms, does, tries}};
 //! use saga_lint::{Code, Lint};
 //! # #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 //! # pub struct Trip { trip_id: SagaId }
@@ -23,7 +23,7 @@
 //!     .on_request(CLIENTS, tries("hold"), says![flight::SeatHeld, refuses aborts flight::TripCancelled], |trip: Trip| trip)
 //!     .on(confirms("book"), says![completes flight::TripBooked], |event: hotel::RoomBooked| event.trip);
 //! let hotel: Table<Trip> = Table::of(publisher!("hotel"))
-//!     .on(saga::table::does("book"), says![pivot hotel::RoomBooked, refuses hotel::RoomRefused], |event: flight::SeatHeld| event.trip);
+//!     .on(does("book"), says![pivot hotel::RoomBooked, refuses hotel::RoomRefused], |event: flight::SeatHeld| event.trip);
 //!
 //! let lint = Lint::of([Part::from(&flight), Part::from(&hotel)]).allow(Code::NoDeadline, "travellers are patient");
 //! let findings = lint.findings();
@@ -55,7 +55,7 @@ pub use code::Code;
 pub use finding::{Finding, Hop};
 pub use output::{to_json, to_sarif, to_text};
 
-use graph::Graph;
+use graph::{EventId, Graph};
 
 /// A lint of a set of services, which together are a system.
 #[derive(Debug, Clone)]
@@ -80,12 +80,13 @@ impl Lint {
     /// Everything found and not allowed, most basic first.
     pub fn findings(&self) -> Vec<Finding> {
         let graph = Graph::of(&self.parts);
-        let mut all = rules::findings(&graph);
-        // A run of tables that do not even fit together finds the same faults again, in other words.
-        if all.iter().all(|finding| !finding.code.makes_runs_meaningless()) {
-            all.extend(run::findings(&graph));
-        }
-        all.retain(|finding| self.allowed.iter().all(|(code, _)| *code != finding.code));
+        let is_allowed = |code: Code| self.allowed.iter().any(|(allowed, _)| *allowed == code);
+        let mut faults = rules::faults(&graph);
+        faults.retain(|fault| !is_allowed(fault.finding.code));
+        // A run with a fault that is known already would only find it again, in other words.
+        let known: Vec<EventId> = faults.iter().flat_map(|fault| &fault.events).copied().collect();
+        let mut all: Vec<Finding> = faults.into_iter().map(|fault| fault.finding).collect();
+        all.extend(run::findings(&graph, &known).into_iter().filter(|finding| !is_allowed(finding.code)));
         all.sort_by(|a, b| (a.code, &a.message).cmp(&(b.code, &b.message)));
         all.dedup();
         all

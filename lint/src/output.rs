@@ -27,7 +27,8 @@ pub fn to_json(findings: &[Finding]) -> Value {
     json!({ "findings": findings })
 }
 
-/// SARIF 2.1.0, which code hosts and editors show. A service is a logical location; there is no file.
+/// SARIF 2.1.0, which editors and code scanners read. A service is a logical location: a table has no file and no line, which
+/// some code hosts want before they show a result.
 pub fn to_sarif(findings: &[Finding]) -> Value {
     let location = |service: &str, decision: &str| {
         json!({ "logicalLocations": [{

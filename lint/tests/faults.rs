@@ -1,24 +1,48 @@
-//! A choreography without a fault, and the same with one fault of each kind: the lint names exactly that one.
+//! Choreographies without a fault, and with faults of each kind: the lint names exactly those. A file's name begins with the
+//! codes of its faults, or with `none`.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use saga::choreography::Part;
-use saga_lint::{Code, Finding, Lint};
+use saga_lint::{Code, Finding, Lint, to_text};
 use serde::Deserialize;
 
 /// A file of the folder `faults`.
 #[derive(Deserialize)]
 struct Case {
-    /// The finding's message; of several, the first.
+    /// The first finding's message.
     #[serde(default)]
     finding: String,
     tables: Vec<Part>,
 }
 
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults")
+}
+
 fn case(name: &str) -> Case {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults").join(format!("{name}.json"));
+    let path = folder().join(format!("{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Each case's name, and the codes that it begins with.
+fn cases() -> BTreeMap<String, BTreeSet<Code>> {
+    let files = std::fs::read_dir(folder()).expect("the folder is there");
+    let names = files.map(|file| file.expect("a file").path().file_stem().expect("a name").display().to_string());
+    let named = names.map(|name| {
+        let words = name.split('-').next().unwrap_or_default().to_owned();
+        let codes = words.split('+').filter(|word| *word != "none").map(|word| word.parse().expect("a code"));
+        (name, codes.collect())
+    });
+    named.collect()
+}
+
+fn codes(findings: &[Finding]) -> BTreeSet<Code> {
+    findings.iter().map(|finding| finding.code).collect()
 }
 
 fn findings(name: &str) -> Vec<Finding> {
@@ -26,20 +50,18 @@ fn findings(name: &str) -> Vec<Finding> {
 }
 
 #[test]
-fn a_choreography_without_a_fault_has_no_finding() {
-    let findings = findings("none");
-    assert!(findings.is_empty(), "{}", saga_lint::to_text(&findings));
-}
-
-#[test]
-fn a_fault_of_each_kind_is_named_and_nothing_else_is() {
-    for code in Code::ALL {
-        let findings = findings(code.id());
-        let codes: BTreeSet<Code> = findings.iter().map(|finding| finding.code).collect();
-        assert_eq!(codes, BTreeSet::from([code]), "{}", saga_lint::to_text(&findings));
-        assert_eq!(findings[0].message, case(code.id()).finding, "{code}");
+fn each_fault_is_named_and_nothing_else_is() {
+    let cases = cases();
+    for (name, expected) in &cases {
+        let findings = findings(name);
+        assert_eq!(codes(&findings), *expected, "{name}: {}", to_text(&findings));
+        let first = findings.first().map_or("", |finding| &finding.message);
+        assert_eq!(first, case(name).finding, "{name}");
         assert!(findings.iter().all(|finding| !finding.path.is_empty() && !finding.mend.is_empty()), "{findings:?}");
     }
+    let alone = |code: Code| cases.contains_key(code.id());
+    assert!(Code::ALL.into_iter().all(alone), "each code has a case of its own");
+    assert!(cases.values().filter(|codes| codes.is_empty()).count() > 5, "sound choreographies of several kinds");
 }
 
 #[test]
@@ -65,15 +87,37 @@ fn what_is_allowed_is_no_finding() {
     assert_eq!(other.findings().len(), 1);
 }
 
+/// An accepted finding hides no other.
+#[test]
+fn what_is_allowed_hides_nothing_else() {
+    let tables = case("SL001").tables.into_iter().chain(case("SL005").tables.into_iter().map(|mut other| {
+        other.service.push_str("-too");
+        other.topic = format!("{}.events", other.service);
+        other
+    }));
+    let mut tables: Vec<Part> = tables.collect();
+    // The second system is the first one's, under other names.
+    for reaction in tables.iter_mut().skip(3).flat_map(|table| &mut table.reactions) {
+        if let saga::choreography::On::Event { publisher, topic, .. } = &mut reaction.on
+            && topic.ends_with(".events")
+        {
+            publisher.push_str("-too");
+            *topic = format!("{publisher}.events");
+        }
+    }
+    let lint =
+        Lint::of(tables).allow(Code::UnheardEvent, "a report reads it").allow(Code::TwoPublishers, "two systems");
+    assert_eq!(codes(&lint.findings()), BTreeSet::from([Code::StepLeftOpen]), "{}", to_text(&lint.findings()));
+}
+
 /// The order of tables and of their lines is of no consequence.
 #[test]
 fn the_order_of_tables_changes_nothing() {
-    for code in Code::ALL {
-        let mut tables = case(code.id()).tables;
+    for (name, expected) in cases() {
+        let mut tables = case(&name).tables;
         tables.reverse();
         tables.iter_mut().for_each(|table| table.reactions.reverse());
-        let codes: BTreeSet<Code> = Lint::of(tables).findings().iter().map(|finding| finding.code).collect();
-        assert_eq!(codes, BTreeSet::from([code]));
+        assert_eq!(codes(&Lint::of(tables).findings()), expected, "{name}");
     }
 }
 

@@ -184,7 +184,7 @@ impl Choreography {
     pub(crate) fn add(&mut self, table: Table) -> anyhow::Result<()> {
         check_words(&table).map_err(anyhow::Error::msg)?;
         match self.0.iter().find(|known| known.service == table.service) {
-            Some(known) if *known == table => return Ok(()),
+            Some(known) if is_the_same(known, &table) => return Ok(()),
             Some(_) => anyhow::bail!(
                 "`{}` has another table already: two versions run, or two programs share the name; rename one",
                 table.service
@@ -270,6 +270,13 @@ impl Choreography {
         }
         text
     }
+}
+
+/// Returns whether two tables do the same at run time, as those of two replicas do of which one is newer by its marks.
+fn is_the_same(one: &Table, other: &Table) -> bool {
+    one.topic == other.topic
+        && one.reactions.len() == other.reactions.len()
+        && one.reactions.iter().zip(&other.reactions).all(|(one, other)| one.does_as(other))
 }
 
 /// Fetches a program's table, of bounded size.

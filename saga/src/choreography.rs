@@ -1,11 +1,13 @@
 //! A service's table as JSON, served at `/choreography` and printed by `--choreography`. Tools that were not compiled
 //! with a service use it to draw graphs, show traces and audit the system.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::table::{Decision, End, Line, Occasion, Phase, Saying, Table, Trigger};
+use crate::table::Table;
+
+mod reaction;
+
+pub use reaction::{Kind, On, Reaction};
 
 /// Path at which a program serves its table.
 pub const PATH: &str = "/choreography";
@@ -30,105 +32,6 @@ pub struct Part {
     pub reactions: Vec<Reaction>,
 }
 
-/// One line of a table.
-///
-/// Beside the events that it may publish it lists which of them are refusals, ends, points of no return, or of no
-/// consequence; what is empty is left out in JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reaction {
-    /// Trigger of the decision.
-    pub on: On,
-    /// Name of the decision.
-    pub decision: String,
-    /// Name of the step that the decision is about, if it is about one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<String>,
-    /// What it does to that step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phase: Option<Phase>,
-    /// True if it waits until everything under way in the saga has come in.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub joins: bool,
-    /// Kinds of durable calls that it may ask for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub asks: Vec<String>,
-    /// Types of the events that it may publish.
-    pub says: Vec<String>,
-    /// Those with which it refuses.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub refuses: Vec<String>,
-    /// Those that complete the saga.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub completes: Vec<String>,
-    /// Those that end the saga without effect.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub aborts: Vec<String>,
-    /// Those after which nothing fails and nothing is undone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pivots: Vec<String>,
-    /// Those that nobody has to consume.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub informs: Vec<String>,
-    /// Versions of the schemas of those whose schema has changed; of the others it is 1.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub versions: BTreeMap<String, u32>,
-}
-
-/// Trigger of a decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum On {
-    /// An event.
-    Event {
-        /// Event type.
-        event: String,
-        /// Name of the event's publisher.
-        publisher: String,
-        /// Topic that carries the event.
-        topic: String,
-        /// Latest version of its schema that the service reads.
-        #[serde(default = "first", skip_serializing_if = "is_first")]
-        version: u32,
-    },
-    /// Anything else: a person, a deadline, an answer from outside.
-    Occasion {
-        /// Description of the occasion; of an answer, the kind of its call.
-        occasion: String,
-        /// Kind of occasion.
-        #[serde(default, skip_serializing_if = "Kind::is_request")]
-        kind: Kind,
-    },
-}
-
-/// Kind of an occasion.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A person or a client asks for it.
-    #[default]
-    Request,
-    /// A deadline has passed.
-    Deadline,
-    /// A durable call is answered, or given up.
-    Answer,
-}
-
-/// Version of an event whose schema has not changed.
-fn first() -> u32 {
-    1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_first(version: &u32) -> bool {
-    *version == first()
-}
-
-impl Kind {
-    fn is_request(&self) -> bool {
-        *self == Kind::Request
-    }
-}
-
 impl<C> From<&Table<C>> for Part {
     fn from(table: &Table<C>) -> Self {
         let service = table.service();
@@ -140,118 +43,26 @@ impl<C> From<&Table<C>> for Part {
     }
 }
 
-impl From<&Line> for Reaction {
-    fn from(line: &Line) -> Self {
-        let on = match line.trigger {
-            Trigger::Event { event_type, publisher, version } => On::Event {
-                event: event_type.to_owned(),
-                publisher: publisher.name().to_owned(),
-                topic: publisher.topic().to_owned(),
-                version,
-            },
-            Trigger::Occasion(occasion) => On::from(occasion),
-        };
-        let Decision { name, phase, step, joins, asks } = line.decision;
-        let said = |which: fn(&Saying) -> bool| -> Vec<String> {
-            line.says.iter().filter(|saying| which(saying)).map(|saying| saying.event_type.to_owned()).collect()
-        };
-        Reaction {
-            phase,
-            step: step.map(str::to_owned),
-            joins,
-            asks: asks.iter().map(|call| (*call).to_owned()).collect(),
-            refuses: said(|saying| saying.refuses),
-            completes: said(|saying| saying.ends == Some(End::Completed)),
-            aborts: said(|saying| saying.ends == Some(End::Aborted)),
-            pivots: said(|saying| saying.pivot),
-            informs: said(|saying| saying.informs),
-            versions: line
-                .says
-                .iter()
-                .filter(|saying| saying.version != first())
-                .map(|saying| (saying.event_type.to_owned(), saying.version))
-                .collect(),
-            ..Reaction::new(on, name, said(|_| true))
-        }
-    }
-}
-
-impl From<Occasion> for On {
-    fn from(occasion: Occasion) -> Self {
-        let kind = match occasion {
-            Occasion::Request(_) => Kind::Request,
-            Occasion::Deadline(_) => Kind::Deadline,
-            Occasion::Answer(_) => Kind::Answer,
-        };
-        On::Occasion { occasion: occasion.text().to_owned(), kind }
-    }
-}
-
-impl Reaction {
-    /// A reaction without marks.
-    pub fn new(on: On, decision: impl Into<String>, says: Vec<String>) -> Self {
-        Reaction {
-            on,
-            decision: decision.into(),
-            step: None,
-            phase: None,
-            joins: false,
-            asks: Vec::new(),
-            says,
-            refuses: Vec::new(),
-            completes: Vec::new(),
-            aborts: Vec::new(),
-            pivots: Vec::new(),
-            informs: Vec::new(),
-            versions: BTreeMap::new(),
-        }
-    }
-
-    /// Version of the schema of an event that the reaction says.
-    pub fn version_of(&self, event_type: &str) -> u32 {
-        self.versions.get(event_type).copied().unwrap_or(first())
-    }
-
-    /// Type of the triggering event; `None` for other occasions.
-    pub fn event(&self) -> Option<&str> {
-        match &self.on {
-            On::Event { event, .. } => Some(event),
-            On::Occasion { .. } => None,
-        }
-    }
-
-    /// Topic of the triggering event.
-    pub fn topic(&self) -> Option<&str> {
-        match &self.on {
-            On::Event { topic, .. } => Some(topic),
-            On::Occasion { .. } => None,
-        }
-    }
-
-    /// Returns whether the decision may publish an event of this type.
-    pub fn may_say(&self, event_type: &str) -> bool {
-        self.says.iter().any(|said| said == event_type)
-    }
-
-    /// The reaction as cells of a Markdown table: on, decision, says.
-    pub fn to_markdown(&self) -> String {
-        let on = match &self.on {
-            On::Event { event, .. } => format!("`{event}`"),
-            On::Occasion { occasion, kind: Kind::Answer } => format!("the answer to {occasion}"),
-            On::Occasion { occasion, .. } => occasion.clone(),
-        };
-        let decision = match self.phase {
-            Some(phase) => format!("{} ({phase})", self.decision),
-            None => self.decision.clone(),
-        };
-        let says: Vec<String> = self.says.iter().map(|says| format!("`{says}`")).collect();
-        format!("| {on} | {decision} | {} |", says.join(", "))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::Phase;
+
+    #[test]
+    fn marks_belong_to_what_is_said() {
+        let on = On::Occasion { occasion: "noon".into(), kind: Kind::Request };
+        let plain = Reaction::new(on, "hold", vec!["RoomHeld".into(), "RoomRefused".into()]);
+        assert_eq!(plain.check(), Ok(()));
+        let misspelt = Reaction { refuses: vec!["RoomRefusd".into()], ..plain.clone() };
+        assert!(misspelt.check().is_err_and(|why| why.contains("`RoomRefusd`")));
+        let both = vec!["RoomRefused".to_owned()];
+        let torn = Reaction { completes: both.clone(), aborts: both, ..plain.clone() };
+        assert!(torn.check().is_err_and(|why| why.contains("choose one")));
+        let aimless = Reaction { step: Some("room".into()), ..plain.clone() };
+        assert!(aimless.check().is_err());
+        assert!(plain.does_as(&Reaction { phase: Some(Phase::Try), ..plain.clone() }));
+        assert!(!plain.does_as(&Reaction { says: Vec::new(), ..plain.clone() }));
+    }
 
     #[test]
     fn a_part_of_an_earlier_version_is_read_too() {

@@ -56,9 +56,18 @@ fn root() -> PathBuf {
 
 fn sources() -> Vec<Source> {
     let mut found = Vec::new();
-    for folder in
-        ["events", "examples", "operations", "outbox", "outbox-relay", "process", "saga", "scenarios", "services"]
-    {
+    for folder in [
+        "events",
+        "examples",
+        "lint",
+        "operations",
+        "outbox",
+        "outbox-relay",
+        "process",
+        "saga",
+        "scenarios",
+        "services",
+    ] {
         collect(&root().join(folder), &mut found);
     }
     assert!(found.len() > 300, "only {} sources", found.len());

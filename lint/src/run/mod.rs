@@ -2,61 +2,83 @@
 //!
 //! A breadth-first search over states, so that the first run to a finding is a shortest one.
 
+mod beginning;
 mod state;
 mod verdict;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashSet, VecDeque},
+    rc::Rc,
+};
 
-use crate::{Code, Finding, Hop, graph::Graph};
-use state::{Rules, State, Taken};
+pub(crate) use beginning::beginnings;
 
-/// Number of states after which the search of one beginning stops. The shop's has some ten thousand.
-const MOST_STATES: usize = 400_000;
+use crate::{
+    Code, Finding, Hop,
+    graph::{EventId, Graph, LineId},
+};
+use beginning::Rules;
+use state::{State, Taken};
 
-/// What is wrong at the end of some run, from any beginning.
-pub(crate) fn findings(graph: &Graph<'_>) -> Vec<Finding> {
-    let rules = Rules::of(graph);
-    let mut search = Search { graph, rules: &rules, found: HashSet::new(), findings: Vec::new() };
-    let mut begun = HashSet::new();
-    for start in (0..graph.lines.len()).filter(|line| graph.begins_a_saga(*line)) {
-        // Two doors for the same decision, such as a topic and a route, lead to the same runs.
-        let line = &graph.lines[start];
-        if begun.insert((line.service, &line.says, line.does)) {
-            search.from(start);
+/// Number of states after which the search of one beginning stops. The shop's has a few thousand.
+const MOST_STATES: usize = 200_000;
+
+/// What is wrong at the end of some run, from any beginning. Runs in which one of `excused` was said are not judged: their fault
+/// is known.
+pub(crate) fn findings(graph: &Graph<'_>, excused: &[EventId]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut begun: Vec<LineId> = Vec::new();
+    for start in beginnings(graph) {
+        if begun.iter().any(|other| beginning::is_the_same(graph, *other, start)) {
+            continue;
         }
+        begun.push(start);
+        let rules = Rules::of(graph, start);
+        let mut search = Search { graph, rules: &rules, excused, found: HashSet::new(), findings: Vec::new() };
+        search.from(start);
+        findings.extend(search.findings);
     }
-    search.findings
+    findings
 }
 
 struct Search<'a> {
     graph: &'a Graph<'a>,
     rules: &'a Rules,
+    excused: &'a [EventId],
     /// Faults that have been found already: code and subject.
     found: HashSet<(Code, usize)>,
     findings: Vec<Finding>,
 }
 
 impl Search<'_> {
-    fn from(&mut self, start: usize) {
-        let mut seen: HashMap<State, usize> = HashMap::new();
+    fn from(&mut self, start: LineId) {
+        let mut seen: HashSet<Rc<State>> = HashSet::new();
         // How each state was reached: from which, and by what.
         let mut reached: Vec<(usize, Option<Taken>)> = vec![(0, None)];
-        let first = State::new(self.graph, self.rules, start);
-        seen.insert(first.clone(), 0);
+        let first = Rc::new(State::new(self.graph, start));
+        seen.insert(first.clone());
         let mut next = VecDeque::from([(0, first)]);
         while let Some((number, state)) = next.pop_front() {
-            for (hop, after) in state.successors(self.graph) {
+            if state.has_said(self.excused) {
+                continue;
+            }
+            for (hop, after) in state.successors(self.graph, self.rules) {
                 for fault in verdict::of_hop(self.graph, &state, &hop) {
                     self.note(fault, &reached, number, Some(&hop));
                 }
-                if seen.contains_key(&after) || seen.len() >= MOST_STATES {
+                if seen.contains(&after) {
                     continue;
                 }
+                if seen.len() >= MOST_STATES {
+                    self.note(verdict::unsearched(self.graph, start), &reached, 0, Some(&hop));
+                    return;
+                }
+                let after = Rc::new(after);
                 reached.push((number, Some(hop)));
-                seen.insert(after.clone(), reached.len() - 1);
+                seen.insert(after.clone());
                 next.push_back((reached.len() - 1, after));
             }
-            if state.is_at_rest() {
+            if state.is_at_rest(self.graph, self.rules) {
                 for fault in verdict::at_rest(self.graph, &state) {
                     self.note(fault, &reached, number, None);
                 }

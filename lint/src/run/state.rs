@@ -1,45 +1,33 @@
 //! A saga in the middle of a run, and what may happen next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saga::{
     barrier::{Move, Status, Step, pass},
-    choreography::{Kind, On},
     table::Phase,
 };
 
+use super::beginning::Rules;
 use crate::{
     Hop,
     graph::{EventId, Graph, LineId, StepId},
 };
 
-/// What no run changes.
-pub(super) struct Rules {
-    /// Deadlines, cancellations and whatever else may come at any moment, once.
-    interrupts: Vec<LineId>,
-}
-
-impl Rules {
-    pub(super) fn of(graph: &Graph<'_>) -> Self {
-        let interrupts = (0..graph.lines.len())
-            .filter(|line| graph.is_from_outside(&graph.lines[*line]) && !graph.begins_a_saga(*line))
-            .collect();
-        Rules { interrupts }
-    }
-}
-
 /// State of one saga.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct State {
-    /// Deliveries that are due.
-    due: BTreeSet<(LineId, EventId)>,
+    /// Deliveries that are due, in order: a saga's events of one topic reach a service in the order in which they were said.
+    /// The key is the service and the place of its topic; answers to calls have none.
+    due: BTreeMap<(usize, Option<usize>), Vec<LineId>>,
     /// The line that begins the saga, until it has.
     start: Option<LineId>,
-    /// Interrupts that have not come.
-    interrupts: Vec<LineId>,
+    /// Interrupts that have come.
+    come: BTreeSet<LineId>,
+    /// Services that have decided something.
+    partook: Vec<bool>,
     /// Lines that have decided, and wait until everything under way has come in.
     joining: BTreeSet<LineId>,
-    /// Events said so far, each with the event that led to it.
+    /// Events said so far, each with what led to it.
     said: Vec<Option<Cause>>,
     pub(super) steps: Vec<Option<Progress>>,
     pub(super) ended: BTreeSet<EventId>,
@@ -48,16 +36,21 @@ pub(super) struct State {
 }
 
 /// The event that led to another; `None` for an occasion.
-type Cause = Option<EventId>;
+pub(super) type Cause = Option<EventId>;
 
 /// What has become of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Progress {
     pub(super) status: Status,
-    /// The event on which it was taken.
-    pub(super) taken_on: Cause,
-    /// The event on which it was undone.
-    pub(super) undone_on: Cause,
+    pub(super) taken: Option<Turn>,
+    pub(super) undone: Option<Turn>,
+}
+
+/// When something happened to a step: on what, and what was said then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Turn {
+    pub(super) on: Cause,
+    pub(super) said: Option<EventId>,
 }
 
 /// What happened between two states.
@@ -86,11 +79,12 @@ impl Taken {
 }
 
 impl State {
-    pub(super) fn new(graph: &Graph<'_>, rules: &Rules, start: LineId) -> Self {
+    pub(super) fn new(graph: &Graph<'_>, start: LineId) -> Self {
         State {
-            due: BTreeSet::new(),
+            due: BTreeMap::new(),
             start: Some(start),
-            interrupts: rules.interrupts.clone(),
+            come: BTreeSet::new(),
+            partook: vec![false; graph.parts.len()],
             joining: BTreeSet::new(),
             said: vec![None; graph.events.len()],
             steps: vec![None; graph.steps.len()],
@@ -99,46 +93,64 @@ impl State {
         }
     }
 
-    /// Nothing is under way. An interrupt may still come, but need not.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.start.is_none() && self.due.is_empty() && (self.joining.is_empty() || !self.ended.is_empty())
+    /// Nothing is under way. Before its end, a saga that waits for a person is not at rest as long as a deadline watches over it.
+    pub(super) fn is_at_rest(&self, graph: &Graph<'_>, rules: &Rules) -> bool {
+        let may_come = |lines: &[LineId]| lines.iter().any(|line| self.may_come(graph, *line));
+        let deadlines: Vec<LineId> =
+            rules.interrupts.iter().filter(|line| graph.lines[**line].is_deadline()).copied().collect();
+        let waits = self.ended.is_empty() && may_come(&rules.waited_for) && may_come(&deadlines);
+        self.start.is_none() && self.due.is_empty() && self.joining.is_empty() && !waits
+    }
+
+    pub(super) fn has_said(&self, events: &[EventId]) -> bool {
+        events.iter().any(|event| self.said[*event].is_some())
+    }
+
+    /// An interrupt comes once, to a service that knows the saga. After the end, a decision about no step does not end it
+    /// again: its service knows.
+    fn may_come(&self, graph: &Graph<'_>, interrupt: LineId) -> bool {
+        let line = &graph.lines[interrupt];
+        let ends = line.does.is_none() && line.says.iter().any(|said| graph.is_end(*said));
+        self.partook[line.part] && !self.come.contains(&interrupt) && (self.ended.is_empty() || !ends)
     }
 
     /// Everything that may happen next.
-    pub(super) fn successors(&self, graph: &Graph<'_>) -> Vec<(Taken, State)> {
+    pub(super) fn successors(&self, graph: &Graph<'_>, rules: &Rules) -> Vec<(Taken, State)> {
         if let Some(start) = self.start {
             let begun = State { start: None, ..self.clone() };
-            return begun.decided(graph, start, None);
+            return begun.decided(graph, start);
         }
         let mut all = Vec::new();
-        for (line, event) in &self.due {
+        for (queue, lines) in &self.due {
             let mut rest = self.clone();
-            rest.due.remove(&(*line, *event));
-            all.extend(rest.decided(graph, *line, Some(*event)));
+            match lines.as_slice() {
+                [] | [_] => drop(rest.due.remove(queue)),
+                [_, later @ ..] => drop(rest.due.insert(*queue, later.to_vec())),
+            }
+            all.extend(lines.first().into_iter().flat_map(|line| rest.decided(graph, *line)));
         }
-        if self.ended.is_empty() {
-            for interrupt in &self.interrupts {
-                let mut rest = self.clone();
-                rest.interrupts.retain(|other| other != interrupt);
-                all.extend(rest.decided(graph, *interrupt, None));
-            }
-            if self.due.is_empty() {
-                all.extend(self.joined(graph));
-            }
+        for interrupt in rules.interrupts.iter().filter(|line| self.may_come(graph, **line)) {
+            let mut rest = self.clone();
+            rest.come.insert(*interrupt);
+            all.extend(rest.decided(graph, *interrupt));
+        }
+        if self.due.is_empty() && !self.joining.is_empty() {
+            all.extend(self.joined(graph));
         }
         all
     }
 
     /// The states after a line's decision: one for each outcome. A decision that says and changes nothing has one as well.
-    fn decided(&self, graph: &Graph<'_>, line: LineId, on: Cause) -> Vec<(Taken, State)> {
+    fn decided(&self, graph: &Graph<'_>, line: LineId) -> Vec<(Taken, State)> {
         let decides = &graph.lines[line];
+        let mut now = self.clone();
+        now.partook[decides.part] = true;
         if decides.reaction.joins {
-            let mut waits = self.clone();
-            waits.joining.insert(line);
-            return vec![(Taken { line, said: None, change: None }, waits)];
+            now.joining.insert(line);
+            return vec![(Taken { line, said: None, change: None }, now)];
         }
-        let Some((step, phase)) = decides.does else { return self.outcomes(graph, line, on, None, |_| None) };
-        let status = self.steps[step].map(|progress| progress.status);
+        let Some((step, phase)) = decides.does else { return now.outcomes(graph, line, None, |_| None) };
+        let status = now.steps[step].map(|progress| progress.status);
         let asked = match phase {
             Phase::Try | Phase::Do => Step::Try,
             Phase::Confirm => Step::Confirm,
@@ -146,70 +158,94 @@ impl State {
             Phase::Withdraw => Step::Withdraw(()),
         };
         let moved = pass(status, asked);
-        let refuses = |said: Option<EventId>| {
-            said.is_some_and(|said| decides.marks(graph.name(said), |reaction| &reaction.refuses))
-        };
         let held = if phase == Phase::Do { Status::Confirmed } else { Status::Reserved };
-        let change = |said: Option<EventId>| match moved {
-            Move::Reserve if refuses(said) => Some((Status::Rejected, Change::Refused)),
-            Move::Reserve => Some((held, Change::Taken)),
-            Move::Confirm if refuses(said) => Some((Status::Reserved, Change::Refused)),
-            Move::Confirm => Some((Status::Confirmed, Change::Confirmed)),
-            Move::Release(()) => Some((Status::Cancelled, Change::Undone)),
-            Move::GiveBack(()) => Some((Status::Refunded, Change::Undone)),
-            Move::Forbid(()) => Some((Status::Cancelled, Change::Forbidden)),
-            Move::Nothing(_) => None,
+        let change = |refused: bool| match (moved, refused) {
+            (Move::Reserve, true) => Some((Status::Rejected, Change::Refused)),
+            (Move::Reserve, false) => Some((held, Change::Taken)),
+            (Move::Confirm, true) => Some((Status::Reserved, Change::Refused)),
+            (Move::Confirm, false) => Some((Status::Confirmed, Change::Confirmed)),
+            (Move::Release(()), false) => Some((Status::Cancelled, Change::Undone)),
+            (Move::GiveBack(()), false) => Some((Status::Refunded, Change::Undone)),
+            (Move::Forbid(()), false) => Some((Status::Cancelled, Change::Forbidden)),
+            // What could not be undone stays as it is.
+            (Move::Release(()) | Move::GiveBack(()) | Move::Forbid(()), true) | (Move::Nothing(_), _) => None,
         };
         if matches!(moved, Move::Nothing(_)) {
-            return vec![(Taken { line, said: None, change: None }, self.clone())];
+            return vec![(Taken { line, said: None, change: None }, now)];
         }
-        self.outcomes(graph, line, on, Some(step), change)
+        now.outcomes(graph, line, Some(step), change)
     }
 
+    /// One state for each event that the line may say; one without, if it says none or only refusals.
     fn outcomes(
         &self,
         graph: &Graph<'_>,
         line: LineId,
-        on: Cause,
         step: Option<StepId>,
-        change: impl Fn(Option<EventId>) -> Option<(Status, Change)>,
+        change: impl Fn(bool) -> Option<(Status, Change)>,
     ) -> Vec<(Taken, State)> {
-        let says = &graph.lines[line].says;
-        let outcomes: Vec<Option<EventId>> =
-            if says.is_empty() { vec![None] } else { says.iter().map(|said| Some(*said)).collect() };
+        let (decides, on) = (&graph.lines[line], graph.lines[line].hears);
+        let refuses = |said: EventId| decides.refuses(graph.name(said));
+        // A decision that says nothing itself leads to what its calls lead to.
+        if decides.says.is_empty() && !decides.reaction.asks.is_empty() {
+            return self.called(graph, line);
+        }
+        let mut outcomes: Vec<Option<EventId>> = decides.says.iter().map(|said| Some(*said)).collect();
+        if decides.says.iter().all(|said| refuses(*said)) {
+            outcomes.push(None);
+        }
         let after = |said: Option<EventId>| {
             let mut after = self.clone();
-            let change = step.zip(change(said)).map(|(step, (status, change))| {
+            let change = step.zip(change(said.is_some_and(refuses))).map(|(step, (status, change))| {
                 let before = after.steps[step];
-                let taken_on = if change == Change::Taken { on } else { before.and_then(|step| step.taken_on) };
-                let undone_on = if change == Change::Undone { on } else { None };
-                after.steps[step] = Some(Progress { status, taken_on, undone_on });
+                let turn = Turn { on, said };
+                let taken = if change == Change::Taken { Some(turn) } else { before.and_then(|step| step.taken) };
+                let undone = (change == Change::Undone).then_some(turn);
+                after.steps[step] = Some(Progress { status, taken, undone });
                 (step, change)
             });
             if let Some(said) = said {
-                after.say(graph, line, said, on);
+                after.say(graph, line, said);
             }
             (Taken { line, said, change }, after)
         };
         outcomes.into_iter().map(after).collect()
     }
 
-    /// What the lines that wait for all others say now. A refusal among them wins.
+    /// The states after each call that the line may ask for: its answer is due.
+    fn called(&self, graph: &Graph<'_>, line: LineId) -> Vec<(Taken, State)> {
+        let after = |answer: Option<LineId>| {
+            let mut after = self.clone();
+            if let Some(answer) = answer {
+                after.due.entry((graph.lines[line].part, None)).or_default().push(answer);
+            }
+            (Taken { line, said: None, change: None }, after)
+        };
+        let answers: Vec<LineId> = graph.answers(line).collect();
+        if answers.is_empty() { vec![after(None)] } else { answers.into_iter().map(|line| after(Some(line))).collect() }
+    }
+
+    /// What the lines that wait for all others say now. A refusal among them wins, and after the end none ends it again.
     fn joined(&self, graph: &Graph<'_>) -> Vec<(Taken, State)> {
         let aborts = |line: &LineId| !graph.lines[*line].reaction.aborts.is_empty();
         let any = self.joining.iter().any(aborts);
         let speaks = self.joining.iter().filter(|line| aborts(line) == any);
-        let on = |line: LineId| graph.lines[line].hears;
+        let spoken = State { joining: BTreeSet::new(), ..self.clone() };
         let says = speaks.flat_map(|line| graph.lines[*line].says.iter().map(|said| (*line, *said)));
+        let says: Vec<(LineId, EventId)> =
+            says.filter(|(_, said)| self.ended.is_empty() || !graph.is_end(*said)).collect();
         let after = |(line, said): (LineId, EventId)| {
-            let mut after = self.clone();
-            after.say(graph, line, said, on(line));
+            let mut after = spoken.clone();
+            after.say(graph, line, said);
             (Taken { line, said: Some(said), change: None }, after)
         };
-        says.map(after).collect()
+        match (says.is_empty(), self.joining.first()) {
+            (true, Some(line)) => vec![(Taken { line: *line, said: None, change: None }, spoken)],
+            _ => says.into_iter().map(after).collect(),
+        }
     }
 
-    fn say(&mut self, graph: &Graph<'_>, line: LineId, said: EventId, on: Cause) {
+    fn say(&mut self, graph: &Graph<'_>, line: LineId, said: EventId) {
         let (name, speaks) = (graph.name(said), &graph.lines[line]);
         if speaks.marks(name, |reaction| &reaction.pivots) {
             self.no_return = true;
@@ -218,52 +254,41 @@ impl State {
             self.ended.insert(said);
         }
         // Saying it again is a duplicate.
-        if self.said[said].is_none() {
-            self.said[said] = Some(on);
-            self.due.extend(graph.hearers(said).map(|hearer| (hearer, said)));
+        if self.said[said].is_some() {
+            return;
+        }
+        self.said[said] = Some(speaks.hears);
+        for hearer in graph.hearers(said) {
+            let hears = &graph.lines[*hearer];
+            // Whoever only looks on changes nothing.
+            let takes_part = hears.does.is_some()
+                || hears.reaction.joins
+                || !hears.says.is_empty()
+                || !hears.reaction.asks.is_empty();
+            if takes_part {
+                self.due.entry((hears.part, Some(speaks.part))).or_default().push(*hearer);
+            } else {
+                self.partook[hears.part] = true;
+            }
         }
     }
 
     /// Returns whether `later` happened because of `earlier`, or is the same event.
     pub(super) fn follows(&self, later: Cause, earlier: EventId) -> bool {
         let mut at = later;
-        let mut hops = 0;
-        while let Some(event) = at {
-            if event == earlier {
-                return true;
+        // Only the first saying of an event counts, so that none is its own ancestor; the bound holds all the same.
+        for _ in 0..=self.said.len() {
+            match at {
+                Some(event) if event == earlier => return true,
+                Some(event) => at = self.said[event].flatten(),
+                None => return false,
             }
-            // A saying that is its own ancestor cannot be: only the first saying counts.
-            hops += 1;
-            if hops > self.said.len() {
-                return false;
-            }
-            at = self.said[event].flatten();
         }
         false
     }
-}
 
-impl Graph<'_> {
-    /// True if the line is where sagas begin: something from outside that leads to a step. Where no line has a phase, all
-    /// that comes from outside begins one, but for deadlines.
-    pub(crate) fn begins_a_saga(&self, line: LineId) -> bool {
-        let begins = &self.lines[line];
-        let is_deadline = matches!(begins.reaction.on, On::Occasion { kind: Kind::Deadline, .. });
-        if !self.is_from_outside(begins) || is_deadline {
-            return false;
-        }
-        if self.steps.is_empty() {
-            return true;
-        }
-        let takes = |line: &crate::graph::Line<'_>| matches!(line.does, Some((_, Phase::Try | Phase::Do)));
-        let (mut reached, mut next) = (vec![false; self.events.len()], begins.says.clone());
-        let mut found = takes(begins);
-        while let Some(event) = next.pop() {
-            if !std::mem::replace(&mut reached[event], true) {
-                found |= self.hearers(event).any(|line| takes(&self.lines[line]));
-                next.extend(self.follow(event).map(|(_, said)| said));
-            }
-        }
-        found
+    /// Returns whether something happened because the saga had ended.
+    pub(super) fn follows_the_end(&self, what: Cause) -> bool {
+        self.ended.iter().any(|end| self.follows(what, *end))
     }
 }

@@ -2,8 +2,11 @@
 
 use saga::barrier::Status;
 
-use super::state::{Change, Progress, State, Taken};
-use crate::{Code, graph::Graph};
+use super::state::{Change, Progress, State, Taken, Turn};
+use crate::{
+    Code,
+    graph::{Graph, LineId, StepId},
+};
 
 /// A fault, and what it is about, so that it is reported once.
 pub(super) struct Fault {
@@ -13,14 +16,28 @@ pub(super) struct Fault {
     pub(super) mend: String,
 }
 
+/// The fault of a search that was too large.
+pub(super) fn unsearched(graph: &Graph<'_>, start: LineId) -> Fault {
+    let service = graph.lines[start].service;
+    Fault {
+        code: Code::Unsearched,
+        subject: start,
+        message: format!("a saga that `{service}` begins has so many runs that not all were searched"),
+        mend: "lint services apart that do not depend on each other, or let fewer decisions wait for nothing"
+            .to_owned(),
+    }
+}
+
 /// Faults that a hop of a run shows.
 pub(super) fn of_hop(graph: &Graph<'_>, before: &State, taken: &Taken) -> Vec<Fault> {
     let Some((step, change)) = taken.change else { return Vec::new() };
-    if !before.no_return || !matches!(change, Change::Refused | Change::Undone) {
+    let line = &graph.lines[taken.line];
+    let is_late = before.no_return && !before.follows_the_end(line.hears);
+    if !is_late || !matches!(change, Change::Refused | Change::Undone) {
         return Vec::new();
     }
     let what = if change == Change::Refused { "refused" } else { "undone" };
-    let (service, decision) = (graph.lines[taken.line].service, &graph.lines[taken.line].reaction.decision);
+    let (service, decision) = (line.service, &line.reaction.decision);
     vec![Fault {
         code: Code::UndoneAfterPivot,
         subject: step,
@@ -33,11 +50,11 @@ pub(super) fn of_hop(graph: &Graph<'_>, before: &State, taken: &Taken) -> Vec<Fa
 
 /// Faults of a saga at rest.
 pub(super) fn at_rest(graph: &Graph<'_>, state: &State) -> Vec<Fault> {
-    let is_marked = |marks: fn(&saga::choreography::Reaction) -> &Vec<String>| {
-        state.ended.iter().find(|event| graph.marked(**event, marks)).copied()
-    };
-    let completed = is_marked(|reaction| &reaction.completes);
-    let aborted = is_marked(|reaction| &reaction.aborts);
+    if !graph.knows_ends() {
+        return Vec::new();
+    }
+    let completed = state.ended.iter().copied().find(|event| graph.completes(*event));
+    let aborted = state.ended.iter().copied().find(|event| graph.aborts(*event));
     match (completed, aborted) {
         (None, None) => vec![Fault {
             code: Code::NoEnd,
@@ -57,40 +74,52 @@ pub(super) fn at_rest(graph: &Graph<'_>, state: &State) -> Vec<Fault> {
                    place"
                 .to_owned(),
         }],
-        (Some(end), None) => left(graph, state, graph.name(end), true),
+        (Some(end), None) => open(graph, state, graph.name(end), true),
         (None, Some(end)) => {
-            let mut all = left(graph, state, graph.name(end), false);
+            let mut all = open(graph, state, graph.name(end), false);
             all.extend(out_of_order(graph, state));
             all
         }
     }
 }
 
-/// Steps that the end leaves open.
-fn left(graph: &Graph<'_>, state: &State, end: &str, is_completed: bool) -> Vec<Fault> {
-    let is_open = |progress: &Progress| match progress.status {
-        Status::Reserved => true,
-        Status::Confirmed => !is_completed,
-        Status::Cancelled | Status::Refunded | Status::Rejected => false,
-    };
-    let open = state.steps.iter().enumerate().filter(|(_, progress)| progress.as_ref().is_some_and(is_open));
-    open.map(|(step, progress)| {
-        let is_held = progress.is_some_and(|progress| progress.status == Status::Reserved);
-        let state = if is_held { "still held" } else { "still taken" };
-        let (service, _) = graph.steps[step];
-        let mend = if is_completed {
-            format!("have `{service}` confirm it on some event of this path: a line with `confirms`")
-        } else {
-            format!("have `{service}` undo it on some event of this path: a line with `cancels`")
+/// Steps that the end leaves as they should not be. Those that follow the end, such as an award, are no part of the saga.
+fn open(graph: &Graph<'_>, state: &State, end: &str, is_completed: bool) -> Vec<Fault> {
+    let mut all = Vec::new();
+    for (step, progress) in state.steps.iter().enumerate() {
+        let Some(Progress { status, taken: Some(taken), undone }) = *progress else { continue };
+        if state.follows_the_end(taken.on) || undone.is_some_and(|undone| state.follows_the_end(undone.on)) {
+            continue;
+        }
+        let word = match (status, is_completed) {
+            (Status::Reserved, _) => "still held",
+            (Status::Confirmed, false) => "still taken",
+            (Status::Cancelled | Status::Refunded, true) => "undone",
+            (Status::Confirmed, true) | (Status::Cancelled | Status::Refunded, false) | (Status::Rejected, _) => {
+                continue;
+            }
         };
-        Fault {
+        all.push(Fault {
             code: Code::StepLeftOpen,
             subject: 2 * step + usize::from(is_completed),
-            message: format!("{} is {state} when the saga has ended with `{end}`", graph.step(step)),
-            mend,
+            message: format!("{} is {word} when the saga has ended with `{end}`", graph.step(step)),
+            mend: mend(graph.steps[step].0, status, is_completed),
+        });
+    }
+    all
+}
+
+fn mend(service: &str, status: Status, is_completed: bool) -> String {
+    match (status, is_completed) {
+        (Status::Reserved, true) => {
+            format!("have `{service}` confirm it on some event of this path: a line with `confirms`")
         }
-    })
-    .collect()
+        (_, true) => format!(
+            "have `{service}` undo it only if that comes in time (`withdraws`), or have the saga end with an event that is \
+             marked `aborts`"
+        ),
+        (_, false) => format!("have `{service}` undo it on some event of this path: a line with `cancels`"),
+    }
 }
 
 /// Steps undone because an earlier one had been: the order of compensations is not the reverse of the steps'.
@@ -99,26 +128,31 @@ fn out_of_order(graph: &Graph<'_>, state: &State) -> Vec<Fault> {
     for (first, earlier) in state.steps.iter().enumerate() {
         for (second, later) in state.steps.iter().enumerate() {
             let (Some(earlier), Some(later)) = (earlier, later) else { continue };
-            let (Some(taken), Some(undone)) = (later.taken_on, later.undone_on) else { continue };
-            let after = |cause, on| state.follows(cause, on) && cause != Some(on);
-            let was_later = earlier.taken_on.is_none_or(|on| after(Some(taken), on)) && first != second;
-            let is_undone_later = earlier.undone_on.is_some_and(|on| after(Some(undone), on));
-            if was_later && is_undone_later {
-                all.push(Fault {
-                    code: Code::UndoneOutOfOrder,
-                    subject: first * state.steps.len() + second,
-                    message: format!(
-                        "{} was taken after {}, and is undone after it",
-                        graph.step(second),
-                        graph.step(first)
-                    ),
-                    mend: format!(
-                        "undo in reverse: have `{}` undo its step on what `{}` says when it has undone its own",
-                        graph.steps[first].0, graph.steps[second].0
-                    ),
-                });
+            if first != second && is_out_of_order(state, earlier, later) {
+                all.push(reversed(graph, first, second, state.steps.len()));
             }
         }
     }
     all
+}
+
+/// Returns whether `later` was taken because of `earlier`, and undone because of it.
+fn is_out_of_order(state: &State, earlier: &Progress, later: &Progress) -> bool {
+    let after = |later: Option<Turn>, earlier: Option<Turn>| {
+        let said = earlier.and_then(|earlier| earlier.said);
+        later.zip(said).is_some_and(|(later, said)| state.follows(later.on, said))
+    };
+    after(later.taken, earlier.taken) && after(later.undone, earlier.undone)
+}
+
+fn reversed(graph: &Graph<'_>, first: StepId, second: StepId, steps: usize) -> Fault {
+    Fault {
+        code: Code::UndoneOutOfOrder,
+        subject: first * steps + second,
+        message: format!("{} was taken after {}, and is undone after it", graph.step(second), graph.step(first)),
+        mend: format!(
+            "undo in reverse: have `{}` undo its step on what `{}` says when it has undone its own",
+            graph.steps[first].0, graph.steps[second].0
+        ),
+    }
 }

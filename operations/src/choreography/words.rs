@@ -16,6 +16,7 @@ pub(super) fn check_words(table: &Table) -> Result<(), String> {
         return Err(format!("`{}` publishes on {}.events, and not on {:?}", table.service, table.service, table.topic));
     }
     for reaction in &table.reactions {
+        reaction.check()?;
         let (event, words) = match &reaction.on {
             On::Event { event, publisher, topic, .. } => (Some((event, publisher, topic)), &reaction.decision),
             On::Occasion { occasion, .. } => (None, occasion),
@@ -28,7 +29,7 @@ pub(super) fn check_words(table: &Table) -> Result<(), String> {
             .chain(event.into_iter().flat_map(|(event, publisher, topic)| [event, publisher, topic]));
         if let Some(odd) = names.into_iter().find(|name| !is_name(name)) {
             return Err(format!(
-                "{odd:?} is no name of an event, a publisher or a topic: letters, digits, `_`, `.` and `-` are"
+                "{odd:?} is no name of an event, a publisher, a topic, a step or a call: letters, digits, `_`, `.` and `-` are"
             ));
         }
         if let Some(odd) = [words, &reaction.decision].into_iter().find(|words| !is_prose(words)) {

@@ -1,5 +1,6 @@
 //! A service without its types. Consumer, workers and program see it this way, so that they are compiled once, in this
-//! crate, and not again for each service. Costs an allocation per command and three per batch.
+//! crate, and not again for each service. That costs an allocation for each command and half a dozen for each batch, which
+//! is nothing beside a transaction.
 
 use std::{any::Any, marker::PhantomData, sync::Arc};
 

@@ -100,7 +100,7 @@ impl Membership {
             (None, Some(_)) if !state.pending.is_empty() => {
                 let count = state.pending.len();
                 let why = state.refused.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-                Some(format!("the starting offsets of {count} partitions are not known yet{why}"))
+                Some(format!("the starting offsets of {count} of the partitions are not known yet{why}"))
             }
             (None, Some(_)) => None,
         }

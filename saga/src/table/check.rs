@@ -1,7 +1,7 @@
 //! Checks of a table. Each error says what to change.
 
-use super::{Line, Table, Trigger};
-use crate::Publisher;
+use super::{Line, Occasion, Table, Trigger};
+use crate::{Publisher, choreography::Reaction};
 
 impl<C> Table<C> {
     /// Checks the table. A program does this first.
@@ -24,6 +24,8 @@ impl<C> Table<C> {
             wrong.extend(strangers(own, line));
             wrong.extend(unheard_of(own, line, &lines));
             wrong.extend(repeated(line, &lines[..place]));
+            wrong.extend(Reaction::from(*line).check().err());
+            wrong.extend(nameless(line));
         }
         if wrong.is_empty() { Ok(()) } else { Err(format!("the table of `{own}`: {}", wrong.join("; "))) }
     }
@@ -59,6 +61,22 @@ fn unheard_of(own: Publisher, line: &Line, lines: &[&Line]) -> Option<String> {
     })
 }
 
+/// A step or a call whose name tools could not show.
+fn nameless(line: &Line) -> Option<String> {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+    };
+    let answer = match line.trigger {
+        Trigger::Occasion(Occasion::Answer(call)) => Some(call),
+        Trigger::Occasion(_) | Trigger::Event { .. } => None,
+    };
+    let names = line.decision.asks.iter().copied().chain(line.decision.step).chain(answer);
+    let odd = names.into_iter().find(|name| !is_name(name))?;
+    Some(format!(
+        "{odd:?} is no name of a step or a call: letters, digits, `_`, `.` and `-` are, and an occasion may be any text"
+    ))
+}
+
 /// A second line for the same event, which would never be used.
 fn repeated(line: &Line, before: &[&Line]) -> Option<String> {
     let Trigger::Event { event_type, publisher, .. } = line.trigger else { return None };
@@ -75,7 +93,7 @@ fn repeated(line: &Line, before: &[&Line]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Event, Publisher, SagaId, Table, publisher, says};
+    use crate::{Event, Publisher, SagaId, Table, publisher, says, table::tries};
 
     const HOTEL: Publisher = publisher!("hotel");
 
@@ -130,6 +148,8 @@ mod tests {
         assert!(nameless.contains("makes no topic"), "{nameless}");
         let clients = wrong(Table::of(Publisher::of_requests("client", "trip.requests", "TripRequested")));
         assert!(clients.contains("a service publishes events"), "{clients}");
+        let spare = wrong(on_car(Table::of(HOTEL)).when("noon", tries("hold").of("spare room"), says![RoomHeld]));
+        assert!(spare.contains("no name of a step or a call"), "{spare}");
         let empty = wrong(Table::of(HOTEL));
         assert!(empty.contains("consumes nothing"), "{empty}");
         // Two names for one topic: the second of two lines for the same event would never be used.

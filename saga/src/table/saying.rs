@@ -21,6 +21,9 @@ macro_rules! says {
     (@marks $said:expr, aborts $($rest:tt)+) => { $crate::says!(@marks $said.ending($crate::table::End::Aborted), $($rest)+) };
     (@marks $said:expr, pivot $($rest:tt)+) => { $crate::says!(@marks $said.of_no_return(), $($rest)+) };
     (@marks $said:expr, informs $($rest:tt)+) => { $crate::says!(@marks $said.informing(), $($rest)+) };
+    (@marks $said:expr, $mark:ident $($rest:tt)+) => {
+        compile_error!(concat!("`", stringify!($mark), "` is no mark of an event: refuses, completes, aborts, pivot and informs are"))
+    };
     (@marks $said:expr, $event:ty) => { $said.of_event::<$event>() };
     (@list [$($done:expr),*] [$($marks:ident)*] $mark:ident $next:ident $($rest:tt)*) => {
         $crate::says!(@list [$($done),*] [$($marks)* $mark] $next $($rest)*)

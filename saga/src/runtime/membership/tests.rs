@@ -24,7 +24,7 @@ fn a_pending_partition_is_a_hindrance_that_names_its_cause() {
     let membership = Membership::default();
     membership.lock().assigned = Some(2);
     membership.lock().pending.insert(("t".to_owned(), 1));
-    let pending = "the starting offsets of 1 partitions are not known yet";
+    let pending = "the starting offsets of 1 of the partitions are not known yet";
     assert_eq!(membership.hindrance().as_deref(), Some(pending));
     membership.refused(Some("t[1]: Local: Erroneous state".to_owned()));
     assert_eq!(membership.hindrance(), Some(format!("{pending}: t[1]: Local: Erroneous state")));
