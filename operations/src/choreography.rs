@@ -17,6 +17,7 @@ use saga::{
 use self::words::check_words;
 use crate::{Environment, PROGRAM_URLS};
 
+mod drawing;
 mod words;
 
 /// Timeout for a program to serve its table.
@@ -235,40 +236,6 @@ impl Choreography {
             .iter()
             .flat_map(|table| table.reactions.iter().map(|reaction| (table.service.as_str(), reaction)))
             .filter(move |(_, reaction)| reaction.event() == Some(event_type) && reaction.topic() == Some(topic))
-    }
-
-    /// The table of docs/CHOREOGRAPHY.md, in Markdown.
-    pub fn markdown(&self) -> String {
-        let mut text = String::from("| service | on | decision | says |\n|---|---|---|---|\n");
-        for table in &self.0 {
-            for reaction in &table.reactions {
-                text.push_str(&format!("| {} {}\n", table.service, reaction.to_markdown()));
-            }
-        }
-        text
-    }
-
-    /// The diagram of the README, in Mermaid: which service consumes which events of which other.
-    pub fn mermaid(&self) -> String {
-        let mut heard: Vec<((&str, &str), Vec<&str>)> = Vec::new();
-        for table in &self.0 {
-            for reaction in &table.reactions {
-                let On::Event { event, publisher, .. } = &reaction.on else { continue };
-                let arrow = (publisher.as_str(), table.service.as_str());
-                match heard.iter_mut().find(|(known, _)| *known == arrow) {
-                    Some((_, events)) => events.push(event),
-                    None => heard.push((arrow, vec![event])),
-                }
-            }
-        }
-        // Clients first; a further service comes last and leaves the other lines as they are.
-        let place = |name: &str| self.0.iter().position(|table| table.service == name);
-        heard.sort_by_key(|((from, to), _)| (place(from), place(to)));
-        let mut text = String::from("flowchart LR\n");
-        for ((from, to), events) in heard {
-            text.push_str(&format!("    {from} -- \"{}\" --> {to}\n", events.join("<br/>")));
-        }
-        text
     }
 }
 

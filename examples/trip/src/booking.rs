@@ -11,15 +11,16 @@ use crate::{Command, Outcome, Supplier};
 pub struct Bookings<S>(pub S);
 
 /// The rows that a batch works on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Books {
-    stock: Rows<String, Stock>,
-    bookings: Rows<SagaId, Booking>,
+    pub stock: Rows<String, Stock>,
+    pub bookings: Rows<SagaId, Booking>,
 }
 
 rows! {
     /// Items of one kind. The price is in cents.
-    #[derive(Clone, Copy)]
-    struct Stock in "stock" by (item: String) {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub struct Stock in "stock" by (item: String) {
         free: i64,
         price: i64,
     }
@@ -27,7 +28,8 @@ rows! {
 
 rows! {
     /// A trip's booking at this supplier.
-    struct Booking in "bookings" by (trip_id: SagaId) {
+    #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+    pub struct Booking in "bookings" by (trip_id: SagaId) {
         item: String,
         status: Status,
         reason: Option<String>,

@@ -5,7 +5,7 @@ pub mod car;
 pub mod flight;
 pub mod hotel;
 
-pub use booking::Bookings;
+pub use booking::{Booking, Bookings, Books, Stock};
 
 use saga::{
     Facts, Program, Publisher, SagaId, Says, Table,

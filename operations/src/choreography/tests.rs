@@ -73,3 +73,17 @@ fn what_cannot_be_followed_is_refused_with_what_to_change() {
     let two = all.add(loyalty("loyalty.events", "OrderCompleted")).expect_err("two versions").to_string();
     assert!(two.contains("another table already"), "{two}");
 }
+
+#[test]
+fn what_undoes_is_dashed_and_who_is_no_service_is_round() {
+    let dot = Choreography::of_the_shop().dot();
+    assert!(dot.contains("    \"client\" [shape=ellipse];\n"), "{dot}");
+    assert!(
+        dot.contains("    \"payment\" -> \"inventory\" [label=\"PaymentAuthorized\\nPaymentCaptured\"];\n"),
+        "{dot}"
+    );
+    assert!(
+        dot.contains("    \"payment\" -> \"inventory\" [label=\"PaymentCaptureFailed\", style=dashed];\n"),
+        "{dot}"
+    );
+}

@@ -10,8 +10,11 @@ use super::programs::Programs;
 #[derive(Debug, Args)]
 pub struct Graph {
     /// Print a table of every decision in Markdown instead of a diagram in Mermaid.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dot")]
     table: bool,
+    /// Print the diagram in DOT, for Graphviz. What a service hears to undo its step is dashed.
+    #[arg(long)]
+    dot: bool,
     #[command(flatten)]
     programs: Programs,
 }
@@ -19,7 +22,14 @@ pub struct Graph {
 impl Graph {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let choreography = self.programs.choreography().await?;
-        print!("{}", if self.table { choreography.markdown() } else { choreography.mermaid() });
+        print!(
+            "{}",
+            match (self.table, self.dot) {
+                (true, _) => choreography.markdown(),
+                (_, true) => choreography.dot(),
+                _ => choreography.mermaid(),
+            }
+        );
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,0 +1,154 @@
+//! Model checker for choreographed sagas. It runs the services' own decisions, which are plain Rust, on a bus in memory that
+//! promises no more than Kafka does, in every order that Kafka allows, and checks laws in every state.
+//!
+//! What may happen at any moment:
+//! - a service reads its next event of a publisher about a saga: those come in order, everything else in any order;
+//! - with [`forgetful`](Check::forgetful), it reads an earlier one again, as after a crash, and no inbox keeps it out;
+//! - a client sends its request, and sends it again;
+//! - a person or a deadline asks a service for something, once ([`may`](Service::may));
+//! - a durable call is answered, however late, with one of its possible [answers](Service::answers).
+//!
+//! Laws that hold for every saga are built in: at rest each saga has ended, once; nothing is said twice; a decision says only what
+//! its table lists, is never impossible and never panics. Laws of the business are added with [`law`](Check::law) and
+//! [`at_rest`](Check::at_rest). The search is breadth-first, so that the run that breaks a law is a shortest one.
+//!
+//! `tests/trip.rs` checks the trip of `examples/trip`: two travellers, one seat.
+//!
+//! It knows the decisions and not the SQL around them: what a service loads and saves is tested against a real database, with
+//! [`saga::testing`](https://docs.rs/saga). Rows are kept as a service's decisions leave them.
+
+#![warn(missing_docs)]
+
+mod bus;
+mod laws;
+mod player;
+mod rows;
+mod search;
+mod world;
+
+use serde::Serialize;
+
+use bus::Request;
+use laws::Law;
+use player::{Player, Typed};
+use saga::{NewAttempt, Publisher};
+
+pub use search::{Broken, Report};
+pub use world::{Event, View};
+
+/// Number of states after which a search stops.
+const MOST_STATES: usize = 1_000_000;
+
+/// A service to be checked: its decisions, the rows that it has at first, and whatever is not an event.
+pub struct Service<S: saga::Service> {
+    typed: Typed<S>,
+    rows: S::Rows,
+}
+
+impl<S: saga::Service> Service<S>
+where
+    S::Rows: Clone + Eq + std::hash::Hash + 'static,
+{
+    /// A service with its first rows. `saved` makes rows as if they had been written and loaded again:
+    /// [`saga::Rows::saved`], for each table.
+    pub fn new(service: S, rows: S::Rows, saved: fn(S::Rows) -> S::Rows) -> Self {
+        Service { typed: Typed::new(service, saved), rows: saved(rows) }
+    }
+
+    /// A command that a person or a deadline may give at any moment, once.
+    #[must_use]
+    pub fn may(mut self, what: &'static str, command: S::Command) -> Self {
+        self.typed.occasions.push((what, command));
+        self
+    }
+
+    /// The possible answers to a durable call, each as the command that it leads to. One of them comes, at any moment. Without this,
+    /// calls are never answered.
+    #[must_use]
+    pub fn answers(mut self, answers: fn(&NewAttempt) -> Vec<(&'static str, S::Command)>) -> Self {
+        self.typed.answers = answers;
+        self
+    }
+
+    /// The service without its reactions to one event: a mutant, to test laws.
+    ///
+    /// # Panics
+    /// If its table has no such line.
+    #[must_use]
+    pub fn without(mut self, event: &str) -> Self {
+        self.typed.table = self.typed.table.without(event).unwrap_or_else(|why| panic!("{why}"));
+        self
+    }
+}
+
+/// A set of services, what clients ask them for, and laws.
+#[derive(Default)]
+pub struct Check {
+    players: Vec<Box<dyn Player>>,
+    first: Vec<rows::Shared>,
+    requests: Vec<Request>,
+    laws: Vec<Law>,
+    forgetful: bool,
+    most_states: Option<usize>,
+}
+
+impl Check {
+    /// A check of nothing yet.
+    pub fn new() -> Self {
+        Check::default()
+    }
+
+    /// Adds a service.
+    #[must_use]
+    pub fn service<S: saga::Service>(mut self, service: Service<S>) -> Self
+    where
+        S::Rows: Clone + Eq + std::hash::Hash + 'static,
+    {
+        self.first.push(rows::Shared::new(service.rows));
+        self.players.push(Box::new(service.typed));
+        self
+    }
+
+    /// A client's request, which it may send twice.
+    ///
+    /// # Panics
+    /// If it cannot be written as JSON, or if `clients` publish no requests.
+    #[must_use]
+    pub fn request(mut self, clients: Publisher, request: &impl Serialize) -> Self {
+        let event_type = clients.bare_type().unwrap_or_else(|| panic!("`{clients}` publishes no requests"));
+        let data = serde_json::to_string(request).unwrap_or_else(|why| panic!("a request that is no JSON: {why}"));
+        self.requests.push(Request { topic: clients.topic(), event_type, data });
+        self
+    }
+
+    /// Adds a law that holds in every state. An error says how it is broken.
+    #[must_use]
+    pub fn law(mut self, name: &'static str, holds: impl Fn(&View<'_>) -> Result<(), String> + 'static) -> Self {
+        self.laws.push(Law { name, at_rest: false, holds: Box::new(holds) });
+        self
+    }
+
+    /// Adds a law that holds whenever nothing is under way any more.
+    #[must_use]
+    pub fn at_rest(mut self, name: &'static str, holds: impl Fn(&View<'_>) -> Result<(), String> + 'static) -> Self {
+        self.laws.push(Law { name, at_rest: true, holds: Box::new(holds) });
+        self
+    }
+
+    /// Without inboxes: every event may reach a decision again, at any moment. What holds then holds by the decisions alone.
+    #[must_use]
+    pub fn forgetful(self) -> Self {
+        Check { forgetful: true, ..self }
+    }
+
+    /// Another bound for the number of states than a million.
+    #[must_use]
+    pub fn at_most(self, states: usize) -> Self {
+        Check { most_states: Some(states), ..self }
+    }
+
+    /// Explores every run.
+    pub fn explore(&self) -> Report {
+        search::explore(self, self.most_states.unwrap_or(MOST_STATES))
+    }
+}
