@@ -48,4 +48,4 @@ fmt:
 lint:
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --package saga --no-default-features -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --package outbox --package process --package saga --package outbox-relay
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --package outbox --package process --package saga --package outbox-relay --package saga-lint --package saga-check

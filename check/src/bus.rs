@@ -64,7 +64,8 @@ impl Check {
         steps
     }
 
-    /// True if nothing is under way: no event is unread, no call is open that can be answered, and every request was read once.
+    /// True if nothing is under way: no event is unread, no call is open that can be answered, every request was read once,
+    /// and no deadline would change anything.
     pub(crate) fn is_at_rest(&self, world: &World) -> bool {
         let services = || 0..self.players.len();
         let is_read = services().all(|service| world.logs.keys().all(|log| self.next(world, service, *log).is_none()));
@@ -73,9 +74,17 @@ impl Check {
                 !self.players[service].hears(asked.event_type, asked.topic) || world.sent(service, request) > 0
             })
         });
+        // A deadline comes sooner or later, if it still changes anything.
+        let comes = |service: usize, occasion: usize| {
+            self.players[service].is_deadline(occasion)
+                && !world.has_come(service, occasion)
+                && !matches!(self.take(world, Step::Occasion { service, occasion }), (_, Ok(after)) if after == *world)
+        };
+        let waits =
+            services().any(|service| (0..self.players[service].occasions().len()).any(|place| comes(service, place)));
         let is_answered =
             world.calls.iter().all(|((service, _), call)| self.players[*service].possible(call).is_empty());
-        is_read && is_sent && is_answered
+        is_read && is_sent && is_answered && !waits
     }
 
     /// The next event of a log that a service has a line for, and its place.
@@ -127,7 +136,16 @@ impl Check {
         };
         let name = self.players[service].name();
         match decided {
-            Ok(Decided { decision, rows, says }) => {
+            Ok(Decided { decision, saga, rows, says }) => {
+                // A deadline that comes too early comes again: nothing of it is left.
+                if matches!(step, Step::Occasion { .. })
+                    && rows == world.rows[service]
+                    && says.events.is_empty()
+                    && says.attempts.is_empty()
+                {
+                    return (format!("{on} → {name} ({decision})"), Ok(world.clone()));
+                }
+                after.begin(saga);
                 after.rows[service] = rows;
                 let said: Vec<&str> = says.events.iter().map(|said| said.event_type).collect();
                 let said = if said.is_empty() { String::new() } else { format!(" → {}", said.join(", ")) };

@@ -5,17 +5,20 @@
 //! - a service reads its next event of a publisher about a saga: those come in order, everything else in any order;
 //! - with [`forgetful`](Check::forgetful), it reads an earlier one again, as after a crash, and no inbox keeps it out;
 //! - a client sends its request, and sends it again;
-//! - a person or a deadline asks a service for something, once ([`may`](Service::may));
+//! - a person asks a service for something ([`may`](Service::may)), or a deadline passes ([`at`](Service::at));
 //! - a durable call is answered, however late, with one of its possible [answers](Service::answers).
 //!
-//! Laws that hold for every saga are built in: at rest each saga has ended, once; nothing is said twice; a decision says only what
-//! its table lists, is never impossible and never panics. Laws of the business are added with [`law`](Check::law) and
-//! [`at_rest`](Check::at_rest). The search is breadth-first, so that the run that breaks a law is a shortest one.
+//! Laws that hold for every saga are built in: at rest each saga about which anything was decided has ended, if the tables
+//! say how sagas end, and none ends twice; no event is said twice with the same facts; a decision says and asks only for
+//! what its table lists, refuses nothing, is never impossible and never panics. Laws of the business are added with
+//! [`law`](Check::law) and [`at_rest`](Check::at_rest). The search is breadth-first, so that the run that breaks a law is a
+//! shortest one.
 //!
 //! `tests/trip.rs` checks the trip of `examples/trip`: two travellers, one seat.
 //!
-//! It knows the decisions and not the SQL around them: what a service loads and saves is tested against a real database, with
-//! [`saga::testing`](https://docs.rs/saga). Rows are kept as a service's decisions leave them.
+//! It knows the decisions and not the SQL around them, which the conformance suite of `saga`'s feature `testing` tests against
+//! a real database. All requests and commands are decided at one time, but for deadlines; a client's record has no headers and no
+//! id. Two requests about one saga are two requests: the same one comes twice by itself.
 
 #![warn(missing_docs)]
 
@@ -26,11 +29,12 @@ mod rows;
 mod search;
 mod world;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use bus::Request;
 use laws::Law;
-use player::{Player, Typed};
+use player::{Occurrence, Player, Typed};
 use saga::{NewAttempt, Publisher};
 
 pub use search::{Broken, Report};
@@ -38,6 +42,9 @@ pub use world::{Event, View};
 
 /// Number of states after which a search stops.
 const MOST_STATES: usize = 1_000_000;
+
+/// The possible answers to a call: a name for each, and the command that it leads to.
+pub type Answers<C> = fn(&NewAttempt) -> Vec<(&'static str, C)>;
 
 /// A service to be checked: its decisions, the rows that it has at first, and whatever is not an event.
 pub struct Service<S: saga::Service> {
@@ -55,17 +62,25 @@ where
         Service { typed: Typed::new(service, saved), rows: saved(rows) }
     }
 
-    /// A command that a person or a deadline may give at any moment, once.
+    /// A command that a person may give at any moment; once, unless it changes nothing then. `what` is the occasion of its
+    /// lines in the table.
     #[must_use]
-    pub fn may(mut self, what: &'static str, command: S::Command) -> Self {
-        self.typed.occasions.push((what, command));
+    pub fn may(self, what: &'static str, command: S::Command) -> Self {
+        self.at(what, player::NOW, command)
+    }
+
+    /// As [`may`](Self::may), for a deadline: decided at this time, while everything else is decided at 1970-01-01. Choose
+    /// one after every deadline that the decisions set from then.
+    #[must_use]
+    pub fn at(mut self, what: &'static str, at: DateTime<Utc>, command: S::Command) -> Self {
+        self.typed.occasions.push(Occurrence { what, at, command });
         self
     }
 
-    /// The possible answers to a durable call, each as the command that it leads to. One of them comes, at any moment. Without this,
-    /// calls are never answered.
+    /// The possible answers to a durable call, each as the command that it leads to. One of them comes, at any moment.
+    /// Without this, calls are never answered.
     #[must_use]
-    pub fn answers(mut self, answers: fn(&NewAttempt) -> Vec<(&'static str, S::Command)>) -> Self {
+    pub fn answers(mut self, answers: Answers<S::Command>) -> Self {
         self.typed.answers = answers;
         self
     }
@@ -148,7 +163,21 @@ impl Check {
     }
 
     /// Explores every run.
+    ///
+    /// # Panics
+    /// If nothing can happen: a request that no service consumes, two services of one name, or no request and no occasion at all.
     pub fn explore(&self) -> Report {
+        for (place, player) in self.players.iter().enumerate() {
+            let is_new = self.players[..place].iter().all(|other| other.name() != player.name());
+            assert!(is_new, "two services are called `{}`", player.name());
+        }
+        for Request { event_type, topic, .. } in &self.requests {
+            let is_heard = self.players.iter().any(|player| player.hears(event_type, topic));
+            assert!(is_heard, "no service consumes `{event_type}` on {topic}: correct the publisher of the request");
+        }
+        let may = self.players.iter().any(|player| !player.occasions().is_empty());
+        assert!(may || !self.requests.is_empty(), "nothing begins: add a request or an occasion");
+
         search::explore(self, self.most_states.unwrap_or(MOST_STATES))
     }
 }

@@ -7,23 +7,24 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use saga::{
-    EventId, NewAttempt, Says, Service, Table,
+    EventId, NewAttempt, SagaId, Says, Service, Table,
     choreography::Part,
     envelope::Envelope,
     record::Record,
-    table::{End, Line},
+    table::{End, Line, Occasion, Trigger},
 };
 use uuid::Uuid;
 
-use crate::rows::Shared;
+use crate::{Answers, rows::Shared};
 
-/// The only point in time: time does not pass here; a deadline passes by a step.
-const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+/// The time of everything but deadlines.
+pub(crate) const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 /// What a decision has led to.
 pub(crate) struct Decided {
     /// Name of the decision.
     pub(crate) decision: String,
+    pub(crate) saga: SagaId,
     pub(crate) rows: Shared,
     pub(crate) says: Says,
 }
@@ -48,6 +49,9 @@ pub(crate) trait Player {
     /// What persons and deadlines may ask for.
     fn occasions(&self) -> Vec<&'static str>;
 
+    /// True if one of those is a deadline.
+    fn is_deadline(&self, occasion: usize) -> bool;
+
     /// The decision on one of those.
     fn ask(&self, rows: &Shared, occasion: usize) -> Result<Decided, String>;
 
@@ -58,13 +62,20 @@ pub(crate) trait Player {
     fn answer(&self, rows: &Shared, call: &NewAttempt, answer: usize) -> Result<Decided, String>;
 }
 
+/// Something that a person or a deadline asks for.
+pub(crate) struct Occurrence<C> {
+    pub(crate) what: &'static str,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) command: C,
+}
+
 /// A service.
 pub(crate) struct Typed<S: Service> {
     service: S,
     saved: fn(S::Rows) -> S::Rows,
     pub(crate) table: Table<S::Command>,
-    pub(crate) occasions: Vec<(&'static str, S::Command)>,
-    pub(crate) answers: fn(&NewAttempt) -> Vec<(&'static str, S::Command)>,
+    pub(crate) occasions: Vec<Occurrence<S::Command>>,
+    pub(crate) answers: Answers<S::Command>,
 }
 
 impl<S: Service> Typed<S>
@@ -76,10 +87,16 @@ where
     }
 
     /// Decides, as the unit of work does: nothing is written if the decision is impossible.
-    fn decide(&self, rows: &Shared, command: &S::Command, decision: &str) -> Result<Decided, String> {
+    fn decide(
+        &self,
+        rows: &Shared,
+        command: &S::Command,
+        decision: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Decided, String> {
         let before = rows.typed::<S::Rows>().ok_or("rows of another service")?;
         let mut after = before.clone();
-        let says = catch_unwind(AssertUnwindSafe(|| self.service.decide(&mut after, command, NOW)))
+        let says = catch_unwind(AssertUnwindSafe(|| self.service.decide(&mut after, command, now)))
             .map_err(|_| format!("`{decision}` of `{}` panics", S::NAME))?;
         if let Some(why) = says.impossible {
             return Err(format!("`{decision}` of `{}` is impossible: {why}", S::NAME));
@@ -87,20 +104,35 @@ where
         let after = (self.saved)(after);
         // States that differ in nothing share their rows.
         let rows = if after == *before { rows.clone() } else { Shared::new(after) };
-        Ok(Decided { decision: decision.to_owned(), rows, says })
+        if let Some(why) = says.refused {
+            return Err(format!("`{decision}` of `{}` refuses what it gets: {why}", S::NAME));
+        }
+        Ok(Decided { decision: decision.to_owned(), saga: S::saga_of(command), rows, says })
     }
 
-    /// Checks that a line lists everything that was said.
-    fn listed(&self, line: &Line, decided: Decided) -> Result<Decided, String> {
-        match decided.says.events.iter().find(|said| !line.may_say(said.event_type)) {
-            Some(said) => Err(format!(
-                "`{}` of `{}` says `{}`, which its line does not list",
-                decided.decision,
-                S::NAME,
+    /// Checks that lines of the table list everything that was said and asked for. Calls need a list only where any line has one.
+    fn listed(&self, lines: &[&Line], decided: Decided) -> Result<Decided, String> {
+        let says = |event: &str| lines.iter().any(|line| line.may_say(event));
+        let asks = |call: &str| lines.iter().any(|line| line.decision.asks.contains(&call));
+        let lists_calls = self.table.lines().any(|line| !line.decision.asks.is_empty());
+        let (decision, service) = (&decided.decision, S::NAME);
+        if let Some(said) = decided.says.events.iter().find(|said| !says(said.event_type)) {
+            return Err(format!(
+                "`{decision}` of `{service}` says `{}`, which its line does not list",
                 said.event_type
-            )),
-            None => Ok(decided),
+            ));
         }
+        if let Some(call) = decided.says.attempts.iter().find(|call| lists_calls && !asks(call.kind)) {
+            return Err(format!("`{decision}` of `{service}` asks for `{}`, which its line does not list", call.kind));
+        }
+        Ok(decided)
+    }
+
+    /// Lines of the table without an event that `fit`; an error if there is none.
+    fn lines(&self, what: &str, fit: impl Fn(Occasion) -> bool) -> Result<Vec<&Line>, String> {
+        let fits = |line: &&Line| matches!(line.trigger, Trigger::Occasion(occasion) if fit(occasion));
+        let lines: Vec<&Line> = self.table.lines().filter(fits).collect();
+        if lines.is_empty() { Err(format!("the table of `{}` has no line for {what}", S::NAME)) } else { Ok(lines) }
     }
 }
 
@@ -144,16 +176,21 @@ where
         let command = self.table.read(&envelope, &record, data.as_bytes()).ok_or_else(unread)?;
         let command = command.map_err(|why| format!("{}: {why}", unread()))?;
         let line = self.table.line(event_type, topic).ok_or_else(unread)?;
-        self.listed(line, self.decide(rows, &command, line.decision.name)?)
+        self.listed(&[line], self.decide(rows, &command, line.decision.name, NOW)?)
     }
 
     fn occasions(&self) -> Vec<&'static str> {
-        self.occasions.iter().map(|(what, _)| *what).collect()
+        self.occasions.iter().map(|occurrence| occurrence.what).collect()
+    }
+
+    fn is_deadline(&self, occasion: usize) -> bool {
+        self.occasions.get(occasion).is_some_and(|occurrence| occurrence.at != NOW)
     }
 
     fn ask(&self, rows: &Shared, occasion: usize) -> Result<Decided, String> {
-        let (what, command) = self.occasions.get(occasion).ok_or("no such occasion")?;
-        self.decide(rows, command, what)
+        let Occurrence { what, at, command } = self.occasions.get(occasion).ok_or("no such occasion")?;
+        let lines = self.lines(&format!("the occasion `{what}`"), |occasion| occasion.text() == *what)?;
+        self.listed(&lines, self.decide(rows, command, what, *at)?)
     }
 
     fn possible(&self, call: &NewAttempt) -> Vec<&'static str> {
@@ -166,6 +203,8 @@ where
             return Err("no such answer".to_owned());
         }
         let (answer, command) = answers.swap_remove(answer);
-        self.decide(rows, &command, &format!("{}: {answer}", call.kind))
+        let is_its = |occasion| matches!(occasion, Occasion::Answer(kind) if kind == call.kind);
+        let lines = self.lines(&format!("the answer to `{}`", call.kind), is_its)?;
+        self.listed(&lines, self.decide(rows, &command, &format!("{}: {answer}", call.kind), NOW)?)
     }
 }

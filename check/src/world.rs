@@ -33,14 +33,16 @@ pub(crate) struct World {
     /// Each service's rows.
     pub(crate) rows: Vec<Shared>,
     pub(crate) logs: BTreeMap<Log, Rc<Vec<Event>>>,
-    /// How far each service has read each log; left out where it has read nothing.
+    /// Number of events that each service has read of each log; left out where it has read nothing.
     read: BTreeMap<(usize, Log), usize>,
-    /// How often each service has read each request.
+    /// Number of times that each service has read each request.
     sent: BTreeMap<(usize, usize), u8>,
     /// Occasions that have come: service and place.
     come: BTreeSet<(usize, usize)>,
     /// Open calls, by the service that asks and their idempotency keys.
     pub(crate) calls: BTreeMap<(usize, String), Rc<NewAttempt>>,
+    /// Sagas that something was decided about.
+    begun: BTreeSet<SagaId>,
     /// All calls so far.
     asked: BTreeSet<(usize, String)>,
 }
@@ -54,6 +56,7 @@ impl World {
             sent: BTreeMap::new(),
             come: BTreeSet::new(),
             calls: BTreeMap::new(),
+            begun: BTreeSet::new(),
             asked: BTreeSet::new(),
         }
     }
@@ -85,6 +88,10 @@ impl World {
     pub(crate) fn append(&mut self, event: Event) {
         let log = self.logs.entry((event.publisher, event.saga)).or_default();
         Rc::make_mut(log).push(event);
+    }
+
+    pub(crate) fn begin(&mut self, saga: SagaId) {
+        self.begun.insert(saga);
     }
 
     /// Opens a call, unless it was asked for before.
@@ -121,9 +128,9 @@ impl View<'_> {
         self.world.logs.values().flat_map(|log| log.iter())
     }
 
-    /// Sagas of which anything was said.
+    /// Sagas about which anything was decided or said.
     pub fn sagas(&self) -> BTreeSet<SagaId> {
-        self.said().map(|event| event.saga).collect()
+        self.said().map(|event| event.saga).chain(self.world.begun.iter().copied()).collect()
     }
 
     /// Name of the service that said an event.

@@ -1,6 +1,6 @@
 //! A ticket office that charges by a durable call and has a deadline. And the same with one fault each.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use saga::{
     Facts, NewAttempt, Publisher, Rows, SagaId, Says, StoreError, Table, publisher, says, table::answer, table::asks,
     table::deadline,
@@ -114,7 +114,7 @@ impl saga::Service for Office {
 fn explored(fault: Fault) -> Report {
     let id = SagaId(uuid::Uuid::from_u128(1));
     let office = Service::new(Office(fault), Rows::default(), Rows::saved)
-        .may("the ticket expires", (id, Ask::Expire))
+        .at("the ticket expires", DateTime::UNIX_EPOCH + TimeDelta::hours(1), (id, Ask::Expire))
         .answers(|call| vec![("charged", (call.saga_id, Ask::Charged)), ("declined", (call.saga_id, Ask::Declined))]);
     Check::new().service(office).request(CLIENTS, &Ticket { ticket: id }).explore()
 }
@@ -128,7 +128,6 @@ fn a_ticket_is_sold_refused_or_expires_and_all_three_happen() {
     let report = explored(Fault::None);
     report.assert_holds();
     let endings: Vec<&Vec<&str>> = report.endings.keys().collect();
-    // A deadline that comes before the request finds nothing, and does not come again.
     assert_eq!(endings, [&vec!["Expired"], &vec!["Refused"], &vec!["Sold"]]);
 }
 

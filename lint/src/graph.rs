@@ -161,9 +161,10 @@ impl<'a> Graph<'a> {
         (0..self.events.len()).any(|event| self.is_end(event))
     }
 
-    /// Events that may directly follow an event.
+    /// Events that may directly follow an event, also by way of a durable call.
     pub(crate) fn follow(&self, event: EventId) -> impl Iterator<Item = (LineId, EventId)> {
-        self.hearers(event).iter().flat_map(|line| self.lines[*line].says.iter().map(move |said| (*line, *said)))
+        let lines = self.hearers(event).iter().flat_map(|line| std::iter::once(*line).chain(self.answers(*line)));
+        lines.flat_map(|line| self.lines[line].says.iter().map(move |said| (line, *said)))
     }
 
     /// Lines that a line may lead to, with itself: by its events, and by its calls. `passes` tells whether to go on after an

@@ -14,16 +14,21 @@ pub(super) fn missing(graph: &Graph<'_>) -> Vec<Fault> {
 }
 
 fn waits_for_ever(graph: &Graph<'_>, start: LineId) -> bool {
-    let ends = graph.leading_to(|event| graph.is_end(event));
     // Whoever hears of the end only is not waited for.
     let reached = graph.reached(start, |event| !graph.is_end(event));
     let takes_part =
         |part: usize| graph.lines.iter().zip(&reached).any(|(line, reached)| *reached && line.part == part);
     let waits = (0..graph.parts.len()).any(|part| part != graph.lines[start].part && takes_part(part));
-    let is_bounded = graph
-        .lines
-        .iter()
-        .any(|line| line.is_deadline() && takes_part(line.part) && line.says.iter().any(|said| ends[*said]));
+    let leads_to_an_end = |deadline: LineId| {
+        let reached = graph.reached(deadline, |_| true);
+        graph
+            .lines
+            .iter()
+            .zip(reached)
+            .any(|(line, reached)| reached && line.says.iter().any(|said| graph.is_end(*said)))
+    };
+    let is_bounded = (0..graph.lines.len())
+        .any(|line| graph.lines[line].is_deadline() && takes_part(graph.lines[line].part) && leads_to_an_end(line));
     waits && !is_bounded
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn beginnings(graph: &Graph<'_>) -> Vec<LineId> {
 pub(super) struct Rules {
     /// Deadlines, cancellations and whatever else may come at any moment, once.
     pub(super) interrupts: Vec<LineId>,
-    /// Those among them with which a saga may still complete: it waits for a person.
+    /// Those among them with which a saga may still complete: it waits for a person, or for the time to come.
     pub(super) waited_for: Vec<LineId>,
 }
 
@@ -45,18 +45,18 @@ impl Rules {
         let completes = |line: &&LineId| {
             let reached = graph.reached(**line, |_| true);
             let mut lines = graph.lines.iter().zip(reached).filter(|(_, reached)| *reached);
-            !graph.lines[**line].is_deadline()
-                && lines.any(|(line, _)| line.says.iter().any(|said| graph.completes(*said)))
+            lines.any(|(line, _)| line.says.iter().any(|said| graph.completes(*said)))
         };
         let waited_for = interrupts.iter().filter(completes).copied().collect();
         Rules { interrupts, waited_for }
     }
 }
 
-/// Lines that may interrupt a saga that `start` has begun: everything else from outside, but for other doors to the same
-/// decision.
+/// Lines that may interrupt a saga that `start` has begun: everything from outside with which none begins.
 fn interrupts(graph: &Graph<'_>, start: LineId) -> Vec<LineId> {
-    let is_other = |line: &LineId| graph.is_from_outside(&graph.lines[*line]) && !is_the_same(graph, *line, start);
+    let begin = beginnings(graph);
+    let begins = |line: LineId| begin.iter().any(|other| is_the_same(graph, line, *other));
+    let is_other = |line: &LineId| graph.is_from_outside(&graph.lines[*line]) && *line != start && !begins(*line);
     (0..graph.lines.len()).filter(is_other).collect()
 }
 

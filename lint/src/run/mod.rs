@@ -4,6 +4,7 @@
 
 mod beginning;
 mod state;
+mod step;
 mod verdict;
 
 use std::{
@@ -18,13 +19,14 @@ use crate::{
     graph::{EventId, Graph, LineId},
 };
 use beginning::Rules;
-use state::{State, Taken};
+use state::State;
+use step::Taken;
 
 /// Number of states after which the search of one beginning stops. The shop's has a few thousand.
 const MOST_STATES: usize = 200_000;
 
-/// What is wrong at the end of some run, from any beginning. Runs in which one of `excused` was said are not judged: their fault
-/// is known.
+/// What is wrong at the end of some run, from any beginning. That a saga has not ended is no news where one of `excused` was
+/// said: that fault is known.
 pub(crate) fn findings(graph: &Graph<'_>, excused: &[EventId]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut begun: Vec<LineId> = Vec::new();
@@ -59,9 +61,6 @@ impl Search<'_> {
         seen.insert(first.clone());
         let mut next = VecDeque::from([(0, first)]);
         while let Some((number, state)) = next.pop_front() {
-            if state.has_said(self.excused) {
-                continue;
-            }
             for (hop, after) in state.successors(self.graph, self.rules) {
                 for fault in verdict::of_hop(self.graph, &state, &hop) {
                     self.note(fault, &reached, number, Some(&hop));
@@ -79,7 +78,8 @@ impl Search<'_> {
                 next.push_back((reached.len() - 1, after));
             }
             if state.is_at_rest(self.graph, self.rules) {
-                for fault in verdict::at_rest(self.graph, &state) {
+                let is_known = |fault: &verdict::Fault| fault.code == Code::NoEnd && state.has_said(self.excused);
+                for fault in verdict::at_rest(self.graph, &state).into_iter().filter(|fault| !is_known(fault)) {
                     self.note(fault, &reached, number, None);
                 }
             }

@@ -7,11 +7,11 @@ use saga::{
     table::Phase,
 };
 
-use super::beginning::Rules;
-use crate::{
-    Hop,
-    graph::{EventId, Graph, LineId, StepId},
+use super::{
+    beginning::Rules,
+    step::{Cause, Change, Progress, Taken, Turn},
 };
+use crate::graph::{EventId, Graph, LineId, StepId};
 
 /// State of one saga.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,49 +33,6 @@ pub(super) struct State {
     pub(super) ended: BTreeSet<EventId>,
     /// True once the point of no return is passed.
     pub(super) no_return: bool,
-}
-
-/// The event that led to another; `None` for an occasion.
-pub(super) type Cause = Option<EventId>;
-
-/// What has become of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Progress {
-    pub(super) status: Status,
-    pub(super) taken: Option<Turn>,
-    pub(super) undone: Option<Turn>,
-}
-
-/// When something happened to a step: on what, and what was said then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Turn {
-    pub(super) on: Cause,
-    pub(super) said: Option<EventId>,
-}
-
-/// What happened between two states.
-#[derive(Debug, Clone)]
-pub(super) struct Taken {
-    pub(super) line: LineId,
-    pub(super) said: Option<EventId>,
-    pub(super) change: Option<(StepId, Change)>,
-}
-
-/// Change of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
-    Taken,
-    Refused,
-    Confirmed,
-    Undone,
-    /// Undone before it was taken: nothing but a note that it must not be taken any more.
-    Forbidden,
-}
-
-impl Taken {
-    pub(super) fn shown(&self, graph: &Graph<'_>) -> Hop {
-        graph.hop(self.line, self.said)
-    }
 }
 
 impl State {
@@ -132,7 +89,11 @@ impl State {
         for interrupt in rules.interrupts.iter().filter(|line| self.may_come(graph, **line)) {
             let mut rest = self.clone();
             rest.come.insert(*interrupt);
-            all.extend(rest.decided(graph, *interrupt));
+            // One that changes nothing yet comes again.
+            let counts = |(hop, after): &(Taken, State)| {
+                hop.said.is_some() || hop.change.is_some() || (&after.due, &after.joining) != (&self.due, &self.joining)
+            };
+            all.extend(rest.decided(graph, *interrupt).into_iter().filter(counts));
         }
         if self.due.is_empty() && !self.joining.is_empty() {
             all.extend(self.joined(graph));
@@ -186,9 +147,10 @@ impl State {
     ) -> Vec<(Taken, State)> {
         let (decides, on) = (&graph.lines[line], graph.lines[line].hears);
         let refuses = |said: EventId| decides.refuses(graph.name(said));
-        // A decision that says nothing itself leads to what its calls lead to.
+        // A decision that says nothing itself leads to what its calls lead to; its step is what their answers make of it.
         if decides.says.is_empty() && !decides.reaction.asks.is_empty() {
-            return self.called(graph, line);
+            let (change, taken) = (change(false), Turn { on, said: None });
+            return self.called(graph, line, step.zip(change), taken);
         }
         let mut outcomes: Vec<Option<EventId>> = decides.says.iter().map(|said| Some(*said)).collect();
         if decides.says.iter().all(|said| refuses(*said)) {
@@ -212,17 +174,29 @@ impl State {
         outcomes.into_iter().map(after).collect()
     }
 
-    /// The states after each call that the line may ask for: its answer is due.
-    fn called(&self, graph: &Graph<'_>, line: LineId) -> Vec<(Taken, State)> {
-        let after = |answer: Option<LineId>| {
-            let mut after = self.clone();
-            if let Some(answer) = answer {
-                after.due.entry((graph.lines[line].part, None)).or_default().push(answer);
-            }
-            (Taken { line, said: None, change: None }, after)
-        };
+    /// The state after a decision that asks for its calls: each of their answers is due. Where an answer is about the same step
+    /// in the same phase, the step waits for it.
+    fn called(
+        &self,
+        graph: &Graph<'_>,
+        line: LineId,
+        change: Option<(StepId, (Status, Change))>,
+        turn: Turn,
+    ) -> Vec<(Taken, State)> {
+        let mut after = self.clone();
         let answers: Vec<LineId> = graph.answers(line).collect();
-        if answers.is_empty() { vec![after(None)] } else { answers.into_iter().map(|line| after(Some(line))).collect() }
+        let decides_later = answers.iter().any(|answer| graph.lines[*answer].does == graph.lines[line].does);
+        let change = change.filter(|_| !decides_later);
+        if let Some((step, (status, change))) = change {
+            let before = after.steps[step];
+            let taken = if change == Change::Taken { Some(turn) } else { before.and_then(|step| step.taken) };
+            let undone = (change == Change::Undone).then_some(turn);
+            after.steps[step] = Some(Progress { status, taken, undone });
+        }
+        if !answers.is_empty() {
+            after.due.entry((graph.lines[line].part, None)).or_default().extend(answers);
+        }
+        vec![(Taken { line, said: None, change: change.map(|(step, (_, change))| (step, change)) }, after)]
     }
 
     /// What the lines that wait for all others say now. A refusal among them wins, and after the end none ends it again.

@@ -2,7 +2,10 @@
 
 use saga::barrier::Status;
 
-use super::state::{Change, Progress, State, Taken, Turn};
+use super::{
+    state::State,
+    step::{Change, Progress, Taken, Turn},
+};
 use crate::{
     Code,
     graph::{Graph, LineId, StepId},
@@ -32,7 +35,13 @@ pub(super) fn unsearched(graph: &Graph<'_>, start: LineId) -> Fault {
 pub(super) fn of_hop(graph: &Graph<'_>, before: &State, taken: &Taken) -> Vec<Fault> {
     let Some((step, change)) = taken.change else { return Vec::new() };
     let line = &graph.lines[taken.line];
-    let is_late = before.no_return && !before.follows_the_end(line.hears);
+    // What begins after the end, such as an award, may be refused and undone: it is no part of the saga.
+    let taken = before.steps[step].and_then(|progress| progress.taken);
+    let is_of_the_saga = match (change, taken) {
+        (Change::Undone, Some(taken)) => !before.follows_the_end(taken.on),
+        _ => !before.follows_the_end(line.hears),
+    };
+    let is_late = before.no_return && is_of_the_saga;
     if !is_late || !matches!(change, Change::Refused | Change::Undone) {
         return Vec::new();
     }
@@ -88,7 +97,9 @@ fn open(graph: &Graph<'_>, state: &State, end: &str, is_completed: bool) -> Vec<
     let mut all = Vec::new();
     for (step, progress) in state.steps.iter().enumerate() {
         let Some(Progress { status, taken: Some(taken), undone }) = *progress else { continue };
-        if state.follows_the_end(taken.on) || undone.is_some_and(|undone| state.follows_the_end(undone.on)) {
+        // What undoes a step because the saga has completed is no award, but a mistake.
+        let is_undone_later = undone.is_some_and(|undone| !is_completed && state.follows_the_end(undone.on));
+        if state.follows_the_end(taken.on) || is_undone_later {
             continue;
         }
         let word = match (status, is_completed) {
