@@ -68,23 +68,28 @@ impl Check {
     /// and no deadline would change anything.
     pub(crate) fn is_at_rest(&self, world: &World) -> bool {
         let services = || 0..self.players.len();
-        let is_read = services().all(|service| world.logs.keys().all(|log| self.next(world, service, *log).is_none()));
-        let is_sent = self.requests.iter().enumerate().all(|(request, asked)| {
-            services().all(|service| {
-                !self.players[service].hears(asked.event_type, asked.topic) || world.sent(service, request) > 0
-            })
-        });
+        let is_read =
+            || services().all(|service| world.logs.keys().all(|log| self.next(world, service, *log).is_none()));
+        let has_read = |service: usize, request: usize, asked: &Request| {
+            !self.players[service].hears(asked.event_type, asked.topic) || world.sent(service, request) > 0
+        };
+        let is_sent = || {
+            let mut requests = self.requests.iter().enumerate();
+            requests.all(|(request, asked)| services().all(|service| has_read(service, request, asked)))
+        };
+        let is_answered =
+            || world.calls.iter().all(|((service, _), call)| self.players[*service].possible(call).is_empty());
         // A deadline comes sooner or later, if it still changes anything.
         let comes = |service: usize, occasion: usize| {
             self.players[service].is_deadline(occasion)
                 && !world.has_come(service, occasion)
                 && !matches!(self.take(world, Step::Occasion { service, occasion }), (_, Ok(after)) if after == *world)
         };
-        let waits =
-            services().any(|service| (0..self.players[service].occasions().len()).any(|place| comes(service, place)));
-        let is_answered =
-            world.calls.iter().all(|((service, _), call)| self.players[*service].possible(call).is_empty());
-        is_read && is_sent && is_answered && !waits
+        let waits = || {
+            services().any(|service| (0..self.players[service].occasions().len()).any(|place| comes(service, place)))
+        };
+        // Only then are decisions tried.
+        is_read() && is_sent() && is_answered() && !waits()
     }
 
     /// The next event of a log that a service has a line for, and its place.

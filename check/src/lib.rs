@@ -14,7 +14,7 @@
 //! [`law`](Check::law) and [`at_rest`](Check::at_rest). The search is breadth-first, so that the run that breaks a law is a
 //! shortest one.
 //!
-//! `tests/trip.rs` checks the trip of `examples/trip`: two travellers, one seat.
+//! `tests/trip.rs` checks the trip of `examples/trip`, with up to three travellers who compete for seats and a car.
 //!
 //! It knows the decisions and not the SQL around them, which the conformance suite of `saga`'s feature `testing` tests against
 //! a real database. All requests and commands are decided at one time, but for deadlines; a client's record has no headers and no

@@ -8,7 +8,6 @@ use std::{
 use chrono::{DateTime, Utc};
 use saga::{
     EventId, NewAttempt, SagaId, Says, Service, Table,
-    choreography::Part,
     envelope::Envelope,
     record::Record,
     table::{End, Line, Occasion, Trigger},
@@ -35,7 +34,8 @@ pub(crate) trait Player {
 
     fn topic(&self) -> &'static str;
 
-    fn part(&self) -> Part;
+    /// True if the table says how sagas end.
+    fn knows_ends(&self) -> bool;
 
     /// True if the table has a line for the event.
     fn hears(&self, event_type: &str, topic: &str) -> bool;
@@ -148,8 +148,8 @@ where
         S::PUBLISHER.topic()
     }
 
-    fn part(&self) -> Part {
-        Part::from(&self.table)
+    fn knows_ends(&self) -> bool {
+        self.table.lines().flat_map(|line| line.says).any(|saying| saying.ends.is_some())
     }
 
     fn hears(&self, event_type: &str, topic: &str) -> bool {

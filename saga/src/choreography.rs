@@ -32,6 +32,14 @@ pub struct Part {
     pub reactions: Vec<Reaction>,
 }
 
+/// Returns whether tools accept a text as the name of an event, a publisher, a topic, a step or a call: at most 100 letters,
+/// digits, `_`, `.` and `-`.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 100
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+}
+
 impl<C> From<&Table<C>> for Part {
     fn from(table: &Table<C>) -> Self {
         let service = table.service();
@@ -62,6 +70,13 @@ mod tests {
         assert!(aimless.check().is_err());
         assert!(plain.does_as(&Reaction { phase: Some(Phase::Try), ..plain.clone() }));
         assert!(!plain.does_as(&Reaction { says: Vec::new(), ..plain.clone() }));
+        assert!(!plain.does_as(&Reaction { versions: [("RoomHeld".into(), 2)].into(), ..plain.clone() }));
+        let reads = |version| {
+            let on =
+                On::Event { event: "CarHeld".into(), publisher: "car".into(), topic: "car.events".into(), version };
+            Reaction { on, ..plain.clone() }
+        };
+        assert!(reads(1).does_as(&reads(1)) && !reads(1).does_as(&reads(2)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Events that mean one thing in one line of a service, and another in another.
 
-use saga::{choreography::Reaction, table::Phase};
+use saga::table::Phase;
 
 use super::Fault;
 use crate::{
@@ -34,21 +34,11 @@ fn finding(graph: &Graph<'_>, event: EventId, (one, other): (LineId, LineId)) ->
     })
 }
 
-type Marks = fn(&Reaction) -> &Vec<String>;
-
-const MARKS: [(&str, Marks); 5] = [
-    ("completes", |reaction| &reaction.completes),
-    ("aborts", |reaction| &reaction.aborts),
-    ("refuses", |reaction| &reaction.refuses),
-    ("pivot", |reaction| &reaction.pivots),
-    ("informs", |reaction| &reaction.informs),
-];
-
 /// Difference of meaning between two lines that say an event. An end tells the same however it was come to.
 fn difference(event: &str, one: &Line<'_>, other: &Line<'_>) -> Option<String> {
     let decisions = [one, other].map(|line| &line.reaction.decision);
-    for (mark, marked) in MARKS {
-        let is_marked = [one, other].map(|line| line.marks(event, marked));
+    for ((mark, ones), (_, others)) in one.reaction.marks().into_iter().zip(other.reaction.marks()) {
+        let is_marked = [ones, others].map(|marked| marked.iter().any(|other| other == event));
         match is_marked {
             [true, true] if ["completes", "aborts"].contains(&mark) => return None,
             [true, true] | [false, false] => {}

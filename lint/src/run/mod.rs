@@ -69,7 +69,7 @@ impl Search<'_> {
                     continue;
                 }
                 if seen.len() >= MOST_STATES {
-                    self.note(verdict::unsearched(self.graph, start), &reached, 0, Some(&hop));
+                    self.note(verdict::unsearched(self.graph, start), &reached, number, Some(&hop));
                     return;
                 }
                 let after = Rc::new(after);

@@ -159,11 +159,7 @@ impl State {
         let after = |said: Option<EventId>| {
             let mut after = self.clone();
             let change = step.zip(change(said.is_some_and(refuses))).map(|(step, (status, change))| {
-                let before = after.steps[step];
-                let turn = Turn { on, said };
-                let taken = if change == Change::Taken { Some(turn) } else { before.and_then(|step| step.taken) };
-                let undone = (change == Change::Undone).then_some(turn);
-                after.steps[step] = Some(Progress { status, taken, undone });
+                after.change(step, status, change, Turn { on, said });
                 (step, change)
             });
             if let Some(said) = said {
@@ -188,15 +184,19 @@ impl State {
         let decides_later = answers.iter().any(|answer| graph.lines[*answer].does == graph.lines[line].does);
         let change = change.filter(|_| !decides_later);
         if let Some((step, (status, change))) = change {
-            let before = after.steps[step];
-            let taken = if change == Change::Taken { Some(turn) } else { before.and_then(|step| step.taken) };
-            let undone = (change == Change::Undone).then_some(turn);
-            after.steps[step] = Some(Progress { status, taken, undone });
+            after.change(step, status, change, turn);
         }
         if !answers.is_empty() {
             after.due.entry((graph.lines[line].part, None)).or_default().extend(answers);
         }
         vec![(Taken { line, said: None, change: change.map(|(step, (_, change))| (step, change)) }, after)]
+    }
+
+    fn change(&mut self, step: StepId, status: Status, change: Change, turn: Turn) {
+        let before = self.steps[step].and_then(|step| step.taken);
+        let taken = if change == Change::Taken { Some(turn) } else { before };
+        let undone = (change == Change::Undone).then_some(turn);
+        self.steps[step] = Some(Progress { status, taken, undone });
     }
 
     /// What the lines that wait for all others say now. A refusal among them wins, and after the end none ends it again.
@@ -234,7 +234,7 @@ impl State {
         self.said[said] = Some(speaks.hears);
         for hearer in graph.hearers(said) {
             let hears = &graph.lines[*hearer];
-            // Whoever only looks on changes nothing.
+            // A line without a step, an event or a call changes nothing.
             let takes_part = hears.does.is_some()
                 || hears.reaction.joins
                 || !hears.says.is_empty()

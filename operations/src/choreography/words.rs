@@ -1,15 +1,10 @@
 //! Words in a program's table, which are shown in diagrams and on terminals.
 
 use events::publisher::{self, topic_of_aggregate};
-use saga::choreography::{On, Part as Table};
+use saga::choreography::{On, Part as Table, is_name};
 
 /// Checks the text in a program's table, which is shown in diagrams and on terminals.
 pub(super) fn check_words(table: &Table) -> Result<(), String> {
-    let is_name = |text: &str| {
-        !text.is_empty()
-            && text.len() <= 100
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
-    };
     let is_prose = |text: &str| text.len() <= 200 && !text.contains(|c: char| c.is_control() || "|\"`<>".contains(c));
     publisher::check_name(&table.service)?;
     if table.topic != topic_of_aggregate(&table.service) {

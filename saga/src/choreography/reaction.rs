@@ -203,8 +203,7 @@ impl Reaction {
     /// # Errors
     /// A sentence that names what does not.
     pub fn check(&self) -> Result<(), String> {
-        let marks = [&self.refuses, &self.completes, &self.aborts, &self.pivots, &self.informs];
-        let marked = marks.into_iter().flatten().chain(self.versions.keys());
+        let marked = self.marks().into_iter().flat_map(|(_, events)| events).chain(self.versions.keys());
         if let Some(stranger) = marked.into_iter().find(|event| !self.may_say(event)) {
             return Err(format!("`{}` marks `{stranger}`, which it does not say", self.decision));
         }
@@ -220,13 +219,25 @@ impl Reaction {
         Ok(())
     }
 
-    /// Returns whether the other reaction does the same at run time: whether they differ in their marks only.
+    /// Each mark, as in `says!`, and the events that have it.
+    pub fn marks(&self) -> [(&'static str, &Vec<String>); 5] {
+        [
+            ("completes", &self.completes),
+            ("aborts", &self.aborts),
+            ("refuses", &self.refuses),
+            ("pivot", &self.pivots),
+            ("informs", &self.informs),
+        ]
+    }
+
+    /// Returns whether the other reaction does the same at run time: whether they differ in their marks only. Versions are no
+    /// marks: a replica that reads another version does something else.
     pub fn does_as(&self, other: &Reaction) -> bool {
-        let triggers = |reaction: &Reaction| match &reaction.on {
-            On::Event { event, topic, .. } => (event.clone(), Some(topic.clone())),
-            On::Occasion { occasion, .. } => (occasion.clone(), None),
+        let same_trigger = match (&self.on, &other.on) {
+            (On::Occasion { occasion, .. }, On::Occasion { occasion: others, .. }) => occasion == others,
+            (on, others) => on == others,
         };
-        triggers(self) == triggers(other) && self.says == other.says
+        same_trigger && self.says == other.says && self.versions == other.versions
     }
 
     /// The reaction as cells of a Markdown table: on, decision, says.

@@ -1,7 +1,10 @@
 //! Checks of a table. Each error says what to change.
 
 use super::{Line, Occasion, Table, Trigger};
-use crate::{Publisher, choreography::Reaction};
+use crate::{
+    Publisher,
+    choreography::{Reaction, is_name},
+};
 
 impl<C> Table<C> {
     /// Checks the table. A program does this first.
@@ -63,9 +66,6 @@ fn unheard_of(own: Publisher, line: &Line, lines: &[&Line]) -> Option<String> {
 
 /// A step or a call whose name tools could not show.
 fn nameless(line: &Line) -> Option<String> {
-    let is_name = |name: &str| {
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
-    };
     let answer = match line.trigger {
         Trigger::Occasion(Occasion::Answer(call)) => Some(call),
         Trigger::Occasion(_) | Trigger::Event { .. } => None,
@@ -73,7 +73,7 @@ fn nameless(line: &Line) -> Option<String> {
     let names = line.decision.asks.iter().copied().chain(line.decision.step).chain(answer);
     let odd = names.into_iter().find(|name| !is_name(name))?;
     Some(format!(
-        "{odd:?} is no name of a step or a call: letters, digits, `_`, `.` and `-` are, and an occasion may be any text"
+        "{odd:?} is no name of a step or a call: at most 100 letters, digits, `_`, `.` and `-` are, and an occasion may be any text"
     ))
 }
 
@@ -150,6 +150,9 @@ mod tests {
         assert!(clients.contains("a service publishes events"), "{clients}");
         let spare = wrong(on_car(Table::of(HOTEL)).when("noon", tries("hold").of("spare room"), says![RoomHeld]));
         assert!(spare.contains("no name of a step or a call"), "{spare}");
+        const LONG: &str = "a-step-with-a-name-that-is-so-long-that-no-tool-takes-it-because-a-name-has-at-most-a-hundred-bytes-and-this-has-more";
+        let long = wrong(on_car(Table::of(HOTEL)).when("noon", tries("hold").of(LONG), says![RoomHeld]));
+        assert!(long.contains("no name of a step or a call"), "tools would refuse the table: {long}");
         let empty = wrong(Table::of(HOTEL));
         assert!(empty.contains("consumes nothing"), "{empty}");
         // Two names for one topic: the second of two lines for the same event would never be used.

@@ -98,7 +98,7 @@ fn linted() -> Vec<(Mutant, Option<Code>)> {
     let mutants = mutants();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let first = |mutant: &Mutant| Lint::of(mutant.parts.clone()).findings().first().map(|finding| finding.code);
-    // Every so many to each thread: some take longer than others, and they lie together.
+    // Interleaved, because mutants that take long lie together.
     let share = |place: usize| mutants.iter().skip(place).step_by(threads).map(first).collect::<Vec<_>>();
     let mut codes: Vec<_> = std::thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|place| scope.spawn(move || share(place).into_iter())).collect();
