@@ -28,6 +28,8 @@ pub(crate) struct Graph<'a> {
     hearers: Vec<Vec<LineId>>,
     /// How the saga ends with each event.
     ends: Vec<Ends>,
+    /// Lines about the answers to what each line asks for.
+    answers: Vec<Vec<LineId>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -92,7 +94,21 @@ impl<'a> Graph<'a> {
                 };
             }
         }
-        Graph { parts, lines, events: all_events, steps: all_steps, hearers, ends }
+        let mut answered: BTreeMap<(usize, &str), Vec<LineId>> = BTreeMap::new();
+        for (id, line) in lines.iter().enumerate() {
+            if let On::Occasion { occasion: call, kind: Kind::Answer } = &line.reaction.on {
+                answered.entry((line.part, call)).or_default().push(id);
+            }
+        }
+        let answers_to = |line: &Line<'_>| {
+            let calls = line.reaction.asks.iter().filter_map(|call| answered.get(&(line.part, call.as_str())));
+            let mut answers: Vec<LineId> = calls.flatten().copied().collect();
+            answers.sort_unstable();
+            answers.dedup();
+            answers
+        };
+        let answers = lines.iter().map(answers_to).collect();
+        Graph { parts, lines, events: all_events, steps: all_steps, hearers, ends, answers }
     }
 
     /// Type of an event.
@@ -118,11 +134,7 @@ impl<'a> Graph<'a> {
 
     /// Lines about the answers to what a line asks for.
     pub(crate) fn answers(&self, line: LineId) -> impl Iterator<Item = LineId> {
-        let asks = &self.lines[line];
-        let of_it = move |other: &Line<'_>| {
-            other.part == asks.part && asks.reaction.asks.iter().any(|call| other.answers(call))
-        };
-        self.lines.iter().enumerate().filter(move |(_, other)| of_it(other)).map(|(id, _)| id)
+        self.answers[line].iter().copied()
     }
 
     /// True if the topic is a service's; others are those of clients.

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use saga::choreography::Part;
+use saga::{
+    choreography::{Kind, On, Part, Reaction},
+    table::Phase,
+};
 use saga_lint::{Code, Finding, Lint, to_text};
 use serde::Deserialize;
 
@@ -98,7 +101,7 @@ fn what_is_allowed_hides_nothing_else() {
     let mut tables: Vec<Part> = tables.collect();
     // The second system is the first one's, under other names.
     for reaction in tables.iter_mut().skip(3).flat_map(|table| &mut table.reactions) {
-        if let saga::choreography::On::Event { publisher, topic, .. } = &mut reaction.on
+        if let On::Event { publisher, topic, .. } = &mut reaction.on
             && topic.ends_with(".events")
         {
             publisher.push_str("-too");
@@ -108,6 +111,27 @@ fn what_is_allowed_hides_nothing_else() {
     let lint =
         Lint::of(tables).allow(Code::UnheardEvent, "a report reads it").allow(Code::TwoPublishers, "two systems");
     assert_eq!(codes(&lint.findings()), BTreeSet::from([Code::StepLeftOpen]), "{}", to_text(&lint.findings()));
+}
+
+/// As many lines as fit into the largest table that a program may serve: two thousand sagas, each with a call and a step.
+#[test]
+fn a_table_as_large_as_tools_accept_is_linted() {
+    let line = |on: On, decision: &str, number: usize| Reaction {
+        step: Some(format!("s{number}")),
+        phase: Some(Phase::Try),
+        completes: vec![format!("E{number}")],
+        ..Reaction::new(on, decision, vec![format!("E{number}")])
+    };
+    let saga = |number: usize| {
+        let (event, call) = (format!("Wanted{number}"), format!("c{number}"));
+        let wanted = On::Event { event, publisher: "client".into(), topic: "x.requests".into(), version: 1 };
+        let asks = Reaction { asks: vec![call.clone()], ..line(wanted, "ask", number) };
+        [asks, line(On::Occasion { occasion: call, kind: Kind::Answer }, "settle", number)]
+    };
+    let reactions = (0..2_000).flat_map(saga).collect();
+    let findings = Lint::of([Part { service: "x".into(), topic: "x.events".into(), reactions }]).findings();
+    assert_eq!(codes(&findings), BTreeSet::from([Code::StepLeftOpen]), "nobody confirms a step");
+    assert_eq!(findings.len(), 2_000);
 }
 
 /// The order of tables and of their lines is of no consequence.

@@ -31,7 +31,7 @@ pub(crate) fn beginnings(graph: &Graph<'_>) -> Vec<LineId> {
     }
 }
 
-/// What no run from one beginning changes.
+/// What no run changes.
 pub(super) struct Rules {
     /// Deadlines, cancellations and whatever else may come at any moment, once.
     pub(super) interrupts: Vec<LineId>,
@@ -40,8 +40,9 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn of(graph: &Graph<'_>, start: LineId) -> Self {
-        let interrupts = interrupts(graph, start);
+    /// `begin` are all beginnings.
+    pub(super) fn of(graph: &Graph<'_>, begin: &[LineId]) -> Self {
+        let interrupts = interrupts(graph, begin);
         let completes = |line: &&LineId| {
             let reached = graph.reached(**line, |_| true);
             let mut lines = graph.lines.iter().zip(reached).filter(|(_, reached)| *reached);
@@ -52,11 +53,10 @@ impl Rules {
     }
 }
 
-/// Lines that may interrupt a saga that `start` has begun: everything from outside with which none begins.
-fn interrupts(graph: &Graph<'_>, start: LineId) -> Vec<LineId> {
-    let begin = beginnings(graph);
+/// Lines that may interrupt a saga: everything from outside with which none begins.
+fn interrupts(graph: &Graph<'_>, begin: &[LineId]) -> Vec<LineId> {
     let begins = |line: LineId| begin.iter().any(|other| is_the_same(graph, line, *other));
-    let is_other = |line: &LineId| graph.is_from_outside(&graph.lines[*line]) && *line != start && !begins(*line);
+    let is_other = |line: &LineId| graph.is_from_outside(&graph.lines[*line]) && !begins(*line);
     (0..graph.lines.len()).filter(is_other).collect()
 }
 

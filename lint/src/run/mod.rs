@@ -30,12 +30,13 @@ const MOST_STATES: usize = 200_000;
 pub(crate) fn findings(graph: &Graph<'_>, excused: &[EventId]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut begun: Vec<LineId> = Vec::new();
-    for start in beginnings(graph) {
+    let begin = beginnings(graph);
+    let rules = Rules::of(graph, &begin);
+    for start in begin {
         if begun.iter().any(|other| beginning::is_the_same(graph, *other, start)) {
             continue;
         }
         begun.push(start);
-        let rules = Rules::of(graph, start);
         let mut search = Search { graph, rules: &rules, excused, found: HashSet::new(), findings: Vec::new() };
         search.from(start);
         findings.extend(search.findings);
