@@ -1,11 +1,14 @@
 //! The bus: what may happen next, and what follows.
 
-use saga::Says;
+use std::rc::Rc;
 
 use crate::{
     Check,
-    player::Decided,
-    world::{Event, Log, World},
+    laws::{self, DECIDED, IN_REVERSE, ONE_END, SAID_ONCE},
+    progress::Past,
+    saga_state::{Brought, Said, SagaState},
+    universe::{Call, Effect, Input, Universe},
+    world::World,
 };
 
 /// A request of a client.
@@ -18,171 +21,279 @@ pub(crate) struct Request {
 
 /// Number of times that a client may send a request.
 const SENDS: u8 = 2;
+/// Number of events of a saga that a service may park.
+const PARKS: u8 = 1;
 
-/// Something that may happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// A service reads a client's request.
-    Request { service: usize, request: usize },
-    /// A service reads its next event of a publisher about a saga.
-    Event { service: usize, log: Log },
-    /// A service reads an earlier event again.
-    Again { service: usize, log: Log, place: usize },
-    /// A person or a deadline asks a service for something.
-    Occasion { service: usize, occasion: usize },
+/// Something that may happen, to one saga in one service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Step {
+    pub(crate) saga: usize,
+    pub(crate) service: usize,
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum What {
+    /// It reads a client's request.
+    Request(usize),
+    /// It reads its next event of a publisher.
+    Event { publisher: usize },
+    /// It reads an earlier event again.
+    Again { publisher: usize, place: usize },
+    /// A person or a deadline asks for something.
+    Occasion(usize),
     /// A call is answered.
-    Answer { call: usize, answer: usize },
+    Answer { call: u32, answer: usize },
+    /// It parks its next event of a publisher.
+    Park { publisher: usize },
+    /// What it has set aside first is decided.
+    Retry,
+}
+
+/// A step that may be taken, and what the service would decide upon; `None` if it would decide nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offer {
+    pub(crate) step: Step,
+    pub(crate) input: Input,
+    /// True if it comes sooner or later. Deadlines do if they change anything.
+    pub(crate) is_due: bool,
+}
+
+/// A law that a step has broken, and how.
+pub(crate) type Fault = (&'static str, String);
+
+impl Universe<'_> {
+    /// Everything that may happen to a saga in this state.
+    pub(crate) fn offers(&self, number: usize, saga: &SagaState) -> Vec<Offer> {
+        let mut offers = Vec::new();
+        for service in 0..self.check.players.len() {
+            let mut offer = |what, input, is_due| {
+                offers.push(Offer { step: Step { saga: number, service, what }, input, is_due });
+            };
+            for (request, about) in self.requested[service].iter().enumerate() {
+                let sent = saga.sent(service, request);
+                if *about == Some(number) && sent < SENDS {
+                    offer(What::Request(request), Input::Request(request), sent == 0);
+                }
+            }
+            for publisher in 0..saga.logs.len() {
+                if let Some((_, said)) = saga.next(self, service, publisher) {
+                    offer(What::Event { publisher }, Input::Event(said.event), true);
+                    let parked = saga.parked.get(&service).copied().unwrap_or(0);
+                    if self.check.parks && parked < PARKS && saga.first_aside(service).is_none() {
+                        offer(What::Park { publisher }, Input::Event(said.event), false);
+                    }
+                }
+                if self.check.forgetful {
+                    for (place, said) in saga.seen(self, service, publisher) {
+                        offer(What::Again { publisher, place }, Input::Event(said.event), false);
+                    }
+                }
+            }
+            if let Some(said) = saga.first_aside(service) {
+                offer(What::Retry, Input::Event(said.event), true);
+            }
+            for (occasion, about) in self.occasions[service].iter().enumerate() {
+                if *about == number && !saga.has_come(service, occasion) {
+                    offer(What::Occasion(occasion), Input::Occasion(occasion), false);
+                }
+            }
+        }
+        for (call, answered) in &saga.calls {
+            let Call { service, attempt } = self.calls.get(*call);
+            for answer in 0..self.check.players[*service].possible(attempt).len() {
+                if answered.is_none() || (self.check.forgetful && *answered == Some(answer)) {
+                    let (what, input) =
+                        (What::Answer { call: *call, answer }, Input::Answer { call: *call, answer });
+                    let step = Step { saga: number, service: *service, what };
+                    offers.push(Offer { step, input, is_due: answered.is_none() });
+                }
+            }
+        }
+        offers
+    }
+
+    /// True if an offered step has to come: it is due, or a deadline that changes something.
+    pub(crate) fn is_owed(&mut self, world: &World, offer: &Offer) -> bool {
+        let Step { service, what, .. } = offer.step;
+        let is_deadline = matches!(what, What::Occasion(occasion) if self.check.players[service].is_deadline(occasion));
+        offer.is_due
+            || (is_deadline && {
+                let rows = world.rows(service);
+                let outcome = self.outcome(service, rows, offer.input);
+                outcome.as_ref().as_ref().map_or(true, |effect| !effect.is_nothing(rows))
+            })
+    }
+
+    /// The world after a step.
+    pub(crate) fn take(&mut self, world: &World, step: Step) -> Result<World, Fault> {
+        let Step { saga: number, service, what } = step;
+        let mut saga = self.between_of(world, number);
+        let brought = self.bring(&mut saga, service, what).map_err(|why| (DECIDED, why))?;
+        let Some(Brought { input, past }) = brought else { return Ok(self.with(world, number, saga)) };
+
+        let rows = world.rows(service);
+        let outcome = self.decide(service, rows, input);
+        let effect = outcome.as_ref().as_ref().map_err(|why| (DECIDED, why.clone()))?;
+        // A deadline or a person who comes too early comes again: nothing of it is left.
+        if matches!(what, What::Occasion(_)) && effect.is_nothing(rows) {
+            return Ok(world.clone());
+        }
+        saga.knows[service] = saga.knows[service].join(past);
+        let mut after = self.with(world, number, saga);
+        after.set_rows(service, effect.rows);
+        self.follow(after, service, number, effect)
+    }
+
+    /// Takes from the bus what a step brings to a service; `None` if it decides nothing now.
+    fn bring(&self, saga: &mut SagaState, service: usize, what: What) -> Result<Option<Brought>, String> {
+        let nothing = || "nothing is left to read".to_owned();
+        let brought = |said: Said| Some(Brought { input: Input::Event(said.event), past: said.past });
+        let plain = |input| Some(Brought { input, past: Past::default() });
+        Ok(match what {
+            What::Request(request) => {
+                *saga.sent.entry((service, request)).or_default() += 1;
+                plain(Input::Request(request))
+            }
+            What::Event { publisher } | What::Park { publisher } => {
+                let (place, said) = saga.next(self, service, publisher).ok_or_else(nothing)?;
+                saga.read[service][publisher] = place + 1;
+                let is_parked = matches!(what, What::Park { .. });
+                if is_parked {
+                    *saga.parked.entry(service).or_default() += 1;
+                }
+                // Later events of a saga wait behind the one that is parked.
+                if is_parked || saga.first_aside(service).is_some() {
+                    saga.put_aside(service, said);
+                    None
+                } else {
+                    brought(said)
+                }
+            }
+            What::Again { publisher, place } => {
+                let seen = saga.logs[publisher].get(place).filter(|_| place < saga.read[service][publisher]);
+                brought(*seen.ok_or_else(nothing)?)
+            }
+            What::Retry => brought(saga.take_aside(service).ok_or_else(nothing)?),
+            What::Occasion(occasion) => {
+                saga.come(service, occasion);
+                plain(Input::Occasion(occasion))
+            }
+            What::Answer { call, answer } => {
+                let open = saga.calls.get_mut(&call).ok_or("no such call was asked for")?;
+                *open = Some(answer);
+                plain(Input::Answer { call, answer })
+            }
+        })
+    }
+
+    /// Applies what a decision has led to.
+    fn follow(&mut self, mut world: World, service: usize, number: usize, effect: &Effect) -> Result<World, Fault> {
+        let mut saga = self.between_of(&world, effect.saga);
+        saga.begun = true;
+        self.crosses |= effect.saga != number;
+        if let Some((step, change)) = effect.change {
+            let out_of_order = saga.steps[step].change(change, saga.knows[service]);
+            if out_of_order != 0 {
+                return Err((IN_REVERSE, self.out_of_order(effect.saga, step, out_of_order)));
+            }
+            let is_taken = saga.steps[step].is_taken();
+            let knows = &mut saga.knows[service];
+            knows.taken |= u64::from(is_taken) << step;
+            knows.undone |= u64::from(saga.steps[step].is_undone()) << step;
+        }
+        let past = saga.knows[service];
+        world = self.with(&world, effect.saga, saga);
+        for said in &effect.says {
+            world = self.append(&world, number, *said, past)?;
+        }
+        for call in &effect.asks {
+            let of = self.calls.get(*call).attempt.saga_id;
+            let of = self.saga(of);
+            self.crosses |= of != number;
+            let mut saga = self.between_of(&world, of);
+            // What was asked for before is one call.
+            saga.calls.entry(*call).or_default();
+            world = self.with(&world, of, saga);
+        }
+        Ok(world)
+    }
+
+    /// Puts an event on its topic.
+    fn append(&mut self, world: &World, about: usize, event: u32, past: Past) -> Result<World, Fault> {
+        let said = self.event(event).clone();
+        let number = self.saga(said.saga);
+        self.crosses |= number != about;
+        let mut saga = self.between_of(world, number);
+        if saga.has_said(event) {
+            let name = self.check.players[said.publisher].name();
+            return Err((SAID_ONCE, format!("`{name}` says `{}` of {} again", said.event_type, said.saga)));
+        }
+        if said.end.is_some() && saga.said().any(|other| self.event(other).end.is_some()) {
+            return Err((ONE_END, format!("{} ends again with `{}`", said.saga, said.event_type)));
+        }
+        saga.logs[said.publisher].push(Said { event, past });
+        Ok(self.with(world, number, saga))
+    }
+
+    fn out_of_order(&self, saga: usize, step: usize, earlier: u64) -> String {
+        let named = |step: usize| laws::step_name(self.check, self.steps[step]);
+        let earlier = (0..self.steps.len()).find(|other| earlier >> other & 1 == 1).map(named).unwrap_or_default();
+        format!("{}: {} was taken after {earlier}, and is undone after it", self.saga_id(saga), named(step))
+    }
+
+    /// The state of a saga, to be changed.
+    pub(crate) fn between_of(&mut self, world: &World, saga: usize) -> SagaState {
+        match world.saga(saga) {
+            Some(number) => SagaState::clone(self.between.get(number)),
+            None => SagaState::new(self.check.players.len(), self.steps.len()),
+        }
+    }
+
+    fn with(&mut self, world: &World, number: usize, saga: SagaState) -> World {
+        let mut after = world.clone();
+        let nobody = || Rc::new(SagaState::new(self.check.players.len(), self.steps.len()));
+        let unknown = if world.saga(number).is_none() { Some(nobody()) } else { None };
+        let unknown = unknown.map(|nobody| self.between.number(nobody));
+        after.set_saga(number, self.between.number(Rc::new(saga)), unknown);
+        after
+    }
+
+    /// A step in words.
+    pub(crate) fn told(&mut self, world: &World, step: Step) -> String {
+        let Step { saga: number, service, what } = step;
+        let mut saga = self.between_of(world, number);
+        let name = self.check.players[service].name();
+        let again = if matches!(what, What::Again { .. }) { ", again" } else { "" };
+        let brought = self.bring(&mut saga, service, what);
+        let input = match brought {
+            Ok(Some(brought)) => brought.input,
+            Ok(None) => {
+                let set_aside = saga.aside.get(&service).and_then(|aside| aside.last());
+                let event = set_aside.map_or("nothing", |said| self.event(said.event).event_type);
+                let why = if matches!(what, What::Park { .. }) { "parked" } else { "waits behind a parked event" };
+                return format!("{event} → {name} ({why})");
+            }
+            Err(_) => return format!("nothing → {name}"),
+        };
+        let on = match input {
+            Input::Request(request) => self.check.requests[request].event_type.to_owned(),
+            Input::Event(event) => format!("{}{again}", self.event(event).event_type),
+            Input::Occasion(occasion) => self.check.players[service].occasions()[occasion].to_owned(),
+            Input::Answer { call, .. } => format!("the answer to {}", self.calls.get(call).attempt.kind),
+        };
+        let outcome = self.outcome(service, world.rows(service), input);
+        let Ok(effect) = outcome.as_ref() else { return format!("{on} → {name}") };
+        let said: Vec<&str> = effect.says.iter().map(|said| self.event(*said).event_type).collect();
+        let said = if said.is_empty() { String::new() } else { format!(" → {}", said.join(", ")) };
+        format!("{on} → {name} ({}){said}", effect.decision)
+    }
 }
 
 impl Check {
-    /// Everything that may happen in a world.
-    pub(crate) fn steps(&self, world: &World) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for (service, player) in self.players.iter().enumerate() {
-            for (request, asked) in self.requests.iter().enumerate() {
-                let hears = player.hears(asked.event_type, asked.topic);
-                if hears && world.sent(service, request) < SENDS {
-                    steps.push(Step::Request { service, request });
-                }
-            }
-            for (log, events) in &world.logs {
-                let log = *log;
-                if self.next(world, service, log).is_some() {
-                    steps.push(Step::Event { service, log });
-                }
-                let seen = events.iter().enumerate().take(world.has_read(service, log)).filter(|_| self.forgetful);
-                let heard = seen.filter(|(_, event)| self.hears(service, event));
-                steps.extend(heard.map(|(place, _)| Step::Again { service, log, place }));
-            }
-            let occasions = (0..player.occasions().len()).filter(|occasion| !world.has_come(service, *occasion));
-            steps.extend(occasions.map(|occasion| Step::Occasion { service, occasion }));
-        }
-        for (call, ((service, _), attempt)) in world.calls.iter().enumerate() {
-            let answers = self.players[*service].possible(attempt).len();
-            steps.extend((0..answers).map(|answer| Step::Answer { call, answer }));
-        }
-        steps
-    }
-
-    /// True if nothing is under way: no event is unread, no call is open that can be answered, every request was read once,
-    /// and no deadline would change anything.
-    pub(crate) fn is_at_rest(&self, world: &World) -> bool {
-        let services = || 0..self.players.len();
-        let is_read =
-            || services().all(|service| world.logs.keys().all(|log| self.next(world, service, *log).is_none()));
-        let has_read = |service: usize, request: usize, asked: &Request| {
-            !self.players[service].hears(asked.event_type, asked.topic) || world.sent(service, request) > 0
-        };
-        let is_sent = || {
-            let mut requests = self.requests.iter().enumerate();
-            requests.all(|(request, asked)| services().all(|service| has_read(service, request, asked)))
-        };
-        let is_answered =
-            || world.calls.iter().all(|((service, _), call)| self.players[*service].possible(call).is_empty());
-        // A deadline comes sooner or later, if it still changes anything.
-        let comes = |service: usize, occasion: usize| {
-            self.players[service].is_deadline(occasion)
-                && !world.has_come(service, occasion)
-                && !matches!(self.take(world, Step::Occasion { service, occasion }), (_, Ok(after)) if after == *world)
-        };
-        let waits = || {
-            services().any(|service| (0..self.players[service].occasions().len()).any(|place| comes(service, place)))
-        };
-        // Only then are decisions tried.
-        is_read() && is_sent() && is_answered() && !waits()
-    }
-
-    /// The next event of a log that a service has a line for, and its place.
-    fn next<'a>(&self, world: &'a World, service: usize, log: Log) -> Option<(usize, &'a Event)> {
-        let mut unread = world.logs.get(&log)?.iter().enumerate().skip(world.has_read(service, log));
-        unread.find(|(_, event)| self.hears(service, event))
-    }
-
-    fn hears(&self, service: usize, event: &Event) -> bool {
-        self.players[service].hears(event.event_type, self.players[event.publisher].topic())
-    }
-
-    /// The world after a step, and the step in words. An error says what is wrong with the decision.
-    pub(crate) fn take(&self, world: &World, step: Step) -> (String, Result<World, String>) {
-        let mut after = world.clone();
-        let (service, on, decided) = match step {
-            Step::Request { service, request } => {
-                let asked = &self.requests[request];
-                after.send(service, request);
-                let decided =
-                    self.players[service].hear(&world.rows[service], asked.event_type, asked.topic, &asked.data);
-                (service, asked.event_type.to_owned(), decided)
-            }
-            Step::Event { service, log } => match self.next(world, service, log) {
-                Some((place, event)) => {
-                    after.read(service, log, place + 1);
-                    (service, event.event_type.to_owned(), self.heard(world, service, event))
-                }
-                None => (service, "nothing".to_owned(), Err("nothing is left to read".to_owned())),
-            },
-            Step::Again { service, log, place } => match world.logs.get(&log).and_then(|events| events.get(place)) {
-                Some(event) => (service, format!("{}, again", event.event_type), self.heard(world, service, event)),
-                None => (service, "nothing".to_owned(), Err("nothing was read".to_owned())),
-            },
-            Step::Occasion { service, occasion } => {
-                after.come(service, occasion);
-                let player = &self.players[service];
-                let what = player.occasions().get(occasion).copied().unwrap_or_default();
-                (service, what.to_owned(), player.ask(&world.rows[service], occasion))
-            }
-            Step::Answer { call, answer } => match world.calls.iter().nth(call) {
-                Some((key @ (service, _), attempt)) => {
-                    after.calls.remove(key);
-                    let decided = self.players[*service].answer(&world.rows[*service], attempt, answer);
-                    (*service, format!("the answer to {}", attempt.kind), decided)
-                }
-                None => (0, "nothing".to_owned(), Err("no such call is open".to_owned())),
-            },
-        };
-        let name = self.players[service].name();
-        match decided {
-            Ok(Decided { decision, saga, rows, says }) => {
-                // A deadline that comes too early comes again: nothing of it is left.
-                if matches!(step, Step::Occasion { .. })
-                    && rows == world.rows[service]
-                    && says.events.is_empty()
-                    && says.attempts.is_empty()
-                {
-                    return (format!("{on} → {name} ({decision})"), Ok(world.clone()));
-                }
-                after.begin(saga);
-                after.rows[service] = rows;
-                let said: Vec<&str> = says.events.iter().map(|said| said.event_type).collect();
-                let said = if said.is_empty() { String::new() } else { format!(" → {}", said.join(", ")) };
-                let told = format!("{on} → {name} ({decision}){said}");
-                (told, self.say(after, service, says))
-            }
-            Err(why) => (format!("{on} → {name}"), Err(why)),
-        }
-    }
-
-    fn heard(&self, world: &World, service: usize, event: &Event) -> Result<Decided, String> {
-        let topic = self.players[event.publisher].topic();
-        self.players[service].hear(&world.rows[service], event.event_type, topic, &event.data)
-    }
-
-    fn say(&self, mut world: World, service: usize, says: Says) -> Result<World, String> {
-        for said in says.events {
-            if said.aggregatetype != self.players[service].name() {
-                return Err(format!(
-                    "`{}` says `{}` as `{}`",
-                    self.players[service].name(),
-                    said.event_type,
-                    said.aggregatetype
-                ));
-            }
-            let end = self.players[service].end(said.event_type);
-            let (event_type, saga, data) = (said.event_type, said.saga_id, said.payload);
-            world.append(Event { publisher: service, event_type, saga, data, end });
-        }
-        for call in says.attempts {
-            world.ask(service, call);
-        }
-        Ok(world)
+    /// The world before anything has happened.
+    pub(crate) fn first_world(&self, universe: &mut Universe<'_>) -> World {
+        let nobody = universe.between.number(Rc::new(SagaState::new(self.players.len(), universe.steps.len())));
+        World::first(self.players.len(), universe.sagas(), nobody)
     }
 }

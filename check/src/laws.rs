@@ -1,8 +1,11 @@
 //! Laws, and those that hold for every saga.
 
-use std::collections::BTreeSet;
-
-use crate::{Check, world::View};
+use crate::{
+    Check,
+    progress::Standing,
+    universe::Universe,
+    world::{View, World},
+};
 
 type Holds = dyn Fn(&View<'_>) -> Result<(), String>;
 
@@ -14,49 +17,60 @@ pub(crate) struct Law {
     pub(crate) holds: Box<Holds>,
 }
 
-/// Name of the law that a decision breaks which is impossible, panics, or says what its table does not list.
+/// Broken by a decision that is impossible, panics, or says what its table does not list.
 pub(crate) const DECIDED: &str = "every decision is possible, and says what its table lists";
+pub(crate) const SAID_ONCE: &str = "nothing is said twice";
+pub(crate) const ONE_END: &str = "a saga ends once";
+pub(crate) const IN_REVERSE: &str = "steps are undone in reverse";
+const AN_END: &str = "every saga ends";
+const NOTHING_HELD: &str = "nothing stays held";
 
-/// Checks a state; returns the name of the first broken law, and how it is broken.
-pub(crate) fn broken(check: &Check, view: &View<'_>, is_at_rest: bool) -> Option<(&'static str, String)> {
-    let own = |name, holds: fn(&View<'_>) -> Result<(), String>| holds(view).err().map(|how| (name, how));
-    let built_in = own("nothing is said twice", nothing_is_said_twice)
-        .or_else(|| own("a saga ends once", no_saga_ends_twice))
-        .or_else(|| if is_at_rest { own("every saga ends", every_saga_ends) } else { None });
-    built_in.or_else(|| {
-        let laws = check.laws.iter().filter(|law| is_at_rest || !law.at_rest);
-        laws.into_iter().find_map(|law| (law.holds)(view).err().map(|how| (law.name, how)))
-    })
-}
-
-fn nothing_is_said_twice(view: &View<'_>) -> Result<(), String> {
-    let mut said = BTreeSet::new();
-    for event in view.said() {
-        if !said.insert((event.publisher, event.event_type, event.saga, &event.data)) {
-            return Err(format!("`{}` says `{}` of {} again", view.publisher(event), event.event_type, event.saga));
+/// Checks a state; returns the first broken law, and how it is broken. `seen` gets the services that a law of any state asks
+/// for: a mask for each law.
+pub(crate) fn broken(
+    universe: &Universe<'_>,
+    world: &World,
+    is_at_rest: bool,
+    seen: &mut Vec<u64>,
+) -> Option<(&'static str, String)> {
+    if is_at_rest && let Some(broken) = left(universe, world) {
+        return Some(broken);
+    }
+    let laws = &universe.check.laws;
+    seen.resize(laws.len(), 0);
+    for (law, seen) in laws.iter().zip(seen).filter(|(law, _)| is_at_rest || !law.at_rest) {
+        let view = View::new(universe, world);
+        let held = (law.holds)(&view);
+        if !law.at_rest {
+            *seen |= view.asked.get();
+        }
+        if let Err(how) = held {
+            return Some((law.name, how));
         }
     }
-    Ok(())
+    None
 }
 
-fn no_saga_ends_twice(view: &View<'_>) -> Result<(), String> {
-    let mut ended = BTreeSet::new();
-    for event in view.said().filter(|event| event.end.is_some()) {
-        if !ended.insert(event.saga) {
-            return Err(format!("{} ends again with `{}`", event.saga, event.event_type));
+/// What sagas leave behind at rest, where the tables say how sagas end and which steps they have.
+fn left(universe: &Universe<'_>, world: &World) -> Option<(&'static str, String)> {
+    let knows_ends = universe.check.players.iter().any(|player| player.knows_ends());
+    for (number, saga) in world.sagas().iter().enumerate() {
+        let (saga, id) = (universe.between.get(*saga), universe.saga_id(number));
+        let begun = saga.begun || saga.said().next().is_some();
+        let has_ended = saga.said().any(|event| universe.event(event).end.is_some());
+        if knows_ends && begun && !has_ended {
+            return Some((AN_END, format!("{id} has come to rest without an end")));
+        }
+        if let Some(step) = saga.steps.iter().position(|step| step.standing == Standing::Held) {
+            let name = step_name(universe.check, universe.steps[step]);
+            return Some((NOTHING_HELD, format!("{name} is still held for {id}")));
         }
     }
-    Ok(())
+    None
 }
 
-/// Where the tables say how sagas end.
-fn every_saga_ends(view: &View<'_>) -> Result<(), String> {
-    if !view.check.players.iter().any(|player| player.knows_ends()) {
-        return Ok(());
-    }
-    let ended: BTreeSet<_> = view.said().filter(|event| event.end.is_some()).map(|event| event.saga).collect();
-    match view.sagas().into_iter().find(|saga| !ended.contains(saga)) {
-        Some(saga) => Err(format!("{saga} has come to rest without an end")),
-        None => Ok(()),
-    }
+/// A step in words.
+pub(crate) fn step_name(check: &Check, (service, step): (usize, Option<&'static str>)) -> String {
+    let service = check.players[service].name();
+    step.map_or_else(|| format!("`{service}`'s step"), |step| format!("`{step}` of `{service}`"))
 }

@@ -14,7 +14,11 @@ use saga::{
 };
 use uuid::Uuid;
 
-use crate::{Answers, rows::Shared};
+use crate::{
+    Answers,
+    progress::{Change, change},
+    rows::Shared,
+};
 
 /// The time of everything but deadlines.
 pub(crate) const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -26,6 +30,8 @@ pub(crate) struct Decided {
     pub(crate) saga: SagaId,
     pub(crate) rows: Shared,
     pub(crate) says: Says,
+    /// What it has done to which of the service's steps.
+    pub(crate) change: Option<(Option<&'static str>, Change)>,
 }
 
 /// Any service.
@@ -34,11 +40,17 @@ pub(crate) trait Player {
 
     fn topic(&self) -> &'static str;
 
+    /// The lines of its table.
+    fn lines(&self) -> Vec<Line>;
+
     /// True if the table says how sagas end.
     fn knows_ends(&self) -> bool;
 
     /// True if the table has a line for the event.
     fn hears(&self, event_type: &str, topic: &str) -> bool;
+
+    /// The saga that a client's request is about; an error if it cannot be read.
+    fn saga_of(&self, event_type: &str, topic: &str, data: &str) -> Result<SagaId, String>;
 
     /// How a saga ends with an event of this service, if it does.
     fn end(&self, event_type: &str) -> Option<End>;
@@ -48,6 +60,9 @@ pub(crate) trait Player {
 
     /// What persons and deadlines may ask for.
     fn occasions(&self) -> Vec<&'static str>;
+
+    /// The saga and the time of one of those.
+    fn occasion(&self, occasion: usize) -> (SagaId, DateTime<Utc>);
 
     /// True if one of those is a deadline.
     fn is_deadline(&self, occasion: usize) -> bool;
@@ -86,6 +101,22 @@ where
         Typed { service, saved, table: S::table(), occasions: Vec::new(), answers: |_| Vec::new() }
     }
 
+    fn command(&self, event_type: &str, topic: &str, data: &str) -> Result<S::Command, String> {
+        let record = Record { topic: topic.to_owned(), ..Record::default() };
+        let envelope = Envelope {
+            id: EventId(Uuid::nil()),
+            event_type: event_type.to_owned(),
+            source: String::new(),
+            subject: None,
+            time: None,
+            causation_id: None,
+            traceparent: None,
+        };
+        let unread = || unread::<S>(event_type);
+        let command = self.table.read(&envelope, &record, data.as_bytes()).ok_or_else(unread)?;
+        command.map_err(|why| format!("{}: {why}", unread()))
+    }
+
     /// Decides, as the unit of work does: nothing is written if the decision is impossible.
     fn decide(
         &self,
@@ -107,7 +138,10 @@ where
         if let Some(why) = says.refused {
             return Err(format!("`{decision}` of `{}` refuses what it gets: {why}", S::NAME));
         }
-        Ok(Decided { decision: decision.to_owned(), saga: S::saga_of(command), rows, says })
+        if let Some(said) = says.events.iter().find(|said| said.aggregatetype != S::NAME) {
+            return Err(format!("`{}` says `{}` as `{}`", S::NAME, said.event_type, said.aggregatetype));
+        }
+        Ok(Decided { decision: decision.to_owned(), saga: S::saga_of(command), rows, says, change: None })
     }
 
     /// Checks that lines of the table list everything that was said and asked for. Calls need a list only where any line has one.
@@ -128,12 +162,30 @@ where
         Ok(decided)
     }
 
+    /// As [`listed`](Self::listed), with what the decision has done to its step.
+    fn changed(&self, before: &Shared, lines: &[&Line], decided: Decided) -> Result<Decided, String> {
+        let decided = self.listed(lines, decided)?;
+        let line = lines.iter().find(|line| line.decision.phase.is_some());
+        let change = line.and_then(|line| {
+            let phase = line.decision.phase?;
+            let mut refusals = line.says.iter().filter(|saying| saying.refuses);
+            let refuses = refusals.any(|no| decided.says.events.iter().any(|said| said.event_type == no.event_type));
+            let change = change(phase, *before != decided.rows, refuses);
+            Some((line.decision.step, change?))
+        });
+        Ok(Decided { change, ..decided })
+    }
+
     /// Lines of the table without an event that `fit`; an error if there is none.
     fn lines(&self, what: &str, fit: impl Fn(Occasion) -> bool) -> Result<Vec<&Line>, String> {
         let fits = |line: &&Line| matches!(line.trigger, Trigger::Occasion(occasion) if fit(occasion));
         let lines: Vec<&Line> = self.table.lines().filter(fits).collect();
         if lines.is_empty() { Err(format!("the table of `{}` has no line for {what}", S::NAME)) } else { Ok(lines) }
     }
+}
+
+fn unread<S: Service>(event_type: &str) -> String {
+    format!("`{}` cannot read `{event_type}`", S::NAME)
 }
 
 impl<S: Service> Player for Typed<S>
@@ -146,6 +198,10 @@ where
 
     fn topic(&self) -> &'static str {
         S::PUBLISHER.topic()
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        self.table.lines().cloned().collect()
     }
 
     fn knows_ends(&self) -> bool {
@@ -161,26 +217,23 @@ where
         says.filter(|saying| saying.event_type == event_type).find_map(|saying| saying.ends)
     }
 
+    fn saga_of(&self, event_type: &str, topic: &str, data: &str) -> Result<SagaId, String> {
+        self.command(event_type, topic, data).map(|command| S::saga_of(&command))
+    }
+
     fn hear(&self, rows: &Shared, event_type: &str, topic: &str, data: &str) -> Result<Decided, String> {
-        let record = Record { topic: topic.to_owned(), ..Record::default() };
-        let envelope = Envelope {
-            id: EventId(Uuid::nil()),
-            event_type: event_type.to_owned(),
-            source: String::new(),
-            subject: None,
-            time: None,
-            causation_id: None,
-            traceparent: None,
-        };
-        let unread = || format!("`{}` cannot read `{event_type}`", S::NAME);
-        let command = self.table.read(&envelope, &record, data.as_bytes()).ok_or_else(unread)?;
-        let command = command.map_err(|why| format!("{}: {why}", unread()))?;
-        let line = self.table.line(event_type, topic).ok_or_else(unread)?;
-        self.listed(&[line], self.decide(rows, &command, line.decision.name, NOW)?)
+        let command = self.command(event_type, topic, data)?;
+        let line = self.table.line(event_type, topic).ok_or_else(|| unread::<S>(event_type))?;
+        self.changed(rows, &[line], self.decide(rows, &command, line.decision.name, NOW)?)
     }
 
     fn occasions(&self) -> Vec<&'static str> {
         self.occasions.iter().map(|occurrence| occurrence.what).collect()
+    }
+
+    fn occasion(&self, occasion: usize) -> (SagaId, DateTime<Utc>) {
+        let Occurrence { at, command, .. } = &self.occasions[occasion];
+        (S::saga_of(command), *at)
     }
 
     fn is_deadline(&self, occasion: usize) -> bool {
@@ -190,7 +243,7 @@ where
     fn ask(&self, rows: &Shared, occasion: usize) -> Result<Decided, String> {
         let Occurrence { what, at, command } = self.occasions.get(occasion).ok_or("no such occasion")?;
         let lines = self.lines(&format!("the occasion `{what}`"), |occasion| occasion.text() == *what)?;
-        self.listed(&lines, self.decide(rows, command, what, *at)?)
+        self.changed(rows, &lines, self.decide(rows, command, what, *at)?)
     }
 
     fn possible(&self, call: &NewAttempt) -> Vec<&'static str> {
@@ -205,6 +258,6 @@ where
         let (answer, command) = answers.swap_remove(answer);
         let is_its = |occasion| matches!(occasion, Occasion::Answer(kind) if kind == call.kind);
         let lines = self.lines(&format!("the answer to `{}`", call.kind), is_its)?;
-        self.listed(&lines, self.decide(rows, &command, &format!("{}: {answer}", call.kind), NOW)?)
+        self.changed(rows, &lines, self.decide(rows, &command, &format!("{}: {answer}", call.kind), NOW)?)
     }
 }

@@ -1,138 +1,189 @@
-//! Breadth-first search through all states.
+//! Breadth-first search through all states, or through enough of them.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
-    fmt,
+    collections::{BTreeMap, VecDeque},
     rc::Rc,
 };
 
+use indexmap::IndexMap;
+
 use crate::{
     Check,
-    laws::{self, DECIDED},
-    world::{View, World},
+    bus::{Fault, Offer, Step},
+    laws,
+    reduction::{Independence, Reduction, Symmetry},
+    report::{Broken, Report},
+    schedule,
+    universe::Universe,
+    world::World,
 };
 
-/// Extent and result of a search.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// Number of different states.
-    pub states: usize,
-    /// Number of steps between them.
-    pub steps: usize,
-    /// How the sagas of each state at rest have ended, by the types of their last events; and in how many such states.
-    pub endings: BTreeMap<Vec<&'static str>, usize>,
-    /// The first broken law, if any.
-    pub broken: Option<Broken>,
-    /// True if all states were searched: the search neither met its bound nor a broken law.
-    pub is_complete: bool,
+/// How a state was reached: from which, by what, and which renaming of its sagas it is stored under.
+#[derive(Debug, Clone, Copy)]
+struct Reached {
+    before: u32,
+    step: Step,
+    renamed: u16,
 }
 
-/// A broken law.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
-    /// Name of the law.
-    pub law: &'static str,
-    /// How it is broken.
-    pub how: String,
-    /// A shortest run to it, a line for each step.
-    pub story: Vec<String>,
-}
-
-impl Report {
-    /// Asserts that every law holds in every state, all of which were searched.
-    ///
-    /// # Panics
-    /// Otherwise, with the run that breaks the law.
-    #[track_caller]
-    pub fn assert_holds(&self) {
-        if let Some(broken) = &self.broken {
-            panic!("{broken}");
+pub(crate) fn explore(check: &Check, most: usize) -> Result<Report, String> {
+    let mut universe = Universe::new(check)?;
+    let first = check.first_world(&mut universe);
+    if !check.reduced {
+        let mut search = Search::new(&mut universe, None, most);
+        search.run(first);
+        return Ok(search.end());
+    }
+    let mut symmetry = Symmetry::of(&mut universe);
+    let mut independence = Independence::assumed(&universe);
+    loop {
+        let reduction = Reduction { symmetry, independence };
+        let mut search = Search::new(&mut universe, Some(reduction), most);
+        search.run(first.clone());
+        let is_bounded = !search.report.is_complete;
+        let (report, reduction) = search.finish();
+        let Some(mut reduction) = reduction else { return Ok(report) };
+        // Without symmetry, a state may have been taken for one that is no state at all.
+        let is_symmetric = reduction.symmetry.holds(&mut universe);
+        // A law that is broken by a run is broken, whatever was assumed. What holds, holds if that does.
+        let is_over = report.broken.is_some() || is_bounded;
+        if is_symmetric && (is_over || reduction.independence.learn(&mut universe)) {
+            return Ok(Report { reduced: Some(reduction.summary()), ..report });
         }
-        assert!(self.is_complete, "only {} states were searched: raise the bound, or check fewer sagas", self.states);
+        symmetry = if is_symmetric { reduction.symmetry } else { Symmetry::none(&reduction.symmetry) };
+        independence = reduction.independence.again();
     }
 }
 
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "broken: {} ({})", self.law, self.how)?;
-        self.story.iter().try_for_each(|step| writeln!(f, "    {step}"))
-    }
-}
-
-pub(crate) fn explore(check: &Check, most: usize) -> Report {
-    let mut search = Search {
-        check,
-        seen: HashSet::new(),
-        reached: Vec::new(),
-        next: VecDeque::new(),
-        report: Report { states: 0, steps: 0, endings: BTreeMap::new(), broken: None, is_complete: true },
-    };
-    search.meet(World::first(&check.first), None);
-    while let Some((number, world)) = search.next.pop_front() {
-        if search.report.broken.is_some() {
-            break;
-        }
-        if search.seen.len() > most {
-            search.report.is_complete = false;
-            break;
-        }
-        for step in check.steps(&world) {
-            search.report.steps += 1;
-            let (told, after) = check.take(&world, step);
-            match after {
-                Ok(after) => search.meet(after, Some((number, told))),
-                Err(how) => search.note(DECIDED, how, Some((number, told))),
-            }
-        }
-    }
-    search.report.states = search.seen.len();
-    search.report.is_complete &= search.report.broken.is_none();
-    search.report
-}
-
-struct Search<'a> {
-    check: &'a Check,
-    seen: HashSet<Rc<World>>,
-    /// How each state was reached: from which, and by what.
-    reached: Vec<Option<(usize, String)>>,
-    next: VecDeque<(usize, Rc<World>)>,
+struct Search<'u, 'a> {
+    universe: &'u mut Universe<'a>,
+    reduction: Option<Reduction>,
+    most: usize,
+    /// All states, and how each was reached.
+    states: IndexMap<World, Option<Reached>>,
+    /// Those to go on from.
+    next: VecDeque<u32>,
     report: Report,
 }
 
-impl Search<'_> {
+impl<'u, 'a> Search<'u, 'a> {
+    fn new(universe: &'u mut Universe<'a>, reduction: Option<Reduction>, most: usize) -> Self {
+        let report = Report {
+            states: 0,
+            steps: 0,
+            endings: BTreeMap::new(),
+            broken: None,
+            is_complete: true,
+            reduced: None,
+        };
+        Search { universe, reduction, most, states: IndexMap::new(), next: VecDeque::new(), report }
+    }
+
+    fn run(&mut self, first: World) {
+        self.meet(first, None);
+        while let Some(number) = self.next.pop_front() {
+            if self.report.broken.is_some() {
+                return;
+            }
+            if self.states.len() > self.most {
+                self.report.is_complete = false;
+                return;
+            }
+            let (world, _) = self.states.get_index(number as usize).expect("a state that was met");
+            let world = world.clone();
+            let offers = self.universe.all_offers(&world);
+            for Offer { step, .. } in self.chosen(&world, offers) {
+                self.report.steps += 1;
+                match self.universe.take(&world, step) {
+                    Ok(after) => {
+                        let (after, renamed) = self.renamed(after);
+                        self.meet(after, Some(Reached { before: number, step, renamed }));
+                    }
+                    Err(fault) => self.note(fault, Some(Reached { before: number, step, renamed: 0 })),
+                }
+                if self.report.broken.is_some() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn chosen(&mut self, world: &World, offers: Rc<[Offer]>) -> Vec<Offer> {
+        match &mut self.reduction {
+            Some(reduction) => reduction.independence.chosen(self.universe, world, offers),
+            None => offers.to_vec(),
+        }
+    }
+
+    fn renamed(&mut self, world: World) -> (World, u16) {
+        match &mut self.reduction {
+            Some(reduction) => reduction.symmetry.canonical(self.universe, world),
+            None => (world, 0),
+        }
+    }
+
     /// Checks a state that is new, and notes it to go on from.
-    fn meet(&mut self, world: World, by: Option<(usize, String)>) {
-        if self.seen.contains(&world) {
+    fn meet(&mut self, world: World, by: Option<Reached>) {
+        if self.states.contains_key(&world) {
             return;
         }
-        let view = View { check: self.check, world: &world };
-        let is_at_rest = self.check.is_at_rest(&world);
-        if let Some((law, how)) = laws::broken(self.check, &view, is_at_rest) {
-            return self.note(law, how, by);
+        let is_at_rest = self.universe.is_at_rest(&world);
+        let mut seen = Vec::new();
+        let broken = laws::broken(self.universe, &world, is_at_rest, &mut seen);
+        if let Some(reduction) = &mut self.reduction {
+            reduction.independence.sees(&seen);
+        }
+        if let Some(fault) = broken {
+            return self.note(fault, by);
         }
         if is_at_rest {
-            let mut ends: Vec<&'static str> =
-                view.said().filter(|event| event.end.is_some()).map(|event| event.event_type).collect();
+            let said = world.sagas().iter().flat_map(|saga| self.universe.between.get(*saga).said());
+            let ends = said.map(|event| self.universe.event(event)).filter(|event| event.end.is_some());
+            let mut ends: Vec<&'static str> = ends.map(|event| event.event_type).collect();
             ends.sort_unstable();
             *self.report.endings.entry(ends).or_default() += 1;
         }
-        let world = Rc::new(world);
-        self.seen.insert(world.clone());
-        self.reached.push(by);
-        self.next.push_back((self.reached.len() - 1, world));
+        let (number, _) = self.states.insert_full(world, by);
+        self.next.push_back(u32::try_from(number).expect("fewer states than a search can hold"));
     }
 
-    fn note(&mut self, law: &'static str, how: String, by: Option<(usize, String)>) {
-        if self.report.broken.is_some() {
-            return;
+    fn note(&mut self, (law, how): Fault, by: Option<Reached>) {
+        let steps = self.steps_to(by);
+        let (story, schedule) = schedule::written(self.universe, &steps);
+        self.report.broken = Some(Broken { law, how, story, schedule });
+    }
+
+    /// The steps to a state, under the names that its sagas have in the first one.
+    fn steps_to(&mut self, by: Option<Reached>) -> Vec<Step> {
+        let mut all = Vec::new();
+        let mut at = by;
+        while let Some(reached) = at {
+            all.push(reached);
+            at = self.states.get_index(reached.before as usize).and_then(|(_, before)| *before);
         }
-        let mut story = Vec::new();
-        let mut at = by.as_ref();
-        while let Some((before, told)) = at {
-            story.push(told.clone());
-            at = self.reached[*before].as_ref();
+        let mut names: Vec<usize> = (0..self.universe.sagas()).collect();
+        let mut steps = Vec::new();
+        for Reached { step, renamed, .. } in all.into_iter().rev() {
+            steps.push(match &self.reduction {
+                Some(reduction) => {
+                    let step = reduction.symmetry.step_under(self.universe, &names, step);
+                    names = reduction.symmetry.names_after(&names, renamed);
+                    step
+                }
+                None => step,
+            });
         }
-        story.reverse();
-        self.report.broken = Some(Broken { law, how, story });
+        steps
+    }
+
+    fn end(mut self) -> Report {
+        self.report.states = self.states.len();
+        self.report.is_complete &= self.report.broken.is_none();
+        self.report
+    }
+
+    fn finish(mut self) -> (Report, Option<Reduction>) {
+        let reduction = self.reduction.take();
+        (self.end(), reduction)
     }
 }

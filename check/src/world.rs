@@ -1,13 +1,10 @@
 //! The state of everything, and what laws see of it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::{cell::Cell, collections::BTreeSet};
 
-use saga::{NewAttempt, SagaId, Service, table::End};
+use saga::{SagaId, Service, table::End};
 
-use crate::{Check, rows::Shared};
+use crate::universe::Universe;
 
 /// An event that was said.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,92 +21,70 @@ pub struct Event {
     pub end: Option<End>,
 }
 
-/// Key of one publisher's events about one saga, which are read in order.
-pub(crate) type Log = (usize, SagaId);
-
-/// A state.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// A state: numbers of each service's rows and of each saga's state.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct World {
-    /// Each service's rows.
-    pub(crate) rows: Vec<Shared>,
-    pub(crate) logs: BTreeMap<Log, Rc<Vec<Event>>>,
-    /// Number of events that each service has read of each log; left out where it has read nothing.
-    read: BTreeMap<(usize, Log), usize>,
-    /// Number of times that each service has read each request.
-    sent: BTreeMap<(usize, usize), u8>,
-    /// Occasions that have come: service and place.
-    come: BTreeSet<(usize, usize)>,
-    /// Open calls, by the service that asks and their idempotency keys.
-    pub(crate) calls: BTreeMap<(usize, String), Rc<NewAttempt>>,
-    /// Sagas that something was decided about.
-    begun: BTreeSet<SagaId>,
-    /// All calls so far.
-    asked: BTreeSet<(usize, String)>,
+    numbers: Box<[u32]>,
+    services: u32,
 }
 
 impl World {
-    pub(crate) fn first(rows: &[Shared]) -> Self {
-        World {
-            rows: rows.to_vec(),
-            logs: BTreeMap::new(),
-            read: BTreeMap::new(),
-            sent: BTreeMap::new(),
-            come: BTreeSet::new(),
-            calls: BTreeMap::new(),
-            begun: BTreeSet::new(),
-            asked: BTreeSet::new(),
+    /// Each service with its first rows, and sagas of which nobody has heard.
+    pub(crate) fn first(services: usize, sagas: usize, nobody: u32) -> Self {
+        let numbers = std::iter::repeat_n(0, services).chain(std::iter::repeat_n(nobody, sagas)).collect();
+        World { numbers, services: u32::try_from(services).expect("a few services") }
+    }
+
+    pub(crate) fn of(rows: &[u32], sagas: &[u32]) -> Self {
+        let services = u32::try_from(rows.len()).expect("a few services");
+        World { numbers: rows.iter().chain(sagas).copied().collect(), services }
+    }
+
+    pub(crate) fn rows(&self, service: usize) -> u32 {
+        self.numbers[service]
+    }
+
+    pub(crate) fn all_rows(&self) -> &[u32] {
+        &self.numbers[..self.services as usize]
+    }
+
+    pub(crate) fn set_rows(&mut self, service: usize, rows: u32) {
+        self.numbers[service] = rows;
+    }
+
+    pub(crate) fn sagas(&self) -> &[u32] {
+        &self.numbers[self.services as usize..]
+    }
+
+    pub(crate) fn saga(&self, saga: usize) -> Option<u32> {
+        self.sagas().get(saga).copied()
+    }
+
+    /// Sets the state of a saga; `unknown` is that of one of which nobody has heard, if this one is new.
+    pub(crate) fn set_saga(&mut self, saga: usize, number: u32, unknown: Option<u32>) {
+        let place = self.services as usize + saga;
+        if let (true, Some(unknown)) = (place >= self.numbers.len(), unknown) {
+            let mut numbers = self.numbers.to_vec();
+            numbers.resize(place + 1, unknown);
+            self.numbers = numbers.into();
         }
-    }
-
-    pub(crate) fn has_read(&self, service: usize, log: Log) -> usize {
-        self.read.get(&(service, log)).copied().unwrap_or(0)
-    }
-
-    pub(crate) fn read(&mut self, service: usize, log: Log, through: usize) {
-        self.read.insert((service, log), through);
-    }
-
-    pub(crate) fn sent(&self, service: usize, request: usize) -> u8 {
-        self.sent.get(&(service, request)).copied().unwrap_or(0)
-    }
-
-    pub(crate) fn send(&mut self, service: usize, request: usize) {
-        *self.sent.entry((service, request)).or_default() += 1;
-    }
-
-    pub(crate) fn has_come(&self, service: usize, occasion: usize) -> bool {
-        self.come.contains(&(service, occasion))
-    }
-
-    pub(crate) fn come(&mut self, service: usize, occasion: usize) {
-        self.come.insert((service, occasion));
-    }
-
-    pub(crate) fn append(&mut self, event: Event) {
-        let log = self.logs.entry((event.publisher, event.saga)).or_default();
-        Rc::make_mut(log).push(event);
-    }
-
-    pub(crate) fn begin(&mut self, saga: SagaId) {
-        self.begun.insert(saga);
-    }
-
-    /// Opens a call, unless it was asked for before.
-    pub(crate) fn ask(&mut self, service: usize, call: NewAttempt) {
-        let key = (service, call.idempotency_key());
-        if self.asked.insert(key.clone()) {
-            self.calls.insert(key, Rc::new(call));
-        }
+        self.numbers[place] = number;
     }
 }
 
 /// A state, as a law sees it.
 pub struct View<'a> {
-    pub(crate) check: &'a Check,
+    pub(crate) universe: &'a Universe<'a>,
     pub(crate) world: &'a World,
+    /// Services of whose rows the law has asked, by place: a bit for each. All, if it has asked what was said.
+    pub(crate) asked: Cell<u64>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    pub(crate) fn new(universe: &'a Universe<'a>, world: &'a World) -> Self {
+        View { universe, world, asked: Cell::new(0) }
+    }
+
     /// The rows of a service.
     ///
     /// # Panics
@@ -118,23 +93,36 @@ impl View<'_> {
     where
         S::Rows: 'static,
     {
-        let place = self.check.players.iter().position(|player| player.name() == S::NAME);
-        let rows = place.and_then(|place| self.world.rows[place].typed());
+        let mut players = self.universe.check.players.iter();
+        let rows = players.position(|player| player.name() == S::NAME).and_then(|place| {
+            self.asked.set(self.asked.get() | 1 << place.min(63));
+            self.universe.rows(place, self.world.rows(place)).typed()
+        });
         rows.unwrap_or_else(|| panic!("`{}` is not among the services that are checked", S::NAME))
     }
 
-    /// Everything said so far, by publisher and saga, in order.
+    /// Everything said so far, by saga and publisher, in order.
     pub fn said(&self) -> impl Iterator<Item = &Event> {
-        self.world.logs.values().flat_map(|log| log.iter())
+        self.asked.set(u64::MAX);
+        self.numbers().flat_map(|number| self.universe.between.get(number).said()).map(|event| self.universe.event(event))
     }
 
     /// Sagas about which anything was decided or said.
     pub fn sagas(&self) -> BTreeSet<SagaId> {
-        self.said().map(|event| event.saga).chain(self.world.begun.iter().copied()).collect()
+        self.asked.set(u64::MAX);
+        let begun = self.numbers().enumerate().filter(|(_, number)| {
+            let saga = self.universe.between.get(*number);
+            saga.begun || saga.said().next().is_some()
+        });
+        begun.map(|(saga, _)| self.universe.saga_id(saga)).collect()
     }
 
     /// Name of the service that said an event.
     pub fn publisher(&self, event: &Event) -> &'static str {
-        self.check.players[event.publisher].name()
+        self.universe.check.players[event.publisher].name()
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.world.sagas().iter().copied()
     }
 }
