@@ -128,10 +128,11 @@ impl Universe<'_> {
     /// The world after a step.
     pub(crate) fn take(&mut self, world: &World, step: Step) -> Result<World, Fault> {
         let Step { saga: number, service, what } = step;
-        let mut saga = self.between_of(world, number);
-        let brought = self.bring(&mut saga, service, what).map_err(|why| (DECIDED, why))?;
-        let Some(Brought { input, past }) = brought else { return Ok(self.with(world, number, saga)) };
-
+        let saga = self.between_of(world, number);
+        let Some(Brought { input, past }) = self.brought(&saga, service, what).map_err(|why| (DECIDED, why))? else {
+            let after = self.advanced(&saga, service, what);
+            return Ok(self.with(world, number, after));
+        };
         let rows = world.rows(service);
         let outcome = self.decide(service, rows, input);
         let effect = outcome.as_ref().as_ref().map_err(|why| (DECIDED, why.clone()))?;
@@ -139,57 +140,77 @@ impl Universe<'_> {
         if matches!(what, What::Occasion(_)) && effect.is_nothing(rows) {
             return Ok(world.clone());
         }
-        saga.knows[service] = saga.knows[service].join(past);
-        let mut after = self.with(world, number, saga);
+        let mut after = world.clone();
         after.set_rows(service, effect.rows);
-        self.follow(after, service, number, effect)
+        // What becomes of a saga follows from its own state, the step and what the decision says.
+        let key = world.saga(number).map(|between| (between, step, effect.number));
+        if let Some(known) = key.and_then(|key| self.followed.get(&key)) {
+            after.set_saga(number, *known, None);
+            return Ok(after);
+        }
+        let mut saga = self.advanced(&saga, service, what);
+        saga.knows[service] = saga.knows[service].join(past);
+        let after = self.with(&after, number, saga);
+        let after = self.follow(after, service, number, effect)?;
+        if let (Some(key), Some(saga), false) = (key, after.saga(number), self.crosses) {
+            self.followed.insert(key, saga);
+        }
+        Ok(after)
     }
 
-    /// Takes from the bus what a step brings to a service; `None` if it decides nothing now.
-    fn bring(&self, saga: &mut SagaState, service: usize, what: What) -> Result<Option<Brought>, String> {
+    /// What a step brings to a service; `None` if it decides nothing now.
+    pub(crate) fn brought(&self, saga: &SagaState, service: usize, what: What) -> Result<Option<Brought>, String> {
         let nothing = || "nothing is left to read".to_owned();
         let brought = |said: Said| Some(Brought { input: Input::Event(said.event), past: said.past });
         let plain = |input| Some(Brought { input, past: Past::default() });
         Ok(match what {
-            What::Request(request) => {
-                *saga.sent.entry((service, request)).or_default() += 1;
-                plain(Input::Request(request))
-            }
+            What::Request(request) => plain(Input::Request(request)),
             What::Event { publisher } | What::Park { publisher } => {
-                let (place, said) = saga.next(self, service, publisher).ok_or_else(nothing)?;
-                saga.read[service][publisher] = place + 1;
-                let is_parked = matches!(what, What::Park { .. });
-                if is_parked {
-                    *saga.parked.entry(service).or_default() += 1;
-                }
+                let (_, said) = saga.next(self, service, publisher).ok_or_else(nothing)?;
                 // Later events of a saga wait behind the one that is parked.
-                if is_parked || saga.first_aside(service).is_some() {
-                    saga.put_aside(service, said);
-                    None
-                } else {
-                    brought(said)
-                }
+                let waits = matches!(what, What::Park { .. }) || saga.first_aside(service).is_some();
+                if waits { None } else { brought(said) }
             }
             What::Again { publisher, place } => {
                 let seen = saga.logs[publisher].get(place).filter(|_| place < saga.read[service][publisher]);
                 brought(*seen.ok_or_else(nothing)?)
             }
-            What::Retry => brought(saga.take_aside(service).ok_or_else(nothing)?),
-            What::Occasion(occasion) => {
-                saga.come(service, occasion);
-                plain(Input::Occasion(occasion))
-            }
+            What::Retry => brought(saga.first_aside(service).ok_or_else(nothing)?),
+            What::Occasion(occasion) => plain(Input::Occasion(occasion)),
             What::Answer { call, answer } => {
-                let open = saga.calls.get_mut(&call).ok_or("no such call was asked for")?;
-                *open = Some(answer);
+                saga.calls.get(&call).ok_or("no such call was asked for")?;
                 plain(Input::Answer { call, answer })
             }
         })
     }
 
+    /// A saga after the bus has brought a step.
+    fn advanced(&self, saga: &SagaState, service: usize, what: What) -> SagaState {
+        let mut after = saga.clone();
+        match what {
+            What::Request(request) => *after.sent.entry((service, request)).or_default() += 1,
+            What::Event { publisher } | What::Park { publisher } => {
+                let Some((place, said)) = saga.next(self, service, publisher) else { return after };
+                after.read[service][publisher] = place + 1;
+                let is_parked = matches!(what, What::Park { .. });
+                if is_parked {
+                    *after.parked.entry(service).or_default() += 1;
+                }
+                if is_parked || saga.first_aside(service).is_some() {
+                    after.put_aside(service, said);
+                }
+            }
+            What::Again { .. } => {}
+            What::Retry => after.take_first_aside(service),
+            What::Occasion(occasion) => after.come(service, occasion),
+            What::Answer { call, answer } => drop(after.calls.insert(call, Some(answer))),
+        }
+        after
+    }
+
     /// Applies what a decision has led to.
     fn follow(&mut self, mut world: World, service: usize, number: usize, effect: &Effect) -> Result<World, Fault> {
-        let mut saga = self.between_of(&world, effect.saga);
+        let mut saga = SagaState::clone(&self.between_of(&world, effect.saga));
         saga.begun = true;
         self.crosses |= effect.saga != number;
         if let Some((step, change)) = effect.change {
@@ -211,7 +232,7 @@ impl Universe<'_> {
             let of = self.calls.get(*call).attempt.saga_id;
             let of = self.saga(of);
             self.crosses |= of != number;
-            let mut saga = self.between_of(&world, of);
+            let mut saga = SagaState::clone(&self.between_of(&world, of));
             // What was asked for before is one call.
             saga.calls.entry(*call).or_default();
             world = self.with(&world, of, saga);
@@ -224,7 +245,7 @@ impl Universe<'_> {
         let said = self.event(event).clone();
         let number = self.saga(said.saga);
         self.crosses |= number != about;
-        let mut saga = self.between_of(world, number);
+        let mut saga = SagaState::clone(&self.between_of(world, number));
         if saga.has_said(event) {
             let name = self.check.players[said.publisher].name();
             return Err((SAID_ONCE, format!("`{name}` says `{}` of {} again", said.event_type, said.saga)));
@@ -242,11 +263,11 @@ impl Universe<'_> {
         format!("{}: {} was taken after {earlier}, and is undone after it", self.saga_id(saga), named(step))
     }
 
-    /// The state of a saga, to be changed.
-    pub(crate) fn between_of(&mut self, world: &World, saga: usize) -> SagaState {
+    /// The state of a saga.
+    pub(crate) fn between_of(&self, world: &World, saga: usize) -> Rc<SagaState> {
         match world.saga(saga) {
-            Some(number) => SagaState::clone(self.between.get(number)),
-            None => SagaState::new(self.check.players.len(), self.steps.len()),
+            Some(number) => self.between.get(number).clone(),
+            None => Rc::new(SagaState::new(self.check.players.len(), self.steps.len())),
         }
     }
 
@@ -262,14 +283,14 @@ impl Universe<'_> {
     /// A step in words.
     pub(crate) fn told(&mut self, world: &World, step: Step) -> String {
         let Step { saga: number, service, what } = step;
-        let mut saga = self.between_of(world, number);
+        let saga = self.between_of(world, number);
         let name = self.check.players[service].name();
         let again = if matches!(what, What::Again { .. }) { ", again" } else { "" };
-        let brought = self.bring(&mut saga, service, what);
-        let input = match brought {
+        let input = match self.brought(&saga, service, what) {
             Ok(Some(brought)) => brought.input,
             Ok(None) => {
-                let set_aside = saga.aside.get(&service).and_then(|aside| aside.last());
+                let after = self.advanced(&saga, service, what);
+                let set_aside = after.aside.get(&service).and_then(|aside| aside.last());
                 let event = set_aside.map_or("nothing", |said| self.event(said.event).event_type);
                 let why = if matches!(what, What::Park { .. }) { "parked" } else { "waits behind a parked event" };
                 return format!("{event} → {name} ({why})");

@@ -51,6 +51,18 @@ pub(crate) fn broken(
     None
 }
 
+/// Returns whether a law that looks at one service holds for all these rows of it.
+pub(crate) fn holds(universe: &Universe<'_>, law: usize, service: usize, rows: &[u32]) -> bool {
+    let services = universe.check.players.len();
+    rows.iter().all(|number| {
+        let mut all = vec![0; services];
+        all[service] = *number;
+        let world = World::of(&all, &[]);
+        let view = View::new(universe, &world);
+        (universe.check.laws[law].holds)(&view).is_ok() && view.asked.get() & !(1 << service) == 0
+    })
+}
+
 /// What sagas leave behind at rest, where the tables say how sagas end and which steps they have.
 fn left(universe: &Universe<'_>, world: &World) -> Option<(&'static str, String)> {
     let knows_ends = universe.check.players.iter().any(|player| player.knows_ends());

@@ -25,6 +25,8 @@
 mod bus;
 mod laws;
 mod player;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod progress;
 mod reduction;
 mod report;
@@ -35,6 +37,8 @@ mod search;
 mod universe;
 mod world;
 
+use std::{fmt::Debug, hash::Hash, rc::Rc};
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -43,6 +47,8 @@ use laws::Law;
 use player::{Occurrence, Player, Typed};
 use saga::{NewAttempt, Publisher};
 
+#[cfg(feature = "postgres")]
+pub use postgres::{Parted, PlayError, Played};
 pub use report::{Broken, Reduced, Report};
 pub use schedule::{Action, Happening, Schedule};
 pub use world::{Event, View};
@@ -61,7 +67,7 @@ pub struct Service<S: saga::Service> {
 
 impl<S: saga::Service> Service<S>
 where
-    S::Rows: Clone + Eq + std::hash::Hash + 'static,
+    S::Rows: Debug + Clone + Eq + Hash + 'static,
 {
     /// A service with its first rows. `saved` makes rows as if they had been written and loaded again:
     /// [`saga::Rows::saved`], for each table.
@@ -72,15 +78,21 @@ where
     /// A command that a person may give at any moment; once, unless it changes nothing then. `what` is the occasion of its
     /// lines in the table.
     #[must_use]
-    pub fn may(self, what: &'static str, command: S::Command) -> Self {
+    pub fn may(self, what: &'static str, command: S::Command) -> Self
+    where
+        S::Command: Clone,
+    {
         self.at(what, player::NOW, command)
     }
 
     /// As [`may`](Self::may), for a deadline: decided at this time, while everything else is decided at 1970-01-01. Choose
     /// one after every deadline that the decisions set from then.
     #[must_use]
-    pub fn at(mut self, what: &'static str, at: DateTime<Utc>, command: S::Command) -> Self {
-        self.typed.occasions.push(Occurrence { what, at, command });
+    pub fn at(mut self, what: &'static str, at: DateTime<Utc>, command: S::Command) -> Self
+    where
+        S::Command: Clone,
+    {
+        self.typed.occasions.push(Occurrence { what, at, command: Box::new(move || command.clone()) });
         self
     }
 
@@ -92,6 +104,15 @@ where
         self
     }
 
+    /// Compares rows as loaded from a database for some commands with all rows of the model, where the former are only a part
+    /// of the latter; without this, both must be equal. Only what is [played](Check::play) needs it.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn compared(mut self, alike: fn(all: &S::Rows, loaded: &S::Rows) -> bool) -> Self {
+        self.typed.alike = alike;
+        self
+    }
+
     /// The service without its reactions to one event: a mutant, to test laws.
     ///
     /// # Panics
@@ -99,6 +120,7 @@ where
     #[must_use]
     pub fn without(mut self, event: &str) -> Self {
         self.typed.table = self.typed.table.without(event).unwrap_or_else(|why| panic!("{why}"));
+        self.typed.without.push(event.to_owned());
         self
     }
 }
@@ -106,7 +128,7 @@ where
 /// A set of services, what clients ask them for, and laws.
 #[derive(Default)]
 pub struct Check {
-    players: Vec<Box<dyn Player>>,
+    players: Vec<Rc<dyn Player>>,
     first: Vec<rows::Shared>,
     requests: Vec<Request>,
     laws: Vec<Law>,
@@ -126,10 +148,10 @@ impl Check {
     #[must_use]
     pub fn service<S: saga::Service>(mut self, service: Service<S>) -> Self
     where
-        S::Rows: Clone + Eq + std::hash::Hash + 'static,
+        S::Rows: Debug + Clone + Eq + Hash + 'static,
     {
         self.first.push(rows::Shared::new(service.rows));
-        self.players.push(Box::new(service.typed));
+        self.players.push(Rc::new(service.typed));
         self
     }
 

@@ -1,8 +1,10 @@
 //! A service on the bus: its real table and its real decisions.
 
 use std::{
+    fmt::Debug,
     hash::Hash,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
@@ -39,6 +41,10 @@ pub(crate) trait Player {
     fn name(&self) -> &'static str;
 
     fn topic(&self) -> &'static str;
+
+    /// The service on its database.
+    #[cfg(feature = "postgres")]
+    fn on(self: std::rc::Rc<Self>, database: sqlx::PgPool) -> Box<dyn crate::postgres::Real>;
 
     /// The lines of its table.
     fn lines(&self) -> Vec<Line>;
@@ -81,27 +87,35 @@ pub(crate) trait Player {
 pub(crate) struct Occurrence<C> {
     pub(crate) what: &'static str,
     pub(crate) at: DateTime<Utc>,
-    pub(crate) command: C,
+    /// Makes the command.
+    pub(crate) command: Box<dyn Fn() -> C>,
 }
 
 /// A service.
 pub(crate) struct Typed<S: Service> {
-    service: S,
+    pub(crate) service: Arc<S>,
     saved: fn(S::Rows) -> S::Rows,
     pub(crate) table: Table<S::Command>,
+    /// Events without which the table is used.
+    pub(crate) without: Vec<String>,
+    /// Returns whether rows as loaded for some commands are what all rows have for them.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only rows of a database are compared"))]
+    pub(crate) alike: fn(&S::Rows, &S::Rows) -> bool,
     pub(crate) occasions: Vec<Occurrence<S::Command>>,
     pub(crate) answers: Answers<S::Command>,
 }
 
 impl<S: Service> Typed<S>
 where
-    S::Rows: Clone + Eq + Hash + 'static,
+    S::Rows: Debug + Clone + Eq + Hash + 'static,
 {
     pub(crate) fn new(service: S, saved: fn(S::Rows) -> S::Rows) -> Self {
-        Typed { service, saved, table: S::table(), occasions: Vec::new(), answers: |_| Vec::new() }
+        let (service, alike) = (Arc::new(service), |all: &S::Rows, loaded: &S::Rows| all == loaded);
+        let (table, without, occasions) = (S::table(), Vec::new(), Vec::new());
+        Typed { service, saved, table, without, alike, occasions, answers: |_| Vec::new() }
     }
 
-    fn command(&self, event_type: &str, topic: &str, data: &str) -> Result<S::Command, String> {
+    pub(crate) fn command(&self, event_type: &str, topic: &str, data: &str) -> Result<S::Command, String> {
         let record = Record { topic: topic.to_owned(), ..Record::default() };
         let envelope = Envelope {
             id: EventId(Uuid::nil()),
@@ -190,7 +204,7 @@ fn unread<S: Service>(event_type: &str) -> String {
 
 impl<S: Service> Player for Typed<S>
 where
-    S::Rows: Clone + Eq + Hash + 'static,
+    S::Rows: Debug + Clone + Eq + Hash + 'static,
 {
     fn name(&self) -> &'static str {
         S::NAME
@@ -198,6 +212,11 @@ where
 
     fn topic(&self) -> &'static str {
         S::PUBLISHER.topic()
+    }
+
+    #[cfg(feature = "postgres")]
+    fn on(self: std::rc::Rc<Self>, database: sqlx::PgPool) -> Box<dyn crate::postgres::Real> {
+        crate::postgres::real(self, database)
     }
 
     fn lines(&self) -> Vec<Line> {
@@ -233,7 +252,7 @@ where
 
     fn occasion(&self, occasion: usize) -> (SagaId, DateTime<Utc>) {
         let Occurrence { at, command, .. } = &self.occasions[occasion];
-        (S::saga_of(command), *at)
+        (S::saga_of(&command()), *at)
     }
 
     fn is_deadline(&self, occasion: usize) -> bool {
@@ -243,7 +262,7 @@ where
     fn ask(&self, rows: &Shared, occasion: usize) -> Result<Decided, String> {
         let Occurrence { what, at, command } = self.occasions.get(occasion).ok_or("no such occasion")?;
         let lines = self.lines(&format!("the occasion `{what}`"), |occasion| occasion.text() == *what)?;
-        self.changed(rows, &lines, self.decide(rows, command, what, *at)?)
+        self.changed(rows, &lines, self.decide(rows, &command(), what, *at)?)
     }
 
     fn possible(&self, call: &NewAttempt) -> Vec<&'static str> {

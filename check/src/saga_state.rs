@@ -112,14 +112,13 @@ impl SagaState {
         self.aside.get(&service).and_then(|aside| aside.first()).copied()
     }
 
-    /// Takes what a service has set aside first.
-    pub(crate) fn take_aside(&mut self, service: usize) -> Option<Said> {
-        let aside = self.aside.get_mut(&service)?;
-        let first = (!aside.is_empty()).then(|| aside.remove(0));
+    /// Takes away what a service has set aside first.
+    pub(crate) fn take_first_aside(&mut self, service: usize) {
+        let Some(aside) = self.aside.get_mut(&service) else { return };
+        aside.remove(0);
         if aside.is_empty() {
             self.aside.remove(&service);
         }
-        first
     }
 
     pub(crate) fn put_aside(&mut self, service: usize, said: Said) {

@@ -140,7 +140,7 @@ impl Check {
 }
 
 /// The step that an action means in a state.
-fn find(universe: &mut Universe<'_>, world: &World, action: &Action) -> Result<Step, String> {
+pub(crate) fn find(universe: &mut Universe<'_>, world: &World, action: &Action) -> Result<Step, String> {
     let players = &universe.check.players;
     let named = |name: &str| {
         let place = players.iter().position(|player| player.name() == name);

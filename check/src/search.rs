@@ -6,6 +6,7 @@ use std::{
 };
 
 use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::{
     Check,
@@ -60,7 +61,7 @@ struct Search<'u, 'a> {
     reduction: Option<Reduction>,
     most: usize,
     /// All states, and how each was reached.
-    states: IndexMap<World, Option<Reached>>,
+    states: IndexMap<World, Option<Reached>, FxBuildHasher>,
     /// Those to go on from.
     next: VecDeque<u32>,
     report: Report,
@@ -76,7 +77,7 @@ impl<'u, 'a> Search<'u, 'a> {
             is_complete: true,
             reduced: None,
         };
-        Search { universe, reduction, most, states: IndexMap::new(), next: VecDeque::new(), report }
+        Search { universe, reduction, most, states: IndexMap::default(), next: VecDeque::new(), report }
     }
 
     fn run(&mut self, first: World) {

@@ -2,17 +2,18 @@
 //! taken once for the same rows and the same input, and a state is a few numbers.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     hash::Hash,
     rc::Rc,
 };
 
 use indexmap::IndexSet;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use saga::{NewAttempt, SagaId};
 
 use crate::{
     Check,
-    bus::Offer,
+    bus::{Offer, Step},
     player::Decided,
     progress::Change,
     rows::Shared,
@@ -22,11 +23,11 @@ use crate::{
 
 /// Values by number, each once.
 #[derive(Debug)]
-pub(crate) struct Numbered<T>(IndexSet<T>);
+pub(crate) struct Numbered<T>(IndexSet<T, FxBuildHasher>);
 
 impl<T: Eq + Hash> Numbered<T> {
     pub(crate) fn new() -> Self {
-        Numbered(IndexSet::new())
+        Numbered(IndexSet::default())
     }
 
     /// The number of a value, which is new if it was not there.
@@ -70,6 +71,8 @@ pub(crate) struct Effect {
     pub(crate) asks: Vec<u32>,
     /// What it has done to which step.
     pub(crate) change: Option<(usize, Change)>,
+    /// The same for effects that differ in nothing but rows.
+    pub(crate) number: u32,
 }
 
 impl Effect {
@@ -78,6 +81,9 @@ impl Effect {
         self.rows == before && self.says.is_empty() && self.asks.is_empty()
     }
 }
+
+/// Everything about an effect that matters between the services: saga, events, calls and step.
+type Told = (usize, Vec<u32>, Vec<u32>, Option<(usize, Change)>);
 
 /// A decision's effect, or what is wrong with it.
 pub(crate) type Outcome = Rc<Result<Effect, String>>;
@@ -99,7 +105,7 @@ pub(crate) struct Universe<'a> {
     rows: Vec<Numbered<Shared>>,
     /// How rows came about: from which, by what.
     origins: Vec<Vec<Option<(u32, Input)>>>,
-    outcomes: Vec<HashMap<(u32, Input), Outcome>>,
+    outcomes: Vec<FxHashMap<(u32, Input), Outcome>>,
     /// States of sagas between the services.
     pub(crate) between: Numbered<Rc<SagaState>>,
     /// Steps of all services that tables name: service and step.
@@ -110,10 +116,13 @@ pub(crate) struct Universe<'a> {
     /// Services that hear an event, by its number.
     hearers: Vec<Vec<bool>>,
     /// Decisions that were taken in a search: service, rows and input.
-    decisions: IndexSet<(usize, u32, Input)>,
+    decisions: IndexSet<(usize, u32, Input), FxBuildHasher>,
     /// True once a decision about one saga said or asked for something about another.
     pub(crate) crosses: bool,
-    offers: HashMap<(usize, u32), Rc<[Offer]>>,
+    offers: FxHashMap<(usize, u32), Rc<[Offer]>>,
+    told: Numbered<Told>,
+    /// What has become of a saga's state with a step that has this effect.
+    pub(crate) followed: FxHashMap<(u32, Step, u32), u32>,
 }
 
 impl<'a> Universe<'a> {
@@ -142,15 +151,17 @@ impl<'a> Universe<'a> {
             calls: Numbered::new(),
             rows,
             origins: players.iter().map(|_| vec![None]).collect(),
-            outcomes: players.iter().map(|_| HashMap::new()).collect(),
+            outcomes: players.iter().map(|_| FxHashMap::default()).collect(),
             between: Numbered::new(),
             steps,
             requested: Vec::new(),
             occasions: Vec::new(),
             hearers: Vec::new(),
-            decisions: IndexSet::new(),
+            decisions: IndexSet::default(),
             crosses: false,
-            offers: HashMap::new(),
+            offers: FxHashMap::default(),
+            told: Numbered::new(),
+            followed: FxHashMap::default(),
         };
         for player in players {
             let mut requested = Vec::new();
@@ -231,25 +242,30 @@ impl<'a> Universe<'a> {
     pub(crate) fn all_offers(&mut self, world: &World) -> Rc<[Offer]> {
         let mut all = Vec::new();
         for (number, between) in world.sagas().iter().enumerate() {
-            let offers = match self.offers.get(&(number, *between)) {
-                Some(known) => known.clone(),
-                None => {
-                    let offers: Rc<[Offer]> = self.offers(number, &self.between.get(*between).clone()).into();
-                    self.offers.insert((number, *between), offers.clone());
-                    offers
-                }
-            };
-            all.extend_from_slice(&offers);
+            all.extend_from_slice(&self.known_offers(number, *between));
         }
         all.into()
+    }
+
+    fn known_offers(&mut self, number: usize, between: u32) -> Rc<[Offer]> {
+        if let Some(known) = self.offers.get(&(number, between)) {
+            return known.clone();
+        }
+        let offers: Rc<[Offer]> = self.offers(number, self.between.get(between)).into();
+        self.offers.insert((number, between), offers.clone());
+        offers
     }
 
     /// True if nothing is under way: no event is unread, no call is open that can be answered, every request was read once,
     /// nothing is set aside, and no deadline would change anything.
     pub(crate) fn is_at_rest(&mut self, world: &World) -> bool {
-        let offers = self.all_offers(world);
+        for (number, between) in world.sagas().iter().enumerate() {
+            if self.known_offers(number, *between).iter().any(|offer| offer.is_due) {
+                return false;
+            }
+        }
         // Only if nothing is due are decisions tried.
-        !offers.iter().any(|offer| offer.is_due) && !offers.iter().any(|offer| self.is_owed(world, offer))
+        !self.all_offers(world).iter().any(|offer| self.is_owed(world, offer))
     }
 
     /// Number of the saga that an input is about.
@@ -311,6 +327,7 @@ impl<'a> Universe<'a> {
         }
         let place = |step| self.steps.iter().position(|other| *other == (service, step));
         let change = change.and_then(|(step, change)| Some((place(step)?, change)));
-        Effect { decision, saga, rows, says: events, asks, change }
+        let number = self.told.number((saga, events.clone(), asks.clone(), change));
+        Effect { decision, saga, rows, says: events, asks, change, number }
     }
 }

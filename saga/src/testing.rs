@@ -29,6 +29,7 @@ mod conformance;
 mod sequences;
 mod snapshot;
 
+pub use crate::runtime::replica::{Claimed, Replica};
 pub use conformance::Conformance;
 
 /// Environment variable with a superuser's URL for the server on which tests create databases.

@@ -1,10 +1,13 @@
 //! Inputs whose order changes nothing, and a few steps that stand for all that may be taken.
 
-use std::{collections::{BTreeSet, HashMap}, rc::Rc};
+use std::{collections::BTreeSet, rc::Rc};
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::kinds::{Flow, Kinds};
 use crate::{
     bus::Offer,
+    laws,
     universe::{Effect, Input, Universe},
     world::World,
 };
@@ -23,7 +26,19 @@ pub(crate) struct Independence {
     seen: Vec<u64>,
     why_not: Option<&'static str>,
     names: Vec<&'static str>,
-    pending: HashMap<(usize, u32), Kinds>,
+    prospects: FxHashMap<(usize, u32), Rc<Prospect>>,
+}
+
+/// What may become of a saga in some state.
+struct Prospect {
+    /// Kinds of what is offered, in its order.
+    kinds: Vec<usize>,
+    /// Kinds of everything that waits for some service.
+    pending: Kinds,
+    /// Kinds of everything that may come of it.
+    future: Kinds,
+    /// Publishers of whose events each service has some to read: a bit for each.
+    unread: Vec<u64>,
 }
 
 impl Independence {
@@ -38,7 +53,7 @@ impl Independence {
             laws: Vec::new(),
             seen: Vec::new(),
             names: players.iter().map(|player| player.name()).collect(),
-            pending: HashMap::new(),
+            prospects: FxHashMap::default(),
         }
     }
 
@@ -52,7 +67,7 @@ impl Independence {
 
     /// For another search, with what was learnt.
     pub(crate) fn again(self) -> Self {
-        Independence { seen: Vec::new(), pending: HashMap::new(), ..self }
+        Independence { seen: Vec::new(), prospects: FxHashMap::default(), ..self }
     }
 
     pub(crate) fn why_not(&self) -> Option<&'static str> {
@@ -72,79 +87,68 @@ impl Independence {
         if self.why_not.is_some() || !offers.iter().any(|offer| offer.is_due) {
             return offers.to_vec();
         }
-        let Some(kinds) = self.kinds_of(universe, &offers) else { return offers.to_vec() };
-        let pending: Vec<Kinds> =
-            (0..world.sagas().len()).map(|saga| self.pending(universe, world, saga)).collect();
+        let prospects: Option<Vec<Rc<Prospect>>> =
+            (0..world.sagas().len()).map(|saga| self.prospect(universe, world, saga)).collect();
+        let Some(prospects) = prospects else { return offers.to_vec() };
+        let kinds: Vec<usize> = prospects.iter().flat_map(|prospect| prospect.kinds.iter().copied()).collect();
         let begins: BTreeSet<(usize, usize)> =
             offers.iter().filter(|offer| offer.is_due).map(|offer| (offer.step.saga, offer.step.service)).collect();
-        let mut best: Option<Vec<Offer>> = None;
+        let mut best: Option<(usize, Vec<u64>)> = None;
         for begin in begins {
-            let members = self.closure(universe, world, &pending, &offers, &kinds, begin);
-            let chosen = offers.iter().filter(|offer| members[offer.step.saga] >> offer.step.service & 1 == 1);
-            let chosen: Vec<Offer> = chosen.copied().collect();
-            if best.as_ref().is_none_or(|best| chosen.len() < best.len()) {
-                best = Some(chosen);
+            let members = self.closure(&prospects, &offers, &kinds, begin);
+            let size = offers.iter().filter(|offer| is_member(&members, offer)).count();
+            if best.as_ref().is_none_or(|(best, _)| size < *best) {
+                best = Some((size, members));
             }
-            if best.as_ref().is_some_and(|best| best.len() == 1) {
+            if size == 1 {
                 break;
             }
         }
-        best.unwrap_or_else(|| offers.to_vec())
+        let Some((_, members)) = best else { return offers.to_vec() };
+        offers.iter().filter(|offer| is_member(&members, offer)).copied().collect()
     }
 
-    fn kinds_of(&mut self, universe: &Universe<'_>, offers: &[Offer]) -> Option<Vec<usize>> {
+    /// `None` if an input is of no known kind.
+    fn prospect(&mut self, universe: &Universe<'_>, world: &World, number: usize) -> Option<Rc<Prospect>> {
+        let between = world.saga(number)?;
+        if let Some(known) = self.prospects.get(&(number, between)) {
+            return Some(known.clone());
+        }
         let flow = self.flow.as_mut()?;
-        offers.iter().map(|offer| flow.kind(universe, offer.step.service, offer.input)).collect()
-    }
-
-    /// Kinds of everything that waits for some service in a saga.
-    fn pending(&mut self, universe: &Universe<'_>, world: &World, number: usize) -> Kinds {
-        let Some(between) = world.saga(number) else { return 0 };
-        if let Some(known) = self.pending.get(&(number, between)) {
-            return *known;
-        }
-        let saga = universe.between.get(between).clone();
-        let mut inputs: Vec<(usize, Input)> =
-            universe.offers(number, &saga).iter().map(|offer| (offer.step.service, offer.input)).collect();
-        for service in 0..saga.logs.len() {
+        let saga = universe.between.get(between);
+        let offers = universe.offers(number, saga);
+        let kinds = offers.iter().map(|offer| flow.kind(universe, offer.step.service, offer.input));
+        let kinds = kinds.collect::<Option<Vec<usize>>>()?;
+        let mut pending = kinds.iter().fold(0, |set, kind| set | 1 << kind);
+        let mut unread = vec![0_u64; saga.logs.len()];
+        for (service, publishers) in unread.iter_mut().enumerate() {
             for publisher in 0..saga.logs.len() {
-                let unread = saga.unread(universe, service, publisher);
-                inputs.extend(unread.map(|(_, said)| (service, Input::Event(said.event))));
+                for (_, said) in saga.unread(universe, service, publisher) {
+                    *publishers |= 1 << publisher;
+                    pending |= 1 << flow.kind(universe, service, Input::Event(said.event))?;
+                }
             }
-            let aside = saga.aside.get(&service).into_iter().flatten();
-            inputs.extend(aside.map(|said| (service, Input::Event(said.event))));
+            for said in saga.aside.get(&service).into_iter().flatten() {
+                pending |= 1 << flow.kind(universe, service, Input::Event(said.event))?;
+            }
         }
-        let Some(flow) = self.flow.as_mut() else { return 0 };
-        let kinds = inputs.into_iter().filter_map(|(service, input)| flow.kind(universe, service, input));
-        let kinds = kinds.fold(0, |set, kind| set | 1 << kind);
-        self.pending.insert((number, between), kinds);
-        kinds
+        let prospect = Rc::new(Prospect { kinds, pending, future: flow.future(pending, 0), unread });
+        self.prospects.insert((number, between), prospect.clone());
+        Some(prospect)
     }
 
     /// Services of each saga (a bit for each) whose offered steps no other step can come between: all that may bring them
     /// something else to decide first, or that depends on what they decide.
-    fn closure(
-        &self,
-        universe: &Universe<'_>,
-        world: &World,
-        pending: &[Kinds],
-        offers: &[Offer],
-        kinds: &[usize],
-        begin: (usize, usize),
-    ) -> Vec<u64> {
-        let mut members = vec![0_u64; pending.len()];
+    fn closure(&self, prospects: &[Rc<Prospect>], offers: &[Offer], kinds: &[usize], begin: (usize, usize)) -> Vec<u64> {
+        let mut members = vec![0_u64; prospects.len()];
         members[begin.0] |= 1 << begin.1;
-        let Some(flow) = &self.flow else { return members };
-        let everything: Vec<Kinds> = pending.iter().map(|pending| flow.future(*pending, 0)).collect();
         loop {
             let before = members.clone();
             for (saga, mask) in before.iter().enumerate().filter(|(_, mask)| **mask != 0) {
-                members[saga] |= self.feeders(universe, world, saga, flow.future(pending[saga], *mask), *mask);
+                members[saga] |= self.feeders(&prospects[saga], *mask);
             }
-            for (offer, kind) in offers.iter().zip(kinds) {
-                if before[offer.step.saga] >> offer.step.service & 1 == 1 {
-                    self.add_dependents(offer, *kind, &everything, &mut members);
-                }
+            for (offer, kind) in offers.iter().zip(kinds).filter(|(offer, _)| is_member(&before, offer)) {
+                self.add_dependents(offer, *kind, prospects, &mut members);
             }
             if members == before {
                 return members;
@@ -153,27 +157,20 @@ impl Independence {
     }
 
     /// Services that may say something to a member that has nothing unread of them, before any member decides anything.
-    fn feeders(&self, universe: &Universe<'_>, world: &World, saga: usize, future: Kinds, members: u64) -> u64 {
+    fn feeders(&self, prospect: &Prospect, members: u64) -> u64 {
         let Some(flow) = &self.flow else { return 0 };
-        let Some(between) = world.saga(saga) else { return 0 };
-        let between = universe.between.get(between);
-        let players = &universe.check.players;
-        let mut feeders = 0;
-        for service in (0..players.len()).filter(|service| members >> service & 1 == 1) {
-            for topic in flow.topics(future, service) {
-                let Some(publisher) = players.iter().position(|player| player.topic() == topic) else { continue };
-                if between.next(universe, service, publisher).is_none() {
-                    feeders |= 1 << publisher;
-                }
-            }
-        }
-        feeders
+        let events = flow.events(flow.future(prospect.pending, members));
+        let new = events.filter(|(service, publisher)| {
+            members >> service & 1 == 1 && prospect.unread[*service] >> publisher & 1 == 0
+        });
+        new.fold(0, |feeders, (_, publisher)| feeders | 1 << publisher)
     }
 
-    fn add_dependents(&self, offer: &Offer, kind: usize, everything: &[Kinds], members: &mut [u64]) {
+    fn add_dependents(&self, offer: &Offer, kind: usize, prospects: &[Rc<Prospect>], members: &mut [u64]) {
         let Some(flow) = &self.flow else { return };
         let service = offer.step.service;
-        for (saga, future) in everything.iter().enumerate() {
+        for (saga, prospect) in prospects.iter().enumerate() {
+            let future = prospect.future;
             if saga != offer.step.saga && future & self.conflicts[kind] != 0 {
                 members[saga] |= 1 << service;
             }
@@ -197,6 +194,7 @@ impl Independence {
             return false;
         }
         let mut holds = true;
+        self.prove_laws(universe);
         if !self.seen.iter().zip(self.laws.iter().chain(std::iter::repeat(&0))).all(|(seen, law)| seen & !law == 0) {
             self.laws.clone_from(&self.seen);
             holds = false;
@@ -212,13 +210,32 @@ impl Independence {
         holds
     }
 
+    /// A law about one service that holds for all rows that any sequence of its inputs leads to needs no order of anything.
+    fn prove_laws(&mut self, universe: &mut Universe<'_>) {
+        for law in 0..self.seen.len() {
+            if self.seen[law].count_ones() == 1 && self.laws.get(law).is_none_or(|looks_at| *looks_at == 0) {
+                let service = self.seen[law].trailing_zeros() as usize;
+                let inputs = self.inputs(universe, service);
+                if reachable(universe, service, &inputs).is_some_and(|rows| laws::holds(universe, law, service, &rows)) {
+                    self.seen[law] = 0;
+                }
+            }
+        }
+    }
+
+    fn inputs(&mut self, universe: &Universe<'_>, service: usize) -> Vec<(Input, usize, usize)> {
+        let Some(flow) = &mut self.flow else { return Vec::new() };
+        let inputs = universe.inputs(service).into_iter();
+        let known = inputs.filter_map(|input| {
+            Some((input, universe.saga_of(service, input)?, flow.kind(universe, service, input)?))
+        });
+        known.collect()
+    }
+
     /// Kinds of inputs of different sagas that depend on each other for some rows that a service may have: all that any
     /// sequence of its inputs leads to.
     fn dependent_inputs(&mut self, universe: &mut Universe<'_>, service: usize) -> BTreeSet<(usize, usize)> {
-        let Some(flow) = &mut self.flow else { return BTreeSet::new() };
-        let inputs: Vec<(Input, usize, usize)> = universe.inputs(service).into_iter().filter_map(|input| {
-            Some((input, universe.saga_of(service, input)?, flow.kind(universe, service, input)?))
-        }).collect();
+        let inputs = self.inputs(universe, service);
         let all_pairs = || {
             let pairs = inputs.iter().flat_map(|one| inputs.iter().map(move |other| (one, other)));
             pairs.filter(|(one, other)| one.1 < other.1)
@@ -239,10 +256,14 @@ impl Independence {
     }
 }
 
+fn is_member(members: &[u64], offer: &Offer) -> bool {
+    members[offer.step.saga] >> offer.step.service & 1 == 1
+}
+
 /// All rows that any sequence of these inputs leads to; `None` if they are too many.
 fn reachable(universe: &mut Universe<'_>, service: usize, inputs: &[(Input, usize, usize)]) -> Option<Vec<u32>> {
     let mut all = vec![0];
-    let mut known: BTreeSet<u32> = BTreeSet::from([0]);
+    let mut known: FxHashSet<u32> = FxHashSet::from_iter([0]);
     let mut at = 0;
     while let Some(rows) = all.get(at).copied() {
         at += 1;

@@ -1,7 +1,6 @@
 //! Kinds of inputs, and which may follow from which: what the tables say about the future of a saga.
 
-use std::collections::HashMap;
-
+use rustc_hash::FxHashMap;
 use saga::table::{Line, Occasion, Trigger};
 
 use crate::{
@@ -27,7 +26,9 @@ pub(crate) struct Flow {
     next: Vec<Kinds>,
     /// Kinds of each service.
     of_service: Vec<Kinds>,
-    known: HashMap<(usize, Input), usize>,
+    /// The service that publishes what an event of each kind is; `None` for other inputs.
+    publishers: Vec<Option<usize>>,
+    known: FxHashMap<(usize, Input), usize>,
 }
 
 impl Flow {
@@ -49,8 +50,9 @@ impl Flow {
         let mut flow = Flow {
             next: vec![0; kinds.len()],
             of_service: vec![0; check.players.len()],
+            publishers: kinds.iter().map(|(_, key)| publisher(check, *key)).collect(),
             kinds,
-            known: HashMap::new(),
+            known: FxHashMap::default(),
         };
         for (service, line) in &lines {
             let kind = flow.find(*service, key(line)).expect("each line has a kind");
@@ -118,13 +120,14 @@ impl Flow {
         self.of_service[service]
     }
 
-    /// Topics of the events of these kinds at a service.
-    pub(crate) fn topics(&self, kinds: Kinds, service: usize) -> impl Iterator<Item = &'static str> {
-        let here = kinds & self.of_service[service];
-        self.kinds.iter().enumerate().filter(move |(kind, _)| here >> kind & 1 == 1).filter_map(|(_, (_, key))| match key {
-            Key::Event { topic, .. } => Some(*topic),
-            Key::Occasion(_) | Key::Answer(_) => None,
+    /// Services of some kinds that are events, and the services that publish them.
+    pub(crate) fn events(&self, mut kinds: Kinds) -> impl Iterator<Item = (usize, usize)> {
+        std::iter::from_fn(move || {
+            let kind = (kinds != 0).then(|| kinds.trailing_zeros() as usize)?;
+            kinds &= kinds - 1;
+            Some((self.kinds[kind].0, self.publishers[kind]))
         })
+        .filter_map(|(service, publisher)| Some((service, publisher?)))
     }
 
     /// A kind in words.
@@ -142,6 +145,13 @@ impl Flow {
 
     pub(crate) fn len(&self) -> usize {
         self.kinds.len()
+    }
+}
+
+fn publisher(check: &Check, key: Key) -> Option<usize> {
+    match key {
+        Key::Event { topic, .. } => check.players.iter().position(|player| player.topic() == topic),
+        Key::Occasion(_) | Key::Answer(_) => None,
     }
 }
 

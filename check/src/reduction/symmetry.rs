@@ -1,6 +1,8 @@
 //! Sagas that are alike: what holds for one holds for the other.
 
-use std::{collections::HashMap, rc::Rc};
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
 
 use crate::{
     bus::{Step, What},
@@ -27,8 +29,8 @@ struct Renaming {
     requests: Vec<usize>,
     /// Each service's occasions.
     occasions: Vec<Vec<usize>>,
-    rows: HashMap<(usize, u32), u32>,
-    between: HashMap<u32, u32>,
+    rows: FxHashMap<(usize, u32), u32>,
+    between: FxHashMap<u32, u32>,
 }
 
 const ID: &str = "a service tells sagas apart by their ids: none stands for another";
@@ -269,6 +271,7 @@ impl Renaming {
             says: effect.says.iter().map(|said| self.event(universe, *said)).collect(),
             asks: effect.asks.iter().map(|call| self.call(universe, *call)).collect(),
             change: effect.change,
+            number: twin.number,
         };
         Some(renamed == *twin)
     }

@@ -27,6 +27,8 @@ mod positions;
 mod prepare;
 mod program;
 mod reading;
+#[cfg(feature = "testing")]
+pub(crate) mod replica;
 mod replication;
 mod throttle;
 mod timer;

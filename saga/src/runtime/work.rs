@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use process::crash;
 use sqlx::{PgConnection, PgPool};
@@ -76,11 +76,19 @@ pub(crate) struct Work {
     service: Arc<dyn ErasedService>,
     sessions: Sessions,
     wake: Wake,
+    /// Time of all decisions; `None` is the clock's.
+    now: Option<DateTime<Utc>>,
 }
 
 impl Work {
     pub(crate) fn new(service: Arc<dyn ErasedService>, sessions: Sessions, wake: Wake) -> Self {
-        Work { service, sessions, wake }
+        Work { service, sessions, wake, now: None }
+    }
+
+    /// Decides everything at this time from now on.
+    #[cfg(feature = "testing")]
+    pub(crate) fn set_time(&mut self, now: DateTime<Utc>) {
+        self.now = Some(now);
     }
 
     /// The same unit of work over other connections.
@@ -171,7 +179,7 @@ impl Work {
         // After the load: domain rows are locked before attempts, here as everywhere.
         admission::settle(db, batch, &mut admissions).await?;
 
-        let now = Utc::now();
+        let now = self.now.unwrap_or_else(Utc::now);
         let mut outcomes = Vec::with_capacity(batch.len());
         for (incoming, admission) in batch.iter().zip(admissions) {
             outcomes.push(match admission {
@@ -195,7 +203,7 @@ fn is_expected(rows: &dyn ErasedRows, incoming: &ErasedIncoming<'_>) -> bool {
 fn decide(
     rows: &mut dyn ErasedRows,
     incoming: &ErasedIncoming<'_>,
-    now: chrono::DateTime<Utc>,
+    now: DateTime<Utc>,
 ) -> Result<Says, StoreError> {
     // A panic concerns one event; the rest of the batch must not fail with it. The rows are dropped with the batch.
     let says = catch_unwind(AssertUnwindSafe(|| rows.decide(incoming.command, now))).map_err(|panic| {

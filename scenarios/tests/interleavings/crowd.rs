@@ -18,7 +18,7 @@ use crate::{
     bus::{Action, Bus, Change, Disturbances, LEDGER_FIRST_ORDERS_LAST, World},
     laws::LAWS,
     report::announce,
-    shop::{BUYER, NEIGHBOUR, NOWHERE, PRICE, STRANGER, Shop},
+    shop::{self, BUYER, NEIGHBOUR, NOWHERE, PRICE, STRANGER, Shop},
     story,
     wish::{Pay, Wish},
 };
@@ -114,7 +114,7 @@ fn any_crowd_of_orders_comes_to_a_good_end() {
 /// Takes a step for every choice, and then all owed steps; checks every state.
 fn play(run: &Run, taken: &Cell<usize>) -> Result<(), TestCaseError> {
     let bus = Bus { forgetful: run.forgetful, may: run.may.clone(), ..Bus::default() };
-    let begin = run.shop.open(&run.wishes, &bus.cast);
+    let begin = shop::open(&run.shop, &run.wishes, &bus.cast);
     let mut world = begin.clone();
     let mut steps = Vec::new();
     let mut choices = run.choices.iter();

@@ -13,7 +13,7 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 use crate::{
     bus::{Action, Bus, World},
     laws::{LAWS, Law, endings},
-    shop::Shop,
+    shop::{self, Shop},
     story,
     wish::Wish,
 };
@@ -55,7 +55,7 @@ struct Interleavings {
 
 /// Explores every run of these wishes.
 pub(crate) fn explore(shop: &Shop, wishes: &[Wish], bus: Bus) -> Explored {
-    let begin = shop.open(wishes, &bus.cast);
+    let begin = shop::open(shop, wishes, &bus.cast);
     let (endings, broken) = (Mutex::default(), OnceLock::new());
     let model = Interleavings { shop: shop.clone(), begin: begin.clone(), bus, endings, broken };
     // Breadth first, so that the first violation has the shortest run.

@@ -81,7 +81,7 @@ fn an_event_that_waits_for_an_operator() {
 #[test]
 fn an_event_that_is_lost() {
     let may = Disturbances { loses: true, repairs: true, ..Disturbances::default() };
-    let unshippable = Wish { ship_to: NOWHERE, ..Wish::of(1, 1, Pay::Wallet) };
+    let unshippable = Wish { ship_to: NOWHERE.into(), ..Wish::of(1, 1, Pay::Wallet) };
     let endings = explore_all("an order with a lost event", &[BY_WALLET, BY_CARD, unshippable], &may);
     assert!(endings.iter().any(|ending| ending.status == Status::Completed), "{endings:?}");
 }

@@ -59,7 +59,7 @@ fn one_that_is_refused_and_gives_back_what_the_other_needs() {
 #[ignore = "larger: a few minutes"]
 fn one_that_both_sides_refuse() {
     let shop = Shop { received: Some(1), unlocks: Some(false), ..Shop::default() };
-    let refused = Wish { ship_to: NOWHERE, ..MIXED };
+    let refused = Wish { ship_to: NOWHERE.into(), ..MIXED };
     compete("two orders, stock for one, a mixed one refused by both sides", &shop, &[refused, PHYSICAL]);
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     bus::{Action, Bus, What, World},
-    shop::{NOWHERE, Shop},
+    shop::{self, NOWHERE, Shop},
     story,
     wish::{Pay, Wish},
 };
@@ -10,7 +10,7 @@ use crate::{
 /// All owed steps in turn; `meanwhile` is taken right after its event is published.
 fn walk(wish: Wish, mut meanwhile: Option<(&str, What)>) -> String {
     let bus = Bus::default();
-    let begin = Shop::default().open(&[wish], &bus.cast);
+    let begin = shop::open(&Shop::default(), &[wish], &bus.cast);
     let mut world = begin.clone();
     let mut steps = Vec::new();
     while !world.is_at_rest() {
@@ -57,7 +57,7 @@ fn a_mixed_order_paid_by_card() {
 /// Compensation: stock, payment and balance in turn, while the other branch is taken back.
 #[test]
 fn the_parcel_is_refused() {
-    let story = walk(Wish { ship_to: NOWHERE, ..Wish::of(1, 1, Pay::Card) }, None);
+    let story = walk(Wish { ship_to: NOWHERE.into(), ..Wish::of(1, 1, Pay::Card) }, None);
     assert_eq!(
         story.lines().collect::<Vec<_>>(),
         [

@@ -35,6 +35,16 @@ pub(crate) use {
     worker::run_watched,
 };
 
+/// Claims all attempts that are due, as the worker does.
+#[cfg(feature = "testing")]
+pub(crate) async fn claim_all(
+    db: &mut sqlx::PgConnection,
+    claimant: i64,
+    lease: Duration,
+) -> sqlx::Result<Vec<Attempt>> {
+    store::claim(db, claimant, store::Due::All, i64::MAX, lease).await
+}
+
 /// A due call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {

@@ -24,4 +24,6 @@ mod shelf;
 mod worker;
 
 pub(crate) use shelf::{park, park_again, queue, settle, waiting_sagas};
+#[cfg(feature = "testing")]
+pub(crate) use worker::step;
 pub(crate) use worker::{LOOK, run};

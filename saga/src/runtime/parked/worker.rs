@@ -54,7 +54,7 @@ pub(crate) async fn run(work: Work, dead_letters: DeadLetters, progress: Progres
 }
 
 /// Retries the first event of every saga whose turn it is; returns the number of events, or 0 at a shutdown.
-async fn step(
+pub(crate) async fn step(
     work: &Work,
     table: &Table<ErasedCommand>,
     dead_letters: &DeadLetters,

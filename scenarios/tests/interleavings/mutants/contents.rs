@@ -21,7 +21,7 @@ fn mixed() -> Wish {
 }
 
 fn unshippable() -> Wish {
-    Wish { ship_to: NOWHERE, ..mixed() }
+    Wish { ship_to: NOWHERE.into(), ..mixed() }
 }
 
 /// A shop in which everything digital is discontinued.

@@ -75,7 +75,7 @@ fn a_cancel_after_the_commit_is_obeyed() {
 
 #[test]
 fn an_order_completes_although_one_side_refused() {
-    let wish = Wish { ship_to: NOWHERE, ..Wish::of(1, 1, Pay::Wallet) };
+    let wish = Wish { ship_to: NOWHERE.into(), ..Wish::of(1, 1, Pay::Wallet) };
     let mutant = Mutant::of(wish, |cast| {
         cast.order.before = |register, command| {
             let Order::Fulfil(id, _, Turn::Done) = command else { return };
@@ -92,7 +92,7 @@ fn an_order_completes_although_one_side_refused() {
 
 #[test]
 fn an_order_does_not_wait_for_both_sides() {
-    let wish = Wish { ship_to: NOWHERE, ..Wish::of(1, 1, Pay::Wallet) };
+    let wish = Wish { ship_to: NOWHERE.into(), ..Wish::of(1, 1, Pay::Wallet) };
     let mutant = Mutant::of(wish, |cast| {
         cast.order.before = |register, command| {
             let Order::Settle(order, _) = command else { return };

@@ -27,7 +27,7 @@ fn silent(cast: &mut Cast, event: &str) {
 /// A mixed order waits for both branches, and one of them never comes in.
 #[test]
 fn a_refusal_is_not_heard_by_the_order_that_waits_for_it() {
-    let unshippable = Wish { ship_to: NOWHERE, ..mixed() };
+    let unshippable = Wish { ship_to: NOWHERE.into(), ..mixed() };
     Mutant::of(unshippable, |cast| deaf(cast, "ShipmentRejected")).caught_by(&AT_REST);
     let discontinued = Shop { unlocks: Some(false), ..Shop::default() };
     Mutant::of(mixed(), |cast| deaf(cast, "EntitlementRejected")).in_shop(discontinued).caught_by(&AT_REST);

@@ -1,0 +1,142 @@
+//! Plays a schedule in both worlds.
+
+use std::{collections::BTreeMap, fmt};
+
+use sqlx::PgPool;
+
+use super::stage::Stage;
+use crate::{
+    Check,
+    bus::{Step, What},
+    report::Broken,
+    schedule::{self, Schedule},
+};
+
+/// A schedule that was played in both worlds, which never differed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Played {
+    /// Number of steps that were taken. Fewer than the schedule has, if a law was broken.
+    pub steps: usize,
+    /// The law that is broken, in the model and in the databases alike.
+    pub broken: Option<Broken>,
+}
+
+/// Where the databases and the model differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parted {
+    /// The steps so far, the last of which led to different results; a line for each.
+    pub story: Vec<String>,
+    /// The same steps, to be played again.
+    pub schedule: Schedule,
+    /// How they differ.
+    pub how: String,
+}
+
+impl fmt::Display for Parted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the databases and the model differ: {}", self.how)?;
+        self.story.iter().try_for_each(|step| writeln!(f, "    {step}"))
+    }
+}
+
+/// Why a schedule was not played to its end.
+#[derive(Debug)]
+pub enum PlayError {
+    /// A step cannot be taken: it names a service, an event or a call that is not there then.
+    Schedule(String),
+    /// The databases and the model differ.
+    Parted(Box<Parted>),
+    /// A database cannot be used.
+    Database(anyhow::Error),
+}
+
+impl fmt::Display for PlayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PlayError::Schedule(why) => f.write_str(why),
+            PlayError::Parted(parted) => parted.fmt(f),
+            PlayError::Database(error) => write!(f, "{error:#}"),
+        }
+    }
+}
+
+impl std::error::Error for PlayError {}
+
+impl From<anyhow::Error> for PlayError {
+    fn from(error: anyhow::Error) -> Self {
+        PlayError::Database(error)
+    }
+}
+
+impl Check {
+    /// Takes the steps of a schedule on the services' real databases, and in the model beside them: no broker decides the
+    /// order. After each step, what the service has said, the calls that it asked for and its rows are compared. `databases`
+    /// are by the services' names, migrated, with the first rows of each.
+    ///
+    /// # Errors
+    /// If a step cannot be taken, if both differ, or if a database cannot be used.
+    pub async fn play(&self, schedule: &Schedule, databases: &BTreeMap<&str, PgPool>) -> Result<Played, PlayError> {
+        let mut stage = Stage::new(self, databases)?;
+        let mut taken = Vec::new();
+        for (place, action) in schedule.steps.iter().enumerate() {
+            let step = schedule::find(&mut stage.universe, &stage.world, action)
+                .map_err(|why| PlayError::Schedule(format!("step {}: {why}", place + 1)))?;
+            // It was retried together with another saga's.
+            let is_done = step.what == What::Retry
+                && stage.universe.between_of(&stage.world, step.saga).first_aside(step.service).is_none();
+            if is_done {
+                continue;
+            }
+            taken.push(step);
+            if let Err(how) = stage.both(step).await? {
+                let (story, schedule) = schedule::written(&mut stage.universe, &taken);
+                return Err(PlayError::Parted(Box::new(Parted { story, schedule, how })));
+            }
+            if let Some((law, how)) = stage.broken.take() {
+                let (story, schedule) = schedule::written(&mut stage.universe, &taken);
+                return Ok(Played { steps: taken.len(), broken: Some(Broken { law, how, story, schedule }) });
+            }
+        }
+        Ok(Played { steps: taken.len(), broken: None })
+    }
+}
+
+impl Stage<'_> {
+    /// Takes a step in both worlds, and compares them.
+    async fn both(&mut self, step: Step) -> anyhow::Result<Result<(), String>> {
+        self.act(0, step).await?;
+        let outcome = self.take(step);
+        if step.what == What::Retry {
+            self.follow_retries(step.service).await?;
+        }
+        if let Some(Err(why)) = outcome.as_deref() {
+            return self.refuses_too(step, why).await;
+        }
+        self.compare(step.service).await
+    }
+
+    /// The worker retries all sagas whose turn it is: in the model, too.
+    pub(super) async fn follow_retries(&mut self, service: usize) -> anyhow::Result<()> {
+        let real = self.aside(service).await?;
+        for saga in 0..self.universe.sagas() {
+            let left = real.get(&self.universe.saga_id(saga)).copied().unwrap_or(0);
+            let aside = |stage: &Self| {
+                let saga = stage.universe.between_of(&stage.world, saga);
+                saga.aside.get(&service).map_or(0, Vec::len)
+            };
+            while aside(self) > left {
+                self.take(Step { saga, service, what: What::Retry });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the model cannot decide, the database must not have decided either.
+    async fn refuses_too(&mut self, step: Step, why: &str) -> anyhow::Result<Result<(), String>> {
+        // Only the model compares with the table.
+        if why.contains("does not list") {
+            return Ok(Ok(()));
+        }
+        self.expected_nothing(step.service).await
+    }
+}

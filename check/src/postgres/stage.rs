@@ -1,0 +1,252 @@
+//! Both worlds side by side: a state of the model, and the databases that should be in it.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
+
+use anyhow::Context;
+use saga::{
+    NewAttempt, SagaId,
+    parked::desk::{self, Signature, Wish},
+    record::Record,
+    testing::Claimed,
+};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::{
+    Real,
+    real::{Asked, Given, asked, said_since},
+};
+use crate::{
+    Check,
+    bus::{Fault, Step, What},
+    laws,
+    universe::{Call, Effect, Input, Outcome, Universe},
+    world::World,
+};
+
+/// Lease of a claim that nobody competes for.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Both worlds.
+pub(super) struct Stage<'a> {
+    pub(super) universe: Universe<'a>,
+    pub(super) world: World,
+    pub(super) reals: Vec<Box<dyn Real>>,
+    /// Each service's events about each saga as published, in order: what Kafka has.
+    published: HashMap<(usize, SagaId), Vec<Record>>,
+    /// Last row of each outbox that was read.
+    read: Vec<i64>,
+    /// What each service has said since, as the model has it: by saga, in order.
+    expected: Vec<BTreeMap<SagaId, Vec<(&'static str, serde_json::Value)>>>,
+    /// All calls that each service has asked for, as the model has them.
+    calls: Vec<HashSet<u32>>,
+    claimed: HashMap<(usize, String), Claimed>,
+    /// Number of requests sent: each has an offset of its own.
+    requests: i64,
+    /// The first law that the model has broken.
+    pub(super) broken: Option<Fault>,
+}
+
+impl<'a> Stage<'a> {
+    /// Both worlds at the beginning: `databases` have the first rows.
+    pub(super) fn new(check: &'a Check, databases: &BTreeMap<&str, PgPool>) -> anyhow::Result<Self> {
+        let mut universe = Universe::new(check).map_err(anyhow::Error::msg)?;
+        let world = check.first_world(&mut universe);
+        let on = |player: &std::rc::Rc<dyn crate::player::Player>| {
+            let database = databases.get(player.name());
+            let database = database.with_context(|| format!("no database for `{}` was given", player.name()))?;
+            Ok(player.clone().on(database.clone()))
+        };
+        let reals = check.players.iter().map(on).collect::<anyhow::Result<Vec<_>>>()?;
+        let services = reals.len();
+        Ok(Stage {
+            universe,
+            world,
+            reals,
+            published: HashMap::new(),
+            read: vec![0; services],
+            expected: vec![BTreeMap::new(); services],
+            calls: vec![HashSet::new(); services],
+            claimed: HashMap::new(),
+            requests: 0,
+            broken: None,
+        })
+    }
+
+    /// Takes a step in the model alone, and notes what has to follow from it in the databases. Returns the decision, if any.
+    pub(super) fn take(&mut self, step: Step) -> Option<Outcome> {
+        let rows = self.world.rows(step.service);
+        let outcome = self.input(step).map(|input| {
+            self.reals[step.service].note(given(&self.universe, input));
+            self.universe.outcome(step.service, rows, input)
+        });
+        match self.universe.take(&self.world, step) {
+            Ok(after) => {
+                self.world = after;
+                let is_at_rest = self.universe.is_at_rest(&self.world);
+                self.broken = laws::broken(&self.universe, &self.world, is_at_rest, &mut Vec::new());
+            }
+            Err(fault) => self.broken = Some(fault),
+        }
+        if let Some(Ok(effect)) = outcome.as_deref() {
+            self.expect(step.service, effect);
+        }
+        outcome
+    }
+
+    /// What a step would have a service decide upon.
+    fn input(&self, step: Step) -> Option<Input> {
+        let saga = self.universe.between_of(&self.world, step.saga);
+        self.universe.brought(&saga, step.service, step.what).ok().flatten().map(|brought| brought.input)
+    }
+
+    fn expect(&mut self, service: usize, effect: &Effect) {
+        for said in &effect.says {
+            let event = self.universe.event(*said);
+            let data = serde_json::from_str(&event.data).unwrap_or_default();
+            self.expected[service].entry(event.saga).or_default().push((event.event_type, data));
+        }
+        self.calls[service].extend(&effect.asks);
+    }
+
+    /// The record that a step brings, if it brings one.
+    pub(super) fn record(&mut self, step: Step) -> anyhow::Result<Option<Record>> {
+        let Step { saga: number, service, what } = step;
+        let saga = self.universe.between_of(&self.world, number);
+        let (publisher, place) = match what {
+            What::Request(request) => {
+                let asked = &self.universe.check.requests[request];
+                self.requests += 1;
+                let (topic, value) = (asked.topic.to_owned(), Some(asked.data.clone().into_bytes()));
+                return Ok(Some(Record { topic, offset: self.requests, timestamp_ms: 1, value, ..Record::default() }));
+            }
+            What::Event { publisher } | What::Park { publisher } => {
+                let (place, _) = saga.next(&self.universe, service, publisher).context("nothing is left to read")?;
+                (publisher, place)
+            }
+            What::Again { publisher, place } => (publisher, place),
+            What::Retry | What::Occasion(_) | What::Answer { .. } => return Ok(None),
+        };
+        let id = self.universe.saga_id(number);
+        let published = self.published.get(&(publisher, id)).and_then(|events| events.get(place));
+        Ok(Some(published.cloned().context("the database has not said what the model has")?))
+    }
+
+    /// Takes a step in the databases alone, except one of several records: see [`record`](Self::record).
+    pub(super) async fn act(&mut self, replica: usize, step: Step) -> anyhow::Result<()> {
+        let Step { saga: number, service, what } = step;
+        match what {
+            What::Request(_) | What::Event { .. } | What::Again { .. } => {
+                let record = self.record(step)?.context("a record")?;
+                self.reals[service].process(replica, &[record]).await;
+            }
+            What::Park { .. } => {
+                let record = self.record(step)?.context("a record")?;
+                self.reals[service].park(&record).await;
+            }
+            What::Retry => self.retry(service, self.universe.saga_id(number)).await?,
+            What::Occasion(occasion) => {
+                let (_, at) = self.universe.check.players[service].occasion(occasion);
+                // An impossible decision is the model's to report.
+                let _impossible = self.reals[service].ask(replica, occasion, at).await;
+            }
+            What::Answer { call, answer } => {
+                let Call { attempt, .. } = self.universe.calls.get(call).clone();
+                let claimed = self.claim(service, replica, &attempt).await?;
+                self.reals[service].settle(replica, &claimed, false, &attempt, answer).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The claim of a call: an earlier one, or a new one.
+    pub(super) async fn claim(&mut self, service: usize, replica: usize, call: &NewAttempt) -> anyhow::Result<Claimed> {
+        for claimed in self.reals[service].claim(replica, LONG).await? {
+            self.claimed.insert((service, claimed.attempt.idempotency_key.clone()), claimed);
+        }
+        let claimed = self.claimed.get(&(service, call.idempotency_key()));
+        claimed.cloned().with_context(|| format!("the call {} is not there to be claimed", call.idempotency_key()))
+    }
+
+    /// Has the first parked event of a saga retried.
+    async fn retry(&mut self, service: usize, saga: SagaId) -> anyhow::Result<()> {
+        let real = &self.reals[service];
+        let parked = desk::list(real.pool()).await?;
+        let parked = parked.iter().find(|work| work.saga_id == saga.0 && work.status == "parked");
+        if let Some(parked) = parked {
+            desk::act(real.pool(), parked.id, Wish::Retry, Signature { by: "the schedule", note: "retried" }).await?;
+        }
+        real.retry_parked().await?;
+        Ok(())
+    }
+
+    /// Sagas of which a service has an event aside, and their number.
+    pub(super) async fn aside(&self, service: usize) -> sqlx::Result<BTreeMap<SagaId, usize>> {
+        let rows: Vec<(Uuid, i64)> = sqlx::query_as(
+            "select order_id, count(*) from parked_events where status <> 'settled' group by order_id",
+        )
+        .fetch_all(self.reals[service].pool())
+        .await?;
+        Ok(rows.into_iter().map(|(saga, count)| (SagaId(saga), usize::try_from(count).unwrap_or(0))).collect())
+    }
+
+    /// Checks that a service has said and asked for nothing new.
+    pub(super) async fn expected_nothing(&mut self, service: usize) -> anyhow::Result<Result<(), String>> {
+        self.expected[service].clear();
+        self.compare(service).await
+    }
+
+    /// Compares what a service has said, asked for and written with the model. An error says how they differ.
+    pub(super) async fn compare(&mut self, service: usize) -> anyhow::Result<Result<(), String>> {
+        let name = self.universe.check.players[service].name();
+        let pool = self.reals[service].pool().clone();
+        let mut said: BTreeMap<SagaId, Vec<(String, serde_json::Value)>> = BTreeMap::new();
+        for row in said_since(&pool, self.read[service]).await? {
+            self.read[service] = row.seq;
+            self.published.entry((service, row.saga)).or_default().push(row.record);
+            said.entry(row.saga).or_default().push((row.event_type, row.data));
+        }
+        let expected = std::mem::take(&mut self.expected[service]);
+        let is_same = expected.len() == said.len()
+            && expected.iter().zip(&said).all(|((saga, model), (other, real))| {
+                let pairs = || model.iter().zip(real);
+                saga == other && model.len() == real.len() && pairs().all(|(m, r)| m.0 == r.0 && m.1 == r.1)
+            });
+        if !is_same {
+            return Ok(Err(format!("`{name}` has said something else\n  model:    {expected:?}\n  database: {said:?}")));
+        }
+        let mut model: Vec<Asked> = self.calls[service].iter().map(|call| asked_by(&self.universe, *call)).collect();
+        model.sort_by(|one, other| one.key.cmp(&other.key));
+        let real = asked(&pool).await?;
+        if model != real {
+            return Ok(Err(format!("`{name}` has asked for other calls\n  model:    {model:?}\n  database: {real:?}")));
+        }
+        let rows = self.universe.rows(service, self.world.rows(service)).clone();
+        Ok(self.reals[service].compare(&rows).await)
+    }
+}
+
+fn asked_by(universe: &Universe<'_>, call: u32) -> Asked {
+    let NewAttempt { kind, request, gives_up, .. } = &universe.calls.get(call).attempt;
+    let key = universe.calls.get(call).attempt.idempotency_key();
+    Asked { key, kind: (*kind).to_owned(), request: request.clone(), gives_up: *gives_up }
+}
+
+fn given(universe: &Universe<'_>, input: Input) -> Given {
+    match input {
+        Input::Request(request) => {
+            let asked = &universe.check.requests[request];
+            Given::Message { event_type: asked.event_type, topic: asked.topic, data: asked.data.clone() }
+        }
+        Input::Event(event) => {
+            let event = universe.event(event);
+            let topic = universe.check.players[event.publisher].topic();
+            Given::Message { event_type: event.event_type, topic, data: event.data.clone() }
+        }
+        Input::Occasion(occasion) => Given::Occasion(occasion),
+        Input::Answer { call, answer } => Given::Answer { call: universe.calls.get(call).attempt.clone(), answer },
+    }
+}

@@ -1,0 +1,127 @@
+//! The seven services as the model checker runs them.
+
+use std::time::Duration;
+
+use account::Account;
+use chrono::{DateTime, TimeDelta, Utc};
+use entitlement::Entitlement;
+use events::{OrderId, Reason, publisher};
+use inventory::Inventory;
+use notification::{Mail, Notification};
+use order::{DEADLINE_PASSED, Orders, POST_CANCEL};
+use payment::{Payment, calls::Call, lifecycle::Step};
+use saga::NewAttempt;
+use saga_check::{Check, Service};
+use serde::Deserialize;
+use shipping::Shipping;
+
+use crate::{
+    books::{self, Stores},
+    shop::Shop,
+    wish::Wish,
+};
+
+/// Time until an order is overdue.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A check of the shop: these wishes are sent, each buyer may cancel at any moment, and each deadline may pass.
+///
+/// # Panics
+/// If a wish cannot be written as JSON.
+pub fn check(shop: &Shop, wishes: &[Wish]) -> Check {
+    let requests: Vec<_> = wishes.iter().enumerate().map(|(nth, wish)| wish.request(nth)).collect();
+    let orders: Vec<OrderId> = requests.iter().map(|(order, _)| *order).collect();
+    let check = requests.iter().fold(services(shop, &orders), |check, (_, request)| check.request(publisher::CLIENT, request));
+    laws(shop.clone(), check)
+}
+
+fn services(shop: &Shop, orders: &[OrderId]) -> Check {
+    let rows = shop.rows();
+    let overdue: DateTime<Utc> = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
+    let order = Service::new(Orders { timeout: TIMEOUT }, rows.order, |rows| order::Register {
+        // The timeline is append-only, and no decision depends on it.
+        purchases: rows.purchases.saved(),
+        history: Vec::new(),
+        ..rows
+    });
+    let order = orders.iter().fold(order, |order, id| {
+        let cancelled = order.may(POST_CANCEL, order::Command::RequestCancel(*id));
+        cancelled.at(DEADLINE_PASSED, overdue, order::Command::TimeOut(*id))
+    });
+    Check::new()
+        .service(order)
+        .service(Service::new(Account, rows.account, |rows| account::Books {
+            balances: rows.balances.saved(),
+            reservations: rows.reservations.saved(),
+            ..rows
+        }))
+        .service(
+            Service::new(Payment, rows.payment, |rows| payment::Books { transactions: rows.transactions.saved(), ..rows })
+                .answers(answers),
+        )
+        .service(Service::new(Inventory, rows.inventory, |rows| inventory::Warehouse {
+            stock: rows.stock.saved(),
+            reservations: rows.reservations.saved(),
+        }))
+        .service(Service::new(Shipping, rows.shipping, |rows| shipping::Depot { shipments: rows.shipments.saved(), ..rows }))
+        .service(Service::new(Entitlement, rows.entitlement, |rows| entitlement::Shelf {
+            unlocks: rows.unlocks.saved(),
+            ..rows
+        }))
+        .service(
+            Service::new(Notification::default(), rows.notification, |rows| notification::Correspondence {
+                notices: rows.notices.saved(),
+                ..rows
+            })
+            .answers(delivered),
+        )
+}
+
+/// Answers of a gateway that is of one mind with itself: what it has authorized can be captured, and undone.
+fn answers(call: &NewAttempt) -> Vec<(&'static str, payment::Command)> {
+    let answered = |step| payment::Command::answered(call.saga_id, step);
+    match call.kind.parse() {
+        Ok(Call::Authorize) => vec![
+            ("authorized", answered(Step::Authorized)),
+            ("declined", answered(Step::AuthorizeDeclined(Reason::CardDeclined))),
+            ("given up", answered(Step::AuthorizeGaveUp)),
+        ],
+        Ok(Call::Capture) => vec![
+            ("captured", answered(Step::Captured)),
+            ("refused", answered(Step::CaptureRefused(Reason::CardDeclined))),
+        ],
+        Ok(Call::Void | Call::VoidInstead) => vec![("voided", answered(Step::Voided))],
+        Ok(Call::Refund | Call::RefundInstead) => vec![("refunded", answered(Step::Refunded))],
+        Err(_) => Vec::new(),
+    }
+}
+
+/// A mail system that takes every letter.
+fn delivered(call: &NewAttempt) -> Vec<(&'static str, notification::Command)> {
+    let mail = Mail::deserialize(&call.request);
+    mail.into_iter().map(|mail| ("taken", notification::Command::NoteSent { order: mail.order })).collect()
+}
+
+fn laws(shop: Shop, check: Check) -> Check {
+    let received = shop.clone();
+    check
+        .law("money is conserved, and never negative", move |view| {
+            books::money_is_conserved(&shop, view.rows::<Account>())
+        })
+        .law("stock is conserved, and never negative", move |view| {
+            books::stock_is_conserved(&received, 0, view.rows::<Inventory>())
+        })
+        .at_rest("every step fits its order's end", |view| {
+            let stores = Stores {
+                order: view.rows::<Orders>(),
+                account: view.rows::<Account>(),
+                payment: view.rows::<Payment>(),
+                inventory: view.rows::<Inventory>(),
+                shipping: view.rows::<Shipping>(),
+                entitlement: view.rows::<Entitlement>(),
+                notification: view.rows::<Notification>(),
+            };
+            let findings = operations::audit::steps_agree(&books::steps(stores)).findings;
+            findings.into_iter().next().map_or(Ok(()), |finding| Err(finding.what))
+        })
+}
