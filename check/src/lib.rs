@@ -48,7 +48,7 @@ use player::{Occurrence, Player, Typed};
 use saga::{NewAttempt, Publisher};
 
 #[cfg(feature = "postgres")]
-pub use postgres::{Parted, PlayError, Played};
+pub use postgres::{Parted, PlayError, Played, Simulated, Simulation};
 pub use report::{Broken, Reduced, Report};
 pub use schedule::{Action, Happening, Schedule};
 pub use world::{Event, View};

@@ -2,8 +2,10 @@
 
 mod play;
 mod real;
+mod simulate;
 mod stage;
 
 pub use play::{Parted, PlayError, Played};
+pub use simulate::{Simulated, Simulation};
 
 pub(crate) use real::{Real, real};

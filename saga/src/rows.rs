@@ -80,6 +80,14 @@ impl<K: Ord, V> Rows<K, V> {
         self.0.iter().filter(|(_, (mark, _))| *mark == wanted).map(|(key, (_, row))| (key, row)).collect()
     }
 
+    /// Returns whether each of these rows is among `all`, with the same values.
+    pub fn is_part_of(&self, all: &Self) -> bool
+    where
+        V: PartialEq,
+    {
+        self.iter().all(|(key, row)| all.get(key) == Some(row))
+    }
+
     /// The rows as if they had been written and loaded again.
     #[must_use]
     pub fn saved(self) -> Self {
@@ -116,6 +124,8 @@ mod tests {
         assert_eq!((saved.new_rows(), saved.changed_rows()), (vec![], vec![]));
         assert_eq!(saved.get(&3), Some(&"C"));
         assert_eq!(saved, Rows::loaded([(1, "a"), (2, "b"), (3, "C")]));
+        assert!(Rows::loaded([(2, "b")]).is_part_of(&saved) && saved.is_part_of(&saved));
+        assert!(!Rows::loaded([(2, "B")]).is_part_of(&saved) && !saved.is_part_of(&Rows::loaded([(2, "b")])));
         assert_eq!(Rows::<i32, &str>::default().iter().count(), 0);
     }
 }

@@ -54,12 +54,19 @@ impl TestDatabase {
                 "{SERVER} is not set: this test needs a real Postgres. `scenarios exec -- cargo test` starts one; `make test` runs all"
             );
         };
-        let server: PgConnectOptions =
-            url.parse().unwrap_or_else(|error| panic!("{SERVER} is no URL of a Postgres: {error}"));
+        let server = url.parse().unwrap_or_else(|error| panic!("{SERVER} is no URL of a Postgres: {error}"));
+        Self::create_on(server, migrations).await
+    }
+
+    /// As [`create`](Self::create), on this server, as a superuser.
+    ///
+    /// # Panics
+    /// If the database cannot be created.
+    pub async fn create_on(server: PgConnectOptions, migrations: &Migrator) -> Self {
         let name = format!("test_{}", Uuid::now_v7().simple());
         on_server(&server, format!("create database {name}"))
             .await
-            .unwrap_or_else(|error| panic!("creating {name} at {SERVER}: {error}"));
+            .unwrap_or_else(|error| panic!("creating {name}: {error}"));
         // From here on the database is dropped in every case.
         let pool = PgPoolOptions::new().max_connections(8).connect_lazy_with(server.clone().database(&name));
         let database = TestDatabase { name, server, pool };

@@ -88,7 +88,8 @@ impl Check {
                 continue;
             }
             taken.push(step);
-            if let Err(how) = stage.both(step).await? {
+            let both = stage.both(step, &mut taken).await?;
+            if let Err(how) = both {
                 let (story, schedule) = schedule::written(&mut stage.universe, &taken);
                 return Err(PlayError::Parted(Box::new(Parted { story, schedule, how })));
             }
@@ -102,12 +103,12 @@ impl Check {
 }
 
 impl Stage<'_> {
-    /// Takes a step in both worlds, and compares them.
-    async fn both(&mut self, step: Step) -> anyhow::Result<Result<(), String>> {
+    /// Takes a step in both worlds, and compares them. `also` gets the steps that come with it.
+    async fn both(&mut self, step: Step, also: &mut Vec<Step>) -> anyhow::Result<Result<(), String>> {
         self.act(0, step).await?;
         let outcome = self.take(step);
         if step.what == What::Retry {
-            self.follow_retries(step.service).await?;
+            also.extend(self.follow_retries(step.service).await?);
         }
         if let Some(Err(why)) = outcome.as_deref() {
             return self.refuses_too(step, why).await;
@@ -116,7 +117,8 @@ impl Stage<'_> {
     }
 
     /// The worker retries all sagas whose turn it is: in the model, too.
-    pub(super) async fn follow_retries(&mut self, service: usize) -> anyhow::Result<()> {
+    pub(super) async fn follow_retries(&mut self, service: usize) -> anyhow::Result<Vec<Step>> {
+        let mut taken = Vec::new();
         let real = self.aside(service).await?;
         for saga in 0..self.universe.sagas() {
             let left = real.get(&self.universe.saga_id(saga)).copied().unwrap_or(0);
@@ -125,10 +127,12 @@ impl Stage<'_> {
                 saga.aside.get(&service).map_or(0, Vec::len)
             };
             while aside(self) > left {
-                self.take(Step { saga, service, what: What::Retry });
+                let step = Step { saga, service, what: What::Retry };
+                self.take(step);
+                taken.push(step);
             }
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// What the model cannot decide, the database must not have decided either.

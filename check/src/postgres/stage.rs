@@ -171,6 +171,17 @@ impl<'a> Stage<'a> {
         claimed.cloned().with_context(|| format!("the call {} is not there to be claimed", call.idempotency_key()))
     }
 
+    /// The lease of a call's claim expires.
+    pub(super) async fn expire(&mut self, service: usize, call: &NewAttempt) -> anyhow::Result<()> {
+        let key = call.idempotency_key();
+        sqlx::query("update attempts set next_at = now() - interval '1 s' where idempotency_key = $1 and status = 'open'")
+            .bind(&key)
+            .execute(self.reals[service].pool())
+            .await?;
+        self.claimed.remove(&(service, key));
+        Ok(())
+    }
+
     /// Has the first parked event of a saga retried.
     async fn retry(&mut self, service: usize, saga: SagaId) -> anyhow::Result<()> {
         let real = &self.reals[service];

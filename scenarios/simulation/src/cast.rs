@@ -1,6 +1,6 @@
 //! The seven services as the model checker runs them.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, fmt::Debug, hash::Hash, time::Duration};
 
 use account::Account;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,33 +10,74 @@ use inventory::Inventory;
 use notification::{Mail, Notification};
 use order::{DEADLINE_PASSED, Orders, POST_CANCEL};
 use payment::{Payment, calls::Call, lifecycle::Step};
-use saga::NewAttempt;
+use saga::{NewAttempt, table::Trigger};
 use saga_check::{Check, Service};
 use serde::Deserialize;
 use shipping::Shipping;
 
 use crate::{
     books::{self, Stores},
-    shop::Shop,
+    case::Line,
+    shop::{FirstRows, Shop},
     wish::Wish,
 };
 
 /// Time until an order is overdue.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A check of the shop: these wishes are sent, each buyer may cancel at any moment, and each deadline may pass.
-///
-/// # Panics
-/// If a wish cannot be written as JSON.
-pub fn check(shop: &Shop, wishes: &[Wish]) -> Check {
+/// A check of the shop: these wishes are sent, each buyer may cancel at any moment, and each deadline may pass. A service may
+/// lack a line.
+pub(crate) fn check(shop: &Shop, wishes: &[Wish], without: Option<&Line>) -> Check {
     let requests: Vec<_> = wishes.iter().enumerate().map(|(nth, wish)| wish.request(nth)).collect();
     let orders: Vec<OrderId> = requests.iter().map(|(order, _)| *order).collect();
-    let check = requests.iter().fold(services(shop, &orders), |check, (_, request)| check.request(publisher::CLIENT, request));
+    let services = services(shop.rows(), &orders, &Lacking(without));
+    let check = requests.iter().fold(services, |check, (_, request)| check.request(publisher::CLIENT, request));
     laws(shop.clone(), check)
 }
 
-fn services(shop: &Shop, orders: &[OrderId]) -> Check {
-    let rows = shop.rows();
+/// Every event that some service reacts to, with the service.
+pub fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
+    fn of<S: saga::Service>() -> Vec<(&'static str, &'static str)> {
+        let table = S::table();
+        let events = table.lines().filter_map(|line| match line.trigger {
+            Trigger::Event { event_type, .. } => Some((S::NAME, event_type)),
+            Trigger::Occasion(_) => None,
+        });
+        events.collect()
+    }
+    let all = [
+        of::<Orders>(),
+        of::<Account>(),
+        of::<Payment>(),
+        of::<Inventory>(),
+        of::<Shipping>(),
+        of::<Entitlement>(),
+        of::<Notification>(),
+    ];
+    all.into_iter().flatten()
+}
+
+/// Takes a line away from the service that lacks it.
+struct Lacking<'a>(Option<&'a Line>);
+
+impl Lacking<'_> {
+    fn of<S: saga::Service>(&self, service: Service<S>) -> Service<S>
+    where
+        S::Rows: Debug + Clone + Eq + Hash + 'static,
+    {
+        match self.0 {
+            Some(line) if line.service == S::NAME => service.without(&line.event),
+            Some(_) | None => service,
+        }
+    }
+}
+
+/// Returns whether each of these entries is among all.
+fn among<K: Ord, V: PartialEq>(some: &BTreeMap<K, V>, all: &BTreeMap<K, V>) -> bool {
+    some.iter().all(|(key, value)| all.get(key) == Some(value))
+}
+
+fn services(rows: FirstRows, orders: &[OrderId], lacking: &Lacking<'_>) -> Check {
     let overdue: DateTime<Utc> = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
     let order = Service::new(Orders { timeout: TIMEOUT }, rows.order, |rows| order::Register {
         // The timeline is append-only, and no decision depends on it.
@@ -48,33 +89,47 @@ fn services(shop: &Shop, orders: &[OrderId]) -> Check {
         let cancelled = order.may(POST_CANCEL, order::Command::RequestCancel(*id));
         cancelled.at(DEADLINE_PASSED, overdue, order::Command::TimeOut(*id))
     });
+    let order = order.compared(|all, some| some.purchases == all.purchases && among(&some.catalogue, &all.catalogue));
+    let account = Service::new(Account, rows.account, |rows| account::Books {
+        balances: rows.balances.saved(),
+        reservations: rows.reservations.saved(),
+        ..rows
+    });
+    let account = account.compared(|all, some| {
+        some.reservations == all.reservations
+            && some.balances.is_part_of(&all.balances)
+            && some.users.is_subset(&all.users)
+    });
+    let payment =
+        Service::new(Payment, rows.payment, |rows| payment::Books { transactions: rows.transactions.saved(), ..rows });
+    let payment =
+        payment.compared(|all, some| some.transactions == all.transactions && among(&some.methods, &all.methods));
+    let inventory = Service::new(Inventory, rows.inventory, |rows| inventory::Warehouse {
+        stock: rows.stock.saved(),
+        reservations: rows.reservations.saved(),
+    });
+    let inventory =
+        inventory.compared(|all, some| some.reservations == all.reservations && some.stock.is_part_of(&all.stock));
+    let shipping =
+        Service::new(Shipping, rows.shipping, |rows| shipping::Depot { shipments: rows.shipments.saved(), ..rows });
+    let entitlement =
+        Service::new(Entitlement, rows.entitlement, |rows| entitlement::Shelf { unlocks: rows.unlocks.saved(), ..rows });
+    let entitlement =
+        entitlement.compared(|all, some| some.unlocks == all.unlocks && among(&some.catalogue, &all.catalogue));
+    let notification = Service::new(Notification::default(), rows.notification, |rows| notification::Correspondence {
+        notices: rows.notices.saved(),
+        ..rows
+    });
+    let notification =
+        notification.compared(|all, some| some.notices == all.notices && among(&some.contacts, &all.contacts));
     Check::new()
-        .service(order)
-        .service(Service::new(Account, rows.account, |rows| account::Books {
-            balances: rows.balances.saved(),
-            reservations: rows.reservations.saved(),
-            ..rows
-        }))
-        .service(
-            Service::new(Payment, rows.payment, |rows| payment::Books { transactions: rows.transactions.saved(), ..rows })
-                .answers(answers),
-        )
-        .service(Service::new(Inventory, rows.inventory, |rows| inventory::Warehouse {
-            stock: rows.stock.saved(),
-            reservations: rows.reservations.saved(),
-        }))
-        .service(Service::new(Shipping, rows.shipping, |rows| shipping::Depot { shipments: rows.shipments.saved(), ..rows }))
-        .service(Service::new(Entitlement, rows.entitlement, |rows| entitlement::Shelf {
-            unlocks: rows.unlocks.saved(),
-            ..rows
-        }))
-        .service(
-            Service::new(Notification::default(), rows.notification, |rows| notification::Correspondence {
-                notices: rows.notices.saved(),
-                ..rows
-            })
-            .answers(delivered),
-        )
+        .service(lacking.of(order))
+        .service(lacking.of(account))
+        .service(lacking.of(payment.answers(answers)))
+        .service(lacking.of(inventory))
+        .service(lacking.of(shipping))
+        .service(lacking.of(entitlement))
+        .service(lacking.of(notification.answers(delivered)))
 }
 
 /// Answers of a gateway that is of one mind with itself: what it has authorized can be captured, and undone.

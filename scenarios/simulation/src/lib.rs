@@ -1,9 +1,15 @@
-//! The shop without Kafka: its seven services on the bus of [`saga_check`], with first rows and what buyers wish.
+//! The shop without Kafka: its seven services on the bus of [`saga_check`], and on their real databases beside it.
+//!
+//! A [`Case`] is a run as a file: a shop, what buyers wish, and what happens, step by step. `scenarios play` plays one.
 
 pub mod books;
+pub mod databases;
 pub mod shop;
 pub mod wish;
 
+mod case;
 mod cast;
 
-pub use cast::check;
+pub use case::{Case, Line};
+pub use cast::lines;
+pub use databases::Databases;

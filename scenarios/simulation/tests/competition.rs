@@ -1,25 +1,60 @@
-//! Orders that compete, exhaustively.
+//! Orders that compete for money or stock, exhaustively: in every order of deliveries, with a cancellation and a deadline at
+//! every moment.
 
-use std::time::Instant;
+use std::{io::Write, time::Instant};
 
+use saga_check::Report;
 use simulation::{
-    check,
+    Case,
     shop::{PRICE, Shop},
     wish::{Pay, Wish},
 };
 
+const CANCELLED: &str = "OrderCancelled";
+const COMPLETED: &str = "OrderCompleted";
+
+/// Explores orders of one piece each, and says how many states there are.
+fn explored(what: &str, orders: usize, shop: Shop) -> Report {
+    let begun = Instant::now();
+    let wishes = vec![Wish::of(1, 0, Pay::Wallet); orders];
+    let report = Case::new(shop, wishes).check().reduced().at_most(10_000_000).explore();
+    report.assert_holds();
+    let (states, steps, seconds) = (report.states, report.steps, begun.elapsed().as_secs_f64());
+    writeln!(std::io::stderr(), "{what}: {states} states, {steps} steps in {seconds:.1} s").expect("stderr takes a line");
+    report
+}
+
+fn money_for(orders: i64) -> Shop {
+    Shop { deposit: orders * PRICE, ..Shop::default() }
+}
+
+fn stock_for(orders: i64) -> Shop {
+    Shop { received: Some(orders), ..Shop::default() }
+}
+
+/// Every number of orders that may be completed, up to the number there is enough for; never more.
+#[track_caller]
+fn assert_completed(report: &Report, orders: usize, enough_for: usize) {
+    let endings = (0..=enough_for).map(|completed| {
+        let cancelled = std::iter::repeat_n(CANCELLED, orders - completed);
+        cancelled.chain(std::iter::repeat_n(COMPLETED, completed)).collect::<Vec<_>>()
+    });
+    let mut endings: Vec<_> = endings.collect();
+    endings.sort();
+    assert_eq!(report.endings.keys().cloned().collect::<Vec<_>>(), endings);
+}
+
 #[test]
-fn show() {
-    for (n, deposit, received) in [(3, 2, 5), (3, 5, 2)] {
-        let shop = Shop { deposit: deposit * PRICE, received: Some(received), ..Shop::default() };
-        let wishes = vec![Wish::of(1, 0, Pay::Wallet); n];
-        for reduced in [true] {
-            let begun = Instant::now();
-            let check = check(&shop, &wishes).at_most(20_000_000);
-            let report = if reduced { check.reduced().explore() } else { check.explore() };
-            eprintln!("{n} {deposit} {received} {reduced}: {} {} {:?} {:?} {:?}", report.states, report.steps, report.is_complete, begun.elapsed(), report.endings);
-            if let Some(broken) = report.broken { eprintln!("{broken}"); }
-            eprintln!("{:?}", report.reduced);
-        }
-    }
+fn two_orders_with_money_for_one() {
+    assert_completed(&explored("two orders, money for one", 2, money_for(1)), 2, 1);
+}
+
+#[test]
+fn three_orders_with_money_for_two() {
+    assert_completed(&explored("three orders, money for two", 3, money_for(2)), 3, 2);
+}
+
+#[test]
+fn three_orders_with_stock_for_two() {
+    assert_completed(&explored("three orders, stock for two", 3, stock_for(2)), 3, 2);
 }
