@@ -4,6 +4,7 @@ use std::{cell::RefCell, fmt::Debug, hash::Hash, rc::Rc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures::future::LocalBoxFuture;
+use indexmap::IndexSet;
 use saga::{
     NewAttempt, SagaId, Service, Table,
     outbox::envelope::Envelope,
@@ -18,7 +19,7 @@ use uuid::Uuid;
 use crate::{player::Typed, rows::Shared};
 
 /// Something that a service may be given to decide upon, apart from its origin.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Given {
     Message { event_type: &'static str, topic: &'static str, data: String },
     Occasion(usize),
@@ -147,7 +148,7 @@ struct OnDatabase<S: Service> {
     typed: Rc<Typed<S>>,
     pool: PgPool,
     replicas: [Replica; 2],
-    given: RefCell<Vec<Given>>,
+    given: RefCell<IndexSet<Given>>,
 }
 
 impl<S: Service> Typed<S> {
@@ -181,7 +182,7 @@ where
     }
 
     fn note(&self, given: Given) {
-        self.given.borrow_mut().push(given);
+        self.given.borrow_mut().insert(given);
     }
 
     fn process<'a>(&'a self, replica: usize, records: &'a [Record]) -> LocalBoxFuture<'a, ()> {

@@ -43,6 +43,8 @@ pub struct Simulated {
     pub steps: usize,
     /// What has happened, and how often.
     pub deeds: BTreeMap<&'static str, usize>,
+    /// Number of events in the largest batch.
+    pub largest_batch: usize,
 }
 
 /// What may happen next.
@@ -58,10 +60,12 @@ enum Deed {
     Other,
     /// A worker freezes past its lease, and answers after another has.
     Frozen,
+    /// Days pass: what is published, processed and ended is removed.
+    Days,
 }
 
 /// Deeds, each as often as it is here.
-const DEEDS: [Deed; 12] = [
+const DEEDS: [Deed; 13] = [
     Deed::Batch,
     Deed::Batch,
     Deed::Batch,
@@ -74,12 +78,13 @@ const DEEDS: [Deed; 12] = [
     Deed::Other,
     Deed::Frozen,
     Deed::Frozen,
+    Deed::Days,
 ];
 
 impl Check {
     /// Takes a random run on the services' real databases and in the model beside them: batches of 1 to 500 events, two
     /// replicas of each service, crashes between decision and commit, redelivery, persons and deadlines at their time, calls
-    /// that are answered late, workers frozen past their lease, and parked events, if the check [`parks`](Check::parks).
+    /// that are answered late, workers frozen past their lease, days over which what has ended is removed, and parked events, if the check [`parks`](Check::parks).
     /// After each deed the service's rows, events and calls are compared. `databases` are as for [`play`](Check::play).
     ///
     /// # Errors
@@ -95,6 +100,7 @@ impl Check {
             taken: Vec::new(),
             processed: vec![Vec::new(); self.players.len()],
             deeds: BTreeMap::new(),
+            largest_batch: 0,
         };
         for _ in 0..simulation.deeds {
             let deed = *DEEDS.choose(&mut run.rng).context("there are deeds")?;
@@ -109,7 +115,7 @@ impl Check {
                 return Ok(Err(broken));
             }
         }
-        Ok(Ok(Simulated { steps: run.taken.len(), deeds: run.deeds }))
+        Ok(Ok(Simulated { steps: run.taken.len(), deeds: run.deeds, largest_batch: run.largest_batch }))
     }
 }
 
@@ -121,6 +127,7 @@ struct Run<'a> {
     /// What each service has read.
     processed: Vec<Vec<Record>>,
     deeds: BTreeMap<&'static str, usize>,
+    largest_batch: usize,
 }
 
 impl Run<'_> {
@@ -143,10 +150,12 @@ impl Run<'_> {
         self.stage.universe.all_offers(&self.stage.world).to_vec()
     }
 
-    /// A step that comes sooner or later.
+    /// A step that comes sooner or later: a deadline, if nothing else does.
     fn owed(&mut self) -> Option<Step> {
-        let owed = self.offers().into_iter().find(|offer| self.stage.universe.is_owed(&self.stage.world, offer));
-        owed.map(|offer| offer.step)
+        let offers = self.offers();
+        let due = offers.iter().find(|offer| offer.is_due);
+        let owed = || offers.iter().find(|offer| self.stage.universe.is_owed(&self.stage.world, offer));
+        due.or_else(owed).map(|offer| offer.step)
     }
 
     async fn after(&mut self, deed: Deed) -> Result<(), PlayError> {
@@ -154,6 +163,7 @@ impl Run<'_> {
         match (deed, reads.choose(&mut self.rng).copied()) {
             (Deed::Other, _) | (_, None) => self.other().await,
             (Deed::Frozen, _) => self.frozen().await,
+            (Deed::Days, _) => self.days().await,
             (Deed::Batch, Some(offer)) => self.batch(offer.step.service).await,
             (Deed::Crash, Some(offer)) => self.crash(offer.step.service).await,
             (Deed::Race, Some(offer)) => self.race(offer.step.service).await,
@@ -217,6 +227,7 @@ impl Run<'_> {
         let replica = self.rng.random_range(0..2);
         self.stage.reals[service].process(replica, &records).await;
         self.processed[service].extend(read);
+        self.largest_batch = self.largest_batch.max(records.len());
         self.count("batches");
         self.compare(service).await
     }
@@ -292,6 +303,15 @@ impl Run<'_> {
             What::Retry => "retries",
         });
         self.compare(step.service).await
+    }
+
+    async fn days(&mut self) -> Result<(), PlayError> {
+        let service = self.rng.random_range(0..self.processed.len());
+        self.stage.let_days_pass(service).await?;
+        // Nothing comes again that is older than the inbox remembers.
+        self.processed[service].clear();
+        self.count("days that passed");
+        self.compare(service).await
     }
 
     /// Two workers have claimed a call, the first of which was frozen past its lease. Its answer counts if it comes first;

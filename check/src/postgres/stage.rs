@@ -171,6 +171,27 @@ impl<'a> Stage<'a> {
         claimed.cloned().with_context(|| format!("the call {} is not there to be claimed", call.idempotency_key()))
     }
 
+    /// Days pass over a service: what is published, processed and ended is past its retention, and is gone.
+    pub(super) async fn let_days_pass(&mut self, service: usize) -> anyhow::Result<()> {
+        sqlx::raw_sql(
+            "begin;
+             update relay_cursor set last_seq = greatest(last_seq, (select coalesce(max(seq), 0) from outbox));
+             delete from outbox;
+             delete from inbox where event_id not in (select event_id from parked_events where status <> 'settled');
+             delete from parked_events where status = 'settled';
+             delete from attempts where status in ('done', 'resolved');
+             commit",
+        )
+        .execute(self.reals[service].pool())
+        .await?;
+        let is_open = |call: &u32| {
+            let sagas = self.world.sagas().iter().map(|saga| self.universe.between.get(*saga));
+            sagas.into_iter().any(|saga| saga.calls.get(call) == Some(&None))
+        };
+        self.calls[service].retain(is_open);
+        Ok(())
+    }
+
     /// The lease of a call's claim expires.
     pub(super) async fn expire(&mut self, service: usize, call: &NewAttempt) -> anyhow::Result<()> {
         let key = call.idempotency_key();

@@ -1,9 +1,14 @@
 //! A case: a shop, what buyers wish, and what happens, in a file.
 
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use saga_check::{Check, Schedule};
 use serde::{Deserialize, Serialize};
 
-use crate::{cast, shop::Shop, wish::Wish};
+use crate::{
+    cast,
+    shop::{BUYER, NEIGHBOUR, NOWHERE, PRICE, STRANGER, Shop},
+    wish::{Pay, Wish},
+};
 
 /// A run of the shop, to be kept and played.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +42,27 @@ impl Case {
     /// A case in which nothing happens yet.
     pub fn new(shop: Shop, wishes: Vec<Wish>) -> Self {
         Case { shop, wishes, without: None, schedule: Schedule::default(), breaks: None }
+    }
+
+    /// A shop and this many orders, determined by a seed: money or stock may not be enough for all.
+    pub fn random(seed: u64, orders: usize) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let pieces = i64::try_from(orders).unwrap_or(i64::MAX / PRICE);
+        let shop = Shop {
+            deposit: rng.random_range(0..=2 * pieces) * PRICE,
+            received: Some(rng.random_range(0..=pieces)),
+            unlocks: Some(rng.random_bool(0.9)),
+            ..Shop::default()
+        };
+        let mut wish = || {
+            let (digital, physical) = [(1, 0), (0, 1), (1, 1), (2, 1)][rng.random_range(0..4)];
+            let pay = [Pay::Wallet, Pay::Wallet, Pay::Card, Pay::Card, Pay::Nothing][rng.random_range(0..5)];
+            let ship_to = if rng.random_bool(0.2) { NOWHERE } else { "Kyoto" };
+            let user = [BUYER, BUYER, NEIGHBOUR, STRANGER][rng.random_range(0..4)];
+            Wish { user, ship_to: ship_to.into(), ..Wish::of(digital, physical, pay) }
+        };
+        let wishes = (0..orders).map(|_| wish()).collect();
+        Case::new(shop, wishes)
     }
 
     /// The same without a service's reaction to an event.

@@ -58,3 +58,11 @@ fn three_orders_with_money_for_two() {
 fn three_orders_with_stock_for_two() {
     assert_completed(&explored("three orders, stock for two", 3, stock_for(2)), 3, 2);
 }
+
+/// Where the gateway is of one mind with itself: see `interleavings` for one that is not.
+#[test]
+fn one_order_by_card() {
+    let report = Case::new(Shop::default(), vec![Wish::of(1, 1, Pay::Card)]).check().explore();
+    report.assert_holds();
+    assert_eq!(report.endings.keys().cloned().collect::<Vec<_>>(), [vec![CANCELLED], vec![COMPLETED]]);
+}

@@ -85,7 +85,7 @@ impl Service for Payment {
             .on(cancel, undone, |e: StockRejected| Command::asked(e.order, Step::Cancel(e.reason)))
             .on(cancel, undone, |e: StockReleased| Command::asked(e.order, Step::Cancel(e.reason)))
             .when(answer(Call::Authorize.as_str()), tries("settle").asking(UNDOING), authorized)
-            .when(answer(Call::Capture.as_str()), confirms("settle"), captured);
+            .when(answer(Call::Capture.as_str()), confirms("settle").asking(UNDOING), captured);
         Call::UNDOING
             .into_iter()
             .fold(table, |table, call| table.when(answer(call.as_str()), cancels("settle").asking(UNDOING), undone))
