@@ -14,7 +14,7 @@ help:
 	@echo 'make test POSTGRES=18     the same on PostgreSQL 17 or 18, which it fetches'
 	@echo 'make bench                every figure, beside its baseline and the naive way; charts'
 	@echo 'make mutants              change the decisions, one place at a time; a test has to fail (docs/mutants.md)'
-	@echo 'make fmt, make lint       format the code, run clippy'
+	@echo 'make fmt, make lint       format the code, run clippy, ask for the kept schemas of events to be up to date'
 
 demo:
 	@scenarios/setup.sh $(BROKER)
@@ -48,4 +48,5 @@ fmt:
 lint:
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --package saga --no-default-features -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --package outbox --package process --package saga --package outbox-relay --package saga-lint --package saga-check
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --package outbox --package process --package saga --package outbox-relay --package saga-lint --package saga-schema --package saga-check
+	cargo test --package operations --test schemas -- --ignored
