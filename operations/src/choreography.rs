@@ -17,6 +17,7 @@ use saga::{
 use self::words::check_words;
 use crate::{Environment, PROGRAM_URLS};
 
+mod description;
 mod drawing;
 mod words;
 

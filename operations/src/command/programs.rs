@@ -32,6 +32,11 @@ impl Programs {
         Ok(choreography)
     }
 
+    /// Returns whether the shop's services are left out.
+    pub(super) fn is_without_the_shop(&self) -> bool {
+        self.alone
+    }
+
     fn urls(&self) -> Vec<String> {
         self.urls.iter().filter(|url| !url.is_empty()).cloned().collect()
     }
