@@ -19,6 +19,7 @@ use crate::{Environment, PROGRAM_URLS};
 
 mod description;
 mod drawing;
+mod picture;
 mod words;
 
 /// Timeout for a program to serve its table.
