@@ -31,7 +31,7 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// `RoomHeld version 2 { price: i64 }`.
 ///
 /// With the feature `schema`, each event whose facts and fields implement `JsonSchema` implements it too, and `schemas()` returns
-/// the [schemas](crate::schema) of all. Events of other types stay as they are: the feature takes nothing away.
+/// the schemas of all; see the module `schema`. Events of other types stay as they are: the feature takes nothing away.
 ///
 /// ```
 /// use saga::{Event, Facts, SagaId, publisher};
@@ -65,11 +65,11 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 #[macro_export]
 macro_rules! events {
     ($publisher:expr, $facts:ident: $Facts:ty,
-     $( $(#[$doc:meta])* $name:ident $(version $version:literal)? { $( $(#[$field_doc:meta])* $field:ident: $type:ty ),* $(,)? } )+) => {
+     $( $(#[$($attribute:tt)+])* $name:ident $(version $version:literal)? { $( $(#[$field_doc:meta])* $field:ident: $type:ty ),* $(,)? } )+) => {
         $(
-            $(#[$doc])*
             #[derive(Debug, Clone, PartialEq, Eq, Hash, $crate::serde::Serialize, $crate::serde::Deserialize)]
             #[serde(crate = "saga::serde")]
+            $(#[$($attribute)+])*
             pub struct $name {
                 /// Facts that travel with the saga.
                 pub $facts: $Facts,
@@ -86,7 +86,7 @@ macro_rules! events {
                 }
             }
 
-            $crate::schema_of_event! { $(#[$doc])* $name { $facts: $Facts, $( $(#[$field_doc])* $field: $type, )* } }
+            $crate::schema_of_event! { @attributes [] $(#[$($attribute)+])* $name { $facts: $Facts, $( $(#[$field_doc])* $field: $type, )* } }
         )+
 
         $crate::schemas_of_events! { $( $name )+ }
@@ -102,12 +102,22 @@ macro_rules! events {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! schema_of_event {
-    ($(#[$doc:meta])* $name:ident { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* }) => {
+    // Of the event's attributes those that a schema follows; others, such as further derives, are about the event alone.
+    (@attributes [$($kept:tt)*] #[doc $($doc:tt)*] $($rest:tt)*) => {
+        $crate::schema_of_event! { @attributes [$($kept)* #[doc $($doc)*]] $($rest)* }
+    };
+    (@attributes [$($kept:tt)*] #[serde $($serde:tt)*] $($rest:tt)*) => {
+        $crate::schema_of_event! { @attributes [$($kept)* #[serde $($serde)*]] $($rest)* }
+    };
+    (@attributes [$($kept:tt)*] #[$($other:tt)*] $($rest:tt)*) => {
+        $crate::schema_of_event! { @attributes [$($kept)*] $($rest)* }
+    };
+    (@attributes [$($kept:tt)*] $name:ident { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* }) => {
         const _: () = {
-            $(#[$doc])*
             #[derive($crate::schemars::JsonSchema)]
             #[schemars(crate = "saga::schemars")]
             #[allow(dead_code, reason = "only its schema is used")]
+            $($kept)*
             struct __Shape
             where
                 $( for<'any> $type: $crate::schemars::JsonSchema, )*

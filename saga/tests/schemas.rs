@@ -10,7 +10,7 @@ pub struct Secret {
     trip_id: SagaId,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, PartialOrd, Eq, Hash, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[schemars(crate = "saga::schema::schemars")]
 pub struct Trip {
     trip_id: SagaId,
@@ -36,6 +36,8 @@ mod without {
 mod with {
     saga::events! { saga::publisher!("hotel"), trip: super::Trip,
         /// A room is reserved.
+        #[derive(PartialOrd)]
+        #[serde(deny_unknown_fields)]
         RoomHeld version 2 {
             /// Whole cents.
             price: i64,
@@ -55,6 +57,7 @@ fn a_schema_says_what_a_reader_accepts() {
     assert_eq!(held["description"], "A room is reserved.");
     assert_eq!(held["properties"]["price"]["description"], "Whole cents.");
     assert_eq!(held["$defs"]["Trip"]["properties"]["trip_id"]["$ref"], "#/$defs/SagaId");
+    assert_eq!(held["additionalProperties"], false, "it is refused");
     assert_eq!(held["x-version"], 2);
 }
 

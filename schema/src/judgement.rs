@@ -39,7 +39,7 @@ pub fn readers(tables: &[Part], event_type: &str, publisher: &str) -> Vec<Reader
 pub struct Judgement {
     /// Events whose readers break.
     pub breaks: Vec<Broken>,
-    /// Files that are not up to date, and why, although no reader breaks. [`Kept::update`] writes them.
+    /// Files that are not up to date, and why, although no reader breaks. [`Kept::update`](crate::Kept::update) writes them.
     pub outdated: Vec<(PathBuf, String)>,
 }
 
