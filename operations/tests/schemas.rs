@@ -40,7 +40,8 @@ fn kept_schemas_are_up_to_date() {
     assert!(none, "{judgement}UPDATE_SCHEMAS=1 cargo test --package operations --test schemas writes them");
 }
 
-/// A copy of the kept schemas of which one is changed, as if it had been kept before a change of the event.
+/// Schemas as if they had been kept by now, and one of them before a change of its event. They are made from the events, so that these
+/// tests do not depend on what is kept.
 struct Copy {
     folder: tempfile::TempDir,
 }
@@ -48,15 +49,14 @@ struct Copy {
 impl Copy {
     fn new() -> Self {
         let copy = Copy { folder: tempfile::tempdir().expect("a folder") };
-        for publisher in fs::read_dir(folder()).expect("the kept schemas").map(|entry| entry.expect("readable").path())
-        {
-            let target = copy.folder.path().join(publisher.file_name().expect("a name"));
-            fs::create_dir(&target).expect("a folder");
-            for file in fs::read_dir(&publisher).expect("a folder").map(|entry| entry.expect("readable").path()) {
-                fs::copy(&file, target.join(file.file_name().expect("a name"))).expect("a copy");
-            }
-        }
+        copy.update();
+        assert_eq!(copy.judge(), Judgement::default());
         copy
+    }
+
+    fn update(&self) -> Judgement {
+        let shop = Choreography::of_the_shop();
+        Kept::in_folder(self.folder.path()).update(&schemas::all(), shop.tables()).expect("the schemas can be written")
     }
 
     fn change(self, file: &str, change: impl FnOnce(&mut Value)) -> Self {
@@ -163,8 +163,7 @@ fn what_breaks_nobody_passes_and_can_be_written() {
     let optional = "$.order.ship_to optional-field-added: the field is new, and optional";
     let expected = [("OrderCreated.json".as_ref(), optional), ("OrderTimedOut.json".as_ref(), "the event is new")];
     assert_eq!(outdated, expected);
-    let shop = Choreography::of_the_shop();
-    Kept::in_folder(kept.folder.path()).update(&schemas::all(), shop.tables()).expect("written");
+    kept.update();
     assert_eq!(kept.judge(), Judgement::default());
 }
 
@@ -173,8 +172,7 @@ fn what_breaks_nobody_passes_and_can_be_written() {
 fn a_break_is_not_written() {
     let kept = Copy::new().change(REJECTED, |kept| kept["properties"]["product_id"] = json!({ "type": "string" }));
     fs::remove_file(kept.folder.path().join("order/OrderTimedOut.json")).expect("it was kept");
-    let shop = Choreography::of_the_shop();
-    let judgement = Kept::in_folder(kept.folder.path()).update(&schemas::all(), shop.tables()).expect("readable");
+    let judgement = kept.update();
     assert_eq!(judgement.breaks.len(), 1);
     assert_eq!(kept.judge(), judgement, "nothing has changed");
 }

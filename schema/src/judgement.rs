@@ -110,8 +110,8 @@ impl fmt::Display for Cause {
                 }
                 f.write_str(
                     "  mend: keep what readers know, and add what is new as an optional field, an `Option`; or publish a new event \
-                     beside this one; or, if all readers change with it and no old event is left, raise the version of the event, \
-                     `RoomHeld version 2 { … }`",
+                     beside this one; or, if all readers change with it and no old event is left, raise the version of the event: \
+                     `version 2` after its name in `events!`",
                 )
             }
             Cause::Gone => f.write_str(
