@@ -114,6 +114,10 @@ fn every_message_of_the_shop_has_a_payload() {
     let events: BTreeSet<&str> = events::schemas::all().into_iter().map(|schema| schema.event_type).collect();
     assert_eq!(with_payload, events);
     assert_eq!(messages.len(), events.len() + 1, "the others are dead letters");
+    let typed = messages
+        .values()
+        .filter(|message| message["headers"]["allOf"][1]["properties"]["ce_type"]["const"] == message["name"]);
+    assert_eq!(typed.count(), events.len(), "each is told from the others of its topic");
     assert_eq!(document["channels"]["order.requests"]["messages"].as_object().map(|all| all.len()), Some(1));
     // Common facts are described once.
     let created = &document["components"]["schemas"]["OrderCreated"]["properties"]["order"];

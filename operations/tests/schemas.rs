@@ -30,8 +30,8 @@ fn no_change_breaks_a_reader() {
     assert!(judgement.breaks.is_empty(), "{judgement}");
 }
 
-/// What breaks nobody passes `make test`. `make lint` asks for the kept schemas to follow, so that the next change is compared with
-/// what readers know by then.
+/// What breaks nobody passes `make test`. `make lint` asks for the kept schemas to follow, so that the next change is compared
+/// with what readers know by then.
 #[test]
 #[ignore = "make lint runs it"]
 fn kept_schemas_are_up_to_date() {
@@ -40,8 +40,8 @@ fn kept_schemas_are_up_to_date() {
     assert!(none, "{judgement}UPDATE_SCHEMAS=1 cargo test --package operations --test schemas writes them");
 }
 
-/// Schemas as if they had been kept by now, and one of them before a change of its event. They are made from the events, so that these
-/// tests do not depend on what is kept.
+/// Schemas as if they had been kept by now, and one of them before a change of its event. They are made from the events, so
+/// that these tests do not depend on what is kept.
 struct Copy {
     folder: tempfile::TempDir,
 }

@@ -183,7 +183,8 @@ fn message(
         "name": event,
         "title": event,
         "contentType": "application/json",
-        "headers": headers,
+        // The type tells the messages of a topic apart.
+        "headers": { "type": "object", "allOf": [headers, { "properties": { "ce_type": { "const": event } } }] },
         "correlationId": reference(&["components", "correlationIds", "saga"]),
         "bindings": { "kafka": { "key": key, "bindingVersion": BINDINGS } },
         "tags": [{ "name": topic.publisher }],

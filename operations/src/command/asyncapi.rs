@@ -35,7 +35,7 @@ enum Format {
 
 impl AsyncApi {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let choreography = self.programs.choreography().await?;
+        let choreography = self.programs.some().await?;
         let name = if self.programs.is_without_the_shop() { "Choreographed saga" } else { "Purchase saga" };
         let document = choreography.asyncapi(self.title.unwrap_or_else(|| name.to_owned()), self.brokers);
         let text = match self.format {

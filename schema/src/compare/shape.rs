@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 /// Keywords that say something to people, or hold definitions: readers do not depend on them.
-const ANNOTATIONS: [&str; 12] = [
+const ANNOTATIONS: [&str; 13] = [
     "$schema",
     "$id",
     "$anchor",
@@ -18,6 +18,7 @@ const ANNOTATIONS: [&str; 12] = [
     "default",
     "deprecated",
     "readOnly",
+    "writeOnly",
 ];
 /// Keywords that the comparison understands.
 const UNDERSTOOD: [&str; 26] = [
@@ -50,6 +51,8 @@ const UNDERSTOOD: [&str; 26] = [
 ];
 /// Types of JSON values. An integer is a number.
 const TYPES: [&str; 6] = ["array", "boolean", "null", "number", "object", "string"];
+/// Alternatives inside of each other that are followed for their types. One may contain itself.
+const DEEPEST: usize = 8;
 /// References that are followed one after the other.
 const LONGEST_CHAIN: usize = 100;
 
@@ -66,6 +69,11 @@ pub(super) struct Shape {
 impl Shape {
     /// The shape of a schema in a document.
     pub(super) fn of(document: &Value, schema: &Value) -> Self {
+        Shape::within(document, schema, 0)
+    }
+
+    /// The shape of a schema inside of so many alternatives.
+    fn within(document: &Value, schema: &Value, depth: usize) -> Self {
         let mut keywords = followed(document, schema);
         let mut is_nullable = false;
         let mut variants: Vec<Value> = Vec::new();
@@ -93,8 +101,8 @@ impl Shape {
             _ => values(&keywords),
         };
         let mut types = types(&keywords, values.as_deref());
-        if !keywords.contains_key("type") && !variants.is_empty() {
-            types = variants.iter().flat_map(|variant| Shape::of(document, variant).types).collect();
+        if !keywords.contains_key("type") && !variants.is_empty() && depth < DEEPEST {
+            types = variants.iter().flat_map(|variant| Shape::within(document, variant, depth + 1).types).collect();
         }
         if is_nullable {
             types.insert("null".to_owned());

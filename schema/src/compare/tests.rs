@@ -74,6 +74,9 @@ fn a_type_that_contains_itself_is_compared_once() {
     let changes = compare(&tree("string"), &tree("integer"));
     let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
     assert!(paths.contains(&"$.leaf") && changes.iter().all(|change| change.code == Code::Retyped), "{paths:?}");
+    let nested = |leaf: &str| json!({ "$ref": "#/$defs/Nested", "$defs": { "Nested": { "anyOf": [{ "$ref": "#/$defs/Nested" }, { "type": leaf }] } } });
+    assert_eq!(compare(&nested("string"), &nested("string")), []);
+    assert!(!compare(&nested("string"), &nested("integer")).is_empty());
     let endless = json!({ "$ref": "#/$defs/A", "$defs": { "A": { "$ref": "#/$defs/A" } } });
     assert_eq!(compare(&endless, &endless), []);
 }
