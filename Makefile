@@ -5,7 +5,7 @@ POSTGRES ?=
 # rustup may have installed cargo in the home directory, which may not be on the PATH yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help demo test bench mutants fmt lint
+.PHONY: help demo test bench mutants asyncapi fmt lint
 
 help:
 	@echo 'make demo                 build, start everything, run every scenario, judge'
@@ -14,7 +14,8 @@ help:
 	@echo 'make test POSTGRES=18     the same on PostgreSQL 17 or 18, which it fetches'
 	@echo 'make bench                every figure, beside its baseline and the naive way; charts'
 	@echo 'make mutants              change the decisions, one place at a time; a test has to fail (docs/mutants.md)'
-	@echo 'make fmt, make lint       format the code, run clippy'
+	@echo 'make asyncapi             let the official parser read the AsyncAPI document (needs Node.js and npm)'
+	@echo 'make fmt, make lint       format the code, run clippy, ask for the kept schemas of events to be up to date'
 
 demo:
 	@scenarios/setup.sh $(BROKER)
@@ -42,10 +43,15 @@ mutants:
 	cargo mutants -p payment -f 'services/payment/src/{domain,lifecycle,phase,reply,method,calls}.rs' -- --lib --test payment
 	cargo mutants -p saga -f 'saga/src/{barrier,rows}.rs' -- --lib
 
+asyncapi:
+	cargo build --package scenarios
+	operations/tests/asyncapi/parse.sh target/debug/scenarios
+
 fmt:
 	cargo fmt
 
 lint:
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --package saga --no-default-features -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --package outbox --package process --package saga --package outbox-relay --package saga-lint --package saga-check
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --package outbox --package process --package saga --package outbox-relay --package saga-lint --package saga-schema --package saga-check
+	cargo test --package operations --test schemas -- --ignored

@@ -6,6 +6,7 @@ use crate::{Currency, OrderId, PaymentMethodId, ProductId, UserId};
 
 /// What was ordered, by whom, at what price. It is `data.order` of every event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(saga::schema::JsonSchema), schemars(crate = "saga::schema::schemars"))]
 pub struct Order {
     pub order_id: OrderId,
     pub user_id: UserId,
@@ -22,6 +23,7 @@ pub struct Order {
 
 /// A quantity of one product, in pieces.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(saga::schema::JsonSchema), schemars(crate = "saga::schema::schemars"))]
 pub struct Item {
     pub product_id: ProductId,
     pub quantity: i64,
@@ -32,6 +34,7 @@ pub struct Item {
 
 /// Kind of an item; determines whether shipping or entitlement fulfils it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(saga::schema::JsonSchema), schemars(crate = "saga::schema::schemars"))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Physical,

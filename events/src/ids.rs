@@ -10,6 +10,7 @@ macro_rules! number_ids {
     ($( $(#[$doc:meta])* $name:ident )+) => { $(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(saga::schema::JsonSchema), schemars(crate = "saga::schema::schemars"))]
         #[serde(transparent)]
         pub struct $name(pub i64);
 

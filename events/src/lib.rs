@@ -22,6 +22,8 @@ pub mod request;
 pub mod shipping;
 
 mod facts;
+#[cfg(feature = "schema")]
+pub mod schemas;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -10,6 +10,7 @@ pub const ORDER_REQUESTED: &str = "OrderRequested";
 
 /// A request to buy. Parsed leniently: the order service refuses senseless numbers later, with a reason.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(saga::schema::JsonSchema), schemars(crate = "saga::schema::schemars"))]
 pub struct OrderRequested {
     pub user_id: UserId,
     pub payment_method_id: PaymentMethodId,
@@ -27,6 +28,7 @@ pub struct OrderRequested {
 
 /// One line of the request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(saga::schema::JsonSchema), schemars(crate = "saga::schema::schemars"))]
 pub struct RequestedItem {
     pub product_id: ProductId,
     pub quantity: i64,

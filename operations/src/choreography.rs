@@ -17,7 +17,9 @@ use saga::{
 use self::words::check_words;
 use crate::{Environment, PROGRAM_URLS};
 
+mod description;
 mod drawing;
+mod picture;
 mod words;
 
 /// Timeout for a program to serve its table.

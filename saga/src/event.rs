@@ -30,6 +30,9 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// `Hash`: amounts are whole numbers. An event whose schema has changed so that earlier readers cannot read it says so:
 /// `RoomHeld version 2 { price: i64 }`.
 ///
+/// With the feature `schema`, each event whose facts and fields implement `JsonSchema` implements it too, and `schemas()` returns
+/// the schemas of all; see the module `schema`. Events of other types stay as they are: the feature takes nothing away.
+///
 /// ```
 /// use saga::{Event, Facts, SagaId, publisher};
 ///
@@ -62,11 +65,11 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 #[macro_export]
 macro_rules! events {
     ($publisher:expr, $facts:ident: $Facts:ty,
-     $( $(#[$doc:meta])* $name:ident $(version $version:literal)? { $( $(#[$field_doc:meta])* $field:ident: $type:ty ),* $(,)? } )+) => {
+     $( $(#[$($attribute:tt)+])* $name:ident $(version $version:literal)? { $( $(#[$field_doc:meta])* $field:ident: $type:ty ),* $(,)? } )+) => {
         $(
-            $(#[$doc])*
             #[derive(Debug, Clone, PartialEq, Eq, Hash, $crate::serde::Serialize, $crate::serde::Deserialize)]
             #[serde(crate = "saga::serde")]
+            $(#[$($attribute)+])*
             pub struct $name {
                 /// Facts that travel with the saga.
                 pub $facts: $Facts,
@@ -82,9 +85,94 @@ macro_rules! events {
                     $crate::Facts::saga_id(&self.$facts)
                 }
             }
+
+            $crate::schema_of_event! { @attributes [] $(#[$($attribute)+])* $name { $facts: $Facts, $( $(#[$field_doc])* $field: $type, )* } }
         )+
+
+        $crate::schemas_of_events! { $( $name )+ }
 
         /// Wire names of all events of this publisher.
         pub const TYPES: &[&str] = &[$( stringify!($name) ),+];
     };
+}
+
+/// The schema of one event. Its bounds hold for a lifetime that nothing uses, because the compiler would refuse those that it
+/// finds false at once: so an event whose facts have no schema has none either, and compiles all the same.
+#[cfg(feature = "schema")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! schema_of_event {
+    // Of the event's attributes those that a schema follows; others, such as further derives, are about the event alone.
+    (@attributes [$($kept:tt)*] #[doc $($doc:tt)*] $($rest:tt)*) => {
+        $crate::schema_of_event! { @attributes [$($kept)* #[doc $($doc)*]] $($rest)* }
+    };
+    (@attributes [$($kept:tt)*] #[serde $($serde:tt)*] $($rest:tt)*) => {
+        $crate::schema_of_event! { @attributes [$($kept)* #[serde $($serde)*]] $($rest)* }
+    };
+    (@attributes [$($kept:tt)*] #[$($other:tt)*] $($rest:tt)*) => {
+        $crate::schema_of_event! { @attributes [$($kept)*] $($rest)* }
+    };
+    (@attributes [$($kept:tt)*] $name:ident { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* }) => {
+        const _: () = {
+            #[derive($crate::schemars::JsonSchema)]
+            #[schemars(crate = "saga::schemars")]
+            #[allow(dead_code, reason = "only its schema is used")]
+            $($kept)*
+            struct __Shape
+            where
+                $( for<'any> $type: $crate::schemars::JsonSchema, )*
+            {
+                $( $(#[$field_doc])* $field: $type, )*
+            }
+
+            impl $crate::schemars::JsonSchema for $name
+            where
+                $( for<'any> $type: $crate::schemars::JsonSchema, )*
+            {
+                fn schema_name() -> ::std::borrow::Cow<'static, str> {
+                    ::std::borrow::Cow::Borrowed(stringify!($name))
+                }
+
+                fn schema_id() -> ::std::borrow::Cow<'static, str> {
+                    ::std::borrow::Cow::Borrowed(concat!(module_path!(), "::", stringify!($name)))
+                }
+
+                fn json_schema(generator: &mut $crate::schemars::SchemaGenerator) -> $crate::schemars::Schema {
+                    <__Shape as $crate::schemars::JsonSchema>::json_schema(generator)
+                }
+            }
+        };
+    };
+}
+
+/// Without the feature `schema`, an event has none. The choice is made here, and not in the macro's output, where it would
+/// depend on the features of the crate that declares the events.
+#[cfg(not(feature = "schema"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! schema_of_event {
+    ($($event:tt)*) => {};
+}
+
+#[cfg(feature = "schema")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! schemas_of_events {
+    ($( $name:ident )+) => {
+        /// JSON Schemas of all events of this publisher.
+        #[allow(dead_code, reason = "a program may need none")]
+        pub fn schemas() -> ::std::vec::Vec<$crate::schema::EventSchema>
+        where
+            $( for<'any> $name: $crate::schemars::JsonSchema, )+
+        {
+            ::std::vec![$( $crate::schema::EventSchema::of::<$name>() ),+]
+        }
+    };
+}
+
+#[cfg(not(feature = "schema"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! schemas_of_events {
+    ($($event:tt)*) => {};
 }

@@ -84,8 +84,8 @@
 //!
 //! # Features
 //! `runtime` (default): everything that runs, including the program's command line, HTTP server and metrics. A crate that
-//! only declares or reads events sets `default-features = false` and avoids those dependencies. `testing`: test helpers
-//! shared by services.
+//! only declares or reads events sets `default-features = false` and avoids those dependencies. `schema`: JSON Schemas of
+//! events, from their types. `testing`: test helpers shared by services.
 //!
 //! # Further reading
 //! For a plain table, [`rows!`] writes `load` and `save`. Steps that are tried, confirmed and cancelled go through the
@@ -106,6 +106,8 @@ mod rows;
 mod runtime;
 mod saga_id;
 mod says;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod service;
 pub mod store;
 pub mod table;
@@ -129,6 +131,9 @@ pub use runtime::{
 pub use runtime::{memory, upkeep};
 pub use saga_id::SagaId;
 pub use says::{NewAttempt, Said, Says};
+#[cfg(feature = "schema")]
+#[doc(hidden)]
+pub use schemars;
 #[doc(hidden)]
 pub use serde;
 pub use service::Service;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 /// Id of one saga: a trip, a purchase. It is the Kafka key of all its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 #[sqlx(transparent)]
 pub struct SagaId(pub Uuid);

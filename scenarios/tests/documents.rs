@@ -8,6 +8,7 @@ use saga::{
     barrier::{Move, Status, Step, pass},
     choreography::Reaction,
 };
+use saga_schema::{Code, Direction};
 use scenarios::{
     catalogue,
     choreography::{self, Choreography},
@@ -33,12 +34,25 @@ fn barrier() -> String {
     text
 }
 
+/// The table of docs/EVENTS.md: each kind of change, and the readers that it breaks.
+fn changes_of_schemas() -> String {
+    let mut text =
+        String::from("| change | old readers, new events | new readers, old events | because |\n|---|---|---|---|\n");
+    for code in Code::ALL {
+        let cell = |direction| if code.breaks().contains(&direction) { "breaks" } else { "" };
+        let (old, new) = (cell(Direction::OldReaders), cell(Direction::NewReaders));
+        text.push_str(&format!("| {} | {old} | {new} | {} |\n", code.name(), code.explanation()));
+    }
+    text
+}
+
 // One test, so that parallel updates do not overwrite each other.
 #[test]
 fn the_documents_agree_with_the_code() {
     part("README.md", "choreography", &format!("```mermaid\n{}```\n", Choreography::of_the_shop().mermaid()));
     part("docs/CHOREOGRAPHY.md", "events", &Choreography::of_the_shop().markdown());
     part("docs/CHOREOGRAPHY.md", "barrier", &barrier());
+    part("docs/EVENTS.md", "changes", &changes_of_schemas());
     let scenarios: Vec<String> =
         catalogue::ALL.iter().map(|scenario| format!("| `{}` | {} |\n", scenario.name, scenario.story)).collect();
     let scenarios = format!("| scenario | what happens |\n|---|---|\n{}", scenarios.concat());

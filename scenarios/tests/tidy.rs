@@ -67,6 +67,7 @@ fn sources() -> Vec<Source> {
         "process",
         "saga",
         "scenarios",
+        "schema",
         "services",
     ] {
         collect(&root().join(folder), &mut found);

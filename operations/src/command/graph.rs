@@ -10,11 +10,15 @@ use super::programs::Programs;
 #[derive(Debug, Args)]
 pub struct Graph {
     /// Print a table of every decision in Markdown instead of a diagram in Mermaid.
-    #[arg(long, conflicts_with = "dot")]
+    #[arg(long, conflicts_with_all = ["dot", "svg"])]
     table: bool,
     /// Print the diagram in DOT, for Graphviz. What a service hears to undo its step is dashed.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "svg")]
     dot: bool,
+    /// Print a picture in SVG: a column for each service, and a line for each event, from its publisher to those that consume it.
+    /// What a service consumes to undo its step is dashed.
+    #[arg(long)]
+    svg: bool,
     #[command(flatten)]
     programs: Programs,
 }
@@ -24,9 +28,10 @@ impl Graph {
         let choreography = self.programs.choreography().await?;
         print!(
             "{}",
-            match (self.table, self.dot) {
-                (true, _) => choreography.markdown(),
-                (_, true) => choreography.dot(),
+            match (self.table, self.dot, self.svg) {
+                (true, ..) => choreography.markdown(),
+                (_, true, _) => choreography.dot(),
+                (.., true) => choreography.svg(),
                 _ => choreography.mermaid(),
             }
         );

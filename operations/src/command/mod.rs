@@ -1,5 +1,6 @@
 //! The operator's subcommands, one module each. All of them work on the system that the environment names.
 
+mod asyncapi;
 mod dlt;
 mod graph;
 mod lint;
@@ -23,6 +24,8 @@ pub enum Command {
     Trace(trace::Trace),
     Graph(graph::Graph),
     Lint(lint::LintCommand),
+    #[command(name = "asyncapi")]
+    AsyncApi(asyncapi::AsyncApi),
     Verify(verify::Verify),
     Parked(parked::Parked),
     Dlt(dlt::Dlt),
@@ -39,6 +42,7 @@ impl Command {
             Self::Trace(trace) => Box::pin(trace.run()),
             Self::Graph(graph) => Box::pin(graph.run()),
             Self::Lint(lint) => Box::pin(lint.run()),
+            Self::AsyncApi(asyncapi) => Box::pin(asyncapi.run()),
             Self::Verify(verify) => Box::pin(verify.run()),
             Self::Parked(parked) => Box::pin(parked.run()),
             Self::Dlt(dlt) => Box::pin(dlt.run()),

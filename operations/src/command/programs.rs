@@ -32,6 +32,11 @@ impl Programs {
         Ok(choreography)
     }
 
+    /// Returns whether the shop's services are left out.
+    pub(super) fn is_without_the_shop(&self) -> bool {
+        self.alone
+    }
+
     fn urls(&self) -> Vec<String> {
         self.urls.iter().filter(|url| !url.is_empty()).cloned().collect()
     }
@@ -41,11 +46,14 @@ impl Programs {
         self.given()?.and(&self.urls()).await
     }
 
+    /// The same, which has at least one service.
+    pub(super) async fn some(&self) -> anyhow::Result<Choreography> {
+        at_least_one(self.choreography().await?)
+    }
+
     /// The same, whether or not its tables fit together.
     pub(super) async fn unchecked(&self) -> anyhow::Result<Choreography> {
-        let all = self.given()?.and_unchecked(&self.urls()).await?;
-        anyhow::ensure!(!all.tables().is_empty(), "--alone leaves no service: name some with --program or --file");
-        Ok(all)
+        at_least_one(self.given()?.and_unchecked(&self.urls()).await?)
     }
 
     /// The shop's choreography, unless it is left out, together with the tables in files.
@@ -60,4 +68,9 @@ impl Programs {
         }
         Ok(all)
     }
+}
+
+fn at_least_one(all: Choreography) -> anyhow::Result<Choreography> {
+    anyhow::ensure!(!all.tables().is_empty(), "--alone leaves no service: name some with --program or --file");
+    Ok(all)
 }
