@@ -29,9 +29,9 @@ fn without_a_reader_end_quietly() {
 async fn main() -> ExitCode {
     without_a_reader_end_quietly();
     let arguments = Arguments::parse();
-    // Commands print their own output; the log adds only unexpected events. Chaos logs nothing, because its faults cause errors
-    // on purpose.
-    let unexpected = if matches!(arguments.command, Command::Chaos(_)) { LevelFilter::OFF } else { LevelFilter::WARN };
+    // Commands print their own output; the log adds only unexpected events. Those whose faults cause errors on purpose log
+    // nothing.
+    let unexpected = if arguments.command.causes_errors() { LevelFilter::OFF } else { LevelFilter::WARN };
     let filter = EnvFilter::builder().with_default_directive(unexpected.into()).from_env_lossy();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     match arguments.command.run().await {

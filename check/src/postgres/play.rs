@@ -17,6 +17,8 @@ use crate::{
 pub struct Played {
     /// Number of steps that were taken. Fewer than the schedule has, if a law was broken.
     pub steps: usize,
+    /// The same in words, a line for each.
+    pub story: Vec<String>,
     /// The law that is broken, in the model and in the databases alike.
     pub broken: Option<Broken>,
 }
@@ -95,10 +97,12 @@ impl Check {
             }
             if let Some((law, how)) = stage.broken.take() {
                 let (story, schedule) = schedule::written(&mut stage.universe, &taken);
-                return Ok(Played { steps: taken.len(), broken: Some(Broken { law, how, story, schedule }) });
+                let broken = Broken { law, how, story: story.clone(), schedule };
+                return Ok(Played { steps: taken.len(), story, broken: Some(broken) });
             }
         }
-        Ok(Played { steps: taken.len(), broken: None })
+        let (story, _) = schedule::written(&mut stage.universe, &taken);
+        Ok(Played { steps: taken.len(), story, broken: None })
     }
 }
 

@@ -74,8 +74,21 @@ impl Case {
     /// The check of its shop and wishes.
     ///
     /// # Panics
-    /// If the table of the service that lacks a line has no such line.
+    /// If no service has the line that one is to lack.
     pub fn check(&self) -> Check {
-        cast::check(&self.shop, &self.wishes, self.without.as_ref())
+        self.checked().unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// As [`check`](Self::check), for a case from elsewhere.
+    ///
+    /// # Errors
+    /// If no service has the line that one is to lack.
+    pub fn checked(&self) -> Result<Check, String> {
+        if let Some(Line { service, event }) = &self.without
+            && !cast::lines().any(|line| line == (service.as_str(), event.as_str()))
+        {
+            return Err(format!("`{service}` has no line for `{event}` that it could lack"));
+        }
+        Ok(cast::check(&self.shop, &self.wishes, self.without.as_ref()))
     }
 }

@@ -5,10 +5,13 @@ mod chaos;
 mod exec;
 mod list;
 mod load;
+mod play;
 mod publish;
 mod ready;
 mod run;
 mod seed;
+mod side_by_side;
+mod simulate;
 mod system;
 mod up;
 
@@ -28,6 +31,8 @@ pub enum Command {
     Load(load::Load),
     Bench(bench::Bench),
     Chaos(chaos::ChaosCommand),
+    Play(play::Play),
+    Simulate(simulate::Simulate),
     Ready(ready::Ready),
     Exec(exec::Exec),
     #[command(flatten)]
@@ -35,6 +40,11 @@ pub enum Command {
 }
 
 impl Command {
+    /// True for a command that causes errors on purpose.
+    pub fn causes_errors(&self) -> bool {
+        matches!(self, Command::Chaos(_) | Command::Play(_) | Command::Simulate(_))
+    }
+
     /// Runs the command. Everything that it started is stopped when this returns.
     ///
     /// # Errors
@@ -49,6 +59,8 @@ impl Command {
             Self::Load(load) => Box::pin(load.run()),
             Self::Bench(bench) => Box::pin(bench.run()),
             Self::Chaos(chaos) => Box::pin(chaos.run()),
+            Self::Play(play) => Box::pin(play.run()),
+            Self::Simulate(simulate) => Box::pin(simulate.run()),
             Self::Ready(ready) => Box::pin(ready.run()),
             Self::Exec(exec) => Box::pin(exec.run()),
             Self::Operations(command) => command.run(),
