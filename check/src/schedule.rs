@@ -172,7 +172,7 @@ pub(crate) fn find(universe: &mut Universe<'_>, world: &World, action: &Action) 
             let names = players[service].occasions();
             let of_saga = |place: &usize| universe.occasions[service][*place] == saga;
             let mut meant = (0..names.len()).filter(of_saga).filter(|place| names[*place] == what);
-            What::Occasion(meant.find(|place| !between.has_come(service, *place)).ok_or(format!("{action}: not any more"))?)
+            What::Occasion(meant.find(|place| !between.has_come(service, *place)).ok_or(format!("{action}: not any more, or never"))?)
         }
         Happening::Answer { call, part, answer } => {
             let is_it = |number: &u32| {
@@ -184,9 +184,20 @@ pub(crate) fn find(universe: &mut Universe<'_>, world: &World, action: &Action) 
             let answer = answers.iter().position(|possible| possible == answer);
             What::Answer { call: number, answer: answer.ok_or(format!("{action}: no such answer; there is {answers:?}"))? }
         }
-        Happening::Retry => What::Retry,
+        Happening::Retry => {
+            between.first_aside(service).ok_or(format!("{action}: nothing is set aside"))?;
+            What::Retry
+        }
     };
     Ok(Step { saga, service, what })
+}
+
+/// Returns whether an action is a retry that was taken already, with this step.
+#[cfg(feature = "postgres")]
+pub(crate) fn is_retry(universe: &Universe<'_>, action: &Action, step: Step) -> bool {
+    let is_it = universe.check.players[step.service].name() == action.service
+        && universe.saga_id(step.saga) == action.saga;
+    is_it && action.step == Happening::Retry
 }
 
 /// A run in words, and as a schedule.

@@ -37,6 +37,10 @@ pub(crate) fn explore(check: &Check, most: usize) -> Result<Report, String> {
     }
     let mut symmetry = Symmetry::of(&mut universe);
     let mut independence = Independence::assumed(&universe);
+    let mut seen = Vec::new();
+    // Whatever they say of the first state: what they look at.
+    let _broken = laws::broken(&universe, &first, false, &mut seen);
+    independence.begin_with(&seen);
     loop {
         let reduction = Reduction { symmetry, independence };
         let mut search = Search::new(&mut universe, Some(reduction), most);

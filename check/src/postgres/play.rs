@@ -79,18 +79,19 @@ impl Check {
     /// If a step cannot be taken, if both differ, or if a database cannot be used.
     pub async fn play(&self, schedule: &Schedule, databases: &BTreeMap<&str, PgPool>) -> Result<Played, PlayError> {
         let mut stage = Stage::new(self, databases)?;
-        let mut taken = Vec::new();
+        let (mut taken, mut early) = (Vec::new(), Vec::new());
         for (place, action) in schedule.steps.iter().enumerate() {
-            let step = schedule::find(&mut stage.universe, &stage.world, action)
-                .map_err(|why| PlayError::Schedule(format!("step {}: {why}", place + 1)))?;
             // It was retried together with another saga's.
-            let is_done = step.what == What::Retry
-                && stage.universe.between_of(&stage.world, step.saga).first_aside(step.service).is_none();
-            if is_done {
+            if let Some(place) = early.iter().position(|step| schedule::is_retry(&stage.universe, action, *step)) {
+                early.remove(place);
                 continue;
             }
+            let step = schedule::find(&mut stage.universe, &stage.world, action)
+                .map_err(|why| PlayError::Schedule(format!("step {}: {why}", place + 1)))?;
             taken.push(step);
-            let both = stage.both(step, &mut taken).await?;
+            let (both, also) = stage.both(step).await?;
+            taken.extend(&also);
+            early.extend(also);
             if let Err(how) = both {
                 let (story, schedule) = schedule::written(&mut stage.universe, &taken);
                 return Err(PlayError::Parted(Box::new(Parted { story, schedule, how })));
@@ -107,17 +108,16 @@ impl Check {
 }
 
 impl Stage<'_> {
-    /// Takes a step in both worlds, and compares them. `also` gets the steps that come with it.
-    async fn both(&mut self, step: Step, also: &mut Vec<Step>) -> anyhow::Result<Result<(), String>> {
+    /// Takes a step in both worlds, and compares them. Returns the retries that came with it.
+    async fn both(&mut self, step: Step) -> anyhow::Result<(Result<(), String>, Vec<Step>)> {
         self.act(0, step).await?;
         let outcome = self.take(step);
-        if step.what == What::Retry {
-            also.extend(self.follow_retries(step.service).await?);
-        }
-        if let Some(Err(why)) = outcome.as_deref() {
-            return self.refuses_too(step, why).await;
-        }
-        self.compare(step.service).await
+        let also = if step.what == What::Retry { self.follow_retries(step.service).await? } else { Vec::new() };
+        let both = match outcome.as_deref() {
+            Some(Err(why)) => self.refuses_too(step, why).await?,
+            Some(Ok(_)) | None => self.compare(step.service).await?,
+        };
+        Ok((both, also))
     }
 
     /// The worker retries all sagas whose turn it is: in the model, too.

@@ -57,6 +57,11 @@ impl Independence {
         }
     }
 
+    /// Takes what laws of several services look at in the first state for what they will look at.
+    pub(crate) fn begin_with(&mut self, seen: &[u64]) {
+        self.laws = seen.iter().map(|seen| if seen.count_ones() > 1 { *seen } else { 0 }).collect();
+    }
+
     /// Notes which services the laws of any state have looked at.
     pub(crate) fn sees(&mut self, seen: &[u64]) {
         self.seen.resize(self.seen.len().max(seen.len()), 0);

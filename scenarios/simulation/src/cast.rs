@@ -179,4 +179,10 @@ fn laws(shop: Shop, check: Check) -> Check {
             let findings = operations::audit::steps_agree(&books::steps(stores)).findings;
             findings.into_iter().next().map_or(Ok(()), |finding| Err(finding.what))
         })
+        .at_rest("the buyer is told how the order has ended", |view| {
+            let notices = &view.rows::<Notification>().notices;
+            let is_told = |order: &OrderId| notices.get(order).is_some_and(|notice| notice.sent_at.is_some());
+            let untold = view.rows::<Orders>().purchases.iter().find(|(order, _)| !is_told(order));
+            untold.map_or(Ok(()), |(order, _)| Err(format!("nobody was told of {order}")))
+        })
 }
