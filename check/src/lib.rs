@@ -24,6 +24,8 @@
 
 mod bus;
 mod laws;
+mod numbered;
+mod offers;
 mod player;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -34,6 +36,7 @@ mod rows;
 mod saga_state;
 mod schedule;
 mod search;
+mod story;
 mod universe;
 mod world;
 
@@ -82,17 +85,25 @@ where
     where
         S::Command: Clone,
     {
-        self.at(what, player::NOW, command)
+        self.occasion(what, player::NOW, false, command)
     }
 
     /// As [`may`](Self::may), for a deadline: decided at this time, while everything else is decided at 1970-01-01. Choose
     /// one after every deadline that the decisions set from then.
     #[must_use]
-    pub fn at(mut self, what: &'static str, at: DateTime<Utc>, command: S::Command) -> Self
+    pub fn at(self, what: &'static str, at: DateTime<Utc>, command: S::Command) -> Self
     where
         S::Command: Clone,
     {
-        self.typed.occasions.push(Occurrence { what, at, command: Box::new(move || command.clone()) });
+        self.occasion(what, at, true, command)
+    }
+
+    fn occasion(mut self, what: &'static str, at: DateTime<Utc>, is_deadline: bool, command: S::Command) -> Self
+    where
+        S::Command: Clone,
+    {
+        let command = Box::new(move || command.clone());
+        self.typed.occasions.push(Occurrence { what, at, is_deadline, command });
         self
     }
 

@@ -12,6 +12,7 @@
 
 mod independence;
 mod kinds;
+mod proof;
 mod symmetry;
 
 pub(crate) use independence::Independence;

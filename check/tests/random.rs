@@ -11,7 +11,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use saga::{
-    Publisher, Rows, Said, SagaId, Says, StoreError, Table, publisher,
+    Publisher, Rows, SagaId, Said, Says, StoreError, Table, publisher,
     table::{Decision, Saying, deadline},
 };
 use saga_check::{Check, Report, Service, View};
@@ -82,7 +82,8 @@ impl<const N: usize> saga::Service for Any<N> {
             for on in types.iter().filter(|on| chance(("hears", N, on), 5) < 2) {
                 let make = command(on);
                 let decision: Decision = "decide".into();
-                table = table.on_data(on, PUBLISHERS[other], decision, says::<N>(on), move |fact: Fact, _, _| make(fact));
+                table =
+                    table.on_data(on, PUBLISHERS[other], decision, says::<N>(on), move |fact: Fact, _, _| make(fact));
             }
         }
         table
@@ -211,6 +212,10 @@ fn random_systems_are_the_same_in_both_searches() {
             }
         }
     }
-    writeln!(std::io::stderr(), "{compared} systems, {} states, reduced {}", states.0, states.1).expect("stderr takes a line");
-    assert!(seeds < 400 || (compared > 250 && broken > 20 && fewer > 150), "{compared} compared, {broken} broken, {fewer} fewer");
+    writeln!(std::io::stderr(), "{compared} systems, {} states, reduced {}", states.0, states.1)
+        .expect("stderr takes a line");
+    assert!(
+        seeds < 400 || (compared > 250 && broken > 20 && fewer > 150),
+        "{compared} compared, {broken} broken, {fewer} fewer"
+    );
 }

@@ -44,6 +44,7 @@ pub(crate) struct Asked {
     pub(crate) kind: String,
     pub(crate) request: serde_json::Value,
     pub(crate) gives_up: bool,
+    pub(crate) is_open: bool,
 }
 
 /// A service on its database.
@@ -62,7 +63,8 @@ pub(crate) trait Real {
     fn retry_parked(&self) -> LocalBoxFuture<'_, anyhow::Result<usize>>;
 
     /// What a person or a deadline asks for, at its time.
-    fn ask(&mut self, replica: usize, occasion: usize, at: DateTime<Utc>) -> LocalBoxFuture<'_, Result<(), StoreError>>;
+    fn ask(&mut self, replica: usize, occasion: usize, at: DateTime<Utc>)
+    -> LocalBoxFuture<'_, Result<(), StoreError>>;
 
     /// Claims all attempts that are due.
     fn claim(&self, replica: usize, lease: Duration) -> LocalBoxFuture<'_, sqlx::Result<Vec<Claimed>>>;
@@ -118,13 +120,16 @@ pub(crate) async fn said_since(pool: &PgPool, seq: i64) -> sqlx::Result<Vec<Said
 
 /// All calls that a service has asked for, by key.
 pub(crate) async fn asked(pool: &PgPool) -> sqlx::Result<Vec<Asked>> {
-    let rows = sqlx::query("select idempotency_key, kind, request, gives_up from attempts order by 1");
+    let rows = sqlx::query(
+        "select idempotency_key, kind, request, gives_up, status = 'open' as is_open from attempts order by 1",
+    );
     let asked = |row: sqlx::postgres::PgRow| {
         Ok(Asked {
             key: row.try_get("idempotency_key")?,
             kind: row.try_get("kind")?,
             request: row.try_get("request")?,
             gives_up: row.try_get("gives_up")?,
+            is_open: row.try_get("is_open")?,
         })
     };
     rows.try_map(asked).fetch_all(pool).await
@@ -201,7 +206,12 @@ where
         Box::pin(self.replicas[0].retry_parked())
     }
 
-    fn ask(&mut self, replica: usize, occasion: usize, at: DateTime<Utc>) -> LocalBoxFuture<'_, Result<(), StoreError>> {
+    fn ask(
+        &mut self,
+        replica: usize,
+        occasion: usize,
+        at: DateTime<Utc>,
+    ) -> LocalBoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             let asked = &self.typed.occasions[occasion];
             self.replicas[replica].set_time(at);

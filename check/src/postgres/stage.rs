@@ -87,9 +87,16 @@ impl<'a> Stage<'a> {
             Ok(after) => {
                 self.world = after;
                 let is_at_rest = self.universe.is_at_rest(&self.world);
-                self.broken = laws::broken(&self.universe, &self.world, is_at_rest, &mut Vec::new());
+                let broken = || laws::broken(&self.universe, &self.world, is_at_rest, &mut Vec::new());
+                self.broken = self.broken.take().or_else(broken);
             }
-            Err(fault) => self.broken = Some(fault),
+            Err(fault) => {
+                self.broken.get_or_insert(fault);
+                // The database knows no law: it has the rows of what was decided.
+                if let Some(Ok(effect)) = outcome.as_deref() {
+                    self.world.set_rows(step.service, effect.rows);
+                }
+            }
         }
         if let Some(Ok(effect)) = outcome.as_deref() {
             self.expect(step.service, effect);
@@ -136,16 +143,19 @@ impl<'a> Stage<'a> {
     }
 
     /// Takes a step in the databases alone, except one of several records: see [`record`](Self::record).
-    pub(super) async fn act(&mut self, replica: usize, step: Step) -> anyhow::Result<()> {
+    /// Returns the record that it brought, if any.
+    pub(super) async fn act(&mut self, replica: usize, step: Step) -> anyhow::Result<Option<Record>> {
         let Step { saga: number, service, what } = step;
         match what {
             What::Request(_) | What::Event { .. } | What::Again { .. } => {
                 let record = self.record(step)?.context("a record")?;
-                self.reals[service].process(replica, &[record]).await;
+                self.reals[service].process(replica, std::slice::from_ref(&record)).await;
+                return Ok(Some(record));
             }
             What::Park { .. } => {
                 let record = self.record(step)?.context("a record")?;
                 self.reals[service].park(&record).await;
+                return Ok(Some(record));
             }
             What::Retry => self.retry(service, self.universe.saga_id(number)).await?,
             What::Occasion(occasion) => {
@@ -159,7 +169,7 @@ impl<'a> Stage<'a> {
                 self.reals[service].settle(replica, &claimed, false, &attempt, answer).await?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The claim of a call: an earlier one, or a new one.
@@ -195,10 +205,12 @@ impl<'a> Stage<'a> {
     /// The lease of a call's claim expires.
     pub(super) async fn expire(&mut self, service: usize, call: &NewAttempt) -> anyhow::Result<()> {
         let key = call.idempotency_key();
-        sqlx::query("update attempts set next_at = now() - interval '1 s' where idempotency_key = $1 and status = 'open'")
-            .bind(&key)
-            .execute(self.reals[service].pool())
-            .await?;
+        sqlx::query(
+            "update attempts set next_at = now() - interval '1 s' where idempotency_key = $1 and status = 'open'",
+        )
+        .bind(&key)
+        .execute(self.reals[service].pool())
+        .await?;
         self.claimed.remove(&(service, key));
         Ok(())
     }
@@ -217,11 +229,10 @@ impl<'a> Stage<'a> {
 
     /// Sagas of which a service has an event aside, and their number.
     pub(super) async fn aside(&self, service: usize) -> sqlx::Result<BTreeMap<SagaId, usize>> {
-        let rows: Vec<(Uuid, i64)> = sqlx::query_as(
-            "select order_id, count(*) from parked_events where status <> 'settled' group by order_id",
-        )
-        .fetch_all(self.reals[service].pool())
-        .await?;
+        let rows: Vec<(Uuid, i64)> =
+            sqlx::query_as("select order_id, count(*) from parked_events where status <> 'settled' group by order_id")
+                .fetch_all(self.reals[service].pool())
+                .await?;
         Ok(rows.into_iter().map(|(saga, count)| (SagaId(saga), usize::try_from(count).unwrap_or(0))).collect())
     }
 
@@ -248,23 +259,50 @@ impl<'a> Stage<'a> {
                 saga == other && model.len() == real.len() && pairs().all(|(m, r)| m.0 == r.0 && m.1 == r.1)
             });
         if !is_same {
-            return Ok(Err(format!("`{name}` has said something else\n  model:    {expected:?}\n  database: {said:?}")));
+            return Ok(Err(format!(
+                "`{name}` has said something else\n  model:    {expected:?}\n  database: {said:?}"
+            )));
         }
-        let mut model: Vec<Asked> = self.calls[service].iter().map(|call| asked_by(&self.universe, *call)).collect();
+        let mut model: Vec<Asked> = self.calls[service].iter().map(|call| self.asked(*call)).collect();
         model.sort_by(|one, other| one.key.cmp(&other.key));
         let real = asked(&pool).await?;
         if model != real {
             return Ok(Err(format!("`{name}` has asked for other calls\n  model:    {model:?}\n  database: {real:?}")));
         }
+        if let Err(how) = self.compare_aside(service, &pool).await? {
+            return Ok(Err(how));
+        }
         let rows = self.universe.rows(service, self.world.rows(service)).clone();
         Ok(self.reals[service].compare(&rows).await)
     }
-}
 
-fn asked_by(universe: &Universe<'_>, call: u32) -> Asked {
-    let NewAttempt { kind, request, gives_up, .. } = &universe.calls.get(call).attempt;
-    let key = universe.calls.get(call).attempt.idempotency_key();
-    Asked { key, kind: (*kind).to_owned(), request: request.clone(), gives_up: *gives_up }
+    /// Compares what waits for an operator, and that nothing was taken for a dead letter.
+    async fn compare_aside(&self, service: usize, pool: &PgPool) -> anyhow::Result<Result<(), String>> {
+        let name = self.universe.check.players[service].name();
+        let sagas = self.world.sagas().iter().enumerate();
+        let aside = sagas.filter_map(|(saga, between)| {
+            let aside = self.universe.between.get(*between).aside.get(&service)?;
+            Some((self.universe.saga_id(saga), aside.len()))
+        });
+        let (model, real) = (aside.collect::<BTreeMap<_, _>>(), self.aside(service).await?);
+        if model != real {
+            return Ok(Err(format!("`{name}` has other events aside\n  model:    {model:?}\n  database: {real:?}")));
+        }
+        let letters: i64 = sqlx::query_scalar("select count(*) from dead_letters").fetch_one(pool).await?;
+        Ok(if letters == 0 { Ok(()) } else { Err(format!("`{name}` has written {letters} dead letters")) })
+    }
+
+    fn asked(&self, call: u32) -> Asked {
+        let attempt = &self.universe.calls.get(call).attempt;
+        let mut sagas = self.world.sagas().iter().map(|saga| self.universe.between.get(*saga));
+        Asked {
+            key: attempt.idempotency_key(),
+            kind: attempt.kind.to_owned(),
+            request: attempt.request.clone(),
+            gives_up: attempt.gives_up,
+            is_open: sagas.any(|saga| saga.calls.get(&call) == Some(&None)),
+        }
+    }
 }
 
 fn given(universe: &Universe<'_>, input: Input) -> Given {

@@ -1,12 +1,12 @@
 //! Sagas that are alike: what holds for one holds for the other.
 
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
 
 use rustc_hash::FxHashMap;
 
 use crate::{
     bus::{Step, What},
-    saga_state::{Said, SagaState},
+    saga_state::{SagaState, Said},
     universe::{Call, Effect, Input, Universe},
     world::{Event, World},
 };
@@ -99,6 +99,15 @@ impl Symmetry {
         after
     }
 
+    /// Inputs of a service under all names.
+    pub(crate) fn all_names(&self, universe: &mut Universe<'_>, service: usize, inputs: &[Input]) -> BTreeSet<Input> {
+        let mut all = BTreeSet::new();
+        for renaming in &self.all {
+            all.extend(inputs.iter().map(|input| renaming.input(universe, service, *input)));
+        }
+        all
+    }
+
     /// Proves about all decisions of a search that renaming sagas renames what is decided, and changes nothing else.
     pub(crate) fn holds(&mut self, universe: &mut Universe<'_>) -> bool {
         if self.why_not.is_some() {
@@ -107,7 +116,8 @@ impl Symmetry {
         let decided = universe.decisions();
         let calls: Vec<u32> = (0..universe.calls.len()).filter_map(|call| u32::try_from(call).ok()).collect();
         for renaming in self.all.iter_mut().skip(1) {
-            let mut alike = |(service, rows, input)| renaming.decides_alike(universe, service, rows, input) == Some(true);
+            let mut alike =
+                |(service, rows, input)| renaming.decides_alike(universe, service, rows, input) == Some(true);
             let mut holds = decided.iter().copied().all(&mut alike);
             holds &= calls.iter().all(|call| renaming.answers_alike(universe, *call));
             if !holds {
@@ -231,8 +241,9 @@ impl Renaming {
         let mut renamed = SagaState::clone(&saga);
         let mut rename = |said: &Said| Said { event: self.event(universe, said.event), past: said.past };
         renamed.logs = saga.logs.iter().map(|log| log.iter().map(&mut rename).collect()).collect();
-        renamed.aside =
-            saga.aside.iter().map(|(service, aside)| (*service, aside.iter().map(&mut rename).collect())).collect();
+        for (service, aside) in &mut renamed.aside {
+            aside.iter_mut().for_each(|aside| aside.input = self.input(universe, *service, aside.input));
+        }
         renamed.sent =
             saga.sent.iter().map(|((service, request), sent)| ((*service, self.requests[*request]), *sent)).collect();
         renamed.come =
@@ -271,6 +282,7 @@ impl Renaming {
             says: effect.says.iter().map(|said| self.event(universe, *said)).collect(),
             asks: effect.asks.iter().map(|call| self.call(universe, *call)).collect(),
             change: effect.change,
+            changes: effect.changes,
             number: twin.number,
         };
         Some(renamed == *twin)
