@@ -162,20 +162,22 @@ where
     }
 
     fn hear(&self, rows: &Shared, event_type: &str, topic: &str, data: &str) -> Result<Decided, String> {
+        let unread = || format!("`{}` cannot read `{event_type}`", S::NAME);
+        let line = self.table.line(event_type, topic).ok_or_else(unread)?;
         let record = Record { topic: topic.to_owned(), ..Record::default() };
         let envelope = Envelope {
             id: EventId(Uuid::nil()),
             event_type: event_type.to_owned(),
+            // All services are of one build; the lint finds readers of an earlier version.
+            version: line.version(),
             source: String::new(),
             subject: None,
             time: None,
             causation_id: None,
             traceparent: None,
         };
-        let unread = || format!("`{}` cannot read `{event_type}`", S::NAME);
         let command = self.table.read(&envelope, &record, data.as_bytes()).ok_or_else(unread)?;
         let command = command.map_err(|why| format!("{}: {why}", unread()))?;
-        let line = self.table.line(event_type, topic).ok_or_else(unread)?;
         self.listed(&[line], self.decide(rows, &command, line.decision.name, NOW)?)
     }
 

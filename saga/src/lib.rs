@@ -131,6 +131,8 @@ pub use saga_id::SagaId;
 pub use says::{NewAttempt, Said, Says};
 #[doc(hidden)]
 pub use serde;
+#[doc(hidden)]
+pub use serde_json;
 pub use service::Service;
 #[doc(hidden)]
 pub use sqlx;

@@ -27,6 +27,7 @@ impl<C> Table<C> {
             wrong.extend(strangers(own, line));
             wrong.extend(unheard_of(own, line, &lines));
             wrong.extend(repeated(line, &lines[..place]));
+            wrong.extend(versionless(line));
             wrong.extend(Reaction::from(*line).check().err());
             wrong.extend(nameless(line));
         }
@@ -63,6 +64,21 @@ fn unheard_of(own: Publisher, line: &Line, lines: &[&Line]) -> Option<String> {
         format!("nobody can publish `{event_type}`: it is an event of `{own}`, but no decision of `{own}` says it; add it to one, or remove the line")
     })
 }
+
+/// An event whose version cannot be written into an outbox.
+fn versionless(line: &Line) -> Option<String> {
+    let read = match line.trigger {
+        Trigger::Event { event_type, version, .. } => Some((event_type, version)),
+        Trigger::Occasion(_) => None,
+    };
+    let said = line.says.iter().map(|saying| (saying.event_type, saying.version));
+    let (event_type, version) =
+        read.into_iter().chain(said).find(|(_, version)| !(1..=MAX_VERSION).contains(version))?;
+    Some(format!("`{event_type}` has version {version}: choose one from 1 to {MAX_VERSION}"))
+}
+
+/// Latest possible version of an event's schema.
+const MAX_VERSION: u32 = i32::MAX.unsigned_abs();
 
 /// A step or a call whose name tools could not show.
 fn nameless(line: &Line) -> Option<String> {

@@ -1,7 +1,7 @@
 //! A service that records notes, in order. Its first version reads less than its second.
 
 use chrono::{DateTime, Utc};
-use saga::{Publisher, SagaId, Says, Service, StoreError, Table, publisher, testing::TestDatabase};
+use saga::{Event, Publisher, SagaId, Says, Service, StoreError, Table, publisher, testing::TestDatabase};
 use serde::Deserialize;
 use sqlx::{PgConnection, migrate::Migrator};
 use uuid::Uuid;
@@ -54,6 +54,30 @@ struct Data {
     since_v2: Option<serde_json::Value>,
 }
 
+/// A count that the program's version reads: dozens in version 1, pieces in version 2.
+#[derive(serde::Serialize, Deserialize)]
+struct Counted<const VERSION: u8> {
+    task_id: SagaId,
+    count: i64,
+}
+
+impl<const VERSION: u8> Event for Counted<VERSION> {
+    const TYPE: &'static str = "Counted";
+    const PUBLISHER: Publisher = REPORTER;
+    const VERSION: u32 = VERSION as u32;
+
+    fn upcast(_: u32, mut data: serde_json::Value) -> serde_json::Value {
+        if let Some(dozens) = data["count"].as_i64() {
+            data["count"] = (12 * dozens).into();
+        }
+        data
+    }
+
+    fn saga_id(&self) -> SagaId {
+        self.task_id
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Notebook<const VERSION: u8>;
 
@@ -71,6 +95,7 @@ impl<const VERSION: u8> Service for Notebook<VERSION> {
                 note: 0,
                 refuse: false,
             })
+            .on("note", &[], |e: Counted<VERSION>| Note { task_id: e.task_id, note: e.count, refuse: false })
             .on_data("Withdrawn", ARCHIVE, "note", &[], move |data: Data, _, _| note(data));
         if VERSION == 1 {
             table.on_data("Reported", REPORTER, "note", &[], move |data: OnlyV1, _, _| note(data.0))

@@ -91,6 +91,7 @@ struct Row {
     event_type: String,
     payload: String,
     causationid: Option<Uuid>,
+    dataversion: i32,
     traceparent: Option<String>,
     created_at: chrono::DateTime<chrono::Utc>,
 }
@@ -169,6 +170,7 @@ impl System {
         let envelope = Envelope {
             id: EventId::new(),
             event_type: ORDER_REQUESTED.to_owned(),
+            version: 1,
             source: "/clients/test".to_owned(),
             subject: Some(order.to_string()),
             time: None,
@@ -203,7 +205,8 @@ impl System {
     async fn relay(&mut self) {
         for database in Database::OF_THE_SHOP {
             let rows: Vec<Row> = sqlx::query_as(
-                "select seq, id, aggregatetype, aggregateid, type, payload::text as payload, causationid, traceparent, created_at
+                "select seq, id, aggregatetype, aggregateid, type, payload::text as payload, causationid, traceparent, created_at,
+                        dataversion
                  from outbox where seq > (select last_seq from relay_cursor) order by seq",
             )
             .fetch_all(self.database(database))
@@ -214,6 +217,7 @@ impl System {
                 let envelope = Envelope {
                     id: EventId(row.id),
                     event_type: row.event_type,
+                    version: row.dataversion.unsigned_abs(),
                     source: source_of(&row.aggregatetype),
                     subject: Some(row.aggregateid.clone()),
                     time: Some(row.created_at),

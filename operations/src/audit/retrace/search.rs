@@ -312,6 +312,7 @@ fn command<C>(table: &saga::Table<C>, event: &Logged) -> Option<C> {
     let envelope = Envelope {
         id: EventId(event.id),
         event_type: event.event_type.clone(),
+        version: event.version,
         source: event.source.clone(),
         subject: event.subject.clone(),
         time: event.at,

@@ -5,7 +5,21 @@ use std::collections::HashSet;
 use sqlx::{FromRow, PgConnection, PgPool, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use crate::{EventId, SagaId, record::Record, store::StoreError};
+use crate::{EventId, SagaId, record::Record, store::StoreError, table::Table};
+
+/// Why an event is parked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Why<'a> {
+    pub(crate) error: &'a str,
+    /// Version of the event's schema, if a program that reads it can process the event.
+    pub(crate) needs_version: Option<u32>,
+}
+
+impl Why<'_> {
+    fn needs_version(&self) -> Option<i32> {
+        self.needs_version.and_then(|version| i32::try_from(version).ok())
+    }
+}
 
 /// Parks an event and records it in the inbox, so that the partition goes on. Returns false and does nothing if the inbox
 /// already has it: another instance has processed or parked it.
@@ -15,7 +29,7 @@ pub(crate) async fn park(
     saga_id: SagaId,
     what: &str,
     record: &Record,
-    error: &str,
+    why: Why<'_>,
 ) -> Result<bool, StoreError> {
     let seen = sqlx::query("insert into inbox (event_id) values ($1) on conflict do nothing")
         .bind(id.0)
@@ -23,7 +37,7 @@ pub(crate) async fn park(
         .await?;
     let new = seen.rows_affected() == 1;
     if new {
-        insert(db, (id, saga_id, what), record, "parked", Some(error)).await?;
+        insert(db, (id, saga_id, what), record, "parked", Some(why)).await?;
     }
     Ok(new)
 }
@@ -44,14 +58,14 @@ async fn insert(
     (id, saga_id, what): (EventId, SagaId, &str),
     record: &Record,
     status: &str,
-    error: Option<&str>,
+    why: Option<Why<'_>>,
 ) -> Result<(), StoreError> {
     let (names, values): (Vec<&str>, Vec<&[u8]>) =
         record.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).unzip();
     sqlx::query(
         "insert into parked_events (event_id, order_id, what, topic, partition, record_offset, record_timestamp, key, value,
-                                    header_names, header_values, status, error, tries)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                                    header_names, header_values, status, error, tries, needs_version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(id.0)
     .bind(saga_id.0)
@@ -65,9 +79,10 @@ async fn insert(
     .bind(names)
     .bind(values)
     .bind(status)
-    .bind(error.map(storable))
+    .bind(why.map(|why| storable(why.error)))
     // A waiting event has not been tried yet.
-    .bind(i32::from(error.is_some()))
+    .bind(i32::from(why.is_some()))
+    .bind(why.and_then(|why| why.needs_version()))
     .execute(db)
     .await?;
     Ok(())
@@ -92,9 +107,10 @@ pub(crate) async fn waiting_sagas(db: &mut PgConnection, sagas: &[Uuid]) -> Resu
 /// Settles events that are decided in this transaction; returns the ids that this transaction has settled.
 pub(crate) async fn settle(db: &mut PgConnection, ids: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
     let settled: Vec<Uuid> = sqlx::query_scalar(
-        "update parked_events set status = 'settled', settled_at = now(), tries = tries + 1
-         where event_id in (select event_id from parked_events
-                            where event_id = any($1) and status in ('waiting', 'retry') order by event_id for update)
+        "update parked_events set status = 'settled', settled_at = now(), tries = tries + 1, needs_version = null
+         where event_id in (select event_id from parked_events where event_id = any($1)
+                            and (status in ('waiting', 'retry') or status = 'parked' and needs_version is not null)
+                            order by event_id for update)
          returning event_id",
     )
     .bind(ids)
@@ -104,13 +120,15 @@ pub(crate) async fn settle(db: &mut PgConnection, ids: &[Uuid]) -> Result<HashSe
 }
 
 /// Parks an event again after another failed try.
-pub(crate) async fn park_again(db: &mut PgConnection, id: EventId, error: &str) -> Result<(), StoreError> {
+pub(crate) async fn park_again(db: &mut PgConnection, id: EventId, why: Why<'_>) -> Result<(), StoreError> {
     sqlx::query(
-        "update parked_events set status = 'parked', tries = tries + 1, error = $2, parked_at = now()
-         where event_id = $1 and status in ('waiting', 'retry')",
+        "update parked_events
+         set status = 'parked', tries = tries + 1, error = $2, parked_at = now(), needs_version = $3
+         where event_id = $1 and (status in ('waiting', 'retry') or status = 'parked' and needs_version is not null)",
     )
     .bind(id.0)
-    .bind(storable(error))
+    .bind(storable(why.error))
+    .bind(why.needs_version())
     .execute(db)
     .await?;
     Ok(())
@@ -123,15 +141,38 @@ pub(super) struct Due {
     pub(super) record: Record,
 }
 
-/// For each saga the first unsettled event, unless it needs an operator.
-pub(super) async fn due(pool: &PgPool, limit: i64) -> sqlx::Result<Vec<Due>> {
+/// The latest version that a program reads of each event: topics, wire names and versions, in parallel.
+#[derive(Debug)]
+pub(super) struct Versions(Vec<&'static str>, Vec<&'static str>, Vec<i32>);
+
+impl Versions {
+    pub(super) fn of<C>(table: &Table<C>) -> Self {
+        let mut all = Versions(Vec::new(), Vec::new(), Vec::new());
+        for (topic, event_type, version) in table.versions() {
+            all.0.push(topic);
+            all.1.push(event_type);
+            all.2.push(i32::try_from(version).unwrap_or(i32::MAX));
+        }
+        all
+    }
+}
+
+/// For each saga the first unsettled event, unless it needs an operator or a newer program than this one.
+pub(super) async fn due(pool: &PgPool, versions: &Versions, limit: i64) -> sqlx::Result<Vec<Due>> {
+    let Versions(topics, types, versions) = versions;
     let rows: Vec<PgRow> = sqlx::query(
-        "select * from parked_events e where status in ('waiting', 'retry')
+        "select * from parked_events e
+         where (status in ('waiting', 'retry')
+                or status = 'parked' and exists (select from unnest($2::text[], $3::text[], $4::int[]) r (topic, what, version)
+                                                 where r.topic = e.topic and r.what = e.what and r.version >= e.needs_version))
             and not exists (select from parked_events f
                             where f.order_id = e.order_id and f.seq < e.seq and f.status <> 'settled')
          order by seq limit $1",
     )
     .bind(limit)
+    .bind(topics)
+    .bind(types)
+    .bind(versions)
     .fetch_all(pool)
     .await?;
     rows.iter().map(|row| Ok(Due { id: EventId(row.try_get("event_id")?), record: record(row)? })).collect()
