@@ -42,7 +42,9 @@ pub use operations::{Database, Environment, Manifest, PAYMENT_DETAILS_KEY, Role,
 pub use postgres::POSTGRES_BIN;
 pub use postgres::Postgres;
 pub use process::command;
-pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Setting, Supervisor, binary, binary_of};
+pub use programs::{
+    Exchange, Launch, Life, Pids, Ports, Program, Programs, Rolling, Setting, Supervisor, binary, binary_of,
+};
 pub use proxy::{Mode, Proxy, Side};
 pub use reporter::{Reporter, Task};
 pub use state::StateDir;
