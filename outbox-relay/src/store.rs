@@ -28,8 +28,8 @@ pub(crate) struct OutboxRow<'r> {
     pub(crate) dataversion: i32,
 }
 
-/// Columns of an [`OutboxRow`], of the table `o`. A service of an earlier version has not added `dataversion` to its table; the name
-/// then means the 1 of `absent`, until it has.
+/// Selects an [`OutboxRow`]. A service of an earlier version has not added `dataversion` to its table: the name then means the 1
+/// of `absent`, until it has.
 macro_rules! rows {
     ($rest:literal) => {
         concat!(

@@ -43,8 +43,8 @@ pub struct ChaosCommand {
     /// Inject only faults of this kind; may be repeated.
     #[arg(long, value_name = "KIND")]
     only: Vec<Kind>,
-    /// Another version of a program, which `rolling-change` exchanges it for and back; may be repeated. The order given is that of
-    /// the change: readers of a new event before its writers. Without it, a rolling change restarts one program with its own.
+    /// Another version of a program, which `rolling-change` exchanges it for and back; may be repeated. The order given is that
+    /// of the change: readers of a new event before its writers. Without it, a rolling change restarts a program with its own.
     #[arg(long, value_name = "PROGRAM=PATH", value_parser = next)]
     next: Vec<(String, PathBuf)>,
     /// Inject one fault at a time: wait until orders flow again, and report the recovery time. Nobody else acts meanwhile.

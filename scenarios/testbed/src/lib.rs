@@ -39,12 +39,9 @@ pub use foundation::Foundation;
 pub use kafka::{Kafka, Listener};
 pub use network::Network;
 pub use operations::{Database, Environment, Manifest, PAYMENT_DETAILS_KEY, Role, SYSTEM_MANIFEST, until};
-pub use postgres::POSTGRES_BIN;
-pub use postgres::Postgres;
+pub use postgres::{POSTGRES_BIN, Postgres};
 pub use process::command;
-pub use programs::{
-    Exchange, Launch, Life, Pids, Ports, Program, Programs, Rolling, Setting, Supervisor, binary, binary_of,
-};
+pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Rolling, Setting, Supervisor, binary, binary_of};
 pub use proxy::{Mode, Proxy, Side};
 pub use reporter::{Reporter, Task};
 pub use state::StateDir;

@@ -205,8 +205,7 @@ impl System {
     async fn relay(&mut self) {
         for database in Database::OF_THE_SHOP {
             let rows: Vec<Row> = sqlx::query_as(
-                "select seq, id, aggregatetype, aggregateid, type, payload::text as payload, causationid, traceparent, created_at,
-                        dataversion
+                "select seq, id, aggregatetype, aggregateid, type, payload::text as payload, causationid, traceparent, created_at, dataversion
                  from outbox where seq > (select last_seq from relay_cursor) order by seq",
             )
             .fetch_all(self.database(database))
@@ -224,12 +223,8 @@ impl System {
                     causation_id: row.causationid.map(EventId),
                     traceparent: row.traceparent,
                 };
-                self.publish(record(
-                    &topic_of_aggregate(&row.aggregatetype),
-                    &row.aggregateid,
-                    &envelope,
-                    &row.payload,
-                ));
+                let topic = topic_of_aggregate(&row.aggregatetype);
+                self.publish(record(&topic, &row.aggregateid, &envelope, &row.payload));
             }
             let moved = sqlx::query("update relay_cursor set last_seq = $1").bind(last);
             moved.execute(self.database(database)).await.unwrap();

@@ -2,6 +2,7 @@
 //! other way round, while thousands of sagas are in flight. Nothing is stuck, lost or doubled.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stdout, reason = "how much each version did, for whoever runs it with --nocapture")]
 
 mod workshop;
 

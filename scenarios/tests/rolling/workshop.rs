@@ -1,6 +1,6 @@
-//! Two services of a workshop, in several versions: the cutter cuts a piece for a job, the fitter fits it, and the cutter ends the
-//! job. The cutter's second version gives lengths in millimetres instead of centimetres, under the same name: whoever takes the one
-//! for the other cannot end a job.
+//! Two services of a workshop, in several versions: the cutter cuts a piece for a job, the fitter fits it, and the cutter ends
+//! the job. The cutter's second version gives lengths in millimetres instead of centimetres, under the same name: a reader that
+//! takes the one for the other keeps the job from ending.
 
 use chrono::{DateTime, Utc};
 use saga::{

@@ -16,7 +16,7 @@ use super::{Environment, Manifest, network::Network, reporter::Reporter, state::
 pub use operations::Program;
 pub use program::{binary, binary_of};
 pub use rolling::Rolling;
-pub use supervisor::{Exchange, Launch, Life, Supervisor};
+pub use supervisor::{Launch, Life, Supervisor};
 
 const READY_WITHIN: Duration = Duration::from_secs(90);
 

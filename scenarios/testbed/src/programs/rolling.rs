@@ -63,7 +63,8 @@ impl Rolling {
     }
 }
 
-/// Starts another replica of a running program, with its own port and instance id, modified by `change`; returns its base URL too.
+/// Starts another replica of a running program, with its own port and instance id, modified by `change`; returns its base URL
+/// too.
 pub(super) fn one_more(
     program: Program,
     launch: &Launch,
