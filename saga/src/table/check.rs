@@ -131,6 +131,22 @@ mod tests {
         };
     }
 
+    /// An event of this version.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Versioned<const VERSION: u32> {
+        trip: SagaId,
+    }
+
+    impl<const VERSION: u32> Event for Versioned<VERSION> {
+        const TYPE: &'static str = "Versioned";
+        const PUBLISHER: Publisher = HOTEL;
+        const VERSION: u32 = VERSION;
+
+        fn saga_id(&self) -> SagaId {
+            self.trip
+        }
+    }
+
     event!(RoomHeld, HOTEL);
     event!(CarHeld, publisher!("car"));
     event!(SeatHeld, publisher!("Air Line"));
@@ -169,6 +185,11 @@ mod tests {
         const LONG: &str = "a-step-with-a-name-that-is-so-long-that-no-tool-takes-it-because-a-name-has-at-most-a-hundred-bytes-and-this-has-more";
         let long = wrong(on_car(Table::of(HOTEL)).when("noon", tries("hold").of(LONG), says![RoomHeld]));
         assert!(long.contains("no name of a step or a call"), "tools would refuse the table: {long}");
+        let zero = wrong(Table::of(HOTEL).when("noon", "hold", says![Versioned<0>]));
+        assert!(zero.contains("`Versioned` has version 0: choose one from 1 to 2147483647"), "{zero}");
+        let table = Table::of(HOTEL).when("noon", "hold", says![Versioned<7>]);
+        let read = wrong(table.on("look", says![], |event: Versioned<2_147_483_648>| event.trip));
+        assert!(read.contains("`Versioned` has version 2147483648"), "{read}");
         let empty = wrong(Table::of(HOTEL));
         assert!(empty.contains("consumes nothing"), "{empty}");
         // Two names for one topic: the second of two lines for the same event would never be used.

@@ -95,6 +95,25 @@ async fn an_event_of_a_later_version_waits_for_a_newer_program_and_needs_no_pers
     let (old, new) = tokio::join!(old.stop(), new.stop());
     assert_eq!((old, new), ((), ()));
 
+    // What the newer program reads and cannot decide needs a person, and is not tried for ever.
+    let old = ground.start::<1>();
+    let stuck = SagaId(Uuid::now_v7());
+    let impossible = ground.counted(stuck, 2, crate::toy::IMPOSSIBLE).await;
+    let is = async |expected| (standing(&ground, stuck).await == expected).then_some(());
+    eventually("the older program leaves it", async || is([needs_2(impossible.0)]).await).await;
+    let new = ground.start::<2>();
+    eventually("a person is needed", async || is([(impossible.0, "parked".to_owned(), None)]).await).await;
+    let tries = async || desk::find(ground.db.pool(), impossible.0).await.expect("read").expect("there").work;
+    let work = tries().await;
+    assert!(work.error.is_some_and(|error| error.contains("nobody can count to this")));
+    // Both look for what is due: the newer one takes up another saga's event meanwhile.
+    let next = SagaId(Uuid::now_v7());
+    ground.counted(next, 2, 5).await;
+    ground.noted(next, &[5]).await;
+    assert_eq!((work.tries, tries().await.tries), (2, 2));
+    let (old, new) = tokio::join!(old.stop(), new.stop());
+    assert_eq!((old, new), ((), ()));
+
     // Rolled back: the later version waits, everything else goes on.
     let old = ground.start::<1>();
     let left = ground.counted(other, 2, 96).await;

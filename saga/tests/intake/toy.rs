@@ -36,6 +36,9 @@ pub(crate) async fn notes(db: &TestDatabase, task: SagaId) -> Vec<i64> {
         .expect("notes can be read")
 }
 
+/// A note that no version can decide.
+pub(crate) const IMPOSSIBLE: i64 = -1;
+
 /// What the event asks for.
 #[derive(Debug)]
 pub(crate) struct Note {
@@ -113,6 +116,9 @@ impl<const VERSION: u8> Service for Notebook<VERSION> {
     }
 
     fn decide(&self, notes: &mut Self::Rows, command: &Note, _now: DateTime<Utc>) -> Says {
+        if command.note == IMPOSSIBLE {
+            return Says::impossible("nobody can count to this");
+        }
         if command.refuse {
             return Says::refused("nobody notes this");
         }
