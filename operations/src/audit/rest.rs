@@ -119,8 +119,9 @@ pub(super) async fn unfinished(databases: &Databases, database: Database) -> sql
 pub(super) async fn parked_in(databases: &Databases, database: Database) -> sqlx::Result<Vec<String>> {
     let (calls, events, newer): (i64, i64, i64) = sqlx::query_as(
         "select (select count(*) from attempts where status = 'parked'),
-                (select count(*) from parked_events where status <> 'settled' and needs_version is null),
-                (select count(*) from parked_events where status <> 'settled' and needs_version is not null)",
+                (select count(*) from parked_events left join parked_newer using (event_id)
+                 where status <> 'settled' and needs_version is null),
+                (select count(*) from parked_events join parked_newer using (event_id) where status <> 'settled')",
     )
     .fetch_one(databases.of_service(database))
     .await?;

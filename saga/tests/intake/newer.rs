@@ -11,7 +11,7 @@ use crate::{Ground, eventually};
 
 /// The unsettled events of a saga: id, status and the version that they wait for.
 async fn standing(ground: &Ground, order: SagaId) -> Vec<(Uuid, String, Option<i32>)> {
-    let query = "select event_id, status, needs_version from parked_events where order_id = $1 and status <> 'settled' order by seq";
+    let query = "select event_id, status, needs_version from parked_events left join parked_newer using (event_id) where order_id = $1 and status <> 'settled' order by seq";
     sqlx::query_as(query).bind(order.0).fetch_all(ground.db.pool()).await.expect("read")
 }
 

@@ -12,7 +12,7 @@
 //! | `retry` | is retried at an operator's request |
 //! | `settled` | has been processed or resolved |
 //!
-//! An event of a later version than the program reads is `parked` too, with that version in `needs_version`. Any instance
+//! An event of a later version than the program reads is `parked` too, with that version in `parked_newer`. Any instance
 //! that reads this version retries it by itself: in a rolling change it waits for the newer instances, and after a rollback
 //! for the next attempt, or for an operator.
 //!

@@ -64,8 +64,8 @@ async fn insert(
         record.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).unzip();
     sqlx::query(
         "insert into parked_events (event_id, order_id, what, topic, partition, record_offset, record_timestamp, key, value,
-                                    header_names, header_values, status, error, tries, needs_version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                                    header_names, header_values, status, error, tries)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(id.0)
     .bind(saga_id.0)
@@ -82,9 +82,13 @@ async fn insert(
     .bind(why.map(|why| storable(why.error)))
     // A waiting event has not been tried yet.
     .bind(i32::from(why.is_some()))
-    .bind(why.and_then(|why| why.needs_version()))
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    if let Some(version) = why.and_then(|why| why.needs_version()) {
+        let newer = "insert into parked_newer (event_id, needs_version) values ($1, $2)
+                     on conflict (event_id) do update set needs_version = excluded.needs_version";
+        sqlx::query(newer).bind(id.0).bind(version).execute(db).await?;
+    }
     Ok(())
 }
 
@@ -107,11 +111,15 @@ pub(crate) async fn waiting_sagas(db: &mut PgConnection, sagas: &[Uuid]) -> Resu
 /// Settles events that are decided in this transaction; returns the ids that this transaction has settled.
 pub(crate) async fn settle(db: &mut PgConnection, ids: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
     let settled: Vec<Uuid> = sqlx::query_scalar(
-        "update parked_events set status = 'settled', settled_at = now(), tries = tries + 1, needs_version = null
-         where event_id in (select event_id from parked_events where event_id = any($1)
-                            and (status in ('waiting', 'retry') or status = 'parked' and needs_version is not null)
-                            order by event_id for update)
-         returning event_id",
+        "with settled as (
+             update parked_events set status = 'settled', settled_at = now(), tries = tries + 1
+             where event_id in (select event_id from parked_events e where event_id = any($1)
+                                and (status in ('waiting', 'retry')
+                                     or status = 'parked' and event_id in (select event_id from parked_newer))
+                                order by event_id for update of e)
+             returning event_id),
+         gone as (delete from parked_newer where event_id in (select event_id from settled))
+         select event_id from settled",
     )
     .bind(ids)
     .fetch_all(db)
@@ -122,9 +130,14 @@ pub(crate) async fn settle(db: &mut PgConnection, ids: &[Uuid]) -> Result<HashSe
 /// Parks an event again after another failed try.
 pub(crate) async fn park_again(db: &mut PgConnection, id: EventId, why: Why<'_>) -> Result<(), StoreError> {
     sqlx::query(
-        "update parked_events
-         set status = 'parked', tries = tries + 1, error = $2, parked_at = now(), needs_version = $3
-         where event_id = $1 and (status in ('waiting', 'retry') or status = 'parked' and needs_version is not null)",
+        "with again as (
+             update parked_events set status = 'parked', tries = tries + 1, error = $2, parked_at = now()
+             where event_id = $1
+               and (status in ('waiting', 'retry') or status = 'parked' and event_id in (select event_id from parked_newer))
+             returning event_id),
+         gone as (delete from parked_newer where $3::int is null and event_id in (select event_id from again))
+         insert into parked_newer (event_id, needs_version) select event_id, $3 from again where $3::int is not null
+         on conflict (event_id) do update set needs_version = excluded.needs_version",
     )
     .bind(id.0)
     .bind(storable(why.error))
@@ -161,10 +174,13 @@ impl Versions {
 pub(super) async fn due(pool: &PgPool, versions: &Versions, limit: i64) -> sqlx::Result<Vec<Due>> {
     let Versions(topics, types, versions) = versions;
     let rows: Vec<PgRow> = sqlx::query(
-        "select * from parked_events e
+        "select event_id, topic, partition, record_offset, record_timestamp, key, value, header_names, header_values
+         from parked_events e
          where (status in ('waiting', 'retry')
-                or status = 'parked' and exists (select from unnest($2::text[], $3::text[], $4::int[]) r (topic, what, version)
-                                                 where r.topic = e.topic and r.what = e.what and r.version >= e.needs_version))
+                or status = 'parked'
+                   and exists (select from parked_newer n, unnest($2::text[], $3::text[], $4::int[]) r (topic, what, version)
+                               where n.event_id = e.event_id and n.needs_version <= r.version
+                                 and r.topic = e.topic and r.what = e.what))
             and not exists (select from parked_events f
                             where f.order_id = e.order_id and f.seq < e.seq and f.status <> 'settled')
          order by seq limit $1",

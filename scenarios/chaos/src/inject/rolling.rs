@@ -65,7 +65,8 @@ fn read(environment: &Environment) -> BoxFuture<'_, anyhow::Result<()>> {
 
 /// Tells whether no event waits for a program that reads its version.
 async fn none_waits(databases: &Databases) -> sqlx::Result<bool> {
-    let waits = "select exists (select from parked_events where status <> 'settled' and needs_version is not null)";
+    let waits =
+        "select exists (select from parked_events join parked_newer using (event_id) where status <> 'settled')";
     for database in databases.all() {
         if sqlx::query_scalar(waits).fetch_one(databases.of_service(database)).await? {
             return Ok(false);
