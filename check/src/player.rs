@@ -121,17 +121,20 @@ where
     }
 
     pub(crate) fn command(&self, event_type: &str, topic: &str, data: &str) -> Result<S::Command, String> {
+        let unread = || unread::<S>(event_type);
+        let line = self.table.line(event_type, topic).ok_or_else(unread)?;
         let record = Record { topic: topic.to_owned(), ..Record::default() };
         let envelope = Envelope {
             id: EventId(Uuid::nil()),
             event_type: event_type.to_owned(),
+            // All services are of one build; the lint finds readers of an earlier version.
+            version: line.version(),
             source: String::new(),
             subject: None,
             time: None,
             causation_id: None,
             traceparent: None,
         };
-        let unread = || unread::<S>(event_type);
         let command = self.table.read(&envelope, &record, data.as_bytes()).ok_or_else(unread)?;
         command.map_err(|why| format!("{}: {why}", unread()))
     }

@@ -86,7 +86,7 @@ pub(crate) trait Real {
 /// What a service has said since a row of its outbox, in order.
 pub(crate) async fn said_since(pool: &PgPool, seq: i64) -> sqlx::Result<Vec<Said>> {
     let rows = sqlx::query(
-        "select seq, id, aggregatetype, aggregateid, type, payload, causationid, traceparent from outbox
+        "select seq, id, aggregatetype, aggregateid, type, payload, dataversion, causationid, traceparent from outbox
          where seq > $1 order by seq",
     )
     .bind(seq)
@@ -98,6 +98,7 @@ pub(crate) async fn said_since(pool: &PgPool, seq: i64) -> sqlx::Result<Vec<Said
         let envelope = Envelope {
             id: saga::EventId(row.try_get("id")?),
             event_type: row.try_get("type")?,
+            version: u32::try_from(row.try_get::<i32, _>("dataversion")?).unwrap_or(u32::MAX),
             source: saga::outbox::publisher::source_of(&service),
             subject: Some(saga.clone()),
             time: Some(DateTime::UNIX_EPOCH),
