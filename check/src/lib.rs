@@ -223,7 +223,8 @@ impl Check {
     /// Explores every run.
     ///
     /// # Panics
-    /// If nothing can happen: a request that no service consumes or can read, two services of one name, or no request and no occasion at all.
+    /// If nothing can happen: a request that no service consumes or can read, two services of one name, or no request and no
+    /// occasion at all.
     pub fn explore(&self) -> Report {
         for (place, player) in self.players.iter().enumerate() {
             let is_new = self.players[..place].iter().all(|other| other.name() != player.name());

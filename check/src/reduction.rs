@@ -13,6 +13,7 @@
 mod independence;
 mod kinds;
 mod proof;
+mod renaming;
 mod symmetry;
 
 pub(crate) use independence::Independence;

@@ -11,7 +11,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use saga::{
-    NewAttempt, Publisher, Rows, Said, SagaId, Says, StoreError, Table, publisher,
+    NewAttempt, Publisher, Rows, SagaId, Said, Says, StoreError, Table, publisher,
     table::{Decision, Saying, answer, deadline},
 };
 use saga_check::{Check, Report, Service, View};

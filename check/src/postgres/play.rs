@@ -77,7 +77,7 @@ impl Check {
     /// are by the services' names, migrated, with the first rows of each.
     ///
     /// # Errors
-    /// If a step cannot be taken, if the check is [`forgetful`](Check::forgetful), if both differ, or if a database cannot be used.
+    /// If a step cannot be taken, the check is [`forgetful`](Check::forgetful), both differ, or a database cannot be used.
     pub async fn play(&self, schedule: &Schedule, databases: &BTreeMap<&str, PgPool>) -> Result<Played, PlayError> {
         if self.forgetful {
             let why = "a check without inboxes cannot be played: the services on their databases have them";

@@ -15,10 +15,7 @@ use saga::{
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{
-    Real,
-    real::{Asked, Given, asked, said_since},
-};
+use super::{Real, real::Given};
 use crate::{
     Check,
     bus::{Fault, Step, What},
@@ -36,14 +33,14 @@ pub(super) struct Stage<'a> {
     pub(super) world: World,
     pub(super) reals: Vec<Box<dyn Real>>,
     /// Each service's events about each saga as published, in order: what Kafka has.
-    published: HashMap<(usize, SagaId), Vec<Record>>,
+    pub(super) published: HashMap<(usize, SagaId), Vec<Record>>,
     /// Last row of each outbox that was read.
-    read: Vec<i64>,
+    pub(super) read: Vec<i64>,
     /// What each service has said since, as the model has it: by saga, in order.
-    expected: Vec<BTreeMap<SagaId, Vec<(&'static str, serde_json::Value)>>>,
+    pub(super) expected: Vec<BTreeMap<SagaId, Vec<(&'static str, serde_json::Value)>>>,
     /// All calls that each service has asked for, as the model has them.
-    calls: Vec<HashSet<u32>>,
-    claimed: HashMap<(usize, String), Claimed>,
+    pub(super) calls: Vec<HashSet<u32>>,
+    pub(super) claimed: HashMap<(usize, String), Claimed>,
     /// Number of requests sent: each has an offset of its own.
     requests: i64,
     /// The first law that the model has broken.
@@ -234,74 +231,6 @@ impl<'a> Stage<'a> {
                 .fetch_all(self.reals[service].pool())
                 .await?;
         Ok(rows.into_iter().map(|(saga, count)| (SagaId(saga), usize::try_from(count).unwrap_or(0))).collect())
-    }
-
-    /// Checks that a service has said and asked for nothing new.
-    pub(super) async fn expected_nothing(&mut self, service: usize) -> anyhow::Result<Result<(), String>> {
-        self.expected[service].clear();
-        self.compare(service).await
-    }
-
-    /// Compares what a service has said, asked for and written with the model. An error says how they differ.
-    pub(super) async fn compare(&mut self, service: usize) -> anyhow::Result<Result<(), String>> {
-        let name = self.universe.check.players[service].name();
-        let pool = self.reals[service].pool().clone();
-        let mut said: BTreeMap<SagaId, Vec<(String, serde_json::Value)>> = BTreeMap::new();
-        for row in said_since(&pool, self.read[service]).await? {
-            self.read[service] = row.seq;
-            self.published.entry((service, row.saga)).or_default().push(row.record);
-            said.entry(row.saga).or_default().push((row.event_type, row.data));
-        }
-        let expected = std::mem::take(&mut self.expected[service]);
-        let is_same = expected.len() == said.len()
-            && expected.iter().zip(&said).all(|((saga, model), (other, real))| {
-                let pairs = || model.iter().zip(real);
-                saga == other && model.len() == real.len() && pairs().all(|(m, r)| m.0 == r.0 && m.1 == r.1)
-            });
-        if !is_same {
-            return Ok(Err(format!(
-                "`{name}` has said something else\n  model:    {expected:?}\n  database: {said:?}"
-            )));
-        }
-        let mut model: Vec<Asked> = self.calls[service].iter().map(|call| self.asked(*call)).collect();
-        model.sort_by(|one, other| one.key.cmp(&other.key));
-        let real = asked(&pool).await?;
-        if model != real {
-            return Ok(Err(format!("`{name}` has asked for other calls\n  model:    {model:?}\n  database: {real:?}")));
-        }
-        if let Err(how) = self.compare_aside(service, &pool).await? {
-            return Ok(Err(how));
-        }
-        let rows = self.universe.rows(service, self.world.rows(service)).clone();
-        Ok(self.reals[service].compare(&rows).await)
-    }
-
-    /// Compares what waits for an operator, and that nothing was taken for a dead letter.
-    async fn compare_aside(&self, service: usize, pool: &PgPool) -> anyhow::Result<Result<(), String>> {
-        let name = self.universe.check.players[service].name();
-        let sagas = self.world.sagas().iter().enumerate();
-        let aside = sagas.filter_map(|(saga, between)| {
-            let aside = self.universe.between.get(*between).aside.get(&service)?;
-            Some((self.universe.saga_id(saga), aside.len()))
-        });
-        let (model, real) = (aside.collect::<BTreeMap<_, _>>(), self.aside(service).await?);
-        if model != real {
-            return Ok(Err(format!("`{name}` has other events aside\n  model:    {model:?}\n  database: {real:?}")));
-        }
-        let letters: i64 = sqlx::query_scalar("select count(*) from dead_letters").fetch_one(pool).await?;
-        Ok(if letters == 0 { Ok(()) } else { Err(format!("`{name}` has written {letters} dead letters")) })
-    }
-
-    fn asked(&self, call: u32) -> Asked {
-        let attempt = &self.universe.calls.get(call).attempt;
-        let mut sagas = self.world.sagas().iter().map(|saga| self.universe.between.get(*saga));
-        Asked {
-            key: attempt.idempotency_key(),
-            kind: attempt.kind.to_owned(),
-            request: attempt.request.clone(),
-            gives_up: attempt.gives_up,
-            is_open: sagas.any(|saga| saga.calls.get(&call) == Some(&None)),
-        }
     }
 }
 

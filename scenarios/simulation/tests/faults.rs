@@ -29,7 +29,7 @@ use bell::Rung;
 
 const CALLERS: Publisher = Publisher::of_requests("caller", "bell.requests", "Ring");
 
-/// How often the bell may ring for a call: each time is an end.
+/// A bell that rings at most so often for a call: each time is an end.
 #[derive(Debug, Clone, Copy)]
 struct Bell {
     most: i64,
@@ -125,7 +125,9 @@ async fn a_simulation_finds_what_only_a_repeated_request_does() {
         }
         database.run("truncate calls, outbox, inbox").await;
         let sound = check(1).simulate(Simulation { seed, deeds: 30 }, &pools(&database)).await;
-        sound.unwrap_or_else(|error| panic!("seed {seed}: {error}")).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        sound
+            .unwrap_or_else(|error| panic!("seed {seed}: {error}"))
+            .unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
     }
     assert!(found > 10, "{found} of 20");
 }
