@@ -30,6 +30,7 @@
 
 mod bus;
 mod laws;
+mod mutant;
 mod numbered;
 mod offers;
 mod player;
@@ -56,6 +57,7 @@ use laws::Law;
 use player::{Occurrence, Player, Typed};
 use saga::{NewAttempt, Publisher};
 
+pub use mutant::{After, Before, Mutant};
 #[cfg(feature = "postgres")]
 pub use postgres::{Parted, PlayError, Played, Simulated, Simulation};
 pub use report::{Broken, Reduced, Report};
@@ -128,6 +130,15 @@ where
     pub fn compared(mut self, alike: fn(all: &S::Rows, loaded: &S::Rows) -> bool) -> Self {
         self.typed.alike = alike;
         self
+    }
+
+    /// The service with something done before and after each of its decisions: a mutant, to test laws.
+    #[must_use]
+    pub fn mutated(self, before: Before<S>, after: After<S>) -> Service<Mutant<S>>
+    where
+        S::Command: Clone,
+    {
+        Service { typed: self.typed.mutated(before, after), rows: self.rows }
     }
 
     /// The service without its reactions to one event: a mutant, to test laws.

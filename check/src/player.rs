@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     Answers,
+    mutant::{After, Before, Mutant},
     progress::{Change, change},
     rows::Shared,
 };
@@ -137,6 +138,16 @@ where
         };
         let command = self.table.read(&envelope, &record, data.as_bytes()).ok_or_else(unread)?;
         command.map_err(|why| format!("{}: {why}", unread()))
+    }
+
+    /// The same with something done before and after each decision.
+    pub(crate) fn mutated(self, before: Before<S>, after: After<S>) -> Typed<Mutant<S>>
+    where
+        S::Command: Clone,
+    {
+        let Typed { service, saved, table, without, alike, occasions, answers } = self;
+        let service = Arc::new(Mutant { service, before, after });
+        Typed { service, saved, table, without, alike, occasions, answers }
     }
 
     /// Decides, as the unit of work does: nothing is written if the decision is impossible.

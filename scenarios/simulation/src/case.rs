@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cast,
+    fault::Fault,
     shop::{BUYER, NEIGHBOUR, NOWHERE, PRICE, STRANGER, Shop},
     wish::{Pay, Wish},
 };
@@ -24,6 +25,9 @@ pub struct Case {
     /// A line that one service's table lacks: a fault that the run shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without: Option<Line>,
+    /// Something wrong in one service's decisions: a fault that the run shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
     /// What happens.
     pub schedule: Schedule,
     /// The law that is broken at the end, if any.
@@ -44,7 +48,7 @@ pub struct Line {
 impl Case {
     /// A case in which nothing happens yet.
     pub fn new(shop: Shop, wishes: Vec<Wish>) -> Self {
-        Case { shop, wishes, without: None, schedule: Schedule::default(), breaks: None }
+        Case { shop, wishes, without: None, fault: None, schedule: Schedule::default(), breaks: None }
     }
 
     /// A shop and this many orders, determined by a seed: money or stock may not be enough for all.
@@ -104,6 +108,6 @@ impl Case {
         {
             return Err(format!("`{service}` has no line for `{event}` that it could lack"));
         }
-        Ok(cast::check(&self.shop, &self.wishes, self.without.as_ref()))
+        Ok(cast::check(&self.shop, &self.wishes, self.without.as_ref(), self.fault))
     }
 }

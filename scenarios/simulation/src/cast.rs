@@ -18,6 +18,7 @@ use shipping::Shipping;
 use crate::{
     books::{self, Stores},
     case::Line,
+    fault::{Fault, Hooks},
     shop::{FirstRows, Shop},
     wish::Wish,
 };
@@ -27,10 +28,10 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A check of the shop: these wishes are sent, each buyer may cancel at any moment, and each deadline may pass. A service may
 /// lack a line.
-pub(crate) fn check(shop: &Shop, wishes: &[Wish], without: Option<&Line>) -> Check {
+pub(crate) fn check(shop: &Shop, wishes: &[Wish], without: Option<&Line>, fault: Option<Fault>) -> Check {
     let requests: Vec<_> = wishes.iter().enumerate().map(|(nth, wish)| wish.request(nth)).collect();
     let orders: Vec<OrderId> = requests.iter().map(|(order, _)| *order).collect();
-    let services = services(shop.rows(), &orders, &Lacking(without));
+    let services = services(shop.rows(), &orders, &Lacking(without), fault);
     let check = requests.iter().fold(services, |check, (_, request)| check.request(publisher::CLIENT, request));
     laws(shop.clone(), check)
 }
@@ -72,12 +73,23 @@ impl Lacking<'_> {
     }
 }
 
+/// Adds a service, or a mutant of it.
+fn with<S: saga::Service<Command: Clone>>(check: Check, service: Service<S>, hooks: Hooks<S>) -> Check
+where
+    S::Rows: Debug + Clone + Eq + Hash + 'static,
+{
+    match hooks {
+        Some((before, after)) => check.service(service.mutated(before, after)),
+        None => check.service(service),
+    }
+}
+
 /// Returns whether each of these entries is among all.
 fn among<K: Ord, V: PartialEq>(some: &BTreeMap<K, V>, all: &BTreeMap<K, V>) -> bool {
     some.iter().all(|(key, value)| all.get(key) == Some(value))
 }
 
-fn services(rows: FirstRows, orders: &[OrderId], lacking: &Lacking<'_>) -> Check {
+fn services(rows: FirstRows, orders: &[OrderId], lacking: &Lacking<'_>, fault: Option<Fault>) -> Check {
     let overdue: DateTime<Utc> = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
     let order = Service::new(Orders { timeout: TIMEOUT }, rows.order, |rows| order::Register {
         // The timeline is append-only, and no decision depends on it.
@@ -124,11 +136,10 @@ fn services(rows: FirstRows, orders: &[OrderId], lacking: &Lacking<'_>) -> Check
     });
     let notification =
         notification.compared(|all, some| some.notices == all.notices && among(&some.contacts, &all.contacts));
-    Check::new()
-        .service(lacking.of(order))
-        .service(lacking.of(account))
-        .service(lacking.of(payment.answers(answers)))
-        .service(lacking.of(inventory))
+    let check = with(Check::new(), lacking.of(order), fault.and_then(Fault::of_order));
+    let check = with(check, lacking.of(account), fault.and_then(Fault::of_account));
+    let check = with(check, lacking.of(payment.answers(answers)), fault.and_then(Fault::of_payment));
+    with(check, lacking.of(inventory), fault.and_then(Fault::of_inventory))
         .service(lacking.of(shipping))
         .service(lacking.of(entitlement))
         .service(lacking.of(notification.answers(delivered)))

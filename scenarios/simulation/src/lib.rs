@@ -9,7 +9,9 @@ pub mod wish;
 
 mod case;
 mod cast;
+mod fault;
 
 pub use case::{Case, Line};
 pub use cast::lines;
 pub use databases::Databases;
+pub use fault::Fault;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Write};
 use events::request::ORDER_REQUESTED;
 use saga_check::{PlayError, Played, Simulated, Simulation};
 use simulation::{
-    Case, Databases,
+    Case, Databases, Fault,
     shop::{NOWHERE, Shop},
     wish::{Pay, Wish},
 };
@@ -77,6 +77,37 @@ async fn each_forgotten_line_that_the_model_notices_does_its_harm_on_postgres() 
         let played = played(&case, &databases).await;
         assert_eq!(played.broken.map(|broken| broken.law), Some(broken.law), "{service} without {event}: {broken}");
     }
+}
+
+/// The same for what is wrong in decisions. Where a constraint keeps the harm out of the database, the event is parked there.
+#[tokio::test]
+async fn each_fault_that_the_model_notices_does_its_harm_on_postgres() {
+    let databases = databases(&Shop::default()).await;
+    let mut kept_out = Vec::new();
+    for fault in Fault::ALL {
+        let mutants = cases().into_iter().map(|case| Case { fault: Some(fault), ..case });
+        let mut found = mutants.filter_map(|case| Some((case.check().reduced().explore().broken?, case)));
+        let (broken, case) = found.next().unwrap_or_else(|| panic!("nobody notices: {fault:?}"));
+        let case = Case { schedule: broken.schedule.clone(), ..case };
+        let case: Case = serde_json::from_str(&serde_json::to_string(&case).expect("JSON")).expect("the same");
+        databases.reset(&case.shop).await.expect("first rows");
+        match case.check().play(&case.schedule, &databases.pools()).await {
+            Ok(played) => {
+                assert_eq!(played.broken.map(|broken| broken.law), Some(broken.law), "{fault:?}: {broken}");
+            }
+            Err(PlayError::Parted(parted)) if parted.schedule == broken.schedule => {
+                let service = &broken.schedule.steps.last().expect("a step").service;
+                let why: Vec<String> = sqlx::query_scalar("select error from parked_events where error is not null")
+                    .fetch_all(&databases.pools()[service.as_str()])
+                    .await
+                    .expect("parked events");
+                assert!(why.iter().any(|why| why.contains("violates check constraint")), "{fault:?}: {parted}{why:?}");
+                kept_out.push(fault);
+            }
+            Err(error) => panic!("{fault:?}: {error}"),
+        }
+    }
+    assert_eq!(kept_out, [Fault::LateConfirm]);
 }
 
 #[tokio::test]
