@@ -84,7 +84,7 @@ impl EventSchema {
 
     /// Returns whether it is the schema of clients' requests, and of no event.
     pub fn is_of_requests(&self) -> bool {
-        self.publisher.bare_type().is_some()
+        self.publisher.is_anyone()
     }
 
     fn of_contract(&self, contract: Contract) -> Value {
