@@ -1,5 +1,7 @@
 //! JSON Schemas of events, from their types: what a reader of the event accepts. Requires the feature `schema`.
 //!
+//! The derive macro has to be told where `schemars` is, unless the package depends on it itself.
+//!
 //! ```
 //! use saga::{Facts, SagaId, schema::JsonSchema};
 //!
@@ -23,6 +25,10 @@
 //! let held = schemas()[0].document();
 //! assert_eq!(held["required"], serde_json::json!(["trip", "price"]));
 //! ```
+//!
+//! Three things a schema does not say. What `#[serde(with = "…")]`, `serialize_with` and `deserialize_with` do to a value is not seen:
+//! such a field needs a `#[schemars(with = "…")]`. JSON Schema takes `1.0` for an integer, and serde does not. And a UUID is
+//! described in the form with hyphens, in which it is written, while it is read in others, too.
 
 use std::fmt;
 
