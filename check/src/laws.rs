@@ -22,6 +22,7 @@ pub(crate) const DECIDED: &str = "every decision is possible, and says what its 
 pub(crate) const SAID_ONCE: &str = "nothing is said twice";
 pub(crate) const ONE_END: &str = "a saga ends once";
 pub(crate) const IN_REVERSE: &str = "steps are undone in reverse";
+pub(crate) const ASKED_ONCE: &str = "a call is asked for with one request";
 const AN_END: &str = "every saga ends";
 const NOTHING_HELD: &str = "nothing stays held";
 

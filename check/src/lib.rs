@@ -6,24 +6,32 @@
 //! - with [`forgetful`](Check::forgetful), it reads an earlier one again, as after a crash, and no inbox keeps it out;
 //! - a client sends its request, and sends it again;
 //! - a person asks a service for something ([`may`](Service::may)), or a deadline passes ([`at`](Service::at));
-//! - a durable call is answered, however late, with one of its possible [answers](Service::answers).
+//! - a durable call is answered, however late, with one of its possible [answers](Service::answers);
+//! - with [`parks`](Check::parks), it parks an event, and whatever comes later about the saga waits until that is retried.
 //!
-//! Laws that hold for every saga are built in: at rest each saga about which anything was decided has ended, if the tables
-//! say how sagas end, and none ends twice; no event is said twice with the same facts; a decision says and asks only for
-//! what its table lists, refuses nothing, is never impossible and never panics. Laws of the business are added with
+//! Laws that hold for every saga are built in: at rest each saga in which anything has happened has ended, if the tables say how
+//! sagas end, and none ends twice; nothing stays held, and steps are undone in reverse, as far as the tables tell their phases;
+//! no event is said twice with the same facts, and no call asked for with two requests; a decision says and asks only for what
+//! its table lists, refuses nothing, is never impossible and never panics. Laws of the business are added with
 //! [`law`](Check::law) and [`at_rest`](Check::at_rest). The search is breadth-first, so that the run that breaks a law is a
-//! shortest one.
+//! shortest one; [`reduced`](Check::reduced) searches fewer states, and its runs need not be shortest.
+//!
+//! A run is a [`Schedule`]: a file that can be [replayed](Check::replay). With the feature `postgres` it can be played on the
+//! services' real databases (`Check::play`), and random runs can be taken there and in the model side by side
+//! (`Check::simulate`).
 //!
 //! `tests/trip.rs` checks the trip of `examples/trip`, with up to three travellers who compete for seats and a car.
 //!
-//! It knows the decisions and not the SQL around them, which the conformance suite of `saga`'s feature `testing` tests against
-//! a real database. All requests and commands are decided at one time, but for deadlines; a client's record has no headers and no
-//! id. Two requests about one saga are two requests: the same one comes twice by itself.
+//! The search knows the decisions and not the SQL around them. All requests and commands are decided at one time, but for
+//! deadlines; a client's record has no headers and no id. Two requests about one saga come in any order, and the same one comes
+//! twice by itself.
 
 #![warn(missing_docs)]
 
 mod bus;
 mod laws;
+mod numbered;
+mod offers;
 mod player;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -34,6 +42,7 @@ mod rows;
 mod saga_state;
 mod schedule;
 mod search;
+mod story;
 mod universe;
 mod world;
 
@@ -82,17 +91,25 @@ where
     where
         S::Command: Clone,
     {
-        self.at(what, player::NOW, command)
+        self.occasion(what, player::NOW, false, command)
     }
 
     /// As [`may`](Self::may), for a deadline: decided at this time, while everything else is decided at 1970-01-01. Choose
     /// one after every deadline that the decisions set from then.
     #[must_use]
-    pub fn at(mut self, what: &'static str, at: DateTime<Utc>, command: S::Command) -> Self
+    pub fn at(self, what: &'static str, at: DateTime<Utc>, command: S::Command) -> Self
     where
         S::Command: Clone,
     {
-        self.typed.occasions.push(Occurrence { what, at, command: Box::new(move || command.clone()) });
+        self.occasion(what, at, true, command)
+    }
+
+    fn occasion(mut self, what: &'static str, at: DateTime<Utc>, is_deadline: bool, command: S::Command) -> Self
+    where
+        S::Command: Clone,
+    {
+        let command = Box::new(move || command.clone());
+        self.typed.occasions.push(Occurrence { what, at, is_deadline, command });
         self
     }
 
@@ -212,7 +229,8 @@ impl Check {
     /// Explores every run.
     ///
     /// # Panics
-    /// If nothing can happen: a request that no service consumes or can read, two services of one name, or no request and no occasion at all.
+    /// If nothing can happen: a request that no service consumes or can read, two services of one name, or no request and no
+    /// occasion at all.
     pub fn explore(&self) -> Report {
         for (place, player) in self.players.iter().enumerate() {
             let is_new = self.players[..place].iter().all(|other| other.name() != player.name());

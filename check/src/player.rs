@@ -25,6 +25,9 @@ use crate::{
 /// The time of everything but deadlines.
 pub(crate) const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
+/// End of what is wrong with a decision that only the table forbids.
+pub(crate) const UNLISTED: &str = ", which its line does not list";
+
 /// What a decision has led to.
 pub(crate) struct Decided {
     /// Name of the decision.
@@ -87,6 +90,8 @@ pub(crate) trait Player {
 pub(crate) struct Occurrence<C> {
     pub(crate) what: &'static str,
     pub(crate) at: DateTime<Utc>,
+    /// True if it comes by itself, sooner or later.
+    pub(crate) is_deadline: bool,
     /// Makes the command.
     pub(crate) command: Box<dyn Fn() -> C>,
 }
@@ -116,17 +121,20 @@ where
     }
 
     pub(crate) fn command(&self, event_type: &str, topic: &str, data: &str) -> Result<S::Command, String> {
+        let unread = || unread::<S>(event_type);
+        let line = self.table.line(event_type, topic).ok_or_else(unread)?;
         let record = Record { topic: topic.to_owned(), ..Record::default() };
         let envelope = Envelope {
             id: EventId(Uuid::nil()),
             event_type: event_type.to_owned(),
+            // All services are of one build; the lint finds readers of an earlier version.
+            version: line.version(),
             source: String::new(),
             subject: None,
             time: None,
             causation_id: None,
             traceparent: None,
         };
-        let unread = || unread::<S>(event_type);
         let command = self.table.read(&envelope, &record, data.as_bytes()).ok_or_else(unread)?;
         command.map_err(|why| format!("{}: {why}", unread()))
     }
@@ -165,13 +173,10 @@ where
         let lists_calls = self.table.lines().any(|line| !line.decision.asks.is_empty());
         let (decision, service) = (&decided.decision, S::NAME);
         if let Some(said) = decided.says.events.iter().find(|said| !says(said.event_type)) {
-            return Err(format!(
-                "`{decision}` of `{service}` says `{}`, which its line does not list",
-                said.event_type
-            ));
+            return Err(format!("`{decision}` of `{service}` says `{}`{UNLISTED}", said.event_type));
         }
         if let Some(call) = decided.says.attempts.iter().find(|call| lists_calls && !asks(call.kind)) {
-            return Err(format!("`{decision}` of `{service}` asks for `{}`, which its line does not list", call.kind));
+            return Err(format!("`{decision}` of `{service}` asks for `{}`{UNLISTED}", call.kind));
         }
         Ok(decided)
     }
@@ -256,11 +261,11 @@ where
     }
 
     fn is_deadline(&self, occasion: usize) -> bool {
-        self.occasions.get(occasion).is_some_and(|occurrence| occurrence.at != NOW)
+        self.occasions.get(occasion).is_some_and(|occurrence| occurrence.is_deadline)
     }
 
     fn ask(&self, rows: &Shared, occasion: usize) -> Result<Decided, String> {
-        let Occurrence { what, at, command } = self.occasions.get(occasion).ok_or("no such occasion")?;
+        let Occurrence { what, at, command, .. } = self.occasions.get(occasion).ok_or("no such occasion")?;
         let lines = self.lines(&format!("the occasion `{what}`"), |occasion| occasion.text() == *what)?;
         self.changed(rows, &lines, self.decide(rows, &command(), what, *at)?)
     }

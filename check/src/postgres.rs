@@ -1,5 +1,7 @@
 //! The same services on their real databases: what the model says has to happen there.
 
+mod compare;
+mod deeds;
 mod play;
 mod real;
 mod simulate;

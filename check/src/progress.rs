@@ -137,7 +137,11 @@ mod tests {
             step
         };
         assert_eq!(taken(0b11).change(Change::Undone, Past { taken: 0b11, undone: 0b10 }), 0b10);
-        assert_eq!(taken(0b01).change(Change::Undone, Past { taken: 0b11, undone: 0b10 }), 0, "taken after it, or beside it");
+        assert_eq!(
+            taken(0b01).change(Change::Undone, Past { taken: 0b11, undone: 0b10 }),
+            0,
+            "taken after it, or beside it"
+        );
         assert_eq!(taken(0b11).change(Change::Undone, Past { taken: 0b11, undone: 0 }), 0);
         assert_eq!(taken(0b11).change(Change::Refused, Past { taken: 0b11, undone: 0b10 }), 0, "it was never held");
     }

@@ -12,6 +12,8 @@
 
 mod independence;
 mod kinds;
+mod proof;
+mod renaming;
 mod symmetry;
 
 pub(crate) use independence::Independence;

@@ -22,7 +22,7 @@ pub struct Report {
     pub reduced: Option<Reduced>,
 }
 
-/// How far a search was reduced.
+/// Extent to which a search was reduced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reduced {
     /// Number of ways to rename the sagas under which everything is the same; 1 if no two are alike.

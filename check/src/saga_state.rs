@@ -27,8 +27,8 @@ pub(crate) struct SagaState {
     pub(crate) come: Vec<(usize, usize)>,
     /// Calls by number, with their answers.
     pub(crate) calls: BTreeMap<u32, Option<usize>>,
-    /// Events that a service has set aside: the first is parked, the others wait behind it.
-    pub(crate) aside: BTreeMap<usize, Vec<Said>>,
+    /// What a service has set aside: the first is parked, the others wait behind it.
+    pub(crate) aside: BTreeMap<usize, Vec<Brought>>,
     /// Number of events that each service has parked.
     pub(crate) parked: BTreeMap<usize, u8>,
     /// True once anything was decided about it.
@@ -68,8 +68,8 @@ impl SagaState {
         service: usize,
         publisher: usize,
     ) -> impl Iterator<Item = (usize, Said)> + 'u {
-        let events = self.logs[publisher].iter().copied().enumerate().skip(self.read[service][publisher]);
-        events.filter(move |(_, said)| universe.hears(service, said.event))
+        let read = self.read[service][publisher];
+        self.heard(universe, service, publisher).skip_while(move |(place, _)| *place < read)
     }
 
     /// Events of a publisher that a service has read.
@@ -79,7 +79,18 @@ impl SagaState {
         service: usize,
         publisher: usize,
     ) -> impl Iterator<Item = (usize, Said)> + 'u {
-        let events = self.logs[publisher].iter().copied().enumerate().take(self.read[service][publisher]);
+        let read = self.read[service][publisher];
+        self.heard(universe, service, publisher).take_while(move |(place, _)| *place < read)
+    }
+
+    /// All events of a publisher that a service hears, with their places.
+    fn heard<'u>(
+        &'u self,
+        universe: &'u Universe<'_>,
+        service: usize,
+        publisher: usize,
+    ) -> impl Iterator<Item = (usize, Said)> + 'u {
+        let events = self.logs[publisher].iter().copied().enumerate();
         events.filter(move |(_, said)| universe.hears(service, said.event))
     }
 
@@ -108,7 +119,7 @@ impl SagaState {
     }
 
     /// What a service has set aside first, if anything.
-    pub(crate) fn first_aside(&self, service: usize) -> Option<Said> {
+    pub(crate) fn first_aside(&self, service: usize) -> Option<Brought> {
         self.aside.get(&service).and_then(|aside| aside.first()).copied()
     }
 
@@ -121,14 +132,27 @@ impl SagaState {
         }
     }
 
-    pub(crate) fn put_aside(&mut self, service: usize, said: Said) {
-        self.aside.entry(service).or_default().push(said);
+    pub(crate) fn put_aside(&mut self, service: usize, brought: Brought) {
+        self.aside.entry(service).or_default().push(brought);
     }
 }
 
 /// An input that a step brings to a service, and what had happened before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Brought {
     pub(crate) input: Input,
     pub(crate) past: Past,
+}
+
+impl From<Said> for Brought {
+    fn from(said: Said) -> Self {
+        Brought { input: Input::Event(said.event), past: said.past }
+    }
+}
+
+impl From<Input> for Brought {
+    /// Something before which nothing has happened.
+    fn from(input: Input) -> Self {
+        Brought { input, past: Past::default() }
+    }
 }

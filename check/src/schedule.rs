@@ -159,9 +159,12 @@ pub(crate) fn find(universe: &mut Universe<'_>, world: &World, action: &Action) 
         }
         Happening::Event { from, event_type } | Happening::Park { from, event_type } => {
             let publisher = named(from)?;
-            let next = between.next(universe, service, publisher).map(|(_, said)| universe.event(said.event).event_type);
+            let next =
+                between.next(universe, service, publisher).map(|(_, said)| universe.event(said.event).event_type);
             match next {
-                Some(next) if next == event_type && matches!(action.step, Happening::Park { .. }) => What::Park { publisher },
+                Some(next) if next == event_type && matches!(action.step, Happening::Park { .. }) => {
+                    What::Park { publisher }
+                }
                 Some(next) if next == event_type => What::Event { publisher },
                 Some(next) => return Err(format!("{action}: it would read `{next}` next")),
                 None => return Err(format!("{action}: it has read all of them")),
@@ -172,7 +175,11 @@ pub(crate) fn find(universe: &mut Universe<'_>, world: &World, action: &Action) 
             let names = players[service].occasions();
             let of_saga = |place: &usize| universe.occasions[service][*place] == saga;
             let mut meant = (0..names.len()).filter(of_saga).filter(|place| names[*place] == what);
-            What::Occasion(meant.find(|place| !between.has_come(service, *place)).ok_or(format!("{action}: not any more, or never"))?)
+            What::Occasion(
+                meant
+                    .find(|place| !between.has_come(service, *place))
+                    .ok_or(format!("{action}: not any more, or never"))?,
+            )
         }
         Happening::Answer { call, part, answer } => {
             let is_it = |number: &u32| {
@@ -182,21 +189,29 @@ pub(crate) fn find(universe: &mut Universe<'_>, world: &World, action: &Action) 
             let number = between.calls.keys().copied().find(is_it).ok_or(format!("{action}: no such call is open"))?;
             let answers = players[service].possible(&universe.calls.get(number).attempt);
             let answer = answers.iter().position(|possible| possible == answer);
-            What::Answer { call: number, answer: answer.ok_or(format!("{action}: no such answer; there is {answers:?}"))? }
+            What::Answer {
+                call: number,
+                answer: answer.ok_or(format!("{action}: no such answer; there is {answers:?}"))?,
+            }
         }
         Happening::Retry => {
             between.first_aside(service).ok_or(format!("{action}: nothing is set aside"))?;
             What::Retry
         }
     };
-    Ok(Step { saga, service, what })
+    let step = Step { saga, service, what };
+    if universe.offers(saga, &between).iter().any(|offer| offer.step == step) {
+        Ok(step)
+    } else {
+        Err(format!("{action}: that may not happen here, or not once more"))
+    }
 }
 
 /// Returns whether an action is a retry that was taken already, with this step.
 #[cfg(feature = "postgres")]
 pub(crate) fn is_retry(universe: &Universe<'_>, action: &Action, step: Step) -> bool {
-    let is_it = universe.check.players[step.service].name() == action.service
-        && universe.saga_id(step.saga) == action.saga;
+    let is_it =
+        universe.check.players[step.service].name() == action.service && universe.saga_id(step.saga) == action.saga;
     is_it && action.step == Happening::Retry
 }
 
@@ -225,7 +240,8 @@ fn action(universe: &mut Universe<'_>, world: &World, Step { saga, service, what
         What::Request(request) => {
             let asked = &universe.check.requests;
             let same = |place: &usize| {
-                asked[*place].event_type == asked[request].event_type && universe.requested[service][*place] == Some(saga)
+                asked[*place].event_type == asked[request].event_type
+                    && universe.requested[service][*place] == Some(saga)
             };
             Happening::Request {
                 event_type: asked[request].event_type.to_owned(),

@@ -10,8 +10,9 @@ use rustc_hash::FxBuildHasher;
 
 use crate::{
     Check,
-    bus::{Fault, Offer, Step},
+    bus::{Fault, Step},
     laws,
+    offers::Offer,
     reduction::{Independence, Reduction, Symmetry},
     report::{Broken, Report},
     schedule,
@@ -52,7 +53,7 @@ pub(crate) fn explore(check: &Check, most: usize) -> Result<Report, String> {
         let is_symmetric = reduction.symmetry.holds(&mut universe);
         // A law that is broken by a run is broken, whatever was assumed. What holds, holds if that does.
         let is_over = report.broken.is_some() || is_bounded;
-        if is_symmetric && (is_over || reduction.independence.learn(&mut universe)) {
+        if is_symmetric && (is_over || reduction.independence.learn(&mut universe, &reduction.symmetry)) {
             return Ok(Report { reduced: Some(reduction.summary()), ..report });
         }
         symmetry = if is_symmetric { reduction.symmetry } else { Symmetry::none(&reduction.symmetry) };
@@ -73,14 +74,8 @@ struct Search<'u, 'a> {
 
 impl<'u, 'a> Search<'u, 'a> {
     fn new(universe: &'u mut Universe<'a>, reduction: Option<Reduction>, most: usize) -> Self {
-        let report = Report {
-            states: 0,
-            steps: 0,
-            endings: BTreeMap::new(),
-            broken: None,
-            is_complete: true,
-            reduced: None,
-        };
+        let report =
+            Report { states: 0, steps: 0, endings: BTreeMap::new(), broken: None, is_complete: true, reduced: None };
         Search { universe, reduction, most, states: IndexMap::default(), next: VecDeque::new(), report }
     }
 

@@ -1,52 +1,19 @@
 //! Everything that exists in any run, by numbers: sagas, events, calls, rows and what decisions make of them. Each decision is
 //! taken once for the same rows and the same input, and a state is a few numbers.
 
-use std::{
-    collections::BTreeSet,
-    hash::Hash,
-    rc::Rc,
-};
+use std::{collections::BTreeSet, rc::Rc};
 
 use indexmap::IndexSet;
 use rustc_hash::{FxBuildHasher, FxHashMap};
-use saga::{NewAttempt, SagaId};
-
-use crate::{
-    Check,
-    bus::{Offer, Step},
-    player::Decided,
-    progress::Change,
-    rows::Shared,
-    saga_state::SagaState,
-    world::{Event, World},
+use saga::{
+    NewAttempt, SagaId,
+    table::{Line, Trigger},
 };
 
-/// Values by number, each once.
-#[derive(Debug)]
-pub(crate) struct Numbered<T>(IndexSet<T, FxBuildHasher>);
-
-impl<T: Eq + Hash> Numbered<T> {
-    pub(crate) fn new() -> Self {
-        Numbered(IndexSet::default())
-    }
-
-    /// The number of a value, which is new if it was not there.
-    pub(crate) fn number(&mut self, value: T) -> u32 {
-        u32::try_from(self.0.insert_full(value).0).expect("fewer values than a search can hold")
-    }
-
-    pub(crate) fn find(&self, value: &T) -> Option<u32> {
-        self.0.get_index_of(value).and_then(|number| u32::try_from(number).ok())
-    }
-
-    pub(crate) fn get(&self, number: u32) -> &T {
-        &self.0[number as usize]
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-}
+use crate::{
+    Check, bus::Step, numbered::Numbered, offers::Offer, player::Decided, progress::Change, rows::Shared,
+    saga_state::SagaState, world::Event,
+};
 
 /// What a service decides upon. Requests and occasions are those of the check, by place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,19 +38,14 @@ pub(crate) struct Effect {
     pub(crate) asks: Vec<u32>,
     /// What it has done to which step.
     pub(crate) change: Option<(usize, Change)>,
+    /// True if anything has become of the decision.
+    pub(crate) changes: bool,
     /// The same for effects that differ in nothing but rows.
     pub(crate) number: u32,
 }
 
-impl Effect {
-    /// True if nothing has become of the decision.
-    pub(crate) fn is_nothing(&self, before: u32) -> bool {
-        self.rows == before && self.says.is_empty() && self.asks.is_empty()
-    }
-}
-
-/// Everything about an effect that matters between the services: saga, events, calls and step.
-type Told = (usize, Vec<u32>, Vec<u32>, Option<(usize, Change)>);
+/// Everything about an effect that matters between the services: saga, events, calls, step, and whether it changes anything.
+type Told = (usize, Vec<u32>, Vec<u32>, Option<(usize, Change)>, bool);
 
 /// A decision's effect, or what is wrong with it.
 pub(crate) type Outcome = Rc<Result<Effect, String>>;
@@ -119,7 +81,7 @@ pub(crate) struct Universe<'a> {
     decisions: IndexSet<(usize, u32, Input), FxBuildHasher>,
     /// True once a decision about one saga said or asked for something about another.
     pub(crate) crosses: bool,
-    offers: FxHashMap<(usize, u32), Rc<[Offer]>>,
+    pub(crate) known_offers: FxHashMap<(usize, u32), Rc<[Offer]>>,
     told: Numbered<Told>,
     /// What has become of a saga's state with a step that has this effect.
     pub(crate) followed: FxHashMap<(u32, Step, u32), u32>,
@@ -143,6 +105,9 @@ impl<'a> Universe<'a> {
                 }
             }
         }
+        for player in players {
+            one_phase_each(player.name(), &player.lines())?;
+        }
         assert!(steps.len() <= 64, "{} steps: split the check, it takes at most 64", steps.len());
         let mut universe = Universe {
             check,
@@ -159,7 +124,7 @@ impl<'a> Universe<'a> {
             hearers: Vec::new(),
             decisions: IndexSet::default(),
             crosses: false,
-            offers: FxHashMap::default(),
+            known_offers: FxHashMap::default(),
             told: Numbered::new(),
             followed: FxHashMap::default(),
         };
@@ -174,7 +139,8 @@ impl<'a> Universe<'a> {
                 });
             }
             universe.requested.push(requested);
-            let occasions = (0..player.occasions().len()).map(|place| universe.saga(player.occasion(place).0)).collect();
+            let occasions =
+                (0..player.occasions().len()).map(|place| universe.saga(player.occasion(place).0)).collect();
             universe.occasions.push(occasions);
         }
         Ok(universe)
@@ -238,36 +204,6 @@ impl<'a> Universe<'a> {
         self.outcome(service, rows, input)
     }
 
-    /// Everything that may happen in a world.
-    pub(crate) fn all_offers(&mut self, world: &World) -> Rc<[Offer]> {
-        let mut all = Vec::new();
-        for (number, between) in world.sagas().iter().enumerate() {
-            all.extend_from_slice(&self.known_offers(number, *between));
-        }
-        all.into()
-    }
-
-    fn known_offers(&mut self, number: usize, between: u32) -> Rc<[Offer]> {
-        if let Some(known) = self.offers.get(&(number, between)) {
-            return known.clone();
-        }
-        let offers: Rc<[Offer]> = self.offers(number, self.between.get(between)).into();
-        self.offers.insert((number, between), offers.clone());
-        offers
-    }
-
-    /// True if nothing is under way: no event is unread, no call is open that can be answered, every request was read once,
-    /// nothing is set aside, and no deadline would change anything.
-    pub(crate) fn is_at_rest(&mut self, world: &World) -> bool {
-        for (number, between) in world.sagas().iter().enumerate() {
-            if self.known_offers(number, *between).iter().any(|offer| offer.is_due) {
-                return false;
-            }
-        }
-        // Only if nothing is due are decisions tried.
-        !self.all_offers(world).iter().any(|offer| self.is_owed(world, offer))
-    }
-
     /// Number of the saga that an input is about.
     pub(crate) fn saga_of(&self, service: usize, input: Input) -> Option<usize> {
         match input {
@@ -285,7 +221,8 @@ impl<'a> Universe<'a> {
         if let Some(known) = self.outcomes[service].get(&(rows, input)) {
             return known.clone();
         }
-        let outcome = Rc::new(self.decided(service, rows, input).map(|decided| self.effect(service, rows, input, decided)));
+        let outcome =
+            Rc::new(self.decided(service, rows, input).map(|decided| self.effect(service, rows, input, decided)));
         self.outcomes[service].insert((rows, input), outcome.clone());
         outcome
     }
@@ -327,7 +264,21 @@ impl<'a> Universe<'a> {
         }
         let place = |step| self.steps.iter().position(|other| *other == (service, step));
         let change = change.and_then(|(step, change)| Some((place(step)?, change)));
-        let number = self.told.number((saga, events.clone(), asks.clone(), change));
-        Effect { decision, saga, rows, says: events, asks, change, number }
+        let changes = rows != before || !events.is_empty() || !asks.is_empty();
+        let number = self.told.number((saga, events.clone(), asks.clone(), change, changes));
+        Effect { decision, saga, rows, says: events, asks, change, changes, number }
     }
+}
+
+/// Checks that lines for the same occasion, among which nothing tells a decision's own, are in one phase.
+fn one_phase_each(service: &str, lines: &[Line]) -> Result<(), String> {
+    let occasions = lines.iter().filter(|line| matches!(line.trigger, Trigger::Occasion(_)));
+    for line in occasions {
+        let differs = |other: &&Line| other.trigger == line.trigger && other.decision.phase != line.decision.phase;
+        if let (Some(other), Trigger::Occasion(occasion)) = (lines.iter().find(differs), line.trigger) {
+            let (one, other) = (line.decision.name, other.decision.name);
+            return Err(format!("`{service}` has `{one}` and `{other}` on {}, in different phases", occasion.text()));
+        }
+    }
+    Ok(())
 }

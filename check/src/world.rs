@@ -104,7 +104,9 @@ impl<'a> View<'a> {
     /// Everything said so far, by saga and publisher, in order.
     pub fn said(&self) -> impl Iterator<Item = &Event> {
         self.asked.set(u64::MAX);
-        self.numbers().flat_map(|number| self.universe.between.get(number).said()).map(|event| self.universe.event(event))
+        self.numbers()
+            .flat_map(|number| self.universe.between.get(number).said())
+            .map(|event| self.universe.event(event))
     }
 
     /// Sagas about which anything was decided or said.

@@ -11,8 +11,8 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use saga::{
-    Publisher, Rows, Said, SagaId, Says, StoreError, Table, publisher,
-    table::{Decision, Saying, deadline},
+    NewAttempt, Publisher, Rows, SagaId, Said, Says, StoreError, Table, publisher,
+    table::{Decision, Saying, answer, deadline},
 };
 use saga_check::{Check, Report, Service, View};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,9 @@ const SERVICES: usize = 4;
 /// Two kinds of events for each service.
 const TYPES: [[&str; 2]; SERVICES] = [["A0", "A1"], ["B0", "B1"], ["C0", "C1"], ["D0", "D1"]];
 const LATE: &str = "it is late";
+const CALL: &str = "call";
+const OTHERWISE: &str = "otherwise";
+const PERSON: &str = "a person insists";
 
 thread_local! {
     static SEED: Cell<u64> = const { Cell::new(0) };
@@ -78,11 +81,13 @@ impl<const N: usize> saga::Service for Any<N> {
             table = table.on_request(CLIENTS, "begin", says::<N>("Begin"), command("Begin"));
             table = table.when(deadline(LATE), "give up", says::<N>(LATE));
         }
+        table = table.when(answer(CALL), "settle", says::<N>(CALL)).when(PERSON, "insist", says::<N>(PERSON));
         for (other, types) in TYPES.iter().enumerate().filter(|(other, _)| *other != N) {
             for on in types.iter().filter(|on| chance(("hears", N, on), 5) < 2) {
                 let make = command(on);
                 let decision: Decision = "decide".into();
-                table = table.on_data(on, PUBLISHERS[other], decision, says::<N>(on), move |fact: Fact, _, _| make(fact));
+                table =
+                    table.on_data(on, PUBLISHERS[other], decision, says::<N>(on), move |fact: Fact, _, _| make(fact));
             }
         }
         table
@@ -120,11 +125,15 @@ impl<const N: usize> saga::Service for Any<N> {
         rows.sagas.put(*saga, state | bit | said_bits);
         let event = |saying: &Saying| Said {
             event_type: saying.event_type,
+            version: 1,
             aggregatetype: PUBLISHERS[N].name(),
             saga_id: *saga,
             payload: serde_json::to_string(&Fact { saga: *saga }).expect("JSON"),
         };
-        Says { events: said.into_iter().map(event).collect(), ..Says::silence() }
+        let says = Says { events: said.into_iter().map(event).collect(), ..Says::silence() };
+        // A call for each saga at most, whose answers differ.
+        let asks = *on != CALL && chance(("asks", N, on), 6) == 0;
+        if asks { says.and_attempt(NewAttempt::new(CALL, *saga, serde_json::Value::Null)) } else { says }
     }
 
     async fn save(&self, _: &mut PgConnection, _: &Stores) -> Result<(), StoreError> {
@@ -137,7 +146,13 @@ fn added<const N: usize>(check: Check, sagas: &[SagaId]) -> Check {
     // A deadline of some sagas, so that these differ from the others.
     let late = sagas.iter().filter(|_| N == 0 && chance("late", 3) == 0).take(2);
     let at = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
-    check.service(late.fold(service, |service, saga| service.at(LATE, at, Command { saga: *saga, on: LATE })))
+    let service = late.fold(service, |service, saga| service.at(LATE, at, Command { saga: *saga, on: LATE }));
+    let insists = sagas.iter().filter(|_| chance(("insists", N), 12) == 0).take(1);
+    let service = insists.fold(service, |service, saga| service.may(PERSON, Command { saga: *saga, on: PERSON }));
+    check.service(service.answers(|call| {
+        let answers = [("yes", CALL), ("no", OTHERWISE)];
+        answers.map(|(answer, on)| (answer, Command { saga: call.saga_id, on })).to_vec()
+    }))
 }
 
 /// What sagas look like in all services, whichever is which.
@@ -181,6 +196,8 @@ fn system(seen: &Rc<RefCell<Seen>>) -> Check {
 fn searched(reduced: bool) -> (Report, Seen) {
     let seen = Rc::new(RefCell::new(Seen::new()));
     let check = system(&seen).at_most(20_000);
+    let check = if chance("parks", 4) == 0 { check.parks() } else { check };
+    let check = if chance("forgetful", 4) == 0 { check.forgetful() } else { check };
     let report = if reduced { check.reduced().explore() } else { check.explore() };
     let seen = seen.borrow().clone();
     (report, seen)
@@ -211,6 +228,10 @@ fn random_systems_are_the_same_in_both_searches() {
             }
         }
     }
-    writeln!(std::io::stderr(), "{compared} systems, {} states, reduced {}", states.0, states.1).expect("stderr takes a line");
-    assert!(seeds < 400 || (compared > 250 && broken > 20 && fewer > 150), "{compared} compared, {broken} broken, {fewer} fewer");
+    writeln!(std::io::stderr(), "{compared} systems, {} states, reduced {}", states.0, states.1)
+        .expect("stderr takes a line");
+    assert!(
+        seeds < 400 || (compared > 250 && broken > 20 && fewer > 150),
+        "{compared} compared, {broken} broken, {fewer} fewer"
+    );
 }

@@ -102,7 +102,11 @@ fn a_broken_law_is_found_whatever_line_is_missing() {
     let tables = [<Bookings<Flight> as saga::Service>::table(), <Bookings<Hotel> as saga::Service>::table()];
     let mut broken = 0;
     for lacks in lines.into_iter().filter(|Lacks(service, event)| {
-        let has = |table: &Table<_>| table.lines().any(|line| matches!(line.trigger, saga::table::Trigger::Event { event_type, .. } if event_type == *event));
+        let has = |table: &Table<_>| {
+            table.lines().any(
+                |line| matches!(line.trigger, saga::table::Trigger::Event { event_type, .. } if event_type == *event),
+            )
+        };
         *service == "car" || tables.iter().any(|table| table.service().name() == *service && has(table))
     }) {
         for pieces in [[2, 2, 1], [2, 0, 2]] {

@@ -32,6 +32,7 @@ fn binary_mode_reads_back_what_it_wrote() {
     let written = Envelope {
         id: EventId::new(),
         event_type: "OrderCreated".into(),
+        version: 7,
         source: "/services/order".into(),
         subject: Some("0192f0c1-0000-7000-8000-000000000001".into()),
         time: Some("2026-01-02T03:04:05.678Z".parse().expect("a time")),
@@ -43,6 +44,51 @@ fn binary_mode_reads_back_what_it_wrote() {
     let (back, data) = read(&record(EVENTS, &headers, Some(b"{}"))).expect("readable");
     assert_eq!(back, written);
     assert_eq!(&*data, b"{}");
+}
+
+/// The version that an event on a service's topic, or a request, is read with.
+fn version_of(topic: Coordinates<'static>, stated: Option<&[u8]>) -> Result<u32, Unreadable> {
+    let mut headers: Vec<(&str, &[u8])> =
+        vec![("ce_specversion", b"1.0"), ("ce_id", b"a-1"), ("ce_source", b"/x"), ("ce_type", b"T")];
+    headers.extend(stated.map(|stated| ("ce_dataversion", stated)));
+    read(&record(topic, &headers, Some(b"{}"))).map(|(envelope, _)| envelope.version)
+}
+
+#[test]
+fn an_event_has_the_version_that_it_states_or_else_the_first() {
+    for (stated, version) in [(None, 1), (Some(&b"1"[..]), 1), (Some(b"02"), 2), (Some(b"2147483647"), 2_147_483_647)] {
+        assert_eq!(version_of(EVENTS, stated), Ok(version));
+    }
+    let huge = [b'9'; 100_000];
+    for odd in [&b""[..], b"0", b"-1", b"+2", b" 2", b"2.0", b"v2", b"2147483648", b"4294967298", &huge] {
+        let Err(Unreadable::Malformed("ce_dataversion", why)) = version_of(EVENTS, Some(odd)) else {
+            panic!("{}", String::from_utf8_lossy(odd))
+        };
+        assert!(why.len() < 100, "{why}");
+        assert_eq!(version_of(REQUESTS, Some(odd)), Ok(1), "a client may mean anything by it");
+    }
+    assert_eq!(version_of(EVENTS, Some(b"\xff")), Err(Unreadable::NotText("ce_dataversion")));
+    assert_eq!(version_of(REQUESTS, Some(b"\xff")), Ok(1));
+}
+
+#[test]
+fn in_structured_mode_the_version_is_a_number_or_its_text() {
+    let headers: [(&str, &[u8]); 1] = [("content-type", b"application/cloudevents+json")];
+    let version = |topic, stated: &str| {
+        let value =
+            format!(r#"{{"specversion":"1.0","id":"a-1","type":"T","source":"/x",{stated}"data":{{}}}}"#).into_bytes();
+        read(&record(topic, &headers, Some(&value))).map(|(envelope, _)| envelope.version)
+    };
+    for (stated, expected) in
+        [("", 1), (r#""dataversion":null,"#, 1), (r#""dataversion":2,"#, 2), (r#""dataversion":"3","#, 3)]
+    {
+        assert_eq!(version(EVENTS, stated), Ok(expected), "{stated}");
+    }
+    for odd in ["2.0", "-1", "0", "1e3", "{}", "[2]", "true", r#""""#] {
+        let stated = format!(r#""dataversion":{odd},"#);
+        assert!(matches!(version(EVENTS, &stated), Err(Unreadable::Malformed("ce_dataversion", _))), "{odd}");
+        assert_eq!(version(REQUESTS, &stated), Ok(1), "{odd}");
+    }
 }
 
 #[test]

@@ -66,20 +66,22 @@ impl Client {
         order: OrderId,
         data: &serde_json::Value,
     ) -> anyhow::Result<Place> {
-        self.say(topic, source, event_type, order, data, None).await
+        self.say(topic, source, event_type, order, data, &[]).await
     }
 
-    /// Publishes an event as an operator: a service acts upon it only while the order's state there is as `expects` says.
+    /// Publishes an event, of this type and version, as an operator: a service acts upon it only while the order's state there
+    /// is as `expects` says.
     pub async fn said_again(
         &self,
         topic: &str,
         source: &str,
-        event_type: &str,
+        (event_type, version): (&str, u32),
         order: OrderId,
         data: &serde_json::Value,
         expects: &str,
     ) -> anyhow::Result<Place> {
-        self.say(topic, source, event_type, order, data, Some(expects)).await
+        let further = [("ce_dataversion", &*version.to_string()), (EXPECTS, expects)];
+        self.say(topic, source, event_type, order, data, &further).await
     }
 
     async fn say(
@@ -89,7 +91,7 @@ impl Client {
         event_type: &str,
         order: OrderId,
         data: &serde_json::Value,
-        expects: Option<&str>,
+        further: &[(&str, &str)],
     ) -> anyhow::Result<Place> {
         let (id, order) = (EventId::new().to_string(), order.to_string());
         let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
@@ -102,7 +104,7 @@ impl Client {
             ("ce_time", &time),
             ("content-type", "application/json"),
         ];
-        let all: Vec<(&str, &str)> = headers.into_iter().chain(expects.map(|expects| (EXPECTS, expects))).collect();
+        let all: Vec<(&str, &str)> = headers.into_iter().chain(further.iter().copied()).collect();
         let headers = kafka::headers(&all);
         self.send(topic, Some(order.as_bytes()), Some(data.to_string().as_bytes()), headers).await
     }

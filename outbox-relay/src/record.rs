@@ -47,6 +47,8 @@ impl Route {
         let envelope = Envelope {
             id: EventId(row.id),
             event_type: row.event_type.to_owned(),
+            // The table has only positive numbers.
+            version: row.dataversion.unsigned_abs(),
             source: self.source.clone(),
             subject: Some(row.aggregateid.to_owned()),
             time: Some(row.created_at),

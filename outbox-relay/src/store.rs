@@ -25,6 +25,20 @@ pub(crate) struct OutboxRow<'r> {
     pub(crate) causationid: Option<Uuid>,
     pub(crate) traceparent: Option<&'r str>,
     pub(crate) created_at: DateTime<Utc>,
+    pub(crate) dataversion: i32,
+}
+
+/// Selects an [`OutboxRow`]. A service of an earlier version has not added `dataversion` to its table: the name then means the 1
+/// of `absent`, until it has.
+macro_rules! rows {
+    ($rest:literal) => {
+        concat!(
+            "select seq, id, aggregatetype, aggregateid, type, payload::text as payload, causationid, traceparent, created_at,
+                    (select dataversion from (select o.*) has) as dataversion
+             from (select 1 as dataversion) absent, outbox o ",
+            $rest
+        )
+    };
 }
 
 /// At most `limit` rows after `after` and up to `through`, in the order of `seq`, as the server sends them.
@@ -34,14 +48,11 @@ pub(crate) fn read(
     through: i64,
     limit: i64,
 ) -> BoxStream<'_, sqlx::Result<PgRow>> {
-    sqlx::query(
-        "select seq, id, aggregatetype, aggregateid, type, payload::text as payload, causationid, traceparent, created_at
-         from outbox where seq > $1 and seq <= $2 order by seq limit $3",
-    )
-    .bind(after)
-    .bind(through)
-    .bind(limit)
-    .fetch(session)
+    sqlx::query(rows!("where seq > $1 and seq <= $2 order by seq limit $3"))
+        .bind(after)
+        .bind(through)
+        .bind(limit)
+        .fetch(session)
 }
 
 /// As [`read`], but only rows up to `through` that were written within `span`.
@@ -51,15 +62,12 @@ pub(crate) fn read_again(
     through: i64,
     span: Span,
 ) -> BoxStream<'_, sqlx::Result<PgRow>> {
-    sqlx::query(
-        "select seq, id, aggregatetype, aggregateid, type, payload::text as payload, causationid, traceparent, created_at
-         from outbox where seq > $1 and seq <= $2 and created_at >= $3 and created_at < $4 order by seq limit 2000",
-    )
-    .bind(after)
-    .bind(through)
-    .bind(span.since)
-    .bind(span.until)
-    .fetch(session)
+    sqlx::query(rows!("where seq > $1 and seq <= $2 and created_at >= $3 and created_at < $4 order by seq limit 2000"))
+        .bind(after)
+        .bind(through)
+        .bind(span.since)
+        .bind(span.until)
+        .fetch(session)
 }
 
 /// The number up to which everything has been published.

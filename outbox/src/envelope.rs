@@ -21,6 +21,9 @@ pub const SPECVERSION: &str = "1.0";
 /// `ce_source` of a record that has none.
 pub const CLIENTS: &str = "/clients";
 
+/// Extension attribute with the [version](Envelope::version) of the data's schema.
+const DATAVERSION: &str = "ce_dataversion";
+
 const JSON: &str = "application/json";
 const STRUCTURED: &str = "application/cloudevents+json";
 
@@ -31,6 +34,9 @@ pub struct Envelope {
     pub id: EventId,
     /// Event type: `RoomHeld`.
     pub event_type: String,
+    /// Version of the data's schema, from 1 to `i32::MAX`; 1 if the publisher states none. Requests have no versions: on a
+    /// topic of requests the attribute is ignored, since a client may mean anything by it.
+    pub version: u32,
     /// Publisher, as a path: `/services/hotel`.
     pub source: String,
     /// Subject, the saga's id, if the publisher states it.
@@ -85,6 +91,9 @@ pub enum Unreadable {
     NotStructured(String),
     #[error("the data is not a {event_type}: {error}")]
     Data { event_type: String, error: String },
+    /// The reader is older than the event: a newer reader can read it.
+    #[error("the {event_type} has version {version}; this program reads versions up to {reads}")]
+    Newer { event_type: String, version: u32, reads: u32 },
 }
 
 impl Envelope {
@@ -95,6 +104,7 @@ impl Envelope {
             ("ce_id", self.id.to_string()),
             ("ce_type", self.event_type.clone()),
             ("ce_source", self.source.clone()),
+            (DATAVERSION, self.version.to_string()),
             ("content-type", JSON.to_owned()),
         ];
         let optional = [
@@ -119,7 +129,7 @@ pub fn read<'a>(record: &RawRecord<'a>, bare: Option<&str>) -> Result<(Envelope,
     let content_type = text(record, "content-type")?.unwrap_or(JSON);
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     match media_type {
-        _ if media_type.eq_ignore_ascii_case(STRUCTURED) => read_structured(record, value),
+        _ if media_type.eq_ignore_ascii_case(STRUCTURED) => read_structured(record, value, bare.is_some()),
         _ if media_type.eq_ignore_ascii_case(JSON) => Ok((read_headers(record, bare)?, Cow::Borrowed(value))),
         other => Err(Unreadable::ContentType(other.to_owned())),
     }
@@ -147,6 +157,7 @@ fn read_headers(record: &RawRecord<'_>, bare: Option<&str>) -> Result<Envelope, 
     Ok(Envelope {
         id,
         event_type: or_missing("ce_type", text(record, "ce_type")?, bare)?,
+        version: if bare.is_some() { 1 } else { version(text(record, DATAVERSION)?)? },
         source,
         subject: text(record, "ce_subject")?.map(str::to_owned),
         time: text(record, "ce_time")?.map(time).transpose()?,
@@ -166,18 +177,29 @@ struct Structured<'a> {
     time: Option<String>,
     causationid: Option<EventId>,
     traceparent: Option<String>,
+    dataversion: Option<serde_json::Value>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
 
-fn read_structured<'a>(record: &RawRecord<'a>, value: &'a [u8]) -> Result<(Envelope, Cow<'a, [u8]>), Unreadable> {
+fn read_structured<'a>(
+    record: &RawRecord<'a>,
+    value: &'a [u8],
+    is_request: bool,
+) -> Result<(Envelope, Cow<'a, [u8]>), Unreadable> {
     let event: Structured<'a> =
         serde_json::from_slice(value).map_err(|error| Unreadable::NotStructured(error.to_string()))?;
     known_version(&event.specversion)?;
     let data = event.data.ok_or_else(|| Unreadable::NotStructured("it has no `data`".to_owned()))?;
+    // An Integer is a JSON number, but its canonical form as text will do.
+    let stated = event.dataversion.filter(|_| !is_request).map(|stated| match stated {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    });
     let envelope = Envelope {
         id: EventId::from_foreign(&event.source, &event.id),
         event_type: event.event_type,
+        version: version(stated.as_deref())?,
         source: event.source,
         subject: event.subject,
         time: event.time.as_deref().map(time).transpose()?,
@@ -195,6 +217,19 @@ fn known_version(version: &str) -> Result<(), Unreadable> {
         SPECVERSION => Ok(()),
         other => Err(Unreadable::UnknownVersion(other.to_owned())),
     }
+}
+
+/// Version of the data, an Integer of CloudEvents; 1 if none is stated.
+fn version(stated: Option<&str>) -> Result<u32, Unreadable> {
+    let Some(text) = stated else { return Ok(1) };
+    let number = Some(text)
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|text| text.parse::<i32>().ok());
+    let version = number.and_then(|number| u32::try_from(number).ok()).filter(|version| *version > 0);
+    version.ok_or_else(|| {
+        let shown: String = text.chars().take(20).collect();
+        Unreadable::Malformed(DATAVERSION, format!("{shown:?} is no version from 1 to {}", i32::MAX))
+    })
 }
 
 fn time(text: &str) -> Result<DateTime<Utc>, Unreadable> {

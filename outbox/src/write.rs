@@ -53,6 +53,8 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
 pub struct Outgoing<'a> {
     /// Event type, `ce_type`.
     pub event_type: &'a str,
+    /// Version of the data's schema, from 1 to `i32::MAX`: `ce_dataversion`.
+    pub version: u32,
     /// Name of the publisher; determines the topic.
     pub aggregatetype: &'a str,
     /// Subject of the event: the record's key and `ce_subject`.
@@ -66,7 +68,7 @@ pub struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
-    /// An event of this publisher, a service, about `aggregateid`, with this data and without a cause.
+    /// An event of this publisher, a service, about `aggregateid`, with this data, of version 1 and without a cause.
     ///
     /// # Errors
     /// If `data` cannot be expressed in JSON, such as a map whose keys are not strings.
@@ -78,6 +80,7 @@ impl<'a> Outgoing<'a> {
     ) -> serde_json::Result<Self> {
         Ok(Outgoing {
             event_type,
+            version: 1,
             aggregatetype: publisher.name(),
             aggregateid: Cow::Owned(aggregateid.to_string()),
             payload: Cow::Owned(serde_json::to_string(data)?),
@@ -145,15 +148,18 @@ pub async fn write(db: &mut PgConnection, outgoing: &[Outgoing<'_>]) -> Result<(
     let publishers: Vec<&str> = outgoing.iter().map(|event| event.aggregatetype).collect();
     let aggregates: Vec<&str> = outgoing.iter().map(|event| &*event.aggregateid).collect();
     let types: Vec<&str> = outgoing.iter().map(|event| event.event_type).collect();
+    // A version that is out of range is refused by the table.
+    let versions: Vec<i32> = outgoing.iter().map(|event| i32::try_from(event.version).unwrap_or(0)).collect();
     let payloads: Vec<&str> = outgoing.iter().map(|event| &*event.payload).collect();
     let causes: Vec<Option<Uuid>> = outgoing.iter().map(|event| event.causation_id.map(|id| id.0)).collect();
     let traceparents: Vec<Option<&str>> = outgoing.iter().map(|event| event.traceparent.as_deref()).collect();
     // `with ordinality … order by` draws the sequence in this order.
     sqlx::query(
-        "insert into outbox (id, aggregatetype, aggregateid, type, payload, causationid, traceparent)
-         select id, aggregatetype, aggregateid, type, payload::jsonb, causationid, traceparent
-         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[])
-              with ordinality as o (id, aggregatetype, aggregateid, type, payload, causationid, traceparent, place)
+        "insert into outbox (id, aggregatetype, aggregateid, type, payload, causationid, traceparent, dataversion)
+         select id, aggregatetype, aggregateid, type, payload::jsonb, causationid, traceparent, dataversion
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::int[])
+              with ordinality
+              as o (id, aggregatetype, aggregateid, type, payload, causationid, traceparent, dataversion, place)
          order by place",
     )
     .bind(&ids)
@@ -163,6 +169,7 @@ pub async fn write(db: &mut PgConnection, outgoing: &[Outgoing<'_>]) -> Result<(
     .bind(&payloads)
     .bind(&causes)
     .bind(&traceparents)
+    .bind(&versions)
     .execute(db)
     .await?;
     Ok(())

@@ -2,6 +2,7 @@
 
 use outbox::Publisher;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::SagaId;
 
@@ -18,8 +19,15 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     const TYPE: &'static str;
     /// The event's only publisher; determines topic and `ce_source`.
     const PUBLISHER: Publisher;
-    /// Version of the event's schema. A change that an earlier reader cannot read has a greater one.
+    /// Version of the event's schema, from 1 to `i32::MAX`. A change that an earlier reader cannot read, or would
+    /// misunderstand, has a greater one: an earlier reader leaves such an event to a newer one.
     const VERSION: u32 = 1;
+
+    /// Data of an earlier version as data of this one. The default changes nothing: enough where `#[serde(default)]` on new
+    /// fields supplies what earlier versions lack. Data that cannot be converted stays as it is, and is then unreadable.
+    fn upcast(_version: u32, data: Value) -> Value {
+        data
+    }
 
     /// Saga that the event belongs to: the record's key.
     fn saga_id(&self) -> SagaId;
@@ -27,8 +35,8 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 
 /// Declares the events of one publisher: a struct for each, with the saga's [`Facts`] beside its own fields, and `TYPES`,
 /// their wire names. The name given to the facts' field is its name in the JSON. Facts and fields must be `Eq` and
-/// `Hash`: amounts are whole numbers. An event whose schema has changed so that earlier readers cannot read it says so:
-/// `RoomHeld version 2 { price: i64 }`.
+/// `Hash`: amounts are whole numbers. An event whose schema has changed so that earlier readers cannot read it says so,
+/// with a function for the data of earlier versions if they need one ([`Event::upcast`]).
 ///
 /// With the feature `schema`, each event whose facts and fields implement `JsonSchema` implements it too, and `schemas()` returns
 /// the schemas of all; see the module `schema`. Events of other types stay as they are: the feature takes nothing away. The schema
@@ -64,11 +72,32 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// assert_eq!(RoomHeld::TYPE, "RoomHeld");
 /// assert_eq!(RoomHeld::PUBLISHER.topic(), "hotel.events");
 /// assert_eq!(TYPES, ["RoomHeld", "RoomRefused"]);
+///
+/// mod later {
+///     # use super::{Trip, publisher};
+///     use serde_json::Value;
+///
+///     saga::events! { publisher!("hotel"), trip: Trip,
+///         /// A room is reserved.
+///         RoomHeld version 2 upcast from_euros {
+///             /// Whole cents; whole euros in version 1.
+///             price: i64,
+///         }
+///     }
+///
+///     fn from_euros(_version: u32, mut data: Value) -> Value {
+///         if let Some(euros) = data["price"].as_i64() {
+///             data["price"] = (euros * 100).into();
+///         }
+///         data
+///     }
+/// }
+/// assert_eq!(later::RoomHeld::VERSION, 2);
 /// ```
 #[macro_export]
 macro_rules! events {
     ($publisher:expr, $facts:ident: $Facts:ty,
-     $( $(#[$($attribute:tt)+])* $name:ident $(version $version:literal)? { $( $(#[$field_doc:meta])* $field:ident: $type:ty ),* $(,)? } )+) => {
+     $( $(#[$($attribute:tt)+])* $name:ident $(version $version:literal $(upcast $upcast:path)?)? { $( $(#[$field_doc:meta])* $field:ident: $type:ty ),* $(,)? } )+) => {
         $(
             #[derive(Debug, Clone, PartialEq, Eq, Hash, $crate::serde::Serialize, $crate::serde::Deserialize)]
             #[serde(crate = "saga::serde")]
@@ -82,7 +111,14 @@ macro_rules! events {
             impl $crate::Event for $name {
                 const TYPE: &'static str = stringify!($name);
                 const PUBLISHER: $crate::Publisher = $publisher;
-                $( const VERSION: u32 = $version; )?
+                $(
+                    const VERSION: u32 = $version;
+                    $(
+                        fn upcast(version: u32, data: $crate::serde_json::Value) -> $crate::serde_json::Value {
+                            $upcast(version, data)
+                        }
+                    )?
+                )?
 
                 fn saga_id(&self) -> $crate::SagaId {
                     $crate::Facts::saga_id(&self.$facts)

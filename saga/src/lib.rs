@@ -136,6 +136,8 @@ pub use says::{NewAttempt, Said, Says};
 pub use schemars;
 #[doc(hidden)]
 pub use serde;
+#[doc(hidden)]
+pub use serde_json;
 pub use service::Service;
 #[doc(hidden)]
 pub use sqlx;

@@ -12,6 +12,8 @@ use crate::{Event, EventId, SagaId};
 pub struct Said {
     /// The wire name, `ce_type`.
     pub event_type: &'static str,
+    /// The version of its schema, `ce_dataversion`.
+    pub version: u32,
     /// The publisher's name; the relay makes the topic from it.
     pub aggregatetype: &'static str,
     /// The saga that it belongs to.
@@ -24,6 +26,7 @@ impl Said {
     fn new<E: Event>(event: &E) -> Self {
         Said {
             event_type: E::TYPE,
+            version: E::VERSION,
             aggregatetype: E::PUBLISHER.name(),
             saga_id: event.saga_id(),
             payload: serde_json::to_string(event)
@@ -35,6 +38,7 @@ impl Said {
     pub fn outgoing(&self, causation_id: Option<EventId>, traceparent: String) -> Outgoing<'_> {
         Outgoing {
             event_type: self.event_type,
+            version: self.version,
             aggregatetype: self.aggregatetype,
             aggregateid: Cow::Owned(self.saga_id.to_string()),
             payload: Cow::Borrowed(&self.payload),

@@ -51,6 +51,14 @@ impl Line {
         }
     }
 
+    /// Latest version of the triggering event that the service reads; 1 for other occasions.
+    pub fn version(&self) -> u32 {
+        match self.trigger {
+            Trigger::Event { version, .. } => version,
+            Trigger::Occasion(_) => 1,
+        }
+    }
+
     /// Wire names of the events that the decision may publish.
     pub fn types(&self) -> impl Iterator<Item = &'static str> {
         self.says.iter().map(|saying| saying.event_type)
@@ -83,11 +91,14 @@ impl<C> Table<C> {
         says: &'static [Saying],
         command: impl Fn(E) -> C + Send + Sync + 'static,
     ) -> Self {
-        self.on_version(E::TYPE, E::PUBLISHER, E::VERSION, decision, says, move |event, _, _| command(event))
+        self.reading(E::TYPE, E::PUBLISHER, E::VERSION, decision, says, move |envelope, _, data| {
+            Ok(command(read_event(envelope.version, data)?))
+        })
     }
 
     /// Adds a line for data that is not an [`Event`], such as a client's request. `command` also gets the envelope and
-    /// the record, which help to identify it.
+    /// the record, which help to identify it. It reads version 1 of what services say; for later versions implement
+    /// [`Event`].
     pub fn on_data<T: DeserializeOwned>(
         self,
         event_type: &'static str,
@@ -96,22 +107,22 @@ impl<C> Table<C> {
         says: &'static [Saying],
         command: impl Fn(T, &Envelope, &Record) -> C + Send + Sync + 'static,
     ) -> Self {
-        self.on_version(event_type, publisher, 1, decision, says, command)
+        self.reading(event_type, publisher, 1, decision, says, move |envelope, record, data| {
+            Ok(command(read_data(event_type, data)?, envelope, record))
+        })
     }
 
-    fn on_version<T: DeserializeOwned>(
+    fn reading(
         mut self,
         event_type: &'static str,
         publisher: Publisher,
         version: u32,
         decision: impl Into<Decision>,
         says: &'static [Saying],
-        command: impl Fn(T, &Envelope, &Record) -> C + Send + Sync + 'static,
+        read: impl Fn(&Envelope, &Record, &[u8]) -> Result<C, Unreadable> + Send + Sync + 'static,
     ) -> Self {
         let line = Line { trigger: Trigger::Event { event_type, publisher, version }, decision: decision.into(), says };
-        let read: Read<C> =
-            Box::new(move |envelope, record, data| Ok(command(read_data(event_type, data)?, envelope, record)));
-        self.lines.push((line, Some(read)));
+        self.lines.push((line, Some(Box::new(read))));
         self
     }
 
@@ -189,10 +200,24 @@ impl<C> Table<C> {
         self.find(wanted, topic).map(|(line, _)| line)
     }
 
-    /// Decodes an event into the command of its line; `None` if the service does not consume it.
+    /// Decodes an event into the command of its line; `None` if the service does not consume it. The data of an event with
+    /// a later version than the line's is not looked at: it may mean something else.
     pub fn read(&self, envelope: &Envelope, record: &Record, data: &[u8]) -> Option<Result<C, Unreadable>> {
-        let (_, read) = self.find(&envelope.event_type, &record.topic)?;
+        let (line, read) = self.find(&envelope.event_type, &record.topic)?;
+        let (version, reads) = (envelope.version, line.version());
+        if version > reads {
+            return Some(Err(Unreadable::Newer { event_type: envelope.event_type.clone(), version, reads }));
+        }
         read.as_ref().map(|read| read(envelope, record, data))
+    }
+
+    /// Topic, wire name and latest readable version of each event that the service consumes.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn versions(&self) -> impl Iterator<Item = (&'static str, &'static str, u32)> {
+        self.lines().filter_map(|line| match line.trigger {
+            Trigger::Event { event_type, publisher, version } => Some((publisher.topic(), event_type, version)),
+            Trigger::Occasion(_) => None,
+        })
     }
 
     fn find(&self, wanted: &str, topic: &str) -> Option<&(Line, Option<Read<C>>)> {
@@ -201,4 +226,17 @@ impl<C> Table<C> {
             Trigger::Occasion(_) => false,
         })
     }
+}
+
+/// Parses an event of this version or an earlier one.
+fn read_event<E: Event>(version: u32, data: &[u8]) -> Result<E, Unreadable> {
+    if version == E::VERSION {
+        return read_data(E::TYPE, data);
+    }
+    let unreadable = |error: serde_json::Error| Unreadable::Data {
+        event_type: format!("{} of version {version}", E::TYPE),
+        error: error.to_string(),
+    };
+    let earlier = serde_json::from_slice(data).map_err(unreadable)?;
+    serde_json::from_value(E::upcast(version, earlier)).map_err(unreadable)
 }

@@ -36,6 +36,41 @@ async fn the_time_until_orders_flow_again_is_told_for_each_kind() {
     assert_eq!(outcome["stuck"], 0);
 }
 
+/// Other versions, here copies, come in the order given and go in the reverse order.
+#[tokio::test]
+async fn a_rolling_change_brings_other_versions_and_takes_them_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut next = Vec::new();
+    for name in ["account", "inventory"] {
+        let shop = scenarios::stack::Manifest::of_the_shop();
+        let binary = scenarios::stack::binary_of(shop.program(name).unwrap()).unwrap();
+        let copy = directory.path().join(format!("{name}-next"));
+        std::fs::copy(binary, &copy).unwrap();
+        next.extend(["--next".to_owned(), format!("{name}={}", copy.display())]);
+    }
+    let next: Vec<&str> = next.iter().map(String::as_str).collect();
+    let only = ["--only", "rolling-change", "--seconds", "1", "--seed", "1", "--rate", "10"];
+    let said = chaos(&[&only[..], &next].concat()).await;
+    let mut rest = said.as_str();
+    for word in [
+        "account-next",
+        "inventory-next",
+        "inventory has been changed back",
+        "account has been changed back",
+        "1 faults",
+    ] {
+        let place = rest.find(word).unwrap_or_else(|| panic!("{word} is missing, or not in its place:\n{said}"));
+        rest = &rest[place..];
+    }
+    // What cannot be changed is refused before anything is started.
+    for wrong in ["nobody=/bin/true", "payment-gateway=/bin/true", "account=/nowhere", "account"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
+        let output = command.args(["chaos", "--next", wrong]).stdin(Stdio::null()).output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("--next") && !said.contains("starting"), "{wrong}: {said}");
+    }
+}
+
 /// Runs chaos and asserts what always has to hold; returns its output.
 async fn chaos(arguments: &[&str]) -> String {
     // Two systems at once would be slow.

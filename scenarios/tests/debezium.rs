@@ -31,6 +31,7 @@ fn the_connector_sets_every_header_of_an_event() {
     let envelope = Envelope {
         id: EventId::new(),
         event_type: "OrderCreated".to_owned(),
+        version: 2,
         source: source_of("order"),
         subject: Some("an order".to_owned()),
         time: Some(Utc::now()),

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
-use std::{path::Path, time::Duration};
+use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -118,4 +118,37 @@ async fn one_that_dies_again_and_again_is_given_up_with_its_last_words() {
     assert!(error.contains("program died"), "{error}");
     assert!(error.contains("no database"), "{error}");
     supervisor.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn is_exchanged_for_another_version_which_is_restarted_from_then_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let supervisor = supervise(launch(&directory, "echo one; exec sleep 1000"));
+    let log = directory.path().join("program.log");
+    let has_said = async |words: &[&str]| {
+        let said = async || (std::fs::read_to_string(&log).ok()?.lines().collect::<Vec<_>>() == words).then_some(());
+        until("the program has said its word", BOUND, said).await.unwrap();
+        supervisor.life()
+    };
+    let first = has_said(&["one"]).await.pid.unwrap();
+    let other = directory.path().join("two");
+    std::fs::write(&other, "#!/bin/sh\necho \"two: $GREETING\"\nexec sleep 1000\n").unwrap();
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).unwrap();
+
+    let exchange = supervisor.exchange();
+    exchange.to(other.clone()).await.unwrap();
+    assert!(!Path::new(&format!("/proc/{first}")).exists(), "the first has ended before");
+    let two = "two: good morning";
+    let second = has_said(&["one", two]).await;
+    assert_eq!((second.deaths, second.exchanges), (0, 1), "it was asked for");
+    kill(Pid::from_raw(second.pid.unwrap().try_into().unwrap()), Signal::SIGKILL).unwrap();
+    let third = has_said(&["one", two, two]).await;
+    assert_eq!((third.deaths, third.exchanges), (1, 1));
+    // The same again is a restart.
+    exchange.to(other).await.unwrap();
+    let fourth = has_said(&["one", two, two, two]).await;
+    assert_eq!((fourth.deaths, fourth.exchanges), (1, 2));
+    assert!(fourth.pid != third.pid);
+    supervisor.stop().await.unwrap();
+    assert!(exchange.to("/bin/true".into()).await.is_err(), "nobody is there to exchange it");
 }

@@ -44,6 +44,7 @@ pub(crate) struct Asked {
     pub(crate) kind: String,
     pub(crate) request: serde_json::Value,
     pub(crate) gives_up: bool,
+    pub(crate) is_open: bool,
 }
 
 /// A service on its database.
@@ -62,7 +63,8 @@ pub(crate) trait Real {
     fn retry_parked(&self) -> LocalBoxFuture<'_, anyhow::Result<usize>>;
 
     /// What a person or a deadline asks for, at its time.
-    fn ask(&mut self, replica: usize, occasion: usize, at: DateTime<Utc>) -> LocalBoxFuture<'_, Result<(), StoreError>>;
+    fn ask(&mut self, replica: usize, occasion: usize, at: DateTime<Utc>)
+    -> LocalBoxFuture<'_, Result<(), StoreError>>;
 
     /// Claims all attempts that are due.
     fn claim(&self, replica: usize, lease: Duration) -> LocalBoxFuture<'_, sqlx::Result<Vec<Claimed>>>;
@@ -84,7 +86,7 @@ pub(crate) trait Real {
 /// What a service has said since a row of its outbox, in order.
 pub(crate) async fn said_since(pool: &PgPool, seq: i64) -> sqlx::Result<Vec<Said>> {
     let rows = sqlx::query(
-        "select seq, id, aggregatetype, aggregateid, type, payload, causationid, traceparent from outbox
+        "select seq, id, aggregatetype, aggregateid, type, payload, dataversion, causationid, traceparent from outbox
          where seq > $1 order by seq",
     )
     .bind(seq)
@@ -96,6 +98,7 @@ pub(crate) async fn said_since(pool: &PgPool, seq: i64) -> sqlx::Result<Vec<Said
         let envelope = Envelope {
             id: saga::EventId(row.try_get("id")?),
             event_type: row.try_get("type")?,
+            version: u32::try_from(row.try_get::<i32, _>("dataversion")?).unwrap_or(u32::MAX),
             source: saga::outbox::publisher::source_of(&service),
             subject: Some(saga.clone()),
             time: Some(DateTime::UNIX_EPOCH),
@@ -118,13 +121,16 @@ pub(crate) async fn said_since(pool: &PgPool, seq: i64) -> sqlx::Result<Vec<Said
 
 /// All calls that a service has asked for, by key.
 pub(crate) async fn asked(pool: &PgPool) -> sqlx::Result<Vec<Asked>> {
-    let rows = sqlx::query("select idempotency_key, kind, request, gives_up from attempts order by 1");
+    let rows = sqlx::query(
+        "select idempotency_key, kind, request, gives_up, status = 'open' as is_open from attempts order by 1",
+    );
     let asked = |row: sqlx::postgres::PgRow| {
         Ok(Asked {
             key: row.try_get("idempotency_key")?,
             kind: row.try_get("kind")?,
             request: row.try_get("request")?,
             gives_up: row.try_get("gives_up")?,
+            is_open: row.try_get("is_open")?,
         })
     };
     rows.try_map(asked).fetch_all(pool).await
@@ -201,7 +207,12 @@ where
         Box::pin(self.replicas[0].retry_parked())
     }
 
-    fn ask(&mut self, replica: usize, occasion: usize, at: DateTime<Utc>) -> LocalBoxFuture<'_, Result<(), StoreError>> {
+    fn ask(
+        &mut self,
+        replica: usize,
+        occasion: usize,
+        at: DateTime<Utc>,
+    ) -> LocalBoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             let asked = &self.typed.occasions[occasion];
             self.replicas[replica].set_time(at);

@@ -15,10 +15,7 @@ use saga::{
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{
-    Real,
-    real::{Asked, Given, asked, said_since},
-};
+use super::{Real, real::Given};
 use crate::{
     Check,
     bus::{Fault, Step, What},
@@ -36,14 +33,14 @@ pub(super) struct Stage<'a> {
     pub(super) world: World,
     pub(super) reals: Vec<Box<dyn Real>>,
     /// Each service's events about each saga as published, in order: what Kafka has.
-    published: HashMap<(usize, SagaId), Vec<Record>>,
+    pub(super) published: HashMap<(usize, SagaId), Vec<Record>>,
     /// Last row of each outbox that was read.
-    read: Vec<i64>,
+    pub(super) read: Vec<i64>,
     /// What each service has said since, as the model has it: by saga, in order.
-    expected: Vec<BTreeMap<SagaId, Vec<(&'static str, serde_json::Value)>>>,
+    pub(super) expected: Vec<BTreeMap<SagaId, Vec<(&'static str, serde_json::Value)>>>,
     /// All calls that each service has asked for, as the model has them.
-    calls: Vec<HashSet<u32>>,
-    claimed: HashMap<(usize, String), Claimed>,
+    pub(super) calls: Vec<HashSet<u32>>,
+    pub(super) claimed: HashMap<(usize, String), Claimed>,
     /// Number of requests sent: each has an offset of its own.
     requests: i64,
     /// The first law that the model has broken.
@@ -87,9 +84,16 @@ impl<'a> Stage<'a> {
             Ok(after) => {
                 self.world = after;
                 let is_at_rest = self.universe.is_at_rest(&self.world);
-                self.broken = laws::broken(&self.universe, &self.world, is_at_rest, &mut Vec::new());
+                let broken = || laws::broken(&self.universe, &self.world, is_at_rest, &mut Vec::new());
+                self.broken = self.broken.take().or_else(broken);
             }
-            Err(fault) => self.broken = Some(fault),
+            Err(fault) => {
+                self.broken.get_or_insert(fault);
+                // The database knows no law: it has the rows of what was decided.
+                if let Some(Ok(effect)) = outcome.as_deref() {
+                    self.world.set_rows(step.service, effect.rows);
+                }
+            }
         }
         if let Some(Ok(effect)) = outcome.as_deref() {
             self.expect(step.service, effect);
@@ -136,16 +140,19 @@ impl<'a> Stage<'a> {
     }
 
     /// Takes a step in the databases alone, except one of several records: see [`record`](Self::record).
-    pub(super) async fn act(&mut self, replica: usize, step: Step) -> anyhow::Result<()> {
+    /// Returns the record that it brought, if any.
+    pub(super) async fn act(&mut self, replica: usize, step: Step) -> anyhow::Result<Option<Record>> {
         let Step { saga: number, service, what } = step;
         match what {
             What::Request(_) | What::Event { .. } | What::Again { .. } => {
                 let record = self.record(step)?.context("a record")?;
-                self.reals[service].process(replica, &[record]).await;
+                self.reals[service].process(replica, std::slice::from_ref(&record)).await;
+                return Ok(Some(record));
             }
             What::Park { .. } => {
                 let record = self.record(step)?.context("a record")?;
                 self.reals[service].park(&record).await;
+                return Ok(Some(record));
             }
             What::Retry => self.retry(service, self.universe.saga_id(number)).await?,
             What::Occasion(occasion) => {
@@ -159,7 +166,7 @@ impl<'a> Stage<'a> {
                 self.reals[service].settle(replica, &claimed, false, &attempt, answer).await?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The claim of a call: an earlier one, or a new one.
@@ -195,10 +202,12 @@ impl<'a> Stage<'a> {
     /// The lease of a call's claim expires.
     pub(super) async fn expire(&mut self, service: usize, call: &NewAttempt) -> anyhow::Result<()> {
         let key = call.idempotency_key();
-        sqlx::query("update attempts set next_at = now() - interval '1 s' where idempotency_key = $1 and status = 'open'")
-            .bind(&key)
-            .execute(self.reals[service].pool())
-            .await?;
+        sqlx::query(
+            "update attempts set next_at = now() - interval '1 s' where idempotency_key = $1 and status = 'open'",
+        )
+        .bind(&key)
+        .execute(self.reals[service].pool())
+        .await?;
         self.claimed.remove(&(service, key));
         Ok(())
     }
@@ -217,54 +226,12 @@ impl<'a> Stage<'a> {
 
     /// Sagas of which a service has an event aside, and their number.
     pub(super) async fn aside(&self, service: usize) -> sqlx::Result<BTreeMap<SagaId, usize>> {
-        let rows: Vec<(Uuid, i64)> = sqlx::query_as(
-            "select order_id, count(*) from parked_events where status <> 'settled' group by order_id",
-        )
-        .fetch_all(self.reals[service].pool())
-        .await?;
+        let rows: Vec<(Uuid, i64)> =
+            sqlx::query_as("select order_id, count(*) from parked_events where status <> 'settled' group by order_id")
+                .fetch_all(self.reals[service].pool())
+                .await?;
         Ok(rows.into_iter().map(|(saga, count)| (SagaId(saga), usize::try_from(count).unwrap_or(0))).collect())
     }
-
-    /// Checks that a service has said and asked for nothing new.
-    pub(super) async fn expected_nothing(&mut self, service: usize) -> anyhow::Result<Result<(), String>> {
-        self.expected[service].clear();
-        self.compare(service).await
-    }
-
-    /// Compares what a service has said, asked for and written with the model. An error says how they differ.
-    pub(super) async fn compare(&mut self, service: usize) -> anyhow::Result<Result<(), String>> {
-        let name = self.universe.check.players[service].name();
-        let pool = self.reals[service].pool().clone();
-        let mut said: BTreeMap<SagaId, Vec<(String, serde_json::Value)>> = BTreeMap::new();
-        for row in said_since(&pool, self.read[service]).await? {
-            self.read[service] = row.seq;
-            self.published.entry((service, row.saga)).or_default().push(row.record);
-            said.entry(row.saga).or_default().push((row.event_type, row.data));
-        }
-        let expected = std::mem::take(&mut self.expected[service]);
-        let is_same = expected.len() == said.len()
-            && expected.iter().zip(&said).all(|((saga, model), (other, real))| {
-                let pairs = || model.iter().zip(real);
-                saga == other && model.len() == real.len() && pairs().all(|(m, r)| m.0 == r.0 && m.1 == r.1)
-            });
-        if !is_same {
-            return Ok(Err(format!("`{name}` has said something else\n  model:    {expected:?}\n  database: {said:?}")));
-        }
-        let mut model: Vec<Asked> = self.calls[service].iter().map(|call| asked_by(&self.universe, *call)).collect();
-        model.sort_by(|one, other| one.key.cmp(&other.key));
-        let real = asked(&pool).await?;
-        if model != real {
-            return Ok(Err(format!("`{name}` has asked for other calls\n  model:    {model:?}\n  database: {real:?}")));
-        }
-        let rows = self.universe.rows(service, self.world.rows(service)).clone();
-        Ok(self.reals[service].compare(&rows).await)
-    }
-}
-
-fn asked_by(universe: &Universe<'_>, call: u32) -> Asked {
-    let NewAttempt { kind, request, gives_up, .. } = &universe.calls.get(call).attempt;
-    let key = universe.calls.get(call).attempt.idempotency_key();
-    Asked { key, kind: (*kind).to_owned(), request: request.clone(), gives_up: *gives_up }
 }
 
 fn given(universe: &Universe<'_>, input: Input) -> Given {

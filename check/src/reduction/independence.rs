@@ -2,18 +2,19 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
-use super::kinds::{Flow, Kinds};
+use super::{
+    Symmetry,
+    kinds::{Flow, Kinds},
+    proof::{commute, reachable},
+};
 use crate::{
-    bus::Offer,
     laws,
-    universe::{Effect, Input, Universe},
+    offers::Offer,
+    universe::{Input, Universe},
     world::World,
 };
-
-/// Number of states of one service's rows that are tried for a proof. With more of them, all its inputs depend on each other.
-const MOST_ROWS: usize = 50_000;
 
 /// What depends on what. Inputs of one saga in one service always do, those of different services never do, except where a
 /// law looks at both. Inputs of different sagas in one service do unless proved otherwise.
@@ -133,8 +134,8 @@ impl Independence {
                     pending |= 1 << flow.kind(universe, service, Input::Event(said.event))?;
                 }
             }
-            for said in saga.aside.get(&service).into_iter().flatten() {
-                pending |= 1 << flow.kind(universe, service, Input::Event(said.event))?;
+            for aside in saga.aside.get(&service).into_iter().flatten() {
+                pending |= 1 << flow.kind(universe, service, aside.input)?;
             }
         }
         let prospect = Rc::new(Prospect { kinds, pending, future: flow.future(pending, 0), unread });
@@ -144,7 +145,13 @@ impl Independence {
 
     /// Services of each saga (a bit for each) whose offered steps no other step can come between: all that may bring them
     /// something else to decide first, or that depends on what they decide.
-    fn closure(&self, prospects: &[Rc<Prospect>], offers: &[Offer], kinds: &[usize], begin: (usize, usize)) -> Vec<u64> {
+    fn closure(
+        &self,
+        prospects: &[Rc<Prospect>],
+        offers: &[Offer],
+        kinds: &[usize],
+        begin: (usize, usize),
+    ) -> Vec<u64> {
         let mut members = vec![0_u64; prospects.len()];
         members[begin.0] |= 1 << begin.1;
         loop {
@@ -190,22 +197,24 @@ impl Independence {
     }
 
     /// Proves what was assumed in a search. Returns false if it was wrong: then it is assumed no more.
-    pub(crate) fn learn(&mut self, universe: &mut Universe<'_>) -> bool {
+    pub(crate) fn learn(&mut self, universe: &mut Universe<'_>, symmetry: &Symmetry) -> bool {
         if self.why_not.is_some() {
             return true;
         }
         if universe.crosses {
-            self.why_not = Some("a decision about one saga says or asks for something about another: every order is tried");
+            self.why_not =
+                Some("a decision about one saga says or asks for something about another: every order is tried");
             return false;
         }
         let mut holds = true;
-        self.prove_laws(universe);
-        if !self.seen.iter().zip(self.laws.iter().chain(std::iter::repeat(&0))).all(|(seen, law)| seen & !law == 0) {
-            self.laws.clone_from(&self.seen);
-            holds = false;
+        self.prove_laws(universe, symmetry);
+        self.laws.resize(self.laws.len().max(self.seen.len()), 0);
+        for (law, seen) in self.laws.iter_mut().zip(&self.seen) {
+            holds &= seen & !*law == 0;
+            *law |= seen;
         }
         for service in 0..self.names.len() {
-            for (one, other) in self.dependent_inputs(universe, service) {
+            for (one, other) in self.dependent_inputs(universe, symmetry, service) {
                 let is_new = self.conflicts[one] >> other & 1 == 0;
                 self.conflicts[one] |= 1 << other;
                 self.conflicts[other] |= 1 << one;
@@ -216,31 +225,42 @@ impl Independence {
     }
 
     /// A law about one service that holds for all rows that any sequence of its inputs leads to needs no order of anything.
-    fn prove_laws(&mut self, universe: &mut Universe<'_>) {
+    fn prove_laws(&mut self, universe: &mut Universe<'_>, symmetry: &Symmetry) {
         for law in 0..self.seen.len() {
             if self.seen[law].count_ones() == 1 && self.laws.get(law).is_none_or(|looks_at| *looks_at == 0) {
                 let service = self.seen[law].trailing_zeros() as usize;
-                let inputs = self.inputs(universe, service);
-                if reachable(universe, service, &inputs).is_some_and(|rows| laws::holds(universe, law, service, &rows)) {
+                let inputs = self.inputs(universe, symmetry, service);
+                if reachable(universe, service, &inputs).is_some_and(|rows| laws::holds(universe, law, service, &rows))
+                {
                     self.seen[law] = 0;
                 }
             }
         }
     }
 
-    fn inputs(&mut self, universe: &Universe<'_>, service: usize) -> Vec<(Input, usize, usize)> {
+    /// Everything that a service has decided upon, under all names that its sagas may have.
+    fn inputs(
+        &mut self,
+        universe: &mut Universe<'_>,
+        symmetry: &Symmetry,
+        service: usize,
+    ) -> Vec<(Input, usize, usize)> {
         let Some(flow) = &mut self.flow else { return Vec::new() };
-        let inputs = universe.inputs(service).into_iter();
-        let known = inputs.filter_map(|input| {
-            Some((input, universe.saga_of(service, input)?, flow.kind(universe, service, input)?))
-        });
+        let inputs = symmetry.all_names(universe, service, &universe.inputs(service)).into_iter();
+        let known = inputs
+            .filter_map(|input| Some((input, universe.saga_of(service, input)?, flow.kind(universe, service, input)?)));
         known.collect()
     }
 
     /// Kinds of inputs of different sagas that depend on each other for some rows that a service may have: all that any
     /// sequence of its inputs leads to.
-    fn dependent_inputs(&mut self, universe: &mut Universe<'_>, service: usize) -> BTreeSet<(usize, usize)> {
-        let inputs = self.inputs(universe, service);
+    fn dependent_inputs(
+        &mut self,
+        universe: &mut Universe<'_>,
+        symmetry: &Symmetry,
+        service: usize,
+    ) -> BTreeSet<(usize, usize)> {
+        let inputs = self.inputs(universe, symmetry, service);
         let all_pairs = || {
             let pairs = inputs.iter().flat_map(|one| inputs.iter().map(move |other| (one, other)));
             pairs.filter(|(one, other)| one.1 < other.1)
@@ -263,51 +283,4 @@ impl Independence {
 
 fn is_member(members: &[u64], offer: &Offer) -> bool {
     members[offer.step.saga] >> offer.step.service & 1 == 1
-}
-
-/// All rows that any sequence of these inputs leads to; `None` if they are too many.
-fn reachable(universe: &mut Universe<'_>, service: usize, inputs: &[(Input, usize, usize)]) -> Option<Vec<u32>> {
-    let mut all = vec![0];
-    let mut known: FxHashSet<u32> = FxHashSet::from_iter([0]);
-    let mut at = 0;
-    while let Some(rows) = all.get(at).copied() {
-        at += 1;
-        for (input, ..) in inputs {
-            if let Ok(effect) = universe.outcome(service, rows, *input).as_ref()
-                && known.insert(effect.rows)
-            {
-                all.push(effect.rows);
-            }
-        }
-        if all.len() > MOST_ROWS {
-            return None;
-        }
-    }
-    Some(all)
-}
-
-/// Returns whether two inputs lead to the same in either order: the same decisions, and the same rows.
-fn commute(universe: &mut Universe<'_>, service: usize, rows: u32, one: Input, other: Input) -> bool {
-    let (first, second) = (universe.outcome(service, rows, one), universe.outcome(service, rows, other));
-    match (first.as_ref(), second.as_ref()) {
-        (Ok(first), Ok(second)) => {
-            let second_then = universe.outcome(service, first.rows, other);
-            let first_then = universe.outcome(service, second.rows, one);
-            match (first_then.as_ref(), second_then.as_ref()) {
-                (Ok(first_then), Ok(second_then)) => {
-                    first_then.rows == second_then.rows && same(first, first_then) && same(second, second_then)
-                }
-                (Ok(_) | Err(_), _) => false,
-            }
-        }
-        // What is wrong first is wrong second.
-        (Err(_), Ok(second)) => universe.outcome(service, second.rows, one).is_err(),
-        (Ok(first), Err(_)) => universe.outcome(service, first.rows, other).is_err(),
-        (Err(_), Err(_)) => true,
-    }
-}
-
-fn same(one: &Effect, other: &Effect) -> bool {
-    let told = |effect: &Effect| (effect.saga, effect.says.clone(), effect.asks.clone(), effect.change);
-    one.decision == other.decision && told(one) == told(other)
 }

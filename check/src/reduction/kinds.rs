@@ -34,9 +34,12 @@ pub(crate) struct Flow {
 impl Flow {
     /// `None` if there are more kinds than a set can hold.
     pub(crate) fn of(check: &Check) -> Option<Flow> {
-        let lines: Vec<(usize, Line)> = check.players.iter().enumerate().flat_map(|(service, player)| {
-            player.lines().into_iter().map(move |line| (service, line))
-        }).collect();
+        let lines: Vec<(usize, Line)> = check
+            .players
+            .iter()
+            .enumerate()
+            .flat_map(|(service, player)| player.lines().into_iter().map(move |line| (service, line)))
+            .collect();
         let mut kinds: Vec<(usize, Key)> = Vec::new();
         for (service, line) in &lines {
             let kind = (*service, key(line));

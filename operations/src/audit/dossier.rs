@@ -82,6 +82,8 @@ pub struct Written {
     pub aggregatetype: String,
     pub aggregateid: String,
     pub event_type: String,
+    /// Version of the event's schema.
+    pub version: u32,
     /// Digest of the payload, see [`digest`](super::said::digest).
     pub digest: String,
     pub causation_id: Option<Uuid>,
@@ -104,6 +106,8 @@ pub struct Logged {
     pub key: Option<String>,
     pub id: Uuid,
     pub event_type: String,
+    /// Version of the event's schema.
+    pub version: u32,
     pub source: String,
     pub subject: Option<String>,
     pub at: Option<DateTime<Utc>>,

@@ -115,16 +115,23 @@ pub(super) async fn unfinished(databases: &Databases, database: Database) -> sql
     Ok(all.into_iter().filter(|(count, _)| *count > 0).map(|(_, line)| line).collect())
 }
 
-/// Work of one service that waits for an operator.
+/// Work of one service that waits for an operator, or for a newer program.
 pub(super) async fn parked_in(databases: &Databases, database: Database) -> sqlx::Result<Vec<String>> {
-    let (calls, events): (i64, i64) = sqlx::query_as(
-        "select (select count(*) from attempts where status = 'parked'), (select count(*) from parked_events where status <> 'settled')",
+    let (calls, events, newer): (i64, i64, i64) = sqlx::query_as(
+        "select (select count(*) from attempts where status = 'parked'),
+                (select count(*) from parked_events left join parked_newer using (event_id)
+                 where status <> 'settled' and needs_version is null),
+                (select count(*) from parked_events join parked_newer using (event_id) where status <> 'settled')",
     )
     .fetch_one(databases.of_service(database))
     .await?;
     let all = [
         (calls, format!("{calls} calls of {database} are parked and wait for a person")),
         (events, format!("{events} events of {database} are parked and wait for a person")),
+        (
+            newer,
+            format!("{newer} events of {database} are parked and wait for a newer program that reads their version"),
+        ),
     ];
     Ok(all.into_iter().filter(|(count, _)| *count > 0).map(|(_, line)| line).collect())
 }

@@ -130,6 +130,7 @@ fn unequal(event: &Logged, row: &Written, kept: &Kept) -> Vec<(&'static str, Str
         ("key", text(event.key.as_deref()), row.aggregateid.clone()),
         ("partition", event.partition.to_string(), partition.unwrap_or_else(|| event.partition.to_string())),
         ("type", event.event_type.clone(), row.event_type.clone()),
+        ("version", event.version.to_string(), row.version.to_string()),
         ("subject", text(event.subject.as_deref()), row.aggregateid.clone()),
         ("time", time(event.at), time(Some(row.at))),
         ("cause", id(event.causation_id), id(row.causation_id)),

@@ -124,7 +124,7 @@ pub(super) async fn read(
         }
     }
     let select = format!(
-        "select seq, id, aggregatetype, aggregateid, type, causationid, traceparent, created_at,
+        "select seq, id, aggregatetype, aggregateid, type, causationid, traceparent, created_at, dataversion,
                 encode(substring(sha256(convert_to(payload::text, 'UTF8')) for 8), 'hex') as digest,
                 tableoid::regclass::text as partition, {era} as era
          from outbox where {}",
@@ -151,6 +151,7 @@ struct OutboxRow {
     causationid: Option<Uuid>,
     traceparent: Option<String>,
     created_at: chrono::DateTime<chrono::Utc>,
+    dataversion: i32,
     digest: String,
     partition: String,
     era: i32,
@@ -167,6 +168,7 @@ impl OutboxRow {
             causationid,
             traceparent,
             created_at: at,
+            dataversion,
             digest,
             partition,
             era,
@@ -178,6 +180,7 @@ impl OutboxRow {
             aggregatetype,
             aggregateid,
             event_type,
+            version: dataversion.unsigned_abs(),
             digest,
             causation_id: causationid,
             traceparent,

@@ -131,7 +131,7 @@ pub(super) fn logged(
         }
     };
     let data = Json::new(std::str::from_utf8(data.trim_ascii()).ok()?);
-    let Envelope { id, event_type, source, subject, time, causation_id, traceparent } = envelope;
+    let Envelope { id, event_type, version, source, subject, time, causation_id, traceparent } = envelope;
     let first_at = record.headers.iter().find(|(name, _)| name == FIRST_AT);
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     let at: Option<DateTime<Utc>> = time;
@@ -145,6 +145,7 @@ pub(super) fn logged(
             key: record.key.as_ref().map(text),
             id: id.0,
             event_type,
+            version,
             source,
             subject,
             at,

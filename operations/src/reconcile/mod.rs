@@ -37,3 +37,4 @@ pub use picture::{Picture, Scope};
 pub use repair::{Outcome, Repairs};
 pub use standing::{Placed, Standing, StepState};
 pub use which::Which;
+pub use whole::arrived;

@@ -31,6 +31,8 @@ pub const RECONCILED: &str = "reconciled";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fresh {
     pub event_type: &'static str,
+    /// Version of the event's schema.
+    pub version: u32,
     pub topic: &'static str,
     pub order_id: OrderId,
     pub data: Value,
@@ -40,6 +42,7 @@ impl Fresh {
     fn of<E: Event>(event: &E) -> Self {
         Fresh {
             event_type: E::TYPE,
+            version: E::VERSION,
             topic: E::PUBLISHER.topic(),
             order_id: event.saga_id(),
             data: serde_json::to_value(event).expect("an event has string keys and finite numbers: it is always JSON"),

@@ -124,8 +124,9 @@ impl<'a> Repairs<'a> {
             Remedy::Say(events) => {
                 let Evidence::Order(seen) = &case.evidence else { return Ok(false) };
                 let expects = seen.expectation();
-                for Fresh { event_type, topic, order_id, data } in events {
-                    self.client.said_again(topic, SOURCE, event_type, *order_id, data, &expects).await?;
+                for Fresh { event_type, version, topic, order_id, data } in events {
+                    let event = (*event_type, *version);
+                    self.client.said_again(topic, SOURCE, event, *order_id, data, &expects).await?;
                 }
             }
             Remedy::LetGo { payment_id, operation } => {

@@ -28,11 +28,7 @@ const ASK: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// If a database or the broker does not answer.
-pub(super) async fn arrived(
-    brokers: &str,
-    databases: &Databases,
-    patience: Duration,
-) -> anyhow::Result<Result<(), String>> {
+pub async fn arrived(brokers: &str, databases: &Databases, patience: Duration) -> anyhow::Result<Result<(), String>> {
     sleep(PAUSE).await;
     let patience = patience.max(LEAST);
     within(patience + ANSWER, has_arrived(brokers, databases, Instant::now() + patience)).await

@@ -13,12 +13,15 @@ async fn a_row_becomes_a_cloud_event_in_binary_mode() {
         let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let payload = json!({ "order": { "total": 100 }, "note": "„ü“ \u{1f389}" });
         let id = append(&world.pool, &world.aggregatetype, "order-1", "OrderCreated", payload.clone()).await;
-        sqlx::query("update outbox set causationid = $1, traceparent = $2, created_at = '2025-01-31T12:00:00.123456Z'")
-            .bind(cause)
-            .bind(traceparent)
-            .execute(&world.pool)
-            .await
-            .unwrap();
+        sqlx::query(
+            "update outbox set causationid = $1, traceparent = $2, dataversion = 3,
+                     created_at = '2025-01-31T12:00:00.123456Z'",
+        )
+        .bind(cause)
+        .bind(traceparent)
+        .execute(&world.pool)
+        .await
+        .unwrap();
 
         assert_eq!(lead(&world.relay()).await.drain().await.unwrap(), Drained::Empty);
 
@@ -32,6 +35,7 @@ async fn a_row_becomes_a_cloud_event_in_binary_mode() {
             headers,
             [
                 ("ce_causationid", cause.to_string().as_str()),
+                ("ce_dataversion", "3"),
                 ("ce_id", id.to_string().as_str()),
                 ("ce_source", format!("/services/{}", world.aggregatetype).as_str()),
                 ("ce_specversion", "1.0"),
@@ -53,6 +57,27 @@ async fn what_a_row_does_not_have_is_left_out() {
         assert_eq!(lead(&world.relay()).await.drain().await.unwrap(), Drained::Empty);
         let headers = &world.records().await[0].headers;
         assert!(!headers.contains_key("ce_causationid") && !headers.contains_key("traceparent"), "{headers:?}");
+    })
+    .await;
+}
+
+/// The relay may be upgraded before the services, each of which adds the column to its own table.
+#[tokio::test]
+async fn rows_of_a_service_that_knows_no_versions_are_published_before_and_after_it_is_upgraded() {
+    in_a_world(async |world| {
+        let sql = async |sql: &'static str| sqlx::raw_sql(sql).execute(&world.pool).await.map(drop).unwrap();
+        sql("alter table outbox drop column dataversion").await;
+        let mut tenure = lead(&world.relay()).await;
+        world.append("order-1", "OrderCreated").await;
+        assert_eq!(tenure.drain().await.unwrap(), Drained::Empty);
+        // The same relay, with the statements that it has prepared.
+        sql("alter table outbox add column dataversion int not null default 1").await;
+        world.append("order-1", "OrderPaid").await;
+        sql("update outbox set dataversion = 2 where type = 'OrderPaid'").await;
+        assert_eq!(tenure.drain().await.unwrap(), Drained::Empty);
+        let records = world.records().await;
+        let versions: Vec<&str> = records.iter().map(|record| record.headers["ce_dataversion"].as_str()).collect();
+        assert_eq!(versions, ["1", "2"]);
     })
     .await;
 }

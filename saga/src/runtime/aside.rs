@@ -14,7 +14,7 @@ use crate::{
         dead_letter::{Class, DeadLetters, Letter},
         erased::ErasedCommand,
         incoming::{Incoming, Origin, Outcome},
-        parked,
+        parked::{self, Why},
         positions::Server,
         reading::Unread,
     },
@@ -39,8 +39,8 @@ pub(crate) struct Shelf<'a> {
 #[derive(Clone, Copy)]
 enum Write<'a> {
     Letters(&'a [Letter]),
-    Parked { id: EventId, saga_id: SagaId, what: &'a str, record: &'a Record, why: &'a str },
-    ParkedAgain { id: EventId, saga_id: SagaId, what: &'a str, why: &'a str },
+    Parked { id: EventId, saga_id: SagaId, what: &'a str, record: &'a Record, why: Why<'a> },
+    ParkedAgain { id: EventId, saga_id: SagaId, what: &'a str, why: Why<'a> },
 }
 
 impl Shelf<'_> {
@@ -82,7 +82,8 @@ impl Shelf<'_> {
     /// # Errors
     /// As for [`write`](Self::write).
     pub(crate) async fn park_unread(&self, unread: &Unread, record: &Record) -> Result<(), ComesAgain> {
-        let Unread { id, saga_id, event_type, why } = unread;
+        let Unread { id, saga_id, event_type, why, newer } = unread;
+        let why = Why { error: why, needs_version: *newer };
         self.until_written(Write::Parked { id: *id, saga_id: *saga_id, what: event_type, record, why }).await
     }
 
@@ -124,8 +125,12 @@ impl Shelf<'_> {
         };
         self.is_the_same_server()?;
         transaction.commit().await?;
-        if let Some((event_id, saga_id, on, error)) = parked {
-            tracing::error!(%saga_id, %event_id, on, error, "event cannot be processed; parked, and its saga waits for an operator");
+        if let Some((event_id, saga_id, on, Why { error, needs_version })) = parked {
+            if needs_version.is_some() {
+                tracing::warn!(%saga_id, %event_id, on, error, "event is newer than this program; parked, and its saga waits for a newer program");
+            } else {
+                tracing::error!(%saga_id, %event_id, on, error, "event cannot be processed; parked, and its saga waits for an operator");
+            }
             metrics::counter!("events_parked_total", "service" => self.service).increment(1);
         }
         Ok(())
@@ -172,6 +177,7 @@ impl Exceptions for Aside<'_> {
         let (incoming, record) = (&self.batch[place], &self.records[place]);
         let saga_id = incoming.command.saga_id;
         let what = incoming.what.as_str();
+        let why = Why { error: why, needs_version: None };
         match incoming.origin {
             Origin::Event(id) => self.shelf.until_written(Write::Parked { id, saga_id, what, record, why }).await,
             Origin::Parked(id) => self.shelf.until_written(Write::ParkedAgain { id, saga_id, what, why }).await,

@@ -5,11 +5,12 @@
 //! | readable | the command that the table has for it |
 //! | of a type without a line in the table | skipped |
 //! | on a service's topic, from another source | a dead letter |
+//! | of a later version than the table's | parked until a newer program reads it; that saga waits |
 //! | unreadable, on a service's topic, of a type that the table consumes, with a saga's id | parked, and that saga waits: nothing may overtake it |
 //! | otherwise unreadable: a request, or a record that names no saga | a dead letter |
 
 use outbox::{
-    envelope::{self, Envelope},
+    envelope::{self, Envelope, Unreadable},
     publisher::{is_operator, source_of},
 };
 
@@ -50,6 +51,8 @@ pub(crate) struct Unread {
     pub(crate) saga_id: SagaId,
     pub(crate) event_type: String,
     pub(crate) why: String,
+    /// Version of the event, if that is all that is wrong: a newer program reads it.
+    pub(crate) newer: Option<u32>,
 }
 
 /// Reads a record: its command, or how else to handle it.
@@ -73,7 +76,13 @@ pub(crate) fn read<C>(table: &Table<C>, record: &Record) -> Reading<C> {
                 expects: expected(table, record, &envelope.source),
                 command,
             }),
-            Err(why) => parks(table, record, Hints::from(&envelope), &why.to_string()),
+            Err(why) => {
+                let newer = if let Unreadable::Newer { version, .. } = why { Some(version) } else { None };
+                match parks(table, record, Hints::from(&envelope), &why.to_string()) {
+                    Reading::Parks(unread) => Reading::Parks(Unread { newer, ..unread }),
+                    other => other,
+                }
+            }
         }
     })
 }
@@ -133,6 +142,7 @@ fn parks<C>(table: &Table<C>, record: &Record, hints: Hints<'_>, why: &str) -> R
                 saga_id,
                 event_type: event_type.to_owned(),
                 why: why.to_owned(),
+                newer: None,
             })
         }
     }

@@ -144,6 +144,7 @@ impl Replica {
             saga_id: incoming.command.saga_id,
             event_type: incoming.what,
             why: why.to_owned(),
+            newer: None,
         };
         self.shelf().park_unread(&unread, record).await.expect("nobody shuts down");
     }
@@ -153,7 +154,7 @@ impl Replica {
     /// # Errors
     /// If the database cannot be read.
     pub async fn retry_parked(&self) -> anyhow::Result<usize> {
-        parked::step(&self.work, &self.table, &self.dead_letters, &self.throttle, &self.shutdown).await
+        parked::retry_due(&self.work, &self.table, &self.dead_letters, &self.throttle, &self.shutdown).await
     }
 
     /// Carries out a command of a person or a deadline.

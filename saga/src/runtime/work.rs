@@ -200,11 +200,7 @@ fn is_expected(rows: &dyn ErasedRows, incoming: &ErasedIncoming<'_>) -> bool {
     rows.standing(incoming.saga_id).unwrap_or(ABSENT) == expected
 }
 
-fn decide(
-    rows: &mut dyn ErasedRows,
-    incoming: &ErasedIncoming<'_>,
-    now: DateTime<Utc>,
-) -> Result<Says, StoreError> {
+fn decide(rows: &mut dyn ErasedRows, incoming: &ErasedIncoming<'_>, now: DateTime<Utc>) -> Result<Says, StoreError> {
     // A panic concerns one event; the rest of the batch must not fail with it. The rows are dropped with the batch.
     let says = catch_unwind(AssertUnwindSafe(|| rows.decide(incoming.command, now))).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

@@ -27,6 +27,7 @@ impl<C> Table<C> {
             wrong.extend(strangers(own, line));
             wrong.extend(unheard_of(own, line, &lines));
             wrong.extend(repeated(line, &lines[..place]));
+            wrong.extend(versionless(line));
             wrong.extend(Reaction::from(*line).check().err());
             wrong.extend(nameless(line));
         }
@@ -63,6 +64,21 @@ fn unheard_of(own: Publisher, line: &Line, lines: &[&Line]) -> Option<String> {
         format!("nobody can publish `{event_type}`: it is an event of `{own}`, but no decision of `{own}` says it; add it to one, or remove the line")
     })
 }
+
+/// An event whose version cannot be written into an outbox.
+fn versionless(line: &Line) -> Option<String> {
+    let read = match line.trigger {
+        Trigger::Event { event_type, version, .. } => Some((event_type, version)),
+        Trigger::Occasion(_) => None,
+    };
+    let said = line.says.iter().map(|saying| (saying.event_type, saying.version));
+    let (event_type, version) =
+        read.into_iter().chain(said).find(|(_, version)| !(1..=MAX_VERSION).contains(version))?;
+    Some(format!("`{event_type}` has version {version}: choose one from 1 to {MAX_VERSION}"))
+}
+
+/// Latest possible version of an event's schema.
+const MAX_VERSION: u32 = i32::MAX.unsigned_abs();
 
 /// A step or a call whose name tools could not show.
 fn nameless(line: &Line) -> Option<String> {
@@ -115,6 +131,22 @@ mod tests {
         };
     }
 
+    /// An event of this version.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Versioned<const VERSION: u32> {
+        trip: SagaId,
+    }
+
+    impl<const VERSION: u32> Event for Versioned<VERSION> {
+        const TYPE: &'static str = "Versioned";
+        const PUBLISHER: Publisher = HOTEL;
+        const VERSION: u32 = VERSION;
+
+        fn saga_id(&self) -> SagaId {
+            self.trip
+        }
+    }
+
     event!(RoomHeld, HOTEL);
     event!(CarHeld, publisher!("car"));
     event!(SeatHeld, publisher!("Air Line"));
@@ -153,6 +185,11 @@ mod tests {
         const LONG: &str = "a-step-with-a-name-that-is-so-long-that-no-tool-takes-it-because-a-name-has-at-most-a-hundred-bytes-and-this-has-more";
         let long = wrong(on_car(Table::of(HOTEL)).when("noon", tries("hold").of(LONG), says![RoomHeld]));
         assert!(long.contains("no name of a step or a call"), "tools would refuse the table: {long}");
+        let zero = wrong(Table::of(HOTEL).when("noon", "hold", says![Versioned<0>]));
+        assert!(zero.contains("`Versioned` has version 0: choose one from 1 to 2147483647"), "{zero}");
+        let table = Table::of(HOTEL).when("noon", "hold", says![Versioned<7>]);
+        let read = wrong(table.on("look", says![], |event: Versioned<2_147_483_648>| event.trip));
+        assert!(read.contains("`Versioned` has version 2147483648"), "{read}");
         let empty = wrong(Table::of(HOTEL));
         assert!(empty.contains("consumes nothing"), "{empty}");
         // Two names for one topic: the second of two lines for the same event would never be used.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, PgPool};
 
 /// Tables of this crate and of the outbox. Events and calls are compared by their contents.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "_sqlx_migrations",
     "attempts",
     "consumer_offsets",
@@ -15,6 +15,7 @@ const OWN: [&str; 10] = [
     "outbox_publisher",
     "parked_actions",
     "parked_events",
+    "parked_newer",
     "relay_cursor",
 ];
 

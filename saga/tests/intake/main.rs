@@ -94,9 +94,26 @@ impl Ground {
 
     /// Any event of the payment service about this order.
     async fn say(&self, order: SagaId, data: serde_json::Value) -> EventId {
+        self.publish_event(order, "Reported", &[], data).await
+    }
+
+    /// An event of the reporter that counts, in this version of its schema.
+    async fn counted(&self, order: SagaId, version: u32, count: i64) -> EventId {
+        let data = serde_json::json!({ "task_id": order, "count": count });
+        self.publish_event(order, "Counted", &[("ce_dataversion", &version.to_string())], data).await
+    }
+
+    async fn publish_event(
+        &self,
+        order: SagaId,
+        event_type: &str,
+        further: &[(&str, &str)],
+        data: serde_json::Value,
+    ) -> EventId {
         let id = EventId::new();
-        let headers = envelope(id, "Reported", "/services/reporter");
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let headers = envelope(id, event_type, "/services/reporter");
+        let headers = headers.iter().map(|(name, value)| (*name, value.as_str())).chain(further.iter().copied());
+        let headers: Vec<(&str, &str)> = headers.collect();
         self.publish(REPORTS, &order.to_string(), data.to_string().as_bytes(), &headers).await;
         id
     }

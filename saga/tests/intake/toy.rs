@@ -1,7 +1,7 @@
 //! A service that records notes, in order. Its first version reads less than its second.
 
 use chrono::{DateTime, Utc};
-use saga::{Publisher, SagaId, Says, Service, StoreError, Table, publisher, testing::TestDatabase};
+use saga::{Event, Publisher, SagaId, Says, Service, StoreError, Table, publisher, testing::TestDatabase};
 use serde::Deserialize;
 use sqlx::{PgConnection, migrate::Migrator};
 use uuid::Uuid;
@@ -36,6 +36,9 @@ pub(crate) async fn notes(db: &TestDatabase, task: SagaId) -> Vec<i64> {
         .expect("notes can be read")
 }
 
+/// A note that no version can decide.
+pub(crate) const IMPOSSIBLE: i64 = -1;
+
 /// What the event asks for.
 #[derive(Debug)]
 pub(crate) struct Note {
@@ -52,6 +55,30 @@ struct Data {
     #[serde(default)]
     refuse: bool,
     since_v2: Option<serde_json::Value>,
+}
+
+/// A count that the program's version reads: dozens in version 1, pieces in version 2.
+#[derive(serde::Serialize, Deserialize)]
+struct Counted<const VERSION: u8> {
+    task_id: SagaId,
+    count: i64,
+}
+
+impl<const VERSION: u8> Event for Counted<VERSION> {
+    const TYPE: &'static str = "Counted";
+    const PUBLISHER: Publisher = REPORTER;
+    const VERSION: u32 = VERSION as u32;
+
+    fn upcast(_: u32, mut data: serde_json::Value) -> serde_json::Value {
+        if let Some(dozens) = data["count"].as_i64() {
+            data["count"] = (12 * dozens).into();
+        }
+        data
+    }
+
+    fn saga_id(&self) -> SagaId {
+        self.task_id
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +98,7 @@ impl<const VERSION: u8> Service for Notebook<VERSION> {
                 note: 0,
                 refuse: false,
             })
+            .on("note", &[], |e: Counted<VERSION>| Note { task_id: e.task_id, note: e.count, refuse: false })
             .on_data("Withdrawn", ARCHIVE, "note", &[], move |data: Data, _, _| note(data));
         if VERSION == 1 {
             table.on_data("Reported", REPORTER, "note", &[], move |data: OnlyV1, _, _| note(data.0))
@@ -88,6 +116,9 @@ impl<const VERSION: u8> Service for Notebook<VERSION> {
     }
 
     fn decide(&self, notes: &mut Self::Rows, command: &Note, _now: DateTime<Utc>) -> Says {
+        if command.note == IMPOSSIBLE {
+            return Says::impossible("nobody can count to this");
+        }
         if command.refuse {
             return Says::refused("nobody notes this");
         }

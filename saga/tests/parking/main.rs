@@ -55,6 +55,7 @@ async fn publish<E: Event>(producer: &FutureProducer, letters: &[(EventId, E)]) 
         let mut headers = Envelope {
             id: *id,
             event_type: E::TYPE.to_owned(),
+            version: 1,
             source: source_of("desk"),
             subject: None,
             time: None,

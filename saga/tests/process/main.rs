@@ -43,6 +43,7 @@ async fn publish<E: Event>(event: &E, key: &str) {
     let envelope = Envelope {
         id: EventId::new(),
         event_type: E::TYPE.to_owned(),
+        version: 1,
         source: source_of("desk"),
         subject: None,
         time: None,

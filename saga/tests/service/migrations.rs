@@ -1,9 +1,14 @@
 //! The migrations produce the same tables from every starting point.
 
+use std::time::Duration;
+
 use saga::testing::TestDatabase;
 use sqlx::{PgPool, migrate::Migrator};
 
 static FORMER: Migrator = sqlx::migrate!("./migrations/former");
+
+/// Bound for any wait of a test.
+const BOUND: Duration = Duration::from_secs(30);
 
 /// An empty database.
 async fn empty() -> TestDatabase {
@@ -82,4 +87,32 @@ async fn somebody_elses_migrations_are_not_taken_for_those_of_an_earlier_version
         .await;
     let error = saga::migrate(db.pool(), &Migrator::DEFAULT).await.err().map(|error| format!("{error:#}"));
     assert_eq!(error, None);
+}
+
+/// A dump reads every table for as long as it takes; writers must not queue up behind a migration that waits for it.
+#[tokio::test]
+async fn while_a_dump_keeps_a_migration_from_a_table_others_go_on() {
+    let db = empty().await;
+    let first = outbox::MIGRATIONS.iter().take(1).cloned().collect::<Vec<_>>();
+    Migrator { migrations: first.into(), ..Migrator::DEFAULT }.run(db.pool()).await.expect("as it was");
+    let mut dump = db.pool().begin().await.expect("begun");
+    sqlx::query("lock table outbox in access share mode").execute(&mut *dump).await.expect("locked");
+    let pool = db.pool().clone();
+    let migrating = tokio::spawn(async move { saga::migrate(&pool, &Migrator::DEFAULT).await });
+    let waits = async || {
+        let query = "select 1 from pg_locks where relation = 'outbox'::regclass and mode = 'AccessExclusiveLock' and not granted";
+        sqlx::query_scalar::<_, i32>(query).fetch_optional(db.pool()).await.expect("read")
+    };
+    saga::testing::eventually(BOUND, "the migration waits for the dump", waits).await;
+    // As a program of the earlier version does.
+    let insert = "insert into outbox (id, aggregatetype, aggregateid, type, payload)
+                  values (gen_random_uuid(), 'hotel', 'a trip', 'RoomHeld', '{}')";
+    tokio::time::timeout(BOUND, db.run(insert)).await.expect("the writer went on");
+    assert!(!migrating.is_finished(), "the dump is not over");
+    dump.commit().await.expect("the dump is over");
+    tokio::time::timeout(BOUND, migrating).await.expect("in time").expect("no panic").expect("migrated");
+    let version: i32 = sqlx::query_scalar("select dataversion from outbox").fetch_one(db.pool()).await.expect("read");
+    assert_eq!(version, 1);
+    let refused = sqlx::query("update outbox set dataversion = 0").execute(db.pool()).await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("outbox_dataversion")));
 }

@@ -50,6 +50,7 @@ impl Letter {
         let mut headers = Envelope {
             id: self.id,
             event_type: self.event_type.to_owned(),
+            version: 1,
             source: source_of("desk"),
             subject: None,
             time: None,

@@ -24,6 +24,8 @@ pub enum Fault {
     SecondInstance(Program, Duration),
     /// Two relays: the leader is frozen until its lease has expired, then it comes back.
     SecondRelay(Duration),
+    /// Programs are exchanged for another version of each, one after the other, and back. Two versions run together for a while.
+    RollingChange(Vec<Program>, Duration),
     /// PostgreSQL crashes in the middle of its work, and recovers.
     CrashPostgres,
     /// The program's open connections to its databases go silent forever, as after a failover; new ones work.
@@ -88,6 +90,7 @@ impl Fault {
             Fault::LostHost(_) => Kind::LostHost,
             Fault::SecondInstance(..) => Kind::SecondInstance,
             Fault::SecondRelay(_) => Kind::SecondRelay,
+            Fault::RollingChange(..) => Kind::RollingChange,
             Fault::CrashPostgres => Kind::CrashPostgres,
             Fault::StrandDatabase(_) => Kind::StrandedDatabase,
             Fault::Break(_, _, Mode::Slow(_), _) => Kind::SlowNetwork,
@@ -122,6 +125,7 @@ impl Fault {
             | Fault::Impatient(program, ..)
             | Fault::ClockAhead(program, _) => std::slice::from_ref(program),
             Fault::SecondRelay(_) => &[Program::OUTBOX_RELAY],
+            Fault::RollingChange(programs, _) => programs,
             Fault::ShortDeadlines(_) => &[Program::ORDER],
             Fault::CrashPostgres | Fault::StopKafka(_) | Fault::RejectWrites(_) => all,
             Fault::HoldTransaction(..)
@@ -148,6 +152,10 @@ impl fmt::Display for Fault {
             Fault::LostHost(program) => write!(f, "lose the host of {program} in mid-transaction"),
             Fault::SecondInstance(program, time) => write!(f, "start a second {program} for {}", seconds(time)),
             Fault::SecondRelay(time) => write!(f, "start a second relay and freeze the first for {}", seconds(time)),
+            Fault::RollingChange(programs, time) => {
+                let programs = programs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", then ");
+                write!(f, "change {programs} to another version and back, with both together for {}", seconds(time))
+            }
             Fault::CrashPostgres => write!(f, "crash PostgreSQL and let it recover"),
             Fault::StrandDatabase(program) => {
                 write!(f, "let {program}'s connections to PostgreSQL fall silent for good; new ones are served")

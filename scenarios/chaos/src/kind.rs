@@ -14,6 +14,7 @@ pub enum Kind {
     LostHost,
     SecondInstance,
     SecondRelay,
+    RollingChange,
     CrashPostgres,
     StrandedDatabase,
     SilentDatabase,
@@ -35,7 +36,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 27] = [
+    pub const ALL: [Kind; 28] = [
         Kind::KillService,
         Kind::KillRelay,
         Kind::KillGateway,
@@ -45,6 +46,7 @@ impl Kind {
         Kind::LostHost,
         Kind::SecondInstance,
         Kind::SecondRelay,
+        Kind::RollingChange,
         Kind::CrashPostgres,
         Kind::StrandedDatabase,
         Kind::SilentDatabase,
@@ -77,6 +79,7 @@ impl Kind {
             Kind::LostHost => "lost-host",
             Kind::SecondInstance => "second-instance",
             Kind::SecondRelay => "second-relay",
+            Kind::RollingChange => "rolling-change",
             Kind::CrashPostgres => "crash-postgres",
             Kind::StrandedDatabase => "stranded-database",
             Kind::SilentDatabase => "silent-database",

@@ -26,7 +26,7 @@ mod inject;
 mod kind;
 mod meddlers;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use events::OrderId;
@@ -69,6 +69,9 @@ pub struct Chaos {
     pub patience: Duration,
     /// The kinds of faults to inject.
     pub kinds: Vec<Kind>,
+    /// Other versions of programs, which rolling changes exchange them for, in this order. Without any, a rolling change restarts
+    /// a program.
+    pub next: Vec<(Program, PathBuf)>,
     /// If true, faults never overlap and the meddlers are off.
     pub apart: bool,
 }
@@ -118,10 +121,11 @@ impl Chaos {
             findings: Vec::new(),
             orders: Vec::new(),
         };
-        let mut injector = Injector::new(stack, self.seed, diary.clone())?;
+        let changing = self.next.iter().map(|(program, _)| *program).collect();
+        let mut injector = Injector::new(stack, self.seed, diary.clone(), self.next.into_iter().collect())?;
         let begun = Instant::now();
         sleep(Duration::from_secs(1)).await;
-        let plan = Plan::new(&environment.manifest, self.seed, self.kinds, self.lasting >= LONG);
+        let plan = Plan::new(&environment.manifest, self.seed, self.kinds, self.lasting >= LONG).changing(changing);
         for step in if self.apart { plan.apart() } else { plan } {
             course.take(&mut injector, step).await?;
             if begun.elapsed() >= self.lasting {

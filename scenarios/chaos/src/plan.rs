@@ -38,6 +38,8 @@ pub struct Plan {
     random: StdRng,
     programs: Vec<Program>,
     databases: Vec<Database>,
+    /// Programs that a rolling change exchanges; any one program if empty.
+    changing: Vec<Program>,
     kinds: Vec<Kind>,
     long: bool,
     apart: bool,
@@ -51,7 +53,17 @@ impl Plan {
     pub fn new(manifest: &Manifest, seed: u64, kinds: Vec<Kind>, long: bool) -> Self {
         let (programs, databases) = (manifest.programs().collect(), manifest.databases().collect());
         let random = StdRng::seed_from_u64(seed);
-        Plan { random, programs, databases, kinds, long, apart: false, deck: Vec::new(), decks: 0 }
+        Plan {
+            random,
+            programs,
+            databases,
+            changing: Vec::new(),
+            kinds,
+            long,
+            apart: false,
+            deck: Vec::new(),
+            decks: 0,
+        }
     }
 
     /// Runs one fault after the other, in every round.
@@ -60,8 +72,14 @@ impl Plan {
         Plan { apart: true, ..self }
     }
 
+    /// Has every rolling change exchange these programs, in this order.
+    #[must_use]
+    pub fn changing(self, changing: Vec<Program>) -> Self {
+        Plan { changing, ..self }
+    }
+
     fn draw(&mut self, kind: Kind) -> Fault {
-        let Plan { long, programs, databases, random, .. } = self;
+        let Plan { long, programs, databases, changing, random, .. } = self;
         let (long, programs, databases) = (*long, programs.as_slice(), databases.as_slice());
         let service = |random: &mut StdRng| chosen(random, programs, Program::consumes);
         let client = |random: &mut StdRng| chosen(random, programs, Program::speaks_kafka);
@@ -77,6 +95,10 @@ impl Plan {
             Kind::LostHost => Fault::LostHost(service(random)),
             Kind::SecondInstance => Fault::SecondInstance(service(random), seconds(random, 3.0..6.0)),
             Kind::SecondRelay => Fault::SecondRelay(PAST_THE_LEASE),
+            Kind::RollingChange => {
+                let programs = if changing.is_empty() { vec![client(random)] } else { changing.clone() };
+                Fault::RollingChange(programs, seconds(random, 1.0..2.0))
+            }
             Kind::CrashPostgres => Fault::CrashPostgres,
             Kind::StrandedDatabase => Fault::StrandDatabase(client(random)),
             Kind::SilentDatabase => {
@@ -193,6 +215,29 @@ mod tests {
         let plan = Plan::new(&Manifest::of_the_shop(), 1, vec![Kind::StopKafka, Kind::KillService], false);
         assert!(plan.take(9).all(|step| matches!(step.fault.kind(), Kind::StopKafka | Kind::KillService)));
         assert_eq!(Plan::new(&Manifest::of_the_shop(), 1, Vec::new(), false).count(), 0);
+    }
+
+    #[test]
+    fn a_rolling_change_is_of_what_is_asked_for_or_else_of_one_program() {
+        let plan = || Plan::new(&Manifest::of_the_shop(), 1, vec![Kind::RollingChange], false);
+        let changed = |plan: Plan| -> Vec<Vec<Program>> {
+            let programs = |step: Injection| match step.fault {
+                Fault::RollingChange(programs, _) => programs,
+                other => panic!("{other}"),
+            };
+            plan.take(200).map(programs).collect()
+        };
+        let wanted = vec![Program::ACCOUNT, Program::INVENTORY];
+        assert!(changed(plan().changing(wanted.clone())).iter().all(|programs| *programs == wanted));
+        let all: BTreeSet<Program> = changed(plan())
+            .into_iter()
+            .flat_map(|programs| {
+                assert_eq!(programs.len(), 1);
+                programs
+            })
+            .collect();
+        let running = Manifest::of_the_shop().programs().filter(|program| program.speaks_kafka()).collect();
+        assert_eq!(all, running, "each service, and the relay");
     }
 
     #[test]

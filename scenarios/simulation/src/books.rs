@@ -21,7 +21,7 @@ pub struct Stores<'a> {
     pub notification: &'a notification::Correspondence,
 }
 
-/// How far each order has come in each service.
+/// State of each order in each service.
 pub fn steps(stores: Stores<'_>) -> Steps {
     Steps {
         orders: stores.order.purchases.iter().map(|(id, purchase)| (*id, order_row(purchase))).collect(),

@@ -10,6 +10,9 @@ use crate::{
     wish::{Pay, Wish},
 };
 
+/// Largest amount and number of pieces in a shop.
+const MOST: i64 = 1_000_000_000;
+
 /// A run of the shop, to be kept and played.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,10 +59,13 @@ impl Case {
         };
         let mut wish = || {
             let (digital, physical) = [(1, 0), (0, 1), (1, 1), (2, 1)][rng.random_range(0..4)];
-            let pay = [Pay::Wallet, Pay::Wallet, Pay::Card, Pay::Card, Pay::Nothing][rng.random_range(0..5)];
+            let pay =
+                [Pay::Wallet, Pay::Wallet, Pay::Card, Pay::Card, Pay::DeclinedCard, Pay::FaithlessCard, Pay::Nothing];
+            let pay = pay[rng.random_range(0..pay.len())];
             let ship_to = if rng.random_bool(0.2) { NOWHERE } else { "Kyoto" };
             let user = [BUYER, BUYER, NEIGHBOUR, STRANGER][rng.random_range(0..4)];
-            Wish { user, ship_to: ship_to.into(), ..Wish::of(digital, physical, pay) }
+            let wish = Wish { user, ship_to: ship_to.into(), ..Wish::of(digital, physical, pay) };
+            if rng.random_bool(0.2) { wish.for_points() } else { wish }
         };
         let wishes = (0..orders).map(|_| wish()).collect();
         Case::new(shop, wishes)
@@ -82,8 +88,17 @@ impl Case {
     /// As [`check`](Self::check), for a case from elsewhere.
     ///
     /// # Errors
-    /// If no service has the line that one is to lack.
+    /// If no service has the line that one is to lack, or a number is larger than any test needs.
     pub fn checked(&self) -> Result<Check, String> {
+        let Shop { deposit, received, price, .. } = self.shop;
+        let numbers = [deposit, received.unwrap_or(0), price];
+        let pieces = self.wishes.iter().flat_map(|wish| [wish.digital, wish.physical, wish.another]);
+        if self.wishes.len() > 500 || numbers.iter().any(|number| !(0..=MOST).contains(number)) {
+            return Err(format!("a shop takes at most 500 wishes, and numbers from 0 to {MOST}"));
+        }
+        if pieces.into_iter().any(|pieces| !(0..=100).contains(&pieces)) {
+            return Err("a wish is for 0 to 100 pieces of a product".to_owned());
+        }
         if let Some(Line { service, event }) = &self.without
             && !cast::lines().any(|line| line == (service.as_str(), event.as_str()))
         {

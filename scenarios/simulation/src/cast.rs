@@ -112,8 +112,10 @@ fn services(rows: FirstRows, orders: &[OrderId], lacking: &Lacking<'_>) -> Check
         inventory.compared(|all, some| some.reservations == all.reservations && some.stock.is_part_of(&all.stock));
     let shipping =
         Service::new(Shipping, rows.shipping, |rows| shipping::Depot { shipments: rows.shipments.saved(), ..rows });
-    let entitlement =
-        Service::new(Entitlement, rows.entitlement, |rows| entitlement::Shelf { unlocks: rows.unlocks.saved(), ..rows });
+    let entitlement = Service::new(Entitlement, rows.entitlement, |rows| entitlement::Shelf {
+        unlocks: rows.unlocks.saved(),
+        ..rows
+    });
     let entitlement =
         entitlement.compared(|all, some| some.unlocks == all.unlocks && among(&some.catalogue, &all.catalogue));
     let notification = Service::new(Notification::default(), rows.notification, |rows| notification::Correspondence {

@@ -96,13 +96,15 @@ impl Databases {
                 .await?;
         }
         for (id, method) in &rows.payment.methods {
-            sqlx::query("insert into payment_methods (id, user_id, method_type, method_details) values ($1, $2, $3, $4)")
-                .bind(id.0)
-                .bind(method.user_id.0)
-                .bind(method.method_type.to_string())
-                .bind(&method.details)
-                .execute(of(publisher::PAYMENT))
-                .await?;
+            sqlx::query(
+                "insert into payment_methods (id, user_id, method_type, method_details) values ($1, $2, $3, $4)",
+            )
+            .bind(id.0)
+            .bind(method.user_id.0)
+            .bind(method.method_type.to_string())
+            .bind(&method.details)
+            .execute(of(publisher::PAYMENT))
+            .await?;
         }
         for (product, row) in rows.inventory.stock.iter() {
             sqlx::query("insert into stock (product_id, stock_quantity) values ($1, $2)")

@@ -87,10 +87,7 @@ impl Shop {
             },
             payment: payment::Books { methods: methods(), transactions: Rows::default() },
             inventory: inventory::Warehouse { stock: Rows::loaded(stock), reservations: Rows::default() },
-            shipping: shipping::Depot {
-                no_service: vec![NOWHERE.to_owned()],
-                ..shipping::Depot::default()
-            },
+            shipping: shipping::Depot { no_service: vec![NOWHERE.to_owned()], ..shipping::Depot::default() },
             entitlement: entitlement::Shelf {
                 catalogue: unlocked.filter_map(|(product, ..)| Some((*product, self.unlocks?))).collect(),
                 ..entitlement::Shelf::default()

@@ -129,6 +129,7 @@ impl Wish {
 pub fn said(order_id: OrderId, request: &OrderRequested) -> Said {
     Said {
         event_type: ORDER_REQUESTED,
+        version: 1,
         aggregatetype: publisher::CLIENT.name(),
         saga_id: order_id,
         payload: serde_json::to_string(request).expect("a request is JSON"),

@@ -20,7 +20,8 @@ fn explored(what: &str, orders: usize, shop: Shop) -> Report {
     let report = Case::new(shop, wishes).check().reduced().at_most(10_000_000).explore();
     report.assert_holds();
     let (states, steps, seconds) = (report.states, report.steps, begun.elapsed().as_secs_f64());
-    writeln!(std::io::stderr(), "{what}: {states} states, {steps} steps in {seconds:.1} s").expect("stderr takes a line");
+    writeln!(std::io::stderr(), "{what}: {states} states, {steps} steps in {seconds:.1} s")
+        .expect("stderr takes a line");
     report
 }
 

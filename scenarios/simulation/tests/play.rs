@@ -34,6 +34,7 @@ fn cases() -> Vec<Case> {
         (shop(), unshippable),
         (shop(), Wish::of(1, 0, Pay::Card)),
         (shop(), Wish::of(1, 0, Pay::Nothing)),
+        (shop(), Wish::of(0, 0, Pay::Wallet)),
     ]
     .map(|(shop, wish)| Case::new(shop, vec![wish]))
     .to_vec()

@@ -10,7 +10,7 @@ use saga::shutdown::Shutdown;
 use serde_json::{Value, json};
 
 use chaos::{Chaos, Diary, Kind, Outcome};
-use testbed::{Broker, Environment, Options, Program, Reporter};
+use testbed::{Broker, Environment, Manifest, Options, Program, Reporter};
 
 use super::system::System;
 
@@ -43,6 +43,10 @@ pub struct ChaosCommand {
     /// Inject only faults of this kind; may be repeated.
     #[arg(long, value_name = "KIND")]
     only: Vec<Kind>,
+    /// Another version of a program, which `rolling-change` exchanges it for and back; may be repeated. The order given is that
+    /// of the change: readers of a new event before its writers. Without it, a rolling change restarts a program with its own.
+    #[arg(long, value_name = "PROGRAM=PATH", value_parser = next)]
+    next: Vec<(String, PathBuf)>,
     /// Inject one fault at a time: wait until orders flow again, and report the recovery time. Nobody else acts meanwhile.
     #[arg(long)]
     apart: bool,
@@ -59,16 +63,18 @@ impl ChaosCommand {
         );
         let shutdown = Shutdown::on_signals()?;
         let reporter = Reporter::on_stderr();
+        let options = self.options()?;
         let chaos = Chaos {
             lasting: Duration::from_secs(self.seconds),
             seed: self.seed.unwrap_or_else(|| rand::random_range(0..1_000_000)),
             rate: self.rate,
             patience: Duration::from_secs(self.patience),
             kinds: self.kinds(),
+            next: self.versions(&options.manifest)?,
             apart: self.apart,
         };
         let seed = chaos.seed;
-        let outcome = testbed::with(self.options()?, &reporter, &shutdown, async |stack| {
+        let outcome = testbed::with(options, &reporter, &shutdown, async |stack| {
             println!("chaos for {} s, seed {seed}, {} orders a second", self.seconds, self.rate);
             let screen = reporter.clone();
             let diary = Diary::open(move |line| screen.suspend(|| println!("{line}")));
@@ -102,12 +108,36 @@ impl ChaosCommand {
         Kind::ALL.into_iter().filter(|kind| wanted(kind) && possible(kind)).collect()
     }
 
+    /// Other versions of programs, which have to be there.
+    fn versions(&self, manifest: &Manifest) -> anyhow::Result<Vec<(Program, PathBuf)>> {
+        let kind = Kind::RollingChange;
+        anyhow::ensure!(
+            self.next.is_empty() || self.kinds().contains(&kind),
+            "--next is for {kind}, which --only leaves out"
+        );
+        let mut versions: Vec<(Program, PathBuf)> = Vec::new();
+        for (name, path) in &self.next {
+            let program = manifest.program(name).filter(|program| program.speaks_kafka());
+            let program = program.with_context(|| format!("--next: there is no service or relay `{name}`"))?;
+            anyhow::ensure!(!versions.iter().any(|(other, _)| *other == program), "--next names `{name}` twice");
+            let path = path.canonicalize().with_context(|| format!("--next {name}={}", path.display()))?;
+            versions.push((program, path));
+        }
+        Ok(versions)
+    }
+
     /// Shorter times than usual, so that deadlines pass and leases expire within the run.
     fn options(&self) -> anyhow::Result<Options> {
         let options = self.system.options(self.broker)?.breakable();
         let options = options.setting(Program::ORDER, "ORDER_TIMEOUT_SECONDS", "20");
         Ok(options.setting(Program::OUTBOX_RELAY, "RELAY_LEASE_MS", "2000"))
     }
+}
+
+/// A program's name, and the path of another version of it.
+fn next(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, path) = text.split_once('=').ok_or("write PROGRAM=PATH")?;
+    Ok((name.to_owned(), PathBuf::from(path)))
 }
 
 /// The outcome as JSON.

@@ -52,7 +52,7 @@ fn read(file: &Path) -> anyhow::Result<Case> {
 
 /// Returns whether both worlds agree, and end as the case says.
 async fn play(case: &Case, databases: &std::collections::BTreeMap<&str, sqlx::PgPool>) -> anyhow::Result<bool> {
-    let check = case.checked().map_err(anyhow::Error::msg)?;
+    let check = case.checked().map_err(anyhow::Error::msg)?.parks();
     match check.play(&case.schedule, databases).await {
         Ok(played) => {
             for (number, line) in played.story.iter().enumerate() {
@@ -65,7 +65,10 @@ async fn play(case: &Case, databases: &std::collections::BTreeMap<&str, sqlx::Pg
             }
             let expected = case.breaks.as_deref();
             if breaks != expected {
-                println!("the file says that {}", expected.map_or("no law is broken".to_owned(), |law| format!("this is: {law}")));
+                println!(
+                    "the file says that {}",
+                    expected.map_or("no law is broken".to_owned(), |law| format!("this is: {law}"))
+                );
             }
             Ok(breaks == expected)
         }

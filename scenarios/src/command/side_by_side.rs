@@ -20,7 +20,10 @@ pub(super) struct SideBySide {
 impl SideBySide {
     /// Starts PostgreSQL, runs this on new databases, and stops it. The exit code is 1 if it returns false or is stopped by a
     /// signal.
-    pub(super) async fn run(self, play: impl AsyncFnOnce(&Databases) -> anyhow::Result<bool>) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(
+        self,
+        play: impl AsyncFnOnce(&Databases) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<ExitCode> {
         let shutdown = Shutdown::on_signals()?;
         let (state, reporter) = (StateDir::create()?, Reporter::on_stderr());
         let step = reporter.step("starting PostgreSQL");

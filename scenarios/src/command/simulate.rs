@@ -35,7 +35,8 @@ pub struct Simulate {
     /// Number of things that happen in a run, before whatever is still due comes to rest.
     #[arg(long, default_value_t = 80)]
     deeds: usize,
-    /// File for the run that fails, to be played again.
+    /// File for the steps of the run that fails, in their order. What the seed adds to them, such as batches and crashes, only
+    /// the seed repeats.
     #[arg(long, value_name = "FILE")]
     keep: Option<PathBuf>,
     #[command(flatten)]
@@ -80,7 +81,7 @@ impl Simulate {
                 }
                 Ok(Err(broken)) => (broken.to_string(), Some(broken.law.to_owned()), broken.schedule),
                 Err(PlayError::Parted(parted)) => (parted.to_string(), None, parted.schedule),
-                Err(error) => return Err(error.into()),
+                Err(error) => anyhow::bail!("seed {seed}: {error}"),
             };
         println!("seed {seed}: {why}");
         self.keep(Case { schedule, breaks, ..case })?;
@@ -91,7 +92,7 @@ impl Simulate {
         let Some(file) = &self.keep else { return Ok(()) };
         let text = serde_json::to_string_pretty(&case).context("writing the run as JSON")?;
         std::fs::write(file, text + "\n").with_context(|| format!("writing {}", file.display()))?;
-        println!("the steps are in {}: scenarios play {}", file.display(), file.display());
+        println!("its steps, one by one: scenarios play {}", file.display());
         Ok(())
     }
 }

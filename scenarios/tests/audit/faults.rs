@@ -169,6 +169,7 @@ fn of_order_service(order: OrderId, event_type: &str) -> Envelope {
     Envelope {
         id: EventId::new(),
         event_type: event_type.to_owned(),
+        version: 1,
         source: source_of("order"),
         subject: Some(order.to_string()),
         time: Some(chrono::Utc::now()),

@@ -91,6 +91,7 @@ struct Row {
     event_type: String,
     payload: String,
     causationid: Option<Uuid>,
+    dataversion: i32,
     traceparent: Option<String>,
     created_at: chrono::DateTime<chrono::Utc>,
 }
@@ -169,6 +170,7 @@ impl System {
         let envelope = Envelope {
             id: EventId::new(),
             event_type: ORDER_REQUESTED.to_owned(),
+            version: 1,
             source: "/clients/test".to_owned(),
             subject: Some(order.to_string()),
             time: None,
@@ -203,7 +205,7 @@ impl System {
     async fn relay(&mut self) {
         for database in Database::OF_THE_SHOP {
             let rows: Vec<Row> = sqlx::query_as(
-                "select seq, id, aggregatetype, aggregateid, type, payload::text as payload, causationid, traceparent, created_at
+                "select seq, id, aggregatetype, aggregateid, type, payload::text as payload, causationid, traceparent, created_at, dataversion
                  from outbox where seq > (select last_seq from relay_cursor) order by seq",
             )
             .fetch_all(self.database(database))
@@ -214,18 +216,15 @@ impl System {
                 let envelope = Envelope {
                     id: EventId(row.id),
                     event_type: row.event_type,
+                    version: row.dataversion.unsigned_abs(),
                     source: source_of(&row.aggregatetype),
                     subject: Some(row.aggregateid.clone()),
                     time: Some(row.created_at),
                     causation_id: row.causationid.map(EventId),
                     traceparent: row.traceparent,
                 };
-                self.publish(record(
-                    &topic_of_aggregate(&row.aggregatetype),
-                    &row.aggregateid,
-                    &envelope,
-                    &row.payload,
-                ));
+                let topic = topic_of_aggregate(&row.aggregatetype);
+                self.publish(record(&topic, &row.aggregateid, &envelope, &row.payload));
             }
             let moved = sqlx::query("update relay_cursor set last_seq = $1").bind(last);
             moved.execute(self.database(database)).await.unwrap();

@@ -87,7 +87,7 @@ fn several_items_the_same_twice_and_points() {
 fn a_key_used_again() {
     let mut report = Report::of("an order whose name is used again");
     for key in [None, Some("a key")] {
-        let wish = Wish { key, ..Wish::of(1, 0, Pay::Wallet) };
+        let wish = Wish { key: key.map(Into::into), ..Wish::of(1, 0, Pay::Wallet) };
         let other = Wish { physical: 2, ..wish.clone() };
         let expected = smooth(PRICE, false).into_iter().chain(smooth(3 * PRICE, false)).collect::<BTreeSet<_>>();
         let may = Disturbances { other_request: Some(other.said(0)), ..Disturbances::default() };

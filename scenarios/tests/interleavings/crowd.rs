@@ -54,7 +54,7 @@ fn wish() -> impl Strategy<Value = Wish> {
             piecemeal,
             points,
             pay,
-            ship_to,
+            ship_to: ship_to.into(),
             key: None,
         },
     )

@@ -73,7 +73,9 @@ pub(crate) const TROUBLES: [Trouble; 14] = [
     trouble("a card that does not pay", Stop::Capture, &[Reason::CardDeclined], by_card, |_, wish| {
         wish.pay = Pay::FaithlessCard;
     }),
-    trouble("unshippable", Stop::Fulfilment, &[Reason::UnshippableAddress], physical, |_, wish| wish.ship_to = NOWHERE),
+    trouble("unshippable", Stop::Fulfilment, &[Reason::UnshippableAddress], physical, |_, wish| {
+        wish.ship_to = NOWHERE.into()
+    }),
     trouble("discontinued", Stop::Fulfilment, &[Reason::Discontinued], digital, |shop, _| shop.unlocks = Some(false)),
     trouble("never unlocked", Stop::Fulfilment, &[Reason::UnknownProduct], digital, |shop, _| shop.unlocks = None),
     trouble(
@@ -82,7 +84,7 @@ pub(crate) const TROUBLES: [Trouble; 14] = [
         &[Reason::UnshippableAddress, Reason::Discontinued],
         mixed,
         |shop, wish| {
-            (shop.unlocks, wish.ship_to) = (Some(false), NOWHERE);
+            (shop.unlocks, wish.ship_to) = (Some(false), NOWHERE.into());
         },
     ),
 ];

@@ -1,3 +1,3 @@
 //! The orders that buyers want, and their payment.
 
-pub(crate) use simulation::wish::{Pay, Wish, said};
+pub(crate) use simulation::wish::{Pay, Wish};

@@ -300,18 +300,14 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
 fn command<C>(table: &saga::Table<C>, event: &Logged) -> Option<C> {
     // Checked before anything is copied.
     table.line(&event.event_type, event.topic.topic())?;
+    let &Logged { partition, offset, timestamp_ms, .. } = event;
     let first_at = event.first_at.iter().map(|at| (saga::record::FIRST_AT.to_owned(), at.clone().into_bytes()));
-    let record = Record {
-        topic: event.topic.topic().to_owned(),
-        partition: event.partition,
-        offset: event.offset,
-        timestamp_ms: event.timestamp_ms,
-        headers: first_at.collect(),
-        ..Record::default()
-    };
+    let (topic, headers) = (event.topic.topic().to_owned(), first_at.collect());
+    let record = Record { topic, partition, offset, timestamp_ms, headers, ..Record::default() };
     let envelope = Envelope {
         id: EventId(event.id),
         event_type: event.event_type.clone(),
+        version: event.version,
         source: event.source.clone(),
         subject: event.subject.clone(),
         time: event.at,

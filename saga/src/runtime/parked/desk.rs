@@ -132,7 +132,9 @@ pub async fn find(pool: &PgPool, id: Uuid) -> sqlx::Result<Option<Details>> {
     let mut db = pool.acquire().await?;
     let Some(work) = look(&mut db, id).await? else { return Ok(None) };
     let content = if work.kind == "event" {
-        let row = sqlx::query("select * from parked_events where event_id = $1").bind(id).fetch_one(&mut *db).await?;
+        let select = "select topic, partition, record_offset, record_timestamp, key, value, header_names, header_values
+                      from parked_events where event_id = $1";
+        let row = sqlx::query(select).bind(id).fetch_one(&mut *db).await?;
         Content::Event(shelf::record(&row)?)
     } else {
         let (request, idempotency_key) = sqlx::query_as("select request, idempotency_key from attempts where id = $1")

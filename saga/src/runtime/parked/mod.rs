@@ -12,6 +12,10 @@
 //! | `retry` | is retried at an operator's request |
 //! | `settled` | has been processed or resolved |
 //!
+//! An event of a later version than the program reads is `parked` too, with that version in `parked_newer`. Any instance
+//! that reads this version retries it by itself: in a rolling change it waits for the newer instances, and after a rollback
+//! for the next attempt, or for an operator.
+//!
 //! The first unsettled event of a saga decides for all behind it. Every instance checks this in the transaction in which
 //! it would process an event, so any number of instances may run. An event that another instance is deciding on while
 //! this one is parked counts as earlier.
@@ -23,7 +27,7 @@ pub mod desk;
 mod shelf;
 mod worker;
 
-pub(crate) use shelf::{park, park_again, queue, settle, waiting_sagas};
+pub(crate) use shelf::{Why, park, park_again, queue, settle, waiting_sagas};
 #[cfg(feature = "testing")]
-pub(crate) use worker::step;
+pub(crate) use worker::retry_due;
 pub(crate) use worker::{LOOK, run};

@@ -5,7 +5,21 @@ use std::collections::HashSet;
 use sqlx::{FromRow, PgConnection, PgPool, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use crate::{EventId, SagaId, record::Record, store::StoreError};
+use crate::{EventId, SagaId, record::Record, store::StoreError, table::Table};
+
+/// Why an event is parked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Why<'a> {
+    pub(crate) error: &'a str,
+    /// Version of the event's schema, if a program that reads it can process the event.
+    pub(crate) needs_version: Option<u32>,
+}
+
+impl Why<'_> {
+    fn needs_version(&self) -> Option<i32> {
+        self.needs_version.and_then(|version| i32::try_from(version).ok())
+    }
+}
 
 /// Parks an event and records it in the inbox, so that the partition goes on. Returns false and does nothing if the inbox
 /// already has it: another instance has processed or parked it.
@@ -15,7 +29,7 @@ pub(crate) async fn park(
     saga_id: SagaId,
     what: &str,
     record: &Record,
-    error: &str,
+    why: Why<'_>,
 ) -> Result<bool, StoreError> {
     let seen = sqlx::query("insert into inbox (event_id) values ($1) on conflict do nothing")
         .bind(id.0)
@@ -23,7 +37,7 @@ pub(crate) async fn park(
         .await?;
     let new = seen.rows_affected() == 1;
     if new {
-        insert(db, (id, saga_id, what), record, "parked", Some(error)).await?;
+        insert(db, (id, saga_id, what), record, "parked", Some(why)).await?;
     }
     Ok(new)
 }
@@ -44,7 +58,7 @@ async fn insert(
     (id, saga_id, what): (EventId, SagaId, &str),
     record: &Record,
     status: &str,
-    error: Option<&str>,
+    why: Option<Why<'_>>,
 ) -> Result<(), StoreError> {
     let (names, values): (Vec<&str>, Vec<&[u8]>) =
         record.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).unzip();
@@ -65,11 +79,16 @@ async fn insert(
     .bind(names)
     .bind(values)
     .bind(status)
-    .bind(error.map(storable))
+    .bind(why.map(|why| storable(why.error)))
     // A waiting event has not been tried yet.
-    .bind(i32::from(error.is_some()))
-    .execute(db)
+    .bind(i32::from(why.is_some()))
+    .execute(&mut *db)
     .await?;
+    if let Some(version) = why.and_then(|why| why.needs_version()) {
+        let newer = "insert into parked_newer (event_id, needs_version) values ($1, $2)
+                     on conflict (event_id) do update set needs_version = excluded.needs_version";
+        sqlx::query(newer).bind(id.0).bind(version).execute(db).await?;
+    }
     Ok(())
 }
 
@@ -92,10 +111,15 @@ pub(crate) async fn waiting_sagas(db: &mut PgConnection, sagas: &[Uuid]) -> Resu
 /// Settles events that are decided in this transaction; returns the ids that this transaction has settled.
 pub(crate) async fn settle(db: &mut PgConnection, ids: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
     let settled: Vec<Uuid> = sqlx::query_scalar(
-        "update parked_events set status = 'settled', settled_at = now(), tries = tries + 1
-         where event_id in (select event_id from parked_events
-                            where event_id = any($1) and status in ('waiting', 'retry') order by event_id for update)
-         returning event_id",
+        "with settled as (
+             update parked_events set status = 'settled', settled_at = now(), tries = tries + 1
+             where event_id in (select event_id from parked_events e where event_id = any($1)
+                                and (status in ('waiting', 'retry')
+                                     or status = 'parked' and event_id in (select event_id from parked_newer))
+                                order by event_id for update of e)
+             returning event_id),
+         gone as (delete from parked_newer where event_id in (select event_id from settled))
+         select event_id from settled",
     )
     .bind(ids)
     .fetch_all(db)
@@ -104,13 +128,20 @@ pub(crate) async fn settle(db: &mut PgConnection, ids: &[Uuid]) -> Result<HashSe
 }
 
 /// Parks an event again after another failed try.
-pub(crate) async fn park_again(db: &mut PgConnection, id: EventId, error: &str) -> Result<(), StoreError> {
+pub(crate) async fn park_again(db: &mut PgConnection, id: EventId, why: Why<'_>) -> Result<(), StoreError> {
     sqlx::query(
-        "update parked_events set status = 'parked', tries = tries + 1, error = $2, parked_at = now()
-         where event_id = $1 and status in ('waiting', 'retry')",
+        "with again as (
+             update parked_events set status = 'parked', tries = tries + 1, error = $2, parked_at = now()
+             where event_id = $1
+               and (status in ('waiting', 'retry') or status = 'parked' and event_id in (select event_id from parked_newer))
+             returning event_id),
+         gone as (delete from parked_newer where $3::int is null and event_id in (select event_id from again))
+         insert into parked_newer (event_id, needs_version) select event_id, $3 from again where $3::int is not null
+         on conflict (event_id) do update set needs_version = excluded.needs_version",
     )
     .bind(id.0)
-    .bind(storable(error))
+    .bind(storable(why.error))
+    .bind(why.needs_version())
     .execute(db)
     .await?;
     Ok(())
@@ -123,15 +154,41 @@ pub(super) struct Due {
     pub(super) record: Record,
 }
 
-/// For each saga the first unsettled event, unless it needs an operator.
-pub(super) async fn due(pool: &PgPool, limit: i64) -> sqlx::Result<Vec<Due>> {
+/// The latest version that a program reads of each event: topics, wire names and versions, in parallel.
+#[derive(Debug)]
+pub(super) struct Versions(Vec<&'static str>, Vec<&'static str>, Vec<i32>);
+
+impl Versions {
+    pub(super) fn of<C>(table: &Table<C>) -> Self {
+        let mut all = Versions(Vec::new(), Vec::new(), Vec::new());
+        for (topic, event_type, version) in table.versions() {
+            all.0.push(topic);
+            all.1.push(event_type);
+            all.2.push(i32::try_from(version).unwrap_or(i32::MAX));
+        }
+        all
+    }
+}
+
+/// For each saga the first unsettled event, unless it needs an operator or a newer program than this one.
+pub(super) async fn due(pool: &PgPool, versions: &Versions, limit: i64) -> sqlx::Result<Vec<Due>> {
+    let Versions(topics, types, versions) = versions;
     let rows: Vec<PgRow> = sqlx::query(
-        "select * from parked_events e where status in ('waiting', 'retry')
+        "select event_id, topic, partition, record_offset, record_timestamp, key, value, header_names, header_values
+         from parked_events e
+         where (status in ('waiting', 'retry')
+                or status = 'parked'
+                   and exists (select from parked_newer n, unnest($2::text[], $3::text[], $4::int[]) r (topic, what, version)
+                               where n.event_id = e.event_id and n.needs_version <= r.version
+                                 and r.topic = e.topic and r.what = e.what))
             and not exists (select from parked_events f
                             where f.order_id = e.order_id and f.seq < e.seq and f.status <> 'settled')
          order by seq limit $1",
     )
     .bind(limit)
+    .bind(topics)
+    .bind(types)
+    .bind(versions)
     .fetch_all(pool)
     .await?;
     rows.iter().map(|row| Ok(Due { id: EventId(row.try_get("event_id")?), record: record(row)? })).collect()

@@ -1,8 +1,9 @@
-//! Retries parked events once an operator has asked for it, then the events that waited behind them.
+//! Retries parked events once an operator has asked for it, and those that an older program could not read; then the events
+//! that waited behind them.
 
 use std::time::Duration;
 
-use super::shelf::{self, Due};
+use super::shelf::{self, Due, Versions, Why};
 use crate::{
     EventId,
     health::Progress,
@@ -29,9 +30,9 @@ const BATCH: i64 = 200;
 /// Retries due events until shutdown, and updates the gauges of parked work.
 pub(crate) async fn run(work: Work, dead_letters: DeadLetters, progress: Progress, shutdown: Shutdown) {
     let table = work.service().table();
-    let throttle = Throttle::new(progress);
+    let (throttle, versions) = (Throttle::new(progress), Versions::of(&table));
     loop {
-        match step(&work, &table, &dead_letters, &throttle, &shutdown).await {
+        match step(&work, (&table, &versions), &dead_letters, &throttle, &shutdown).await {
             Ok(tried) => {
                 throttle.progress.round();
                 if tried > 0 {
@@ -53,16 +54,28 @@ pub(crate) async fn run(work: Work, dead_letters: DeadLetters, progress: Progres
     }
 }
 
-/// Retries the first event of every saga whose turn it is; returns the number of events, or 0 at a shutdown.
-pub(crate) async fn step(
+/// As the worker does once.
+#[cfg(feature = "testing")]
+pub(crate) async fn retry_due(
     work: &Work,
     table: &Table<ErasedCommand>,
     dead_letters: &DeadLetters,
     throttle: &Throttle,
     shutdown: &Shutdown,
 ) -> anyhow::Result<usize> {
+    step(work, (table, &Versions::of(table)), dead_letters, throttle, shutdown).await
+}
+
+/// Retries the first event of every saga whose turn it is; returns the number of events, or 0 at a shutdown.
+async fn step(
+    work: &Work,
+    (table, versions): (&Table<ErasedCommand>, &Versions),
+    dead_letters: &DeadLetters,
+    throttle: &Throttle,
+    shutdown: &Shutdown,
+) -> anyhow::Result<usize> {
     let sessions = work.sessions();
-    let due = sessions.bounded(shelf::due(sessions.pool(), BATCH)).await?;
+    let due = sessions.bounded(shelf::due(sessions.pool(), versions, BATCH)).await?;
     let count = due.len();
     let (mut batch, mut records): (Vec<Incoming<ErasedCommand>>, Vec<Record>) = (Vec::new(), Vec::new());
     for Due { id, record } in due {
@@ -71,8 +84,9 @@ pub(crate) async fn step(
                 batch.push(incoming);
                 records.push(record);
             }
-            Err(why) => {
-                let again = async { shelf::park_again(&mut *sessions.acquire().await?, id, &why).await };
+            Err((error, needs_version)) => {
+                let why = Why { error: &error, needs_version };
+                let again = async { shelf::park_again(&mut *sessions.acquire().await?, id, why).await };
                 sessions.bounded(again).await?;
             }
         }
@@ -85,11 +99,12 @@ pub(crate) async fn step(
     Ok(carried.map_or(0, |()| count))
 }
 
-/// Decodes the event with the service's current table.
-fn command<C>(table: &Table<C>, id: EventId, record: &Record) -> Result<Incoming<C>, String> {
+/// Decodes the event with the service's current table; the error is the reason, and the version of an event that is newer.
+fn command<C>(table: &Table<C>, id: EventId, record: &Record) -> Result<Incoming<C>, (String, Option<u32>)> {
     match reading::read(table, record) {
         Reading::Command(incoming) => Ok(Incoming { origin: Origin::Parked(id), ..incoming }),
-        Reading::Parks(Unread { why, .. }) | Reading::DeadLetter(why) => Err(why),
-        Reading::Skipped => Err("the service no longer consumes this event type".to_owned()),
+        Reading::Parks(Unread { why, newer, .. }) => Err((why, newer)),
+        Reading::DeadLetter(why) => Err((why, None)),
+        Reading::Skipped => Err(("the service no longer consumes this event type".to_owned(), None)),
     }
 }

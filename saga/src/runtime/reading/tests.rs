@@ -21,6 +21,33 @@ impl Event for Wanted {
     }
 }
 
+/// The second version of an event: its count was half as large in the first.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Counted {
+    task: SagaId,
+    count: i64,
+    #[serde(default)]
+    note: String,
+}
+
+impl Event for Counted {
+    const TYPE: &'static str = "Counted";
+    const PUBLISHER: Publisher = DESK;
+    const VERSION: u32 = 2;
+
+    fn upcast(version: u32, mut data: serde_json::Value) -> serde_json::Value {
+        assert_eq!(version, 1, "the latest is read as it is");
+        if let Some(count) = data["count"].as_i64() {
+            data["count"] = (2 * count).into();
+        }
+        data
+    }
+
+    fn saga_id(&self) -> SagaId {
+        self.task
+    }
+}
+
 /// A request, identified by its record.
 #[derive(serde::Deserialize)]
 struct Request {
@@ -84,6 +111,39 @@ fn what_a_service_cannot_read_on_anothers_topic_parks_that_saga() {
     let mut subject = event("?", &text.1, "/services/desk", "some key");
     subject.headers.push(("ce_subject".into(), text.0.clone().into()));
     assert!(matches!(read(&table(), &subject), Reading::Parks(unread) if unread.saga_id == saga));
+}
+
+#[test]
+fn an_event_is_read_by_its_version_and_a_later_one_waits_for_a_newer_program() {
+    let table = Table::of(COUNTER).on("count", &[], |event: Counted| (event.count, event.note));
+    let saga = SagaId(Uuid::now_v7());
+    let read = |version: Option<&str>, data: &serde_json::Value| {
+        let id = EventId::new().to_string();
+        let mut headers = vec![("ce_type", "Counted"), ("ce_id", &*id), ("ce_source", "/services/desk")];
+        headers.extend(version.map(|version| ("ce_dataversion", version)));
+        read(&table, &record("desk.events", &saga.to_string(), &data.to_string(), &headers))
+    };
+    let counted = |count| serde_json::json!({ "task": saga, "count": count });
+    let noted = serde_json::json!({ "task": saga, "count": 5, "note": "new" });
+    for (version, data, expected) in [
+        (Some("2"), &noted, (5, "new")),
+        (Some("2"), &counted(5), (5, "")),
+        (Some("1"), &counted(5), (10, "")),
+        (None, &counted(5), (10, "")),
+    ] {
+        let Reading::Command(incoming) = read(version, data) else { panic!("{version:?}, {data}") };
+        assert_eq!((incoming.command.0, incoming.command.1.as_str()), expected, "{version:?}");
+    }
+    // Not even what would parse is read: it may mean something else.
+    for (version, needed) in [("3", 3), ("2147483647", i32::MAX.unsigned_abs())] {
+        let Reading::Parks(unread) = read(Some(version), &counted(5)) else { panic!("{version} is newer") };
+        assert_eq!((unread.saga_id, unread.newer), (saga, Some(needed)));
+        assert_eq!(unread.why, format!("the Counted has version {version}; this program reads versions up to 2"));
+    }
+    // A person is needed for what no version promises to read.
+    for (version, data) in [(Some("two"), &counted(5)), (Some("0"), &counted(5)), (Some("1"), &serde_json::json!([]))] {
+        assert!(matches!(read(version, data), Reading::Parks(Unread { newer: None, .. })), "{version:?}");
+    }
 }
 
 #[test]

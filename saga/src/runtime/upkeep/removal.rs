@@ -37,9 +37,10 @@ pub(super) async fn remove(steps: &mut Steps<'_>, clocks: Clocks, retention: Ret
     by_age(
         steps,
         "removing settled events",
-        "delete from parked_events where event_id in
-             (select event_id from parked_events where status = 'settled' and settled_at < $1
-              order by settled_at limit $2 for update skip locked)",
+        "with old as (select event_id from parked_events where status = 'settled' and settled_at < $1
+                      order by settled_at limit $2 for update skip locked),
+         gone as (delete from parked_newer where event_id in (select event_id from old))
+         delete from parked_events where event_id in (select event_id from old)",
         inbox,
     )
     .await;

@@ -4,15 +4,23 @@ mod broker;
 mod database;
 mod network;
 mod process;
+mod rolling;
 
-use std::collections::HashSet;
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use anyhow::Context;
 use events::OrderId;
 use futures::future::BoxFuture;
 use rand::{SeedableRng, rngs::StdRng};
 use testbed::{Environment, Pids, Program, Stack};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Mutex, watch},
+    time::Instant,
+};
 
 use super::{Diary, Fault, records::Records};
 
@@ -43,12 +51,22 @@ pub(super) struct Injector<'a> {
     records: Records,
     random: StdRng,
     diary: Diary,
+    /// Other versions of programs.
+    next: BTreeMap<Program, PathBuf>,
+    /// Held by the rolling change that is under way: one that goes back while another goes ahead would leave events that nobody
+    /// reads.
+    changing: Arc<Mutex<()>>,
     /// Orders for which forged events were published.
     forgeries: HashSet<OrderId>,
 }
 
 impl<'a> Injector<'a> {
-    pub(super) fn new(stack: &'a mut Stack, seed: u64, diary: Diary) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        stack: &'a mut Stack,
+        seed: u64,
+        diary: Diary,
+        next: BTreeMap<Program, PathBuf>,
+    ) -> anyhow::Result<Self> {
         let environment = stack.environment().clone();
         Ok(Injector {
             records: Records::new(&environment.brokers)?,
@@ -57,6 +75,8 @@ impl<'a> Injector<'a> {
             environment,
             random: StdRng::seed_from_u64(seed),
             diary,
+            next,
+            changing: Arc::default(),
             forgeries: HashSet::new(),
         })
     }
@@ -81,6 +101,7 @@ impl<'a> Injector<'a> {
             Fault::ShortDeadlines(time) => self.short_deadlines(time),
             Fault::ClockAhead(program, time) => self.clock_ahead(program, time),
             Fault::SecondRelay(time) => self.second_relay(time),
+            Fault::RollingChange(programs, time) => self.rolling_change(&programs, time),
             Fault::StrandDatabase(program) => self.strand_database(program),
             Fault::Break(program, server, mode, time) => self.break_line(program, server, mode, time),
             Fault::CrashPostgres => self.crash_postgres().await,

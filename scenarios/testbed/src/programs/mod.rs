@@ -1,6 +1,7 @@
 //! The services, the gateway and the relay, each a process of its own.
 
 mod program;
+mod rolling;
 mod supervisor;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -14,6 +15,7 @@ use super::{Environment, Manifest, network::Network, reporter::Reporter, state::
 
 pub use operations::Program;
 pub use program::{binary, binary_of};
+pub use rolling::Rolling;
 pub use supervisor::{Launch, Life, Supervisor};
 
 const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -115,17 +117,24 @@ impl Programs {
     /// # Errors
     /// If it can't be started.
     pub fn one_more(&self, program: Program, change: impl FnOnce(&mut Launch)) -> anyhow::Result<Supervisor> {
-        let launch = self.launches.get(&program).with_context(|| format!("{program} does not run"))?;
-        let mut launch = launch.clone();
-        launch.name.push_str(" (a second one)");
-        launch.log.set_file_name(format!("{program}-2.log"));
-        let port = super::ports::free()?;
-        launch.variables.push(("HTTP_ADDR".to_owned(), format!("127.0.0.1:{port}")));
-        if program.consumes() {
-            launch.variables.push(("KAFKA_INSTANCE_ID".to_owned(), format!("{program}-{port}")));
-        }
-        change(&mut launch);
-        Supervisor::start(launch, self.reporter.clone(), |_| {})
+        rolling::one_more(program, self.launch_of(program)?, &self.reporter, change).map(|(second, _)| second)
+    }
+
+    /// A handle with which the program's version can be changed.
+    ///
+    /// # Errors
+    /// If the program does not run.
+    pub fn rolling(&self, program: Program) -> anyhow::Result<Rolling> {
+        let launch = self.launch_of(program)?.clone();
+        // In the order of the manifest, as `launches` is.
+        let place = self.launches.keys().position(|other| *other == program);
+        let supervisor = place.and_then(|place| self.running.get(place)).context("every program has a supervisor")?;
+        let (life, exchange, url) = (supervisor.watched(), supervisor.exchange(), self.ports.url(program));
+        Ok(Rolling::new(program, launch, life, exchange, url, self.reporter.clone()))
+    }
+
+    fn launch_of(&self, program: Program) -> anyhow::Result<&Launch> {
+        self.launches.get(&program).with_context(|| format!("{program} does not run"))
     }
 
     /// The process ids; changes with every restart.

@@ -112,6 +112,7 @@ impl<S: Keeper> Player<S> {
         let envelope = Envelope {
             id: EventId(Uuid::nil()),
             event_type: said.event_type.to_owned(),
+            version: said.version,
             source: String::new(),
             subject: None,
             time: None,

@@ -220,6 +220,7 @@ fn said(fresh: &Fresh) -> Said {
     let publisher = publisher::of_topic(fresh.topic).expect("a topic of the saga");
     Said {
         event_type: fresh.event_type,
+        version: fresh.version,
         aggregatetype: publisher.name(),
         saga_id: fresh.order_id,
         payload: fresh.data.to_string(),

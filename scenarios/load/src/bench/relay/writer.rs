@@ -33,6 +33,7 @@ pub(super) async fn write(accounts: &PgPool, orders: impl IntoIterator<Item = Or
         .into_iter()
         .map(|order_id| Said {
             event_type: BalanceReserved::TYPE,
+            version: BalanceReserved::VERSION,
             aggregatetype: publisher::ACCOUNT.name(),
             saga_id: order_id,
             payload: raw::value(),
