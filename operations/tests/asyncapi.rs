@@ -252,6 +252,7 @@ fn headers_are_described_as_they_are() {
     let envelope = Envelope {
         id,
         event_type: "OrderCreated".to_owned(),
+        version: 1,
         source: "/services/order".to_owned(),
         subject: Some("0192f0c1-1111-7222-8333-444455556666".to_owned()),
         time: Some(chrono::DateTime::UNIX_EPOCH),

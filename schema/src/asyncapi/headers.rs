@@ -15,6 +15,8 @@ pub(super) struct EventHeaders {
     /// Type of the event, which is the name of the message.
     #[schemars(length(min = 1))]
     ce_type: String,
+    /// Version of the schema of the data; 1 if there is none.
+    ce_dataversion: Option<String>,
     /// Source of the event: `/services/` and the name of its publisher, or `/operators/` and that of a person.
     #[schemars(length(min = 1))]
     ce_source: String,
