@@ -26,9 +26,9 @@
 //! assert_eq!(held["required"], serde_json::json!(["trip", "price"]));
 //! ```
 //!
-//! Three things a schema does not say. What `#[serde(with = "…")]`, `serialize_with` and `deserialize_with` do to a value is not seen:
-//! such a field needs a `#[schemars(with = "…")]`. JSON Schema takes `1.0` for an integer, and serde does not. And a UUID is
-//! described in the form with hyphens, in which it is written, while it is read in others, too.
+//! Three things a schema does not say. What `#[serde(with = "…")]`, `serialize_with` and `deserialize_with` do to a value is
+//! not seen: such a field needs a `#[schemars(with = "…")]`. JSON Schema takes `1.0` for an integer, and serde does not. And a
+//! UUID is described in the form with hyphens, in which it is written, while it is read in others, too.
 
 use std::fmt;
 
