@@ -1,5 +1,5 @@
-//! The shop's events, and the schemas that are kept of them in `events/schemas`. `UPDATE_SCHEMAS=1` writes those that are not up
-//! to date, unless a reader breaks.
+//! The shop's events, and the schemas that are kept of them in `events/schemas`. `UPDATE_SCHEMAS=1`, and no other value, writes
+//! those that are not up to date, unless a reader breaks.
 
 use std::{
     fs,
@@ -11,8 +11,17 @@ use operations::choreography::Choreography;
 use saga_schema::{Cause, Code, Judgement, Kept};
 use serde_json::{Value, json};
 
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace").to_owned()
+}
+
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../events/schemas")
+    workspace().join("events/schemas")
+}
+
+/// The judgement with paths as they are in the workspace.
+fn told(judgement: &Judgement) -> String {
+    judgement.to_string().replace(&format!("{}/", workspace().display()), "")
 }
 
 fn judge(folder: &Path) -> Judgement {
@@ -23,11 +32,20 @@ fn judge(folder: &Path) -> Judgement {
 #[test]
 fn no_change_breaks_a_reader() {
     let (kept, shop) = (Kept::in_folder(folder()), Choreography::of_the_shop());
-    let judgement = match std::env::var_os("UPDATE_SCHEMAS") {
-        Some(_) => kept.update(&schemas::all(), shop.tables()).expect("the kept schemas can be written"),
-        None => judge(&folder()),
+    let judgement = match std::env::var("UPDATE_SCHEMAS").as_deref() {
+        Ok("1") => kept.update(&schemas::all(), shop.tables()).expect("the kept schemas can be written"),
+        _ => judge(&folder()),
     };
-    assert!(judgement.breaks.is_empty(), "{judgement}");
+    assert!(judgement.breaks.is_empty(), "{}", told(&judgement));
+}
+
+/// Where the files are is told for this workspace, and not for this machine.
+#[test]
+fn paths_are_those_of_the_workspace() {
+    let without: Vec<_> = schemas::all().into_iter().filter(|event| event.event_type != "StockRejected").collect();
+    let judgement = Kept::in_folder(folder()).judge(&without, &[]).expect("the kept schemas can be read");
+    let told = told(&judgement);
+    assert!(told.contains("kept in events/schemas/inventory/StockRejected.json\n"), "{told}");
 }
 
 /// What breaks nobody passes `make test`. `make lint` asks for the kept schemas to follow, so that the next change is compared
@@ -37,6 +55,7 @@ fn no_change_breaks_a_reader() {
 fn kept_schemas_are_up_to_date() {
     let judgement = judge(&folder());
     let none = judgement.breaks.is_empty() && judgement.outdated.is_empty();
+    let judgement = told(&judgement);
     assert!(none, "{judgement}UPDATE_SCHEMAS=1 cargo test --package operations --test schemas writes them");
 }
 
@@ -65,6 +84,14 @@ impl Copy {
         change(&mut schema);
         fs::write(&path, schema.to_string()).expect("written");
         self
+    }
+
+    /// As if the event were new.
+    fn forget(self, file: &str, publisher: &str, event: &str) -> Self {
+        fs::remove_file(self.folder.path().join(file)).expect("it was kept");
+        self.change("index.json", |index| {
+            index[publisher].as_array_mut().expect("names").retain(|name| name != event);
+        })
     }
 
     fn judge(&self) -> Judgement {
@@ -155,7 +182,7 @@ fn what_breaks_nobody_passes_and_can_be_written() {
     let kept = Copy::new().change("order/OrderCreated.json", |kept| {
         kept["$defs"]["Order"]["properties"].as_object_mut().expect("fields").remove("ship_to");
     });
-    fs::remove_file(kept.folder.path().join("order/OrderTimedOut.json")).expect("it was kept");
+    let kept = kept.forget("order/OrderTimedOut.json", "order", "OrderTimedOut");
     let judgement = kept.judge();
     assert!(judgement.breaks.is_empty(), "{judgement}");
     let outdated: Vec<_> =
@@ -171,10 +198,19 @@ fn what_breaks_nobody_passes_and_can_be_written() {
 #[test]
 fn a_break_is_not_written() {
     let kept = Copy::new().change(REJECTED, |kept| kept["properties"]["product_id"] = json!({ "type": "string" }));
-    fs::remove_file(kept.folder.path().join("order/OrderTimedOut.json")).expect("it was kept");
+    let kept = kept.forget("order/OrderTimedOut.json", "order", "OrderTimedOut");
     let judgement = kept.update();
     assert_eq!(judgement.breaks.len(), 1);
     assert_eq!(kept.judge(), judgement, "nothing has changed");
+}
+
+/// Deleting the file is no way around a break either.
+#[test]
+fn a_kept_schema_that_is_missing_fails() {
+    let kept = Copy::new();
+    fs::remove_file(kept.folder.path().join(REJECTED)).expect("it was kept");
+    let judgement = kept.update();
+    assert!(matches!(&judgement.breaks[..], [broken] if broken.cause == Cause::Missing), "{judgement}");
 }
 
 #[test]

@@ -41,6 +41,11 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// With the feature `schema`, each event whose facts and fields implement `JsonSchema` implements it too, and `schemas()` returns
 /// the schemas of all; see the module `schema`. Events of other types stay as they are: the feature takes nothing away.
 ///
+/// The schema is that of a struct with the same fields and attributes. So an event cannot have `#[serde(default)]` for the whole
+/// of it, since that struct has no default; and a `#[cfg_attr(…)]` of the whole event is not looked into, so that serde's
+/// attributes in it are missing from the schema. Put them on the fields. With `#[serde(from = "…")]` or `try_from`, the schema
+/// is that of the other type.
+///
 /// ```
 /// use saga::{Event, Facts, SagaId, publisher};
 ///

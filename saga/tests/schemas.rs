@@ -68,3 +68,36 @@ fn events_of_types_without_a_schema_stay_as_they_are() {
     let json = serde_json::to_value(without::CarBooked { trip, price: 1 }).expect("JSON");
     assert_eq!(json["price"], 1);
 }
+
+/// What is in a topic of another form.
+#[derive(serde::Deserialize, JsonSchema)]
+#[schemars(crate = "saga::schema::schemars")]
+pub struct Flat {
+    trip: Trip,
+    cost: i64,
+}
+
+impl From<Flat> for converted::RoomHeld {
+    fn from(Flat { trip, cost }: Flat) -> Self {
+        converted::RoomHeld { trip, price: cost }
+    }
+}
+
+mod converted {
+    saga::events! { saga::publisher!("hotel"), trip: super::Trip,
+        #[serde(from = "super::Flat")]
+        RoomHeld { price: i64 }
+        /// No room is available.
+        #[cfg_attr(all(), serde(deny_unknown_fields))]
+        RoomRefused {}
+    }
+}
+
+/// As the macro's documentation says.
+#[test]
+fn attributes_of_the_whole_event_have_limits() {
+    let [held, refused] = converted::schemas()[..] else { panic!("two events") };
+    assert!(held.document()["properties"]["cost"].is_object(), "what is read");
+    assert!(held.written()["properties"]["price"].is_object(), "what is written");
+    assert!(refused.document()["additionalProperties"].is_null(), "it is not looked into");
+}

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use saga::{
     choreography::{On, Part, Reaction},
-    schema::{EventSchema, JsonSchema},
+    schema::{EventSchema, with_limits},
 };
-use schemars::{SchemaGenerator, generate::SchemaSettings};
+use schemars::{generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Map, Value, json};
 
 mod headers;
+mod messages;
 mod operations;
-
-use headers::{DeadLetterHeaders, EventHeaders, RequestHeaders};
 
 /// Version of the Kafka bindings that the document uses.
 const BINDINGS: &str = "0.5.0";
@@ -39,6 +38,21 @@ struct Topic<'a> {
     name: &'a str,
     publisher: &'a str,
     events: Vec<&'a str>,
+    /// True if it has the events of a service, and false if it has clients' requests.
+    has_events: bool,
+}
+
+impl Topic<'_> {
+    /// Names of its messages. Requests have a second form.
+    fn messages(&self) -> Vec<String> {
+        let structured = self.events.iter().filter(|_| !self.has_events).map(|event| structured(event));
+        self.events.iter().map(|event| (*event).to_owned()).chain(structured).collect()
+    }
+}
+
+/// Name of the message with a request in CloudEvents' structured mode.
+fn structured(event: &str) -> String {
+    format!("{event}.structured")
 }
 
 /// Describes the system of these services. Events among `schemas` have their payload described; of others, such as those of a
@@ -47,22 +61,29 @@ struct Topic<'a> {
 /// The same tables and schemas make the same document.
 pub fn document(system: &System, tables: &[Part], schemas: &[EventSchema]) -> Value {
     let mut generator = SchemaSettings::draft07()
+        .with_transform(RecursiveTransform(with_limits))
         .with(|settings| settings.definitions_path = "/components/schemas".into())
         .into_generator();
-    let topics = topics(tables);
+    let topics = topics(tables, schemas);
     let mut messages = Map::new();
     let mut channels = Map::new();
     for topic in &topics {
-        let mut refer = Map::new();
+        let key = |name: &str| format!("{}.{name}", topic.name);
         for event in &topic.events {
-            let key = format!("{}.{event}", topic.name);
-            refer.insert((*event).to_owned(), reference(&["components", "messages", &key]));
-            messages.insert(key, message(&mut generator, topic, event, tables, schemas));
+            let plain = messages::message(&mut generator, topic, event, tables, schemas);
+            if !topic.has_events {
+                messages.insert(key(&structured(event)), messages::in_structured_mode(&plain, event));
+            }
+            messages.insert(key(event), plain);
         }
-        channels.insert(topic.name.to_owned(), channel(topic, refer, tables));
+        let refer = topic.messages().into_iter().map(|name| {
+            let to = reference(&["components", "messages", &key(&name)]);
+            (name, to)
+        });
+        channels.insert(topic.name.to_owned(), channel(topic, refer.collect()));
     }
     for topic in consumed(tables) {
-        messages.insert("DeadLetter".to_owned(), dead_letter(&mut generator));
+        messages.insert("DeadLetter".to_owned(), messages::dead_letter(&mut generator));
         channels.insert(dead_letter_topic(topic), dead_letters(topic));
     }
     let servers = system.brokers.iter().enumerate().map(|(place, broker)| {
@@ -95,13 +116,14 @@ pub fn document(system: &System, tables: &[Part], schemas: &[EventSchema]) -> Va
 }
 
 /// Every topic: those of clients' requests, then those of services, in the order of the tables.
-fn topics(tables: &[Part]) -> Vec<Topic<'_>> {
+fn topics<'a>(tables: &'a [Part], schemas: &[EventSchema]) -> Vec<Topic<'a>> {
     let mut all: Vec<Topic<'_>> = Vec::new();
-    let mut add = |name, publisher, event| {
-        let topic = match all.iter().position(|topic: &Topic<'_>| topic.name == name) {
+    let mut add = |name: &'a str, publisher: &'a str, event| {
+        let topic = match all.iter().position(|topic: &Topic<'a>| topic.name == name) {
             Some(place) => &mut all[place],
             None => {
-                all.push(Topic { name, publisher, events: Vec::new() });
+                let has_events = has_events(name, publisher, tables, schemas);
+                all.push(Topic { name, publisher, events: Vec::new(), has_events });
                 all.last_mut().expect("it was pushed")
             }
         };
@@ -146,8 +168,8 @@ fn tags(tables: &[Part]) -> Vec<Value> {
         .collect()
 }
 
-fn channel(topic: &Topic<'_>, messages: Map<String, Value>, tables: &[Part]) -> Value {
-    let description = match is_of_a_service(topic, tables) {
+fn channel(topic: &Topic<'_>, messages: Map<String, Value>) -> Value {
+    let description = match topic.has_events {
         true => format!("Events of the service `{}`. Only it publishes here.", topic.publisher),
         false => {
             format!("Requests of `{}`: anyone may publish here, even a bare value without headers.", topic.publisher)
@@ -156,56 +178,15 @@ fn channel(topic: &Topic<'_>, messages: Map<String, Value>, tables: &[Part]) -> 
     json!({ "address": topic.name, "title": topic.name, "description": description, "messages": messages })
 }
 
-fn is_of_a_service(topic: &Topic<'_>, tables: &[Part]) -> bool {
-    tables.iter().any(|table| table.topic == topic.name)
-}
-
-fn message(
-    generator: &mut SchemaGenerator,
-    topic: &Topic<'_>,
-    event: &str,
-    tables: &[Part],
-    schemas: &[EventSchema],
-) -> Value {
-    let schema = schemas.iter().find(|schema| schema.event_type == event && schema.publisher.topic() == topic.name);
-    let is_event = is_of_a_service(topic, tables);
-    let headers = match is_event {
-        true => generator.subschema_for::<EventHeaders>(),
-        false => generator.subschema_for::<RequestHeaders>(),
-    };
-    let key = match is_event {
-        true => json!({ "type": "string", "format": "uuid", "description": "The id of the saga, as in `ce_subject`." }),
-        false => {
-            json!({ "type": "string", "description": "The id of the saga, if the client has chosen one; it may be left out." })
-        }
-    };
-    let mut message = json!({
-        "name": event,
-        "title": event,
-        "contentType": "application/json",
-        // The type tells the messages of a topic apart.
-        "headers": { "type": "object", "allOf": [headers, { "properties": { "ce_type": { "const": event } } }] },
-        "correlationId": reference(&["components", "correlationIds", "saga"]),
-        "bindings": { "kafka": { "key": key, "bindingVersion": BINDINGS } },
-        "tags": [{ "name": topic.publisher }],
-    });
-    match schema {
-        Some(schema) => {
-            message["summary"] = schema.document()["description"].clone();
-            message["payload"] = schema.within(generator);
-            message["x-version"] = schema.version.into();
-        }
+/// Returns whether a topic has events, and no requests: as a schema says, or because a service publishes on it, or by its name,
+/// which is that of its only publisher. A service of which no table is known publishes events all the same.
+fn has_events(topic: &str, publisher: &str, tables: &[Part], schemas: &[EventSchema]) -> bool {
+    match schemas.iter().find(|schema| schema.publisher.topic() == topic) {
+        Some(schema) => !schema.is_of_requests(),
         None => {
-            message["summary"] = Value::from(format!(
-                "An event of `{}`, of which only the table is known: its payload is not described.",
-                topic.publisher
-            ));
+            tables.iter().any(|table| table.topic == topic) || saga::publisher::topic_of_aggregate(publisher) == topic
         }
     }
-    if message["summary"].is_null() {
-        message["summary"] = Value::from(format!("An event of `{}`.", topic.publisher));
-    }
-    message
 }
 
 fn dead_letters(topic: &str) -> Value {
@@ -214,15 +195,6 @@ fn dead_letters(topic: &str) -> Value {
         "title": dead_letter_topic(topic),
         "description": format!("Records of `{topic}` that a service could not read, and why."),
         "messages": { "DeadLetter": reference(&["components", "messages", "DeadLetter"]) },
-    })
-}
-
-fn dead_letter(generator: &mut SchemaGenerator) -> Value {
-    json!({
-        "name": "DeadLetter",
-        "title": "Dead letter",
-        "summary": "A record that a service could not read: its value, its key and its headers, with headers that say where it was and why.",
-        "headers": generator.subschema_for::<DeadLetterHeaders>(),
     })
 }
 

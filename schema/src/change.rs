@@ -49,13 +49,15 @@ pub enum Code {
     Loosened,
     /// A constraint that is new or stronger: less is accepted than before.
     Tightened,
+    /// Another value in place of a field that an event leaves out.
+    DefaultChanged,
     /// A change of a keyword that is not understood.
     Unjudged,
 }
 
 impl Code {
     /// Each code.
-    pub const ALL: [Code; 14] = [
+    pub const ALL: [Code; 15] = [
         Code::FieldRemoved,
         Code::FieldRenamed,
         Code::Retyped,
@@ -69,6 +71,7 @@ impl Code {
         Code::ValueRemoved,
         Code::Loosened,
         Code::Tightened,
+        Code::DefaultChanged,
         Code::Unjudged,
     ];
 
@@ -88,6 +91,7 @@ impl Code {
             Code::ValueRemoved => "value-removed",
             Code::Loosened => "loosened",
             Code::Tightened => "tightened",
+            Code::DefaultChanged => "default-changed",
             Code::Unjudged => "unjudged",
         }
     }
@@ -104,7 +108,8 @@ impl Code {
             | Code::MadeRequired
             | Code::NoLongerNullable
             | Code::ValueRemoved
-            | Code::Tightened => &[NewReaders],
+            | Code::Tightened
+            | Code::DefaultChanged => &[NewReaders],
             Code::FieldRenamed | Code::Retyped | Code::Unjudged => &[OldReaders, NewReaders],
         }
     }
@@ -127,6 +132,7 @@ impl Code {
             Code::ValueRemoved => "An old event with the value cannot be read any more.",
             Code::Loosened => "Old readers rely on the constraint, and a new event may violate it.",
             Code::Tightened => "An old event that violates the constraint cannot be read any more.",
+            Code::DefaultChanged => "An old event without the field is read as if it said something else.",
             Code::Unjudged => "Whether readers can cope is not known, so that they are taken not to.",
         }
     }

@@ -2,6 +2,8 @@
 
 mod constraints;
 mod objects;
+mod references;
+mod same;
 mod shape;
 mod unions;
 mod values;
@@ -81,7 +83,11 @@ impl Comparison<'_> {
     fn unknown(&mut self, path: &str, old: &Shape, new: &Shape) {
         let names: BTreeSet<&String> = old.unknown().chain(new.unknown()).collect();
         for name in names {
-            if old.keyword(name) != new.keyword(name) {
+            let is_same = match (old.keyword(name), new.keyword(name)) {
+                (Some(old), Some(new)) => self.is_same_keyword(name, old, new),
+                _ => false,
+            };
+            if !is_same {
                 let message = format!("the keyword `{name}` differs, and is not understood");
                 self.report(path, Code::Unjudged, message);
             }

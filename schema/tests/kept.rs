@@ -158,3 +158,83 @@ fn a_file_that_is_no_kept_schema_is_named() {
         assert!(error.contains("RoomHeld.json") && error.contains(why), "{error}");
     }
 }
+
+/// A file is deleted, and the event changes: without the file, the event would be new.
+#[test]
+fn a_kept_schema_that_is_deleted_is_missed() {
+    let missing = |folder: &Path, events: &[EventSchema], file: &str| {
+        fs::remove_file(folder.join(file)).expect("it was kept");
+        let judgement = update(folder, events);
+        let [broken] = &judgement.breaks[..] else { panic!("{judgement}") };
+        assert_eq!((broken.cause.clone(), broken.path.clone()), (Cause::Missing, folder.join(file)));
+        assert!(judgement.to_string().contains("restore"), "{judgement}");
+        assert!(!folder.join(file).exists(), "nothing was written");
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    update(folder.path(), &first::schemas());
+    missing(folder.path(), &retyped::schemas(), "hotel/RoomHeld.json");
+
+    // With an earlier version beside it, even if the list is gone, too.
+    let folder = tempfile::tempdir().expect("a folder");
+    update(folder.path(), &first::schemas());
+    update(folder.path(), &raised::schemas());
+    fs::remove_file(folder.path().join("index.json")).expect("it was kept");
+    let error = Kept::in_folder(folder.path()).judge(&raised::schemas(), &tables()).expect_err("no list").to_string();
+    assert!(error.contains("index.json") && error.contains("restore"), "{error}");
+    fs::write(folder.path().join("index.json"), "{}").expect("written");
+    missing(folder.path(), &raised::schemas(), "hotel/RoomHeld.json");
+}
+
+#[test]
+fn the_list_of_kept_schemas_only_grows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = folder.path().join("index.json");
+    update(folder.path(), &fewer::schemas());
+    assert_eq!(read(&index), serde_json::json!({ "hotel": ["RoomHeld"] }));
+    update(folder.path(), &[first::schemas(), car::schemas()].concat());
+    let all = serde_json::json!({ "car": ["CarBooked"], "hotel": ["RoomHeld", "RoomRefused"] });
+    assert_eq!(read(&index), all);
+    // The file alone does not do, where the event is gone.
+    fs::remove_file(folder.path().join("hotel/RoomRefused.json")).expect("it was kept");
+    let judgement = update(folder.path(), &[fewer::schemas(), car::schemas()].concat());
+    let [broken] = &judgement.breaks[..] else { panic!("{judgement}") };
+    assert_eq!((broken.event_type.as_str(), &broken.cause), ("RoomRefused", &Cause::Gone));
+    assert_eq!(read(&index), all);
+    // A name that is not in the list is added.
+    fs::write(&index, r#"{ "hotel": ["RoomHeld"] }"#).expect("written");
+    let judgement = update(folder.path(), &[fewer::schemas(), car::schemas()].concat());
+    assert_eq!((judgement.breaks.len(), judgement.outdated.len()), (0, 1), "{judgement}");
+    assert_eq!(read(&index), serde_json::json!({ "car": ["CarBooked"], "hotel": ["RoomHeld"] }));
+}
+
+#[test]
+fn an_earlier_version_is_never_overwritten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    update(folder.path(), &first::schemas());
+    let earlier = folder.path().join("hotel/RoomHeld.v1.json");
+    fs::write(&earlier, "{}").expect("written");
+    let error = Kept::in_folder(folder.path()).update(&raised::schemas(), &tables()).expect_err("taken").to_string();
+    assert!(error.contains("RoomHeld.v1.json"), "{error}");
+    assert_eq!(read(&earlier), serde_json::json!({}));
+    // One that an interrupted update has written is no obstacle.
+    fs::copy(folder.path().join("hotel/RoomHeld.json"), &earlier).expect("copied");
+    update(folder.path(), &raised::schemas());
+    assert_eq!(judge(folder.path(), &raised::schemas()), Judgement::default());
+}
+
+/// Nobody declares requests with `events!`.
+#[test]
+fn the_advice_for_a_request_is_about_clients() {
+    const CLIENTS: Publisher = Publisher::of_requests("client", "trip.requests", "TripRequested");
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is used")]
+    struct Demanding {
+        trip_id: SagaId,
+        traveller: String,
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    update(folder.path(), &[EventSchema::of_request::<Trip>(CLIENTS, 1)]);
+    let text = judge(folder.path(), &[EventSchema::of_request::<Demanding>(CLIENTS, 1)]).to_string();
+    assert!(text.contains("clients") && text.contains("EventSchema::of_request"), "{text}");
+    assert!(!text.contains("events!"), "{text}");
+}

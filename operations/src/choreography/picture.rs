@@ -24,6 +24,9 @@ const ABOVE: usize = 44;
 const BELOW: usize = 7;
 /// Space for the explanation below the last line.
 const LEGEND: usize = 48;
+/// The explanation.
+const EXPLANATION: &str =
+    "\u{25cf} published by \u{2003} \u{25b6} consumed by \u{2003} dashed: consumed in order to undo";
 
 const STYLE: &str = "
   svg { --ink: #1f2328; --paper: #ffffff; --line: #d0d7de; --box: #ddf4ff; --edge: #0969da; --undo: #bc4c00; }
@@ -65,9 +68,11 @@ impl Choreography {
         let rows = self.rows(&columns);
         let longest = columns.iter().copied().chain(rows.iter().map(|row| row.event)).map(|name| name.chars().count());
         let distance = COLUMN.max(longest.max().unwrap_or_default() * LETTER + 2 * MARGIN);
-        let x = |column: usize| MARGIN + distance / 2 + column * distance;
         let end = MARGIN + BOX + ABOVE + rows.len() * ROW;
-        let (width, height) = (2 * MARGIN + columns.len() * distance, end + LEGEND);
+        let wide = columns.len() * distance;
+        let (width, height) = (2 * MARGIN + wide.max(EXPLANATION.chars().count() * LETTER), end + LEGEND);
+        let left = (width - wide) / 2;
+        let x = |column: usize| left + distance / 2 + column * distance;
         let mut text = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
              role=\"img\">\n<title>Choreography</title>\n<style>{STYLE}</style>\n<rect class=\"paper\" width=\"{width}\" \
@@ -209,9 +214,7 @@ fn line(row: &Row<'_>, y: usize, last: usize, x: impl Fn(usize) -> usize) -> Str
 }
 
 fn legend(x: usize, y: usize) -> String {
-    format!(
-        "<text class=\"legend\" x=\"{x}\" y=\"{y}\">\u{25cf} published by \u{2003} \u{25b6} consumed by \u{2003} dashed: consumed in order to undo</text>\n"
-    )
+    format!("<text class=\"legend\" x=\"{x}\" y=\"{y}\">{EXPLANATION}</text>\n")
 }
 
 /// The head of an arrow; a ring where a service consumes its own event.

@@ -13,7 +13,8 @@ for tool in node npm; do
     fi
 done
 scenarios=${1:?usage: parse.sh path/to/scenarios}
-folder=$PWD/target/asyncapi
+# Of another version, nothing is left over.
+folder=$PWD/target/asyncapi-$PARSER
 mkdir -p "$folder"
 if [[ ! -d $folder/node_modules/@asyncapi/parser ]]; then
     printf 'installing @asyncapi/parser %s in %s\n' "$PARSER" "$folder"

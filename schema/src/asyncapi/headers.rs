@@ -1,6 +1,6 @@
 //! Headers of records: CloudEvents 1.0 in binary mode, and those of dead letters.
 
-use super::JsonSchema;
+use saga::schema::JsonSchema;
 
 /// Headers of an event: CloudEvents 1.0, in the binary mode of its Kafka binding.
 #[derive(JsonSchema)]
@@ -15,6 +15,8 @@ pub(super) struct EventHeaders {
     /// Type of the event, which is the name of the message.
     #[schemars(length(min = 1))]
     ce_type: String,
+    /// Version of the schema of the data; 1 if there is none.
+    ce_dataversion: Option<String>,
     /// Source of the event: `/services/` and the name of its publisher, or `/operators/` and that of a person.
     #[schemars(length(min = 1))]
     ce_source: String,
@@ -68,6 +70,12 @@ pub(super) struct DeadLetterHeaders {
     /// Offset of the original record, 8 bytes.
     #[schemars(rename = "kafka_dlt-original-offset")]
     offset: String,
+    /// Timestamp of the original record in milliseconds, 8 bytes.
+    #[schemars(rename = "kafka_dlt-original-timestamp")]
+    timestamp: String,
+    /// Kind of that timestamp: `CreateTime`.
+    #[schemars(rename = "kafka_dlt-original-timestamp-type")]
+    timestamp_type: String,
     /// Consumer group that could not read it.
     #[schemars(rename = "kafka_dlt-original-consumer-group")]
     group: String,
@@ -77,4 +85,13 @@ pub(super) struct DeadLetterHeaders {
     /// Why the record could not be read.
     #[schemars(rename = "kafka_dlt-exception-message")]
     message: String,
+    /// What was left out because the record was too large.
+    #[schemars(rename = "kafka_dlt-without")]
+    without: Option<String>,
+    /// Size in bytes of a value that was left out, 8 bytes.
+    #[schemars(rename = "kafka_dlt-value-size")]
+    value_size: Option<String>,
+    /// SHA-256 of a value that was left out, in hexadecimal.
+    #[schemars(rename = "kafka_dlt-value-sha256")]
+    value_sha256: Option<String>,
 }

@@ -29,18 +29,41 @@ impl Comparison<'_> {
         for (name, old_field) in &old_fields {
             let Some(new_field) = new_fields.get(name) else { continue };
             let path = below(path, name);
-            match (old.requires(name), new.requires(name)) {
-                (false, true) => {
-                    self.report(&path, Code::MadeRequired, "every event must have the field now".to_owned())
-                }
-                (true, false) => {
-                    self.report(&path, Code::MadeOptional, "an event may leave the field out now".to_owned())
-                }
-                (true, true) | (false, false) => {}
+            self.required(&path, [old, new].map(|shape| shape.requires(name)));
+            if !old.requires(name) && !new.requires(name) {
+                self.default(&path, old_field, new_field);
             }
             self.visit(&path, old_field, new_field);
         }
+        // Fields that are required, and not described in both versions.
+        let all: BTreeSet<String> = old.required().into_iter().chain(new.required()).collect();
+        for name in all.iter().filter(|name| !(old_fields.contains_key(*name) && new_fields.contains_key(*name))) {
+            let is_told = renamed.iter().any(|(from, to)| from == name || to == name)
+                || removed.contains(&name) && !new.requires(name)
+                || added.contains(&name) && new.requires(name);
+            if !is_told {
+                self.required(&below(path, name), [old, new].map(|shape| shape.requires(name)));
+            }
+        }
         self.further_fields(path, old, new);
+    }
+
+    fn required(&mut self, path: &str, is_required: [bool; 2]) {
+        match is_required {
+            [false, true] => self.report(path, Code::MadeRequired, "every event must have the field now".to_owned()),
+            [true, false] => self.report(path, Code::MadeOptional, "an event may leave the field out now".to_owned()),
+            [true, true] | [false, false] => {}
+        }
+    }
+
+    /// Compares what a field is taken to be if an event leaves it out. Without a default, that is null.
+    fn default(&mut self, path: &str, old: &Value, new: &Value) {
+        let of = |document, field| Shape::of(document, field).keyword("default").cloned().unwrap_or_default();
+        let (old, new) = (of(self.old, old), of(self.new, new));
+        if old != new {
+            let message = format!("a field that an event leaves out is {new} now, and was {old}");
+            self.report(path, Code::DefaultChanged, message);
+        }
     }
 
     fn removed(&mut self, path: &str, name: &str, new: &Shape) {
@@ -56,12 +79,12 @@ impl Comparison<'_> {
             false => (Code::OptionalFieldAdded, "the field is new, and optional"),
         };
         let mut breaks: BTreeSet<Direction> = code.breaks().iter().copied().collect();
-        match old.keyword("additionalProperties") {
-            None | Some(Value::Bool(true)) => {}
+        match old.further_fields() {
+            Value::Bool(true) => {}
             // Old readers refuse fields that they do not know.
-            Some(Value::Bool(false)) => drop(breaks.insert(Direction::OldReaders)),
+            Value::Bool(false) => drop(breaks.insert(Direction::OldReaders)),
             // They know it as one of many, and old events may have one of this name.
-            Some(_) => breaks.extend([Direction::OldReaders, Direction::NewReaders]),
+            _ => breaks.extend([Direction::OldReaders, Direction::NewReaders]),
         }
         let breaks: Vec<Direction> = breaks.into_iter().collect();
         self.report_breaking(&below(path, name), code, message.to_owned(), &breaks);
@@ -87,7 +110,7 @@ impl Comparison<'_> {
     }
 
     fn further_fields(&mut self, path: &str, old: &Shape, new: &Shape) {
-        let of = |shape: &Shape| shape.keyword("additionalProperties").cloned().unwrap_or(Value::Bool(true));
+        let of = |shape: &Shape| shape.further_fields().clone();
         let (old, new) = (of(old), of(new));
         let change = |what: &str| format!("fields that are not named {what}");
         match (&old, &new) {

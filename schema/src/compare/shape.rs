@@ -4,25 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::references::{Followed, merge};
+
 /// Keywords that say something to people, or hold definitions: readers do not depend on them.
-const ANNOTATIONS: [&str; 13] = [
-    "$schema",
-    "$id",
-    "$anchor",
-    "$comment",
-    "$defs",
-    "definitions",
-    "title",
-    "description",
-    "examples",
-    "default",
-    "deprecated",
-    "readOnly",
-    "writeOnly",
-];
+const ANNOTATIONS: [&str; 10] =
+    ["$schema", "$id", "$anchor", "$comment", "$defs", "definitions", "title", "description", "examples", "deprecated"];
 /// Keywords that the comparison understands.
-const UNDERSTOOD: [&str; 26] = [
+const UNDERSTOOD: [&str; 28] = [
     "type",
+    "default",
     "enum",
     "const",
     "oneOf",
@@ -30,6 +20,7 @@ const UNDERSTOOD: [&str; 26] = [
     "properties",
     "required",
     "additionalProperties",
+    "unevaluatedProperties",
     "items",
     "prefixItems",
     "minimum",
@@ -53,13 +44,13 @@ const UNDERSTOOD: [&str; 26] = [
 const TYPES: [&str; 6] = ["array", "boolean", "null", "number", "object", "string"];
 /// Alternatives inside of each other that are followed for their types. One may contain itself.
 const DEEPEST: usize = 8;
-/// References that are followed one after the other.
-const LONGEST_CHAIN: usize = 100;
+/// Keywords that hold alternatives.
+const UNIONS: [&str; 2] = ["oneOf", "anyOf"];
 
 /// One schema.
 pub(super) struct Shape {
     pub(super) types: BTreeSet<String>,
-    /// Values of an enumeration; None if any value of the types is allowed.
+    /// Values of an enumeration; None if any value of the types is allowed, or there are variants alone. Null is among the types.
     pub(super) values: Option<Vec<Value>>,
     /// Alternatives, none of which is a single value.
     pub(super) variants: Vec<Value>,
@@ -74,40 +65,57 @@ impl Shape {
 
     /// The shape of a schema inside of so many alternatives.
     fn within(document: &Value, schema: &Value, depth: usize) -> Self {
-        let mut keywords = followed(document, schema);
-        let mut is_nullable = false;
+        let Followed { mut keywords, references } = Followed::of(document, schema);
+        let Alternatives { branches, null } = Alternatives::taken_from(document, &mut keywords, references);
+        let mut is_nullable = null;
         let mut variants: Vec<Value> = Vec::new();
-        for union in ["oneOf", "anyOf"] {
-            let Some(branches) = keywords.get(union).and_then(Value::as_array).cloned() else { continue };
-            let (null, mut rest): (Vec<Value>, Vec<Value>) =
-                branches.into_iter().partition(|branch| followed(document, branch).get("type") == Some(&"null".into()));
-            is_nullable |= !null.is_empty();
-            keywords.remove(union);
-            if rest.len() == 1 && variants.is_empty() {
-                merge(&mut keywords, followed(document, &rest.remove(0)));
+        let mut constants: Vec<Value> = Vec::new();
+        let mut types_of_branches = BTreeSet::new();
+        let is_choice = !branches.is_empty();
+        for branch in branches {
+            let followed = Followed::of(document, &branch);
+            match values(&followed.keywords) {
+                Some(some) => {
+                    types_of_branches.extend(types(&followed.keywords, Some(&some)));
+                    constants.extend(some);
+                }
+                None => {
+                    if depth < DEEPEST {
+                        types_of_branches.extend(Shape::within(document, &branch, depth + 1).types);
+                    }
+                    variants.push(branch);
+                }
             }
-            variants.extend(rest);
         }
-        let constants: Option<Vec<Value>> = variants
-            .iter()
-            .map(|branch| values(&followed(document, branch)))
-            .collect::<Option<Vec<_>>>()
-            .map(|all| all.concat());
-        let values = match constants {
-            Some(constants) if !constants.is_empty() => {
-                variants.clear();
-                Some(constants)
-            }
-            _ => values(&keywords),
+        let mut values = match (values(&keywords), constants.is_empty()) {
+            (own, true) => own,
+            (None, false) => Some(constants),
+            (Some(own), false) => Some(own.into_iter().filter(|value| constants.contains(value)).collect()),
         };
-        let mut types = types(&keywords, values.as_deref());
-        if !keywords.contains_key("type") && !variants.is_empty() && depth < DEEPEST {
-            types = variants.iter().flat_map(|variant| Shape::within(document, variant, depth + 1).types).collect();
+        let mut types = match is_choice && !keywords.contains_key("type") && !types_of_branches.is_empty() {
+            true => types_of_branches,
+            false => types(&keywords, values.as_deref()),
+        };
+        if let Some(values) = values.as_mut().filter(|_| variants.is_empty()) {
+            // Null is told by the types, be it a value, a type or a branch.
+            let has_null = values.contains(&Value::Null);
+            if has_null && values.len() > 1 {
+                values.retain(|value| !value.is_null());
+                is_nullable |= allows_null(&keywords);
+            }
+            if !has_null || !values.contains(&Value::Null) {
+                types.remove("null");
+            }
         }
         if is_nullable {
             types.insert("null".to_owned());
         }
         Shape { types, values, variants, keywords }
+    }
+
+    /// Returns whether it is one of several that are told: values or variants.
+    pub(super) fn is_choice(&self) -> bool {
+        self.values.is_some() || !self.variants.is_empty()
     }
 
     pub(super) fn keyword(&self, name: &str) -> Option<&Value> {
@@ -124,53 +132,98 @@ impl Shape {
         self.keyword("required").and_then(Value::as_array).is_some_and(|all| all.iter().any(|name| name == field))
     }
 
+    /// Names of the fields that every object has.
+    pub(super) fn required(&self) -> Vec<String> {
+        let names = self.keyword("required").and_then(Value::as_array);
+        names.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// Schema of the fields that are not named.
+    pub(super) fn further_fields(&self) -> &Value {
+        let told = ["additionalProperties", "unevaluatedProperties"].into_iter().find_map(|name| self.keyword(name));
+        told.unwrap_or(&Value::Bool(true))
+    }
+
     /// Returns whether objects may have any other fields than those that are named.
     pub(super) fn is_open(&self) -> bool {
-        self.keyword("additionalProperties").is_none_or(|further| *further == Value::Bool(true))
+        *self.further_fields() == Value::Bool(true)
     }
 
     /// Names of keywords that neither the comparison nor a reader understands.
     pub(super) fn unknown(&self) -> impl Iterator<Item = &String> {
-        self.keywords.keys().filter(|name| {
-            !ANNOTATIONS.contains(&name.as_str()) && !UNDERSTOOD.contains(&name.as_str()) && !name.starts_with("x-")
-        })
+        self.keywords.keys().filter(|name| !is_remark(name) && !UNDERSTOOD.contains(&name.as_str()))
     }
 }
 
-/// The keywords of a schema, with those of what it refers to.
-fn followed(document: &Value, schema: &Value) -> Map<String, Value> {
-    let mut keywords = keywords_of(schema);
-    for _ in 0..LONGEST_CHAIN {
-        let Some(Value::String(reference)) = keywords.remove("$ref") else { return keywords };
-        let target = reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
-        match target {
-            Some(target) => merge(&mut keywords, keywords_of(target)),
-            // Elsewhere: only whether it is the same place is known.
-            None => {
-                keywords.insert("$ref elsewhere".to_owned(), reference.into());
+/// Alternatives of a schema, of which null is told apart.
+struct Alternatives {
+    branches: Vec<Value>,
+    null: bool,
+}
+
+impl Alternatives {
+    /// Takes the alternatives out of the keywords. What may be null as well, and is one thing otherwise, is that thing: its
+    /// keywords are added. `trail` has the references that led here.
+    fn taken_from(document: &Value, keywords: &mut Map<String, Value>, mut trail: Vec<String>) -> Self {
+        let mut all = Alternatives { branches: Vec::new(), null: false };
+        while let Some(union) = UNIONS.into_iter().find(|union| keywords.get(*union).is_some_and(Value::is_array)) {
+            let Some(Value::Array(branches)) = keywords.remove(union) else { break };
+            let (null, rest): (Vec<Value>, Vec<Value>) =
+                branches.into_iter().partition(|branch| Followed::of(document, branch).is_null());
+            let may_be_null = allows_null(keywords);
+            all.null |= may_be_null && !null.is_empty();
+            if let ([only], false) = (&rest[..], null.is_empty()) {
+                let followed = Followed::of(document, only);
+                if !followed.references.iter().any(|reference| trail.contains(reference)) {
+                    merge(keywords, followed.keywords);
+                    trail.extend(followed.references);
+                    continue;
+                }
             }
+            let is_null = all.null;
+            all.add(document, rest, &mut trail);
+            all.null = is_null || may_be_null && all.null;
+            break;
+        }
+        // Two unions hold both.
+        for union in UNIONS {
+            let beside = keywords.remove(union);
+            keywords.extend(beside.map(|branches| (format!("{union} beside another"), branches)));
+        }
+        all
+    }
+
+    /// Adds branches, and those of branches that are nothing but alternatives. One that contains itself adds nothing to itself.
+    fn add(&mut self, document: &Value, branches: Vec<Value>, trail: &mut Vec<String>) {
+        for branch in branches {
+            let followed = Followed::of(document, &branch);
+            if followed.is_null() {
+                self.null = true;
+                continue;
+            }
+            let Some(inner) = followed.alternatives().cloned() else {
+                self.branches.push(branch);
+                continue;
+            };
+            if followed.references.iter().any(|reference| trail.contains(reference)) {
+                continue;
+            }
+            let above = trail.len();
+            trail.extend(followed.references);
+            self.add(document, inner, trail);
+            trail.truncate(above);
         }
     }
-    keywords
 }
 
-fn keywords_of(schema: &Value) -> Map<String, Value> {
-    match schema {
-        Value::Object(keywords) => keywords.clone(),
-        Value::Bool(false) => Map::from_iter([("type".to_owned(), Value::Array(Vec::new()))]),
-        _ => Map::new(),
-    }
+/// Returns whether a keyword says something to people, or holds definitions.
+pub(super) fn is_remark(name: &str) -> bool {
+    ANNOTATIONS.contains(&name) || name.starts_with("x-")
 }
 
-/// Adds keywords. One that is there already with another value holds as well, and is not understood.
-fn merge(keywords: &mut Map<String, Value>, more: Map<String, Value>) {
-    for (name, value) in more {
-        match keywords.get(&name) {
-            None => drop(keywords.insert(name, value)),
-            Some(own) if *own == value || ANNOTATIONS.contains(&name.as_str()) => {}
-            Some(_) => drop(keywords.insert(format!("{name} of a reference"), value)),
-        }
-    }
+/// Returns whether the type of a schema allows null.
+fn allows_null(keywords: &Map<String, Value>) -> bool {
+    types(keywords, None).contains("null")
 }
 
 fn types(keywords: &Map<String, Value>, values: Option<&[Value]>) -> BTreeSet<String> {

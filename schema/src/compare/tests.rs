@@ -10,6 +10,7 @@ use crate::{
 use cases::{all_cases, object};
 
 mod cases;
+mod hidden;
 
 #[test]
 fn each_change_has_its_code_its_place_and_the_readers_that_it_breaks() {

@@ -13,13 +13,13 @@ impl Comparison<'_> {
             names.collect::<Option<Vec<String>>>().filter(|names| are_distinct(names))
         });
         let [Some(old_names), Some(new_names)] = names else {
-            if old.variants != new.variants {
+            if !self.are_same(&old.variants, &new.variants) {
                 let message = "its alternatives differ, and cannot be told apart".to_owned();
                 self.report(path, Code::Unjudged, message);
             }
             return;
         };
-        if old_names.is_empty() != new_names.is_empty() {
+        if old_names.is_empty() != new_names.is_empty() && !(old.is_choice() && new.is_choice()) {
             let message = match old_names.is_empty() {
                 true => "it has alternatives now, and had none",
                 false => "it has no alternatives any more",

@@ -27,7 +27,8 @@ impl Comparison<'_> {
 
     /// Compares enumerations.
     pub(super) fn values(&mut self, path: &str, old: &Shape, new: &Shape) {
-        match (&old.values, &new.values) {
+        let told = |shape: &Shape| shape.is_choice().then(|| shape.values.clone().unwrap_or_default());
+        match (told(old), told(new)) {
             (Some(old), Some(new)) => {
                 for value in new.iter().filter(|value| !old.contains(value)) {
                     self.report(path, Code::ValueAdded, format!("the value {value} is new"));
@@ -36,6 +37,8 @@ impl Comparison<'_> {
                     self.report(path, Code::ValueRemoved, format!("the value {value} is gone"));
                 }
             }
+            // `unions` tells of variants.
+            _ if old.values.is_none() && new.values.is_none() => {}
             (Some(_), None) => {
                 self.report(path, Code::Loosened, "it has any value now, and had one of a few".to_owned())
             }

@@ -133,5 +133,9 @@ fn nothing_is_drawn_beyond_the_edge() {
             let fits = if label.attribute("text-anchor") == Some("end") { length <= x } else { x + length <= width };
             assert!(fits, "{} is cut off", label.text().unwrap());
         }
+        let legend = picture.descendants().find(|node| node.attribute("class") == Some("legend")).expect("a legend");
+        let half = legend.text().unwrap().chars().count() * LETTER / 2;
+        let x: usize = legend.attribute("x").unwrap().parse().unwrap();
+        assert!(half <= x && x + half <= width, "the legend is cut off: {x} of {width}, {half} on each side");
     }
 }

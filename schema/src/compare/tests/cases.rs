@@ -62,6 +62,11 @@ fn changes_of_fields() -> Vec<Case> {
         ),
         (object(json!({ "price": int() }), &[]), price(), vec![(Code::MadeRequired, "$.price", &[NewReaders])]),
         (price(), object(json!({ "price": int() }), &[]), vec![(Code::MadeOptional, "$.price", &[OldReaders])]),
+        (
+            object(json!({ "price": with(int(), "default", json!(1)) }), &[]),
+            object(json!({ "price": with(int(), "default", json!(2)) }), &[]),
+            vec![(Code::DefaultChanged, "$.price", &[NewReaders])],
+        ),
     ]
 }
 
