@@ -24,9 +24,12 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     const VERSION: u32 = 1;
 
     /// Data of an earlier version as data of this one. The default changes nothing: enough where `#[serde(default)]` on new
-    /// fields supplies what earlier versions lack. Data that cannot be converted stays as it is, and is then unreadable.
-    fn upcast(_version: u32, data: Value) -> Value {
-        data
+    /// fields supplies what earlier versions lack.
+    ///
+    /// # Errors
+    /// Why the data cannot be converted. The event is parked then: data that is passed on as it is might be misread.
+    fn upcast(_version: u32, data: Value) -> Result<Value, String> {
+        Ok(data)
     }
 
     /// Saga that the event belongs to: the record's key.
@@ -87,11 +90,10 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 ///         }
 ///     }
 ///
-///     fn from_euros(_version: u32, mut data: Value) -> Value {
-///         if let Some(euros) = data["price"].as_i64() {
-///             data["price"] = (euros * 100).into();
-///         }
-///         data
+///     fn from_euros(_version: u32, mut data: Value) -> Result<Value, String> {
+///         let cents = data["price"].as_i64().and_then(|euros| euros.checked_mul(100));
+///         data["price"] = cents.ok_or("no price in whole euros")?.into();
+///         Ok(data)
 ///     }
 /// }
 /// assert_eq!(later::RoomHeld::VERSION, 2);
@@ -116,7 +118,10 @@ macro_rules! events {
                 $(
                     const VERSION: u32 = $version;
                     $(
-                        fn upcast(version: u32, data: $crate::serde_json::Value) -> $crate::serde_json::Value {
+                        fn upcast(
+                            version: u32,
+                            data: $crate::serde_json::Value,
+                        ) -> Result<$crate::serde_json::Value, String> {
                             $upcast(version, data)
                         }
                     )?

@@ -1,6 +1,8 @@
 //! A service's table: event → decision → events. Subscriptions, decoding, dispatch and the published
 //! [choreography](crate::choreography) are derived from it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use outbox::envelope::{Envelope, Unreadable, read_data};
 use serde::de::DeserializeOwned;
 
@@ -208,7 +210,7 @@ impl<C> Table<C> {
         if version > reads {
             return Some(Err(Unreadable::Newer { event_type: envelope.event_type.clone(), version, reads }));
         }
-        read.as_ref().map(|read| read(envelope, record, data))
+        read.as_ref().map(|read| guarded(read, envelope, record, data))
     }
 
     /// Topic, wire name and latest readable version of each event that the service consumes.
@@ -238,5 +240,16 @@ fn read_event<E: Event>(version: u32, data: &[u8]) -> Result<E, Unreadable> {
         error: error.to_string(),
     };
     let earlier = serde_json::from_slice(data).map_err(unreadable)?;
-    serde_json::from_value(E::upcast(version, earlier)).map_err(unreadable)
+    let refused = |error: String| unreadable(serde::de::Error::custom(error));
+    serde_json::from_value(E::upcast(version, earlier).map_err(refused)?).map_err(unreadable)
+}
+
+/// Reads an event; a panic concerns this event alone, whose data some `upcast` has not expected.
+fn guarded<C>(read: &Read<C>, envelope: &Envelope, record: &Record, data: &[u8]) -> Result<C, Unreadable> {
+    let read = catch_unwind(AssertUnwindSafe(|| read(envelope, record, data)));
+    read.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        let error = format!("reading it panics: {}", text.unwrap_or("no message"));
+        Err(Unreadable::Data { event_type: envelope.event_type.clone(), error })
+    })
 }

@@ -118,10 +118,15 @@ pub(super) async fn unfinished(databases: &Databases, database: Database) -> sql
 /// Work of one service that waits for an operator, or for a newer program.
 pub(super) async fn parked_in(databases: &Databases, database: Database) -> sqlx::Result<Vec<String>> {
     let (calls, events, newer): (i64, i64, i64) = sqlx::query_as(
-        "select (select count(*) from attempts where status = 'parked'),
-                (select count(*) from parked_events left join parked_newer using (event_id)
-                 where status <> 'settled' and needs_version is null),
-                (select count(*) from parked_events join parked_newer using (event_id) where status <> 'settled')",
+        // Whatever waits behind an event of a later version waits for the newer program, too.
+        "with unsettled as (select order_id, status, needs_version is not null as newer
+                            from parked_events left join parked_newer using (event_id) where status <> 'settled'),
+              classed as (select newer or (status = 'waiting'
+                                           and order_id in (select order_id from unsettled where newer)) as newer
+                          from unsettled)
+         select (select count(*) from attempts where status = 'parked'),
+                (select count(*) from classed where not newer),
+                (select count(*) from classed where newer)",
     )
     .fetch_one(databases.of_service(database))
     .await?;

@@ -69,11 +69,10 @@ impl<const VERSION: u8> Event for Counted<VERSION> {
     const PUBLISHER: Publisher = REPORTER;
     const VERSION: u32 = VERSION as u32;
 
-    fn upcast(_: u32, mut data: serde_json::Value) -> serde_json::Value {
-        if let Some(dozens) = data["count"].as_i64() {
-            data["count"] = (12 * dozens).into();
-        }
-        data
+    fn upcast(_: u32, mut data: serde_json::Value) -> Result<serde_json::Value, String> {
+        let dozens = data["count"].as_i64().ok_or("no count in dozens")?;
+        data["count"] = (12 * dozens).into();
+        Ok(data)
     }
 
     fn saga_id(&self) -> SagaId {

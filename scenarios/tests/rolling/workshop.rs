@@ -81,11 +81,10 @@ mod renamed {
     }
 }
 
-fn from_centimetres(_version: u32, mut data: Value) -> Value {
-    if let Some(centimetres) = data["length"].as_i64() {
-        data["length"] = (10 * centimetres).into();
-    }
-    data
+fn from_centimetres(_version: u32, mut data: Value) -> Result<Value, String> {
+    let centimetres = data["length"].as_i64().ok_or("no length in centimetres")?;
+    data["length"] = (10 * centimetres).into();
+    Ok(data)
 }
 
 rows! {

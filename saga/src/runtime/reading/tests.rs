@@ -35,12 +35,12 @@ impl Event for Counted {
     const PUBLISHER: Publisher = DESK;
     const VERSION: u32 = 2;
 
-    fn upcast(version: u32, mut data: serde_json::Value) -> serde_json::Value {
+    fn upcast(version: u32, mut data: serde_json::Value) -> Result<serde_json::Value, String> {
         assert_eq!(version, 1, "the latest is read as it is");
-        if let Some(count) = data["count"].as_i64() {
-            data["count"] = (2 * count).into();
-        }
-        data
+        let count = data["count"].as_i64().ok_or("no count")?;
+        assert!(count != 13, "an unlucky count");
+        data["count"] = (2 * count).into();
+        Ok(data)
     }
 
     fn saga_id(&self) -> SagaId {
@@ -143,6 +143,11 @@ fn an_event_is_read_by_its_version_and_a_later_one_waits_for_a_newer_program() {
     // A person is needed for what no version promises to read.
     for (version, data) in [(Some("two"), &counted(5)), (Some("0"), &counted(5)), (Some("1"), &serde_json::json!([]))] {
         assert!(matches!(read(version, data), Reading::Parks(Unread { newer: None, .. })), "{version:?}");
+    }
+    // Nor does a conversion that refuses the data, or panics, harm anything else.
+    for (data, why) in [(serde_json::json!({ "task": saga }), "no count"), (counted(13), "an unlucky count")] {
+        let Reading::Parks(unread) = read(Some("1"), &data) else { panic!("{why}") };
+        assert!(unread.newer.is_none() && unread.why.contains(why), "{}", unread.why);
     }
 }
 
