@@ -74,10 +74,6 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 ///     RoomRefused {}
 /// }
 ///
-/// assert_eq!(RoomHeld::TYPE, "RoomHeld");
-/// assert_eq!(RoomHeld::PUBLISHER.topic(), "hotel.events");
-/// assert_eq!(TYPES, ["RoomHeld", "RoomRefused"]);
-///
 /// mod later {
 ///     # use super::{Trip, publisher};
 ///     use serde_json::Value;
@@ -96,7 +92,13 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
 ///         Ok(data)
 ///     }
 /// }
+///
+/// # fn main() {
+/// assert_eq!(RoomHeld::TYPE, "RoomHeld");
+/// assert_eq!(RoomHeld::PUBLISHER.topic(), "hotel.events");
+/// assert_eq!(TYPES, ["RoomHeld", "RoomRefused"]);
 /// assert_eq!(later::RoomHeld::VERSION, 2);
+/// # }
 /// ```
 #[macro_export]
 macro_rules! events {
