@@ -45,9 +45,18 @@ fn assert_completed(report: &Report, orders: usize, enough_for: usize) {
     assert_eq!(report.endings.keys().cloned().collect::<Vec<_>>(), endings);
 }
 
+/// The reduced search against the full one, on the shop itself.
 #[test]
-fn two_orders_with_money_for_one() {
-    assert_completed(&explored("two orders, money for one", 2, money_for(1)), 2, 1);
+fn two_orders_with_money_for_one_and_in_all_states() {
+    for (what, orders) in [("one order, money for it", 1), ("two orders, money for one", 2)] {
+        let reduced = explored(what, orders, money_for(1));
+        assert_completed(&reduced, orders, 1);
+        let all = Case::new(money_for(1), vec![Wish::of(1, 0, Pay::Wallet); orders]).check().explore();
+        all.assert_holds();
+        assert_completed(&all, orders, 1);
+        assert!(all.states > reduced.states, "{} and {}", all.states, reduced.states);
+        writeln!(std::io::stderr(), "{what}: {} states in all", all.states).expect("stderr takes a line");
+    }
 }
 
 #[test]
