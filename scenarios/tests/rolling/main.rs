@@ -38,10 +38,16 @@ use workshop::{CLIENTS, Job};
 const BOUND: Duration = Duration::from_secs(60);
 /// Time for which two versions run side by side in each step.
 const TOGETHER: Duration = Duration::from_secs(1);
-/// Minimum number of sagas that begin before the last step of the change.
-const JOBS: usize = 2_000;
+/// Minimum number of sagas that are under way when the reader is changed, since they wait for it.
+const IN_FLIGHT: usize = 1_500;
+/// Number of sagas that begin at once before each step of the way back.
+const BURST: usize = 1_000;
+/// Number of sagas after which a version has certainly worked.
+const SOME: usize = 100;
+/// Jobs that have ended, at the cutter.
+const ENDED: &str = "select count(*) from cuts where done > 0";
 /// Jobs requested at once, every [`TICK`].
-const AT_ONCE: usize = 40;
+const AT_ONCE: usize = 60;
 const TICK: Duration = Duration::from_millis(250);
 
 /// Programs of the workshop: this test binary, started again by a script for each.
@@ -89,6 +95,7 @@ impl Scripts {
 /// Requests jobs steadily until it is told to stop.
 struct Flow {
     stop: Stop,
+    client: Client,
     requested: Arc<AtomicUsize>,
     requesting: JoinHandle<anyhow::Result<()>>,
 }
@@ -108,12 +115,19 @@ impl Flow {
             }
             Ok(())
         });
-        Ok(Flow { stop, requested, requesting })
+        let client = Client::new(&environment.brokers)?;
+        Ok(Flow { stop, client, requested, requesting })
     }
 
-    async fn until_requested(&self, jobs: usize) -> anyhow::Result<()> {
-        let enough = async || (self.requested.load(Ordering::Relaxed) >= jobs).then_some(());
-        until("enough jobs are requested", BOUND, enough).await
+    /// Requests many jobs at once, and returns their number.
+    async fn burst(&self) -> anyhow::Result<usize> {
+        request(&self.client, BURST).await?;
+        self.requested.fetch_add(BURST, Ordering::Relaxed);
+        Ok(BURST)
+    }
+
+    fn requested(&self) -> usize {
+        self.requested.load(Ordering::Relaxed)
     }
 
     /// Number of jobs requested in all.
@@ -165,35 +179,47 @@ impl Workshop<'_> {
         until(what, BOUND, async || (self.count(service, query).await == 0).then_some(())).await
     }
 
+    /// Waits until a service has done so many more.
+    async fn until_more(&self, query: &'static str, service: &str, more: usize) -> anyhow::Result<()> {
+        let before = self.count(service, query).await;
+        let enough = async || (self.count(service, query).await >= before + more).then_some(());
+        until(&format!("{more} more: {query}"), BOUND, enough).await
+    }
+
     /// The first version, the second, and the first again. Forward in the wrong order: the cutter says what the fitter cannot
     /// read yet. Back in the right one.
     async fn there_and_back(&self) -> anyhow::Result<usize> {
         let flow = Flow::begin(self.stack.environment())?;
         self.change("cutter", "cutter-2").await?;
         let waits = "select count(*) from parked_newer where needs_version = 2";
-        until("pieces of version 2 wait", BOUND, async || (self.count("fitter", waits).await > 100).then_some(()))
-            .await?;
+        let many = async || (self.count("fitter", waits).await > IN_FLIGHT).then_some(());
+        until("pieces of version 2 wait", BOUND, many).await?;
         self.change("fitter", "fitter-2").await?;
         // Nobody asks for it.
         let unsettled = "select count(*) from parked_events where status <> 'settled'";
         self.until_none("the new fitter has taken up what the old one left", "fitter", unsettled).await?;
 
-        flow.until_requested(JOBS / 2).await?;
+        let by_the_second = "select count(*) from fits where by_version = 2";
+        self.until_more(by_the_second, "fitter", flow.burst().await?).await?;
         let ever = "select count(*) from parked_events";
         let parked = self.count("fitter", ever).await;
+        flow.burst().await?;
         self.change("cutter", "cutter-1").await?;
+        let cut_by_the_first = "select count(*) from outbox where type = 'PieceCut' and dataversion = 1";
+        self.until_more(cut_by_the_first, "cutter", SOME).await?;
         let published =
             "select count(*) from outbox where dataversion = 2 and seq > (select last_seq from relay_cursor)";
         self.until_none("every piece of version 2 is on Kafka", "cutter", published).await?;
         let second = self.count("cutter", "select count(*) from outbox where dataversion = 2").await;
         let fitted = async || (self.of_version_2_fitted().await == second).then_some(());
         until("every piece of version 2 is fitted", BOUND, fitted).await?;
-        flow.until_requested(JOBS).await?;
+        flow.burst().await?;
+        println!("{:>6} under way when the reader is changed back", flow.requested() - self.count("cutter", ENDED).await);
         self.change("fitter", "fitter-1").await?;
+        self.until_more("select count(*) from fits where by_version = 1", "fitter", SOME).await?;
         assert_eq!(self.count("fitter", ever).await, parked, "in the right order nothing has to wait");
         let jobs = flow.end().await?;
-        let done =
-            async || (self.count("cutter", "select count(*) from cuts where done > 0").await == jobs).then_some(());
+        let done = async || (self.count("cutter", ENDED).await == jobs).then_some(());
         until("every job has ended", BOUND, done).await?;
         Ok(jobs)
     }
@@ -215,7 +241,7 @@ impl Workshop<'_> {
     async fn is_whole(&self, jobs: usize) -> anyhow::Result<()> {
         let report = audit::run(self.stack.environment(), BOUND).await?;
         assert!(report.holds(), "{report:#?}");
-        assert!(jobs >= JOBS, "{jobs}");
+        assert!(jobs > IN_FLIGHT + 3 * BURST, "{jobs}");
         // Each job once, at each service and as each event.
         let counts = [
             ("cutter", "select count(*) from cuts"),
@@ -239,7 +265,7 @@ impl Workshop<'_> {
         ] {
             let count = self.count(service, query).await;
             println!("{count:>6} of {jobs}  {service}: {query}");
-            assert!(count > 100, "{service}: {query}: {count}");
+            assert!(count > SOME, "{service}: {query}: {count}");
         }
         Ok(())
     }
