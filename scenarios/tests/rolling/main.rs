@@ -214,7 +214,10 @@ impl Workshop<'_> {
         let fitted = async || (self.of_version_2_fitted().await == second).then_some(());
         until("every piece of version 2 is fitted", BOUND, fitted).await?;
         flow.burst().await?;
-        println!("{:>6} under way when the reader is changed back", flow.requested() - self.count("cutter", ENDED).await);
+        println!(
+            "{:>6} under way when the reader is changed back",
+            flow.requested() - self.count("cutter", ENDED).await
+        );
         self.change("fitter", "fitter-1").await?;
         self.until_more("select count(*) from fits where by_version = 1", "fitter", SOME).await?;
         assert_eq!(self.count("fitter", ever).await, parked, "in the right order nothing has to wait");
