@@ -4,35 +4,21 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stdout, reason = "how much each version did, for whoever runs it with --nocapture")]
 
+mod flow;
 mod workshop;
 
-use std::{
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
-use events::OrderId;
-use futures::future::try_join_all;
-use saga::{
-    SagaId,
-    shutdown::{Shutdown, Stop},
-};
+use saga::shutdown::Shutdown;
 use scenarios::{
     audit,
     databases::Databases,
     requests::Client,
-    stack::{self, Broker, Environment, Manifest, Options, Reporter, Rolling, Stack, until},
+    stack::{self, Broker, Manifest, Options, Reporter, Rolling, Stack, until},
 };
 use sqlx::PgPool;
-use tokio::task::JoinHandle;
-use uuid::Uuid;
 
-use workshop::{CLIENTS, Job};
+use flow::{BURST, Flow, request};
 
 /// Bound for any wait.
 const BOUND: Duration = Duration::from_secs(60);
@@ -40,16 +26,10 @@ const BOUND: Duration = Duration::from_secs(60);
 const TOGETHER: Duration = Duration::from_secs(1);
 /// Minimum number of sagas that are under way when the reader is changed, since they wait for it.
 const IN_FLIGHT: usize = 1_500;
-/// Number of sagas that begin at once before each step of the way back.
-const BURST: usize = 1_000;
 /// Number of sagas after which a version has certainly worked.
 const SOME: usize = 100;
 /// Jobs that have ended, at the cutter.
 const ENDED: &str = "select count(*) from cuts where done > 0";
-/// Jobs requested at once, every [`TICK`].
-const AT_ONCE: usize = 60;
-const TICK: Duration = Duration::from_millis(250);
-
 /// Programs of the workshop: this test binary, started again by a script for each.
 struct Scripts(tempfile::TempDir);
 
@@ -90,61 +70,6 @@ impl Scripts {
         let manifest = Manifest::with_file(&self.path("workshop.toml")).unwrap();
         Options { manifest: Arc::new(manifest), ..Options::new(Broker::Kafka) }
     }
-}
-
-/// Requests jobs steadily until it is told to stop.
-struct Flow {
-    stop: Stop,
-    client: Client,
-    requested: Arc<AtomicUsize>,
-    requesting: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Flow {
-    fn begin(environment: &Environment) -> anyhow::Result<Self> {
-        let client = Client::new(&environment.brokers)?;
-        let (stop, shutdown) = Shutdown::by_hand();
-        let requested = Arc::new(AtomicUsize::new(0));
-        let jobs = requested.clone();
-        let requesting = tokio::spawn(async move {
-            let mut tick = tokio::time::interval(TICK);
-            while !shutdown.is_requested() {
-                tick.tick().await;
-                request(&client, AT_ONCE).await?;
-                jobs.fetch_add(AT_ONCE, Ordering::Relaxed);
-            }
-            Ok(())
-        });
-        let client = Client::new(&environment.brokers)?;
-        Ok(Flow { stop, client, requested, requesting })
-    }
-
-    /// Requests many jobs at once, and returns their number.
-    async fn burst(&self) -> anyhow::Result<usize> {
-        request(&self.client, BURST).await?;
-        self.requested.fetch_add(BURST, Ordering::Relaxed);
-        Ok(BURST)
-    }
-
-    fn requested(&self) -> usize {
-        self.requested.load(Ordering::Relaxed)
-    }
-
-    /// Number of jobs requested in all.
-    async fn end(self) -> anyhow::Result<usize> {
-        self.stop.now();
-        self.requesting.await??;
-        Ok(self.requested.load(Ordering::Relaxed))
-    }
-}
-
-async fn request(client: &Client, count: usize) -> anyhow::Result<()> {
-    let one = async |place: usize| {
-        let job = Job { job_id: SagaId(Uuid::now_v7()), millimetres: 10 * i64::try_from(place + 1)? };
-        let data = serde_json::to_value(&job)?;
-        client.event(CLIENTS.topic(), "/clients/anna", "JobRequested", OrderId(job.job_id.0), &data).await
-    };
-    try_join_all((0..count).map(one)).await.map(drop)
 }
 
 /// The system, seen from outside.
