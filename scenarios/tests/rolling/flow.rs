@@ -23,7 +23,7 @@ use crate::workshop::{CLIENTS, Job};
 /// Number of sagas that begin at once before each step of the way back.
 pub(crate) const BURST: usize = 1_000;
 /// Jobs requested at once, every [`TICK`].
-const AT_ONCE: usize = 60;
+const AT_ONCE: usize = 40;
 const TICK: Duration = Duration::from_millis(250);
 
 /// Requests jobs steadily until it is told to stop.
