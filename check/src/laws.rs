@@ -69,9 +69,8 @@ fn left(universe: &Universe<'_>, world: &World) -> Option<(&'static str, String)
     let knows_ends = universe.check.players.iter().any(|player| player.knows_ends());
     for (number, saga) in world.sagas().iter().enumerate() {
         let (saga, id) = (universe.between.get(*saga), universe.saga_id(number));
-        let begun = saga.begun || saga.said().next().is_some();
         let has_ended = saga.said().any(|event| universe.event(event).end.is_some());
-        if knows_ends && begun && !has_ended {
+        if knows_ends && saga.has_begun() && !has_ended {
             return Some((AN_END, format!("{id} has come to rest without an end")));
         }
         if let Some(step) = saga.steps.iter().position(|step| step.standing == Standing::Held) {

@@ -14,7 +14,7 @@ const SENDS: u8 = 2;
 /// Number of events of a saga that a service may park.
 const PARKS: u8 = 1;
 
-/// A step that may be taken, and what the service would decide upon; `None` if it would decide nothing.
+/// A step that may be taken, and the input that it is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Offer {
     pub(crate) step: Step,

@@ -56,6 +56,11 @@ impl SagaState {
         }
     }
 
+    /// True if anything was decided or said about it.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun || self.said().next().is_some()
+    }
+
     /// The next event of a publisher that a service hears, and its place.
     pub(crate) fn next(&self, universe: &Universe<'_>, service: usize, publisher: usize) -> Option<(usize, Said)> {
         self.unread(universe, service, publisher).next()

@@ -20,7 +20,7 @@ use crate::{
     world::World,
 };
 
-/// How a state was reached: from which, by what, and which renaming of its sagas it is stored under.
+/// Origin of a state: the one before it, the step, and the renaming of its sagas under which it is stored.
 #[derive(Debug, Clone, Copy)]
 struct Reached {
     before: u32,

@@ -112,10 +112,8 @@ impl<'a> View<'a> {
     /// Sagas about which anything was decided or said.
     pub fn sagas(&self) -> BTreeSet<SagaId> {
         self.asked.set(u64::MAX);
-        let begun = self.numbers().enumerate().filter(|(_, number)| {
-            let saga = self.universe.between.get(*number);
-            saga.begun || saga.said().next().is_some()
-        });
+        let sagas = self.numbers().enumerate();
+        let begun = sagas.filter(|(_, number)| self.universe.between.get(*number).has_begun());
         begun.map(|(saga, _)| self.universe.saga_id(saga)).collect()
     }
 

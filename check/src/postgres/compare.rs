@@ -69,13 +69,12 @@ impl Stage<'_> {
 
     fn asked(&self, call: u32) -> Asked {
         let attempt = &self.universe.calls.get(call).attempt;
-        let mut sagas = self.world.sagas().iter().map(|saga| self.universe.between.get(*saga));
         Asked {
             key: attempt.idempotency_key(),
             kind: attempt.kind.to_owned(),
             request: attempt.request.clone(),
             gives_up: attempt.gives_up,
-            is_open: sagas.any(|saga| saga.calls.get(&call) == Some(&None)),
+            is_open: self.is_open(call),
         }
     }
 }

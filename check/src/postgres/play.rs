@@ -49,6 +49,8 @@ pub enum PlayError {
     Schedule(String),
     /// The databases and the model differ.
     Parted(Box<Parted>),
+    /// Something is still due after so many steps: events follow each other for ever.
+    Restless(usize),
     /// A database cannot be used.
     Database(anyhow::Error),
 }
@@ -58,6 +60,7 @@ impl fmt::Display for PlayError {
         match self {
             PlayError::Schedule(why) => f.write_str(why),
             PlayError::Parted(parted) => parted.fmt(f),
+            PlayError::Restless(steps) => write!(f, "the run does not come to rest within {steps} steps"),
             PlayError::Database(error) => write!(f, "{error:#}"),
         }
     }

@@ -17,6 +17,9 @@ use super::{
 };
 use crate::{Check, bus::Step, offers::Offer, report::Broken, schedule};
 
+/// Number of steps in which a saga comes to rest, or never does.
+const STEPS_TO_REST: usize = 1000;
+
 /// A random run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Simulation {
@@ -45,7 +48,7 @@ impl Check {
     /// After each deed the service's rows, events and calls are compared. `databases` are as for [`play`](Check::play).
     ///
     /// # Errors
-    /// If both differ, a law is broken, or a database cannot be used. The seed repeats it.
+    /// If both differ, nothing comes to rest, or a database cannot be used. The seed repeats it. A broken law is a result.
     pub async fn simulate(
         &self,
         simulation: Simulation,
@@ -66,7 +69,11 @@ impl Check {
                 return Ok(Err(broken));
             }
         }
+        let bound = run.taken.len() + STEPS_TO_REST * run.stage.universe.sagas();
         while let Some(step) = run.owed() {
+            if run.taken.len() >= bound {
+                return Err(PlayError::Restless(run.taken.len()));
+            }
             run.single(step).await?;
             if let Some(broken) = run.broken() {
                 return Ok(Err(broken));

@@ -191,12 +191,16 @@ impl<'a> Stage<'a> {
         )
         .execute(self.reals[service].pool())
         .await?;
-        let is_open = |call: &u32| {
-            let sagas = self.world.sagas().iter().map(|saga| self.universe.between.get(*saga));
-            sagas.into_iter().any(|saga| saga.calls.get(call) == Some(&None))
-        };
-        self.calls[service].retain(is_open);
+        let mut calls = std::mem::take(&mut self.calls[service]);
+        calls.retain(|call| self.is_open(*call));
+        self.calls[service] = calls;
         Ok(())
+    }
+
+    /// True if a call waits for its answer, as the model has it.
+    pub(super) fn is_open(&self, call: u32) -> bool {
+        let mut sagas = self.world.sagas().iter().map(|saga| self.universe.between.get(*saga));
+        sagas.any(|saga| saga.calls.get(&call) == Some(&None))
     }
 
     /// The lease of a call's claim expires.

@@ -140,6 +140,57 @@ async fn without_inboxes_nothing_is_played() {
     assert!(why.contains("without inboxes"), "{why}");
 }
 
+mod mirror {
+    saga::events! { saga::publisher!("mirror"), call: super::Call, Reflected { time: i64 } }
+}
+use mirror::Reflected;
+
+/// Reads its own events, and says another one each time.
+struct Mirror;
+
+impl saga::Service for Mirror {
+    type Command = (Call, i64);
+    type Rows = Rows<SagaId, i64>;
+
+    const PUBLISHER: Publisher = publisher!("mirror");
+
+    fn table() -> Table<Self::Command> {
+        Table::of(Self::PUBLISHER).on_request(CALLERS, "reflect", says![Reflected], |call: Call| (call, 0)).on(
+            "reflect again",
+            says![Reflected],
+            |event: Reflected| (event.call, event.time + 1),
+        )
+    }
+
+    fn saga_of((call, _): &Self::Command) -> SagaId {
+        call.call
+    }
+
+    async fn load(&self, _: &mut PgConnection, _: &[&Self::Command]) -> Result<Self::Rows, StoreError> {
+        Ok(Rows::default())
+    }
+
+    fn decide(&self, _: &mut Self::Rows, (call, time): &Self::Command, _: DateTime<Utc>) -> Says {
+        Says::event(Reflected { call: call.clone(), time: *time })
+    }
+
+    async fn save(&self, _: &mut PgConnection, _: &Self::Rows) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_never_comes_to_rest_is_given_up() {
+    let database = TestDatabase::create(&Migrator::DEFAULT).await;
+    let pools = BTreeMap::from([("mirror", database.pool().clone())]);
+    let call = Call { call: SagaId(uuid::Uuid::from_u128(1)) };
+    let check = Check::new().service(Service::new(Mirror, Rows::default(), Rows::saved)).request(CALLERS, &call);
+    let run = check.simulate(Simulation { seed: 1, deeds: 0 }, &pools);
+    let run = tokio::time::timeout(std::time::Duration::from_secs(120), run).await.expect("it ends");
+    let error = run.expect_err("it does not come to rest").to_string();
+    assert!(error.contains("does not come to rest"), "{error}");
+}
+
 mod desk {
     saga::events! { saga::publisher!("desk"), call: super::Call, Held {} Refused {} }
 }
