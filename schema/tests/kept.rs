@@ -129,18 +129,26 @@ fn an_event_that_is_gone_is_told_with_its_readers() {
     assert!(broken.path.exists(), "only a person deletes it");
 }
 
+const CLIENTS: Publisher = Publisher::of_requests("client", "trip.requests", "TripRequested");
+
+/// A request with one field more than a [`Trip`].
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Demanding {
+    trip_id: SagaId,
+    traveller: String,
+}
+
+/// Judges a request that is kept, and then demands one field more.
+fn demanding(folder: &Path) -> Judgement {
+    update(folder, &[EventSchema::of_request::<Trip>(CLIENTS, 1)]);
+    judge(folder, &[EventSchema::of_request::<Demanding>(CLIENTS, 1)])
+}
+
 #[test]
 fn a_request_is_kept_as_well() {
-    const CLIENTS: Publisher = Publisher::of_requests("client", "trip.requests", "TripRequested");
-    #[derive(JsonSchema)]
-    #[expect(dead_code, reason = "only its schema is used")]
-    struct Demanding {
-        trip_id: SagaId,
-        traveller: String,
-    }
     let folder = tempfile::tempdir().expect("a folder");
-    update(folder.path(), &[EventSchema::of_request::<Trip>(CLIENTS, 1)]);
-    let judgement = judge(folder.path(), &[EventSchema::of_request::<Demanding>(CLIENTS, 1)]);
+    let judgement = demanding(folder.path());
     let Cause::Changes(changes) = &judgement.breaks[0].cause else { panic!("{judgement}") };
     assert_eq!((changes[0].code, changes[0].path.as_str()), (Code::RequiredFieldAdded, "$.traveller"));
     let raised = judge(folder.path(), &[EventSchema::of_request::<Demanding>(CLIENTS, 2)]);
@@ -225,16 +233,8 @@ fn an_earlier_version_is_never_overwritten() {
 /// Nobody declares requests with `events!`.
 #[test]
 fn the_advice_for_a_request_is_about_clients() {
-    const CLIENTS: Publisher = Publisher::of_requests("client", "trip.requests", "TripRequested");
-    #[derive(JsonSchema)]
-    #[expect(dead_code, reason = "only its schema is used")]
-    struct Demanding {
-        trip_id: SagaId,
-        traveller: String,
-    }
     let folder = tempfile::tempdir().expect("a folder");
-    update(folder.path(), &[EventSchema::of_request::<Trip>(CLIENTS, 1)]);
-    let text = judge(folder.path(), &[EventSchema::of_request::<Demanding>(CLIENTS, 1)]).to_string();
+    let text = demanding(folder.path()).to_string();
     assert!(text.contains("clients") && text.contains("EventSchema::of_request"), "{text}");
     assert!(!text.contains("events!"), "{text}");
 }
