@@ -13,9 +13,9 @@ RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/src/lib.rs' 
  && find . -type d -empty -delete
 
 FROM ${RUST_IMAGE} AS build
-# librdkafka is compiled from source.
+# librdkafka is compiled from source, and linked with OpenSSL as the distribution has it.
 RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends g++ make pkg-config zlib1g-dev >/dev/null \
+ && apt-get install -y -qq --no-install-recommends g++ libssl-dev make pkg-config zlib1g-dev >/dev/null \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 # Jobs at once: fewer need less memory.
@@ -32,6 +32,9 @@ RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + \
  && find target/release -maxdepth 1 -type f -executable -exec cp {} /programs \;
 
 FROM ${DEBIAN_IMAGE}
+RUN apt-get update -qq \
+ && apt-get install -y -qq --no-install-recommends libssl3 >/dev/null \
+ && rm -rf /var/lib/apt/lists/*
 COPY --from=build /programs /usr/local/bin
 # What a program keeps in files (the payment gateway its books, the runner its pictures) belongs to it alone.
 RUN useradd --system --uid 10001 --no-create-home saga \

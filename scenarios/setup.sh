@@ -97,11 +97,13 @@ has cc || missing "a C compiler" gcc
 has c++ || missing "a C++ compiler" g++
 has make || missing make make
 has pkg-config || missing pkg-config pkg-config
-if has cc; then
-    echo '#include <zlib.h>' | cc -E - >/dev/null 2>&1 || missing "zlib's headers" zlib1g-dev
-else
-    packages="$packages zlib1g-dev"
-fi
+header() { # header, whose, the package that has it
+    if ! has cc || ! echo "#include <$1>" | cc -E - >/dev/null 2>&1; then
+        missing "$2 headers" "$3"
+    fi
+}
+header zlib.h "zlib's" zlib1g-dev
+header openssl/ssl.h "OpenSSL's" libssl-dev
 has_postgres || missing "the PostgreSQL server" postgresql
 if [ "${1:-}" = kafka ]; then
     has_java || missing "a Java runtime, 17 or newer," java-runtime

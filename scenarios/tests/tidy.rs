@@ -69,6 +69,7 @@ fn sources() -> Vec<Source> {
         "scenarios",
         "schema",
         "services",
+        "transport",
     ] {
         collect(&root().join(folder), &mut found);
     }
