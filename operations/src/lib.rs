@@ -22,6 +22,6 @@ pub mod requests;
 pub mod timeline;
 mod wait;
 
-pub use environment::{Environment, PAYMENT_DETAILS_KEY, PROGRAM_URLS};
+pub use environment::{Environment, PAYMENT_DETAILS_KEY, PROGRAM_URLS, transport_of_the_process};
 pub use manifest::{Database, Entry, Manifest, Program, Role, SYSTEM_MANIFEST};
 pub use wait::until;

@@ -1,12 +1,12 @@
 //! Publishes requests, as any client would.
 
+use saga::outbox::kafka::Cluster;
 use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{SecondsFormat, Utc};
 use events::{EventId, OrderId, publisher, request::ORDER_REQUESTED};
 use rdkafka::{
-    ClientConfig,
     message::OwnedHeaders,
     producer::{FutureProducer, FutureRecord},
 };
@@ -30,9 +30,9 @@ pub struct Place {
 }
 
 impl Client {
-    pub fn new(brokers: &str) -> anyhow::Result<Self> {
-        let producer = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
+    pub fn new(brokers: &Cluster) -> anyhow::Result<Self> {
+        let producer = brokers
+            .client("scenarios")
             .set("client.id", "scenarios")
             .set("acks", "all")
             // Not idempotent: a request that is published twice becomes one order anyway, and the producer need not first obtain

@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "the letters are the command's output")]
 
+use crate::environment::transport_of_the_process;
+use saga::outbox::kafka::Cluster;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -45,7 +47,8 @@ enum What {
 impl Dlt {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(!self.brokers.is_empty(), "no broker is given: set KAFKA_BROKERS or use --brokers");
-        let brokers = self.brokers.clone();
+        let cluster = Cluster::at(&self.brokers, &transport_of_the_process()?);
+        let brokers = cluster.clone();
         let letters = tokio::task::spawn_blocking(move || dead_letters::all(&brokers)).await??;
         match self.what {
             What::List => {
@@ -65,7 +68,7 @@ impl Dlt {
                 } else {
                     names.iter().map(|name| find(&letters, name)).collect::<anyhow::Result<_>>()?
                 };
-                replay(&self.brokers, &chosen).await
+                replay(&cluster, &chosen).await
             }
         }
     }
@@ -76,7 +79,7 @@ fn find<'a>(letters: &'a [Letter], name: &str) -> anyhow::Result<&'a Letter> {
     letter.ok_or_else(|| anyhow::anyhow!("there is no dead letter {name}; `scenarios dlt list` lists them"))
 }
 
-async fn replay(brokers: &str, letters: &[&Letter]) -> anyhow::Result<ExitCode> {
+async fn replay(brokers: &Cluster, letters: &[&Letter]) -> anyhow::Result<ExitCode> {
     let client = Client::new(brokers)?;
     let mut failed = false;
     for letter in letters {

@@ -6,13 +6,11 @@
 mod letter;
 mod replay;
 
+use saga::outbox::kafka::Cluster;
 use std::time::Duration;
 
 use anyhow::Context;
-use rdkafka::{
-    ClientConfig,
-    consumer::{BaseConsumer, Consumer},
-};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::archive;
 
@@ -25,9 +23,8 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// If the broker does not answer.
-pub fn all(brokers: &str) -> anyhow::Result<Vec<Letter>> {
-    let client: BaseConsumer =
-        ClientConfig::new().set("bootstrap.servers", brokers).create().context("creating the Kafka client")?;
+pub fn all(brokers: &Cluster) -> anyhow::Result<Vec<Letter>> {
+    let client: BaseConsumer = brokers.client("scenarios").create().context("creating the Kafka client")?;
     let metadata =
         client.fetch_metadata(None, TIMEOUT).with_context(|| format!("fetching the topics from {brokers}"))?;
     let topics: Vec<String> =

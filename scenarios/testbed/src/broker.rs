@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use operations::Manifest;
 
 use super::{
+    certs::Certs,
     embedded::Embedded,
     kafka::{Kafka, Listener},
     reporter::Reporter,
@@ -38,6 +39,7 @@ impl Started {
         manifest: &Manifest,
         partitions: i32,
         listeners: &[Listener],
+        certs: Option<&Certs>,
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
@@ -50,7 +52,7 @@ impl Started {
             }
             Broker::Kafka => {
                 let step = reporter.step("starting Apache Kafka");
-                let kafka = Kafka::start(state, partitions, listeners, &step).await?;
+                let kafka = Kafka::start(state, partitions, listeners, certs, &step).await?;
                 step.done(format!("{} at {}", kafka_version(), kafka.brokers()));
                 Ok(Self::Kafka(Box::new(kafka)))
             }

@@ -3,6 +3,7 @@
 use super::{
     Manifest,
     broker::{Broker, Started},
+    certs::Certs,
     kafka::Listener,
     postgres::Postgres,
     reporter::Reporter,
@@ -31,7 +32,7 @@ impl Foundation {
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
         let manifest = Manifest::of_the_shop();
-        Self::begin(postgres, &manifest, broker, partitions, &[], state, reporter).await
+        Self::begin(postgres, &manifest, broker, partitions, (&[], None), state, reporter).await
     }
 
     /// As [`start_on`](Self::start_on), with the manifest's databases and additional listeners of the broker.
@@ -40,10 +41,11 @@ impl Foundation {
         broker: Broker,
         partitions: i32,
         listeners: &[Listener],
+        certs: Option<&Certs>,
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
-        Self::begin(None, manifest, broker, partitions, listeners, state, reporter).await
+        Self::begin(None, manifest, broker, partitions, (listeners, certs), state, reporter).await
     }
 
     async fn begin(
@@ -51,20 +53,20 @@ impl Foundation {
         manifest: &Manifest,
         broker: Broker,
         partitions: i32,
-        listeners: &[Listener],
+        (listeners, certs): (&[Listener], Option<&Certs>),
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
         let postgres = async {
             let step = reporter.step("starting PostgreSQL");
             let postgres = match postgres {
-                Some(major) => Postgres::start_version(major, manifest, state, &step).await?,
-                None => Postgres::start(manifest, state).await?,
+                Some(major) => Postgres::start_version(major, manifest, certs, state, &step).await?,
+                None => Postgres::start(manifest, certs, state).await?,
             };
             step.done(format!("PostgreSQL {}, private, one database for each service", postgres.version()));
             Ok(postgres)
         };
-        let broker = Started::start(broker, manifest, partitions, listeners, state, reporter);
+        let broker = Started::start(broker, manifest, partitions, listeners, certs, state, reporter);
         let (postgres, broker) = tokio::try_join!(postgres, broker)?;
         Ok(Self { postgres, broker })
     }

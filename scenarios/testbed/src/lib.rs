@@ -10,6 +10,7 @@
 
 mod broker;
 pub mod cast;
+pub mod certs;
 mod embedded;
 pub mod env_file;
 mod foundation;
@@ -25,13 +26,15 @@ mod reporter;
 pub mod seed;
 mod state;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use certs::{Certs, OPERATOR};
 use futures::future::LocalBoxFuture;
-use saga::shutdown::Shutdown;
+use saga::{outbox::kafka::Cluster, shutdown::Shutdown};
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
+use transport::Transport;
 
 pub use broker::{Broker, Started};
 pub use embedded::Embedded;
@@ -49,6 +52,9 @@ pub use state::StateDir;
 /// Default number of partitions of each topic.
 pub const PARTITIONS: i32 = 6;
 
+/// Validity of the certificates of a system that is started here.
+const LASTS: Duration = Duration::from_secs(24 * 3600);
+
 /// Options for starting a system.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -59,18 +65,25 @@ pub struct Options {
     pub settings: Vec<Setting>,
     /// True to put a proxy between each program and each server, so that tests can break the connections.
     pub breakable: bool,
+    /// True for TLS 1.3 and certificates on every link.
+    pub secured: bool,
 }
 
 impl Options {
     /// The unmodified shop.
     pub fn new(broker: Broker) -> Self {
         let manifest = Arc::new(Manifest::of_the_shop());
-        Self { manifest, broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false }
+        Self { manifest, broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false, secured: false }
     }
 
     /// Puts a proxy between each program and each server.
     pub fn breakable(self) -> Self {
         Self { breakable: true, ..self }
+    }
+
+    /// Puts TLS 1.3 with certificates on every link, and `SECURITY=required` into every program.
+    pub fn secured(self) -> Self {
+        Self { secured: true, ..self }
     }
 
     /// Adds an environment variable to every program.
@@ -167,33 +180,63 @@ impl Stack {
         // Report a missing binary now rather than after a minute.
         let manifest = &options.manifest;
         manifest.entries().iter().try_for_each(|entry| binary(entry).map(drop))?;
+        anyhow::ensure!(
+            !options.secured || options.broker == Broker::Kafka,
+            "the embedded broker knows neither TLS nor permissions: use --broker kafka with --secure"
+        );
+        let certs = match options.secured {
+            true => Some(Certs::make(manifest, &state.certs(), LASTS)?),
+            false => None,
+        };
         let mut network = match options.breakable {
             true => Network::open(options.broker, manifest).await?,
             false => Network::default(),
         };
         let listeners = network.listeners();
-        let foundation =
-            Foundation::listening(manifest, options.broker, options.partitions, &listeners, &state, reporter).await?;
-        let ports = Ports::choose(manifest)?;
+        let foundation = Foundation::listening(
+            manifest,
+            options.broker,
+            options.partitions,
+            &listeners,
+            certs.as_ref(),
+            &state,
+            reporter,
+        )
+        .await?;
+        let ports = Ports::choose(manifest, options.secured)?;
+        let transport = match &certs {
+            Some(certs) => certs.transport(OPERATOR)?,
+            None => Transport::plain(),
+        };
         let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
         let environment = Environment {
             manifest: manifest.clone(),
-            brokers: foundation.broker.brokers().to_owned(),
+            brokers: Cluster::at(foundation.broker.brokers(), &transport),
+            transport,
             databases: foundation.postgres.databases().clone(),
             order_api: Some(ports.url(Program::ORDER)),
             gateway: Some(ports.url(Program::PAYMENT_GATEWAY)),
+            gateway_operations: options.secured.then(|| ports.operations_url(Program::PAYMENT_GATEWAY)),
             payment_details_key: Some(BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()),
             mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
             mail_api: std::env::var("MAIL_API_URL").ok(),
-            further_programs: further.map(|program| ports.url(program)).collect(),
+            further_programs: further.map(|program| ports.operations_url(program)).collect(),
         };
         if options.breakable {
             network.reach_databases(&environment).await?;
         }
         let step = reporter.step("starting the services, the payment gateway and the relay");
-        let programs =
-            Programs::start(&environment, &network, ports, options.partitions, &options.settings, &state, reporter)
-                .await?;
+        let programs = Programs::start(
+            &environment,
+            &network,
+            ports,
+            certs.as_ref(),
+            options.partitions,
+            &options.settings,
+            &state,
+            reporter,
+        )
+        .await?;
         step.done("the services, the payment gateway and the relay, each a process of its own");
         Ok(Self {
             environment,
@@ -278,7 +321,10 @@ impl Stack {
             let postgres = &own.foundation.postgres;
             variables.push((POSTGRES_URL.to_owned(), postgres.admin_url().expose_secret().to_owned()));
             variables.push(("POSTGRES_ADDRESS".to_owned(), postgres.address()));
-            let url = |program: Program| (program.variable("HTTP_URL"), own.programs.ports().url(program));
+            let ports = own.programs.ports();
+            let url = |program: Program| (program.variable("HTTP_URL"), ports.url(program));
+            variables.extend(self.environment.manifest.programs().map(url));
+            let url = |program: Program| (program.variable("OPS_URL"), ports.operations_url(program));
             variables.extend(self.environment.manifest.programs().map(url));
         }
         variables

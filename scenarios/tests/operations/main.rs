@@ -9,19 +9,21 @@ mod repair_under_load;
 mod repairs;
 mod torn;
 
+use saga::outbox::kafka::Cluster;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Output, Stdio},
     time::Duration,
 };
+use transport::Transport;
 
 use events::{
     order_id,
     publisher::{self, dead_letter_topic},
 };
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
+    Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
@@ -179,7 +181,7 @@ async fn letter(client: &Client, value: &[u8], offset: i64) -> String {
 
 async fn dead_letters(up: &Up) {
     let orders = up.database("ORDERS").await;
-    let client = Client::new(up.get("KAFKA_BROKERS")).unwrap();
+    let client = Client::new(&Cluster::at(up.get("KAFKA_BROKERS"), &Transport::plain())).unwrap();
     client.bare(None, Some(b"one \xff Bitcoin")).await.unwrap();
     let has_letter = async || Some(up.does(&["dlt", "list"]).await).filter(|said| said.contains("Unreadable"));
     let listed = until("there is a dead letter", BOUND, has_letter).await.unwrap();
@@ -249,7 +251,7 @@ async fn reconciling(up: &Up) {
     let charge = Uuid::now_v7();
     let url = format!("{}/v1/payments/{charge}/authorize", up.get("GATEWAY_URL"));
     let body = json!({ "amount": 700, "currency": "JPY", "token": "tok_stray" });
-    let http = reqwest::Client::new();
+    let http = Transport::plain().http().unwrap().build().unwrap();
     let answer = http.post(url).header("idempotency-key", charge.to_string()).json(&body).send().await.unwrap();
     assert!(answer.status().is_success(), "{answer:?}");
     // And Kafka has lost all events of the account service.
@@ -322,8 +324,7 @@ async fn reconciling(up: &Up) {
 
 /// Drops every record of a topic.
 async fn lose(brokers: String, topic: &'static str) {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", brokers);
+    let config = Transport::plain().kafka(&brokers);
     let ends = tokio::task::spawn_blocking({
         let config = config.clone();
         move || {

@@ -12,14 +12,13 @@ use std::{
 use anyhow::Context;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use nix::sys::signal::Signal;
-use rdkafka::{
-    ClientConfig,
-    consumer::{BaseConsumer, Consumer},
-};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 use tokio::process::Command;
+use transport::Transport;
 
 use super::{
+    certs::{ADMIN, Certs},
     ports,
     process::{self, Process},
     reporter::Task,
@@ -49,6 +48,8 @@ struct Seat {
     jars: PathBuf,
     archive: Option<Archive>,
     log: PathBuf,
+    /// The way in which its administrator reaches it.
+    admin: Transport,
 }
 
 impl Kafka {
@@ -57,26 +58,44 @@ impl Kafka {
     ///
     /// # Errors
     /// If Java or Maven is missing, or the broker does not start; the error ends with the last lines of its log.
-    pub async fn start(state: &StateDir, partitions: i32, listeners: &[Listener], step: &Task) -> anyhow::Result<Self> {
+    pub async fn start(
+        state: &StateDir,
+        partitions: i32,
+        listeners: &[Listener],
+        certs: Option<&Certs>,
+        step: &Task,
+    ) -> anyhow::Result<Self> {
         process::require("java", "default-jre-headless", "Apache Kafka").await?;
         let jars = jars::find_or_fetch(state, step).await?;
         step.now(format!("starting Apache Kafka {VERSION}"));
         // The ports were free a moment ago; if another program was faster, try others.
         let mut attempts_left = 3;
         loop {
-            match Self::launch(state, partitions, listeners, &jars).await {
+            match Self::launch(state, partitions, listeners, certs, &jars).await {
                 Err(error) if attempts_left > 1 && format!("{error:#}").contains("in use") => attempts_left -= 1,
                 done => return done,
             }
         }
     }
 
-    async fn launch(state: &StateDir, partitions: i32, listeners: &[Listener], jars: &Path) -> anyhow::Result<Self> {
+    async fn launch(
+        state: &StateDir,
+        partitions: i32,
+        listeners: &[Listener],
+        certs: Option<&Certs>,
+        jars: &Path,
+    ) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("purchase-saga-kafka-").tempdir()?;
         let archive = Archive::of(jars, &jars::broker()).await;
-        let seat = Seat { directory, jars: jars.to_owned(), archive, log: state.log_of("kafka") };
+        let admin = match certs {
+            Some(certs) => certs.transport(ADMIN)?,
+            None => Transport::plain(),
+        };
+        let seat = Seat { directory, jars: jars.to_owned(), archive, log: state.log_of("kafka"), admin };
         let (broker, controller) = (ports::free()?, ports::free()?);
-        let settings = settings::server(broker, controller, listeners, partitions, &seat.directory.path().join("data"));
+        let data = seat.directory.path().join("data");
+        let tls = certs.map(|certs| certs.of("kafka"));
+        let settings = settings::server(broker, controller, listeners, partitions, &data, tls.as_deref());
         std::fs::write(seat.properties(), settings).context("writing Kafka's settings")?;
         std::fs::write(seat.log4j(), settings::LOG4J).context("writing Kafka's log settings")?;
         seat.format().await?;
@@ -165,16 +184,16 @@ impl Seat {
         command.arg("kafka.Kafka").arg(self.properties());
         let mut server = Process::spawn("Apache Kafka", command, &self.log, Signal::SIGKILL)?;
         tokio::select! {
-            answered = answers(brokers) => { answered.map_err(|error| process::explained(&error, &self.log))?; }
+            answered = answers(&self.admin, brokers) => { answered.map_err(|error| process::explained(&error, &self.log))?; }
             failure = failure(&mut server) => return Err(failure),
         }
         Ok(server)
     }
 }
 
-async fn answers(brokers: &str) -> anyhow::Result<()> {
-    let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", brokers).set("reconnect.backoff.max.ms", "100");
+async fn answers(admin: &Transport, brokers: &str) -> anyhow::Result<()> {
+    let mut client = admin.kafka(brokers);
+    client.set("reconnect.backoff.max.ms", "100");
     // It complains about each refused connection, which is what we expect while the broker starts.
     client.set("log_level", "0");
     let client: std::sync::Arc<BaseConsumer> = std::sync::Arc::new(client.create()?);

@@ -16,13 +16,16 @@ pub(super) fn server(
     others: &[Listener],
     partitions: i32,
     data: &Path,
+    tls: Option<&Path>,
 ) -> String {
     let for_each = |line: &dyn Fn(usize, &Listener) -> String| -> String {
         others.iter().enumerate().map(|(number, listener)| line(number, listener)).collect()
     };
     let listen = for_each(&|number, listener| format!(",LINE{number}://127.0.0.1:{}", listener.port));
     let advertise = for_each(&|number, listener| format!(",LINE{number}://127.0.0.1:{}", listener.advertised));
-    let protocols = for_each(&|number, _| format!(",LINE{number}:PLAINTEXT"));
+    let protocol = if tls.is_some() { "SSL" } else { "PLAINTEXT" };
+    let protocols = for_each(&|number, _| format!(",LINE{number}:{protocol}"));
+    let tls = tls.map(tls_settings).unwrap_or_default();
     // Three by default: too many for a client each.
     let threads = for_each(&|number, _| format!("listener.name.line{number}.num.network.threads=1\n"));
     format!(
@@ -31,11 +34,11 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}{listen}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker_port}{advertise}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
-inter.broker.listener.name=PLAINTEXT
-{threads}log.dirs={data}
+listeners=PROGRAMS://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}{listen}
+advertised.listeners=PROGRAMS://127.0.0.1:{broker_port}{advertise}
+listener.security.protocol.map=PROGRAMS:{protocol},CONTROLLER:{protocol}{protocols}
+inter.broker.listener.name=PROGRAMS
+{threads}{tls}log.dirs={data}
 
 # Topics are made by whoever owns them, with the partitions he wants.
 auto.create.topics.enable=false
@@ -59,6 +62,24 @@ broker.session.timeout.ms=3000
 group.initial.rebalance.delay.ms=0
 ",
         data = data.display()
+    )
+}
+
+/// TLS 1.3 with certificates on both sides, also between broker and controller. A client is who its certificate's common name says.
+fn tls_settings(certificates: &Path) -> String {
+    format!(
+        "\
+ssl.keystore.type=PEM
+ssl.keystore.location={certificates}/keystore.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={certificates}/ca.crt
+ssl.client.auth=required
+ssl.enabled.protocols=TLSv1.3
+ssl.protocol=TLSv1.3
+ssl.endpoint.identification.algorithm=https
+ssl.principal.mapping.rules=RULE:^CN=([^,]+).*$/$1/
+",
+        certificates = certificates.display()
     )
 }
 
