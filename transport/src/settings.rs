@@ -22,7 +22,7 @@ pub struct Refused(pub(crate) String);
 
 /// Settings of a program's links.
 #[derive(Debug, Clone, Default)]
-#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[cfg_attr(feature = "clap", derive(clap::Args), group(id = "transport"))]
 pub struct Settings {
     /// `required` refuses to start on any link without TLS 1.3 and certificates on both sides, on example keys and on key files
     /// that others can read; `off` is for trying out on one machine.
