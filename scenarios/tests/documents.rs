@@ -167,7 +167,7 @@ fn the_libraries_know_nothing_of_the_shop() {
     shop.extend(
         ["events", "operations", "scenarios", "testbed", "catalogue", "load", "chaos", "trip"].map(str::to_owned),
     );
-    for library in ["outbox", "outbox-relay", "process", "saga"] {
+    for library in ["outbox", "outbox-relay", "transport", "process", "saga"] {
         let crates = crates_behind(library, &["--all-features", "--edges", "all"]);
         assert!(crates.contains("tokio"), "{crates:?}");
         let known: Vec<&String> = shop.iter().filter(|part| crates.contains(*part)).collect();
@@ -204,8 +204,21 @@ fn crates_behind(package: &str, arguments: &[&str]) -> BTreeSet<String> {
 /// Every promise in the table of faults is covered by an existing test: `path::test_name`, under the root of the project.
 #[test]
 fn every_fault_names_the_test_that_shows_its_promise() {
-    let faults = in_project("docs/faults");
-    let pages = fs::read_dir(&faults).unwrap_or_else(|error| panic!("{}: {error}", faults.display()));
+    let rows = rows_with_tests("docs/faults", &["fault", "kind"]);
+    assert!(rows > 20, "only {rows} faults have a row");
+}
+
+/// Every control names the misuse that must fail, and the test that tries it.
+#[test]
+fn every_control_names_the_test_that_misuses_it() {
+    let rows = rows_with_tests("docs/security", &["control"]);
+    assert!(rows > 20, "only {rows} controls have a row");
+}
+
+/// Checks the tests named in the last column of a folder's tables that begin with one of these columns; returns the number of rows.
+fn rows_with_tests(folder: &str, first: &[&str]) -> usize {
+    let folder = in_project(folder);
+    let pages = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut rows = 0;
     for page in pages {
         let page = page.expect("readable").path();
@@ -214,7 +227,7 @@ fn every_fault_names_the_test_that_shows_its_promise() {
         let mut in_table = false;
         for row in text.lines().filter(|line| line.starts_with('|') && !line.starts_with("|-")) {
             let test = row.trim_end().trim_end_matches('|').rsplit('|').next().expect("a last cell");
-            if row.starts_with("| fault |") || row.starts_with("| kind |") {
+            if first.iter().any(|column| row.starts_with(&format!("| {column} |"))) {
                 in_table = test.trim() == "test";
                 continue;
             }
@@ -234,5 +247,5 @@ fn every_fault_names_the_test_that_shows_its_promise() {
             rows += 1;
         }
     }
-    assert!(rows > 20, "only {rows} faults have a row");
+    rows
 }

@@ -11,7 +11,6 @@
 //! let transport = settings.open()?;
 //! // An error that says what to change: the URL has no `sslmode=verify-full`.
 //! assert!(transport.postgres("DATABASE_URL", "postgres://orders@db/orders").is_err());
-//! let http = transport.http()?.build().expect("a client");
 //! # Ok::<(), transport::Refused>(())
 //! ```
 
@@ -19,13 +18,16 @@
 pub mod authority;
 mod identity;
 mod kafka;
+#[cfg(feature = "http")]
 mod links;
 mod postgres;
 mod settings;
+#[cfg(feature = "http")]
 mod tls;
 
 pub use identity::{Certificates, Identity, Pem, secret};
 pub use settings::{Refused, Security, Settings};
+#[cfg(feature = "http")]
 pub use tls::{Acceptor, Peer};
 
 /// The way to reach others, and to be reached. Cheap to clone.

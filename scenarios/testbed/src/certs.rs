@@ -48,6 +48,11 @@ impl Certs {
         Ok(certs)
     }
 
+    /// The directory of the authority.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The authority's certificate.
     pub fn authority(&self) -> PathBuf {
         self.directory.join("ca.crt")

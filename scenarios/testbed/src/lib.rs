@@ -113,6 +113,7 @@ struct Own {
     programs: Programs,
     network: Arc<Network>,
     foundation: Foundation,
+    certs: Option<Certs>,
     state: StateDir,
 }
 
@@ -241,7 +242,7 @@ impl Stack {
         Ok(Self {
             environment,
             broker: options.broker,
-            own: Some(Own { programs, network: Arc::new(network), foundation, state }),
+            own: Some(Own { programs, network: Arc::new(network), foundation, certs, state }),
         })
     }
 
@@ -267,6 +268,11 @@ impl Stack {
     /// The proxies between programs and servers, if we started them.
     pub fn network(&self) -> Option<Arc<Network>> {
         self.own.as_ref().map(|own| own.network.clone())
+    }
+
+    /// The certificates of a secured system that we started.
+    pub fn certs(&self) -> Option<&Certs> {
+        self.own.as_ref()?.certs.as_ref()
     }
 
     /// The directory with the logs, if we started the system.

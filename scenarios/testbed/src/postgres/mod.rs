@@ -216,6 +216,7 @@ impl Seat {
     }
 
     async fn launch(&self, admin: &SecretString) -> anyhow::Result<Process> {
+        self.tls.iter().try_for_each(|tls| tls.copy(&self.owner))?;
         // SIGINT requests the fast shutdown; SIGTERM would wait for all clients to disconnect.
         let mut command = process::command(self.installation.program("postgres"), Signal::SIGINT);
         command.arg("-D").arg(self.data()).current_dir(self.directory.path());

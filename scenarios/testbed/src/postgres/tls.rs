@@ -16,31 +16,36 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Tls {
     directory: PathBuf,
+    certs: Certs,
     /// The superuser's way in.
     pub(super) admin: Transport,
 }
 
 impl Tls {
-    /// Copies the server's certificates to where its user can read them, and closes the door to everyone without one: nobody gets
+    /// Closes the door to everyone without one: nobody gets
     /// in without TLS, by a password, or as a role that is not his.
     pub(super) fn install(certs: &Certs, manifest: &Manifest, server: &Path, owner: &Owner) -> anyhow::Result<Self> {
         let directory = server.join("tls");
-        let copy = || -> anyhow::Result<()> {
+        let install = || -> anyhow::Result<Self> {
             std::fs::create_dir(&directory)?;
             owner.give(&directory)?;
-            for name in ["ca.crt", "tls.crt", "tls.key"] {
-                let to = directory.join(name);
-                std::fs::copy(certs.of("postgres").join(name), &to)?;
-                owner.give(&to)?;
-            }
             for (name, text) in [("pg_hba.conf", HBA.to_owned()), ("pg_ident.conf", roles(manifest))] {
                 // Both belong to the owner since initdb wrote them.
                 std::fs::write(server.join("data").join(name), text)?;
             }
-            Ok(())
+            Ok(Tls { directory, certs: certs.clone(), admin: certs.transport(ADMIN)? })
         };
-        copy().context("installing PostgreSQL's certificates")?;
-        Ok(Tls { directory, admin: certs.transport(ADMIN)? })
+        install().context("closing PostgreSQL's doors")
+    }
+
+    /// Copies the certificates as they are now to where the server reads them when it starts.
+    pub(super) fn copy(&self, owner: &Owner) -> anyhow::Result<()> {
+        let copy = |name: &str| -> anyhow::Result<()> {
+            let to = self.directory.join(name);
+            std::fs::copy(self.certs.of("postgres").join(name), &to)?;
+            owner.give(&to)
+        };
+        ["ca.crt", "tls.crt", "tls.key"].into_iter().try_for_each(copy).context("copying PostgreSQL's certificates")
     }
 
     /// Lines of `postgresql.auto.conf`.

@@ -12,12 +12,13 @@ use std::{
 
 use notification::{MAIL_DOMAIN, post::PostConfig};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
+    net::TcpListener,
     sync::mpsc,
     task::JoinHandle,
     time,
 };
+use transport::{Acceptor, Transport};
 
 /// An accepted mail.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Taken {
     /// The address in RCPT.
     pub(crate) to: String,
     pub(crate) text: String,
+    /// Line with which the client said who it is; empty if it did not.
+    pub(crate) credentials: String,
 }
 
 /// Scripted answers, each used once, by command: `("RCPT", "450 busy")`; `.` is the end of the data. An empty answer is silence.
@@ -49,7 +52,17 @@ impl MailSystem {
         Self::listen("127.0.0.1:0".parse().expect("an address"), script.into()).await
     }
 
+    /// The same over TLS from the first byte, for clients whose certificate counts.
+    pub(crate) async fn start_secured(transport: &Transport) -> Self {
+        let acceptor = transport.acceptor(false).expect("a server").expect("with certificates");
+        Self::listen_with(Some(acceptor), "127.0.0.1:0".parse().expect("an address"), Script::new()).await
+    }
+
     pub(crate) async fn listen(address: SocketAddr, script: Script) -> Self {
+        Self::listen_with(None, address, script).await
+    }
+
+    async fn listen_with(acceptor: Option<Acceptor>, address: SocketAddr, script: Script) -> Self {
         let listener = TcpListener::bind(address).await.expect("the port is free");
         let address = listener.local_addr().expect("it is bound");
         let (sender, taken) = mpsc::unbounded_channel();
@@ -60,7 +73,13 @@ impl MailSystem {
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     connections.fetch_add(1, Ordering::Relaxed);
-                    tokio::spawn(serve(stream, script.clone(), sender.clone()));
+                    let (script, sender, acceptor) = (script.clone(), sender.clone(), acceptor.clone());
+                    tokio::spawn(async move {
+                        match acceptor {
+                            None => serve(stream, script, sender).await,
+                            Some(acceptor) => serve(acceptor.accept(stream).await?.0, script, sender).await,
+                        }
+                    });
                 }
             }
         });
@@ -81,6 +100,10 @@ impl MailSystem {
     pub(crate) fn post(&self) -> PostConfig {
         post_to(self.address)
     }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
 }
 
 pub(crate) fn post_to(address: SocketAddr) -> PostConfig {
@@ -94,13 +117,13 @@ pub(crate) fn post_to(address: SocketAddr) -> PostConfig {
 }
 
 async fn serve(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite,
     script: Arc<Mutex<Script>>,
     taken: mpsc::UnboundedSender<Taken>,
 ) -> std::io::Result<()> {
-    let (reader, mut writer) = stream.into_split();
+    let (reader, mut writer) = tokio::io::split(stream);
     let mut lines = BufReader::new(reader).lines();
-    let mut to = String::new();
+    let (mut to, mut credentials) = (String::new(), String::new());
     let mut text: Option<String> = None;
     writer.write_all(b"220 ready\r\n").await?;
     while let Some(line) = lines.next_line().await? {
@@ -115,17 +138,20 @@ async fn serve(
             None => match verb.as_str() {
                 "DATA" => "354 go on",
                 "QUIT" => "221 bye",
+                "EHLO" => "250-mail\r\n250 AUTH PLAIN",
+                "AUTH" => "235 welcome",
                 _ => "250 ok",
             },
         };
         let yes = answer.starts_with(['2', '3']);
         match verb.as_str() {
             "RCPT" => to = line,
+            "AUTH" => credentials = line,
             "DATA" if yes => text = Some(String::new()),
             "." => {
                 let (to, text) = (to.clone(), text.take().unwrap_or_default());
                 // Sending fails only when the test is over.
-                let _ = if yes { taken.send(Taken { to, text }) } else { Ok(()) };
+                let _ = if yes { taken.send(Taken { to, text, credentials: credentials.clone() }) } else { Ok(()) };
             }
             _ => {}
         }

@@ -4,6 +4,7 @@
 mod files;
 mod mail_system;
 mod smtp;
+mod tls;
 
 use std::{sync::Arc, time::Duration};
 use transport::Transport;
@@ -31,10 +32,14 @@ struct Service {
 
 impl Service {
     async fn start(post: PostConfig) -> Self {
+        Self::over(&Transport::plain(), post).await
+    }
+
+    async fn over(transport: &Transport, post: PostConfig) -> Self {
         let db = TestDatabase::create(&MIGRATIONS).await;
         let work = db.work(Notification::default());
         let (stop, shutdown) = Shutdown::by_hand();
-        let post = Arc::new(Post::new(post, &Transport::plain()).expect("mail can be sent"));
+        let post = Arc::new(Post::new(post, transport).expect("mail can be sent"));
         let policy = RetryPolicy { delays_ms: vec![10], longest_ms: 50, patience: 1000 };
         let worker = tokio::spawn(attempts::run(work.clone(), post, policy, shutdown));
         Service { db, work, stop, worker }
@@ -56,6 +61,20 @@ impl Service {
                 .expect("attempts can be read")
         };
         eventually(&format!("the attempt to be {status}"), ended).await
+    }
+
+    /// Waits until the mail about this order has been tried this often; returns the last error.
+    async fn tried(&self, order: &Order, times: i32) -> String {
+        let tried = || async {
+            sqlx::query_scalar("select last_error from attempts where order_id = $1 and tries >= $2")
+                .bind(order.order_id.0)
+                .bind(times)
+                .fetch_optional(self.db.pool())
+                .await
+                .expect("attempts can be read")
+                .flatten()
+        };
+        eventually("the attempt to be tried", tried).await
     }
 
     /// The data of all events about this order.
