@@ -5,7 +5,11 @@
 mod doors;
 mod refusals;
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use events::OrderId;
 use futures::future::try_join_all;
@@ -30,23 +34,33 @@ async fn buy(environment: &Environment, count: usize) -> anyhow::Result<()> {
     let buy = async |_| {
         let order = OrderId(Uuid::now_v7());
         // Erin has a card and enough money.
-        let data = json!({"user_id": 5, "payment_method_id": 5, "items": [{"product_id": 1, "quantity": 1}]});
+        let data = json!({"order_id": order, "user_id": 5, "payment_method_id": 5, "items": [{"product_id": 21, "quantity": 1}]});
         client.request(order, &data).await.map(|_| order)
     };
     let orders: Vec<Uuid> = try_join_all((0..count).map(buy)).await?.into_iter().map(|order| order.0).collect();
     let completed = "select count(*) from orders where id = any($1) and status = 'COMPLETED'";
-    until("the orders are completed", BOUND, async || {
+    let waited = until("the orders are completed", BOUND, async || {
         // A server may be away.
         let databases = operations::databases::Databases::of(environment).ok()?;
         let pool = databases.of_service(Database::ORDERS);
         let done: i64 = sqlx::query_scalar(completed).bind(&orders).fetch_one(pool).await.ok()?;
         pool.close().await;
         (done == count as i64).then_some(())
-    })
-    .await
+    });
+    let Err(error) = waited.await else { return Ok(()) };
+    let databases = operations::databases::Databases::of(environment)?;
+    let standing = sqlx::query_scalar(
+        "select coalesce(string_agg(concat_ws(' ', status, reason), ', '), 'none is there') from orders where id = any($1)",
+    );
+    let standing: String = standing.bind(&orders).fetch_one(databases.of_service(Database::ORDERS)).await?;
+    Err(error.context(standing))
 }
 
+/// One system at a time: each needs the whole machine.
+static TURN: Mutex<()> = Mutex::new(());
+
 fn with_a_secured_system(work: impl AsyncFnOnce(&mut Stack) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (_stop, shutdown) = Shutdown::by_hand();
     let (options, reporter) = (Options::new(Broker::Kafka).secured(), Reporter::silent());

@@ -70,8 +70,11 @@ async fn a_program_refuses_every_setting_that_allows_less() {
     let mut tried = 0;
     for program in manifest.programs() {
         let good = settings(program, &certs);
-        let mut bad =
-            vec![("SECURITY", "yes", "SECURITY"), ("TLS_DIR", "", "TLS_DIR"), ("TLS_DIR", "/nowhere", "TLS_DIR")];
+        let mut bad = vec![
+            ("SECURITY", "yes", "possible values: off, required"),
+            ("TLS_DIR", "", "TLS_DIR"),
+            ("TLS_DIR", "/nowhere", "TLS_DIR"),
+        ];
         if program.database().is_some() {
             let url = good.iter().find(|(name, _)| name == "DATABASE_URL").unwrap().1.replace("verify-full", "require");
             bad.push(("DATABASE_URL", url.leak(), "sslmode=verify-full"));
