@@ -5,6 +5,8 @@ use rdkafka::{
     message::{Header, OwnedHeaders},
 };
 
+use crate::sasl::Sasl;
+
 /// Address of Kafka, and settings for topics that have to be created.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
@@ -23,6 +25,9 @@ pub struct Kafka {
     /// killed and restarted gets its partitions back at once. `@hostname` stands for the machine's or the container's name.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_INSTANCE_ID", value_parser = instance_id))]
     pub kafka_instance_id: Option<String>,
+    /// Credentials, for a broker that authenticates by password.
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub kafka_sasl: Sasl,
 }
 
 /// Headers of a record to publish, in this order.
@@ -62,6 +67,7 @@ impl Kafka {
             .set("socket.timeout.ms", "6000")
             .set("socket.connection.setup.timeout.ms", "3000")
             .set("allow.auto.create.topics", "false");
+        self.kafka_sasl.apply(&mut client);
         client
     }
 

@@ -47,5 +47,6 @@ fn kafka(partitions: i32) -> saga::config::Kafka {
         kafka_partitions: partitions,
         kafka_replication: Some(1),
         kafka_instance_id: None,
+        kafka_sasl: Default::default(),
     }
 }

@@ -118,8 +118,10 @@ fn refuse(error: &clap::Error) -> ! {
 }
 
 async fn serve(options: Serve, metrics: PrometheusHandle) -> anyhow::Result<()> {
-    let relays = Relay::all(settings(&options)?);
-    let broker = Broker::new(&options.kafka)?;
+    let settings = settings(&options)?;
+    // Any of its identities may ask whether the broker answers.
+    let broker = Broker::new(settings.first().map_or(&options.kafka, |settings| &settings.kafka))?;
+    let relays = Relay::all(settings);
     let shutdown = Shutdown::on_signals()?;
     let health = Health::default();
     let routes = ops::routes(health.clone(), metrics);
@@ -157,13 +159,19 @@ fn settings(options: &Serve) -> anyhow::Result<Vec<Settings>> {
         Ok(Settings {
             publisher: databases::publisher_of(&options.publishers, &database)?,
             options: url,
-            kafka: options.kafka.clone(),
+            kafka: as_principal_of(&options.kafka, &database)?,
             timing,
             batch_max: options.batch_max,
             database,
         })
     });
     settings.collect()
+}
+
+/// Settings of Kafka for one database: the relay is another principal for each.
+fn as_principal_of(kafka: &Kafka, database: &str) -> anyhow::Result<Kafka> {
+    let kafka_sasl = kafka.kafka_sasl.of_database(database).map_err(anyhow::Error::msg)?;
+    Ok(Kafka { kafka_sasl, ..kafka.clone() })
 }
 
 /// Updates readiness: the relay leads or stands by for each database, each led database makes progress, and the broker
@@ -202,7 +210,8 @@ async fn replay(options: Replay) -> anyhow::Result<()> {
         Some(publisher) => Some(publisher),
         None => databases::publisher_of(&options.publishers, database.get_database().unwrap_or_default())?,
     };
-    let events = outbox_relay::replay(&database, &options.kafka, publisher.as_deref(), span).await?;
+    let kafka = as_principal_of(&options.kafka, database.get_database().unwrap_or_default())?;
+    let events = outbox_relay::replay(&database, &kafka, publisher.as_deref(), span).await?;
     tracing::info!(events, since = %span.since, until = %span.until, "replay done: the events are published again");
     Ok(())
 }
