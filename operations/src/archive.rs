@@ -8,12 +8,14 @@ use std::{
 
 use anyhow::{Context, bail};
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
+    Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     metadata::MetadataTopic,
     types::RDKafkaErrorCode,
 };
 use saga::record::Record;
+
+use crate::kafka;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -25,8 +27,7 @@ pub type Offsets = BTreeMap<(String, i32), Range<i64>>;
 
 /// A consumer without a group: it takes no partition from another consumer and moves no offset.
 pub(crate) fn consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
-    ClientConfig::new()
-        .set("bootstrap.servers", brokers)
+    kafka::client(brokers)?
         .set("client.id", "scenarios")
         .set("group.id", "scenarios-listens-without-a-group")
         .set("enable.auto.commit", "false")

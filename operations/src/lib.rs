@@ -3,16 +3,19 @@
 
 #![allow(clippy::print_stdout, reason = "what commands have to say to people goes to standard output")]
 
+pub mod acl;
 pub mod archive;
 pub mod audit;
 pub mod by_hand;
 pub mod choreography;
+pub mod cluster;
 pub mod command;
 pub mod databases;
 pub mod dead_letters;
 mod environment;
 pub mod exhibit;
 pub mod heard;
+pub mod kafka;
 pub mod listener;
 pub(crate) mod manifest;
 pub mod positions;

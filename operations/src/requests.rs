@@ -6,7 +6,6 @@ use anyhow::Context;
 use chrono::{SecondsFormat, Utc};
 use events::{EventId, OrderId, publisher, request::ORDER_REQUESTED};
 use rdkafka::{
-    ClientConfig,
     message::OwnedHeaders,
     producer::{FutureProducer, FutureRecord},
 };
@@ -31,8 +30,7 @@ pub struct Place {
 
 impl Client {
     pub fn new(brokers: &str) -> anyhow::Result<Self> {
-        let producer = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
+        let producer = crate::kafka::client(brokers)?
             .set("client.id", "scenarios")
             .set("acks", "all")
             // Not idempotent: a request that is published twice becomes one order anyway, and the producer need not first obtain

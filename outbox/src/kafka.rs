@@ -25,9 +25,23 @@ pub struct Kafka {
     /// killed and restarted gets its partitions back at once. `@hostname` stands for the machine's or the container's name.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_INSTANCE_ID", value_parser = instance_id))]
     pub kafka_instance_id: Option<String>,
+    /// `create` creates topics that are missing; `expect` leaves that to an administrator, and waits for them.
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_TOPICS", value_enum, default_value_t))]
+    pub kafka_topics: Topics,
     /// Credentials, for a broker that authenticates by password.
     #[cfg_attr(feature = "clap", command(flatten))]
     pub kafka_sasl: Sasl,
+}
+
+/// Handling of topics that are missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+pub enum Topics {
+    /// They are created.
+    #[default]
+    Create,
+    /// An administrator creates them; without the right to, a program can only wait.
+    Expect,
 }
 
 /// Headers of a record to publish, in this order.

@@ -155,7 +155,8 @@ mod tests {
     fn credentials_are_added_to_the_encryption_that_is_there() {
         let file = file("orders", "s3cret\n", 0o600);
         let pattern = file.display().to_string().replace("orders", DATABASE);
-        let variable = |name: &str| Some(if name.ends_with("USERNAME") { "relay-@database" } else { &pattern }.to_owned());
+        let variable =
+            |name: &str| Some(if name.ends_with("USERNAME") { "relay-@database" } else { &pattern }.to_owned());
         let sasl = Sasl::from_variables(variable).expect("both are set");
         assert_eq!(sasl.pair(), None, "which database is unknown");
         let sasl = sasl.of_database("orders").expect("the file of orders");

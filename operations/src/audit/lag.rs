@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use events::Publisher;
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
+    Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
 };
 
@@ -18,7 +18,7 @@ use crate::{
     archive::{self, Offsets},
     choreography::Choreography,
     databases::Databases,
-    positions,
+    kafka, positions,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -97,8 +97,7 @@ impl Groups {
     ) -> anyhow::Result<Self> {
         let groups = services.into_iter().map(|(database, topics)| {
             let service = database.publisher();
-            let client = ClientConfig::new()
-                .set("bootstrap.servers", brokers)
+            let client = kafka::client(brokers)?
                 .set("client.id", "scenarios")
                 .set("group.id", service.name())
                 .set("enable.auto.commit", "false")

@@ -9,12 +9,9 @@ mod replay;
 use std::time::Duration;
 
 use anyhow::Context;
-use rdkafka::{
-    ClientConfig,
-    consumer::{BaseConsumer, Consumer},
-};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::archive;
+use crate::{archive, kafka};
 
 pub use letter::{Letter, Original};
 pub use replay::replay;
@@ -26,8 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// # Errors
 /// If the broker does not answer.
 pub fn all(brokers: &str) -> anyhow::Result<Vec<Letter>> {
-    let client: BaseConsumer =
-        ClientConfig::new().set("bootstrap.servers", brokers).create().context("creating the Kafka client")?;
+    let client: BaseConsumer = kafka::client(brokers)?.create().context("creating the Kafka client")?;
     let metadata =
         client.fetch_metadata(None, TIMEOUT).with_context(|| format!("fetching the topics from {brokers}"))?;
     let topics: Vec<String> =

@@ -146,7 +146,14 @@ impl<'a> Repairs<'a> {
 
     fn kafka(&self) -> Kafka {
         let kafka_brokers = self.scope.environment.brokers.split(',').map(str::to_owned).collect();
-        Kafka { kafka_brokers, kafka_partitions: 1, kafka_replication: Some(1), kafka_instance_id: None, kafka_sasl: Default::default() }
+        Kafka {
+            kafka_brokers,
+            kafka_partitions: 1,
+            kafka_replication: Some(1),
+            kafka_instance_id: None,
+            kafka_topics: Default::default(),
+            kafka_sasl: Default::default(),
+        }
     }
 }
 

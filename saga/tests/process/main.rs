@@ -24,7 +24,14 @@ static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 fn kafka() -> Kafka {
     let brokers = std::env::var("TEST_KAFKA_BROKERS").expect("TEST_KAFKA_BROKERS is set: `make test` starts a Kafka");
-    Kafka { kafka_brokers: vec![brokers], kafka_partitions: 2, kafka_replication: Some(1), kafka_instance_id: None, kafka_sasl: Default::default() }
+    Kafka {
+        kafka_brokers: vec![brokers],
+        kafka_partitions: 2,
+        kafka_replication: Some(1),
+        kafka_instance_id: None,
+        kafka_topics: Default::default(),
+        kafka_sasl: Default::default(),
+    }
 }
 
 async fn topics() {

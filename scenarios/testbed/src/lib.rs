@@ -36,7 +36,7 @@ use tokio::sync::watch;
 pub use broker::{Broker, Started};
 pub use embedded::Embedded;
 pub use foundation::Foundation;
-pub use kafka::{Kafka, Listener};
+pub use kafka::{BROKER, Guard, Kafka, Listener};
 pub use network::Network;
 pub use operations::{Database, Environment, Manifest, PAYMENT_DETAILS_KEY, Role, SYSTEM_MANIFEST, until};
 pub use postgres::{POSTGRES_BIN, Postgres};

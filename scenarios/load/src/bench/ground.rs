@@ -72,6 +72,7 @@ impl Ground {
             kafka_partitions: PARTITIONS,
             kafka_replication: Some(1),
             kafka_instance_id: None,
+            kafka_topics: Default::default(),
             kafka_sasl: Default::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! A private Apache Kafka: a single KRaft node with its own ports and directory, removed when stopped.
 
 mod archive;
+mod guard;
 mod jars;
 mod settings;
 
@@ -28,6 +29,7 @@ use super::{
 };
 use archive::Archive;
 
+pub use guard::{BROKER, Guard};
 pub(crate) use jars::VERSION;
 pub use settings::Listener;
 
@@ -49,6 +51,7 @@ struct Seat {
     jars: PathBuf,
     archive: Option<Archive>,
     log: PathBuf,
+    guard: Option<Guard>,
 }
 
 impl Kafka {
@@ -58,25 +61,46 @@ impl Kafka {
     /// # Errors
     /// If Java or Maven is missing, or the broker does not start; the error ends with the last lines of its log.
     pub async fn start(state: &StateDir, partitions: i32, listeners: &[Listener], step: &Task) -> anyhow::Result<Self> {
+        Self::start_guarded(state, partitions, listeners, None, step).await
+    }
+
+    /// As [`start`](Self::start); with a guard, the broker knows its users, and allows nothing that no rule allows.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_guarded(
+        state: &StateDir,
+        partitions: i32,
+        listeners: &[Listener],
+        guard: Option<Guard>,
+        step: &Task,
+    ) -> anyhow::Result<Self> {
         process::require("java", "default-jre-headless", "Apache Kafka").await?;
         let jars = jars::find_or_fetch(state, step).await?;
         step.now(format!("starting Apache Kafka {VERSION}"));
         // The ports were free a moment ago; if another program was faster, try others.
         let mut attempts_left = 3;
         loop {
-            match Self::launch(state, partitions, listeners, &jars).await {
+            match Self::launch(state, partitions, listeners, guard.clone(), &jars).await {
                 Err(error) if attempts_left > 1 && format!("{error:#}").contains("in use") => attempts_left -= 1,
                 done => return done,
             }
         }
     }
 
-    async fn launch(state: &StateDir, partitions: i32, listeners: &[Listener], jars: &Path) -> anyhow::Result<Self> {
+    async fn launch(
+        state: &StateDir,
+        partitions: i32,
+        listeners: &[Listener],
+        guard: Option<Guard>,
+        jars: &Path,
+    ) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("purchase-saga-kafka-").tempdir()?;
         let archive = Archive::of(jars, &jars::broker()).await;
-        let seat = Seat { directory, jars: jars.to_owned(), archive, log: state.log_of("kafka") };
+        let seat = Seat { directory, jars: jars.to_owned(), archive, log: state.log_of("kafka"), guard };
         let (broker, controller) = (ports::free()?, ports::free()?);
-        let settings = settings::server(broker, controller, listeners, partitions, &seat.directory.path().join("data"));
+        let (guard, data) = (seat.guard.as_ref(), seat.directory.path().join("data"));
+        let settings = settings::server(broker, controller, listeners, partitions, guard, &data);
         std::fs::write(seat.properties(), settings).context("writing Kafka's settings")?;
         std::fs::write(seat.log4j(), settings::LOG4J).context("writing Kafka's log settings")?;
         seat.format().await?;
@@ -149,6 +173,7 @@ impl Seat {
         let mut command = self.java("-Xmx128m");
         command.args(self.archive.as_ref().and_then(Archive::using));
         command.args(["kafka.tools.StorageTool", "format", &cluster, "--config"]).arg(self.properties());
+        command.args(self.guard.iter().flat_map(Guard::users));
         let mut format = Process::spawn("Kafka's storage tool", command, &self.log, Signal::SIGKILL)?;
         let status = format.ended().await?;
         anyhow::ensure!(status.success(), "Kafka's storage tool failed with {status}; {}", format.last_words());
@@ -165,26 +190,29 @@ impl Seat {
         command.arg("kafka.Kafka").arg(self.properties());
         let mut server = Process::spawn("Apache Kafka", command, &self.log, Signal::SIGKILL)?;
         tokio::select! {
-            answered = answers(brokers) => { answered.map_err(|error| process::explained(&error, &self.log))?; }
+            answered = self.answers(brokers) => { answered.map_err(|error| process::explained(&error, &self.log))?; }
             failure = failure(&mut server) => return Err(failure),
         }
         Ok(server)
     }
-}
 
-async fn answers(brokers: &str) -> anyhow::Result<()> {
-    let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", brokers).set("reconnect.backoff.max.ms", "100");
-    // It complains about each refused connection, which is what we expect while the broker starts.
-    client.set("log_level", "0");
-    let client: std::sync::Arc<BaseConsumer> = std::sync::Arc::new(client.create()?);
-    until("Apache Kafka answers", ANSWERS_WITHIN, async || {
-        let client = client.clone();
-        let asked = tokio::task::spawn_blocking(move || client.fetch_metadata(None, Duration::from_secs(1)));
-        asked.await.ok()?.ok().filter(|metadata| !metadata.brokers().is_empty())
-    })
-    .await?;
-    Ok(())
+    async fn answers(&self, brokers: &str) -> anyhow::Result<()> {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", brokers).set("reconnect.backoff.max.ms", "100");
+        if let Some(guard) = &self.guard {
+            guard.sasl(BROKER)?.apply(&mut client);
+        }
+        // It complains about each refused connection, which is what we expect while the broker starts.
+        client.set("log_level", "0");
+        let client: std::sync::Arc<BaseConsumer> = std::sync::Arc::new(client.create()?);
+        until("Apache Kafka answers", ANSWERS_WITHIN, async || {
+            let client = client.clone();
+            let asked = tokio::task::spawn_blocking(move || client.fetch_metadata(None, Duration::from_secs(1)));
+            asked.await.ok()?.ok().filter(|metadata| !metadata.brokers().is_empty())
+        })
+        .await?;
+        Ok(())
+    }
 }
 
 async fn failure(server: &mut Process) -> anyhow::Error {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::guard::Guard;
+
 /// A further port of the broker. Clients that come in there are sent on to another port of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listener {
@@ -15,27 +17,31 @@ pub(super) fn server(
     controller_port: u16,
     others: &[Listener],
     partitions: i32,
+    guard: Option<&Guard>,
     data: &Path,
 ) -> String {
+    let protocol = if guard.is_some() { "SASL_PLAINTEXT" } else { "PLAINTEXT" };
     let for_each = |line: &dyn Fn(usize, &Listener) -> String| -> String {
         others.iter().enumerate().map(|(number, listener)| line(number, listener)).collect()
     };
     let listen = for_each(&|number, listener| format!(",LINE{number}://127.0.0.1:{}", listener.port));
     let advertise = for_each(&|number, listener| format!(",LINE{number}://127.0.0.1:{}", listener.advertised));
-    let protocols = for_each(&|number, _| format!(",LINE{number}:PLAINTEXT"));
+    let protocols = for_each(&|number, _| format!(",LINE{number}:{protocol}"));
     // Three by default: too many for a client each.
     let threads = for_each(&|number, _| format!("listener.name.line{number}.num.network.threads=1\n"));
+    let names = std::iter::once("CLIENTS".to_owned()).chain((0..others.len()).map(|number| format!("LINE{number}")));
+    let guarded = guard.map_or_else(String::new, |guard| guard.properties(&names.collect::<Vec<_>>()));
     format!(
         "\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}{listen}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker_port}{advertise}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
-inter.broker.listener.name=PLAINTEXT
-{threads}log.dirs={data}
+listeners=CLIENTS://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}{listen}
+advertised.listeners=CLIENTS://127.0.0.1:{broker_port}{advertise}
+listener.security.protocol.map=CLIENTS:{protocol},CONTROLLER:{protocol}{protocols}
+inter.broker.listener.name=CLIENTS
+{guarded}{threads}log.dirs={data}
 
 # Topics are made by whoever owns them, with the partitions he wants.
 auto.create.topics.enable=false
