@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use crate::{
-    dead_letters::{self, Letter},
+    dead_letters::{self, Letter, Originals},
     exhibit,
     requests::Client,
 };
@@ -31,7 +31,8 @@ enum What {
         /// Position of the letter, topic/partition/offset, as `list` prints it.
         name: String,
     },
-    /// Publishes the original bytes, key and headers on the original topic again. May be repeated: the id stays the same.
+    /// Publishes the original record again, as it still lies on its topic, if the letter agrees with it byte for byte. May be
+    /// repeated: the id stays the same.
     Replay {
         /// Positions of the letters, topic/partition/offset, as `list` prints them.
         #[arg(required_unless_present = "all")]
@@ -60,12 +61,12 @@ impl Dlt {
                 Ok(ExitCode::SUCCESS)
             }
             What::Replay { names, all } => {
-                let chosen: Vec<&Letter> = if all {
-                    letters.iter().filter(|letter| letter.replay_of().is_none()).collect()
+                let chosen: Vec<Letter> = if all {
+                    letters.into_iter().filter(|letter| letter.replay_of().is_none()).collect()
                 } else {
-                    names.iter().map(|name| find(&letters, name)).collect::<anyhow::Result<_>>()?
+                    names.iter().map(|name| find(&letters, name).cloned()).collect::<anyhow::Result<_>>()?
                 };
-                replay(&self.brokers, &chosen).await
+                replay(self.brokers, chosen).await
             }
         }
     }
@@ -76,11 +77,16 @@ fn find<'a>(letters: &'a [Letter], name: &str) -> anyhow::Result<&'a Letter> {
     letter.ok_or_else(|| anyhow::anyhow!("there is no dead letter {name}; `scenarios dlt list` lists them"))
 }
 
-async fn replay(brokers: &str, letters: &[&Letter]) -> anyhow::Result<ExitCode> {
-    let client = Client::new(brokers)?;
+async fn replay(brokers: String, letters: Vec<Letter>) -> anyhow::Result<ExitCode> {
+    let client = Client::new(&brokers)?;
+    let reading = tokio::task::spawn_blocking(move || {
+        let originals = Originals::of(&brokers, &letters)?;
+        anyhow::Ok((originals, letters))
+    });
+    let (originals, letters) = reading.await??;
     let mut failed = false;
-    for letter in letters {
-        match (dead_letters::replay(&client, letter).await, &letter.original) {
+    for letter in &letters {
+        match (dead_letters::replay(&client, letter, &originals).await, &letter.original) {
             (Ok(place), Some(original)) => {
                 println!(
                     "{} is published again at {}/{}/{}",
