@@ -18,6 +18,7 @@ pub mod heard;
 pub mod kafka;
 pub mod listener;
 pub(crate) mod manifest;
+pub mod operator;
 pub mod positions;
 pub mod reconcile;
 pub mod report;

@@ -7,7 +7,7 @@ use operations::Manifest;
 
 use super::{
     embedded::Embedded,
-    kafka::{Kafka, Listener},
+    kafka::{Doors, Kafka},
     reporter::Reporter,
     state::StateDir,
 };
@@ -32,12 +32,12 @@ pub enum Started {
 }
 
 impl Started {
-    /// Starts a broker and waits until it answers. Only Kafka supports additional listeners.
+    /// Starts a broker and waits until it answers. Only Kafka supports doors.
     pub async fn start(
         broker: Broker,
         manifest: &Manifest,
         partitions: i32,
-        listeners: &[Listener],
+        doors: &Doors,
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
@@ -50,7 +50,7 @@ impl Started {
             }
             Broker::Kafka => {
                 let step = reporter.step("starting Apache Kafka");
-                let kafka = Kafka::start(state, partitions, listeners, &step).await?;
+                let kafka = Kafka::start_behind(state, partitions, doors, &step).await?;
                 step.done(format!("{} at {}", kafka_version(), kafka.brokers()));
                 Ok(Self::Kafka(Box::new(kafka)))
             }

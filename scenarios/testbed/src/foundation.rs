@@ -3,7 +3,7 @@
 use super::{
     Manifest,
     broker::{Broker, Started},
-    kafka::Listener,
+    kafka::Doors,
     postgres::Postgres,
     reporter::Reporter,
     state::StateDir,
@@ -31,19 +31,19 @@ impl Foundation {
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
         let manifest = Manifest::of_the_shop();
-        Self::begin(postgres, &manifest, broker, partitions, &[], state, reporter).await
+        Self::begin(postgres, &manifest, broker, partitions, &Doors::default(), state, reporter).await
     }
 
-    /// As [`start_on`](Self::start_on), with the manifest's databases and additional listeners of the broker.
-    pub(super) async fn listening(
+    /// As [`start_on`](Self::start_on), with the manifest's databases, and a broker behind these doors.
+    pub(super) async fn behind(
         manifest: &Manifest,
         broker: Broker,
         partitions: i32,
-        listeners: &[Listener],
+        doors: &Doors,
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
-        Self::begin(None, manifest, broker, partitions, listeners, state, reporter).await
+        Self::begin(None, manifest, broker, partitions, doors, state, reporter).await
     }
 
     async fn begin(
@@ -51,7 +51,7 @@ impl Foundation {
         manifest: &Manifest,
         broker: Broker,
         partitions: i32,
-        listeners: &[Listener],
+        doors: &Doors,
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
@@ -64,7 +64,7 @@ impl Foundation {
             step.done(format!("PostgreSQL {}, private, one database for each service", postgres.version()));
             Ok(postgres)
         };
-        let broker = Started::start(broker, manifest, partitions, listeners, state, reporter);
+        let broker = Started::start(broker, manifest, partitions, doors, state, reporter);
         let (postgres, broker) = tokio::try_join!(postgres, broker)?;
         Ok(Self { postgres, broker })
     }

@@ -10,6 +10,7 @@
 
 mod broker;
 pub mod cast;
+mod closed;
 mod embedded;
 pub mod env_file;
 mod foundation;
@@ -34,9 +35,10 @@ use secrecy::ExposeSecret;
 use tokio::sync::watch;
 
 pub use broker::{Broker, Started};
+use closed::Closed;
 pub use embedded::Embedded;
 pub use foundation::Foundation;
-pub use kafka::{BROKER, Guard, Kafka, Listener};
+pub use kafka::{BROKER, Doors, Guard, Kafka, Listener};
 pub use network::Network;
 pub use operations::{Database, Environment, Manifest, PAYMENT_DETAILS_KEY, Role, SYSTEM_MANIFEST, until};
 pub use postgres::{POSTGRES_BIN, Postgres};
@@ -59,13 +61,15 @@ pub struct Options {
     pub settings: Vec<Setting>,
     /// True to put a proxy between each program and each server, so that tests can break the connections.
     pub breakable: bool,
+    /// True for a broker that asks everybody for a name, and allows only what the services' tables need.
+    pub guarded: bool,
 }
 
 impl Options {
     /// The unmodified shop.
     pub fn new(broker: Broker) -> Self {
         let manifest = Arc::new(Manifest::of_the_shop());
-        Self { manifest, broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false }
+        Self { manifest, broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false, guarded: false }
     }
 
     /// Puts a proxy between each program and each server.
@@ -101,6 +105,7 @@ struct Own {
     network: Arc<Network>,
     foundation: Foundation,
     state: StateDir,
+    closed: Option<Closed>,
 }
 
 /// Variable with PostgreSQL's URL for the superuser.
@@ -171,9 +176,10 @@ impl Stack {
             true => Network::open(options.broker, manifest).await?,
             false => Network::default(),
         };
-        let listeners = network.listeners();
+        let closed = options.guarded.then(|| Closed::new(options.broker, manifest, &state)).transpose()?;
+        let doors = Doors { listeners: network.listeners(), guard: closed.as_ref().map(Closed::guard) };
         let foundation =
-            Foundation::listening(manifest, options.broker, options.partitions, &listeners, &state, reporter).await?;
+            Foundation::behind(manifest, options.broker, options.partitions, &doors, &state, reporter).await?;
         let ports = Ports::choose(manifest)?;
         let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
         let environment = Environment {
@@ -190,15 +196,19 @@ impl Stack {
         if options.breakable {
             network.reach_databases(&environment).await?;
         }
+        let mut settings = options.settings;
+        if let Some(closed) = &closed {
+            closed.open_for_ours(&environment.brokers, options.partitions, reporter).await?;
+            settings.extend(closed.settings(manifest));
+        }
         let step = reporter.step("starting the services, the payment gateway and the relay");
         let programs =
-            Programs::start(&environment, &network, ports, options.partitions, &options.settings, &state, reporter)
-                .await?;
+            Programs::start(&environment, &network, ports, options.partitions, &settings, &state, reporter).await?;
         step.done("the services, the payment gateway and the relay, each a process of its own");
         Ok(Self {
             environment,
             broker: options.broker,
-            own: Some(Own { programs, network: Arc::new(network), foundation, state }),
+            own: Some(Own { programs, network: Arc::new(network), foundation, state, closed }),
         })
     }
 
@@ -273,6 +283,7 @@ impl Stack {
             variables.push(("KAFKA_JARS".to_owned(), jars.display().to_string()));
         }
         if let Some(own) = &self.own {
+            variables.extend(own.closed.iter().flat_map(Closed::operator));
             let pids = own.programs.pids().borrow().clone();
             variables.extend(pids.iter().map(|(program, pid)| (program.variable("PID"), pid.to_string())));
             let postgres = &own.foundation.postgres;

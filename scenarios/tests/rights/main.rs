@@ -13,7 +13,7 @@ use operations::{
 };
 use scenarios::{
     choreography::Choreography,
-    stack::{BROKER, Guard, Kafka, Manifest, Reporter, StateDir, until},
+    stack::{BROKER, Doors, Guard, Kafka, Manifest, Reporter, StateDir, until},
 };
 use tokio::{process::Command, sync::Mutex};
 use tries::{TRIED, is_let};
@@ -41,8 +41,9 @@ impl Closed {
         let rights = Rights::of(&Choreography::of_the_shop(), &Manifest::of_the_shop()).unwrap();
         let users = rights.principals.keys().filter_map(|principal| principal.strip_prefix("User:")).chain([STRANGER]);
         let guard = Guard::new(&directory.path().join("passwords"), users).unwrap();
+        let doors = Doors { listeners: Vec::new(), guard: Some(guard.clone()) };
         let step = Reporter::silent().step("");
-        let kafka = Kafka::start_guarded(&state, 1, &[], Some(guard.clone()), &step).await.unwrap();
+        let kafka = Kafka::start_behind(&state, 1, &doors, &step).await.unwrap();
         let mut closed = Closed { kafka, guard, rights, connections: Vec::new(), _directory: directory };
         // The first rules are the super user's to make; with them, the administrator makes everything else.
         closed.done(BROKER, &["acl", "apply"]).await;

@@ -31,7 +31,7 @@ use archive::Archive;
 
 pub use guard::{BROKER, Guard};
 pub(crate) use jars::VERSION;
-pub use settings::Listener;
+pub use settings::{Doors, Listener};
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(90);
 
@@ -61,46 +61,36 @@ impl Kafka {
     /// # Errors
     /// If Java or Maven is missing, or the broker does not start; the error ends with the last lines of its log.
     pub async fn start(state: &StateDir, partitions: i32, listeners: &[Listener], step: &Task) -> anyhow::Result<Self> {
-        Self::start_guarded(state, partitions, listeners, None, step).await
+        let doors = Doors { listeners: listeners.to_vec(), guard: None };
+        Self::start_behind(state, partitions, &doors, step).await
     }
 
-    /// As [`start`](Self::start); with a guard, the broker knows its users, and allows nothing that no rule allows.
+    /// As [`start`](Self::start), behind these doors.
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub async fn start_guarded(
-        state: &StateDir,
-        partitions: i32,
-        listeners: &[Listener],
-        guard: Option<Guard>,
-        step: &Task,
-    ) -> anyhow::Result<Self> {
+    pub async fn start_behind(state: &StateDir, partitions: i32, doors: &Doors, step: &Task) -> anyhow::Result<Self> {
         process::require("java", "default-jre-headless", "Apache Kafka").await?;
         let jars = jars::find_or_fetch(state, step).await?;
         step.now(format!("starting Apache Kafka {VERSION}"));
         // The ports were free a moment ago; if another program was faster, try others.
         let mut attempts_left = 3;
         loop {
-            match Self::launch(state, partitions, listeners, guard.clone(), &jars).await {
+            match Self::launch(state, partitions, doors, &jars).await {
                 Err(error) if attempts_left > 1 && format!("{error:#}").contains("in use") => attempts_left -= 1,
                 done => return done,
             }
         }
     }
 
-    async fn launch(
-        state: &StateDir,
-        partitions: i32,
-        listeners: &[Listener],
-        guard: Option<Guard>,
-        jars: &Path,
-    ) -> anyhow::Result<Self> {
+    async fn launch(state: &StateDir, partitions: i32, doors: &Doors, jars: &Path) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("purchase-saga-kafka-").tempdir()?;
         let archive = Archive::of(jars, &jars::broker()).await;
-        let seat = Seat { directory, jars: jars.to_owned(), archive, log: state.log_of("kafka"), guard };
+        let seat =
+            Seat { directory, jars: jars.to_owned(), archive, log: state.log_of("kafka"), guard: doors.guard.clone() };
         let (broker, controller) = (ports::free()?, ports::free()?);
-        let (guard, data) = (seat.guard.as_ref(), seat.directory.path().join("data"));
-        let settings = settings::server(broker, controller, listeners, partitions, guard, &data);
+        let data = seat.directory.path().join("data");
+        let settings = settings::server(broker, controller, doors, partitions, &data);
         std::fs::write(seat.properties(), settings).context("writing Kafka's settings")?;
         std::fs::write(seat.log4j(), settings::LOG4J).context("writing Kafka's log settings")?;
         seat.format().await?;

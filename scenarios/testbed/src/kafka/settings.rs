@@ -11,13 +11,20 @@ pub struct Listener {
     pub advertised: u16,
 }
 
+/// Ways into the broker beside its own port, and who may come in.
+#[derive(Debug, Clone, Default)]
+pub struct Doors {
+    pub listeners: Vec<Listener>,
+    /// With a guard, the broker knows its users, and allows nothing that no rule allows.
+    pub guard: Option<Guard>,
+}
+
 /// What `server.properties` holds.
 pub(super) fn server(
     broker_port: u16,
     controller_port: u16,
-    others: &[Listener],
+    Doors { listeners: others, guard }: &Doors,
     partitions: i32,
-    guard: Option<&Guard>,
     data: &Path,
 ) -> String {
     let protocol = if guard.is_some() { "SASL_PLAINTEXT" } else { "PLAINTEXT" };
@@ -30,7 +37,7 @@ pub(super) fn server(
     // Three by default: too many for a client each.
     let threads = for_each(&|number, _| format!("listener.name.line{number}.num.network.threads=1\n"));
     let names = std::iter::once("CLIENTS".to_owned()).chain((0..others.len()).map(|number| format!("LINE{number}")));
-    let guarded = guard.map_or_else(String::new, |guard| guard.properties(&names.collect::<Vec<_>>()));
+    let guarded = guard.as_ref().map_or_else(String::new, |guard| guard.properties(&names.collect::<Vec<_>>()));
     format!(
         "\
 process.roles=broker,controller
