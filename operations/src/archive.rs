@@ -1,5 +1,6 @@
 //! Reads what the topics retain, up to their current ends.
 
+use saga::outbox::kafka::Cluster;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
@@ -15,8 +16,6 @@ use rdkafka::{
 };
 use saga::record::Record;
 
-use crate::kafka;
-
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Time without any record after which reading is given up.
@@ -26,9 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub type Offsets = BTreeMap<(String, i32), Range<i64>>;
 
 /// A consumer without a group: it takes no partition from another consumer and moves no offset.
-pub(crate) fn consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
-    kafka::client(brokers)?
-        .set("client.id", "scenarios")
+pub(crate) fn consumer(brokers: &Cluster) -> anyhow::Result<BaseConsumer> {
+    brokers
+        .client("scenarios")
         .set("group.id", "scenarios-listens-without-a-group")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -44,7 +43,7 @@ pub(crate) fn consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
 ///
 /// # Errors
 /// If the broker does not answer.
-pub fn readable_topics(brokers: &str) -> anyhow::Result<Vec<String>> {
+pub fn readable_topics(brokers: &Cluster) -> anyhow::Result<Vec<String>> {
     let metadata = consumer(brokers)?
         .fetch_metadata(None, TIMEOUT)
         .with_context(|| format!("fetching the topics from {brokers}"))?;
@@ -78,7 +77,7 @@ pub(crate) fn kept_by(consumer: &BaseConsumer, topics: &[String]) -> anyhow::Res
 ///
 /// # Errors
 /// If the broker does not answer.
-pub fn kept(brokers: &str, topics: &[String]) -> anyhow::Result<Offsets> {
+pub fn kept(brokers: &Cluster, topics: &[String]) -> anyhow::Result<Offsets> {
     kept_by(&consumer(brokers)?, topics).with_context(|| format!("reading offsets from {brokers}"))
 }
 
@@ -86,7 +85,7 @@ pub fn kept(brokers: &str, topics: &[String]) -> anyhow::Result<Offsets> {
 ///
 /// # Errors
 /// If the broker does not answer, or stops answering before the end.
-pub fn read(brokers: &str, topics: &[String], look: impl FnMut(Record)) -> anyhow::Result<()> {
+pub fn read(brokers: &Cluster, topics: &[String], look: impl FnMut(Record)) -> anyhow::Result<()> {
     read_from(brokers, kept(brokers, topics)?, look)
 }
 
@@ -94,7 +93,7 @@ pub fn read(brokers: &str, topics: &[String], look: impl FnMut(Record)) -> anyho
 ///
 /// # Errors
 /// If the broker does not answer, or stops answering before the end.
-pub fn read_from(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record)) -> anyhow::Result<()> {
+pub fn read_from(brokers: &Cluster, offsets: Offsets, mut look: impl FnMut(Record)) -> anyhow::Result<()> {
     read_while(brokers, offsets, |record| {
         look(record);
         true
@@ -105,7 +104,7 @@ pub fn read_from(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record)) 
 ///
 /// # Errors
 /// If the broker does not answer.
-pub(crate) fn read_firsts(brokers: &str, offsets: Offsets, mut look: impl FnMut(Record)) -> anyhow::Result<()> {
+pub(crate) fn read_firsts(brokers: &Cluster, offsets: Offsets, mut look: impl FnMut(Record)) -> anyhow::Result<()> {
     read_while(brokers, offsets, |record| {
         look(record);
         false
@@ -117,7 +116,7 @@ pub(crate) fn read_firsts(brokers: &str, offsets: Offsets, mut look: impl FnMut(
 ///
 /// # Errors
 /// If the broker does not answer.
-pub fn with_records(brokers: &str, offsets: Offsets) -> anyhow::Result<BTreeSet<(String, i32)>> {
+pub fn with_records(brokers: &Cluster, offsets: Offsets) -> anyhow::Result<BTreeSet<(String, i32)>> {
     let mut with_records = BTreeSet::new();
     read_firsts(brokers, offsets, |record| {
         with_records.insert((record.topic, record.partition));
@@ -131,7 +130,7 @@ pub fn with_records(brokers: &str, offsets: Offsets) -> anyhow::Result<BTreeSet<
 /// # Errors
 /// If the broker does not answer, or stops answering before the end.
 pub fn read_until(
-    brokers: &str,
+    brokers: &Cluster,
     topics: &[String],
     until: Instant,
     mut look: impl FnMut(Record),
@@ -144,13 +143,13 @@ pub fn read_until(
 }
 
 /// Passes the records of each partition to `look` until it returns false.
-fn read_while(brokers: &str, offsets: Offsets, look: impl FnMut(Record) -> bool) -> anyhow::Result<()> {
+fn read_while(brokers: &Cluster, offsets: Offsets, look: impl FnMut(Record) -> bool) -> anyhow::Result<()> {
     read_while_until(brokers, offsets, None, look).map(drop)
 }
 
 /// As [`read_while`]; returns false if `until` passed first.
 fn read_while_until(
-    brokers: &str,
+    brokers: &Cluster,
     offsets: Offsets,
     until: Option<Instant>,
     mut look: impl FnMut(Record) -> bool,

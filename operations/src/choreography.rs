@@ -1,5 +1,6 @@
 //! The whole choreography, assembled from each service's own table. No service knows it.
 
+use crate::environment::transport_of_the_process;
 use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
 
 use anyhow::Context;
@@ -112,7 +113,7 @@ impl Choreography {
     }
 
     async fn table_of(base: &str) -> anyhow::Result<(String, Table)> {
-        let client = reqwest::Client::builder().timeout(ANSWERS_WITHIN).redirect(Policy::none()).build()?;
+        let client = transport_of_the_process()?.http()?.timeout(ANSWERS_WITHIN).redirect(Policy::none()).build()?;
         let url = format!("{}{PATH}", base.trim_end_matches('/'));
         let table = ask(&client, &url).await;
         let table = table.with_context(|| format!("{url} does not serve its program's table of events"))?;

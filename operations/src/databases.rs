@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::Context;
 use secrecy::ExposeSecret;
 use sqlx::{
     ConnectOptions as _,
-    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+    postgres::{PgPool, PgPoolOptions},
 };
 
 use crate::{Database, Environment};
@@ -21,9 +20,7 @@ impl Databases {
     pub fn of(environment: &Environment) -> anyhow::Result<Self> {
         let pool = |database: Database| {
             let url = environment.database(database)?.expose_secret();
-            let options: PgConnectOptions = url.parse().with_context(|| {
-                format!("{} is not of the form postgres://user:password@host:port/database", database.variable())
-            })?;
+            let options = environment.transport.postgres(&database.variable(), url)?;
             // An audit's statements are slow by nature; do not log them.
             let options = options.application_name("scenarios").disable_statement_logging();
             let pool = PgPoolOptions::new()

@@ -7,12 +7,17 @@ use std::{
 };
 
 use anyhow::Context;
+use saga::outbox::{kafka::Cluster, sasl::Sasl};
 use secrecy::{ExposeSecret, SecretString};
+use transport::{Settings, Transport};
 
 use crate::{Database, Manifest, SYSTEM_MANIFEST};
 
 /// Variable with the key that encrypts payment method details.
 pub const PAYMENT_DETAILS_KEY: &str = "PAYMENT_DETAILS_KEY";
+
+/// Variable with the base URL of the payment gateway's settings, if they have a listener of their own.
+const GATEWAY_OPS_URL: &str = "GATEWAY_OPS_URL";
 
 /// Variable with the base URLs of services beside the shop's, separated by commas.
 pub const PROGRAM_URLS: &str = "PROGRAM_URLS";
@@ -22,11 +27,15 @@ pub const PROGRAM_URLS: &str = "PROGRAM_URLS";
 pub struct Environment {
     /// The programs and databases of the system.
     pub manifest: Arc<Manifest>,
-    /// host:port, separated by commas.
-    pub brokers: String,
+    /// Kafka, and the way to reach it.
+    pub brokers: Cluster,
     pub databases: BTreeMap<Database, SecretString>,
+    /// Encryption and certificates of all links.
+    pub transport: Transport,
     pub order_api: Option<String>,
     pub gateway: Option<String>,
+    /// Where the gateway's settings are, if they have a listener of their own.
+    pub gateway_operations: Option<String>,
     pub payment_details_key: Option<SecretString>,
     /// Local directory with the mails that are not sent to a server, if there is one.
     pub mail_dir: Option<PathBuf>,
@@ -64,12 +73,20 @@ impl Environment {
             .filter_map(|database| Some((database, SecretString::from(variable(&database.variable())?))))
             .collect();
         let further_programs = variable(PROGRAM_URLS).unwrap_or_default();
+        let transport = Settings::from_variables(variable)?.open()?;
+        let sasl = Sasl::from_variables(variable).map_err(anyhow::Error::msg)?;
+        for name in ["ORDER_API_URL", "GATEWAY_URL", GATEWAY_OPS_URL, "MAIL_API_URL", PROGRAM_URLS] {
+            let urls = variable(name).unwrap_or_default();
+            urls.split(',').filter(|url| !url.is_empty()).try_for_each(|url| transport.check_url(name, url))?;
+        }
         Ok(Some(Self {
             manifest: Arc::new(manifest),
-            brokers: variable("KAFKA_BROKERS").unwrap_or_default(),
+            brokers: Cluster::at(&variable("KAFKA_BROKERS").unwrap_or_default(), &transport).with(sasl),
+            transport,
             databases,
             order_api: variable("ORDER_API_URL"),
             gateway: variable("GATEWAY_URL"),
+            gateway_operations: variable(GATEWAY_OPS_URL),
             payment_details_key: variable(PAYMENT_DETAILS_KEY).map(SecretString::from),
             mail_dir: variable("MAIL_DIR").map(PathBuf::from),
             mail_api: variable("MAIL_API_URL").map(|url| url.trim_end_matches('/').to_owned()),
@@ -100,6 +117,11 @@ impl Environment {
         self.gateway.as_deref().context("GATEWAY_URL is not set: where does the payment gateway answer HTTP?")
     }
 
+    /// The base URL of the payment gateway's settings.
+    pub fn gateway_operations(&self) -> anyhow::Result<&str> {
+        self.gateway_operations.as_deref().map_or_else(|| self.gateway(), Ok)
+    }
+
     /// The key that encrypts payment method details: 32 bytes in base64.
     pub fn payment_details_key(&self) -> anyhow::Result<&SecretString> {
         let key = self.payment_details_key.as_ref();
@@ -123,17 +145,35 @@ impl Environment {
         let optional = [
             ("ORDER_API_URL", self.order_api.clone()),
             ("GATEWAY_URL", self.gateway.clone()),
+            (GATEWAY_OPS_URL, self.gateway_operations.clone()),
             (PAYMENT_DETAILS_KEY, self.payment_details_key.as_ref().map(|key| key.expose_secret().to_owned())),
             ("MAIL_DIR", self.mail_dir.as_ref().map(|path| path.display().to_string())),
             ("MAIL_API_URL", self.mail_api.clone()),
             (SYSTEM_MANIFEST, self.manifest.file().map(|file| file.display().to_string())),
             (PROGRAM_URLS, Some(self.further_programs.join(",")).filter(|urls| !urls.is_empty())),
         ];
-        std::iter::once(("KAFKA_BROKERS".to_owned(), self.brokers.clone()))
+        std::iter::once(("KAFKA_BROKERS".to_owned(), self.brokers.brokers()))
             .chain(databases)
             .chain(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))))
             .collect()
     }
+}
+
+/// The transport that the process's environment names: `SECURITY` and `TLS_DIR`.
+///
+/// # Errors
+/// Settings or files that allow too little.
+pub fn transport_of_the_process() -> anyhow::Result<Transport> {
+    Ok(Settings::from_variables(|name| std::env::var(name).ok())?.open()?)
+}
+
+/// The brokers at these addresses, reached as the process's environment says: over its transport, with its credentials.
+///
+/// # Errors
+/// Settings or files that allow too little, or cannot be used.
+pub fn cluster_of_the_process(brokers: &str) -> anyhow::Result<Cluster> {
+    let sasl = Sasl::of_process().map_err(anyhow::Error::msg)?;
+    Ok(Cluster::at(brokers, &transport_of_the_process()?).with(sasl))
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ pub mod dead_letters;
 mod environment;
 pub mod exhibit;
 pub mod heard;
-pub mod kafka;
 pub mod listener;
 pub(crate) mod manifest;
 pub mod operator;
@@ -26,6 +25,8 @@ pub mod requests;
 pub mod timeline;
 mod wait;
 
-pub use environment::{Environment, PAYMENT_DETAILS_KEY, PROGRAM_URLS};
+pub use environment::{
+    Environment, PAYMENT_DETAILS_KEY, PROGRAM_URLS, cluster_of_the_process, transport_of_the_process,
+};
 pub use manifest::{Database, Entry, Manifest, Program, Role, SYSTEM_MANIFEST};
 pub use wait::until;

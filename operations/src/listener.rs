@@ -1,5 +1,6 @@
 //! Listens to all topics without a consumer group: takes no partition from another consumer and moves no offset.
 
+use saga::outbox::kafka::Cluster;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
@@ -62,7 +63,7 @@ pub fn topics() -> Vec<String> {
 ///
 /// # Errors
 /// If the broker does not answer.
-pub fn further_topics(brokers: &str) -> anyhow::Result<Vec<String>> {
+pub fn further_topics(brokers: &Cluster) -> anyhow::Result<Vec<String>> {
     let own = topics();
     let there = archive::readable_topics(brokers)?.into_iter();
     Ok(there.filter(|topic| is_topic_of_events(topic) && !own.contains(topic)).collect())
@@ -73,7 +74,7 @@ impl Listener {
     ///
     /// # Errors
     /// If the broker does not answer.
-    pub async fn start(brokers: &str, since: Since) -> anyhow::Result<Self> {
+    pub async fn start(brokers: &Cluster, since: Since) -> anyhow::Result<Self> {
         Self::start_on(brokers, topics(), since).await
     }
 
@@ -81,7 +82,7 @@ impl Listener {
     ///
     /// # Errors
     /// If the broker does not answer.
-    pub async fn start_on(brokers: &str, topics: Vec<String>, since: Since) -> anyhow::Result<Self> {
+    pub async fn start_on(brokers: &Cluster, topics: Vec<String>, since: Since) -> anyhow::Result<Self> {
         let brokers = brokers.to_owned();
         let (consumer, _) = tokio::task::spawn_blocking(move || assigned(&brokers, &topics, since)).await??;
         let topics = consumer.assignment().context("reading the assignment")?;
@@ -171,7 +172,7 @@ fn lock(tape: &Mutex<Tape>) -> MutexGuard<'_, Tape> {
 pub type Ends = HashMap<(String, i32), i64>;
 
 /// A consumer assigned to all partitions of `topics`, and their current ends. Blocking.
-pub fn assigned(brokers: &str, topics: &[String], since: Since) -> anyhow::Result<(BaseConsumer, Ends)> {
+pub fn assigned(brokers: &Cluster, topics: &[String], since: Since) -> anyhow::Result<(BaseConsumer, Ends)> {
     let consumer = archive::consumer(brokers)?;
     let kept = archive::kept_by(&consumer, topics).with_context(|| format!("reading offsets from {brokers}"))?;
     let mut assignment = TopicPartitionList::new();

@@ -1,5 +1,6 @@
 //! Publishes requests, as any client would.
 
+use saga::outbox::kafka::Cluster;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -29,8 +30,9 @@ pub struct Place {
 }
 
 impl Client {
-    pub fn new(brokers: &str) -> anyhow::Result<Self> {
-        let producer = crate::kafka::client(brokers)?
+    pub fn new(brokers: &Cluster) -> anyhow::Result<Self> {
+        let producer = brokers
+            .client("scenarios")
             .set("client.id", "scenarios")
             .set("acks", "all")
             // Not idempotent: a request that is published twice becomes one order anyway, and the producer need not first obtain

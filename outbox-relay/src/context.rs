@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use outbox::kafka::Kafka;
+use outbox::kafka::Cluster;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::{
@@ -58,7 +58,7 @@ impl Context {
         self.settings.publisher.as_deref()
     }
 
-    pub(crate) fn kafka(&self) -> &Kafka {
+    pub(crate) fn kafka(&self) -> &Cluster {
         &self.settings.kafka
     }
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use outbox::kafka::Kafka;
+use outbox::kafka::Cluster;
 use rdkafka::{error::KafkaError, producer::BaseRecord};
 
 use crate::{
@@ -71,7 +71,7 @@ pub(crate) struct Arrived {
 impl Publisher {
     /// Sends at most `batch_max` records to a partition in one request, and nothing from `fence_at` on.
     pub(crate) fn new(
-        kafka: &Kafka,
+        kafka: &Cluster,
         route: Route,
         timing: Timing,
         batch_max: i64,

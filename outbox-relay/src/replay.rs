@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use futures::{TryStreamExt, future::BoxFuture};
-use outbox::kafka::Kafka;
+use outbox::kafka::Cluster;
 use sqlx::{ConnectOptions, FromRow, postgres::PgConnectOptions};
 
 use crate::{
@@ -35,7 +35,7 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Also before a row that names another publisher, and if the database or the broker does not answer in time.
 pub fn replay<'a>(
     database: &'a PgConnectOptions,
-    kafka: &'a Kafka,
+    kafka: &'a Cluster,
     publisher: Option<&'a str>,
     span: Span,
 ) -> BoxFuture<'a, anyhow::Result<usize>> {
@@ -44,7 +44,7 @@ pub fn replay<'a>(
 
 async fn published_again(
     database: &PgConnectOptions,
-    kafka: &Kafka,
+    kafka: &Cluster,
     publisher: Option<&str>,
     span: Span,
 ) -> anyhow::Result<usize> {

@@ -1,6 +1,6 @@
 //! Settings of a relay.
 
-use outbox::kafka::Kafka;
+use outbox::kafka::Cluster;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::Timing;
@@ -15,8 +15,8 @@ pub struct Settings {
     pub database: String,
     /// Address of the database.
     pub options: PgConnectOptions,
-    /// Address of Kafka.
-    pub kafka: Kafka,
+    /// Kafka, and the certificates that the relay of this database shows there: it may write this publisher's topic alone.
+    pub kafka: Cluster,
     /// The publisher that the database belongs to: a row with another `aggregatetype` is not published, and no later row passes
     /// it. Defaults to the publisher that the database declares, which protects from mistakes, but not from its owner.
     pub publisher: Option<String>,

@@ -40,6 +40,8 @@ pub struct Tenure {
     session: PgConnection,
     lease: Lease,
     publisher: Publisher,
+    /// Version of the certificates that the Kafka client was created with.
+    certificates: u64,
     topic: Topic,
     gaps: Gaps,
     cursor: Cursor,
@@ -90,6 +92,7 @@ impl Tenure {
     ) -> Result<Self, Lost> {
         let Mandate { epoch, last_seq, asked_at } = mandate;
         let lease = Lease::new(context.timing(), epoch, asked_at);
+        let certificates = context.kafka().transport.version();
         let publisher = new_publisher(&context, Route::of(publisher), &lease)?;
         let (database, topic) = (context.database(), publisher.route().topic());
         let reports = Reports::new(database);
@@ -98,6 +101,7 @@ impl Tenure {
             session,
             lease,
             publisher,
+            certificates,
             topic: Topic::default(),
             gaps: Gaps::default(),
             cursor: Cursor::new(last_seq, asked_at),

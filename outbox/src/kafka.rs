@@ -1,9 +1,12 @@
 //! Settings of Kafka and its clients, and headers of records.
 
+use std::fmt;
+
 use rdkafka::{
     ClientConfig,
     message::{Header, OwnedHeaders},
 };
+use transport::Transport;
 
 use crate::sasl::Sasl;
 
@@ -65,12 +68,59 @@ fn instance_id(text: &str) -> Result<String, String> {
     }
 }
 
+/// A cluster and the way to reach it: makes all of a program's clients.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// Address, and settings for topics that have to be created.
+    pub kafka: Kafka,
+    /// Encryption and certificates.
+    pub transport: Transport,
+}
+
+impl fmt::Display for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.brokers())
+    }
+}
+
 impl Kafka {
+    /// The cluster at these addresses, reached over this transport.
+    pub fn over(self, transport: &Transport) -> Cluster {
+        Cluster { kafka: self, transport: transport.clone() }
+    }
+}
+
+impl Cluster {
+    /// A cluster by its addresses alone, for programs that create no topics.
+    pub fn at(brokers: &str, transport: &Transport) -> Self {
+        let kafka_brokers = brokers.split(',').map(str::to_owned).collect();
+        let kafka = Kafka {
+            kafka_brokers,
+            kafka_partitions: 1,
+            kafka_replication: Some(1),
+            kafka_instance_id: None,
+            kafka_topics: Topics::Create,
+            kafka_sasl: Sasl::default(),
+        };
+        kafka.over(transport)
+    }
+
+    /// The same cluster, reached with these credentials.
+    #[must_use]
+    pub fn with(mut self, sasl: Sasl) -> Self {
+        self.kafka.kafka_sasl = sasl;
+        self
+    }
+
+    /// Addresses of the brokers, host:port, separated by commas.
+    pub fn brokers(&self) -> String {
+        self.kafka.kafka_brokers.join(",")
+    }
+
     /// Settings that all clients share.
     pub fn client(&self, program: &str) -> ClientConfig {
-        let mut client = ClientConfig::new();
+        let mut client = self.transport.kafka(&self.brokers());
         client
-            .set("bootstrap.servers", self.kafka_brokers.join(","))
             .set("client.id", program)
             .set("socket.nagle.disable", "true")
             .set("reconnect.backoff.ms", "50")
@@ -81,7 +131,7 @@ impl Kafka {
             .set("socket.timeout.ms", "6000")
             .set("socket.connection.setup.timeout.ms", "3000")
             .set("allow.auto.create.topics", "false");
-        self.kafka_sasl.apply(&mut client);
+        self.kafka.kafka_sasl.apply(&mut client);
         client
     }
 

@@ -5,13 +5,14 @@ use std::{net::SocketAddr, time::Duration};
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
+use transport::Transport;
 
 use crate::sessions::{self, Sessions};
 
 /// The program's own database.
 #[derive(Debug, Clone, Args)]
 pub struct Database {
-    /// postgres://user:password@host:port/database
+    /// postgres://user:password@host:port/database; with `?sslmode=verify-full` where SECURITY=required
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: SecretString,
     /// Maximum number of connections, in addition to two of the consumer's own.
@@ -30,43 +31,47 @@ pub struct Database {
 
 impl Database {
     /// Sessions that connect on first use; each caller waits for a database that is not available yet.
-    pub fn sessions(&self, program: &str) -> anyhow::Result<Sessions> {
-        let (options, bound) = self.options(program)?;
+    ///
+    /// # Errors
+    /// A malformed URL, or one that the transport does not allow.
+    pub fn sessions(&self, program: &str, transport: &Transport) -> anyhow::Result<Sessions> {
+        let (options, bound) = self.options(program, transport)?;
         Ok(Sessions::new(options, self.database_pool, bound))
     }
 
     /// As [`sessions`](Self::sessions), but at most `most`, and never closed for age or idleness. They belong to the
     /// runtime in which this is called.
-    pub fn lasting_sessions(&self, most: u32, program: &str) -> anyhow::Result<Sessions> {
-        let (options, bound) = self.options(program)?;
+    ///
+    /// # Errors
+    /// A malformed URL, or one that the transport does not allow.
+    pub fn lasting_sessions(&self, most: u32, program: &str, transport: &Transport) -> anyhow::Result<Sessions> {
+        let (options, bound) = self.options(program, transport)?;
         Ok(Sessions::lasting(options, most, bound))
     }
 
-    fn options(&self, program: &str) -> anyhow::Result<(PgConnectOptions, Duration)> {
+    fn options(&self, program: &str, transport: &Transport) -> anyhow::Result<(PgConnectOptions, Duration)> {
         let bound = Duration::from_millis(self.database_timeout_ms);
-        let options = postgres_url(self.database_url.expose_secret()).map_err(anyhow::Error::msg)?;
+        let options = transport.postgres("DATABASE_URL", self.database_url.expose_secret())?;
         let options = options.application_name(program);
         let options = if self.database_session_timeouts { sessions::with_settings(options, bound) } else { options };
         Ok((options, bound))
     }
 }
 
-/// Parses a database URL. The error does not repeat the URL, because it contains a password.
-///
-/// # Errors
-/// A description of the problem that may be logged.
-pub fn postgres_url(url: &str) -> Result<PgConnectOptions, String> {
-    let form = "the database's URL is not of the form postgres://user:password@host:port/database";
-    if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
-        return Err(form.to_owned());
-    }
-    url.parse().map_err(|_| form.to_owned())
-}
-
-/// The program's HTTP server.
+/// The program's HTTP servers.
 #[derive(Debug, Clone, Args)]
 pub struct Http {
-    /// Address that the program serves /livez, /readyz, /metrics and its own routes on.
-    #[arg(long, env = "HTTP_ADDR", default_value = "0.0.0.0:8080")]
+    /// Address of the program's own routes; without OPS_ADDR also of the operational ones. Only this machine reaches the default.
+    #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:8080")]
     pub http_addr: SocketAddr,
+    /// Address of /livez, /readyz, /metrics, /choreography and settings: a listener of its own, which only operators need to reach.
+    #[arg(long, env = "OPS_ADDR")]
+    pub ops_addr: Option<SocketAddr>,
+    /// Names of the programs, by their certificates, that may connect to HTTP_ADDR; separated by commas. Without it, every program
+    /// with a certificate of a trusted authority may, and where tokens are demanded, clients without one.
+    #[arg(long, env = "HTTP_CLIENTS", value_delimiter = ',', value_name = "NAME,…")]
+    pub http_clients: Vec<String>,
+    /// Names of the programs that may connect to OPS_ADDR, likewise.
+    #[arg(long, env = "OPS_CLIENTS", value_delimiter = ',', value_name = "NAME,…")]
+    pub ops_clients: Vec<String>,
 }

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{
-    Router,
+    Extension, Router,
     extract::Request,
     http::{HeaderValue, StatusCode, header},
     middleware::{Next, from_fn},
@@ -16,11 +16,13 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time::timeout,
 };
+use transport::{Acceptor, Peer, Transport};
 
 use crate::{config::Http, shutdown::Shutdown, stalled::Bounded};
 
@@ -51,29 +53,84 @@ const LIMITS: Limits = Limits {
 /// Pause after a failed accept, which is mostly due to a lack of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `routes` until shutdown. Requests in progress then have two seconds to finish.
+/// A program's routes, by those who may use them.
+#[derive(Debug, Default)]
+pub struct Routes {
+    /// For operators: health, metrics, settings.
+    pub operations: Router,
+    /// The program's own.
+    pub own: Router,
+    /// True if its own routes know clients by their tokens, so that clients without a certificate may connect.
+    pub tokens: bool,
+}
+
+/// A listener and those who may connect to it.
+struct Door {
+    listener: TcpListener,
+    acceptor: Option<Acceptor>,
+    /// Names by certificate; empty admits everyone whom the acceptor does.
+    admitted: Vec<String>,
+    /// Admits clients without a certificate.
+    anonymous: bool,
+}
+
+/// Serves until shutdown: everything at `HTTP_ADDR`, or operations at `OPS_ADDR` if that is set. Requests in progress then have two
+/// seconds to finish.
+///
+/// Where security is required, operations need `OPS_ADDR`, and are for the programs of `OPS_CLIENTS`, by default `operator` and the
+/// program itself, which may ask for its own health.
 ///
 /// # Errors
-/// If it cannot listen on the address.
-pub async fn serve(http: &Http, routes: Router, shutdown: Shutdown) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(http.http_addr)
-        .await
-        .with_context(|| format!("listening on HTTP_ADDR {}; is the port taken?", http.http_addr))?;
-    let address = listener.local_addr().unwrap_or(http.http_addr);
-    tracing::info!(%address, "serving HTTP");
-    served(listener, routes, shutdown).await;
+/// If it cannot listen on an address, or if settings allow too little.
+pub async fn serve(http: &Http, transport: &Transport, routes: Routes, shutdown: Shutdown) -> anyhow::Result<()> {
+    let Routes { operations, own, tokens } = routes;
+    let own_there = own.has_routes();
+    let mut operators = http.ops_clients.clone();
+    if operators.is_empty() && transport.is_required() {
+        operators = ["operator".to_owned()].into_iter().chain(transport.name()).collect();
+    }
+    let open = async |setting: &str, address: SocketAddr, admitted: Vec<String>, anonymous: bool| {
+        let anonymous = anonymous && admitted.is_empty();
+        let acceptor = transport.acceptor(anonymous)?;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("listening on {setting} {address}; is the port taken?"))?;
+        let address = listener.local_addr().unwrap_or(address);
+        tracing::info!(%address, tls = acceptor.is_some(), "serving HTTP");
+        anyhow::Ok(Door { listener, acceptor, admitted, anonymous })
+    };
+    match http.ops_addr {
+        Some(ops) if own_there => {
+            let operations_door = open("OPS_ADDR", ops, operators, false).await?;
+            let own_door = open("HTTP_ADDR", http.http_addr, http.http_clients.clone(), tokens).await?;
+            tokio::join!(served(operations_door, operations, shutdown.clone()), served(own_door, own, shutdown));
+        }
+        Some(ops) => served(open("OPS_ADDR", ops, operators, false).await?, operations, shutdown).await,
+        None if own_there => {
+            anyhow::ensure!(
+                !transport.is_required(),
+                "SECURITY=required keeps health, metrics and settings apart from the program's own routes: set OPS_ADDR to an \
+                 address that only operators reach"
+            );
+            let door = open("HTTP_ADDR", http.http_addr, http.http_clients.clone(), tokens).await?;
+            served(door, operations.merge(own), shutdown).await;
+        }
+        None => served(open("HTTP_ADDR", http.http_addr, operators, false).await?, operations, shutdown).await,
+    }
     Ok(())
 }
 
 /// Boxed, so that it is compiled here and not in each program.
-fn served(listener: TcpListener, routes: Router, shutdown: Shutdown) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    Box::pin(serve_on(listener, routes, LIMITS, shutdown))
+fn served(door: Door, routes: Router, shutdown: Shutdown) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(serve_on(door, routes, LIMITS, shutdown))
 }
 
-async fn serve_on(listener: TcpListener, routes: Router, limits: Limits, shutdown: Shutdown) {
+async fn serve_on(door: Door, routes: Router, limits: Limits, shutdown: Shutdown) {
     let routes = routes.layer(from_fn(move |request: Request, next: Next| async move {
         timeout(limits.request, next.run(request)).await.unwrap_or_else(|_| too_slow())
     }));
+    let Door { listener, acceptor, admitted, anonymous } = door;
+    let entry = Arc::new(Entry { acceptor, admitted, anonymous });
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     loop {
@@ -89,7 +146,7 @@ async fn serve_on(listener: TcpListener, routes: Router, limits: Limits, shutdow
             Some(_) = connections.join_next() => continue,
             () = shutdown.requested() => break,
         };
-        connections.spawn(converse(stream, place, routes.clone(), limits, shutdown.clone()));
+        connections.spawn(converse(stream, place, entry.clone(), routes.clone(), limits, shutdown.clone()));
     }
     // New connections are refused from here on.
     drop(listener);
@@ -105,11 +162,65 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(
     Ok((stream, place))
 }
 
+/// The conditions of a listener.
+struct Entry {
+    acceptor: Option<Acceptor>,
+    admitted: Vec<String>,
+    anonymous: bool,
+}
+
+impl Entry {
+    /// The reason why this client is not admitted; None if it is.
+    fn objection(&self, peer: Option<&Peer>) -> Option<&'static str> {
+        match peer {
+            _ if self.acceptor.is_none() => None,
+            None => (!self.anonymous).then_some("no certificate"),
+            Some(peer) => {
+                let listed = self.admitted.is_empty() || self.admitted.contains(&peer.name);
+                (!listed).then_some("another program's certificate")
+            }
+        }
+    }
+}
+
 /// Serves one connection until it ends. At a shutdown it finishes the current request and begins no other.
-async fn converse(stream: TcpStream, _place: OwnedSemaphorePermit, routes: Router, limits: Limits, shutdown: Shutdown) {
+async fn converse(
+    stream: TcpStream,
+    _place: OwnedSemaphorePermit,
+    entry: Arc<Entry>,
+    routes: Router,
+    limits: Limits,
+    shutdown: Shutdown,
+) {
     // Responses are small: waiting for more data would only delay them.
     let _ = stream.set_nodelay(true);
-    let stream = TokioIo::new(Bounded::new(stream, limits.write));
+    let Some(acceptor) = &entry.acceptor else {
+        return answer(TokioIo::new(Bounded::new(stream, limits.write)), routes, limits, shutdown).await;
+    };
+    let accepted = tokio::select! {
+        accepted = acceptor.accept(stream) => accepted,
+        () = shutdown.requested() => return,
+    };
+    let refused = match accepted {
+        Ok((stream, peer)) => match entry.objection(peer.as_ref()) {
+            None => {
+                let routes = routes.layer(Extension(peer));
+                return answer(TokioIo::new(Bounded::new(stream, limits.write)), routes, limits, shutdown).await;
+            }
+            Some(objection) => {
+                format!("{objection}{}", peer.map(|peer| format!(": {}", peer.name)).unwrap_or_default())
+            }
+        },
+        Err(error) => error.to_string(),
+    };
+    metrics::counter!("http_connections_refused_total").increment(1);
+    tracing::debug!(reason = refused, "an HTTP connection was refused");
+}
+
+async fn answer<S>(stream: TokioIo<Bounded<S>>, routes: Router, limits: Limits, shutdown: Shutdown)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
@@ -138,124 +249,4 @@ fn too_slow() -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::routing::{get, post};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use tokio::sync::Notify;
-
-    use super::*;
-    use crate::shutdown::Stop;
-
-    const LIMITS: Limits = Limits {
-        connections: 3,
-        head: Duration::from_millis(300),
-        request: Duration::from_millis(300),
-        write: Duration::from_millis(300),
-        stop: Duration::from_millis(300),
-    };
-    const SOON: Duration = Duration::from_secs(10);
-
-    struct Server {
-        address: SocketAddr,
-        stop: Stop,
-        /// The route `/wait` notifies `begun` when it starts; the test notifies `end` to let it finish.
-        begun: Arc<Notify>,
-        end: Arc<Notify>,
-        serving: tokio::task::JoinHandle<()>,
-    }
-
-    async fn server(limits: Limits) -> Server {
-        let (begun, end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let waiting = (begun.clone(), end.clone());
-        let wait = async move || {
-            waiting.0.notify_one();
-            waiting.1.notified().await;
-            "last"
-        };
-        let routes = Router::new()
-            .route("/wait", get(wait))
-            .route("/", get(async || "here\n"))
-            .route("/echo", post(async |body: String| body))
-            .route("/large", get(async || vec![b'x'; 64 << 20]))
-            .route("/never", get(async || std::future::pending::<()>().await));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (stop, shutdown) = Shutdown::by_hand();
-        Server { address, stop, begun, end, serving: tokio::spawn(serve_on(listener, routes, limits, shutdown)) }
-    }
-
-    impl Server {
-        async fn says(&self, words: &str) -> TcpStream {
-            let mut stream = TcpStream::connect(self.address).await.expect("connected");
-            stream.write_all(words.as_bytes()).await.expect("sent");
-            stream
-        }
-
-        /// Everything that the server sends until it closes the connection.
-        async fn answer(&self, words: &str) -> String {
-            let mut stream = self.says(words).await;
-            until_closed(&mut stream).await
-        }
-
-        async fn stops(self) {
-            self.stop.now();
-            timeout(SOON, self.serving).await.expect("it stops").expect("no panic");
-        }
-    }
-
-    async fn until_closed(stream: &mut TcpStream) -> String {
-        let mut bytes = Vec::new();
-        let read = timeout(SOON, stream.read_to_end(&mut bytes)).await.expect("it is closed in time");
-        // The connection may be reset if the client sent data that was never read.
-        read.map_or_else(|_| "reset".to_owned(), |_| String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    #[tokio::test]
-    async fn a_client_that_never_ends_its_head_its_body_or_its_connection_is_let_go() {
-        let server = server(LIMITS).await;
-        assert_eq!(server.answer("GET / HTTP/1.1\r\nhost: te").await, "", "a head without an end");
-        assert_eq!(server.answer("").await, "", "no word at all");
-        let body = "POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\n\r\nbegun";
-        assert!(server.answer(body).await.starts_with("HTTP/1.1 408"), "a body without an end");
-        let idle = server.answer("GET / HTTP/1.1\r\nhost: test\r\n\r\n").await;
-        assert!(idle.ends_with("here\n"), "answered, and closed when nothing follows: {idle}");
-        assert!(server.answer("GET /never HTTP/1.1\r\nhost: test\r\n\r\n").await.starts_with("HTTP/1.1 408"));
-        server.stops().await;
-    }
-
-    #[tokio::test]
-    async fn a_client_that_does_not_take_its_answer_is_let_go() {
-        let server = server(Limits { connections: 1, ..LIMITS }).await;
-        let _takes_nothing = server.says("GET /large HTTP/1.1\r\nhost: test\r\n\r\n").await;
-        // There is only one place, and it is needed.
-        let next = server.answer("GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
-        assert!(next.ends_with("here\n"), "{next}");
-        server.stops().await;
-    }
-
-    #[tokio::test]
-    async fn neither_idle_nor_slow_clients_hold_a_stop_up() {
-        let patient = Duration::from_secs(600);
-        let limits = Limits { head: patient, request: patient, write: patient, ..LIMITS };
-        let server = server(limits).await;
-        let mut idle = server.says("GET / HTTP/1.1\r\nhost: test\r\n\r\n").await;
-        let mut answer = [0; 12];
-        idle.read_exact(&mut answer).await.expect("answered");
-        let _head = server.says("GET / HTTP/1.1\r\nhost: te").await;
-        let _under_way = server.says("GET /never HTTP/1.1\r\nhost: test\r\n\r\n").await;
-        server.stops().await;
-        until_closed(&mut idle).await;
-    }
-
-    #[tokio::test]
-    async fn a_request_under_way_is_answered_before_the_stop() {
-        let server = server(Limits { stop: SOON, request: SOON, head: SOON, ..LIMITS }).await;
-        let mut slow = server.says("GET /wait HTTP/1.1\r\nhost: test\r\n\r\n").await;
-        timeout(SOON, server.begun.notified()).await.expect("it begins");
-        server.stop.now();
-        server.end.notify_one();
-        assert!(until_closed(&mut slow).await.ends_with("last"));
-        server.stops().await;
-    }
-}
+mod tests;

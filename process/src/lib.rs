@@ -6,6 +6,7 @@ pub mod config;
 pub mod crash;
 pub mod health;
 pub mod ops;
+pub mod security;
 pub mod sessions;
 pub mod shutdown;
 pub mod supervision;

@@ -9,11 +9,18 @@ use std::{
 };
 
 use metrics_exporter_prometheus::PrometheusBuilder;
-use process::{config::Http, health::Health, ops, shutdown::Shutdown, telemetry};
+use process::{
+    config::Http,
+    health::Health,
+    ops::{self, Routes},
+    shutdown::Shutdown,
+    telemetry,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use transport::Transport;
 
 /// The host's log.
 #[derive(Clone, Default)]
@@ -51,9 +58,13 @@ async fn a_hosts_own_log_and_recorder_are_used() {
 
     let health = Health::default();
     health.watch("relay", Duration::from_secs(1)).round();
-    let http = Http { http_addr: "127.0.0.1:0".parse().expect("an address") };
+    let http_addr = "127.0.0.1:0".parse().expect("an address");
+    let http = Http { http_addr, ops_addr: None, http_clients: Vec::new(), ops_clients: Vec::new() };
     let (stop, shutdown) = Shutdown::by_hand();
-    let serving = tokio::spawn(async move { ops::serve(&http, ops::routes(health, metrics), shutdown).await });
+    let serving = tokio::spawn(async move {
+        let routes = Routes { operations: ops::routes(health, metrics, &Transport::plain()), ..Routes::default() };
+        ops::serve(&http, &Transport::plain(), routes, shutdown).await
+    });
 
     let told = tokio::time::timeout(Duration::from_secs(30), served_at(&log)).await;
     let answer = get(told.expect("our lines are in the host's log"), "/metrics").await;

@@ -143,3 +143,5 @@ pub use service::Service;
 pub use sqlx;
 pub use store::StoreError;
 pub use table::Table;
+#[cfg(feature = "runtime")]
+pub use transport;

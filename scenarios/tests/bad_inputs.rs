@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 #![expect(clippy::print_stdout, reason = "figures, for whoever runs it with --nocapture")]
 
+use saga::outbox::kafka::Cluster;
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
@@ -132,7 +133,7 @@ fn is_something_else(record: &Record) -> bool {
 }
 
 /// Dead letters by the position of their originals.
-async fn letters(brokers: &str) -> anyhow::Result<HashMap<(i32, i64), Record>> {
+async fn letters(brokers: &Cluster) -> anyhow::Result<HashMap<(i32, i64), Record>> {
     let brokers = brokers.to_owned();
     tokio::task::spawn_blocking(move || {
         let mut letters = HashMap::new();

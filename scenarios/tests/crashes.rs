@@ -164,7 +164,7 @@ impl<'a> Drill<'a> {
         Ok(Drill {
             databases: Databases::of(environment)?,
             client: Client::new(&environment.brokers)?,
-            http: reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?,
+            http: environment.transport.http()?.timeout(Duration::from_secs(5)).build()?,
             shoppers: Shoppers::new(SEED),
             orders: Vec::new(),
             stack,

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
+use saga::outbox::kafka::Cluster;
 use std::time::Duration;
+use transport::Transport;
 
 use events::publisher::{self, dead_letter_topic};
 use rdkafka::{
@@ -20,8 +22,8 @@ use scenarios::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn client(brokers: &str) -> ClientConfig {
-    let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", brokers).set("group.id", "reader").set("auto.offset.reset", "earliest");
+    let mut client = Transport::plain().kafka(brokers);
+    client.set("group.id", "reader").set("auto.offset.reset", "earliest");
     client
 }
 
@@ -64,13 +66,20 @@ async fn transactions_leave_offsets_without_records(brokers: &str, topic: &str) 
         producer.send(record, PATIENCE).await.unwrap();
         if commits { producer.commit_transaction(PATIENCE) } else { producer.abort_transaction(PATIENCE) }.unwrap();
         let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
-        let kept = tokio::task::spawn_blocking(move || archive::kept(&brokers, &[topic])).await.unwrap().unwrap();
+        let kept =
+            tokio::task::spawn_blocking(move || archive::kept(&Cluster::at(&brokers, &Transport::plain()), &[topic]))
+                .await
+                .unwrap()
+                .unwrap();
         ends.push(kept.into_iter().find(|((_, partition), _)| *partition == 1).unwrap().1.end);
     }
     let place = (topic.to_owned(), 1);
     let holds = async |offsets: std::ops::Range<i64>| {
         let (brokers, offsets) = (brokers.to_owned(), archive::Offsets::from([(place.clone(), offsets)]));
-        let held = tokio::task::spawn_blocking(move || archive::with_records(&brokers, offsets)).await;
+        let held = tokio::task::spawn_blocking(move || {
+            archive::with_records(&Cluster::at(&brokers, &Transport::plain()), offsets)
+        })
+        .await;
         !held.unwrap().unwrap().is_empty()
     };
     let committed = ends[0] - 2..ends[0];
@@ -83,7 +92,7 @@ async fn transactions_leave_offsets_without_records(brokers: &str, topic: &str) 
 async fn apache_kafka_takes_large_records_makes_no_topic_by_itself_and_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let state = StateDir::create_in(directory.path()).unwrap();
-    let kafka = Kafka::start(&state, 3, &[], &Reporter::silent().step("")).await.unwrap();
+    let kafka = Kafka::start(&state, 3, &[], None, &Reporter::silent().step("")).await.unwrap();
     let admin: AdminClient<DefaultClientContext> = client(kafka.brokers()).create().unwrap();
     let topic = NewTopic::new("orders", 3, TopicReplication::Fixed(1));
     admin.create_topics([&topic], &AdminOptions::new()).await.unwrap().remove(0).unwrap();

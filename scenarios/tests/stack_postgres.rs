@@ -14,7 +14,7 @@ async fn start() -> Postgres {
 
 async fn start_for(manifest: &Manifest) -> Postgres {
     let directory = tempfile::tempdir().unwrap();
-    Postgres::start(manifest, &StateDir::create_in(directory.path()).unwrap()).await.unwrap()
+    Postgres::start(manifest, None, &StateDir::create_in(directory.path()).unwrap()).await.unwrap()
 }
 
 async fn connect(url: &str) -> Result<PgConnection, sqlx::Error> {

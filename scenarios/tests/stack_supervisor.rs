@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
 use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use transport::Transport;
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -16,6 +17,7 @@ const BOUND: Duration = Duration::from_secs(20);
 
 fn launch(directory: &TempDir, script: &str) -> Launch {
     Launch {
+        transport: Transport::plain(),
         name: "program".to_owned(),
         binary: "/bin/sh".into(),
         arguments: vec!["-c".into(), script.into()],

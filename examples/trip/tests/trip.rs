@@ -1,5 +1,6 @@
 //! The three programs, each with its relay, over a real Postgres and a real Kafka.
 
+use saga::transport::Transport;
 use std::time::Duration;
 
 use outbox_relay::{BATCH_ROWS, Relay, Settings, Span, Timing, replay};
@@ -42,11 +43,12 @@ async fn start<S: Supplier>(supplier: S, stock: Stock, run: Uuid) -> (TestDataba
     }
     db.run("create table opening as select * from stock").await;
     let config = config(&db.url());
-    topics::ensure(&config.kafka, "test", &topics::needed_by(&S::table())).await.expect("topics");
+    let kafka = config.kafka.clone().over(&Transport::plain());
+    topics::ensure(&kafka, "test", &topics::needed_by(&S::table())).await.expect("topics");
     let relay = Relay::new(Settings {
         database: S::PUBLISHER.name().to_owned(),
         options: db.url().parse().expect("a URL"),
-        kafka: config.kafka.clone(),
+        kafka,
         publisher: Some(S::PUBLISHER.name().to_owned()),
         timing: Timing::default(),
         batch_max: BATCH_ROWS,
@@ -82,7 +84,7 @@ async fn standing(db: &TestDatabase, trip_id: SagaId) -> String {
 
 /// Republishes the flight's events of a trip: all of them unchanged, and the first one under this other id.
 async fn repeat(flight: &TestDatabase, trip_id: SagaId, other: Uuid) {
-    let (options, kafka) = (flight.url().parse().expect("a URL"), config("").kafka);
+    let (options, kafka) = (flight.url().parse().expect("a URL"), config("").kafka.over(&Transport::plain()));
     let span = Span { since: chrono::DateTime::UNIX_EPOCH, until: chrono::Utc::now() };
     replay(&options, &kafka, Some("flight"), span).await.expect("published again");
     let copy = "insert into outbox (id, aggregatetype, aggregateid, type, payload)
@@ -97,7 +99,8 @@ async fn every_trip_is_booked_whole_or_cancelled_whole() {
     let (flight, flying) = start(Flight, SEATS, run).await;
     let (hotel, hosting) = start(Hotel, ROOMS, run).await;
     let (car, driving) = start(Car, CARS, run).await;
-    let producer: FutureProducer = config("").kafka.producer("test").create().expect("a producer");
+    let producer: FutureProducer =
+        config("").kafka.over(&Transport::plain()).producer("test").create().expect("a producer");
     let trip = |flight: &str, city: &str| {
         let (flight, city) = (format!("{flight} {run}"), format!("{city} {run}"));
         Trip { trip_id: SagaId(Uuid::now_v7()), traveller: "Ada".to_owned(), flight, city, nights: 2 }

@@ -39,7 +39,7 @@ const SILENT_FOR: Duration = Duration::from_secs(30);
 pub(crate) async fn bookings(environment: &Environment) -> anyhow::Result<Vec<Booking>> {
     let url = format!("{}/v1/ledger", environment.gateway()?);
     // A long ledger takes a while to read, but data has to keep arriving.
-    let client = reqwest::Client::builder().connect_timeout(SILENT_FOR).read_timeout(SILENT_FOR).build()?;
+    let client = environment.transport.http()?.connect_timeout(SILENT_FOR).read_timeout(SILENT_FOR).build()?;
     let answer = client.get(&url).send().await.and_then(reqwest::Response::error_for_status);
     let ledger: Ledger =
         answer.with_context(|| format!("GET {url}"))?.json().await.with_context(|| format!("reading {url}"))?;

@@ -1,5 +1,6 @@
 //! Read positions of each service. What lies beyond them is in flight to that service and cannot be judged by yet.
 
+use saga::outbox::kafka::Cluster;
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::Arc,
@@ -18,7 +19,7 @@ use crate::{
     archive::{self, Offsets},
     choreography::Choreography,
     databases::Databases,
-    kafka, positions,
+    positions,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -69,7 +70,7 @@ impl Places {
 /// The consumer groups, seen from outside: joins none, and moves no offset.
 #[derive(Clone)]
 pub struct Groups {
-    brokers: String,
+    brokers: Cluster,
     groups: Arc<Vec<Group>>,
 }
 
@@ -85,19 +86,20 @@ impl Groups {
     ///
     /// # Errors
     /// If a client cannot be made.
-    pub fn of_the_shop(brokers: &str) -> anyhow::Result<Self> {
+    pub fn of_the_shop(brokers: &Cluster) -> anyhow::Result<Self> {
         let shop = Choreography::of_the_shop();
         Self::of(brokers, Database::OF_THE_SHOP.map(|own| (own, shop.topics_of(own.publisher().name()))))
     }
 
     /// The groups of these databases' services, which read these topics.
     pub(super) fn of(
-        brokers: &str,
+        brokers: &Cluster,
         services: impl IntoIterator<Item = (Database, Vec<String>)>,
     ) -> anyhow::Result<Self> {
         let groups = services.into_iter().map(|(database, topics)| {
             let service = database.publisher();
-            let client = kafka::client(brokers)?
+            let client = brokers
+                .client("scenarios")
                 .set("client.id", "scenarios")
                 .set("group.id", service.name())
                 .set("enable.auto.commit", "false")

@@ -1,5 +1,6 @@
 //! Checks that every readable request has become an order or a dead letter.
 
+use saga::outbox::kafka::Cluster;
 use std::collections::{HashMap, HashSet};
 
 use anyhow::Context;
@@ -44,7 +45,7 @@ impl Requests {
     /// answered if any request with its id was.
     pub(super) async fn judge(
         mut self,
-        brokers: &str,
+        brokers: &Cluster,
         databases: &Databases,
         letters: usize,
     ) -> anyhow::Result<Invariant> {
@@ -60,7 +61,7 @@ impl Requests {
         })
     }
 
-    async fn leave_out_repetitions(&mut self, brokers: &str, databases: &Databases) -> anyhow::Result<()> {
+    async fn leave_out_repetitions(&mut self, brokers: &Cluster, databases: &Databases) -> anyhow::Result<()> {
         let (brokers, wanted) = (brokers.to_owned(), self.unanswered.keys().copied().collect::<HashSet<_>>());
         let meant = tokio::task::spawn_blocking(move || {
             let mut meant: Vec<(EventId, OrderId)> = Vec::new();

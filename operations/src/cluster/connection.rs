@@ -8,7 +8,7 @@ use kafka_protocol::{
     messages::{RequestHeader, ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest},
     protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes},
 };
-use saga::outbox::sasl::{MECHANISM, Sasl};
+use saga::outbox::{kafka::Cluster, sasl::MECHANISM};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
@@ -21,24 +21,6 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Largest answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 const CLIENT: &str = "scenarios";
-
-/// Addresses of a cluster, and the credentials to use there.
-#[derive(Debug, Clone)]
-pub struct Address {
-    /// host:port, separated by commas.
-    pub brokers: String,
-    pub sasl: Sasl,
-}
-
-impl Address {
-    /// The brokers, with the credentials in the environment of this process.
-    ///
-    /// # Errors
-    /// If the credentials cannot be used.
-    pub fn of_process(brokers: &str) -> anyhow::Result<Self> {
-        Ok(Address { brokers: brokers.to_owned(), sasl: Sasl::of_process().map_err(anyhow::Error::msg)? })
-    }
-}
 
 /// What carries the bytes, encrypted or not.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -88,10 +70,11 @@ impl Connection {
     ///
     /// # Errors
     /// If none answers, or the broker does not accept the credentials.
-    pub async fn open(address: &Address) -> anyhow::Result<Self> {
+    pub async fn open(cluster: &Cluster) -> anyhow::Result<Self> {
         let mut last = anyhow::anyhow!("no broker is given: set KAFKA_BROKERS or use --brokers");
-        for broker in address.brokers.split(',').map(str::trim).filter(|broker| !broker.is_empty()) {
-            let opened = tokio::time::timeout(TIMEOUT, Self::to(broker, &address.sasl)).await;
+        let brokers = cluster.kafka.kafka_brokers.iter().map(|broker| broker.trim());
+        for broker in brokers.filter(|broker| !broker.is_empty()) {
+            let opened = tokio::time::timeout(TIMEOUT, Self::to(broker, cluster)).await;
             match opened.with_context(|| format!("{broker} does not answer")).and_then(|opened| opened) {
                 Ok(connection) => return Ok(connection),
                 Err(error) => last = error,
@@ -100,11 +83,16 @@ impl Connection {
         Err(last)
     }
 
-    async fn to(broker: &str, sasl: &Sasl) -> anyhow::Result<Self> {
+    async fn to(broker: &str, cluster: &Cluster) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(broker).await.with_context(|| format!("connecting to {broker}"))?;
         stream.set_nodelay(true)?;
-        let mut connection = Connection { stream: Box::new(stream), correlation: 0 };
-        if let Some((username, password)) = sasl.pair() {
+        let host = broker.rsplit_once(':').map_or(broker, |(host, _)| host);
+        let stream: Box<dyn Stream> = match cluster.transport.identity() {
+            Some(_) => Box::new(cluster.transport.dial(host, stream).await.with_context(|| broker.to_owned())?),
+            None => Box::new(stream),
+        };
+        let mut connection = Connection { stream, correlation: 0 };
+        if let Some((username, password)) = cluster.kafka.kafka_sasl.pair() {
             let authenticated = connection.authenticate(username, password).await;
             authenticated.with_context(|| format!("authenticating as {username} at {broker}"))?;
         }

@@ -6,5 +6,5 @@ mod connection;
 mod rules;
 mod scram;
 
-pub use connection::{Address, Connection, Refused};
+pub use connection::{Connection, Refused};
 pub use rules::Rules;

@@ -4,12 +4,14 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use saga::outbox::sasl::Sasl;
+use saga::outbox::kafka::Cluster;
+use transport::Transport;
 
 use super::programs::Programs;
 use crate::{
     acl::{Acl, Deviation, Rights, open_doors},
-    cluster::{Address, Connection, Rules},
+    cluster::{Connection, Rules},
+    cluster_of_the_process,
 };
 
 /// Shows, grants and checks the rights on Kafka, which follow from the services' tables.
@@ -91,7 +93,7 @@ impl AclCommand {
 }
 
 async fn apply(rights: &Rights, brokers: &str, prune: bool) -> anyhow::Result<ExitCode> {
-    let mut connection = Connection::open(&Address::of_process(brokers)?).await?;
+    let mut connection = Connection::open(&cluster_of_the_process(brokers)?).await?;
     let Rules::On { acls, .. } = connection.rules().await? else {
         anyhow::bail!("the broker has no authorizer, so rules have no effect: set authorizer.class.name first");
     };
@@ -114,7 +116,7 @@ fn tell(what: &str, acls: &[Acl]) {
 }
 
 async fn findings(rights: &Rights, brokers: &str) -> anyhow::Result<Vec<String>> {
-    let mut connection = Connection::open(&Address::of_process(brokers)?).await?;
+    let mut connection = Connection::open(&cluster_of_the_process(brokers)?).await?;
     let settings = connection.broker_settings().await.context("looking for ways around the rules")?;
     let mut findings = open_doors(rights, &settings);
     match connection.rules().await? {
@@ -126,16 +128,15 @@ async fn findings(rights: &Rights, brokers: &str) -> anyhow::Result<Vec<String>>
             }
         }
     }
-    if answers_anybody(brokers).await {
+    if answers(&Cluster::at(brokers, &Transport::plain())).await {
         findings.push(format!("{brokers} answers those who do not authenticate"));
     }
     Ok(findings)
 }
 
-/// Returns whether the brokers answer requests of somebody without a name.
-async fn answers_anybody(brokers: &str) -> bool {
-    let nobody = Address { brokers: brokers.to_owned(), sasl: Sasl::default() };
-    match Connection::open(&nobody).await {
+/// Returns whether the brokers answer requests.
+async fn answers(cluster: &Cluster) -> bool {
+    match Connection::open(cluster).await {
         Ok(mut connection) => connection.brokers().await.is_ok(),
         Err(_) => false,
     }

@@ -5,8 +5,10 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use saga::outbox::kafka::Cluster;
 
 use crate::{
+    cluster_of_the_process,
     dead_letters::{self, Letter, Originals},
     exhibit,
     requests::Client,
@@ -46,7 +48,8 @@ enum What {
 impl Dlt {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(!self.brokers.is_empty(), "no broker is given: set KAFKA_BROKERS or use --brokers");
-        let brokers = self.brokers.clone();
+        let cluster = cluster_of_the_process(&self.brokers)?;
+        let brokers = cluster.clone();
         let letters = tokio::task::spawn_blocking(move || dead_letters::all(&brokers)).await??;
         match self.what {
             What::List => {
@@ -66,7 +69,7 @@ impl Dlt {
                 } else {
                     names.iter().map(|name| find(&letters, name).cloned()).collect::<anyhow::Result<_>>()?
                 };
-                replay(self.brokers, chosen).await
+                replay(cluster, chosen).await
             }
         }
     }
@@ -77,10 +80,10 @@ fn find<'a>(letters: &'a [Letter], name: &str) -> anyhow::Result<&'a Letter> {
     letter.ok_or_else(|| anyhow::anyhow!("there is no dead letter {name}; `scenarios dlt list` lists them"))
 }
 
-async fn replay(brokers: String, letters: Vec<Letter>) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&brokers)?;
+async fn replay(cluster: Cluster, letters: Vec<Letter>) -> anyhow::Result<ExitCode> {
+    let client = Client::new(&cluster)?;
     let reading = tokio::task::spawn_blocking(move || {
-        let originals = Originals::of(&brokers, &letters)?;
+        let originals = Originals::of(&cluster, &letters)?;
         anyhow::Ok((originals, letters))
     });
     let (originals, letters) = reading.await??;

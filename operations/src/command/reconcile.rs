@@ -36,7 +36,7 @@ impl Reconcile {
         let environment = running()?;
         let databases = Databases::of(&environment)?;
         let patience = Duration::from_secs(self.wait);
-        let http = reconcile::client()?;
+        let http = reconcile::client(&environment.transport)?;
         let scope =
             Scope { environment: &environment, databases: &databases, http: &http, patience, grace: self.grace.into() };
         let picture = scope.find().await?;

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use saga::config::Kafka;
 
 use super::programs::Programs;
+use crate::transport_of_the_process;
 
 /// Creates the topics that the services' tables name, for services that may not (KAFKA_TOPICS=expect).
 #[derive(Debug, Args)]
@@ -36,7 +37,8 @@ impl TopicsCommand {
             What::List { programs } => programs.rights().await?.topics.iter().for_each(|topic| println!("{topic}")),
             What::Create { programs, kafka } => {
                 let topics: Vec<String> = programs.rights().await?.topics.into_iter().collect();
-                saga::topics::ensure(&kafka, "scenarios", &topics).await?;
+                let cluster = kafka.over(&transport_of_the_process()?);
+                saga::topics::ensure(&cluster, "scenarios", &topics).await?;
                 println!("{} topics are there", topics.len());
             }
         }

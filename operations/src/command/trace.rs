@@ -1,5 +1,7 @@
 //! `scenarios trace`: one order's flow across all topics.
 
+use crate::cluster_of_the_process;
+use saga::outbox::kafka::Cluster;
 use std::{
     process::ExitCode,
     time::{Duration, Instant},
@@ -41,12 +43,13 @@ pub struct Trace {
 
 impl Trace {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        if self.follow { self.follow().await } else { self.look().await }
+        let cluster = cluster_of_the_process(&self.brokers)?;
+        if self.follow { self.follow(&cluster).await } else { self.look(&cluster).await }
     }
 
-    async fn look(self) -> anyhow::Result<ExitCode> {
+    async fn look(self, cluster: &Cluster) -> anyhow::Result<ExitCode> {
         let choreography = self.programs.reachable().await?;
-        let events = self.said_so_far(self.further_topics().await?).await?;
+        let events = self.said_so_far(cluster, further_topics(cluster).await?).await?;
         if events.is_empty() {
             println!("no event of order {} was found", self.order_id);
             return Ok(ExitCode::FAILURE);
@@ -57,12 +60,12 @@ impl Trace {
     }
 
     /// Starts listening before it reads what is already there, so that nothing is missed between the two.
-    async fn follow(self) -> anyhow::Result<ExitCode> {
+    async fn follow(self, cluster: &Cluster) -> anyhow::Result<ExitCode> {
         let choreography = self.programs.reachable().await?;
-        let mut further = self.further_topics().await?;
+        let mut further = further_topics(cluster).await?;
         let topics = [listener::topics(), further.clone()].concat();
-        let mut listeners = vec![Listener::start_on(&self.brokers, topics, Since::Now).await?];
-        let mut events = self.said_so_far(further.clone()).await?;
+        let mut listeners = vec![Listener::start_on(cluster, topics, Since::Now).await?];
+        let mut events = self.said_so_far(cluster, further.clone()).await?;
         let mut shown = 0;
         println!("{}", timeline::heading());
         // One for the whole time: pressed while topics are looked for, it counts as well.
@@ -89,7 +92,7 @@ impl Trace {
             events.extend(new);
             if !is_heard {
                 tokio::select! {
-                    new = self.listen_to_new_topics(&mut further) => listeners.extend(new),
+                    new = listen_to_new_topics(cluster, &mut further) => listeners.extend(new),
                     _ = &mut interrupted => break,
                 }
             }
@@ -98,29 +101,9 @@ impl Trace {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Topics of services that this program was not compiled with.
-    async fn further_topics(&self) -> anyhow::Result<Vec<String>> {
-        let brokers = self.brokers.clone();
-        tokio::task::spawn_blocking(move || listener::further_topics(&brokers)).await?
-    }
-
-    /// Listens from the beginning to topics created since the previous call. If the broker does not answer, the next call tries
-    /// again.
-    async fn listen_to_new_topics(&self, known: &mut Vec<String>) -> Option<Listener> {
-        let mut topics = self.further_topics().await.ok()?;
-        topics.retain(|topic| !known.contains(topic));
-        if topics.is_empty() {
-            return None;
-        }
-        let listener = Listener::start_on(&self.brokers, topics, Since::Beginning).await.ok()?;
-        // A broker may not know yet what another one has told of.
-        known.extend(listener.topics().iter().cloned());
-        Some(listener)
-    }
-
     /// Everything published so far, in order of time.
-    async fn said_so_far(&self, further: Vec<String>) -> anyhow::Result<Vec<Heard>> {
-        let (brokers, order) = (self.brokers.clone(), self.order_id);
+    async fn said_so_far(&self, cluster: &Cluster, further: Vec<String>) -> anyhow::Result<Vec<Heard>> {
+        let (brokers, order) = (cluster.clone(), self.order_id);
         let reading = tokio::task::spawn_blocking(move || {
             let mut events = Vec::new();
             let mut hear = |record: &Record| {
@@ -150,6 +133,26 @@ impl Trace {
         events.sort_by_key(|event| event.at);
         Ok(events)
     }
+}
+
+/// Topics of services that this program was not compiled with.
+async fn further_topics(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
+    let brokers = cluster.clone();
+    tokio::task::spawn_blocking(move || listener::further_topics(&brokers)).await?
+}
+
+/// Listens from the beginning to topics created since the previous call. If the broker does not answer, the next call tries
+/// again.
+async fn listen_to_new_topics(cluster: &Cluster, known: &mut Vec<String>) -> Option<Listener> {
+    let mut topics = further_topics(cluster).await.ok()?;
+    topics.retain(|topic| !known.contains(topic));
+    if topics.is_empty() {
+        return None;
+    }
+    let listener = Listener::start_on(cluster, topics, Since::Beginning).await.ok()?;
+    // A broker may not know yet what another one has told of.
+    known.extend(listener.topics().iter().cloned());
+    Some(listener)
 }
 
 fn tell_missing(choreography: &Choreography, events: &[Heard]) {

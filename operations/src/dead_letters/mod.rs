@@ -8,12 +8,13 @@ mod letter;
 mod provenance;
 mod replay;
 
+use saga::outbox::kafka::Cluster;
 use std::time::Duration;
 
 use anyhow::Context;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::{archive, kafka};
+use crate::archive;
 
 pub use letter::{Letter, Original};
 pub use provenance::Refusal;
@@ -25,8 +26,8 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// If the broker does not answer.
-pub fn all(brokers: &str) -> anyhow::Result<Vec<Letter>> {
-    let client: BaseConsumer = kafka::client(brokers)?.create().context("creating the Kafka client")?;
+pub fn all(brokers: &Cluster) -> anyhow::Result<Vec<Letter>> {
+    let client: BaseConsumer = brokers.client("scenarios").create().context("creating the Kafka client")?;
     let metadata =
         client.fetch_metadata(None, TIMEOUT).with_context(|| format!("fetching the topics from {brokers}"))?;
     let topics: Vec<String> =

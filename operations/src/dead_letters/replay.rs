@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use saga::{outbox::kafka::headers, record::Record};
+use saga::{
+    outbox::kafka::{Cluster, headers},
+    record::Record,
+};
 
 use super::{
     Letter,
@@ -31,26 +34,26 @@ impl Originals {
     ///
     /// # Errors
     /// If the broker does not answer.
-    pub fn of(brokers: &str, letters: &[Letter]) -> anyhow::Result<Self> {
+    pub fn of(cluster: &Cluster, letters: &[Letter]) -> anyhow::Result<Self> {
         let named = letters.iter().filter_map(|letter| letter.original.as_ref());
         let named = named.map(|original| (original.topic.clone(), original.partition, original.offset));
-        let mut found = read(brokers, named.collect())?;
+        let mut found = read(cluster, named.collect())?;
         // Those that are replays themselves, and where they lay before.
         let firsts = found.values().filter_map(first_of);
         let firsts = firsts.map(|at| (at.topic.to_owned(), at.partition, at.offset)).collect();
-        found.extend(read(brokers, firsts)?);
+        found.extend(read(cluster, firsts)?);
         Ok(Originals(found))
     }
 }
 
 /// The records at these positions, without those that are gone.
-fn read(brokers: &str, mut wanted: BTreeSet<Position>) -> anyhow::Result<BTreeMap<Position, Record>> {
+fn read(cluster: &Cluster, mut wanted: BTreeSet<Position>) -> anyhow::Result<BTreeMap<Position, Record>> {
     let topics: BTreeSet<String> = wanted.iter().map(|(topic, ..)| topic.clone()).collect();
     let mut found = BTreeMap::new();
     if topics.is_empty() {
         return Ok(found);
     }
-    let kept = archive::kept(brokers, &topics.into_iter().collect::<Vec<_>>())?;
+    let kept = archive::kept(cluster, &topics.into_iter().collect::<Vec<_>>())?;
     let is_kept = |topic: &String, partition, offset| {
         kept.get(&(topic.clone(), partition)).is_some_and(|offsets| offsets.contains(&offset))
     };
@@ -65,7 +68,7 @@ fn read(brokers: &str, mut wanted: BTreeSet<Position>) -> anyhow::Result<BTreeMa
             wanted.remove(&(topic.clone(), *partition, offsets.start));
         }
         let asked = now.clone();
-        archive::read_from(brokers, now, |record| {
+        archive::read_from(cluster, now, |record| {
             let place = (record.topic.clone(), record.partition);
             // One that has just expired: the broker goes on with the next.
             if asked.get(&place).is_some_and(|offsets| offsets.start == record.offset) {

@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     time::Duration,
 };
+use transport::Transport;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -40,8 +41,8 @@ const TIME_OUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// If it cannot be made.
-pub fn client() -> anyhow::Result<reqwest::Client> {
-    reqwest::Client::builder().timeout(TIME_OUT).build().context("creating an HTTP client")
+pub fn client(transport: &Transport) -> anyhow::Result<reqwest::Client> {
+    transport.http()?.timeout(TIME_OUT).build().context("creating an HTTP client")
 }
 
 /// The gateway's charges: all, or the one of this payment.
@@ -195,7 +196,7 @@ mod tests {
             _ => Some("postgres://nobody@nowhere/nothing".to_owned()),
         });
         let environment = environment.expect("all is there").expect("all are named");
-        let http = client().expect("a client");
+        let http = client(&Transport::plain()).expect("a client");
         let asked = tokio::time::timeout(TIME_OUT * 10, all(&http, &environment, None)).await;
         assert!(asked.expect("it ends").is_err());
     }

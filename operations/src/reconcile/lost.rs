@@ -1,5 +1,6 @@
 //! Outbox rows that Kafka no longer has.
 
+use saga::outbox::kafka::Cluster;
 use std::collections::HashSet;
 
 use anyhow::Context;
@@ -13,7 +14,7 @@ use crate::{Database, archive, databases::Databases};
 
 /// A case for each database with published rows that Kafka does not have. They may be lost or expired: publishing them again is
 /// right for the former and harmless for the latter.
-pub(super) async fn find(brokers: &str, databases: &Databases) -> anyhow::Result<Vec<Case>> {
+pub(super) async fn find(brokers: &Cluster, databases: &Databases) -> anyhow::Result<Vec<Case>> {
     // Outboxes first: everything that the relay had published by then is on Kafka when Kafka is read.
     let outboxes = tokio::time::timeout(LONGEST, outboxes(databases)).await;
     let outboxes =
@@ -43,7 +44,7 @@ fn topics(outboxes: &Published) -> Vec<String> {
     outboxes.iter().map(|(database, _)| database.publisher().topic().to_owned()).collect()
 }
 
-fn ids(brokers: &str, topics: &[String]) -> anyhow::Result<HashSet<EventId>> {
+fn ids(brokers: &Cluster, topics: &[String]) -> anyhow::Result<HashSet<EventId>> {
     let mut ids = HashSet::new();
     archive::read(brokers, topics, |record| {
         ids.extend(record.with_raw(|raw| envelope::read(raw).map(|(envelope, _)| envelope.id)).ok());

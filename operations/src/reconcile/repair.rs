@@ -6,7 +6,6 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use events::OrderId;
 use reqwest::StatusCode;
-use saga::config::Kafka;
 use secrecy::ExposeSecret;
 
 use super::{Case, Fresh, Picture, Remedy, Scope, case::Evidence};
@@ -115,9 +114,11 @@ impl<'a> Repairs<'a> {
     async fn apply(&self, case: &Case) -> anyhow::Result<bool> {
         match &case.remedy {
             Remedy::Replay { database, span } => {
-                let url = self.scope.environment.database(*database)?.expose_secret().parse()?;
-                let kafka = self.kafka();
-                let replay = outbox_relay::replay(&url, &kafka, Some(database.publisher().name()), *span);
+                let environment = self.scope.environment;
+                let url = environment.database(*database)?.expose_secret();
+                let url = environment.transport.postgres(&database.variable(), url)?;
+                let kafka = &self.scope.environment.brokers;
+                let replay = outbox_relay::replay(&url, kafka, Some(database.publisher().name()), *span);
                 let replayed = tokio::time::timeout(REPLAY, replay).await;
                 replayed.with_context(|| format!("replaying the span took longer than {} s", REPLAY.as_secs()))??;
             }
@@ -142,18 +143,6 @@ impl<'a> Repairs<'a> {
             Remedy::Person(_) => return Ok(false),
         }
         Ok(true)
-    }
-
-    fn kafka(&self) -> Kafka {
-        let kafka_brokers = self.scope.environment.brokers.split(',').map(str::to_owned).collect();
-        Kafka {
-            kafka_brokers,
-            kafka_partitions: 1,
-            kafka_replication: Some(1),
-            kafka_instance_id: None,
-            kafka_topics: Default::default(),
-            kafka_sasl: Default::default(),
-        }
     }
 }
 

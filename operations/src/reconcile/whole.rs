@@ -1,5 +1,6 @@
 //! Checks that a picture is complete: everything in flight when it was taken has arrived since.
 
+use saga::outbox::kafka::Cluster;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -28,7 +29,11 @@ const ASK: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// If a database or the broker does not answer.
-pub async fn arrived(brokers: &str, databases: &Databases, patience: Duration) -> anyhow::Result<Result<(), String>> {
+pub async fn arrived(
+    brokers: &Cluster,
+    databases: &Databases,
+    patience: Duration,
+) -> anyhow::Result<Result<(), String>> {
     sleep(PAUSE).await;
     let patience = patience.max(LEAST);
     within(patience + ANSWER, has_arrived(brokers, databases, Instant::now() + patience)).await
@@ -43,7 +48,7 @@ async fn within(
     tokio::time::timeout(bound, arriving).await.unwrap_or_else(silent)
 }
 
-async fn has_arrived(brokers: &str, databases: &Databases, last: Instant) -> anyhow::Result<Result<(), String>> {
+async fn has_arrived(brokers: &Cluster, databases: &Databases, last: Instant) -> anyhow::Result<Result<(), String>> {
     let mut said = Vec::new();
     for database in Database::OF_THE_SHOP {
         let seq: Option<i64> = sqlx::query_scalar("select max(seq) from outbox")
@@ -88,7 +93,7 @@ async fn has_arrived(brokers: &str, databases: &Databases, last: Instant) -> any
     Ok(Ok(()))
 }
 
-async fn ends(brokers: String) -> anyhow::Result<Ends> {
+async fn ends(brokers: Cluster) -> anyhow::Result<Ends> {
     let all = Database::OF_THE_SHOP.iter().flat_map(|database| topics_of(*database));
     let topics: Vec<String> = all.map(|topic| (*topic).to_owned()).collect();
     tokio::task::spawn_blocking(move || assigned(&brokers, &topics, Since::Now).map(|(_, ends)| ends)).await?
@@ -99,7 +104,7 @@ fn topics_of(database: Database) -> &'static [&'static str] {
     choreography::topics_of(database.publisher())
 }
 
-async fn have_records(brokers: &str, offsets: Offsets) -> anyhow::Result<bool> {
+async fn have_records(brokers: &Cluster, offsets: Offsets) -> anyhow::Result<bool> {
     let brokers = brokers.to_owned();
     Ok(!tokio::task::spawn_blocking(move || archive::with_records(&brokers, offsets)).await??.is_empty())
 }

@@ -26,7 +26,15 @@ impl Tenure {
     async fn step_until(&mut self, shutdown: &Shutdown) -> Result<(), Lost> {
         let wake = Wake::listen(self.context.options());
         let mut pace = Pace::new(self.context.timing().max_poll);
+        let transport = &self.context.kafka().transport.clone();
         while !shutdown.is_requested() {
+            if transport.version() != self.certificates {
+                tracing::info!(
+                    database = self.context.database(),
+                    "new certificates: leading again with a new Kafka client"
+                );
+                return Ok(());
+            }
             // The read in this step sees every commit that was announced before it.
             wake.forget();
             let looked_at = Instant::now();

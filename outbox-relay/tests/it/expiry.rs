@@ -137,7 +137,7 @@ fn program(world: &World, settings: &Settings) -> Program {
     let child = Command::new(env!("CARGO_BIN_EXE_outbox-relay"))
         .args(["--database", &format!("{name}={}", world.options.to_url_lossy())])
         .args(["--publishers", &format!("{name}={name}")])
-        .args(["--kafka-brokers", &settings.kafka.kafka_brokers.join(",")])
+        .args(["--kafka-brokers", &settings.kafka.brokers()])
         .args(["--lease-ms", &lease.to_string(), "--http-addr", "127.0.0.1:0"])
         .stdout(Stdio::null())
         .spawn()

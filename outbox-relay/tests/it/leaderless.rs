@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use outbox::kafka::Kafka;
+use outbox::kafka::Cluster;
 use outbox_relay::{Outcome, Relay, Settings, Tenure, Timing, partition_of};
 use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
 
@@ -16,12 +16,12 @@ const PARTITIONS: usize = 3;
 const ROWS: usize = 6;
 
 /// Two brokers, the second of which leads the partition of [`GONE`] alone.
-struct Cluster {
+struct Brokers {
     brokers: MockCluster<'static, DefaultProducerContext>,
-    kafka: Kafka,
+    kafka: Cluster,
 }
 
-impl Cluster {
+impl Brokers {
     fn start(topic: &str) -> Self {
         let brokers = MockCluster::new(2).unwrap();
         brokers.create_topic(topic, PARTITIONS as i32, 1).unwrap();
@@ -31,7 +31,7 @@ impl Cluster {
             brokers.partition_leader(topic, partition as i32, Some(1 + i32::from(partition == gone))).unwrap();
         }
         let kafka = kafka_at(&brokers.bootstrap_servers());
-        Cluster { brokers, kafka }
+        Brokers { brokers, kafka }
     }
 
     fn settings(&self, world: &World) -> Settings {
@@ -80,7 +80,7 @@ async fn go_on_without(relay: &Relay, tenure: &mut Tenure) {
 }
 
 /// Publishes a row per key, and then, without the leader, the rows of the other partitions.
-async fn leave_behind(cluster: &Cluster, world: &World) -> (Relay, Tenure) {
+async fn leave_behind(cluster: &Brokers, world: &World) -> (Relay, Tenure) {
     let relay = cluster.relay(world);
     let mut tenure = lead(&relay).await;
     append_to_both(world, "before").await;
@@ -99,7 +99,7 @@ fn said(names: &[&str]) -> Vec<String> {
 #[tokio::test]
 async fn a_partition_without_a_leader_holds_up_nobody_and_catches_up() {
     in_a_world(async |world| {
-        let (topic, cluster) = (world.topic(), Cluster::start(&world.topic()));
+        let (topic, cluster) = (world.topic(), Brokers::start(&world.topic()));
         let (relay, mut tenure) = leave_behind(&cluster, world).await;
         assert_eq!(world.cursor().await, 2, "a successor has to begin before what has no leader");
 
@@ -119,7 +119,7 @@ async fn a_partition_without_a_leader_holds_up_nobody_and_catches_up() {
 #[tokio::test]
 async fn a_relay_that_begins_without_a_leader_goes_on_as_well_and_its_successor_leaves_nothing_out() {
     in_a_world(async |world| {
-        let (topic, cluster) = (world.topic(), Cluster::start(&world.topic()));
+        let (topic, cluster) = (world.topic(), Brokers::start(&world.topic()));
         cluster.leader_goes();
         append_rows(world).await;
         for _ in 0..2 {
@@ -144,7 +144,7 @@ async fn a_relay_that_begins_without_a_leader_goes_on_as_well_and_its_successor_
 #[tokio::test]
 async fn what_is_left_behind_survives_an_outage_of_everything() {
     in_a_world(async |world| {
-        let (topic, cluster) = (world.topic(), Cluster::start(&world.topic()));
+        let (topic, cluster) = (world.topic(), Brokers::start(&world.topic()));
         let (_, mut tenure) = leave_behind(&cluster, world).await;
 
         cluster.brokers.broker_down(1).unwrap();
@@ -171,7 +171,7 @@ async fn a_leader_that_comes_and_goes_while_its_partition_catches_up_changes_no_
     const BATCH: i64 = 5;
     const KEYS: usize = 6;
     in_a_world(async |world| {
-        let (topic, cluster) = (world.topic(), Cluster::start(&world.topic()));
+        let (topic, cluster) = (world.topic(), Brokers::start(&world.topic()));
         let relay = Relay::new(Settings { batch_max: BATCH, ..cluster.settings(world) });
         let mut tenure = lead(&relay).await;
         let mut rows = 0;

@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser};
-pub use outbox::kafka::Kafka;
-pub use process::config::{Database, Http, postgres_url};
+pub use outbox::kafka::{Cluster, Kafka};
+pub use process::config::{Database, Http};
+pub use transport::Settings as Security;
 
 /// Settings that every service needs. A service flattens them into its own arguments.
 #[derive(Debug, Clone, Args)]
@@ -15,9 +16,12 @@ pub struct Config {
     /// Kafka.
     #[command(flatten)]
     pub kafka: Kafka,
-    /// HTTP server.
+    /// HTTP servers.
     #[command(flatten)]
     pub http: Http,
+    /// Encryption and certificates of all links.
+    #[command(flatten)]
+    pub security: Security,
     /// Maximum number of events in one transaction.
     #[arg(long, env = "BATCH_MAX", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub batch_max: u32,
@@ -85,6 +89,8 @@ fn command_of(service: &'static str) -> Command {
 
 #[cfg(test)]
 mod tests {
+    use transport::Transport;
+
     use super::*;
 
     #[test]
@@ -120,7 +126,7 @@ mod tests {
         };
         for bad in ["s3cret", "postgres://a:s3cret@h:port/d", "mysql://a:s3cret@h/d"] {
             let config = config(bad);
-            let error = format!("{:#}", config.database.sessions("test").expect_err("no URL"));
+            let error = format!("{:#}", config.database.sessions("test", &Transport::plain()).expect_err("no URL"));
             assert!(error.contains("postgres://user:password@host:port/database"), "{error}");
             assert!(!error.contains("s3cret") && !format!("{config:?}").contains("s3cret"), "{error}");
         }

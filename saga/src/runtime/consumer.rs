@@ -20,6 +20,7 @@ use rdkafka::{
     message::BorrowedMessage,
 };
 use tokio::runtime;
+use transport::Transport;
 
 use crate::{
     health::Progress,
@@ -29,7 +30,7 @@ use crate::{
         aside::{Aside, Shelf},
         batch::Batch,
         carry::{ComesAgain, carry},
-        config::{Config, Database},
+        config::{Cluster, Config, Database},
         dead_letter::{Class, DeadLetters, Digest, Letter, MAX_KEPT_VALUE_BYTES},
         erased::ErasedCommand,
         membership::{InVain, Membership, fatal},
@@ -88,6 +89,9 @@ fn subscribed(
 pub(crate) struct Consumer {
     kafka: BaseConsumer<Membership>,
     client: ClientConfig,
+    transport: Transport,
+    /// Version of the certificates that the client was created with.
+    certificates: u64,
     /// Thread that closes the previous client.
     former: Option<thread::JoinHandle<()>>,
     /// Time that this client may take to join the group, and the time that the first one may take.
@@ -111,19 +115,19 @@ pub(crate) struct Consumer {
 impl Consumer {
     pub(crate) fn new(
         config: &Config,
+        cluster: Cluster,
         work: Work,
         dead_letters: DeadLetters,
         progress: Progress,
         shutdown: Shutdown,
     ) -> anyhow::Result<Self> {
-        let kafka = &config.kafka;
         let (service, mut table) = (work.name(), work.service().table());
         if let Some(event_type) = config.drill()? {
             tracing::warn!(event_type, "drill: this service does not react to this event type");
             table = table.without(event_type).map_err(anyhow::Error::msg)?;
         }
         let topics = table.topics();
-        let mut client = kafka.client(service);
+        let mut client = cluster.client(service);
         client
             .set("group.id", service)
             .set("enable.auto.commit", "true")
@@ -146,16 +150,19 @@ impl Consumer {
             .set("topic.metadata.propagation.max.ms", "5000")
             // New partitions are discovered after half a minute instead of five.
             .set("topic.metadata.refresh.interval.ms", "30000");
-        if let Some(instance) = &kafka.kafka_instance_id {
+        if let Some(instance) = &cluster.kafka.kafka_instance_id {
             // Static membership: a restarted process takes its partitions back at once.
             client.set("group.instance.id", instance);
         }
-        let may_join_within = if kafka.kafka_instance_id.is_some() { JOINS_WITHIN } else { JOINS_NAMELESS_WITHIN };
+        let may_join_within =
+            if cluster.kafka.kafka_instance_id.is_some() { JOINS_WITHIN } else { JOINS_NAMELESS_WITHIN };
         Ok(Consumer {
             server: Server::none(),
             unsaved: Unsaved::default(),
             kafka: subscribed(&client, &topics, Membership::default())?,
             client,
+            certificates: cluster.transport.version(),
+            transport: cluster.transport,
             former: None,
             joins_within: may_join_within,
             may_join_within,
@@ -178,10 +185,11 @@ impl Consumer {
             runtime::Builder::new_current_thread().enable_all().build().context("creating the consumer's runtime")?;
         let sessions = {
             let _inside = runtime.enter();
-            self.database.lasting_sessions(CONNECTIONS, self.work.name())?
+            self.database.lasting_sessions(CONNECTIONS, self.work.name(), &self.transport)?
         };
         self.work = self.work.over(sessions.clone());
         while !self.shutdown.is_requested() {
+            self.take_up_certificates()?;
             let refused = self.begin(&runtime).unwrap_or_else(|error| {
                 tracing::warn!(error = %format!("{error:#}"), "cannot determine the starting offsets; retrying");
                 Some(format!("{error:#}"))
@@ -292,6 +300,19 @@ impl Consumer {
         }
     }
 
+    /// Replaces the client when the certificates have changed: it reads them only when it is created, and would be refused when
+    /// it connects again after theirs have expired.
+    fn take_up_certificates(&mut self) -> anyhow::Result<()> {
+        let version = self.transport.version();
+        let is_closing = self.former.as_ref().is_some_and(|former| !former.is_finished());
+        if version == self.certificates || is_closing {
+            return Ok(());
+        }
+        tracing::info!("new certificates: replacing the Kafka client");
+        self.certificates = version;
+        self.join_as_a_new_client()
+    }
+
     /// Replaces a client that waits for Kafka in vain.
     fn give_way(&mut self) -> anyhow::Result<()> {
         match self.kafka.context().is_in_vain(&self.kafka, &self.topics, &self.client, self.joins_within) {
@@ -314,7 +335,7 @@ impl Consumer {
     fn join_as_a_new_client(&mut self) -> anyhow::Result<()> {
         if self.former.take().is_some_and(|former| !former.is_finished()) {
             // Closing this client would wait too: ending the process is faster.
-            let nobody = ClientConfig::new().create_with_context(Membership::default())?;
+            let nobody = Transport::plain().kafka("").create_with_context(Membership::default())?;
             std::mem::forget(std::mem::replace(&mut self.kafka, nobody));
             anyhow::bail!("the Kafka client can neither join the group nor close; restart the program");
         }

@@ -7,11 +7,13 @@ use axum::{Json, Router, routing::get};
 use futures::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use process::{
-    ops,
+    ops::{self, Routes},
+    security,
     supervision::{STOP_WITHIN, Tasks},
     telemetry,
 };
 use sqlx::migrate::Migrator;
+use transport::Transport;
 
 use crate::{
     choreography::{self, Part},
@@ -33,9 +35,12 @@ use crate::{
 /// Everything that a program runs.
 pub(crate) struct Launch {
     config: Config,
+    transport: Transport,
     work: Work,
     migrations: &'static Migrator,
     routes: Router,
+    /// True if its own routes know clients by their tokens.
+    tokens: bool,
     tasks: Vec<(&'static str, Task)>,
     health: Health,
     stop: Stop,
@@ -69,12 +74,15 @@ impl Launch {
         );
         config.drill()?;
         let (stop, shutdown) = Shutdown::on_signals_or_by_hand()?;
-        let sessions = config.database.sessions(name)?;
+        let transport = security::open(&config.security)?;
+        let sessions = config.database.sessions(name, &transport)?;
         Ok(Launch {
             work: Work::new(service, sessions, Wake::default()),
             config,
+            transport,
             migrations,
             routes: Router::new(),
+            tokens: false,
             tasks: Vec::new(),
             health: Health::default(),
             stop,
@@ -85,6 +93,15 @@ impl Launch {
 
     pub(crate) fn work(&self) -> &Work {
         &self.work
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// Admits clients without a certificate to the service's own routes, which know them by their tokens.
+    pub(crate) fn admit_by_token(&mut self) {
+        self.tokens = true;
     }
 
     /// Serves these routes too.
@@ -139,19 +156,22 @@ impl Launch {
     /// Starts everything, and returns when a shutdown has been requested.
     async fn go(&mut self, tasks: &mut Tasks) -> anyhow::Result<()> {
         let (config, work, shutdown) = (self.config.clone(), self.work.clone(), self.shutdown.clone());
+        let (transport, cluster) = (self.transport.clone(), config.kafka.clone().over(&self.transport));
         let table = work.service().table();
         let consuming = self.health.watch("consumer", consumer::POLL + 3 * work.sessions().bound());
         tasks.spawn("the HTTP server", {
             let (http, shutdown) = (config.http.clone(), shutdown.clone());
-            let routes = ops::routes(self.health.clone(), self.metrics.clone()).merge(std::mem::take(&mut self.routes));
+            let operations = ops::routes(self.health.clone(), self.metrics.clone(), &transport);
             let part = Part::from(&table);
-            let routes = routes.route(choreography::PATH, get(async move || Json(part.clone())));
-            async move { ops::serve(&http, routes, shutdown).await }
+            let operations = operations.route(choreography::PATH, get(async move || Json(part.clone())));
+            let routes = Routes { operations, own: std::mem::take(&mut self.routes), tokens: self.tokens };
+            let transport = transport.clone();
+            async move { ops::serve(&http, &transport, routes, shutdown).await }
         });
 
         tokio::select! {
             // Fails only for what will not pass by itself.
-            prepared = prepare(&table, &config, work.sessions(), self.migrations, &consuming) => prepared?,
+            prepared = prepare(&table, &config, &cluster, work.sessions(), self.migrations, &consuming) => prepared?,
             failure = tasks.failed(&shutdown) => return Err(failure),
             () = shutdown.requested() => return Ok(()),
         }
@@ -172,7 +192,7 @@ impl Launch {
         let letters = dead_letter::run(
             work.sessions().clone(),
             dead_letters.clone(),
-            config.kafka.producer(work.name()),
+            cluster.clone(),
             work.name(),
             self.watch("dead letters", dead_letter::ROUND),
             shutdown.clone(),
@@ -182,7 +202,7 @@ impl Launch {
         let parked = parked::run(work.clone(), dead_letters.clone(), progress, shutdown.clone());
         tasks.spawn("parked work", endless(Box::pin(parked)));
 
-        let consumer = Consumer::new(&config, work, dead_letters, consuming, shutdown.clone())?;
+        let consumer = Consumer::new(&config, cluster, work, dead_letters, consuming, shutdown.clone())?;
         tracing::info!(service = self.work.name(), "service started; consuming");
         let (ended, consumed) = tokio::sync::oneshot::channel();
         std::thread::Builder::new()

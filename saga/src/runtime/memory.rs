@@ -11,7 +11,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use crate::runtime::{config::Kafka, upkeep::Retention};
+use crate::runtime::{config::Cluster, upkeep::Retention};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const RETENTION: &str = "retention.ms";
@@ -55,13 +55,13 @@ pub enum Sufficiency {
 /// # Errors
 /// If the broker does not answer.
 pub async fn compare(
-    kafka: &Kafka,
+    cluster: &Cluster,
     program: &str,
     topics: &[&str],
     retention: Retention,
 ) -> anyhow::Result<Sufficiency> {
     let admin: AdminClient<DefaultClientContext> =
-        kafka.client(program).create().context("creating the Kafka client")?;
+        cluster.client(program).create().context("creating the Kafka client")?;
     let (admin, broker) = tokio::task::spawn_blocking(move || {
         let broker = admin.inner().fetch_metadata(None, TIMEOUT)?.brokers().first().map(|broker| broker.id());
         rdkafka::error::KafkaResult::Ok((admin, broker))

@@ -11,7 +11,7 @@ use sqlx::migrate::Migrator;
 use crate::{
     health::Progress,
     runtime::{
-        config::Config,
+        config::{Cluster, Config},
         memory::{self, Sufficiency},
         migration::{self, migrate},
         topics,
@@ -29,6 +29,7 @@ const UPKEEP_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) async fn prepare<C>(
     table: &Table<C>,
     config: &Config,
+    cluster: &Cluster,
     sessions: &Sessions,
     migrations: &Migrator,
     progress: &Progress,
@@ -36,7 +37,7 @@ pub(crate) async fn prepare<C>(
     let needs = Needs { service: table.service().name(), reads: table.topics(), topics: topics(table, config) };
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
     loop {
-        let preparing = prepare_once(&needs, config, sessions, migrations);
+        let preparing = prepare_once(&needs, config, cluster, sessions, migrations);
         match alive("not started: preparing", progress, preparing).await {
             Ok(memory) => return accept(needs.service, config, memory),
             Err(error) if is_harmful(&error) => return Err(error),
@@ -84,6 +85,7 @@ fn is_harmful(error: &anyhow::Error) -> bool {
 async fn prepare_once(
     needs: &Needs,
     config: &Config,
+    cluster: &Cluster,
     sessions: &Sessions,
     migrations: &Migrator,
 ) -> anyhow::Result<Sufficiency> {
@@ -96,11 +98,11 @@ async fn prepare_once(
     // No need to wait: without a partition for its day, a row goes to the default partition.
     let upkeep = tokio::time::timeout(UPKEEP_WITHIN, upkeep::round(pool, Retention::from(config), Utc::now()));
     let compared = async {
-        match config.kafka.kafka_topics {
-            Topics::Create => topics::ensure(&config.kafka, needs.service, &needs.topics).await?,
-            Topics::Expect => topics::expect(&config.kafka, needs.service, &needs.topics).await?,
+        match cluster.kafka.kafka_topics {
+            Topics::Create => topics::ensure(cluster, needs.service, &needs.topics).await?,
+            Topics::Expect => topics::expect(cluster, needs.service, &needs.topics).await?,
         }
-        memory::compare(&config.kafka, needs.service, &needs.reads, Retention::from(config)).await
+        memory::compare(cluster, needs.service, &needs.reads, Retention::from(config)).await
     };
     let (_, memory) = tokio::join!(upkeep, compared);
     memory

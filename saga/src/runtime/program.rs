@@ -4,6 +4,7 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use axum::Router;
 use sqlx::migrate::Migrator;
+use transport::Transport;
 
 use crate::{
     runtime::{
@@ -36,6 +37,18 @@ impl<S: Service> Program<S> {
     /// Unit of work for the service's own routes and workers.
     pub fn work(&self) -> UnitOfWork<S> {
         self.work.clone()
+    }
+
+    /// The transport of all links, for clients of the service's own.
+    pub fn transport(&self) -> &Transport {
+        self.launch.transport()
+    }
+
+    /// Admits clients that show no certificate to the service's own routes: for routes that know their clients by a token.
+    #[must_use]
+    pub fn admit_by_token(mut self) -> Self {
+        self.launch.admit_by_token();
+        self
     }
 
     /// Serves these routes beside the operational ones.

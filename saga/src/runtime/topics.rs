@@ -17,7 +17,7 @@ use rdkafka::{
 use crate::{
     runtime::{
         answers::is_readable,
-        config::Kafka,
+        config::Cluster,
         replication::{self, Copies},
     },
     table::Table,
@@ -74,8 +74,8 @@ pub(crate) fn used_by<C>(table: &Table<C>) -> Vec<String> {
 }
 
 /// Returns an error that names those of `topics` that are missing, or that this program may not see.
-pub(crate) async fn expect(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Result<()> {
-    let Existing { missing, .. } = look(kafka, program, topics).await?;
+pub(crate) async fn expect(cluster: &Cluster, program: &str, topics: &[String]) -> anyhow::Result<()> {
+    let Existing { missing, .. } = look(cluster, program, topics).await?;
     anyhow::ensure!(
         missing.is_empty(),
         "the topics {} do not exist, or may not be seen by this program, and KAFKA_TOPICS=expect leaves creating them to an \
@@ -87,18 +87,18 @@ pub(crate) async fn expect(kafka: &Kafka, program: &str, topics: &[String]) -> a
 
 /// Creates missing topics. Existing ones keep their partitions and settings; a warning is logged for settings that weaken
 /// a bound.
-pub async fn ensure(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Result<()> {
-    let Existing { missing, brokers } = look(kafka, program, topics).await?;
+pub async fn ensure(cluster: &Cluster, program: &str, topics: &[String]) -> anyhow::Result<()> {
+    let Existing { missing, brokers } = look(cluster, program, topics).await?;
     let existing: Vec<&str> = topics.iter().filter(|topic| !missing.contains(topic)).map(String::as_str).collect();
     if !existing.is_empty() {
-        warn_of_settings(kafka, program, &existing).await;
+        warn_of_settings(cluster, program, &existing).await;
     }
     if missing.is_empty() {
         return Ok(());
     }
     let admin: AdminClient<DefaultClientContext> =
-        kafka.client(program).create().context("creating the Kafka client")?;
-    let copies = Copies::choose(kafka.kafka_replication, brokers);
+        cluster.client(program).create().context("creating the Kafka client")?;
+    let copies = Copies::choose(cluster.kafka.kafka_replication, brokers);
     if let Some(risk) = copies.risk(brokers) {
         tracing::warn!(brokers, "{risk}");
     }
@@ -106,7 +106,7 @@ pub async fn ensure(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::
     let new: Vec<NewTopic<'_>> = missing
         .iter()
         .map(|name| {
-            let topic = NewTopic::new(name, kafka.kafka_partitions, TopicReplication::Fixed(copies.all));
+            let topic = NewTopic::new(name, cluster.kafka.kafka_partitions, TopicReplication::Fixed(copies.all));
             let topic = if copies.all > 1 { topic.set("min.insync.replicas", &in_sync) } else { topic };
             settings(name).iter().fold(topic, |topic, (name, value)| topic.set(name, value))
         })
@@ -114,18 +114,18 @@ pub async fn ensure(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::
     let options = AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT));
     for result in admin.create_topics(&new, &options).await.context("creating topics")? {
         match result {
-            Ok(topic) => tracing::info!(topic, partitions = kafka.kafka_partitions, "topic created"),
+            Ok(topic) => tracing::info!(topic, partitions = cluster.kafka.kafka_partitions, "topic created"),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => bail!("the topic {topic} cannot be created: {code}"),
         }
     }
-    until_known(kafka, program, missing).await
+    until_known(cluster, program, missing).await
 }
 
 /// Waits until the broker knows new topics, which takes a moment. A client that subscribes earlier reads only the other
 /// topics.
-async fn until_known(kafka: &Kafka, program: &str, topics: Vec<String>) -> anyhow::Result<()> {
-    let client: BaseConsumer = kafka.client(program).create().context("creating the Kafka client")?;
+async fn until_known(cluster: &Cluster, program: &str, topics: Vec<String>) -> anyhow::Result<()> {
+    let client: BaseConsumer = cluster.client(program).create().context("creating the Kafka client")?;
     let client = Arc::new(client);
     let known = async {
         for topic in &topics {
@@ -151,9 +151,9 @@ struct Existing {
     brokers: usize,
 }
 
-async fn look(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Result<Existing> {
-    let client: BaseConsumer = kafka.client(program).create().context("creating the Kafka client")?;
-    let addresses = kafka.kafka_brokers.join(",");
+async fn look(cluster: &Cluster, program: &str, topics: &[String]) -> anyhow::Result<Existing> {
+    let client: BaseConsumer = cluster.client(program).create().context("creating the Kafka client")?;
+    let addresses = cluster.brokers();
     let metadata = tokio::task::spawn_blocking(move || client.fetch_metadata(None, TIMEOUT))
         .await?
         .with_context(|| format!("querying {addresses} for its topics"))?;
@@ -171,10 +171,10 @@ async fn look(kafka: &Kafka, program: &str, topics: &[String]) -> anyhow::Result
 }
 
 /// Only warns. A broker may not support the query, and an operator may have reasons for other settings.
-async fn warn_of_settings(kafka: &Kafka, program: &str, topics: &[&str]) {
+async fn warn_of_settings(cluster: &Cluster, program: &str, topics: &[&str]) {
     let wanted: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
     let asked = async {
-        let admin: AdminClient<DefaultClientContext> = kafka.client(program).create()?;
+        let admin: AdminClient<DefaultClientContext> = cluster.client(program).create()?;
         admin.describe_configs(&wanted, &AdminOptions::new().request_timeout(Some(TIMEOUT))).await
     };
     match asked.await {

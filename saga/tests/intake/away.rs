@@ -6,6 +6,7 @@ use rdkafka::{
     client::DefaultClientContext,
 };
 use saga::SagaId;
+use saga::transport::Transport;
 use uuid::Uuid;
 
 use crate::{Ground, REPORTS, behind, config, eventually};
@@ -35,7 +36,8 @@ async fn records_that_were_removed_before_they_were_read_are_told_of() {
     let mut kept_from = TopicPartitionList::new();
     let last = behind::end(&ground).await - 1;
     kept_from.add_partition_offset(REPORTS, 0, Offset::Offset(last)).expect("an offset");
-    let admin: AdminClient<DefaultClientContext> = config(&ground.db).kafka.client("test").create().expect("a client");
+    let admin: AdminClient<DefaultClientContext> =
+        config(&ground.db).kafka.clone().over(&Transport::plain()).client("test").create().expect("a client");
     admin.delete_records(&kept_from, &AdminOptions::new()).await.expect("removed");
 
     let running = ground.start::<1>();

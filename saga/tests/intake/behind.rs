@@ -1,6 +1,7 @@
 //! A database without its latest transactions, as after a restore or a failover: Kafka's offsets are ahead of it.
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use saga::transport::Transport;
 use saga::{EventId, SagaId, testing::TestDatabase};
 use uuid::Uuid;
 
@@ -15,8 +16,8 @@ async fn positions(db: &TestDatabase) -> (Option<i64>, Option<i64>) {
         .await
         .expect("positions can be read");
     let asking = tokio::task::spawn_blocking(|| {
-        let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", brokers()).set("group.id", "notebook").set("enable.auto.commit", "false");
+        let mut client = Transport::plain().kafka(&brokers());
+        client.set("group.id", "notebook").set("enable.auto.commit", "false");
         let consumer: BaseConsumer = client.create().expect("a consumer");
         let mut wanted = TopicPartitionList::new();
         wanted.add_partition(REPORTS, 0);
@@ -128,9 +129,8 @@ async fn events_that_the_database_has_lost_are_read_again_where_the_failover_mee
     let (leave, leaving) = std::sync::mpsc::channel::<()>();
     let (joined, has_joined) = tokio::sync::oneshot::channel();
     let replica = tokio::task::spawn_blocking(move || {
-        let mut client = rdkafka::ClientConfig::new();
+        let mut client = Transport::plain().kafka(&brokers());
         client
-            .set("bootstrap.servers", brokers())
             .set("group.id", "notebook")
             .set("enable.auto.commit", "false")
             .set("partition.assignment.strategy", "cooperative-sticky");

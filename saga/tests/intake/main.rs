@@ -8,6 +8,7 @@ mod oversize;
 mod poison;
 mod toy;
 
+use saga::transport::Transport;
 use std::time::Duration;
 
 use rdkafka::{
@@ -64,7 +65,8 @@ impl Ground {
     async fn prepare() -> Self {
         let alone = ALONE.lock().await;
         let db = database().await;
-        let admin: AdminClient<DefaultClientContext> = config(&db).kafka.client("test").create().expect("a client");
+        let admin: AdminClient<DefaultClientContext> =
+            config(&db).kafka.clone().over(&Transport::plain()).client("test").create().expect("a client");
         let topics = [(REPORTS, "10000000"), (WITHDRAWALS, "10000000"), ("archive.events-dlt", "150")];
         let topics = topics
             .map(|(name, bytes)| NewTopic::new(name, 1, TopicReplication::Fixed(1)).set("max.message.bytes", bytes));
@@ -144,9 +146,8 @@ fn envelope(id: EventId, event_type: &str, source: &str) -> [(&'static str, Stri
 }
 
 fn producer(compression: &str) -> ClientConfig {
-    let mut producer = ClientConfig::new();
+    let mut producer = Transport::plain().kafka(&brokers());
     producer
-        .set("bootstrap.servers", brokers())
         .set("message.max.bytes", "10000000")
         .set("compression.type", compression)
         .set("message.timeout.ms", "20000");
@@ -169,8 +170,8 @@ async fn publish(
 
 /// The dead letter of the record at this offset of the first partition.
 async fn letter(topic: &str, offset: i64) -> OwnedMessage {
-    let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", brokers()).set("group.id", "test").set("enable.auto.commit", "false");
+    let mut client = Transport::plain().kafka(&brokers());
+    client.set("group.id", "test").set("enable.auto.commit", "false");
     let consumer: BaseConsumer = client.create().expect("a consumer");
     let topic = format!("{topic}-dlt");
     let reading = tokio::task::spawn_blocking(move || {

@@ -15,7 +15,7 @@ async fn a_question_to_join_that_is_never_answered_is_asked_again() {
     let _alone = ALONE.lock().await;
     let db = with_deadlines().await;
     for (lost, instance) in [(Lost::Request, &[][..]), (Lost::Answer, &[("KAFKA_INSTANCE_ID", "joins")])] {
-        let line = BrokerLine::to(&kafka().kafka_brokers[0], lost).await;
+        let line = BrokerLine::to(&kafka().brokers(), lost).await;
         let address = line.address();
         let program = Child::start(&db.url(), &[&[("KAFKA_BROKERS", address.as_str())], instance].concat());
         program.until_ready().await;
@@ -32,7 +32,7 @@ async fn a_question_to_join_that_is_never_answered_is_asked_again() {
 async fn a_client_that_has_heard_of_no_brokers_at_all_comes_back() {
     let _alone = ALONE.lock().await;
     let db = with_deadlines().await;
-    let line = BrokerLine::to(&kafka().kafka_brokers[0], Lost::Nothing).await;
+    let line = BrokerLine::to(&kafka().brokers(), Lost::Nothing).await;
     let address = line.address();
     let program = Child::start(&db.url(), &[("KAFKA_BROKERS", address.as_str()), ("KAFKA_INSTANCE_ID", "brokerless")]);
     program.until_ready().await;

@@ -14,24 +14,32 @@ mod joins;
 mod silence;
 mod topic;
 
+use saga::transport::Transport;
 use std::time::Duration;
 
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use saga::{Event, EventId, Service, config::Kafka, envelope::Envelope, publisher::source_of, testing::TestDatabase};
+use saga::{
+    Event, EventId, Service,
+    config::{Cluster, Kafka},
+    envelope::Envelope,
+    publisher::source_of,
+    testing::TestDatabase,
+};
 
 /// One test at a time: all programs share one consumer group.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-fn kafka() -> Kafka {
+fn kafka() -> Cluster {
     let brokers = std::env::var("TEST_KAFKA_BROKERS").expect("TEST_KAFKA_BROKERS is set: `make test` starts a Kafka");
-    Kafka {
+    let kafka = Kafka {
         kafka_brokers: vec![brokers],
         kafka_partitions: 2,
         kafka_replication: Some(1),
         kafka_instance_id: None,
         kafka_topics: Default::default(),
         kafka_sasl: Default::default(),
-    }
+    };
+    kafka.over(&Transport::plain())
 }
 
 async fn topics() {

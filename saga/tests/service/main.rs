@@ -41,13 +41,14 @@ fn brokers() -> String {
         .unwrap_or_else(|_| panic!("{variable} is not set: this test needs a real Kafka. `make test` starts one"))
 }
 
-fn kafka(partitions: i32) -> saga::config::Kafka {
-    saga::config::Kafka {
+fn kafka(partitions: i32) -> saga::config::Cluster {
+    let kafka = saga::config::Kafka {
         kafka_brokers: vec![brokers()],
         kafka_partitions: partitions,
         kafka_replication: Some(1),
         kafka_instance_id: None,
         kafka_topics: Default::default(),
         kafka_sasl: Default::default(),
-    }
+    };
+    kafka.over(&saga::transport::Transport::plain())
 }

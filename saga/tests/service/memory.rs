@@ -5,8 +5,9 @@ use rdkafka::{
     client::DefaultClientContext,
     mocking::MockCluster,
 };
+use saga::transport::Transport;
 use saga::{
-    config::Kafka,
+    config::Cluster,
     memory::{Sufficiency, compare},
     upkeep::Retention,
 };
@@ -53,6 +54,6 @@ async fn the_inbox_is_compared_with_what_the_topics_keep() {
 async fn a_broker_that_cannot_tell_is_not_waited_for() {
     let broker = MockCluster::new(1).expect("a broker");
     broker.create_topic("topic", 1, 1).expect("made");
-    let kafka = Kafka { kafka_brokers: vec![broker.bootstrap_servers()], ..kafka(1) };
+    let kafka = Cluster::at(&broker.bootstrap_servers(), &Transport::plain());
     assert_eq!(compare(&kafka, "test", &["topic"], hours(1)).await.expect("it answers"), Sufficiency::Unknown);
 }

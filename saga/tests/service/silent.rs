@@ -1,5 +1,6 @@
 //! A silent database, and sessions abandoned by their client: neither blocks others for long.
 
+use saga::transport::Transport;
 use std::{sync::Arc, time::Duration};
 
 use clap::Parser;
@@ -29,7 +30,7 @@ struct Args {
 
 fn sessions(url: &str) -> Sessions {
     let arguments = ["counter", "--database-url", url, "--database-timeout-ms", BOUND_MS];
-    Args::parse_from(arguments).database.sessions("counter").expect("sessions")
+    Args::parse_from(arguments).database.sessions("counter", &Transport::plain()).expect("sessions")
 }
 
 fn work(sessions: Sessions) -> UnitOfWork<Counter> {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use saga::{Service, config::Kafka, topics};
+use saga::{Service, config::Cluster, topics};
 use uuid::Uuid;
 
 use crate::{eventually, kafka, toy::Counter};
 
 /// Number of partitions of a topic; `None` if it does not exist.
-async fn partitions(kafka: &Kafka, topic: &str) -> Option<usize> {
+async fn partitions(kafka: &Cluster, topic: &str) -> Option<usize> {
     let client: BaseConsumer = kafka.client("test").create().expect("a client");
     let topic = topic.to_owned();
     let asking = tokio::task::spawn_blocking(move || {

@@ -29,7 +29,9 @@ impl Stage {
             databases: Databases::of(environment)?,
             listener: Listener::start(&environment.brokers, Since::Now).await?,
             client: Client::new(&environment.brokers)?,
-            http: reqwest::Client::builder()
+            http: environment
+                .transport
+                .http()?
                 .timeout(Duration::from_secs(10))
                 .build()
                 .context("creating an HTTP client")?,

@@ -42,7 +42,7 @@ impl Flow {
     pub fn begin(environment: &Environment, seed: u64, rate: u32) -> anyhow::Result<Self> {
         let counter = Arc::new(Counter {
             client: Client::new(&environment.brokers)?,
-            http: reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?,
+            http: environment.transport.http()?.timeout(Duration::from_secs(5)).build()?,
             orders_url: format!("{}/orders", environment.order_api()?),
         });
         let (stop, shutdown) = Shutdown::by_hand();

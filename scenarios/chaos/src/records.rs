@@ -1,13 +1,11 @@
 //! Publishes arbitrary records: any bytes, any key, any headers.
 
+use saga::outbox::kafka::Cluster;
 use std::time::Duration;
 
 use anyhow::Context;
 use operations::requests::Place;
-use rdkafka::{
-    ClientConfig,
-    producer::{FutureProducer, FutureRecord},
-};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use saga::{outbox::kafka::headers, record::Record};
 
 /// Publishes records unchanged.
@@ -17,9 +15,9 @@ pub struct Records {
 }
 
 impl Records {
-    pub fn new(brokers: &str) -> anyhow::Result<Self> {
-        let producer = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
+    pub fn new(brokers: &Cluster) -> anyhow::Result<Self> {
+        let producer = brokers
+            .client("scenarios")
             .set("client.id", "scenarios-chaos")
             .set("acks", "all")
             .set("partitioner", "murmur2_random")

@@ -2,6 +2,7 @@
 //!
 //! It has to keep up with thousands of sagas per second on the cores that it measures, so it copies nothing.
 
+use saga::outbox::kafka::Cluster;
 use std::{
     sync::{
         Arc,
@@ -43,7 +44,7 @@ impl Ear {
     ///
     /// # Errors
     /// If the broker does not answer.
-    pub async fn on(brokers: &str, topic: &str, mut hears: impl Hears) -> anyhow::Result<Self> {
+    pub async fn on(brokers: &Cluster, topic: &str, mut hears: impl Hears) -> anyhow::Result<Self> {
         let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
         let assigned = tokio::task::spawn_blocking(move || assigned(&brokers, &[topic], Since::Now));
         let (consumer, _) = assigned.await??;
@@ -90,7 +91,7 @@ fn listen(consumer: &BaseConsumer, hears: &mut impl Hears, stop: &AtomicBool) {
 pub(super) struct Ends(pub(super) Arc<Tally>);
 
 impl Ends {
-    pub(super) async fn heard(brokers: &str, tally: &Arc<Tally>) -> anyhow::Result<Ear> {
+    pub(super) async fn heard(brokers: &Cluster, tally: &Arc<Tally>) -> anyhow::Result<Ear> {
         Ear::on(brokers, publisher::ORDER.topic(), Ends(Arc::clone(tally))).await
     }
 }

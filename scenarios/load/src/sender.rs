@@ -1,5 +1,6 @@
 //! Sends the requests of a stage when they are due, on a thread of its own, through a client that batches bursts.
 
+use saga::outbox::kafka::Cluster;
 use std::{
     sync::{
         Arc,
@@ -12,7 +13,7 @@ use std::{
 use anyhow::Context;
 use events::publisher;
 use rdkafka::{
-    ClientConfig, ClientContext,
+    ClientContext,
     error::{KafkaError, RDKafkaErrorCode},
     message::DeliveryResult,
     producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer},
@@ -84,9 +85,9 @@ impl ProducerContext for Deliveries {
 
 impl Requests {
     /// Connects and fetches the topic's metadata, so that the first request is not delayed by it.
-    pub(super) async fn connect(brokers: &str, pace: Pace, tally: &Arc<Tally>) -> anyhow::Result<Self> {
-        let producer: ThreadedProducer<Deliveries> = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
+    pub(super) async fn connect(brokers: &Cluster, pace: Pace, tally: &Arc<Tally>) -> anyhow::Result<Self> {
+        let producer: ThreadedProducer<Deliveries> = brokers
+            .client("scenarios")
             .set("client.id", "scenarios-load")
             .set("acks", "all")
             .set("linger.ms", pace.linger().as_millis().to_string())

@@ -128,7 +128,7 @@ impl ChaosCommand {
 
     /// Shorter times than usual, so that deadlines pass and leases expire within the run.
     fn options(&self) -> anyhow::Result<Options> {
-        let options = self.system.options(self.broker)?.breakable();
+        let options = self.system.options(Some(self.broker), self.broker)?.breakable();
         let options = options.setting(Program::ORDER, "ORDER_TIMEOUT_SECONDS", "20");
         Ok(options.setting(Program::OUTBOX_RELAY, "RELAY_LEASE_MS", "2000"))
     }

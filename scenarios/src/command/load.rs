@@ -85,7 +85,7 @@ impl Load {
         plan.fits(self.broker, PARTITIONS)?;
         let shutdown = Shutdown::on_signals()?;
         let reporter = Reporter::on_stderr();
-        let options = quiet(self.system.options(self.broker)?);
+        let options = quiet(self.system.options(Some(self.broker), self.broker)?);
         let held =
             testbed::with(options, &reporter, &shutdown, async |stack| measure(&plan, stack, &reporter).await).await?;
         Ok(if held == Some(true) { ExitCode::SUCCESS } else { ExitCode::FAILURE })

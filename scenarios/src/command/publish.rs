@@ -43,7 +43,7 @@ pub struct Publish {
 impl Publish {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let requests = self.requests()?;
-        let client = Client::new(&self.brokers)?;
+        let client = Client::new(&operations::cluster_of_the_process(&self.brokers)?)?;
         for mut request in requests {
             let order = request.named_order().unwrap_or_else(|| OrderId(Uuid::now_v7()));
             // Set here, so that the printed id is the order's, however the request is processed.

@@ -12,7 +12,7 @@ use reqwest::{Client, Url};
 /// Checks whether a program is ready. The exit code is 0 if `GET /readyz` answers 200.
 #[derive(Debug, Args)]
 pub struct Ready {
-    /// The program's HTTP address, http://host:port.
+    /// The program's HTTP address, or that of its operations if they are apart: http://host:port or https://host:port.
     url: Url,
     /// Timeout of each request, in seconds.
     #[arg(long, default_value_t = 2)]
@@ -25,7 +25,7 @@ pub struct Ready {
 impl Ready {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let url = self.url.join("/readyz").context("putting the URL together")?;
-        let client = Client::new();
+        let client = operations::transport_of_the_process()?.http()?.build()?;
         let end = Instant::now() + Duration::from_secs(self.wait);
         loop {
             let asked = ask(&client, &url, Duration::from_secs(self.within)).await;

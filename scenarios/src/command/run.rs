@@ -28,9 +28,9 @@ pub struct Run {
     names: Vec<String>,
     #[command(flatten)]
     system: System,
-    /// Broker to start.
-    #[arg(long, value_enum, default_value_t = Broker::Embedded)]
-    broker: Broker,
+    /// Broker to start; embedded by default.
+    #[arg(long, value_enum)]
+    broker: Option<Broker>,
     /// Maximum duration of a saga before its scenario fails, in seconds.
     #[arg(long, default_value_t = 30)]
     patience: u64,
@@ -55,7 +55,7 @@ impl Run {
     }
 
     fn options(&self) -> anyhow::Result<Options> {
-        let options = Options { partitions: PARTITIONS, ..self.system.options(self.broker)? };
+        let options = Options { partitions: PARTITIONS, ..self.system.options(self.broker, Broker::Embedded)? };
         let Some(without) = &self.without else { return Ok(options) };
         let (service, event) =
             without.split_once(':').context("--without takes SERVICE:EVENT, such as account:PaymentVoided")?;

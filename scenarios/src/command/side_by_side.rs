@@ -29,8 +29,8 @@ impl SideBySide {
         let step = reporter.step("starting PostgreSQL");
         let manifest = Manifest::of_the_shop();
         let postgres = match self.postgres {
-            Some(major) => Postgres::start_version(major, &manifest, &state, &step).await?,
-            None => Postgres::start(&manifest, &state).await?,
+            Some(major) => Postgres::start_version(major, &manifest, None, &state, &step).await?,
+            None => Postgres::start(&manifest, None, &state).await?,
         };
         step.done(format!("PostgreSQL {}, private", postgres.version()));
         let played = async {

@@ -12,16 +12,22 @@ pub(super) struct System {
     /// own; see docs/OPERATIONS.md.
     #[arg(long, value_name = "FILE", env = SYSTEM_MANIFEST)]
     manifest: Option<PathBuf>,
+    /// Puts TLS 1.3 with certificates on both sides of every link, and SECURITY=required into every program. Needs Apache Kafka,
+    /// which is the default then.
+    #[arg(long)]
+    secure: bool,
 }
 
 impl System {
-    /// Options for these programs on this broker, without anything else.
+    /// Options for these programs on this broker, or on the command's default, without anything else.
     ///
     /// # Errors
     /// If the manifest cannot be read or is invalid.
-    pub(super) fn options(&self, broker: Broker) -> anyhow::Result<Options> {
+    pub(super) fn options(&self, broker: Option<Broker>, default: Broker) -> anyhow::Result<Options> {
+        let default = if self.secure { Broker::Kafka } else { default };
+        let broker = broker.unwrap_or(default);
         let manifest = self.manifest.as_deref().filter(|file| !file.as_os_str().is_empty());
         let manifest = manifest.map_or_else(|| Ok(Manifest::of_the_shop()), Manifest::with_file)?;
-        Ok(Options { manifest: Arc::new(manifest), ..Options::new(broker) })
+        Ok(Options { manifest: Arc::new(manifest), secured: self.secure, ..Options::new(broker) })
     }
 }

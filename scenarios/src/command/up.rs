@@ -21,9 +21,9 @@ use super::system::System;
 pub struct Up {
     #[command(flatten)]
     system: System,
-    /// Broker to start.
-    #[arg(long, value_enum, default_value_t = Broker::Embedded)]
-    broker: Broker,
+    /// Broker to start; embedded by default.
+    #[arg(long, value_enum)]
+    broker: Option<Broker>,
     /// Also write the lines to this file, and rewrite it whenever a program is restarted. The file exists only while the
     /// system is ready.
     #[arg(long, value_name = "F")]
@@ -46,8 +46,11 @@ impl Up {
         let shutdown = Shutdown::on_signals()?;
         let reporter = Reporter::on_stderr();
         let file = self.env_file.as_deref().map(EnvFile::at).transpose()?;
-        let options =
-            Options { partitions: self.partitions, guarded: self.guarded, ..self.system.options(self.broker)? };
+        let options = Options {
+            partitions: self.partitions,
+            guarded: self.guarded,
+            ..self.system.options(self.broker, Broker::Embedded)?
+        };
         testbed::with(options, &reporter, &shutdown, async |stack| {
             seed::well_known(stack.environment()).await?;
             std::io::stdout().write_all(env_file::render(&printable(stack.variables())).as_bytes())?;

@@ -6,12 +6,14 @@ use operations::{
     Manifest, Role,
     acl::{ADMIN, OPERATOR, Rights},
     choreography::Choreography,
-    cluster::{Address, Connection},
+    cluster::Connection,
 };
-use saga::{config::Kafka, outbox::kafka::Topics};
+use saga::outbox::kafka::{Cluster, Kafka};
+use transport::Transport;
 
 use super::{
     Broker, Reporter, StateDir,
+    certs::Certs,
     kafka::{BROKER, Guard},
     programs::Setting,
 };
@@ -20,6 +22,8 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Closed {
     guard: Guard,
+    /// With certificates, nobody needs a password.
+    certs: Option<Certs>,
     rights: Rights,
 }
 
@@ -28,7 +32,12 @@ impl Closed {
     ///
     /// # Errors
     /// If the broker knows no users, or it is not known what a service reads.
-    pub(super) fn new(broker: Broker, manifest: &Manifest, state: &StateDir) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        broker: Broker,
+        manifest: &Manifest,
+        certs: Option<Certs>,
+        state: &StateDir,
+    ) -> anyhow::Result<Self> {
         anyhow::ensure!(broker == Broker::Kafka, "the embedded broker lets everybody in: use --broker kafka");
         let further: Vec<&str> = manifest.further_databases().map(|database| database.publisher().name()).collect();
         anyhow::ensure!(
@@ -39,7 +48,7 @@ impl Closed {
         let rights = Rights::of(&Choreography::of_the_shop(), manifest)?;
         let users = rights.principals.keys().filter_map(|principal| principal.strip_prefix("User:"));
         let guard = Guard::new(&state.passwords(), users)?;
-        Ok(Closed { guard, rights })
+        Ok(Closed { guard, certs, rights })
     }
 
     pub(super) fn guard(&self) -> Guard {
@@ -54,21 +63,32 @@ impl Closed {
         reporter: &Reporter,
     ) -> anyhow::Result<()> {
         let step = reporter.step("granting rights and creating topics");
-        let address = Address { brokers: brokers.to_owned(), sasl: self.guard.sasl(BROKER)? };
         let rules: Vec<_> = self.rights.acls.iter().cloned().collect();
-        Connection::open(&address).await?.add_rules(&rules).await?;
-        let kafka = Kafka {
-            kafka_brokers: vec![brokers.to_owned()],
-            kafka_partitions: partitions,
-            kafka_replication: None,
-            kafka_instance_id: None,
-            kafka_topics: Topics::Create,
-            kafka_sasl: self.guard.sasl(ADMIN)?,
-        };
+        Connection::open(&self.cluster(brokers, BROKER)?).await?.add_rules(&rules).await?;
+        let mut cluster = self.cluster(brokers, ADMIN)?;
+        cluster.kafka = Kafka { kafka_partitions: partitions, kafka_replication: None, ..cluster.kafka };
         let topics: Vec<String> = self.rights.topics.iter().cloned().collect();
-        saga::topics::ensure(&kafka, ADMIN, &topics).await.context("creating the topics as the administrator")?;
+        saga::topics::ensure(&cluster, ADMIN, &topics).await.context("creating the topics as the administrator")?;
         step.done(format!("{} rights for {} principals", rules.len(), self.rights.principals.len()));
         Ok(())
+    }
+
+    /// The cluster, reached as this user.
+    fn cluster(&self, brokers: &str, user: &str) -> anyhow::Result<Cluster> {
+        match &self.certs {
+            // The broker's own certificate has another name.
+            Some(certs) if user == BROKER => Ok(Cluster::at(brokers, &certs.transport("kafka")?)),
+            Some(certs) => Ok(Cluster::at(brokers, &certs.transport(user)?)),
+            None => Ok(Cluster::at(brokers, &Transport::plain()).with(self.guard.sasl(user)?)),
+        }
+    }
+
+    /// The cluster, reached as an operator.
+    ///
+    /// # Errors
+    /// If his credentials cannot be used.
+    pub(super) fn as_operator(&self, brokers: &str) -> anyhow::Result<Cluster> {
+        self.cluster(brokers, OPERATOR)
     }
 
     /// What the programs are started with in addition: their credentials, and topics that they only expect.
@@ -95,6 +115,9 @@ impl Closed {
     }
 
     fn credentials(&self, user: &str) -> Vec<(&'static str, String)> {
+        if self.certs.is_some() {
+            return Vec::new();
+        }
         let file = self.guard.file(user).display().to_string();
         vec![("KAFKA_SASL_USERNAME", user.to_owned()), ("KAFKA_SASL_PASSWORD_FILE", file)]
     }

@@ -5,12 +5,12 @@ use std::{
     thread::{self, JoinHandle},
     time::Duration,
 };
+use transport::Transport;
 
 use anyhow::Context;
 use events::publisher::dead_letter_topic;
 use operations::Manifest;
 use rdkafka::{
-    ClientConfig,
     consumer::{BaseConsumer, Consumer},
     mocking::MockCluster,
     producer::DefaultProducerContext,
@@ -58,7 +58,7 @@ impl Embedded {
 
 fn create(topics: &[String], partitions: i32) -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
     let cluster = MockCluster::new(1).context("starting the embedded broker")?;
-    let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).create()?;
+    let client: BaseConsumer = Transport::plain().kafka(&cluster.bootstrap_servers()).create()?;
     for topic in topics {
         for topic in [topic.clone(), dead_letter_topic(topic)] {
             let made = cluster.create_topic(&topic, partitions, 1);

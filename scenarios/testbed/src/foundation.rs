@@ -55,11 +55,12 @@ impl Foundation {
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
+        let certs = doors.certs.as_ref();
         let postgres = async {
             let step = reporter.step("starting PostgreSQL");
             let postgres = match postgres {
-                Some(major) => Postgres::start_version(major, manifest, state, &step).await?,
-                None => Postgres::start(manifest, state).await?,
+                Some(major) => Postgres::start_version(major, manifest, certs, state, &step).await?,
+                None => Postgres::start(manifest, certs, state).await?,
             };
             step.done(format!("PostgreSQL {}, private, one database for each service", postgres.version()));
             Ok(postgres)

@@ -10,6 +10,7 @@
 
 mod broker;
 pub mod cast;
+pub mod certs;
 mod closed;
 mod embedded;
 pub mod env_file;
@@ -26,13 +27,15 @@ mod reporter;
 pub mod seed;
 mod state;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use certs::{Certs, OPERATOR};
 use futures::future::LocalBoxFuture;
-use saga::shutdown::Shutdown;
+use saga::{outbox::kafka::Cluster, shutdown::Shutdown};
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
+use transport::Transport;
 
 pub use broker::{Broker, Started};
 use closed::Closed;
@@ -51,6 +54,9 @@ pub use state::StateDir;
 /// Default number of partitions of each topic.
 pub const PARTITIONS: i32 = 6;
 
+/// Validity of the certificates of a system that is started here.
+const LASTS: Duration = Duration::from_secs(24 * 3600);
+
 /// Options for starting a system.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -61,6 +67,8 @@ pub struct Options {
     pub settings: Vec<Setting>,
     /// True to put a proxy between each program and each server, so that tests can break the connections.
     pub breakable: bool,
+    /// True for TLS 1.3 and certificates on every link.
+    pub secured: bool,
     /// True for a broker that asks everybody for a name, and allows only what the services' tables need.
     pub guarded: bool,
 }
@@ -69,12 +77,25 @@ impl Options {
     /// The unmodified shop.
     pub fn new(broker: Broker) -> Self {
         let manifest = Arc::new(Manifest::of_the_shop());
-        Self { manifest, broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false, guarded: false }
+        Self {
+            manifest,
+            broker,
+            partitions: PARTITIONS,
+            settings: Vec::new(),
+            breakable: false,
+            secured: false,
+            guarded: false,
+        }
     }
 
     /// Puts a proxy between each program and each server.
     pub fn breakable(self) -> Self {
         Self { breakable: true, ..self }
+    }
+
+    /// Puts TLS 1.3 with certificates on every link, and `SECURITY=required` into every program.
+    pub fn secured(self) -> Self {
+        Self { secured: true, ..self }
     }
 
     /// Adds an environment variable to every program.
@@ -172,38 +193,66 @@ impl Stack {
         // Report a missing binary now rather than after a minute.
         let manifest = &options.manifest;
         manifest.entries().iter().try_for_each(|entry| binary(entry).map(drop))?;
+        anyhow::ensure!(
+            !options.secured || options.broker == Broker::Kafka,
+            "the embedded broker knows neither TLS nor permissions: use --broker kafka with --secure"
+        );
+        let certs = match options.secured {
+            true => Some(Certs::make(manifest, &state.certs(), LASTS)?),
+            false => None,
+        };
         let mut network = match options.breakable {
             true => Network::open(options.broker, manifest).await?,
             false => Network::default(),
         };
-        let closed = options.guarded.then(|| Closed::new(options.broker, manifest, &state)).transpose()?;
-        let doors = Doors { listeners: network.listeners(), guard: closed.as_ref().map(Closed::guard) };
+        let closed =
+            options.guarded.then(|| Closed::new(options.broker, manifest, certs.clone(), &state)).transpose()?;
+        let guard = closed.as_ref().map(Closed::guard);
+        let doors = Doors { listeners: network.listeners(), certs: certs.clone(), guard };
         let foundation =
             Foundation::behind(manifest, options.broker, options.partitions, &doors, &state, reporter).await?;
-        let ports = Ports::choose(manifest)?;
+        let ports = Ports::choose(manifest, options.secured)?;
+        let transport = match &certs {
+            Some(certs) => certs.transport(OPERATOR)?,
+            None => Transport::plain(),
+        };
         let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
         let environment = Environment {
             manifest: manifest.clone(),
-            brokers: foundation.broker.brokers().to_owned(),
+            brokers: match &closed {
+                Some(closed) => closed.as_operator(foundation.broker.brokers())?,
+                None => Cluster::at(foundation.broker.brokers(), &transport),
+            },
+            transport,
             databases: foundation.postgres.databases().clone(),
             order_api: Some(ports.url(Program::ORDER)),
             gateway: Some(ports.url(Program::PAYMENT_GATEWAY)),
+            gateway_operations: options.secured.then(|| ports.operations_url(Program::PAYMENT_GATEWAY)),
             payment_details_key: Some(BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()),
             mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
             mail_api: std::env::var("MAIL_API_URL").ok(),
-            further_programs: further.map(|program| ports.url(program)).collect(),
+            further_programs: further.map(|program| ports.operations_url(program)).collect(),
         };
         if options.breakable {
             network.reach_databases(&environment).await?;
         }
         let mut settings = options.settings;
         if let Some(closed) = &closed {
-            closed.open_for_ours(&environment.brokers, options.partitions, reporter).await?;
+            closed.open_for_ours(foundation.broker.brokers(), options.partitions, reporter).await?;
             settings.extend(closed.settings(manifest));
         }
         let step = reporter.step("starting the services, the payment gateway and the relay");
-        let programs =
-            Programs::start(&environment, &network, ports, options.partitions, &settings, &state, reporter).await?;
+        let programs = Programs::start(
+            &environment,
+            &network,
+            ports,
+            certs.as_ref(),
+            options.partitions,
+            &settings,
+            &state,
+            reporter,
+        )
+        .await?;
         step.done("the services, the payment gateway and the relay, each a process of its own");
         Ok(Self {
             environment,
@@ -289,7 +338,10 @@ impl Stack {
             let postgres = &own.foundation.postgres;
             variables.push((POSTGRES_URL.to_owned(), postgres.admin_url().expose_secret().to_owned()));
             variables.push(("POSTGRES_ADDRESS".to_owned(), postgres.address()));
-            let url = |program: Program| (program.variable("HTTP_URL"), own.programs.ports().url(program));
+            let ports = own.programs.ports();
+            let url = |program: Program| (program.variable("HTTP_URL"), ports.url(program));
+            variables.extend(self.environment.manifest.programs().map(url));
+            let url = |program: Program| (program.variable("OPS_URL"), ports.operations_url(program));
             variables.extend(self.environment.manifest.programs().map(url));
         }
         variables

@@ -1,5 +1,6 @@
 //! A proxy between each program and each server, so that a test can break any of these connections.
 
+use saga::outbox::kafka::Cluster;
 use std::collections::BTreeMap;
 
 use anyhow::Context;
@@ -56,7 +57,7 @@ impl Network {
     pub(super) fn seen_by(&self, program: Program, environment: &Environment) -> anyhow::Result<Environment> {
         let mut seen = environment.clone();
         if let Some(line) = self.kafka.get(&program) {
-            seen.brokers = format!("127.0.0.1:{}", line.proxy.port());
+            seen.brokers = Cluster::at(&format!("127.0.0.1:{}", line.proxy.port()), &environment.transport);
         }
         for ((_, database), proxy) in self.databases.iter().filter(|((whose, _), _)| *whose == program) {
             seen.databases.insert(*database, through(environment.database(*database)?, proxy.port())?);
@@ -78,7 +79,7 @@ impl Network {
 /// The same URL with another port on this machine.
 fn through(url: &SecretString, port: u16) -> anyhow::Result<SecretString> {
     let (front, back) = url.expose_secret().rsplit_once('@').context("a database's URL names a role")?;
-    let (_, name) = back.rsplit_once('/').context("a database's URL names a database")?;
+    let (_, name) = back.split_once('/').context("a database's URL names a database")?;
     Ok(format!("{front}@127.0.0.1:{port}/{name}").into())
 }
 
@@ -91,6 +92,9 @@ mod tests {
         let url = "postgres://orders:secret@127.0.0.1:5432/orders".into();
         let seen = through(&url, 17_000).unwrap();
         assert_eq!(seen.expose_secret(), "postgres://orders:secret@127.0.0.1:17000/orders");
+        let verified = "postgres://orders@127.0.0.1:5432/orders?sslmode=verify-full&a=/b".into();
+        let seen = through(&verified, 17_000).unwrap();
+        assert_eq!(seen.expose_secret(), "postgres://orders@127.0.0.1:17000/orders?sslmode=verify-full&a=/b");
     }
 
     #[tokio::test]
@@ -110,7 +114,10 @@ mod tests {
                 seen.database(*database).unwrap().expose_secret()
                     != environment.database(*database).unwrap().expose_secret()
             };
-            (seen.brokers != environment.brokers, Database::OF_THE_SHOP.into_iter().filter(own).collect::<Vec<_>>())
+            (
+                seen.brokers.brokers() != environment.brokers.brokers(),
+                Database::OF_THE_SHOP.into_iter().filter(own).collect::<Vec<_>>(),
+            )
         };
         assert_eq!(changed(Program::ORDER), (true, vec![Database::ORDERS]));
         assert_eq!(changed(Program::OUTBOX_RELAY), (true, Database::OF_THE_SHOP.to_vec()));

@@ -55,6 +55,11 @@ impl StateDir {
         self.0.join("gateway-ledger.jsonl")
     }
 
+    /// Directory for certificates.
+    pub fn certs(&self) -> PathBuf {
+        self.0.join("certs")
+    }
+
     /// Directory for mails if no mail server is configured.
     pub fn mail(&self) -> PathBuf {
         self.0.join("mail")

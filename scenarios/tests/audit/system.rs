@@ -2,6 +2,7 @@
 //! gateway's real books, and mails in a directory.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use transport::Transport;
 
 use events::{
     EventId, OrderId,
@@ -111,8 +112,13 @@ struct Open {
 impl System {
     pub(crate) async fn new() -> Self {
         let mails = tempfile::tempdir().unwrap();
-        let config =
-            PostConfig { smtp_url: None, mail_dir: mails.path().to_owned(), mail_domain: "example.test".to_owned() };
+        let config = PostConfig {
+            smtp_url: None,
+            mail_dir: mails.path().to_owned(),
+            mail_domain: "example.test".to_owned(),
+            smtp_username: None,
+            smtp_password_file: None,
+        };
         // Deadlines pass at once, but only a test checks them.
         let orders = order::Orders { timeout: Duration::ZERO };
         let (order, account, payment, inventory, shipping, entitlement, notification) = tokio::join!(
@@ -136,7 +142,7 @@ impl System {
             ends: BTreeMap::new(),
             heard: 0,
             gateway: Books::in_memory(),
-            post: Arc::new(Post::new(config).unwrap()),
+            post: Arc::new(Post::new(config, &Transport::plain()).unwrap()),
             mails,
         }
     }

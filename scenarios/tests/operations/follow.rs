@@ -1,10 +1,11 @@
 //! `scenarios trace --follow`, while services come along.
 
+use saga::outbox::kafka::Cluster;
 use std::process::Stdio;
+use transport::Transport;
 
 use events::OrderId;
 use rdkafka::{
-    ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
 };
@@ -18,6 +19,7 @@ use crate::{BOUND, Up, runner};
 /// A service that is started while an order is followed has a topic that was not there when following began.
 pub(crate) async fn hears_topics_that_are_made_later(up: &Up) {
     let (brokers, order) = (&up.variables["KAFKA_BROKERS"], OrderId(Uuid::now_v7()));
+    let cluster = Cluster::at(brokers, &Transport::plain());
     let mut trace = runner(up.directory.path());
     trace.args(["trace", &order.to_string(), "--follow"]).env("KAFKA_BROKERS", brokers).stdout(Stdio::piped());
     let mut trace = trace.spawn().unwrap();
@@ -25,11 +27,10 @@ pub(crate) async fn hears_topics_that_are_made_later(up: &Up) {
     let heading = tokio::time::timeout(BOUND, lines.next_line()).await.expect("it begins to follow").unwrap();
     assert!(heading.is_some_and(|line| line.contains("event")));
 
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+    let admin: AdminClient<DefaultClientContext> = cluster.client("scenarios").create().unwrap();
     let topic = NewTopic::new("late.events", 1, TopicReplication::Fixed(1));
     admin.create_topics(&[topic], &AdminOptions::new().operation_timeout(Some(BOUND))).await.unwrap();
-    let client = Client::new(brokers).unwrap();
+    let client = Client::new(&cluster).unwrap();
     client.event("late.events", "/services/late", "LateNews", order, &json!({ "news": "better late" })).await.unwrap();
     let heard = async {
         while let Some(line) = lines.next_line().await.unwrap() {

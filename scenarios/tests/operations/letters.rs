@@ -4,9 +4,10 @@ use events::{
     order_id,
     publisher::{self, dead_letter_topic},
 };
-use saga::{ids::Coordinates, record::Record};
+use saga::{ids::Coordinates, outbox::kafka::Cluster, record::Record};
 use scenarios::{archive, requests::Client, stack::until};
 use serde_json::json;
+use transport::Transport;
 
 use crate::{BOUND, Up, ends};
 
@@ -29,12 +30,16 @@ async fn letter(
     format!("{dead_letters}/{}/{}", place.partition, place.offset)
 }
 
+fn cluster(up: &Up) -> Cluster {
+    Cluster::at(up.get("KAFKA_BROKERS"), &Transport::plain())
+}
+
 /// Publishes a bare request, and returns it as it lies on its topic.
 async fn request(up: &Up, client: &Client, value: &[u8]) -> Record {
     let place = client.bare(None, Some(value)).await.unwrap();
     let topic = publisher::CLIENT.topic().to_owned();
     let offsets = archive::Offsets::from([((topic, place.partition), place.offset..place.offset + 1)]);
-    let brokers = up.get("KAFKA_BROKERS").to_owned();
+    let brokers = cluster(up);
     let read = move || {
         let mut found = None;
         archive::read_from(&brokers, offsets, |record| found = Some(record)).map(|()| found.unwrap())
@@ -44,7 +49,7 @@ async fn request(up: &Up, client: &Client, value: &[u8]) -> Record {
 
 pub(crate) async fn are_replayed_or_refused(up: &Up) {
     let orders = up.database("ORDERS").await;
-    let client = Client::new(up.get("KAFKA_BROKERS")).unwrap();
+    let client = Client::new(&cluster(up)).unwrap();
     client.bare(None, Some(b"one \xff Bitcoin")).await.unwrap();
     let has_letter = async || Some(up.does(&["dlt", "list"]).await).filter(|said| said.contains("Unreadable"));
     let listed = until("there is a dead letter", BOUND, has_letter).await.unwrap();

@@ -16,10 +16,11 @@ use std::{
     process::{Output, Stdio},
     time::Duration,
 };
+use transport::Transport;
 
 use events::publisher;
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
+    Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
@@ -193,7 +194,7 @@ async fn reconciling(up: &Up) {
     let charge = Uuid::now_v7();
     let url = format!("{}/v1/payments/{charge}/authorize", up.get("GATEWAY_URL"));
     let body = json!({ "amount": 700, "currency": "JPY", "token": "tok_stray" });
-    let http = reqwest::Client::new();
+    let http = Transport::plain().http().unwrap().build().unwrap();
     let answer = http.post(url).header("idempotency-key", charge.to_string()).json(&body).send().await.unwrap();
     assert!(answer.status().is_success(), "{answer:?}");
     // And Kafka has lost all events of the account service.
@@ -266,8 +267,7 @@ async fn reconciling(up: &Up) {
 
 /// Drops every record of a topic.
 async fn lose(brokers: String, topic: &'static str) {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", brokers);
+    let config = Transport::plain().kafka(&brokers);
     let ends = tokio::task::spawn_blocking({
         let config = config.clone();
         move || {

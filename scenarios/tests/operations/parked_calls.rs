@@ -1,8 +1,10 @@
 //! A call that only an operator can settle, up to the end of its order.
 
+use saga::outbox::kafka::Cluster;
 use scenarios::{requests::Client, stack::until};
 use serde_json::json;
 use sqlx::PgPool;
+use transport::Transport;
 use uuid::Uuid;
 
 use crate::{BOUND, Up, ends};
@@ -22,7 +24,7 @@ pub(crate) async fn are_answered_by_hand(up: &Up) {
         "user_id": USER, "payment_method_id": USER, "items": [{ "product_id": MUG, "quantity": 1 }],
         "order_id": order, "ship_to": "3 Reef Street, Atlantis",
     });
-    let client = Client::new(up.get("KAFKA_BROKERS")).unwrap();
+    let client = Client::new(&Cluster::at(up.get("KAFKA_BROKERS"), &Transport::plain())).unwrap();
     client.request(events::OrderId(order), &request).await.unwrap();
 
     let is_parked = async || {
@@ -55,7 +57,16 @@ pub(crate) async fn are_answered_by_hand(up: &Up) {
 
 async fn at_provider(up: &Up, payment: &str, operation: &str, key: &str) {
     let url = format!("{}/v1/payments/{payment}/{operation}", up.get("GATEWAY_URL"));
-    let answer = reqwest::Client::new().post(url).header("idempotency-key", key).send().await.unwrap();
+    let answer = Transport::plain()
+        .http()
+        .unwrap()
+        .build()
+        .unwrap()
+        .post(url)
+        .header("idempotency-key", key)
+        .send()
+        .await
+        .unwrap();
     assert!(answer.status().is_success(), "{answer:?}");
 }
 

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
 };
+use transport::Transport;
 
 use axum::{
     Json, Router,
@@ -134,7 +135,7 @@ async fn what_cannot_be_mended_stops_nothing_else_and_what_is_left_is_said() {
     let gateway = Gateway { databases: shop.databases.clone(), silent, stubborn, states }.listen().await;
     let brokers = std::env::var("TEST_KAFKA_BROKERS").expect("TEST_KAFKA_BROKERS is set: `make test` starts a Kafka");
     let environment = shop.environment(&brokers, &gateway);
-    let http = reconcile::client().unwrap();
+    let http = reconcile::client(&Transport::plain()).unwrap();
     let scope =
         Scope { environment: &environment, databases: &shop.databases, http: &http, patience: crate::BOUND, grace: 60 };
 

@@ -1,6 +1,7 @@
 //! The client against the real gateway, over loopback.
 
 use std::{net::SocketAddr, sync::Arc};
+use transport::Transport;
 
 use events::{OrderId, Reason};
 use payment::{
@@ -39,7 +40,7 @@ pub(crate) async fn serve(settings: Value) -> SocketAddr {
 pub(crate) fn client(address: SocketAddr, timeout_ms: u64) -> Gateway {
     let gateway_url = format!("http://{address}").parse().expect("a URL");
     let access = Access { gateway_url, gateway_timeout_ms: timeout_ms, payment_details_key: KEY.into() };
-    Gateway::new(&access).expect("a client")
+    Gateway::new(&access, &Transport::plain()).expect("a client")
 }
 
 fn attempt(order_id: OrderId, call: Call, request: Value) -> Attempt {
@@ -164,8 +165,8 @@ fn nonsense_is_refused_at_the_start() {
         gateway_timeout_ms: 1,
         payment_details_key: key.into(),
     };
-    let error = Gateway::new(&access("https://gateway", KEY)).expect_err("no TLS");
-    assert_eq!(error.to_string(), "GATEWAY_URL does not begin with http://");
-    let error = Gateway::new(&access("http://gateway", "c2VjcmV0")).expect_err("too short");
+    let error = Gateway::new(&access("ftp://gateway", KEY), &Transport::plain()).expect_err("no HTTP");
+    assert_eq!(error.to_string(), "GATEWAY_URL begins neither with https:// nor with http://");
+    let error = Gateway::new(&access("http://gateway", "c2VjcmV0"), &Transport::plain()).expect_err("too short");
     assert_eq!(format!("{error:#}"), "PAYMENT_DETAILS_KEY: the key has 6 bytes instead of 32");
 }

@@ -9,13 +9,15 @@ use std::{process::Output, time::Duration};
 use futures::future::join_all;
 use operations::{
     acl::{Acl, CLUSTER, Deviation, EVERYBODY, Kind, Operation, Pattern, Rights, allows},
-    cluster::{Address, Connection, Rules},
+    cluster::{Connection, Rules},
 };
+use saga::outbox::kafka::Cluster;
 use scenarios::{
     choreography::Choreography,
     stack::{BROKER, Doors, Guard, Kafka, Manifest, Reporter, StateDir, until},
 };
 use tokio::{process::Command, sync::Mutex};
+use transport::Transport;
 use tries::{TRIED, is_let};
 
 const BOUND: Duration = Duration::from_secs(20);
@@ -41,7 +43,7 @@ impl Closed {
         let rights = Rights::of(&Choreography::of_the_shop(), &Manifest::of_the_shop()).unwrap();
         let users = rights.principals.keys().filter_map(|principal| principal.strip_prefix("User:")).chain([STRANGER]);
         let guard = Guard::new(&directory.path().join("passwords"), users).unwrap();
-        let doors = Doors { listeners: Vec::new(), guard: Some(guard.clone()) };
+        let doors = Doors { listeners: Vec::new(), certs: None, guard: Some(guard.clone()) };
         let step = Reporter::silent().step("");
         let kafka = Kafka::start_behind(&state, 1, &doors, &step).await.unwrap();
         let mut closed = Closed { kafka, guard, rights, connections: Vec::new(), _directory: directory };
@@ -69,8 +71,8 @@ impl Closed {
     }
 
     async fn connect(&self, user: &str) -> Connection {
-        let address = Address { brokers: self.kafka.brokers().to_owned(), sasl: self.guard.sasl(user).unwrap() };
-        Connection::open(&address).await.unwrap()
+        let nobody = Cluster::at(self.kafka.brokers(), &Transport::plain());
+        Connection::open(&nobody.with(self.guard.sasl(user).unwrap())).await.unwrap()
     }
 
     async fn rules(&self) -> Vec<Acl> {
@@ -215,13 +217,11 @@ async fn rules_are_applied_and_verified(closed: &Closed) {
 }
 
 async fn nobody_is_let_in_without_a_name(closed: &Closed) {
-    let nobody = Address { brokers: closed.kafka.brokers().to_owned(), sasl: Default::default() };
+    let nobody = Cluster::at(closed.kafka.brokers(), &Transport::plain());
     let mut connection = Connection::open(&nobody).await.unwrap();
     connection.brokers().await.expect_err("no name was given");
-    let wrong = Address { sasl: closed.guard.sasl("order").unwrap(), ..nobody };
-    Connection::open(&wrong).await.unwrap();
     let mut swapped = closed.guard.sasl("client").unwrap();
     swapped.kafka_sasl_username = Some("order".to_owned());
-    let Err(error) = Connection::open(&Address { sasl: swapped, ..wrong }).await else { panic!("another's password") };
+    let Err(error) = Connection::open(&nobody.with(swapped)).await else { panic!("another's password") };
     assert!(format!("{error:#}").contains("authenticating as order"), "{error:#}");
 }

@@ -24,5 +24,6 @@ fn main() -> anyhow::Result<()> {
 async fn run(args: Args) -> anyhow::Result<()> {
     let service = Notification::new(&args.post.mail_domain);
     let program = saga::Program::new(service, args.saga, &MIGRATIONS)?;
-    program.outside(Post::new(args.post)?, args.retry).run().await
+    let post = Post::new(args.post, program.transport())?;
+    program.outside(post, args.retry).run().await
 }

@@ -46,13 +46,17 @@ impl Gateway {
 
 type Shared = State<Arc<Gateway>>;
 
-/// All routes under `/v1`.
+/// The routes with which an operator or a test changes how the provider fails.
+pub fn settings_routes(gateway: Arc<Gateway>) -> Router {
+    Router::new().route("/v1/settings", get(settings).put(change_settings)).with_state(gateway)
+}
+
+/// The routes of payments and books.
 pub fn routes(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/v1/payments/{payment_id}/{operation}", post(operate))
         .route("/v1/payments/{payment_id}", get(payment))
         .route("/v1/ledger", get(ledger))
-        .route("/v1/settings", get(settings).put(change_settings))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "This cannot be done here")

@@ -8,7 +8,13 @@ use payment_gateway::{
     http::{self, Gateway},
     settings::Settings,
 };
-use process::{config::Http, ops, shutdown::Shutdown, telemetry};
+use process::{
+    config::Http,
+    ops::{self, Routes},
+    security,
+    shutdown::Shutdown,
+    telemetry,
+};
 
 /// A stand-in for an outside payment provider.
 #[derive(Debug, Parser)]
@@ -16,6 +22,8 @@ use process::{config::Http, ops, shutdown::Shutdown, telemetry};
 struct Args {
     #[command(flatten)]
     http: Http,
+    #[command(flatten)]
+    security: transport::Settings,
     #[command(flatten)]
     settings: Settings,
     /// File that holds the books; without it they are lost when the program ends.
@@ -29,6 +37,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let metrics = telemetry::init()?;
+    let transport = security::open(&args.security)?;
     let shutdown = Shutdown::on_signals()?;
 
     let books = match &args.ledger_file {
@@ -37,8 +46,10 @@ async fn run(args: Args) -> anyhow::Result<()> {
     };
     let readiness = ops::Readiness::default();
     readiness.set(true);
-    let routes = ops::routes(readiness, metrics).merge(http::routes(Arc::new(Gateway::new(books, args.settings))));
-    ops::serve(&args.http, routes, shutdown).await
+    let gateway = Arc::new(Gateway::new(books, args.settings));
+    let operations = ops::routes(readiness, metrics, &transport).merge(http::settings_routes(gateway.clone()));
+    let routes = Routes { operations, own: http::routes(gateway), tokens: false };
+    ops::serve(&args.http, &transport, routes, shutdown).await
 }
 
 #[cfg(test)]

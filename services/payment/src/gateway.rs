@@ -14,6 +14,7 @@ use saga::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use transport::Transport;
 
 use crate::{
     breaker::{Breaker, Circuit, Limits, Permit},
@@ -28,7 +29,7 @@ use crate::{
 /// Settings for the gateway.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Access {
-    /// Address of the payment gateway, http://host:port.
+    /// Address of the payment gateway, https://host:port; http://host:port only for trying out.
     #[arg(long, env = "GATEWAY_URL", hide_env_values = true, value_parser = Unechoed(gateway_url))]
     pub gateway_url: Url,
     /// Timeout of a call, in milliseconds.
@@ -54,11 +55,16 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub fn new(access: &Access) -> anyhow::Result<Gateway> {
-        anyhow::ensure!(access.gateway_url.scheme() == "http", "GATEWAY_URL does not begin with http://");
+    /// # Errors
+    /// A setting that cannot be used, or that the transport does not allow.
+    pub fn new(access: &Access, transport: &Transport) -> anyhow::Result<Gateway> {
+        let is_http = matches!(access.gateway_url.scheme(), "http" | "https");
+        anyhow::ensure!(is_http, "GATEWAY_URL begins neither with https:// nor with http://");
+        transport.check_url("GATEWAY_URL", access.gateway_url.as_str())?;
         let key = access.payment_details_key.expose_secret().parse();
         let time_out = Duration::from_millis(access.gateway_timeout_ms);
-        let client = Client::builder()
+        let client = transport
+            .http()?
             .timeout(time_out)
             .redirect(Policy::none())
             .build()

@@ -22,8 +22,9 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    let gateway = Gateway::new(&args.gateway)?;
-    saga::Program::new(Payment, args.saga, &MIGRATIONS)?.outside(gateway, args.retries).run().await
+    let program = saga::Program::new(Payment, args.saga, &MIGRATIONS)?;
+    let gateway = Gateway::new(&args.gateway, program.transport())?;
+    program.outside(gateway, args.retries).run().await
 }
 
 #[cfg(test)]

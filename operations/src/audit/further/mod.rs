@@ -3,6 +3,7 @@
 
 pub(super) mod rest;
 
+use saga::outbox::kafka::Cluster;
 use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context;
@@ -91,7 +92,7 @@ async fn judge_all(
     Ok((format!("{rows} rows, {records} records{later}"), findings))
 }
 
-async fn read_topics(brokers: &str, further: &[Database], spill: &Arc<Spill>) -> anyhow::Result<(Topics, Offsets)> {
+async fn read_topics(brokers: &Cluster, further: &[Database], spill: &Arc<Spill>) -> anyhow::Result<(Topics, Offsets)> {
     let mut topics = Topics::of(further.iter().map(|database| database.publisher()).collect());
     let names: Vec<String> = further.iter().map(|database| database.publisher().topic().to_owned()).collect();
     let (brokers, spill) = (brokers.to_owned(), spill.clone());

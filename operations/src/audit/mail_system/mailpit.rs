@@ -1,5 +1,6 @@
 //! Mails held by Mailpit, through its HTTP API (<https://mailpit.axllent.org/docs/api-v1/>).
 
+use crate::environment::transport_of_the_process;
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
@@ -103,7 +104,7 @@ pub(super) async fn read(
 }
 
 fn client() -> anyhow::Result<reqwest::Client> {
-    reqwest::Client::builder().timeout(ANSWERS_WITHIN).build().context("creating an HTTP client")
+    transport_of_the_process()?.http()?.timeout(ANSWERS_WITHIN).build().context("creating an HTTP client")
 }
 
 async fn get(http: &reqwest::Client, url: &str) -> anyhow::Result<reqwest::Response> {

@@ -1,5 +1,6 @@
 //! Reads Kafka: everything, or only what is new plus the earlier records of the orders to be examined again.
 
+use saga::outbox::kafka::Cluster;
 use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
@@ -29,12 +30,12 @@ pub(super) struct Kafka {
 
 impl Kafka {
     /// Reads what is new since `before`, or everything.
-    pub(super) async fn read(brokers: &str, spill: &Arc<Spill>, before: Option<Log>) -> anyhow::Result<Self> {
+    pub(super) async fn read(brokers: &Cluster, spill: &Arc<Spill>, before: Option<Log>) -> anyhow::Result<Self> {
         let (brokers, spill) = (brokers.to_owned(), spill.clone());
         tokio::task::spawn_blocking(move || Self::read_now(&brokers, &spill, before)).await?.context("reading Kafka")
     }
 
-    fn read_now(brokers: &str, spill: &Spill, before: Option<Log>) -> anyhow::Result<Self> {
+    fn read_now(brokers: &Cluster, spill: &Spill, before: Option<Log>) -> anyhow::Result<Self> {
         let kept = archive::kept(brokers, &listener::topics())?;
         let rest = before.as_ref().map_or(Ok(kept.clone()), |log| log.rest(&kept))?;
         let (mut topics, mut doubts) = (Topics::default(), Doubts::default());
@@ -77,7 +78,7 @@ fn firsts(kept: &Offsets, rest: &Offsets) -> Offsets {
 /// Adds earlier records to the dossiers: of open orders from the seal, and of sealed orders, and of all orders of some shares,
 /// from Kafka.
 pub(super) async fn read_again(
-    brokers: &str,
+    brokers: &Cluster,
     seal: &Seal,
     kept: &Offsets,
     (mut sealed, shares): (HashSet<OrderId>, BTreeSet<Share>),

@@ -6,14 +6,15 @@ use std::{
 };
 
 use anyhow::Context;
-use outbox::kafka::Kafka;
+use outbox::kafka::Cluster;
 use rdkafka::{
-    ClientConfig, ClientContext,
+    ClientContext,
     config::RDKafkaLogLevel,
     error::KafkaError,
     producer::{BaseProducer, DeliveryResult, Producer, ProducerContext},
 };
 
+const PROGRAM: &str = "outbox-relay";
 /// Time for which an answer is valid.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// Time within which an answer has to come.
@@ -26,7 +27,9 @@ const REPLACED_AFTER: Duration = Duration::from_secs(10);
 /// Requests the cluster's metadata periodically, with its own client. Logs when the broker stops answering and when it
 /// answers again.
 pub(crate) struct Broker {
-    settings: ClientConfig,
+    cluster: Cluster,
+    /// Version of the certificates that the client was created with.
+    certificates: u64,
     client: Arc<BaseProducer<Quiet>>,
     /// When the client was made, or last answered.
     heard_at: Instant,
@@ -35,16 +38,25 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    pub(crate) fn new(kafka: &Kafka) -> anyhow::Result<Self> {
-        let settings = kafka.client("outbox-relay");
-        let client = Arc::new(settings.create_with_context(Quiet).context("making the Kafka client")?);
-        Ok(Broker { settings, client, heard_at: Instant::now(), answered_at: None, away: false })
+    pub(crate) fn new(cluster: Cluster) -> anyhow::Result<Self> {
+        let client = Arc::new(cluster.client(PROGRAM).create_with_context(Quiet).context("making the Kafka client")?);
+        Ok(Broker {
+            certificates: cluster.transport.version(),
+            cluster,
+            client,
+            heard_at: Instant::now(),
+            answered_at: None,
+            away: false,
+        })
     }
 
     /// True if the broker answers; asks again only when the last answer has expired.
     pub(crate) async fn answers(&mut self) -> bool {
         if self.answered_at.is_some_and(|at| at.elapsed() < ASK_EVERY) {
             return true;
+        }
+        if self.cluster.transport.version() != self.certificates {
+            self.replace_client();
         }
         let client = Arc::clone(&self.client);
         let asked = tokio::task::spawn_blocking(move || {
@@ -62,14 +74,19 @@ impl Broker {
         self.away = self.answered_at.is_none();
         if !self.away {
             self.heard_at = Instant::now();
-        } else if self.heard_at.elapsed() >= REPLACED_AFTER
-            && let Ok(another) = self.settings.create_with_context(Quiet)
-        {
-            let old = std::mem::replace(&mut self.client, Arc::new(another));
-            self.heard_at = Instant::now();
-            tokio::task::spawn_blocking(move || drop(old));
+        } else if self.heard_at.elapsed() >= REPLACED_AFTER {
+            self.replace_client();
         }
         !self.away
+    }
+
+    fn replace_client(&mut self) {
+        let version = self.cluster.transport.version();
+        if let Ok(another) = self.cluster.client(PROGRAM).create_with_context(Quiet) {
+            let old = std::mem::replace(&mut self.client, Arc::new(another));
+            (self.heard_at, self.certificates) = (Instant::now(), version);
+            tokio::task::spawn_blocking(move || drop(old));
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, bail, ensure};
 use sqlx::postgres::PgConnectOptions;
+use transport::Transport;
 
 /// `DATABASE_URL_ORDERS` names the database `orders`.
 const PREFIX: &str = "DATABASE_URL_";
@@ -20,37 +21,33 @@ impl From<String> for Given {
 
 impl Given {
     /// As the address of a database.
-    pub(crate) fn url(&self) -> anyhow::Result<PgConnectOptions> {
-        parse_url(&self.0)
+    pub(crate) fn url(&self, transport: &Transport) -> anyhow::Result<PgConnectOptions> {
+        Ok(transport.postgres("DATABASE_URL", &self.0)?)
     }
 
     /// As `NAME=URL`.
-    fn named(&self) -> anyhow::Result<(String, PgConnectOptions)> {
+    fn named(&self, transport: &Transport) -> anyhow::Result<(String, PgConnectOptions)> {
         let named = self.0.split_once('=').filter(|(name, _)| !name.is_empty() && !name.contains("://"));
         let (name, url) = named.context("--database is given as NAME=URL")?;
-        let options = parse_url(url).with_context(|| format!("--database {name}=…"))?;
+        let options = transport.postgres(&format!("--database {name}=…"), url)?;
         Ok((name.to_lowercase(), options))
     }
-}
-
-/// The form of a database's address; the error does not repeat it, there may be a password in it.
-fn parse_url(url: &str) -> anyhow::Result<PgConnectOptions> {
-    url.parse().map_err(|error| anyhow::anyhow!("not of the form postgres://user:password@host:port/database: {error}"))
 }
 
 /// What the environment and the command line name together; the command line wins.
 pub(crate) fn all(
     environment: impl Iterator<Item = (String, String)>,
     given: &[Given],
+    transport: &Transport,
 ) -> anyhow::Result<BTreeMap<String, PgConnectOptions>> {
     let mut databases = BTreeMap::new();
     for (variable, url) in environment {
         if let Some(name) = variable.strip_prefix(PREFIX).filter(|name| !name.is_empty()) {
-            databases.insert(name.to_lowercase(), parse_url(&url).with_context(|| variable.clone())?);
+            databases.insert(name.to_lowercase(), transport.postgres(&variable, &url)?);
         }
     }
     for given in given {
-        let (name, options) = given.named()?;
+        let (name, options) = given.named(transport)?;
         databases.insert(name, options);
     }
     if databases.is_empty() {
@@ -113,6 +110,13 @@ mod tests {
         variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect::<Vec<_>>().into_iter()
     }
 
+    fn read(
+        environment: impl Iterator<Item = (String, String)>,
+        given: &[Given],
+    ) -> anyhow::Result<BTreeMap<String, PgConnectOptions>> {
+        all(environment, given, &Transport::plain())
+    }
+
     fn given(text: &str) -> Given {
         Given(text.to_owned())
     }
@@ -124,7 +128,7 @@ mod tests {
     #[test]
     fn every_variable_with_the_prefix_is_a_database() {
         let variables = [("DATABASE_URL_ORDERS", "postgres://o@h/orders"), ("DATABASE_URL", "x"), ("HOME", "/")];
-        let all = all(environment(&variables), &[]).unwrap();
+        let all = read(environment(&variables), &[]).unwrap();
         assert_eq!(all.keys().collect::<Vec<_>>(), ["orders"]);
         assert_eq!(all["orders"].get_database(), Some("orders"));
     }
@@ -132,22 +136,25 @@ mod tests {
     #[test]
     fn the_command_line_wins() {
         let given = [given("orders=postgres://o@h/other")];
-        let all = all(environment(&[("DATABASE_URL_ORDERS", "postgres://o@h/orders")]), &given).unwrap();
+        let all = read(environment(&[("DATABASE_URL_ORDERS", "postgres://o@h/orders")]), &given).unwrap();
         assert_eq!(all["orders"].get_database(), Some("other"));
     }
 
     #[test]
     fn no_database_and_a_malformed_one_are_told_apart() {
-        let none = all(environment(&[]), &[]).unwrap_err();
+        let none = read(environment(&[]), &[]).unwrap_err();
         assert!(format!("{none:#}").contains("no database to serve"), "{none:#}");
-        let malformed = all(environment(&[("DATABASE_URL_ORDERS", "orders")]), &[]).unwrap_err();
-        assert!(format!("{malformed:#}").starts_with("DATABASE_URL_ORDERS: not of the form"), "{malformed:#}");
+        let malformed = read(environment(&[("DATABASE_URL_ORDERS", "orders")]), &[]).unwrap_err();
+        assert!(
+            format!("{malformed:#}").starts_with("DATABASE_URL_ORDERS: the database's URL is not of the form"),
+            "{malformed:#}"
+        );
     }
 
     #[test]
     fn no_error_repeats_a_password() {
         for text in ["orders=postgres://o:secret@h:port/orders", "postgres://o:secret@h/orders?a=b", "secret"] {
-            let error = all(environment(&[]), &[given(text)]).unwrap_err();
+            let error = read(environment(&[]), &[given(text)]).unwrap_err();
             assert!(!format!("{error:#}").contains("secret"), "{error:#}");
         }
     }

@@ -4,7 +4,7 @@ mod broker;
 mod databases;
 mod secrets;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -15,11 +15,13 @@ use outbox_relay::{BATCH_ROWS, Relay, Settings, Span, Timing};
 use process::{
     config::Http,
     health::{Health, Progress},
-    ops,
+    ops::{self, Routes},
+    security,
     shutdown::Shutdown,
     telemetry,
 };
 use tokio::task::JoinSet;
+use transport::Transport;
 
 use crate::{
     broker::Broker,
@@ -73,6 +75,12 @@ struct Serve {
     kafka: Kafka,
     #[command(flatten)]
     http: Http,
+    #[command(flatten)]
+    security: transport::Settings,
+    /// Directory with a directory of certificates for each database, named after it: what the relay shows to Kafka and to the
+    /// database for this database alone. Without it, TLS_DIR serves all of them.
+    #[arg(long, env = "RELAY_TLS_DIR", value_name = "DIRECTORY")]
+    relay_tls_dir: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -95,6 +103,8 @@ struct Replay {
     publishers: Vec<Binding>,
     #[command(flatten)]
     kafka: Kafka,
+    #[command(flatten)]
+    security: transport::Settings,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -118,19 +128,21 @@ fn refuse(error: &clap::Error) -> ! {
 }
 
 async fn serve(options: Serve, metrics: PrometheusHandle) -> anyhow::Result<()> {
-    let settings = settings(&options)?;
+    let transport = security::open(&options.security)?;
+    let settings = settings(&options, &transport)?;
     // Any of its identities may ask whether the broker answers.
-    let broker = Broker::new(settings.first().map_or(&options.kafka, |settings| &settings.kafka))?;
+    let any = settings.first().map(|settings| settings.kafka.clone());
+    let broker = Broker::new(any.unwrap_or_else(|| options.kafka.clone().over(&transport)))?;
     let relays = Relay::all(settings);
     let shutdown = Shutdown::on_signals()?;
     let health = Health::default();
-    let routes = ops::routes(health.clone(), metrics);
+    let routes = Routes { operations: ops::routes(health.clone(), metrics, &transport), ..Routes::default() };
 
     let mut running = JoinSet::new();
     running.spawn(judge(health, relays.clone(), broker, shutdown.clone()));
     running.spawn({
         let shutdown = shutdown.clone();
-        async move { ops::serve(&options.http, routes, shutdown).await }
+        async move { ops::serve(&options.http, &transport, routes, shutdown).await }
     });
     for relay in relays {
         let shutdown = shutdown.clone();
@@ -147,25 +159,33 @@ async fn serve(options: Serve, metrics: PrometheusHandle) -> anyhow::Result<()> 
 }
 
 /// Settings of each database's relay.
-fn settings(options: &Serve) -> anyhow::Result<Vec<Settings>> {
+fn settings(options: &Serve, transport: &Transport) -> anyhow::Result<Vec<Settings>> {
     databases::check(&options.publishers)?;
     let timing = Timing {
         lease: Duration::from_millis(options.lease_ms),
         max_poll: Duration::from_millis(options.max_poll_ms),
         acknowledged_within: Duration::from_millis(options.ack_timeout_ms),
     };
-    let databases = databases::all(std::env::vars(), &options.databases)?;
+    let databases = databases::all(std::env::vars(), &options.databases, transport)?;
     let settings = databases.into_iter().map(|(database, url)| {
+        let own = own_transport(options, transport, &database)?;
         Ok(Settings {
             publisher: databases::publisher_of(&options.publishers, &database)?,
-            options: url,
-            kafka: as_principal_of(&options.kafka, &database)?,
+            options: own.present(url),
+            kafka: as_principal_of(&options.kafka, &database)?.over(&own),
             timing,
             batch_max: options.batch_max,
             database,
         })
     });
     settings.collect()
+}
+
+/// The certificates that the relay shows for one database.
+fn own_transport(options: &Serve, transport: &Transport, database: &str) -> anyhow::Result<Transport> {
+    let Some(all) = &options.relay_tls_dir else { return Ok(transport.clone()) };
+    let settings = transport::Settings { security: options.security.security, tls_dir: Some(all.join(database)) };
+    settings.open().with_context(|| format!("RELAY_TLS_DIR: the certificates for the database {database}"))
 }
 
 /// Settings of Kafka for one database: the relay is another principal for each.
@@ -205,13 +225,14 @@ async fn judge(health: Health, relays: Vec<Relay>, mut broker: Broker, shutdown:
 
 async fn replay(options: Replay) -> anyhow::Result<()> {
     let span = Span { since: options.since, until: options.until.unwrap_or_else(Utc::now) };
-    let database = options.database_url.url().context("DATABASE_URL")?;
+    let transport = security::open(&options.security)?;
+    let database = options.database_url.url(&transport)?;
     let publisher = match options.publisher {
         Some(publisher) => Some(publisher),
         None => databases::publisher_of(&options.publishers, database.get_database().unwrap_or_default())?,
     };
     let kafka = as_principal_of(&options.kafka, database.get_database().unwrap_or_default())?;
-    let events = outbox_relay::replay(&database, &kafka, publisher.as_deref(), span).await?;
+    let events = outbox_relay::replay(&database, &kafka.over(&transport), publisher.as_deref(), span).await?;
     tracing::info!(events, since = %span.since, until = %span.until, "replay done: the events are published again");
     Ok(())
 }

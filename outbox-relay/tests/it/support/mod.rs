@@ -5,10 +5,10 @@ mod line;
 mod topic;
 
 use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
+use transport::Transport;
 
-use clap::Parser;
 use futures::FutureExt;
-use outbox::kafka::Kafka;
+use outbox::kafka::Cluster;
 use outbox_relay::{BATCH_ROWS, Candidacy, Drained, Relay, Settings, Tenure, Timing};
 use process::shutdown::{Shutdown, Stop};
 use sqlx::{PgPool, postgres::PgConnectOptions};
@@ -22,7 +22,7 @@ pub(crate) use topic::{Record, create_topic, first_occurrences, read_all};
 pub(crate) struct World {
     pub(crate) options: PgConnectOptions,
     pub(crate) pool: PgPool,
-    pub(crate) kafka: Kafka,
+    pub(crate) kafka: Cluster,
     pub(crate) aggregatetype: String,
 }
 
@@ -174,16 +174,11 @@ fn required(variable: &str) -> String {
         .unwrap_or_else(|_| panic!("{variable} is not set: run `make test`, which starts Postgres and Kafka"))
 }
 
-fn kafka() -> Kafka {
+fn kafka() -> Cluster {
     kafka_at(&required("TEST_KAFKA_BROKERS"))
 }
 
 /// The brokers at these addresses.
-pub(crate) fn kafka_at(brokers: &str) -> Kafka {
-    #[derive(Parser)]
-    struct Options {
-        #[command(flatten)]
-        kafka: Kafka,
-    }
-    Options::parse_from(["test", "--kafka-brokers", brokers]).kafka
+pub(crate) fn kafka_at(brokers: &str) -> Cluster {
+    Cluster::at(brokers, &Transport::plain())
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use outbox::kafka::Kafka;
+use outbox::kafka::Cluster;
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -56,7 +56,7 @@ impl World {
 }
 
 /// Creates a topic and waits until the broker knows its partitions.
-pub(crate) async fn create_topic(kafka: &Kafka, topic: &str) {
+pub(crate) async fn create_topic(kafka: &Cluster, topic: &str) {
     let admin: AdminClient<DefaultClientContext> = kafka.client("test").create().unwrap();
     // The topic sets its own limit, lower than the client's, whatever the broker's default is.
     let wanted = NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1)).set("max.message.bytes", "1000000");
@@ -71,7 +71,7 @@ pub(crate) async fn create_topic(kafka: &Kafka, topic: &str) {
 }
 
 /// All records on a topic, those of each partition in order.
-pub(crate) fn read_all(kafka: &Kafka, topic: &str) -> Vec<Record> {
+pub(crate) fn read_all(kafka: &Cluster, topic: &str) -> Vec<Record> {
     // The client requires a group. No offset is committed to it: every read starts at the beginning of the topic.
     let mut client = kafka.client("test");
     client.set("group.id", topic).set("enable.auto.commit", "false");

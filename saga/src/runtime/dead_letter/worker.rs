@@ -3,9 +3,9 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use futures::future::join_all;
+use outbox::kafka::Cluster;
 use process::crash;
 use rdkafka::{
-    ClientConfig,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     producer::FutureProducer,
 };
@@ -36,14 +36,12 @@ const MAX_WAITING_BYTES: i64 = 256 * 1024 * 1024;
 pub(crate) async fn run(
     sessions: Sessions,
     letters: DeadLetters,
-    mut client: ClientConfig,
+    cluster: Cluster,
     group: &'static str,
     progress: Progress,
     shutdown: Shutdown,
 ) {
-    // Not idempotent: letters have no order, duplicates do no harm, and an idempotent producer can fail for good.
-    client.set("enable.idempotence", "false").set("message.timeout.ms", DELIVERY_MS);
-    let mut publisher = Publisher { sessions, client, producer: None, group };
+    let mut publisher = Publisher { sessions, cluster, producer: None, group };
     loop {
         let step = tokio::select! {
             step = publisher.step() => step,
@@ -76,9 +74,10 @@ pub(crate) async fn run(
 
 struct Publisher {
     sessions: Sessions,
-    client: ClientConfig,
-    /// Created for the first letter: a producer costs a polling thread, and most programs never need it.
-    producer: Option<FutureProducer>,
+    cluster: Cluster,
+    /// Created for the first letter: a producer costs a polling thread, and most programs never need it. With the version of the
+    /// certificates that it was created with.
+    producer: Option<(u64, FutureProducer)>,
     group: &'static str,
 }
 
@@ -130,10 +129,18 @@ impl Publisher {
     }
 
     fn producer(&mut self) -> KafkaResult<FutureProducer> {
-        if self.producer.is_none() {
-            self.producer = Some(self.client.create()?);
+        let version = self.cluster.transport.version();
+        if let Some((made_with, producer)) = &self.producer
+            && *made_with == version
+        {
+            return Ok(producer.clone());
         }
-        Ok(self.producer.clone().expect("it was just made"))
+        let mut client = self.cluster.producer(self.group);
+        // Not idempotent: letters have no order, duplicates do no harm, and an idempotent producer can fail for good.
+        client.set("enable.idempotence", "false").set("message.timeout.ms", DELIVERY_MS);
+        let producer: FutureProducer = client.create()?;
+        self.producer = Some((version, producer.clone()));
+        Ok(producer)
     }
 }
 

@@ -7,7 +7,6 @@ use futures::{FutureExt, future::join_all};
 use operations::{archive, databases::Databases, listener};
 use rand::seq::IteratorRandom;
 use rdkafka::{
-    ClientConfig,
     admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, ResourceSpecifier},
     client::DefaultClientContext,
 };
@@ -40,8 +39,8 @@ impl Injector<'_> {
     pub(super) fn reject_writes(&self, time: Duration) -> Ending {
         let (brokers, diary) = (self.environment.brokers.clone(), self.diary.clone());
         async move {
-            let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-                .set("bootstrap.servers", &brokers)
+            let admin: AdminClient<DefaultClientContext> = brokers
+                .client("scenarios")
                 .set("reconnect.backoff.max.ms", "500")
                 .create()
                 .context("creating the Kafka client")?;

@@ -22,7 +22,7 @@ pub(super) struct Person {
 
 impl Person {
     pub(super) fn new(environment: &Environment, databases: Databases, random: StdRng) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().timeout(PAUSE).build()?;
+        let http = environment.transport.http()?.timeout(PAUSE).build()?;
         Ok(Person { gateway: environment.gateway()?.to_owned(), http, databases, random })
     }
 

@@ -19,6 +19,7 @@ const MOODY: u32 = 20;
 
 pub(super) struct Provider {
     gateway: String,
+    settings: String,
     http: reqwest::Client,
     databases: Databases,
     random: StdRng,
@@ -26,8 +27,9 @@ pub(super) struct Provider {
 
 impl Provider {
     pub(super) fn new(environment: &Environment, databases: Databases, random: StdRng) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
-        Ok(Provider { gateway: environment.gateway()?.to_owned(), http, databases, random })
+        let http = environment.transport.http()?.timeout(Duration::from_secs(2)).build()?;
+        let settings = format!("{}/v1/settings", environment.gateway_operations()?);
+        Ok(Provider { gateway: environment.gateway()?.to_owned(), settings, http, databases, random })
     }
 
     /// Runs until shutdown; returns the number of charges voided, captured or refunded on its own.
@@ -55,7 +57,7 @@ impl Provider {
 
     async fn feel(&self, mood: &Value) {
         // Has no effect while the provider is down.
-        let _ = self.http.put(format!("{}/v1/settings", self.gateway)).json(mood).send().await;
+        let _ = self.http.put(&self.settings).json(mood).send().await;
     }
 
     async fn act(&mut self) -> anyhow::Result<usize> {

@@ -58,7 +58,7 @@ pub(super) async fn keep_on(
 }
 
 async fn run(environment: &Environment, databases: &Databases) -> anyhow::Result<Outcome> {
-    let http = reconcile::client()?;
+    let http = reconcile::client(&environment.transport)?;
     let scope = Scope { environment, databases, http: &http, patience: PATIENCE, grace: GRACE };
     let picture = scope.find().await?;
     Ok(Repairs::new(scope)?.carry_out(picture).await)
@@ -70,7 +70,7 @@ pub(super) async fn left(
     databases: &Databases,
     forgeries: &HashSet<OrderId>,
 ) -> anyhow::Result<Vec<String>> {
-    let http = reconcile::client()?;
+    let http = reconcile::client(&environment.transport)?;
     let picture = Scope { environment, databases, http: &http, patience: PATIENCE, grace: 0 }.find().await?;
     let cases = picture.cases.iter().filter(|case| case.order.is_none_or(|order| !forgeries.contains(&order)));
     let left = cases.map(|case| format!("reconcile finds at the end: {}", told(case)));

@@ -89,7 +89,7 @@ impl Watch {
             .programs()
             .flat_map(|program| manifest.databases_of(program).into_iter().map(move |database| (program, database)));
         let poller = Poller {
-            http: reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?,
+            http: environment.transport.http()?.timeout(Duration::from_secs(2)).build()?,
             ports,
             pids,
             databases: Databases::of(environment)?,
@@ -144,7 +144,7 @@ impl Poller {
     /// Answers of `/readyz` and `/livez`.
     async fn ask(&self, program: Program) -> (Program, (Option<bool>, Option<bool>)) {
         let get = async |path: &str| {
-            let url = format!("{}{path}", self.ports.url(program));
+            let url = format!("{}{path}", self.ports.operations_url(program));
             self.http.get(url).send().await.ok().map(|answer| answer.status() == StatusCode::OK)
         };
         (program, tokio::join!(get("/readyz"), get("/livez")))

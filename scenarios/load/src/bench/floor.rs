@@ -49,9 +49,9 @@ pub async fn measure(ground: &Ground, reporter: &Reporter) -> anyhow::Result<Flo
 
     let step = reporter.step("raw produce and consume");
     ground.topics(&[TOPIC.to_owned()]).await?;
-    let (kafka, brokers) = (ground.kafka(), ground.brokers().to_owned());
+    let kafka = ground.kafka();
     let echo = raw::echo(&kafka, TOPIC, 300).await?;
-    let flat_out = move || anyhow::Ok((raw::produce(&kafka, TOPIC, RECORDS)?, raw::consume(&brokers, TOPIC)?));
+    let flat_out = move || anyhow::Ok((raw::produce(&kafka, TOPIC, RECORDS)?, raw::consume(&kafka, TOPIC)?));
     let (produce, consume) = tokio::task::spawn_blocking(flat_out).await??;
     step.done("raw produce and consume");
     Ok(Floor { batches, read, produce, consume, echo })

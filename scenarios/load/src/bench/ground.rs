@@ -2,13 +2,17 @@
 
 use anyhow::Context;
 use events::publisher;
-use saga::{config::Kafka, shutdown::Shutdown};
+use saga::{
+    config::{Cluster, Kafka},
+    shutdown::Shutdown,
+};
 use secrecy::ExposeSecret;
 use sqlx::{
     migrate::Migrator,
     postgres::{PgPool, PgPoolOptions},
 };
 use testbed::{Broker, Database, Foundation, PARTITIONS, Reporter, StateDir};
+use transport::Transport;
 
 /// Postgres and Apache Kafka without any programs.
 #[derive(Debug)]
@@ -65,16 +69,17 @@ impl Ground {
         self.foundation.broker.brokers()
     }
 
-    /// Kafka settings as a service gets them.
-    pub fn kafka(&self) -> Kafka {
-        Kafka {
+    /// Kafka as a service gets it.
+    pub fn kafka(&self) -> Cluster {
+        let kafka = Kafka {
             kafka_brokers: vec![self.brokers().to_owned()],
             kafka_partitions: PARTITIONS,
             kafka_replication: Some(1),
             kafka_instance_id: None,
             kafka_topics: Default::default(),
             kafka_sasl: Default::default(),
-        }
+        };
+        kafka.over(&Transport::plain())
     }
 
     /// The URL of a database.

@@ -1,5 +1,6 @@
 //! The broker alone: write and read throughput, and the latency of one record.
 
+use saga::outbox::kafka::Cluster;
 use std::{
     sync::{
         Arc,
@@ -17,7 +18,7 @@ use rdkafka::{
     message::{BorrowedMessage, DeliveryResult, Message, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, Producer, ProducerContext},
 };
-use saga::{config::Kafka, outbox::kafka};
+use saga::outbox::kafka;
 use uuid::Uuid;
 
 use crate::{
@@ -70,7 +71,7 @@ impl ProducerContext for Lost {
 }
 
 /// Records per second that the broker acknowledges at full load: 500 bytes, four headers, lz4, `acks=all`, idempotent. Blocking.
-pub fn produce(kafka: &Kafka, topic: &str, records: u64) -> anyhow::Result<f64> {
+pub fn produce(kafka: &Cluster, topic: &str, records: u64) -> anyhow::Result<f64> {
     let mut config = kafka.producer("scenarios-bench");
     config.set("linger.ms", "5").set("queue.buffering.max.messages", "100000");
     let producer: BaseProducer<Lost> = config.create_with_context(Lost::default())?;
@@ -102,7 +103,7 @@ pub fn produce(kafka: &Kafka, topic: &str, records: u64) -> anyhow::Result<f64> 
 }
 
 /// Records per second that one consumer receives, over the whole topic. Blocking.
-pub fn consume(brokers: &str, topic: &str) -> anyhow::Result<f64> {
+pub fn consume(brokers: &Cluster, topic: &str) -> anyhow::Result<f64> {
     let (consumer, ends) = assigned(brokers, &[topic.to_owned()], Since::Beginning)?;
     let all: i64 = ends.values().sum();
     let (mut begun, mut seen) = (None, 0_i64);
@@ -124,9 +125,9 @@ pub fn consume(brokers: &str, topic: &str) -> anyhow::Result<f64> {
 }
 
 /// Latency from sending a record to receiving it, on an idle system.
-pub async fn echo(kafka: &Kafka, topic: &str, records: u32) -> anyhow::Result<Latency> {
+pub async fn echo(kafka: &Cluster, topic: &str, records: u32) -> anyhow::Result<Latency> {
     let tally = Arc::new(Tally::new(records));
-    let ear = Ear::on(&kafka.kafka_brokers.join(","), topic, All(Arc::clone(&tally))).await?;
+    let ear = Ear::on(kafka, topic, All(Arc::clone(&tally))).await?;
     let producer: BaseProducer = kafka.producer("scenarios-bench").create()?;
     let (echoing, to) = (Arc::clone(&tally), topic.to_owned());
     tokio::task::spawn_blocking(move || {

@@ -14,7 +14,7 @@ use saga::outbox::sasl::{Password, Sasl};
 /// The broker itself: the super user, which grants the first rights.
 pub const BROKER: &str = "broker";
 /// Name at the controller's listener. It has no password at the others.
-const CONTROLLER: &str = "controller";
+pub(super) const CONTROLLER: &str = "controller";
 
 /// Users of a guarded broker, and a directory with a file for each one's password. Whatever no rule allows is denied.
 #[derive(Debug, Clone)]
@@ -63,8 +63,7 @@ impl Guard {
         self.passwords.iter().flat_map(user).collect()
     }
 
-    /// What `server.properties` holds: everybody authenticates, the controller's only client included, and nothing is allowed
-    /// without a rule.
+    /// What `server.properties` holds: everybody authenticates, the controller's only client included.
     pub(super) fn properties(&self, listeners: &[String]) -> String {
         let login = |module: &str, name: &str, password: &str, rest: &str| {
             format!(
@@ -85,9 +84,6 @@ impl Guard {
 sasl.mechanism.controller.protocol=PLAIN
 listener.name.controller.sasl.enabled.mechanisms=PLAIN
 listener.name.controller.plain.sasl.jaas.config={plain}
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-allow.everyone.if.no.acl.found=false
-super.users=User:{BROKER};User:{CONTROLLER}
 ",
             clients = clients.collect::<String>()
         )

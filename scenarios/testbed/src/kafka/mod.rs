@@ -13,14 +13,13 @@ use std::{
 use anyhow::Context;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use nix::sys::signal::Signal;
-use rdkafka::{
-    ClientConfig,
-    consumer::{BaseConsumer, Consumer},
-};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 use tokio::process::Command;
+use transport::Transport;
 
 use super::{
+    certs::{ADMIN, Certs},
     ports,
     process::{self, Process},
     reporter::Task,
@@ -52,6 +51,8 @@ struct Seat {
     archive: Option<Archive>,
     log: PathBuf,
     guard: Option<Guard>,
+    /// The way in which its administrator reaches it.
+    admin: Transport,
 }
 
 impl Kafka {
@@ -60,8 +61,14 @@ impl Kafka {
     ///
     /// # Errors
     /// If Java or Maven is missing, or the broker does not start; the error ends with the last lines of its log.
-    pub async fn start(state: &StateDir, partitions: i32, listeners: &[Listener], step: &Task) -> anyhow::Result<Self> {
-        let doors = Doors { listeners: listeners.to_vec(), guard: None };
+    pub async fn start(
+        state: &StateDir,
+        partitions: i32,
+        listeners: &[Listener],
+        certs: Option<&Certs>,
+        step: &Task,
+    ) -> anyhow::Result<Self> {
+        let doors = Doors { listeners: listeners.to_vec(), certs: certs.cloned(), guard: None };
         Self::start_behind(state, partitions, &doors, step).await
     }
 
@@ -86,8 +93,13 @@ impl Kafka {
     async fn launch(state: &StateDir, partitions: i32, doors: &Doors, jars: &Path) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("purchase-saga-kafka-").tempdir()?;
         let archive = Archive::of(jars, &jars::broker()).await;
-        let seat =
-            Seat { directory, jars: jars.to_owned(), archive, log: state.log_of("kafka"), guard: doors.guard.clone() };
+        let admin = match &doors.certs {
+            Some(certs) => certs.transport(ADMIN)?,
+            None => Transport::plain(),
+        };
+        // Certificates take the place of passwords.
+        let guard = doors.guard.clone().filter(|_| doors.certs.is_none());
+        let seat = Seat { directory, jars: jars.to_owned(), archive, log: state.log_of("kafka"), guard, admin };
         let (broker, controller) = (ports::free()?, ports::free()?);
         let data = seat.directory.path().join("data");
         let settings = settings::server(broker, controller, doors, partitions, &data);
@@ -187,8 +199,8 @@ impl Seat {
     }
 
     async fn answers(&self, brokers: &str) -> anyhow::Result<()> {
-        let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", brokers).set("reconnect.backoff.max.ms", "100");
+        let mut client = self.admin.kafka(brokers);
+        client.set("reconnect.backoff.max.ms", "100");
         if let Some(guard) = &self.guard {
             guard.sasl(BROKER)?.apply(&mut client);
         }

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::guard::Guard;
+use super::{
+    super::certs::Certs,
+    guard::{BROKER, CONTROLLER, Guard},
+};
 
 /// A further port of the broker. Clients that come in there are sent on to another port of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub struct Listener {
 #[derive(Debug, Clone, Default)]
 pub struct Doors {
     pub listeners: Vec<Listener>,
+    /// With certificates, everybody shows one and is who it says.
+    pub certs: Option<Certs>,
     /// With a guard, the broker knows its users, and allows nothing that no rule allows.
     pub guard: Option<Guard>,
 }
@@ -23,32 +28,41 @@ pub struct Doors {
 pub(super) fn server(
     broker_port: u16,
     controller_port: u16,
-    Doors { listeners: others, guard }: &Doors,
+    Doors { listeners: others, certs, guard }: &Doors,
     partitions: i32,
     data: &Path,
 ) -> String {
-    let protocol = if guard.is_some() { "SASL_PLAINTEXT" } else { "PLAINTEXT" };
+    let protocol = match (certs, guard) {
+        (Some(_), _) => "SSL",
+        (None, Some(_)) => "SASL_PLAINTEXT",
+        (None, None) => "PLAINTEXT",
+    };
     let for_each = |line: &dyn Fn(usize, &Listener) -> String| -> String {
         others.iter().enumerate().map(|(number, listener)| line(number, listener)).collect()
     };
     let listen = for_each(&|number, listener| format!(",LINE{number}://127.0.0.1:{}", listener.port));
     let advertise = for_each(&|number, listener| format!(",LINE{number}://127.0.0.1:{}", listener.advertised));
     let protocols = for_each(&|number, _| format!(",LINE{number}:{protocol}"));
+    let tls = certs.as_ref().map(|certs| tls_settings(&certs.of("kafka"))).unwrap_or_default();
     // Three by default: too many for a client each.
     let threads = for_each(&|number, _| format!("listener.name.line{number}.num.network.threads=1\n"));
-    let names = std::iter::once("CLIENTS".to_owned()).chain((0..others.len()).map(|number| format!("LINE{number}")));
-    let guarded = guard.as_ref().map_or_else(String::new, |guard| guard.properties(&names.collect::<Vec<_>>()));
+    let names = std::iter::once("PROGRAMS".to_owned()).chain((0..others.len()).map(|number| format!("LINE{number}")));
+    let guarded = match (guard, certs) {
+        (Some(guard), None) => guard.properties(&names.collect::<Vec<_>>()) + &authorizer(&[BROKER, CONTROLLER]),
+        (Some(_), Some(_)) => authorizer(&["kafka"]),
+        (None, _) => String::new(),
+    };
     format!(
         "\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=CLIENTS://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}{listen}
-advertised.listeners=CLIENTS://127.0.0.1:{broker_port}{advertise}
-listener.security.protocol.map=CLIENTS:{protocol},CONTROLLER:{protocol}{protocols}
-inter.broker.listener.name=CLIENTS
-{guarded}{threads}log.dirs={data}
+listeners=PROGRAMS://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}{listen}
+advertised.listeners=PROGRAMS://127.0.0.1:{broker_port}{advertise}
+listener.security.protocol.map=PROGRAMS:{protocol},CONTROLLER:{protocol}{protocols}
+inter.broker.listener.name=PROGRAMS
+{guarded}{threads}{tls}log.dirs={data}
 
 # Topics are made by whoever owns them, with the partitions he wants.
 auto.create.topics.enable=false
@@ -72,6 +86,37 @@ broker.session.timeout.ms=3000
 group.initial.rebalance.delay.ms=0
 ",
         data = data.display()
+    )
+}
+
+/// TLS 1.3 with certificates on both sides, also between broker and controller. A client is who its certificate's common name says.
+fn tls_settings(certificates: &Path) -> String {
+    format!(
+        "\
+ssl.keystore.type=PEM
+ssl.keystore.location={certificates}/keystore.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={certificates}/ca.crt
+ssl.client.auth=required
+ssl.enabled.protocols=TLSv1.3
+ssl.protocol=TLSv1.3
+ssl.endpoint.identification.algorithm=https
+ssl.principal.mapping.rules=RULE:^CN=([^,]+).*$/$1/
+",
+        certificates = certificates.display()
+    )
+}
+
+/// Whatever no rule allows is denied, but to the broker itself.
+fn authorizer(super_users: &[&str]) -> String {
+    let users: Vec<String> = super_users.iter().map(|user| format!("User:{user}")).collect();
+    format!(
+        "\
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=false
+super.users={}
+",
+        users.join(";")
     )
 }
 

@@ -5,6 +5,7 @@ mod installation;
 mod owner;
 mod settings;
 mod tenants;
+mod tls;
 
 use std::{
     collections::BTreeMap,
@@ -15,13 +16,16 @@ use std::{
 use anyhow::Context;
 use nix::sys::signal::Signal;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tempfile::TempDir;
+use transport::Transport;
 
 pub use self::installation::POSTGRES_BIN;
-use self::{installation::Installation, owner::Owner};
+use self::{installation::Installation, owner::Owner, tls::Tls};
 use super::{
-    Database, Manifest, ports,
+    Database, Manifest,
+    certs::Certs,
+    ports,
     process::{self, Process},
     reporter::Task,
     state::StateDir,
@@ -49,6 +53,7 @@ struct Seat {
     installation: Installation,
     owner: Owner,
     log: PathBuf,
+    tls: Option<Tls>,
 }
 
 impl Postgres {
@@ -56,22 +61,29 @@ impl Postgres {
     ///
     /// # Errors
     /// If PostgreSQL is not installed or does not start; the error ends with the last lines of its log.
-    pub async fn start(manifest: &Manifest, state: &StateDir) -> anyhow::Result<Self> {
-        Self::start_installed(Installation::find()?, manifest, state).await
+    pub async fn start(manifest: &Manifest, certs: Option<&Certs>, state: &StateDir) -> anyhow::Result<Self> {
+        Self::start_installed(Installation::find()?, manifest, certs, state).await
     }
 
     /// As [`start`](Self::start), with this major version, which is fetched if this machine does not have it.
     ///
     /// # Errors
     /// If there is no such version, it cannot be fetched, or it does not start.
-    pub async fn start_version(major: u32, manifest: &Manifest, state: &StateDir, step: &Task) -> anyhow::Result<Self> {
+    pub async fn start_version(
+        major: u32,
+        manifest: &Manifest,
+        certs: Option<&Certs>,
+        state: &StateDir,
+        step: &Task,
+    ) -> anyhow::Result<Self> {
         let programs = binaries::find_or_fetch(major, state, step).await?;
-        Self::start_installed(Installation::at(programs)?, manifest, state).await
+        Self::start_installed(Installation::at(programs)?, manifest, certs, state).await
     }
 
     async fn start_installed(
         installation: Installation,
         manifest: &Manifest,
+        certs: Option<&Certs>,
         state: &StateDir,
     ) -> anyhow::Result<Self> {
         let version = installation.version()?;
@@ -80,13 +92,17 @@ impl Postgres {
         let directory = owner.private_directory()?;
         let password = password();
         initialize(&installation, &owner, directory.path(), &password, &log).await?;
-        let seat = Seat { directory, installation, owner, log };
+        let tls = certs.map(|certs| Tls::install(certs, manifest, directory.path(), &owner)).transpose()?;
+        let seat = Seat { directory, installation, owner, log, tls };
 
         // The port was free a moment ago; if another program was faster, try the next one.
         let mut attempts_left = 3;
         let (server, admin, port) = loop {
             let port = ports::free()?;
-            let admin = url("postgres", &password, port, "postgres");
+            let admin = match &seat.tls {
+                Some(_) => tls::url("postgres", port, "postgres"),
+                None => url("postgres", &password, port, "postgres"),
+            };
             seat.configure(port)?;
             match seat.launch(&admin).await {
                 Ok(server) => break (server, admin, port),
@@ -94,7 +110,11 @@ impl Postgres {
                 Err(error) => return Err(error),
             }
         };
-        let databases = tenants::create(&admin, manifest.databases()).await?;
+        let mut databases = tenants::create(seat.admin(&admin)?, manifest.databases()).await?;
+        if seat.tls.is_some() {
+            // A role is known by its certificate; nobody needs its password.
+            databases.iter_mut().for_each(|(database, url)| *url = tls::url(database.name(), port, database.name()));
+        }
         Ok(Self { server, seat, version, admin, port, databases })
     }
 
@@ -183,8 +203,16 @@ impl Seat {
 
     fn configure(&self, port: u16) -> anyhow::Result<()> {
         // Read after postgresql.conf; it already belongs to the owner.
-        let settings = std::fs::write(self.data().join("postgresql.auto.conf"), settings::settings(port));
-        settings.context("writing PostgreSQL's settings")
+        let tls = self.tls.as_ref().map(Tls::settings).unwrap_or_default();
+        let settings = settings::settings(port) + &tls;
+        let written = std::fs::write(self.data().join("postgresql.auto.conf"), settings);
+        written.context("writing PostgreSQL's settings")
+    }
+
+    /// Options of a session of the superuser.
+    fn admin(&self, url: &SecretString) -> anyhow::Result<PgConnectOptions> {
+        let transport = self.tls.as_ref().map_or_else(Transport::plain, |tls| tls.admin.clone());
+        Ok(transport.postgres("the superuser's URL", url.expose_secret())?)
     }
 
     async fn launch(&self, admin: &SecretString) -> anyhow::Result<Process> {
@@ -194,8 +222,9 @@ impl Seat {
         self.owner.runs(&mut command);
         // SIGQUIT ends the server and its workers at once; SIGKILL would leave shared memory behind.
         let mut server = Process::spawn("PostgreSQL", command, &self.log, Signal::SIGQUIT)?;
+        let options = self.admin(admin)?;
         let answers = until("PostgreSQL answers", ANSWERS_WITHIN, async || {
-            let mut connection = PgConnection::connect(admin.expose_secret()).await.ok()?;
+            let mut connection = PgConnection::connect_with(&options).await.ok()?;
             sqlx::query("select 1").execute(&mut connection).await.ok()
         });
         tokio::select! {

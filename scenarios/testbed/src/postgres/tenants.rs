@@ -10,10 +10,9 @@ use super::{super::Database, password, url};
 
 /// Creates them all; returns the URL of each for its role.
 pub(super) async fn create(
-    admin: &SecretString,
+    options: PgConnectOptions,
     databases: impl IntoIterator<Item = Database>,
 ) -> anyhow::Result<BTreeMap<Database, SecretString>> {
-    let options: PgConnectOptions = admin.expose_secret().parse().context("reading the superuser's URL")?;
     let mut connection = PgConnection::connect_with(&options).await.context("logging in as superuser")?;
     connection.execute("revoke connect on database postgres from public").await?;
     connection.execute("revoke connect on database template1 from public").await?;

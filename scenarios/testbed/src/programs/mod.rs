@@ -11,7 +11,7 @@ use futures::future::{join_all, try_join_all};
 use operations::Entry;
 use tokio::sync::watch;
 
-use super::{Environment, Manifest, network::Network, reporter::Reporter, state::StateDir};
+use super::{Environment, Manifest, certs::Certs, network::Network, reporter::Reporter, state::StateDir};
 
 pub use operations::Program;
 pub use program::{binary, binary_of};
@@ -41,25 +41,47 @@ pub struct Programs {
     pids: watch::Receiver<Pids>,
 }
 
-/// HTTP address of each program; unchanged by a restart.
+/// HTTP addresses of each program; unchanged by a restart.
 #[derive(Debug, Clone)]
-pub struct Ports(BTreeMap<Program, u16>);
+pub struct Ports {
+    own: BTreeMap<Program, u16>,
+    /// Ports of operations, where they have a listener of their own.
+    operations: Option<BTreeMap<Program, u16>>,
+}
 
 impl Ports {
-    pub(super) fn choose(manifest: &Manifest) -> anyhow::Result<Self> {
-        let port = |program| Ok((program, super::ports::free()?));
-        manifest.programs().map(port).collect::<anyhow::Result<_>>().map(Self)
+    /// Free ports: two for each program of a secured system, which serves operations apart and over TLS, else one.
+    pub(super) fn choose(manifest: &Manifest, secured: bool) -> anyhow::Result<Self> {
+        let choose = || -> anyhow::Result<BTreeMap<Program, u16>> {
+            manifest.programs().map(|program| Ok((program, super::ports::free()?))).collect()
+        };
+        Ok(Ports { own: choose()?, operations: if secured { Some(choose()?) } else { None } })
     }
 
-    fn address(&self, program: Program) -> String {
-        // Every program has a port by construction.
-        format!("127.0.0.1:{}", self.0.get(&program).copied().unwrap_or_default())
+    fn variables(&self, program: Program) -> Vec<(String, String)> {
+        let mut variables = vec![("HTTP_ADDR".to_owned(), address(&self.own, program))];
+        variables.extend(self.operations.as_ref().map(|ports| ("OPS_ADDR".to_owned(), address(ports, program))));
+        variables
     }
 
-    /// The base URL.
+    /// The base URL of the program's own routes.
     pub fn url(&self, program: Program) -> String {
-        format!("http://{}", self.address(program))
+        self.url_at(&self.own, program)
     }
+
+    /// The base URL of its health, metrics and settings.
+    pub fn operations_url(&self, program: Program) -> String {
+        self.url_at(self.operations.as_ref().unwrap_or(&self.own), program)
+    }
+
+    fn url_at(&self, ports: &BTreeMap<Program, u16>, program: Program) -> String {
+        format!("{}://{}", if self.operations.is_some() { "https" } else { "http" }, address(ports, program))
+    }
+}
+
+fn address(ports: &BTreeMap<Program, u16>, program: Program) -> String {
+    // Every program has a port by construction.
+    format!("127.0.0.1:{}", ports.get(&program).copied().unwrap_or_default())
 }
 
 impl Programs {
@@ -72,6 +94,7 @@ impl Programs {
         environment: &Environment,
         network: &Network,
         ports: Ports,
+        certs: Option<&Certs>,
         partitions: i32,
         settings: &[Setting],
         state: &StateDir,
@@ -81,7 +104,8 @@ impl Programs {
         let launch = |entry: &Entry| {
             let program = entry.program;
             let mut variables = program::wiring(entry, &network.seen_by(program, environment)?, state, partitions)?;
-            variables.push(("HTTP_ADDR".to_owned(), ports.address(program)));
+            variables.extend(ports.variables(program));
+            variables.extend(certs.iter().flat_map(|certs| certs.variables(program)));
             let own = settings.iter().filter(|setting| setting.program == program);
             variables.extend(own.map(|setting| (setting.name.clone(), setting.value.clone())));
             Ok(Launch {
@@ -90,6 +114,7 @@ impl Programs {
                 arguments: Vec::new(),
                 variables,
                 log: state.log_of(program.name()),
+                transport: environment.transport.clone(),
             })
         };
         // Find all binaries before starting any program.
@@ -105,7 +130,7 @@ impl Programs {
         let launches = manifest.programs().zip(launches).collect();
         let programs = Self { running, launches, ports, reporter: reporter.clone(), pids };
         let all_ready = manifest.programs().zip(&programs.running).map(|(program, supervisor)| {
-            let url = programs.ports.url(program);
+            let url = programs.ports.operations_url(program);
             async move { supervisor.ready(&url, READY_WITHIN).await }
         });
         try_join_all(all_ready).await?;
@@ -129,7 +154,7 @@ impl Programs {
         // In the order of the manifest, as `launches` is.
         let place = self.launches.keys().position(|other| *other == program);
         let supervisor = place.and_then(|place| self.running.get(place)).context("every program has a supervisor")?;
-        let (life, exchange, url) = (supervisor.watched(), supervisor.exchange(), self.ports.url(program));
+        let (life, exchange, url) = (supervisor.watched(), supervisor.exchange(), self.ports.operations_url(program));
         Ok(Rolling::new(program, launch, life, exchange, url, self.reporter.clone()))
     }
 

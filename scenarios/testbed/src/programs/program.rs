@@ -50,7 +50,7 @@ pub(super) fn wiring(
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut variables = vec![pair("KAFKA_PARTITIONS", &partitions.to_string())];
     if program.speaks_kafka() {
-        variables.push(pair("KAFKA_BROKERS", &environment.brokers));
+        variables.push(pair("KAFKA_BROKERS", &environment.brokers.brokers()));
     }
     match program.role() {
         Role::Service(database) => {

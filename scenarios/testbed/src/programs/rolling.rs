@@ -75,9 +75,15 @@ pub(super) fn one_more(
     launch.name.push_str(" (a second one)");
     launch.log.set_file_name(format!("{program}-2.log"));
     let port = super::super::ports::free()?;
-    let address = format!("127.0.0.1:{port}");
-    let url = format!("http://{address}");
-    launch.variables.push(("HTTP_ADDR".to_owned(), address));
+    launch.variables.push(("HTTP_ADDR".to_owned(), format!("127.0.0.1:{port}")));
+    let url = match launch.variables.iter().any(|(name, _)| name == "OPS_ADDR") {
+        true => {
+            let operations = super::super::ports::free()?;
+            launch.variables.push(("OPS_ADDR".to_owned(), format!("127.0.0.1:{operations}")));
+            format!("https://127.0.0.1:{operations}")
+        }
+        false => format!("http://127.0.0.1:{port}"),
+    };
     if program.consumes() {
         launch.variables.push(("KAFKA_INSTANCE_ID".to_owned(), format!("{program}-{port}")));
     }

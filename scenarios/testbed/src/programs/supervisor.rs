@@ -1,6 +1,7 @@
 //! Keeps one program running: restarts it when it dies, stops it on request.
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
+use transport::Transport;
 
 use anyhow::Context;
 use nix::sys::signal::Signal;
@@ -31,6 +32,8 @@ pub struct Launch {
     pub arguments: Vec<OsString>,
     pub variables: Vec<(String, String)>,
     pub log: PathBuf,
+    /// The way to ask for its health.
+    pub transport: Transport,
 }
 
 /// State of a supervised program.
@@ -148,7 +151,7 @@ impl Drop for Supervisor {
 impl Launch {
     /// As [`Supervisor::ready`], for a supervised program with this life.
     pub(super) async fn ready(&self, life: &watch::Receiver<Life>, url: &str, bound: Duration) -> anyhow::Result<()> {
-        let client = reqwest::Client::new();
+        let client = self.transport.http()?.build().context("creating an HTTP client")?;
         let (before, last) = (life.borrow().deaths, Instant::now() + bound);
         loop {
             let Err(why) = readiness(&client, url).await else { return Ok(()) };

@@ -8,12 +8,13 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
-use lettre::{Address, message::Mailbox};
+use lettre::{Address, message::Mailbox, transport::smtp::authentication::Credentials};
 use saga::{
     attempts::{Answer, Attempt, Outside},
     unechoed::Unechoed,
 };
 use serde::Deserialize;
+use transport::Transport;
 
 use crate::{Command, MAIL_DOMAIN, Mail};
 use files::Files;
@@ -27,9 +28,15 @@ pub const SETTLED: &str = "sent";
 /// Settings of the delivery and the sender.
 #[derive(Debug, Clone, Args)]
 pub struct PostConfig {
-    /// Mail server to send mail to, smtp://host:port. Without it, mail goes into files.
+    /// Mail server to send mail to, smtps://host:port; smtp://host:port only for trying out. Without it, mail goes into files.
     #[arg(long, env = "SMTP_URL", hide_env_values = true, value_parser = Unechoed(str::parse::<Server>))]
     pub smtp_url: Option<Server>,
+    /// User at the mail server, where it asks for one.
+    #[arg(long, env = "SMTP_USERNAME", requires = "smtp_password_file")]
+    pub smtp_username: Option<String>,
+    /// File with the user's password, which nobody else can read.
+    #[arg(long, env = "SMTP_PASSWORD_FILE", requires = "smtp_username")]
+    pub smtp_password_file: Option<PathBuf>,
     /// Directory for mail without a mail server, one file each.
     #[arg(long, env = "MAIL_DIR", default_value = "./mail")]
     pub mail_dir: PathBuf,
@@ -59,14 +66,30 @@ enum NotTaken {
 
 impl Post {
     /// # Errors
-    /// If the domain is invalid, or mail goes into files and their directory cannot be created.
-    pub fn new(config: PostConfig) -> anyhow::Result<Self> {
+    /// If the domain is invalid, the transport does not allow the mail server's URL, the password's file can be read by others, or
+    /// mail goes into files and their directory cannot be created.
+    pub fn new(config: PostConfig, transport: &Transport) -> anyhow::Result<Self> {
         let sender = Address::new("orders", &config.mail_domain)
             .with_context(|| format!("MAIL_DOMAIN `{}` is not a valid domain for a sender", config.mail_domain))?;
         let way = match config.smtp_url {
             Some(server) => {
+                anyhow::ensure!(
+                    server.tls || !transport.is_required(),
+                    "SMTP_URL is not encrypted, and SECURITY=required: set it to smtps://…"
+                );
+                let credentials = match (config.smtp_username, config.smtp_password_file) {
+                    (Some(user), Some(file)) => {
+                        anyhow::ensure!(
+                            server.tls,
+                            "SMTP_USERNAME would be sent to {server} without TLS: set SMTP_URL to smtps://…"
+                        );
+                        let password = transport::secret("SMTP_PASSWORD_FILE", &file)?;
+                        Some(Credentials::new(user, password))
+                    }
+                    _ => None,
+                };
                 tracing::info!(%server, "sending mail to the mail server");
-                Way::Smtp(Smtp::new(server))
+                Way::Smtp(Smtp::new(server, credentials, transport.clone()))
             }
             None => {
                 tracing::info!(directory = %config.mail_dir.display(), "SMTP_URL is not set: writing mail into files");

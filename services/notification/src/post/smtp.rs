@@ -8,9 +8,15 @@ use std::time::Duration;
 
 use lettre::{
     Message,
-    transport::smtp::{Error, client::AsyncSmtpConnection, extension::ClientId},
+    transport::smtp::{
+        Error,
+        authentication::{Credentials, Mechanism},
+        client::{AsyncSmtpConnection, Certificate, CertificateStore, Identity, TlsParameters, TlsVersion},
+        extension::ClientId,
+    },
 };
 use tokio::{sync::Mutex, time::timeout};
+use transport::Transport;
 
 use super::{NotTaken, Server};
 
@@ -23,13 +29,15 @@ pub(super) const CONNECTIONS: usize = 16;
 /// A mail system that accepts our mail.
 pub(super) struct Smtp {
     server: Server,
+    credentials: Option<Credentials>,
+    transport: Transport,
     hello: ClientId,
     idle: Mutex<Vec<AsyncSmtpConnection>>,
 }
 
 impl Smtp {
-    pub(super) fn new(server: Server) -> Self {
-        Smtp { server, hello: ClientId::default(), idle: Mutex::default() }
+    pub(super) fn new(server: Server, credentials: Option<Credentials>, transport: Transport) -> Self {
+        Smtp { server, credentials, transport, hello: ClientId::default(), idle: Mutex::default() }
     }
 
     /// Submits a mail. If the answer is lost, the mail may have been accepted all the same; its Message-ID then shows the
@@ -59,12 +67,31 @@ impl Smtp {
                         return Ok(connection);
                     }
                 }
-                None => {
-                    let server = (self.server.host.as_str(), self.server.port);
-                    return AsyncSmtpConnection::connect_tokio1(server, Some(TIMEOUT), &self.hello, None, None).await;
-                }
+                None => return self.connect().await,
             }
         }
+    }
+
+    async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
+        let server = (self.server.host.as_str(), self.server.port);
+        let tls = if self.server.tls { Some(self.tls()?) } else { None };
+        let mut connection = AsyncSmtpConnection::connect_tokio1(server, Some(TIMEOUT), &self.hello, tls, None).await?;
+        if let Some(credentials) = &self.credentials {
+            connection.auth(&[Mechanism::Plain, Mechanism::Login], credentials).await?;
+        }
+        Ok(connection)
+    }
+
+    /// TLS 1.3 with the certificates as they are now: every new connection reads them.
+    fn tls(&self) -> Result<TlsParameters, Error> {
+        let tls = TlsParameters::builder(self.server.host.clone()).set_min_tls_version(TlsVersion::Tlsv13);
+        let Some(identity) = self.transport.identity() else { return tls.build_rustls() };
+        let current = identity.current();
+        let pem = current.pem();
+        tls.certificate_store(CertificateStore::None)
+            .add_root_certificate(Certificate::from_pem(pem.authorities)?)
+            .identify_with(Identity::from_pem(pem.chain, pem.key)?)
+            .build_rustls()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Delivery into files, without a mail system.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use transport::Transport;
 
 use events::{
     Reason,
@@ -16,7 +17,13 @@ use serde_json::json;
 use crate::Service;
 
 fn into(directory: &Path) -> PostConfig {
-    PostConfig { smtp_url: None, mail_dir: directory.to_owned(), mail_domain: MAIL_DOMAIN.to_owned() }
+    PostConfig {
+        smtp_url: None,
+        mail_dir: directory.to_owned(),
+        mail_domain: MAIL_DOMAIN.to_owned(),
+        smtp_username: None,
+        smtp_password_file: None,
+    }
 }
 
 fn names(directory: &Path) -> Vec<String> {
@@ -77,7 +84,7 @@ async fn nobody_else_on_the_machine_can_read_the_mails() {
 #[tokio::test]
 async fn the_same_mail_again_is_the_same_file() {
     let directory = tempfile::tempdir().expect("a directory");
-    let post = Post::new(into(directory.path())).expect("mail can be sent");
+    let post = Post::new(into(directory.path()), &Transport::plain()).expect("mail can be sent");
     let order = order([digital(1, 1)]);
     let mail = Mail {
         order: order.clone(),

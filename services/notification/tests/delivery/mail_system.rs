@@ -85,6 +85,8 @@ impl MailSystem {
 
 pub(crate) fn post_to(address: SocketAddr) -> PostConfig {
     PostConfig {
+        smtp_username: None,
+        smtp_password_file: None,
         smtp_url: Some(format!("smtp://{address}").parse().expect("a mail system's address")),
         mail_dir: "/nonexistent".into(),
         mail_domain: MAIL_DOMAIN.to_owned(),

@@ -6,6 +6,7 @@ mod mail_system;
 mod smtp;
 
 use std::{sync::Arc, time::Duration};
+use transport::Transport;
 
 use events::Order;
 use notification::{
@@ -33,7 +34,7 @@ impl Service {
         let db = TestDatabase::create(&MIGRATIONS).await;
         let work = db.work(Notification::default());
         let (stop, shutdown) = Shutdown::by_hand();
-        let post = Arc::new(Post::new(post).expect("mail can be sent"));
+        let post = Arc::new(Post::new(post, &Transport::plain()).expect("mail can be sent"));
         let policy = RetryPolicy { delays_ms: vec![10], longest_ms: 50, patience: 1000 };
         let worker = tokio::spawn(attempts::run(work.clone(), post, policy, shutdown));
         Service { db, work, stop, worker }

@@ -7,7 +7,7 @@ use axum::{
 };
 use payment_gateway::{
     books::Books,
-    http::{Gateway, routes},
+    http::{Gateway, routes, settings_routes},
     settings::Settings,
 };
 use serde_json::{Value, json};
@@ -18,7 +18,10 @@ pub(crate) struct Client(Router);
 
 impl Client {
     pub(crate) fn new(books: Books) -> Client {
-        Client(routes(Gateway::new(books, Settings::default()).into()))
+        {
+            let gateway = std::sync::Arc::new(Gateway::new(books, Settings::default()));
+            Client(routes(gateway.clone()).merge(settings_routes(gateway)))
+        }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {

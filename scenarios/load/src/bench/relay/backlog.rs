@@ -72,7 +72,7 @@ async fn cursor(accounts: &PgPool) -> anyhow::Result<i64> {
 
 /// Number of records in the topic.
 async fn records(ground: &Ground) -> anyhow::Result<i64> {
-    let brokers = ground.brokers().to_owned();
+    let brokers = ground.kafka();
     let count =
         move || anyhow::Ok(assigned(&brokers, &[publisher::ACCOUNT.topic().to_owned()], Since::Now)?.1.values().sum());
     tokio::task::spawn_blocking(count).await?

@@ -27,7 +27,7 @@ const WRITERS: u32 = 4;
 pub(super) async fn measure(ground: &Ground, relay: &RelayProcess, rate: u32, time: Duration) -> anyhow::Result<Delay> {
     let rows = (f64::from(rate) * time.as_secs_f64()) as u32;
     let tally = Arc::new(Tally::new(rows));
-    let ear = Ear::on(ground.brokers(), publisher::ACCOUNT.topic(), raw::All(Arc::clone(&tally))).await?;
+    let ear = Ear::on(&ground.kafka(), publisher::ACCOUNT.topic(), raw::All(Arc::clone(&tally))).await?;
     let accounts = ground.pool(Database::ACCOUNTS, WRITERS + 1)?;
     let wake = Wake::default();
     let (stop, shutdown) = Shutdown::by_hand();

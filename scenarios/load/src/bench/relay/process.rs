@@ -1,6 +1,7 @@
 //! The relay's binary, configured for the shop's databases as in the whole system.
 
 use std::{net::TcpListener, time::Duration};
+use transport::Transport;
 
 use anyhow::Context;
 use testbed::{Launch, Manifest, Program, Reporter, Supervisor, binary_of};
@@ -32,6 +33,7 @@ pub(super) fn start(ground: &Ground, reporter: &Reporter) -> anyhow::Result<Rela
         arguments: Vec::new(),
         variables,
         log: ground.state.log_of(Program::OUTBOX_RELAY.name()),
+        transport: Transport::plain(),
     };
     let supervisor = Supervisor::start(launch, reporter.clone(), |_| {})?;
     Ok(RelayProcess { supervisor, url: format!("http://{address}") })

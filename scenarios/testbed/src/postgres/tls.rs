@@ -1,0 +1,82 @@
+//! TLS of the server: certificates on both sides, and who may log in as which role.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use operations::Manifest;
+use secrecy::SecretString;
+use transport::Transport;
+
+use super::{
+    super::certs::{ADMIN, Certs, OPERATOR, relay_of},
+    owner::Owner,
+};
+
+/// The server's files, in its own directory.
+#[derive(Debug)]
+pub(super) struct Tls {
+    directory: PathBuf,
+    /// The superuser's way in.
+    pub(super) admin: Transport,
+}
+
+impl Tls {
+    /// Copies the server's certificates to where its user can read them, and closes the door to everyone without one: nobody gets
+    /// in without TLS, by a password, or as a role that is not his.
+    pub(super) fn install(certs: &Certs, manifest: &Manifest, server: &Path, owner: &Owner) -> anyhow::Result<Self> {
+        let directory = server.join("tls");
+        let copy = || -> anyhow::Result<()> {
+            std::fs::create_dir(&directory)?;
+            owner.give(&directory)?;
+            for name in ["ca.crt", "tls.crt", "tls.key"] {
+                let to = directory.join(name);
+                std::fs::copy(certs.of("postgres").join(name), &to)?;
+                owner.give(&to)?;
+            }
+            for (name, text) in [("pg_hba.conf", HBA.to_owned()), ("pg_ident.conf", roles(manifest))] {
+                // Both belong to the owner since initdb wrote them.
+                std::fs::write(server.join("data").join(name), text)?;
+            }
+            Ok(())
+        };
+        copy().context("installing PostgreSQL's certificates")?;
+        Ok(Tls { directory, admin: certs.transport(ADMIN)? })
+    }
+
+    /// Lines of `postgresql.auto.conf`.
+    pub(super) fn settings(&self) -> String {
+        let directory = self.directory.display();
+        format!(
+            "\
+ssl = on
+ssl_min_protocol_version = 'TLSv1.3'
+ssl_ca_file = '{directory}/ca.crt'
+ssl_cert_file = '{directory}/tls.crt'
+ssl_key_file = '{directory}/tls.key'
+"
+        )
+    }
+}
+
+/// No line for connections without TLS: they are refused.
+const HBA: &str = "\
+hostssl all all 127.0.0.1/32 cert map=programs
+hostssl all all ::1/128 cert map=programs
+";
+
+/// The roles that each certificate's name may log in as.
+fn roles(manifest: &Manifest) -> String {
+    let mut lines = vec![(ADMIN.to_owned(), "postgres")];
+    for program in manifest.programs() {
+        let Some(database) = program.database() else { continue };
+        for name in [program.name().to_owned(), relay_of(database.name()), OPERATOR.to_owned()] {
+            lines.push((name, database.name()));
+        }
+    }
+    lines.into_iter().map(|(name, role)| format!("programs {name} {role}\n")).collect()
+}
+
+/// The URL of a role that is known by its certificate.
+pub(super) fn url(role: &str, port: u16, database: &str) -> SecretString {
+    format!("postgres://{role}@127.0.0.1:{port}/{database}?sslmode=verify-full").into()
+}
