@@ -15,7 +15,7 @@ const LONG_MODULES: [(&str, usize); 10] = [
     ("scenarios/tests/crashes.rs", 332),
     ("scenarios/tests/interleavings/mutants/contents.rs", 306),
     ("scenarios/tests/operations/main.rs", 345),
-    ("saga/src/runtime/consumer.rs", 475),
+    ("saga/src/runtime/consumer.rs", 430),
     ("saga/src/runtime/membership.rs", 328),
     ("process/src/sessions.rs", 350),
     ("saga/tests/service/claims.rs", 354),

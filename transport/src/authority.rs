@@ -30,9 +30,9 @@ pub struct Leaf {
     pub name: String,
     /// Names and addresses at which it is reached.
     pub hosts: Vec<String>,
-    /// Time from now until the certificate expires, and time before now since which it is valid.
-    pub lasts: Duration,
-    pub since: Duration,
+    /// Validity.
+    pub from: SystemTime,
+    pub until: SystemTime,
 }
 
 /// A certificate and its key, in PEM.
@@ -51,7 +51,8 @@ impl Leaf {
     /// A leaf of a program that is reached on this machine and by its own name.
     pub fn of(name: &str, lasts: Duration) -> Self {
         let hosts = [name, "localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
-        Leaf { name: name.to_owned(), hosts, lasts, since: CLOCKS_DIFFER }
+        let now = SystemTime::now();
+        Leaf { name: name.to_owned(), hosts, from: now - CLOCKS_DIFFER, until: now + lasts }
     }
 }
 
@@ -61,7 +62,8 @@ impl Authority {
     /// # Errors
     /// If the machine has no randomness.
     pub fn create(name: &str) -> io::Result<Self> {
-        let mut params = params(name, Vec::new(), CLOCKS_DIFFER, AUTHORITY_LASTS)?;
+        let now = SystemTime::now();
+        let mut params = params(name, Vec::new(), now - CLOCKS_DIFFER, now + AUTHORITY_LASTS)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().map_err(io::Error::other)?;
@@ -104,7 +106,7 @@ impl Authority {
     /// # Errors
     /// A host that is neither a name nor an address.
     pub fn issue(&self, leaf: &Leaf) -> io::Result<Issued> {
-        let mut params = params(&leaf.name, leaf.hosts.clone(), leaf.since, leaf.lasts)?;
+        let mut params = params(&leaf.name, leaf.hosts.clone(), leaf.from, leaf.until)?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().map_err(io::Error::other)?;
@@ -127,13 +129,12 @@ impl Authority {
     }
 }
 
-fn params(name: &str, hosts: Vec<String>, since: Duration, lasts: Duration) -> io::Result<CertificateParams> {
+fn params(name: &str, hosts: Vec<String>, from: SystemTime, until: SystemTime) -> io::Result<CertificateParams> {
     let mut params = CertificateParams::new(hosts).map_err(io::Error::other)?;
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
-    let now = SystemTime::now();
-    params.not_before = (now - since).into();
-    params.not_after = (now + lasts).into();
+    params.not_before = from.into();
+    params.not_after = until.into();
     params.use_authority_key_identifier_extension = true;
     Ok(params)
 }

@@ -1,6 +1,7 @@
 //! The runner's subcommands, one module each.
 
 mod bench;
+mod certs;
 mod chaos;
 mod exec;
 mod list;
@@ -33,6 +34,7 @@ pub enum Command {
     Chaos(chaos::ChaosCommand),
     Play(play::Play),
     Simulate(simulate::Simulate),
+    Certs(certs::CertsCommand),
     Ready(ready::Ready),
     Exec(exec::Exec),
     #[command(flatten)]
@@ -61,6 +63,7 @@ impl Command {
             Self::Chaos(chaos) => Box::pin(chaos.run()),
             Self::Play(play) => Box::pin(play.run()),
             Self::Simulate(simulate) => Box::pin(simulate.run()),
+            Self::Certs(certs) => Box::pin(async move { certs.run() }),
             Self::Ready(ready) => Box::pin(ready.run()),
             Self::Exec(exec) => Box::pin(exec.run()),
             Self::Operations(command) => command.run(),

@@ -19,6 +19,15 @@ pub(super) struct System {
 }
 
 impl System {
+    /// The programs.
+    ///
+    /// # Errors
+    /// If the manifest cannot be read or is invalid.
+    pub(super) fn manifest(&self) -> anyhow::Result<Manifest> {
+        let manifest = self.manifest.as_deref().filter(|file| !file.as_os_str().is_empty());
+        manifest.map_or_else(|| Ok(Manifest::of_the_shop()), Manifest::with_file)
+    }
+
     /// Options for these programs on this broker, or on the command's default, without anything else.
     ///
     /// # Errors
@@ -26,8 +35,7 @@ impl System {
     pub(super) fn options(&self, broker: Option<Broker>, default: Broker) -> anyhow::Result<Options> {
         let default = if self.secure { Broker::Kafka } else { default };
         let broker = broker.unwrap_or(default);
-        let manifest = self.manifest.as_deref().filter(|file| !file.as_os_str().is_empty());
-        let manifest = manifest.map_or_else(|| Ok(Manifest::of_the_shop()), Manifest::with_file)?;
+        let manifest = self.manifest()?;
         Ok(Options { manifest: Arc::new(manifest), secured: self.secure, ..Options::new(broker) })
     }
 }

@@ -1,0 +1,387 @@
+//! Handshakes that must fail, beside the same handshake with its lock taken out, which must not.
+
+#![expect(clippy::disallowed_methods, reason = "clients of attackers")]
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::TlsConnector;
+use transport::{
+    Peer, Security, Settings, Transport,
+    authority::{Authority, Leaf},
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// An authority, and a directory for each of those it knows.
+struct World {
+    directory: TempDir,
+    authority: Authority,
+}
+
+impl World {
+    fn new() -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let authority = Authority::create(&directory.path().display().to_string()).expect("an authority");
+        World { directory, authority }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn write(&self, name: &str, leaf: &Leaf) -> PathBuf {
+        let path = self.path(name);
+        self.authority.write(leaf, &path).expect("written");
+        path
+    }
+
+    fn transport(&self, name: &str) -> Transport {
+        open(&self.write(name, &Leaf::of(name, HOUR)))
+    }
+}
+
+fn open(directory: &Path) -> Transport {
+    settings(directory).open().expect("certificates that belong together")
+}
+
+fn settings(directory: &Path) -> Settings {
+    Settings { security: Security::Required, tls_dir: Some(directory.to_owned()) }
+}
+
+/// Accepts one connection after the other; says to each who it is.
+async fn server(transport: &Transport, anonymous: bool) -> SocketAddr {
+    let acceptor = transport.acceptor(anonymous).expect("a server").expect("with certificates");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                if let Ok((mut stream, peer)) = acceptor.accept(stream).await {
+                    let name = peer.map_or("nobody".to_owned(), |Peer { name }| name);
+                    let head =
+                        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", name.len());
+                    let _ = stream.write_all((head + &name).as_bytes()).await;
+                    let _ = stream.shutdown().await;
+                }
+            });
+        }
+    });
+    address
+}
+
+/// The name by which the server knows us.
+async fn asked(client: &Transport, url: &str) -> Result<String, String> {
+    let client = client.http().expect("a client").timeout(Duration::from_secs(10)).build().expect("a client");
+    answer(&client, url).await
+}
+
+async fn answer(client: &reqwest::Client, url: &str) -> Result<String, String> {
+    let answer = client.get(url).send().await.map_err(|error| deepest(&error))?;
+    answer.text().await.map_err(|error| deepest(&error))
+}
+
+/// The innermost cause.
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    format!("{cause:?} {cause}")
+}
+
+#[tokio::test]
+async fn both_sides_know_each_other_by_their_certificates() {
+    let world = World::new();
+    let address = server(&world.transport("order"), false).await;
+    let url = format!("https://{address}");
+    assert_eq!(asked(&world.transport("payment"), &url).await.as_deref(), Ok("payment"));
+}
+
+#[tokio::test]
+async fn another_authoritys_certificates_count_on_neither_side() {
+    let (world, other) = (World::new(), World::new());
+    let url = format!("https://{}", server(&world.transport("order"), false).await);
+    let stranger = other.transport("payment");
+    let error = asked(&stranger, &url).await.expect_err("the client does not trust the server");
+    assert!(error.contains("UnknownIssuer"), "{error}");
+    // He trusts the server now, but the server not him.
+    fs::write(other.path("payment/ca.crt"), world.authority.certificate()).expect("written");
+    let error = asked(&open(&other.path("payment")), &url).await.expect_err("the server does not trust the client");
+    assert!(error.contains("UnknownCa") || error.contains("AlertReceived"), "{error}");
+    // Lock taken out: a server that trusts his authority lets him in.
+    let both = [world.authority.certificate(), other.authority.certificate()].concat();
+    fs::write(world.path("order/ca.crt"), both).expect("written");
+    let open_server = server(&open(&world.path("order")), false).await;
+    assert_eq!(asked(&open(&other.path("payment")), &format!("https://{open_server}")).await.as_deref(), Ok("payment"));
+}
+
+#[tokio::test]
+async fn a_client_without_a_certificate_is_let_in_only_where_tokens_know_it() {
+    let world = World::new();
+    let (order, ca) = (world.transport("order"), world.path("order/ca.crt"));
+    let nobody = || {
+        let roots = roots(&ca);
+        let config = builder(&[&rustls::version::TLS13]).with_root_certificates(roots).with_no_client_auth();
+        reqwest::Client::builder().tls_backend_preconfigured(config).build().expect("a client")
+    };
+    let closed = format!("https://{}", server(&order, false).await);
+    let error = answer(&nobody(), &closed).await.expect_err("no certificate");
+    assert!(error.contains("CertificateRequired") || error.contains("AlertReceived"), "{error}");
+    let by_token = format!("https://{}", server(&order, true).await);
+    assert_eq!(answer(&nobody(), &by_token).await.as_deref(), Ok("nobody"));
+}
+
+#[tokio::test]
+async fn an_expired_leaf_does_not_count() {
+    let world = World::new();
+    let url = format!("https://{}", server(&world.transport("order"), false).await);
+    let now = SystemTime::now();
+    let past = Leaf { from: now - 2 * HOUR, until: now - HOUR, ..Leaf::of("payment", HOUR) };
+    let directory = world.write("payment", &past);
+    let error = settings(&directory).open().expect_err("expired").to_string();
+    assert!(error.contains("tls.crt has expired"), "{error}");
+    // Nor where the program does not look itself: it was valid when the program started, and is no longer.
+    let shows = |leaf: &Leaf| {
+        let issued = world.authority.issue(leaf).expect("issued");
+        shown(&world.path("order/ca.crt"), &issued.certificate, &issued.key)
+    };
+    let error = answer(&shows(&past), &url).await.expect_err("expired");
+    assert!(error.contains("CertificateExpired") || error.contains("AlertReceived"), "{error}");
+    assert_eq!(answer(&shows(&Leaf::of("payment", HOUR)), &url).await.as_deref(), Ok("payment"), "the same, in time");
+}
+
+#[tokio::test]
+async fn a_servers_certificate_counts_at_its_own_host_alone() {
+    let world = World::new();
+    let payment = world.transport("payment");
+    let elsewhere = Leaf { hosts: vec!["order.example.org".to_owned()], ..Leaf::of("order", HOUR) };
+    let url = format!("https://{}", server(&open(&world.write("order", &elsewhere)), false).await);
+    let error = asked(&payment, &url).await.expect_err("another host");
+    assert!(error.contains("NotValidForName"), "{error}");
+    let here = Leaf { hosts: vec!["127.0.0.1".to_owned()], ..elsewhere };
+    let url = format!("https://{}", server(&open(&world.write("order", &here)), false).await);
+    assert_eq!(asked(&payment, &url).await.as_deref(), Ok("payment"));
+}
+
+#[tokio::test]
+async fn an_older_version_of_tls_is_refused_by_servers_and_clients() {
+    let world = World::new();
+    let address = server(&world.transport("order"), false).await;
+    world.transport("payment");
+    let version = async |version: &'static SupportedProtocolVersion| {
+        let config = builder(&[version])
+            .with_root_certificates(roots(&world.path("payment/ca.crt")))
+            .with_client_auth_cert(chain(&world.path("payment/tls.crt")), key(&world.path("payment/tls.key")))
+            .expect("a client");
+        let stream = TcpStream::connect(address).await.expect("connected");
+        let name = "localhost".try_into().expect("a name");
+        let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.map(|_| text)
+    };
+    let error = version(&rustls::version::TLS12).await.expect_err("too old").to_string();
+    assert!(error.to_lowercase().contains("protocol"), "{error}");
+    assert!(version(&rustls::version::TLS13).await.expect("new enough").ends_with("payment"));
+    // And a server that knows only the older one, by our client.
+    let old = |versions: &[&'static SupportedProtocolVersion]| {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(chain(&world.path("order/tls.crt")), key(&world.path("order/tls.key")))
+            .expect("a server")
+    };
+    for (versions, accepted) in [(&[&rustls::version::TLS12], false), (&[&rustls::version::TLS13], true)] {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let url = format!("https://{}", listener.local_addr().expect("an address"));
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(old(versions)));
+        let serving = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("accepted");
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\nold").await;
+            let _ = stream.shutdown().await;
+        });
+        let answered = asked(&open(&world.path("payment")), &url).await;
+        assert_eq!(answered.is_ok(), accepted, "{answered:?}");
+        serving.await.expect("no panic");
+    }
+}
+
+#[tokio::test]
+async fn new_files_are_taken_up_by_clients_and_servers_that_are_there_already() {
+    let world = World::new();
+    let (order, payment) = (world.transport("order"), world.transport("payment"));
+    let url = format!("https://{}", server(&order, false).await);
+    let client = payment.http().expect("a client").build().expect("a client");
+    assert_eq!(answer(&client, &url).await.as_deref(), Ok("payment"));
+    // Another authority altogether: first it is trusted beside the former one, then leaves are changed.
+    let next = Authority::create("the next one").expect("an authority");
+    let version = payment.version();
+    let both = [world.authority.certificate(), next.certificate()].concat();
+    for name in ["order", "payment"] {
+        fs::write(world.path(name).join("ca.crt"), &both).expect("written");
+    }
+    order.identity().expect("an identity").refresh();
+    payment.identity().expect("an identity").refresh();
+    assert_eq!(answer(&client, &url).await.as_deref(), Ok("payment"));
+    next.write(&Leaf::of("payment-2", HOUR), &world.path("payment")).expect("written");
+    next.write(&Leaf::of("order", HOUR), &world.path("order")).expect("written");
+    let last = Instant::now() + Duration::from_secs(20);
+    loop {
+        // Without any call of ours: the next handshakes look at the files by themselves.
+        if answer(&client, &url).await.as_deref() == Ok("payment-2") {
+            break;
+        }
+        assert!(Instant::now() < last, "the new certificates are not shown");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(payment.version() > version);
+}
+
+#[tokio::test]
+async fn files_that_do_not_belong_together_leave_the_former_ones_in_use() {
+    let world = World::new();
+    let order = world.transport("order");
+    let identity = order.identity().expect("an identity").clone();
+    let url = format!("https://{}", server(&order, false).await);
+    let payment = world.transport("payment");
+    let good = fs::read(world.path("order/tls.key")).expect("a key");
+    let other = world.authority.issue(&Leaf::of("order", HOUR)).expect("issued").key;
+    for bad in [&b""[..], b"-----BEGIN PRIVATE KEY-----\n", other.as_bytes()] {
+        fs::write(world.path("order/tls.key"), bad).expect("written");
+        assert_eq!(identity.refresh().version(), 1, "{}", String::from_utf8_lossy(bad));
+        assert_eq!(asked(&payment, &url).await.as_deref(), Ok("payment"));
+    }
+    fs::remove_file(world.path("order/tls.key")).expect("removed");
+    assert_eq!(identity.refresh().version(), 1);
+    world.authority.write(&Leaf::of("order", HOUR), &world.path("order")).expect("written");
+    assert!(identity.refresh().version() > 1, "what belongs together is taken up after all");
+    drop(good);
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused_with_what_to_do() {
+    let world = World::new();
+    world.transport("order");
+    let key = world.path("order/tls.key");
+    for mode in [0o644, 0o604, 0o666, 0o620] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).expect("set");
+        let error = settings(&world.path("order")).open().expect_err("readable").to_string();
+        assert!(error.contains(&format!("chmod 600 {}", key.display())), "{mode:o}: {error}");
+    }
+    for mode in [0o600, 0o400] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).expect("set");
+        settings(&world.path("order")).open().expect("private");
+    }
+}
+
+#[test]
+fn a_missing_or_senseless_file_is_named() {
+    let world = World::new();
+    for name in ["ca.crt", "tls.crt", "tls.key"] {
+        world.transport("order");
+        let path = world.path("order").join(name);
+        fs::write(&path, "nonsense").expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
+        let error = settings(&world.path("order")).open().expect_err(name).to_string();
+        assert!(error.contains(&path.display().to_string()) && error.contains("PEM"), "{error}");
+        fs::remove_file(&path).expect("removed");
+        let error = settings(&world.path("order")).open().expect_err(name).to_string();
+        assert!(error.contains(&path.display().to_string()) && error.contains("cannot be read"), "{error}");
+    }
+}
+
+#[test]
+fn a_database_is_reached_verified_or_not_at_all() {
+    let world = World::new();
+    let order = world.transport("order");
+    for url in [
+        "postgres://o@h/orders",
+        "postgres://o@h/orders?sslmode=prefer",
+        "postgres://o@h/orders?sslmode=require",
+        "postgres://o@h/orders?sslmode=verify-ca",
+        "postgres://o@h/orders?sslmode=disable",
+    ] {
+        let error = order.postgres("DATABASE_URL", url).expect_err(url).to_string();
+        assert!(error.contains("DATABASE_URL") && error.contains("sslmode=verify-full"), "{error}");
+        Transport::plain().postgres("DATABASE_URL", url).expect("where security is off");
+    }
+    order.postgres("DATABASE_URL", "postgres://o@h/orders?sslmode=verify-full").expect("verified");
+    let socket = "postgres://o@%2Frun%2Fpostgresql/orders?sslmode=verify-full";
+    let error = order.postgres("DATABASE_URL", socket).expect_err("no TLS there").to_string();
+    assert!(error.contains("socket file"), "{error}");
+    for bad in ["s3cret", "mysql://a:s3cret@h/d", "postgres://a:s3cret@h:port/d?sslmode=verify-full"] {
+        let error = order.postgres("DATABASE_URL", bad).expect_err(bad).to_string();
+        assert!(error.contains("postgres://user:password@host") && !error.contains("s3cret"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn http_without_tls_is_refused_before_a_byte_is_sent() {
+    let world = World::new();
+    let order = world.transport("order");
+    assert!(order.check_url("GATEWAY_URL", "http://h").expect_err("plain").to_string().contains("GATEWAY_URL"));
+    order.check_url("GATEWAY_URL", "https://h").expect("encrypted");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    asked(&order, &url).await.expect_err("also by the client itself");
+    let waiting = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
+    assert!(waiting.is_err(), "nobody connected");
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_not_waited_for() {
+    let world = World::new();
+    let acceptor = world.transport("order").acceptor(false).expect("a server").expect("with certificates");
+    let (silent, stream) = tokio::io::duplex(64);
+    tokio::time::pause();
+    let error = acceptor.accept(stream).await.expect_err("it says nothing");
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    drop(silent);
+}
+
+fn roots(file: &Path) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    chain(file).into_iter().for_each(|authority| roots.add(authority).expect("an authority"));
+    roots
+}
+
+fn chain(file: &Path) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_file_iter(file).expect("a file").map(|certificate| certificate.expect("PEM")).collect()
+}
+
+fn key(file: &Path) -> PrivateKeyDer<'static> {
+    PrivateKeyDer::from_pem_file(file).expect("a key")
+}
+
+fn builder(
+    versions: &[&'static SupportedProtocolVersion],
+) -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).expect("versions")
+}
+
+/// A client that shows this certificate, whatever it says.
+fn shown(ca: &Path, certificate: &str, key: &str) -> reqwest::Client {
+    let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).map(|pem| pem.expect("PEM")).collect();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key");
+    let config = builder(&[&rustls::version::TLS13]).with_root_certificates(roots(ca));
+    let config = config.with_client_auth_cert(chain, key).expect("a client");
+    reqwest::Client::builder().tls_backend_preconfigured(config).build().expect("a client")
+}
