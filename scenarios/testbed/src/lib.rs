@@ -18,6 +18,7 @@ mod foundation;
 mod kafka;
 mod maven;
 mod network;
+mod options;
 mod ports;
 mod postgres;
 mod process;
@@ -26,13 +27,14 @@ mod proxy;
 mod reporter;
 pub mod seed;
 mod state;
+mod with;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use certs::{Certs, OPERATOR};
 use futures::future::LocalBoxFuture;
-use saga::{outbox::kafka::Cluster, shutdown::Shutdown};
+use saga::outbox::kafka::Cluster;
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
 use transport::Transport;
@@ -44,72 +46,20 @@ pub use foundation::Foundation;
 pub use kafka::{BROKER, Doors, Guard, Kafka, Listener};
 pub use network::Network;
 pub use operations::{Database, Environment, Manifest, PAYMENT_DETAILS_KEY, Role, SYSTEM_MANIFEST, until};
+pub use options::Options;
 pub use postgres::{POSTGRES_BIN, Postgres};
 pub use process::command;
 pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Rolling, Setting, Supervisor, binary, binary_of};
 pub use proxy::{Mode, Proxy, Side};
 pub use reporter::{Reporter, Task};
 pub use state::StateDir;
+pub use with::with;
 
 /// Default number of partitions of each topic.
 pub const PARTITIONS: i32 = 6;
 
 /// Validity of the certificates of a system that is started here.
 const LASTS: Duration = Duration::from_secs(24 * 3600);
-
-/// Options for starting a system.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The programs and their databases.
-    pub manifest: Arc<Manifest>,
-    pub broker: Broker,
-    pub partitions: i32,
-    pub settings: Vec<Setting>,
-    /// True to put a proxy between each program and each server, so that tests can break the connections.
-    pub breakable: bool,
-    /// True for TLS 1.3 and certificates on every link.
-    pub secured: bool,
-    /// True for a broker that asks everybody for a name, and allows only what the services' tables need.
-    pub guarded: bool,
-}
-
-impl Options {
-    /// The unmodified shop.
-    pub fn new(broker: Broker) -> Self {
-        let manifest = Arc::new(Manifest::of_the_shop());
-        Self {
-            manifest,
-            broker,
-            partitions: PARTITIONS,
-            settings: Vec::new(),
-            breakable: false,
-            secured: false,
-            guarded: false,
-        }
-    }
-
-    /// Puts a proxy between each program and each server.
-    pub fn breakable(self) -> Self {
-        Self { breakable: true, ..self }
-    }
-
-    /// Puts TLS 1.3 with certificates on every link, and `SECURITY=required` into every program.
-    pub fn secured(self) -> Self {
-        Self { secured: true, ..self }
-    }
-
-    /// Adds an environment variable to every program.
-    pub fn setting_of_all(self, name: &str, value: &str) -> Self {
-        let manifest = self.manifest.clone();
-        manifest.programs().fold(self, |options, program| options.setting(program, name, value))
-    }
-
-    /// Adds an environment variable to one program.
-    pub fn setting(mut self, program: Program, name: &str, value: impl Into<String>) -> Self {
-        self.settings.push(Setting { program, name: name.to_owned(), value: value.into() });
-        self
-    }
-}
 
 /// A running system, started by us or external.
 #[derive(Debug)]
@@ -131,29 +81,6 @@ struct Own {
 
 /// Variable with PostgreSQL's URL for the superuser.
 pub const POSTGRES_URL: &str = "POSTGRES_URL";
-
-/// Runs `work` with the system that the process environment names, or else with a new one. A new one is stopped again, whether
-/// the work succeeds, fails or panics, or `shutdown` is requested meanwhile; in the last case the result is None.
-pub async fn with<T>(
-    options: Options,
-    reporter: &Reporter,
-    shutdown: &Shutdown,
-    work: impl AsyncFnOnce(&mut Stack) -> anyhow::Result<T>,
-) -> anyhow::Result<Option<T>> {
-    let opened = tokio::select! {
-        opened = Stack::open(options, reporter) => opened,
-        () = shutdown.requested() => return Ok(None),
-    };
-    let mut stack = opened?;
-    let answer = tokio::select! {
-        answer = work(&mut stack) => answer.map(Some),
-        () = shutdown.requested() => Ok(None),
-    };
-    let stopped = stack.stop(reporter).await;
-    let answer = answer?;
-    stopped?;
-    Ok(answer)
-}
 
 impl Stack {
     /// Uses the system that the process environment names, or else starts one.
