@@ -1,5 +1,5 @@
-//! The proof that a dead letter is about a record of its topic. Whoever may write a dead-letter topic could otherwise have his own
-//! record published under the operator's name.
+//! The proof that a dead letter is about a record of its topic. Whoever may write a dead-letter topic could otherwise have his
+//! own record published under the operator's name.
 //!
 //! A replay publishes what still lies at the position that the letter names, never what the letter itself holds. A letter that
 //! disagrees with it in a single byte is refused, and so is one whose original is gone.

@@ -1,5 +1,5 @@
-//! A system on a guarded broker: an administrator makes its rules and topics before its programs start, each as a principal of its
-//! own.
+//! A system on a guarded broker: an administrator makes its rules and topics before its programs start, each as a principal of
+//! its own.
 
 use anyhow::Context;
 use operations::{

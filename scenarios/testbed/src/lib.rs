@@ -124,10 +124,7 @@ impl Stack {
             !options.secured || options.broker == Broker::Kafka,
             "the embedded broker knows neither TLS nor permissions: use --broker kafka with --secure"
         );
-        let certs = match options.secured {
-            true => Some(Certs::make(manifest, &state.certs(), LASTS)?),
-            false => None,
-        };
+        let certs = options.secured.then(|| Certs::make(manifest, &state.certs(), LASTS)).transpose()?;
         let mut network = match options.breakable {
             true => Network::open(options.broker, manifest).await?,
             false => Network::default(),
