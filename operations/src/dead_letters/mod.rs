@@ -1,8 +1,8 @@
 //! Dead letters: records that a service could not read or refused, with their origin and the reason.
 //!
 //! A replay publishes the original record again, as it still lies on its topic, and only if the letter agrees with it byte for
-//! byte (`provenance.rs`). Repeated replays count once: a record with an id keeps it, and a bare request is given the id that derives
-//! from its first position.
+//! byte (`provenance.rs`). Repeated replays count once: a record with an id keeps it, and a bare request is given the id that
+//! derives from its first position.
 
 mod letter;
 mod provenance;
