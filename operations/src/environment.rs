@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use saga::outbox::kafka::Cluster;
+use saga::outbox::{kafka::Cluster, sasl::Sasl};
 use secrecy::{ExposeSecret, SecretString};
 use transport::{Settings, Transport};
 
@@ -74,13 +74,14 @@ impl Environment {
             .collect();
         let further_programs = variable(PROGRAM_URLS).unwrap_or_default();
         let transport = Settings::from_variables(variable)?.open()?;
+        let sasl = Sasl::from_variables(variable).map_err(anyhow::Error::msg)?;
         for name in ["ORDER_API_URL", "GATEWAY_URL", GATEWAY_OPS_URL, "MAIL_API_URL", PROGRAM_URLS] {
             let urls = variable(name).unwrap_or_default();
             urls.split(',').filter(|url| !url.is_empty()).try_for_each(|url| transport.check_url(name, url))?;
         }
         Ok(Some(Self {
             manifest: Arc::new(manifest),
-            brokers: Cluster::at(&variable("KAFKA_BROKERS").unwrap_or_default(), &transport),
+            brokers: Cluster::at(&variable("KAFKA_BROKERS").unwrap_or_default(), &transport).with(sasl),
             transport,
             databases,
             order_api: variable("ORDER_API_URL"),
@@ -164,6 +165,15 @@ impl Environment {
 /// Settings or files that allow too little.
 pub fn transport_of_the_process() -> anyhow::Result<Transport> {
     Ok(Settings::from_variables(|name| std::env::var(name).ok())?.open()?)
+}
+
+/// The brokers at these addresses, reached as the process's environment says: over its transport, with its credentials.
+///
+/// # Errors
+/// Settings or files that allow too little, or cannot be used.
+pub fn cluster_of_the_process(brokers: &str) -> anyhow::Result<Cluster> {
+    let sasl = Sasl::of_process().map_err(anyhow::Error::msg)?;
+    Ok(Cluster::at(brokers, &transport_of_the_process()?).with(sasl))
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 
 #![allow(clippy::print_stdout, reason = "what commands have to say to people goes to standard output")]
 
+pub mod acl;
 pub mod archive;
 pub mod audit;
 pub mod by_hand;
 pub mod choreography;
+pub mod cluster;
 pub mod command;
 pub mod databases;
 pub mod dead_letters;
@@ -15,6 +17,7 @@ pub mod exhibit;
 pub mod heard;
 pub mod listener;
 pub(crate) mod manifest;
+pub mod operator;
 pub mod positions;
 pub mod reconcile;
 pub mod report;
@@ -22,6 +25,8 @@ pub mod requests;
 pub mod timeline;
 mod wait;
 
-pub use environment::{Environment, PAYMENT_DETAILS_KEY, PROGRAM_URLS, transport_of_the_process};
+pub use environment::{
+    Environment, PAYMENT_DETAILS_KEY, PROGRAM_URLS, cluster_of_the_process, transport_of_the_process,
+};
 pub use manifest::{Database, Entry, Manifest, Program, Role, SYSTEM_MANIFEST};
 pub use wait::until;

@@ -38,6 +38,8 @@ impl Client {
             // Not idempotent: a request that is published twice becomes one order anyway, and the producer need not first obtain
             // an id from the broker.
             .set("linger.ms", "0")
+            // Dead letters' originals are as large as their topics allow.
+            .set("message.max.bytes", "2000000")
             .set("partitioner", "murmur2_random")
             // Reconnect quickly once the broker is back.
             .set("reconnect.backoff.max.ms", "250")

@@ -8,6 +8,8 @@ use rdkafka::{
 };
 use transport::Transport;
 
+use crate::sasl::Sasl;
+
 /// Address of Kafka, and settings for topics that have to be created.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
@@ -26,6 +28,23 @@ pub struct Kafka {
     /// killed and restarted gets its partitions back at once. `@hostname` stands for the machine's or the container's name.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_INSTANCE_ID", value_parser = instance_id))]
     pub kafka_instance_id: Option<String>,
+    /// `create` creates topics that are missing; `expect` leaves that to an administrator, and waits for them.
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_TOPICS", value_enum, default_value_t))]
+    pub kafka_topics: Topics,
+    /// Credentials, for a broker that authenticates by password.
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub kafka_sasl: Sasl,
+}
+
+/// Handling of topics that are missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+pub enum Topics {
+    /// They are created.
+    #[default]
+    Create,
+    /// An administrator creates them; without the right to, a program can only wait.
+    Expect,
 }
 
 /// Headers of a record to publish, in this order.
@@ -75,8 +94,22 @@ impl Cluster {
     /// A cluster by its addresses alone, for programs that create no topics.
     pub fn at(brokers: &str, transport: &Transport) -> Self {
         let kafka_brokers = brokers.split(',').map(str::to_owned).collect();
-        let kafka = Kafka { kafka_brokers, kafka_partitions: 1, kafka_replication: Some(1), kafka_instance_id: None };
+        let kafka = Kafka {
+            kafka_brokers,
+            kafka_partitions: 1,
+            kafka_replication: Some(1),
+            kafka_instance_id: None,
+            kafka_topics: Topics::Create,
+            kafka_sasl: Sasl::default(),
+        };
         kafka.over(transport)
+    }
+
+    /// The same cluster, reached with these credentials.
+    #[must_use]
+    pub fn with(mut self, sasl: Sasl) -> Self {
+        self.kafka.kafka_sasl = sasl;
+        self
     }
 
     /// Addresses of the brokers, host:port, separated by commas.
@@ -98,6 +131,7 @@ impl Cluster {
             .set("socket.timeout.ms", "6000")
             .set("socket.connection.setup.timeout.ms", "3000")
             .set("allow.auto.create.topics", "false");
+        self.kafka.kafka_sasl.apply(&mut client);
         client
     }
 

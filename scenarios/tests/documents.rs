@@ -12,6 +12,7 @@ use saga_schema::{Code, Direction};
 use scenarios::{
     catalogue,
     choreography::{self, Choreography},
+    operations::{Manifest, acl::Rights},
 };
 
 use generated::{in_project, part};
@@ -53,6 +54,8 @@ fn the_documents_agree_with_the_code() {
     part("docs/CHOREOGRAPHY.md", "events", &Choreography::of_the_shop().markdown());
     part("docs/CHOREOGRAPHY.md", "barrier", &barrier());
     part("docs/EVENTS.md", "changes", &changes_of_schemas());
+    let rights = Rights::of(&Choreography::of_the_shop(), &Manifest::of_the_shop()).expect("the shop's rights");
+    part("docs/security/kafka.md", "rights", &rights.markdown());
     let scenarios: Vec<String> =
         catalogue::ALL.iter().map(|scenario| format!("| `{}` | {} |\n", scenario.name, scenario.story)).collect();
     let scenarios = format!("| scenario | what happens |\n|---|---|\n{}", scenarios.concat());
@@ -248,4 +251,20 @@ fn rows_with_tests(folder: &str, first: &[&str]) -> usize {
         }
     }
     rows
+}
+
+/// Every test that the pages about security name exists, as `path::function`.
+#[test]
+fn named_tests_exist() {
+    let mut named = 0;
+    for page in pages().into_iter().filter(|page| page.to_string_lossy().contains("docs/security/")) {
+        let text = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        for (file, test) in text.split('`').filter_map(|word| word.split_once(".rs::")) {
+            let file = in_project(&format!("{file}.rs"));
+            let code = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            assert!(code.contains(&format!("fn {test}(")), "{}: {} has no {test}", page.display(), file.display());
+            named += 1;
+        }
+    }
+    assert!(named > 5, "found only {named} tests");
 }

@@ -16,6 +16,7 @@
 
 #[cfg(feature = "authority")]
 pub mod authority;
+mod dial;
 mod identity;
 mod kafka;
 #[cfg(feature = "http")]

@@ -2,14 +2,14 @@
 
 #![expect(clippy::print_stdout, reason = "the letters are the command's output")]
 
-use crate::environment::transport_of_the_process;
-use saga::outbox::kafka::Cluster;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use saga::outbox::kafka::Cluster;
 
 use crate::{
-    dead_letters::{self, Letter},
+    cluster_of_the_process,
+    dead_letters::{self, Letter, Originals},
     exhibit,
     requests::Client,
 };
@@ -33,7 +33,8 @@ enum What {
         /// Position of the letter, topic/partition/offset, as `list` prints it.
         name: String,
     },
-    /// Publishes the original bytes, key and headers on the original topic again. May be repeated: the id stays the same.
+    /// Publishes the original record again, as it still lies on its topic, if the letter agrees with it byte for byte. May be
+    /// repeated: the id stays the same.
     Replay {
         /// Positions of the letters, topic/partition/offset, as `list` prints them.
         #[arg(required_unless_present = "all")]
@@ -47,7 +48,7 @@ enum What {
 impl Dlt {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(!self.brokers.is_empty(), "no broker is given: set KAFKA_BROKERS or use --brokers");
-        let cluster = Cluster::at(&self.brokers, &transport_of_the_process()?);
+        let cluster = cluster_of_the_process(&self.brokers)?;
         let brokers = cluster.clone();
         let letters = tokio::task::spawn_blocking(move || dead_letters::all(&brokers)).await??;
         match self.what {
@@ -63,12 +64,12 @@ impl Dlt {
                 Ok(ExitCode::SUCCESS)
             }
             What::Replay { names, all } => {
-                let chosen: Vec<&Letter> = if all {
-                    letters.iter().filter(|letter| letter.replay_of().is_none()).collect()
+                let chosen: Vec<Letter> = if all {
+                    letters.into_iter().filter(|letter| letter.replay_of().is_none()).collect()
                 } else {
-                    names.iter().map(|name| find(&letters, name)).collect::<anyhow::Result<_>>()?
+                    names.iter().map(|name| find(&letters, name).cloned()).collect::<anyhow::Result<_>>()?
                 };
-                replay(&cluster, &chosen).await
+                replay(cluster, chosen).await
             }
         }
     }
@@ -79,11 +80,16 @@ fn find<'a>(letters: &'a [Letter], name: &str) -> anyhow::Result<&'a Letter> {
     letter.ok_or_else(|| anyhow::anyhow!("there is no dead letter {name}; `scenarios dlt list` lists them"))
 }
 
-async fn replay(brokers: &Cluster, letters: &[&Letter]) -> anyhow::Result<ExitCode> {
-    let client = Client::new(brokers)?;
+async fn replay(cluster: Cluster, letters: Vec<Letter>) -> anyhow::Result<ExitCode> {
+    let client = Client::new(&cluster)?;
+    let reading = tokio::task::spawn_blocking(move || {
+        let originals = Originals::of(&cluster, &letters)?;
+        anyhow::Ok((originals, letters))
+    });
+    let (originals, letters) = reading.await??;
     let mut failed = false;
-    for letter in letters {
-        match (dead_letters::replay(&client, letter).await, &letter.original) {
+    for letter in &letters {
+        match (dead_letters::replay(&client, letter, &originals).await, &letter.original) {
             (Ok(place), Some(original)) => {
                 println!(
                     "{} is published again at {}/{}/{}",

@@ -1,5 +1,6 @@
 //! The operator's subcommands, one module each. All of them work on the system that the environment names.
 
+mod acl;
 mod asyncapi;
 mod dlt;
 mod graph;
@@ -7,6 +8,7 @@ mod lint;
 mod parked;
 mod programs;
 mod reconcile;
+mod topics;
 mod trace;
 mod verify;
 
@@ -30,6 +32,8 @@ pub enum Command {
     Parked(parked::Parked),
     Dlt(dlt::Dlt),
     Reconcile(reconcile::Reconcile),
+    Acl(acl::AclCommand),
+    Topics(topics::TopicsCommand),
 }
 
 impl Command {
@@ -47,6 +51,8 @@ impl Command {
             Self::Parked(parked) => Box::pin(parked.run()),
             Self::Dlt(dlt) => Box::pin(dlt.run()),
             Self::Reconcile(reconcile) => Box::pin(reconcile.run()),
+            Self::Acl(acl) => Box::pin(acl.run()),
+            Self::Topics(topics) => Box::pin(topics.run()),
         }
     }
 }

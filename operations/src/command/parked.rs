@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use saga::parked::desk::{self, Content, Details, Done, Signature, Wish, Work};
 use uuid::Uuid;
 
-use crate::{Database, by_hand, command::running, databases::Databases, exhibit};
+use crate::{Database, by_hand, command::running, databases::Databases, exhibit, operator::Operator};
 
 /// Shows and settles work that waits for a person: calls that used up their retries, events that could not be processed.
 #[derive(Debug, Args)]
@@ -54,9 +54,9 @@ struct Act {
     /// Reason for the action, for later readers.
     #[arg(long, default_value = "")]
     note: String,
-    /// Name of the person who acts.
-    #[arg(long, env = "USER", default_value = "unknown")]
-    by: String,
+    /// Name of the person who acts, if no certificate says it. Recorded as unverified. Defaults to USER.
+    #[arg(long)]
+    by: Option<String>,
 }
 
 impl Parked {
@@ -131,8 +131,9 @@ async fn find(databases: &Databases, id: Uuid) -> anyhow::Result<Option<(Databas
 impl Act {
     async fn carry_out(&self, databases: &Databases, wish: Wish<'_>) -> anyhow::Result<ExitCode> {
         let mut all = true;
+        let by = Operator::of_process(self.by.as_deref())?.signature();
         for id in &self.ids {
-            let (done, said) = self.one(databases, *id, wish).await?;
+            let (done, said) = self.one(databases, *id, wish, &by).await?;
             println!("{id} {said}");
             all &= done;
         }
@@ -140,7 +141,7 @@ impl Act {
     }
 
     /// Tells whether it is done, or need not be done, and what became of the work.
-    async fn one(&self, databases: &Databases, id: Uuid, wish: Wish<'_>) -> anyhow::Result<(bool, String)> {
+    async fn one(&self, databases: &Databases, id: Uuid, wish: Wish<'_>, by: &str) -> anyhow::Result<(bool, String)> {
         let Some((database, details)) = find(databases, id).await? else {
             return Ok((false, "is not parked anywhere".to_owned()));
         };
@@ -152,7 +153,7 @@ impl Act {
         if let Some(objection) = objection {
             return Ok((false, objection));
         }
-        let signature = Signature { by: &self.by, note: &self.note };
+        let signature = Signature { by, note: &self.note };
         Ok(match (desk::act(databases.of_service(database), id, wish, signature).await?, wish) {
             (Done::Yes(_), Wish::Retry) => (true, "is tried again".to_owned()),
             (Done::Yes(_), Wish::Resolve) => (true, "is settled".to_owned()),

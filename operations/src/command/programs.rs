@@ -1,12 +1,12 @@
 //! Further programs that take part in the shop's sagas.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 use saga::choreography::Part;
 
-use crate::{PROGRAM_URLS, choreography::Choreography};
+use crate::{Manifest, PROGRAM_URLS, SYSTEM_MANIFEST, acl::Rights, choreography::Choreography};
 
 /// Addresses of further services, which serve their tables.
 #[derive(Debug, Args)]
@@ -54,6 +54,24 @@ impl Programs {
     /// The same, whether or not its tables fit together.
     pub(super) async fn unchecked(&self) -> anyhow::Result<Choreography> {
         at_least_one(self.given()?.and_unchecked(&self.urls()).await?)
+    }
+
+    /// The rights on Kafka that the system needs: that of the manifest in the environment, or else the shop.
+    pub(super) async fn rights(&self) -> anyhow::Result<Rights> {
+        let choreography = self.some().await?;
+        let manifest = match std::env::var_os(SYSTEM_MANIFEST).filter(|file| !file.is_empty()) {
+            Some(file) => Manifest::with_file(Path::new(&file)).with_context(|| format!("{SYSTEM_MANIFEST} names"))?,
+            None => Manifest::of_the_shop(),
+        };
+        let untold = manifest.databases().map(|database| database.publisher().name());
+        let untold: Vec<&str> =
+            untold.filter(|name| !choreography.tables().iter().any(|table| table.service == *name)).collect();
+        anyhow::ensure!(
+            untold.is_empty(),
+            "nobody knows what {} may read: name it with --program or --file",
+            untold.join(" and ")
+        );
+        Rights::of(&choreography, &manifest)
     }
 
     /// The shop's choreography, unless it is left out, together with the tables in files.

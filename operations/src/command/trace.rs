@@ -1,6 +1,6 @@
 //! `scenarios trace`: one order's flow across all topics.
 
-use crate::environment::transport_of_the_process;
+use crate::cluster_of_the_process;
 use saga::outbox::kafka::Cluster;
 use std::{
     process::ExitCode,
@@ -43,7 +43,7 @@ pub struct Trace {
 
 impl Trace {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let cluster = Cluster::at(&self.brokers, &transport_of_the_process()?);
+        let cluster = cluster_of_the_process(&self.brokers)?;
         if self.follow { self.follow(&cluster).await } else { self.look(&cluster).await }
     }
 

@@ -1,15 +1,11 @@
 //! One dead letter.
 
-use events::publisher;
-use saga::{
-    ids::Coordinates,
-    record::{FIRST_AT, FIRST_TIMESTAMP, Record},
-};
+use saga::{ids::Coordinates, record::Record};
 
 /// Prefix of the headers that the writer of dead letters adds, as in Spring.
-const ADDED: &str = "kafka_dlt-";
+pub(super) const ADDED: &str = "kafka_dlt-";
 /// Header that a replay adds: the letter that it comes from.
-const REPLAY_OF: &str = "replay-of";
+pub(super) const REPLAY_OF: &str = "replay-of";
 
 /// A record on a dead-letter topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,22 +72,10 @@ impl Letter {
         header.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
     }
 
-    /// The headers of a replay: its own, and those that make it count once.
-    pub(super) fn headers(&self, original: &Original) -> Vec<(String, Vec<u8>)> {
-        let own = |(name, _): &&(String, Vec<u8>)| !name.starts_with(ADDED) && name != REPLAY_OF;
-        let mut headers: Vec<(String, Vec<u8>)> = self.record.headers.iter().filter(own).cloned().collect();
-        if original.topic == publisher::CLIENT.topic() {
-            // The ids of a bare request derive from its original position and time. So it becomes the same order however often it
-            // is replayed, even if a later version of the program can read the original record.
-            let (at, timestamp) = (original.at().to_string(), original.timestamp_ms.to_string());
-            for (name, value) in [(FIRST_AT, at), (FIRST_TIMESTAMP, timestamp)] {
-                if !headers.iter().any(|(own, _)| own == name) {
-                    headers.push((name.to_owned(), value.into_bytes()));
-                }
-            }
-        }
-        headers.push((REPLAY_OF.to_owned(), self.name().into_bytes()));
-        headers
+    /// Size and hash of a value that is not in the letter.
+    pub(super) fn digest(&self) -> Option<(u64, String)> {
+        let size = added(&self.record, "value-size")?.try_into().ok().map(u64::from_be_bytes)?;
+        Some((size, String::from_utf8(added(&self.record, "value-sha256")?.to_vec()).ok()?))
     }
 }
 
@@ -113,11 +97,6 @@ mod tests {
         Letter::from(Record { topic: format!("{topic}-dlt"), partition: 1, offset: 7, headers, ..Record::default() })
     }
 
-    fn replayed(letter: &Letter) -> Vec<(String, String)> {
-        let headers = letter.headers(letter.original.as_ref().expect("it says where it lay"));
-        headers.into_iter().map(|(name, value)| (name, String::from_utf8(value).expect("text"))).collect()
-    }
-
     #[test]
     fn a_letter_says_where_it_lay_and_why_it_is_dead() {
         let letter = letter("order.requests", &[]);
@@ -129,29 +108,5 @@ mod tests {
         assert_eq!((letter.class.as_str(), letter.why.as_str()), ("Unreadable", "not JSON"));
         assert_eq!(letter.name(), "order.requests-dlt/1/7");
         assert_eq!(Letter::from(Record::default()).original, None);
-    }
-
-    #[test]
-    fn a_bare_request_is_replayed_as_what_it_was_where_it_first_lay() {
-        let letter = letter("order.requests", &[("x-mine", "kept")]);
-        let expected = [
-            ("x-mine", "kept".to_owned()),
-            ("first-at", "order.requests/3/41".to_owned()),
-            ("first-timestamp", "1700000000123".to_owned()),
-            ("replay-of", letter.name()),
-        ];
-        assert_eq!(replayed(&letter), expected.map(|(name, value)| (name.to_owned(), value)));
-    }
-
-    /// The replay of a failed replay refers to the first original; other topics have no bare records.
-    #[test]
-    fn what_has_an_id_keeps_it_and_no_other_topic_gets_one() {
-        let again = [("first-at", "order.requests/0/1"), ("first-timestamp", "17")];
-        for (topic, own) in [("order.requests", &again[..]), ("account.events", &[])] {
-            let own_and_replay = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            let letter = letter(topic, own);
-            let expected: Vec<_> = own_and_replay.chain([("replay-of".to_owned(), letter.name())]).collect();
-            assert_eq!(replayed(&letter), expected, "{topic}");
-        }
     }
 }

@@ -1,9 +1,11 @@
 //! Dead letters: records that a service could not read or refused, with their origin and the reason.
 //!
-//! A replay publishes the original bytes, key and headers on the original topic again. Repeated replays count once: a record with
-//! an id keeps it, and a bare request is given the id that derives from its original position.
+//! A replay publishes the original record again, as it still lies on its topic, and only if the letter agrees with it byte for
+//! byte (`provenance.rs`). Repeated replays count once: a record with an id keeps it, and a bare request is given the id that
+//! derives from its first position.
 
 mod letter;
+mod provenance;
 mod replay;
 
 use saga::outbox::kafka::Cluster;
@@ -15,7 +17,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use crate::archive;
 
 pub use letter::{Letter, Original};
-pub use replay::replay;
+pub use provenance::Refusal;
+pub use replay::{Originals, replay};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 

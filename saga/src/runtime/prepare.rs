@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chrono::Utc;
+use outbox::kafka::Topics;
 use process::Backoff;
 use sqlx::migrate::Migrator;
 
@@ -33,7 +34,7 @@ pub(crate) async fn prepare<C>(
     migrations: &Migrator,
     progress: &Progress,
 ) -> anyhow::Result<()> {
-    let needs = Needs { service: table.service().name(), reads: table.topics(), topics: topics::needed_by(table) };
+    let needs = Needs { service: table.service().name(), reads: table.topics(), topics: topics(table, config) };
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
     loop {
         let preparing = prepare_once(&needs, config, cluster, sessions, migrations);
@@ -56,6 +57,13 @@ struct Needs {
     reads: Vec<&'static str>,
     /// Topics that must exist.
     topics: Vec<String>,
+}
+
+fn topics<C>(table: &Table<C>, config: &Config) -> Vec<String> {
+    match config.kafka.kafka_topics {
+        Topics::Create => topics::needed_by(table),
+        Topics::Expect => topics::used_by(table),
+    }
 }
 
 /// Marks liveness during work that may take long and has a bound of its own.
@@ -90,7 +98,10 @@ async fn prepare_once(
     // No need to wait: without a partition for its day, a row goes to the default partition.
     let upkeep = tokio::time::timeout(UPKEEP_WITHIN, upkeep::round(pool, Retention::from(config), Utc::now()));
     let compared = async {
-        topics::ensure(cluster, needs.service, &needs.topics).await?;
+        match cluster.kafka.kafka_topics {
+            Topics::Create => topics::ensure(cluster, needs.service, &needs.topics).await?,
+            Topics::Expect => topics::expect(cluster, needs.service, &needs.topics).await?,
+        }
         memory::compare(cluster, needs.service, &needs.reads, Retention::from(config)).await
     };
     let (_, memory) = tokio::join!(upkeep, compared);

@@ -64,6 +64,27 @@ pub fn needed_by<C>(table: &Table<C>) -> Vec<String> {
     topics
 }
 
+/// Topics that a service cannot do without: those that it reads, and their dead letters, which it writes. Its own topic is the
+/// relay's business: where an administrator grants rights, the service does not even see it.
+pub(crate) fn used_by<C>(table: &Table<C>) -> Vec<String> {
+    let own = table.service().topic();
+    let mut topics = needed_by(table);
+    topics.retain(|topic| topic != own || table.topics().contains(&own));
+    topics
+}
+
+/// Returns an error that names those of `topics` that are missing, or that this program may not see.
+pub(crate) async fn expect(cluster: &Cluster, program: &str, topics: &[String]) -> anyhow::Result<()> {
+    let Existing { missing, .. } = look(cluster, program, topics).await?;
+    anyhow::ensure!(
+        missing.is_empty(),
+        "the topics {} do not exist, or may not be seen by this program, and KAFKA_TOPICS=expect leaves creating them to an \
+         administrator: scenarios topics create",
+        missing.join(" ")
+    );
+    Ok(())
+}
+
 /// Creates missing topics. Existing ones keep their partitions and settings; a warning is logged for settings that weaken
 /// a bound.
 pub async fn ensure(cluster: &Cluster, program: &str, topics: &[String]) -> anyhow::Result<()> {

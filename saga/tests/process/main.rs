@@ -36,6 +36,8 @@ fn kafka() -> Cluster {
         kafka_partitions: 2,
         kafka_replication: Some(1),
         kafka_instance_id: None,
+        kafka_topics: Default::default(),
+        kafka_sasl: Default::default(),
     };
     kafka.over(&Transport::plain())
 }

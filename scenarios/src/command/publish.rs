@@ -1,6 +1,5 @@
 //! `scenarios publish`: publishes requests as a client would.
 
-use saga::outbox::kafka::Cluster;
 use std::{io::Read, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, ensure};
@@ -44,7 +43,7 @@ pub struct Publish {
 impl Publish {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let requests = self.requests()?;
-        let client = Client::new(&Cluster::at(&self.brokers, &operations::transport_of_the_process()?))?;
+        let client = Client::new(&operations::cluster_of_the_process(&self.brokers)?)?;
         for mut request in requests {
             let order = request.named_order().unwrap_or_else(|| OrderId(Uuid::now_v7()));
             // Set here, so that the printed id is the order's, however the request is processed.

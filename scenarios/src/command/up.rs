@@ -31,6 +31,10 @@ pub struct Up {
     /// Number of partitions of each topic.
     #[arg(long, env = "KAFKA_PARTITIONS", default_value_t = PARTITIONS, value_parser = clap::value_parser!(i32).range(1..=1000))]
     partitions: i32,
+    /// Let the broker ask everybody for a name and allow only what the services' tables need. Needs --broker kafka. The lines
+    /// then name an operator's credentials.
+    #[arg(long)]
+    guarded: bool,
 }
 
 impl Up {
@@ -42,7 +46,11 @@ impl Up {
         let shutdown = Shutdown::on_signals()?;
         let reporter = Reporter::on_stderr();
         let file = self.env_file.as_deref().map(EnvFile::at).transpose()?;
-        let options = Options { partitions: self.partitions, ..self.system.options(self.broker, Broker::Embedded)? };
+        let options = Options {
+            partitions: self.partitions,
+            guarded: self.guarded,
+            ..self.system.options(self.broker, Broker::Embedded)?
+        };
         testbed::with(options, &reporter, &shutdown, async |stack| {
             seed::well_known(stack.environment()).await?;
             std::io::stdout().write_all(env_file::render(&printable(stack.variables())).as_bytes())?;

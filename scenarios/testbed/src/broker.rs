@@ -6,9 +6,8 @@ use clap::ValueEnum;
 use operations::Manifest;
 
 use super::{
-    certs::Certs,
     embedded::Embedded,
-    kafka::{Kafka, Listener},
+    kafka::{Doors, Kafka},
     reporter::Reporter,
     state::StateDir,
 };
@@ -33,13 +32,12 @@ pub enum Started {
 }
 
 impl Started {
-    /// Starts a broker and waits until it answers. Only Kafka supports additional listeners.
+    /// Starts a broker and waits until it answers. Only Kafka supports doors.
     pub async fn start(
         broker: Broker,
         manifest: &Manifest,
         partitions: i32,
-        listeners: &[Listener],
-        certs: Option<&Certs>,
+        doors: &Doors,
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
@@ -52,7 +50,7 @@ impl Started {
             }
             Broker::Kafka => {
                 let step = reporter.step("starting Apache Kafka");
-                let kafka = Kafka::start(state, partitions, listeners, certs, &step).await?;
+                let kafka = Kafka::start_behind(state, partitions, doors, &step).await?;
                 step.done(format!("{} at {}", kafka_version(), kafka.brokers()));
                 Ok(Self::Kafka(Box::new(kafka)))
             }

@@ -3,8 +3,7 @@
 use super::{
     Manifest,
     broker::{Broker, Started},
-    certs::Certs,
-    kafka::Listener,
+    kafka::Doors,
     postgres::Postgres,
     reporter::Reporter,
     state::StateDir,
@@ -32,20 +31,19 @@ impl Foundation {
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
         let manifest = Manifest::of_the_shop();
-        Self::begin(postgres, &manifest, broker, partitions, (&[], None), state, reporter).await
+        Self::begin(postgres, &manifest, broker, partitions, &Doors::default(), state, reporter).await
     }
 
-    /// As [`start_on`](Self::start_on), with the manifest's databases and additional listeners of the broker.
-    pub(super) async fn listening(
+    /// As [`start_on`](Self::start_on), with the manifest's databases, and a broker behind these doors.
+    pub(super) async fn behind(
         manifest: &Manifest,
         broker: Broker,
         partitions: i32,
-        listeners: &[Listener],
-        certs: Option<&Certs>,
+        doors: &Doors,
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
-        Self::begin(None, manifest, broker, partitions, (listeners, certs), state, reporter).await
+        Self::begin(None, manifest, broker, partitions, doors, state, reporter).await
     }
 
     async fn begin(
@@ -53,10 +51,11 @@ impl Foundation {
         manifest: &Manifest,
         broker: Broker,
         partitions: i32,
-        (listeners, certs): (&[Listener], Option<&Certs>),
+        doors: &Doors,
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
+        let certs = doors.certs.as_ref();
         let postgres = async {
             let step = reporter.step("starting PostgreSQL");
             let postgres = match postgres {
@@ -66,7 +65,7 @@ impl Foundation {
             step.done(format!("PostgreSQL {}, private, one database for each service", postgres.version()));
             Ok(postgres)
         };
-        let broker = Started::start(broker, manifest, partitions, listeners, certs, state, reporter);
+        let broker = Started::start(broker, manifest, partitions, doors, state, reporter);
         let (postgres, broker) = tokio::try_join!(postgres, broker)?;
         Ok(Self { postgres, broker })
     }

@@ -11,12 +11,14 @@
 mod broker;
 pub mod cast;
 pub mod certs;
+mod closed;
 mod embedded;
 pub mod env_file;
 mod foundation;
 mod kafka;
 mod maven;
 mod network;
+mod options;
 mod ports;
 mod postgres;
 mod process;
@@ -25,79 +27,39 @@ mod proxy;
 mod reporter;
 pub mod seed;
 mod state;
+mod with;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use certs::{Certs, OPERATOR};
 use futures::future::LocalBoxFuture;
-use saga::{outbox::kafka::Cluster, shutdown::Shutdown};
+use saga::outbox::kafka::Cluster;
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
 use transport::Transport;
 
 pub use broker::{Broker, Started};
+use closed::Closed;
 pub use embedded::Embedded;
 pub use foundation::Foundation;
-pub use kafka::{Kafka, Listener};
+pub use kafka::{BROKER, Doors, Guard, Kafka, Listener};
 pub use network::Network;
 pub use operations::{Database, Environment, Manifest, PAYMENT_DETAILS_KEY, Role, SYSTEM_MANIFEST, until};
+pub use options::Options;
 pub use postgres::{POSTGRES_BIN, Postgres};
 pub use process::command;
 pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Rolling, Setting, Supervisor, binary, binary_of};
 pub use proxy::{Mode, Proxy, Side};
 pub use reporter::{Reporter, Task};
 pub use state::StateDir;
+pub use with::with;
 
 /// Default number of partitions of each topic.
 pub const PARTITIONS: i32 = 6;
 
 /// Validity of the certificates of a system that is started here.
 const LASTS: Duration = Duration::from_secs(24 * 3600);
-
-/// Options for starting a system.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The programs and their databases.
-    pub manifest: Arc<Manifest>,
-    pub broker: Broker,
-    pub partitions: i32,
-    pub settings: Vec<Setting>,
-    /// True to put a proxy between each program and each server, so that tests can break the connections.
-    pub breakable: bool,
-    /// True for TLS 1.3 and certificates on every link.
-    pub secured: bool,
-}
-
-impl Options {
-    /// The unmodified shop.
-    pub fn new(broker: Broker) -> Self {
-        let manifest = Arc::new(Manifest::of_the_shop());
-        Self { manifest, broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false, secured: false }
-    }
-
-    /// Puts a proxy between each program and each server.
-    pub fn breakable(self) -> Self {
-        Self { breakable: true, ..self }
-    }
-
-    /// Puts TLS 1.3 with certificates on every link, and `SECURITY=required` into every program.
-    pub fn secured(self) -> Self {
-        Self { secured: true, ..self }
-    }
-
-    /// Adds an environment variable to every program.
-    pub fn setting_of_all(self, name: &str, value: &str) -> Self {
-        let manifest = self.manifest.clone();
-        manifest.programs().fold(self, |options, program| options.setting(program, name, value))
-    }
-
-    /// Adds an environment variable to one program.
-    pub fn setting(mut self, program: Program, name: &str, value: impl Into<String>) -> Self {
-        self.settings.push(Setting { program, name: name.to_owned(), value: value.into() });
-        self
-    }
-}
 
 /// A running system, started by us or external.
 #[derive(Debug)]
@@ -115,33 +77,11 @@ struct Own {
     foundation: Foundation,
     certs: Option<Certs>,
     state: StateDir,
+    closed: Option<Closed>,
 }
 
 /// Variable with PostgreSQL's URL for the superuser.
 pub const POSTGRES_URL: &str = "POSTGRES_URL";
-
-/// Runs `work` with the system that the process environment names, or else with a new one. A new one is stopped again, whether
-/// the work succeeds, fails or panics, or `shutdown` is requested meanwhile; in the last case the result is None.
-pub async fn with<T>(
-    options: Options,
-    reporter: &Reporter,
-    shutdown: &Shutdown,
-    work: impl AsyncFnOnce(&mut Stack) -> anyhow::Result<T>,
-) -> anyhow::Result<Option<T>> {
-    let opened = tokio::select! {
-        opened = Stack::open(options, reporter) => opened,
-        () = shutdown.requested() => return Ok(None),
-    };
-    let mut stack = opened?;
-    let answer = tokio::select! {
-        answer = work(&mut stack) => answer.map(Some),
-        () = shutdown.requested() => Ok(None),
-    };
-    let stopped = stack.stop(reporter).await;
-    let answer = answer?;
-    stopped?;
-    Ok(answer)
-}
 
 impl Stack {
     /// Uses the system that the process environment names, or else starts one.
@@ -185,25 +125,17 @@ impl Stack {
             !options.secured || options.broker == Broker::Kafka,
             "the embedded broker knows neither TLS nor permissions: use --broker kafka with --secure"
         );
-        let certs = match options.secured {
-            true => Some(Certs::make(manifest, &state.certs(), LASTS)?),
-            false => None,
-        };
+        let certs = options.secured.then(|| Certs::make(manifest, &state.certs(), LASTS)).transpose()?;
         let mut network = match options.breakable {
             true => Network::open(options.broker, manifest).await?,
             false => Network::default(),
         };
-        let listeners = network.listeners();
-        let foundation = Foundation::listening(
-            manifest,
-            options.broker,
-            options.partitions,
-            &listeners,
-            certs.as_ref(),
-            &state,
-            reporter,
-        )
-        .await?;
+        let closed =
+            options.guarded.then(|| Closed::new(options.broker, manifest, certs.clone(), &state)).transpose()?;
+        let guard = closed.as_ref().map(Closed::guard);
+        let doors = Doors { listeners: network.listeners(), certs: certs.clone(), guard };
+        let foundation =
+            Foundation::behind(manifest, options.broker, options.partitions, &doors, &state, reporter).await?;
         let ports = Ports::choose(manifest, options.secured)?;
         let transport = match &certs {
             Some(certs) => certs.transport(OPERATOR)?,
@@ -212,7 +144,10 @@ impl Stack {
         let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
         let environment = Environment {
             manifest: manifest.clone(),
-            brokers: Cluster::at(foundation.broker.brokers(), &transport),
+            brokers: match &closed {
+                Some(closed) => closed.as_operator(foundation.broker.brokers())?,
+                None => Cluster::at(foundation.broker.brokers(), &transport),
+            },
             transport,
             databases: foundation.postgres.databases().clone(),
             order_api: Some(ports.url(Program::ORDER)),
@@ -226,6 +161,11 @@ impl Stack {
         if options.breakable {
             network.reach_databases(&environment).await?;
         }
+        let mut settings = options.settings;
+        if let Some(closed) = &closed {
+            closed.open_for_ours(foundation.broker.brokers(), options.partitions, reporter).await?;
+            settings.extend(closed.settings(manifest));
+        }
         let step = reporter.step("starting the services, the payment gateway and the relay");
         let programs = Programs::start(
             &environment,
@@ -233,7 +173,7 @@ impl Stack {
             ports,
             certs.as_ref(),
             options.partitions,
-            &options.settings,
+            &settings,
             &state,
             reporter,
         )
@@ -242,7 +182,7 @@ impl Stack {
         Ok(Self {
             environment,
             broker: options.broker,
-            own: Some(Own { programs, network: Arc::new(network), foundation, certs, state }),
+            own: Some(Own { programs, network: Arc::new(network), foundation, certs, state, closed }),
         })
     }
 
@@ -322,6 +262,7 @@ impl Stack {
             variables.push(("KAFKA_JARS".to_owned(), jars.display().to_string()));
         }
         if let Some(own) = &self.own {
+            variables.extend(own.closed.iter().flat_map(Closed::operator));
             let pids = own.programs.pids().borrow().clone();
             variables.extend(pids.iter().map(|(program, pid)| (program.variable("PID"), pid.to_string())));
             let postgres = &own.foundation.postgres;

@@ -45,6 +45,11 @@ impl StateDir {
         self.logs().join(format!("{program}.log"))
     }
 
+    /// Directory with the passwords of a guarded broker's users.
+    pub fn passwords(&self) -> PathBuf {
+        self.0.join("passwords")
+    }
+
     /// The payment gateway's books.
     pub fn ledger(&self) -> PathBuf {
         self.0.join("gateway-ledger.jsonl")

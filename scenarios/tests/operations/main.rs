@@ -4,12 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
 mod follow;
+mod letters;
 mod parked_calls;
 mod repair_under_load;
 mod repairs;
 mod torn;
 
-use saga::outbox::kafka::Cluster;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -18,18 +18,14 @@ use std::{
 };
 use transport::Transport;
 
-use events::{
-    order_id,
-    publisher::{self, dead_letter_topic},
-};
+use events::publisher;
 use rdkafka::{
     Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
 };
-use saga::ids::{Coordinates, Original};
-use scenarios::{requests::Client, stack::until};
+use scenarios::stack::until;
 use serde_json::json;
 use sqlx::PgPool;
 use tokio::process::{Child, Command};
@@ -119,7 +115,7 @@ async fn a_person_can_mend_what_went_wrong() {
     follow::hears_topics_that_are_made_later(&up).await;
     parked_work(&up).await;
     parked_calls::are_answered_by_hand(&up).await;
-    dead_letters(&up).await;
+    letters::are_replayed_or_refused(&up).await;
     repair_under_load::harms_nobody(&up).await;
     up.does(&["verify"]).await;
     reconciling(&up).await;
@@ -159,64 +155,11 @@ async fn parked_work(up: &Up) {
     ends(&orders, stuck, "COMPLETED").await;
     assert!(up.does(&["parked", "retry", id]).await.contains("is settled: nothing to do"));
     let shown = up.does(&["parked", "show", id]).await;
-    assert!(shown.contains("retry by ophelia: constraint dropped") && shown.contains("\"order_id\""), "{shown}");
+    assert!(
+        shown.contains("retry by ophelia (unverified): constraint dropped") && shown.contains("\"order_id\""),
+        "{shown}"
+    );
     assert!(up.does(&["parked", "list"]).await.contains("0 parked"));
-}
-
-/// A dead letter as a version that could not read the record would have written it.
-async fn letter(client: &Client, value: &[u8], offset: i64) -> String {
-    let requests = publisher::CLIENT.topic();
-    let headers: [(&str, &[u8]); 5] = [
-        ("kafka_dlt-original-topic", requests.as_bytes()),
-        ("kafka_dlt-original-partition", &0_i32.to_be_bytes()),
-        ("kafka_dlt-original-offset", &offset.to_be_bytes()),
-        ("kafka_dlt-original-timestamp", &1_700_000_000_000_i64.to_be_bytes()),
-        ("kafka_dlt-exception-message", b"an older version did not understand it"),
-    ];
-    let headers = saga::outbox::kafka::headers(&headers);
-    let topic = dead_letter_topic(requests);
-    let place = client.send(&topic, None, Some(value), headers).await.unwrap();
-    format!("{topic}/{}/{}", place.partition, place.offset)
-}
-
-async fn dead_letters(up: &Up) {
-    let orders = up.database("ORDERS").await;
-    let client = Client::new(&Cluster::at(up.get("KAFKA_BROKERS"), &Transport::plain())).unwrap();
-    client.bare(None, Some(b"one \xff Bitcoin")).await.unwrap();
-    let has_letter = async || Some(up.does(&["dlt", "list"]).await).filter(|said| said.contains("Unreadable"));
-    let listed = until("there is a dead letter", BOUND, has_letter).await.unwrap();
-    let name = listed.split_whitespace().next().unwrap();
-    let shown = up.does(&["dlt", "show", name]).await;
-    assert!(shown.contains("0x6f6e6520ff20426974636f696e") && shown.contains("kafka_dlt-exception-message"), "{shown}");
-
-    // Still unreadable, it becomes another letter that names the one it is a replay of.
-    up.does(&["dlt", "replay", name]).await;
-    let came_back = async || {
-        let said = up.does(&["dlt", "list"]).await;
-        said.contains(&format!("(a replay of {name})")).then_some(())
-    };
-    until("the replay is a dead letter again", BOUND, came_back).await.unwrap();
-
-    // Readable by now, it becomes one order, however often it is replayed.
-    let request = json!({ "user_id": 3, "payment_method_id": 3, "items": [{ "product_id": 1, "quantity": 1 }] });
-    let name = letter(&client, request.to_string().as_bytes(), 1_000_000).await;
-    let count = async || -> i64 {
-        sqlx::query_scalar("select count(*) from orders where user_id = 3").fetch_one(&orders).await.unwrap()
-    };
-    let before = count().await;
-    up.does(&["dlt", "replay", &name, &name]).await;
-    up.does(&["dlt", "replay", &name]).await;
-    until("the order is there", BOUND, async || (count().await > before).then_some(())).await.unwrap();
-    // When this order has ended, everything before it on any partition has been read, including the replays.
-    ends(&orders, up.publishes(2, 1).await, "COMPLETED").await;
-    assert_eq!(count().await, before + 1);
-    let value = request.to_string();
-    let first = Original {
-        at: Coordinates { topic: publisher::CLIENT.topic(), partition: 0, offset: 1_000_000 },
-        timestamp_ms: 1_700_000_000_000,
-        value: Some(value.as_bytes()),
-    };
-    ends(&orders, order_id::from_record(first).0, "COMPLETED").await;
 }
 
 async fn reconciling(up: &Up) {

@@ -48,7 +48,7 @@ pub(crate) async fn are_answered_by_hand(up: &Up) {
     up.does(&["parked", "answer", id, "--as", "refunded", "--note", "refunded by phone"]).await;
     ends(&orders, order, "CANCELLED").await;
     assert_eq!(balance(&accounts).await, before, "the money is back");
-    assert!(up.does(&["parked", "show", id]).await.contains("answer by ophelia: refunded by phone"));
+    assert!(up.does(&["parked", "show", id]).await.contains("answer by ophelia (unverified): refunded by phone"));
     let why: String =
         sqlx::query_scalar("select reason from orders where id = $1").bind(order).fetch_one(&orders).await.unwrap();
     assert_eq!(why, "unshippable_address");

@@ -129,8 +129,11 @@ fn refuse(error: &clap::Error) -> ! {
 
 async fn serve(options: Serve, metrics: PrometheusHandle) -> anyhow::Result<()> {
     let transport = security::open(&options.security)?;
-    let relays = Relay::all(settings(&options, &transport)?);
-    let broker = Broker::new(options.kafka.clone().over(&transport))?;
+    let settings = settings(&options, &transport)?;
+    // Any of its identities may ask whether the broker answers.
+    let any = settings.first().map(|settings| settings.kafka.clone());
+    let broker = Broker::new(any.unwrap_or_else(|| options.kafka.clone().over(&transport)))?;
+    let relays = Relay::all(settings);
     let shutdown = Shutdown::on_signals()?;
     let health = Health::default();
     let routes = Routes { operations: ops::routes(health.clone(), metrics, &transport), ..Routes::default() };
@@ -169,7 +172,7 @@ fn settings(options: &Serve, transport: &Transport) -> anyhow::Result<Vec<Settin
         Ok(Settings {
             publisher: databases::publisher_of(&options.publishers, &database)?,
             options: own.present(url),
-            kafka: options.kafka.clone().over(&own),
+            kafka: as_principal_of(&options.kafka, &database)?.over(&own),
             timing,
             batch_max: options.batch_max,
             database,
@@ -183,6 +186,12 @@ fn own_transport(options: &Serve, transport: &Transport, database: &str) -> anyh
     let Some(all) = &options.relay_tls_dir else { return Ok(transport.clone()) };
     let settings = transport::Settings { security: options.security.security, tls_dir: Some(all.join(database)) };
     settings.open().with_context(|| format!("RELAY_TLS_DIR: the certificates for the database {database}"))
+}
+
+/// Settings of Kafka for one database: the relay is another principal for each.
+fn as_principal_of(kafka: &Kafka, database: &str) -> anyhow::Result<Kafka> {
+    let kafka_sasl = kafka.kafka_sasl.of_database(database).map_err(anyhow::Error::msg)?;
+    Ok(Kafka { kafka_sasl, ..kafka.clone() })
 }
 
 /// Updates readiness: the relay leads or stands by for each database, each led database makes progress, and the broker
@@ -222,7 +231,8 @@ async fn replay(options: Replay) -> anyhow::Result<()> {
         Some(publisher) => Some(publisher),
         None => databases::publisher_of(&options.publishers, database.get_database().unwrap_or_default())?,
     };
-    let events = outbox_relay::replay(&database, &options.kafka.over(&transport), publisher.as_deref(), span).await?;
+    let kafka = as_principal_of(&options.kafka, database.get_database().unwrap_or_default())?;
+    let events = outbox_relay::replay(&database, &kafka.over(&transport), publisher.as_deref(), span).await?;
     tracing::info!(events, since = %span.since, until = %span.until, "replay done: the events are published again");
     Ok(())
 }

@@ -76,6 +76,8 @@ impl Ground {
             kafka_partitions: PARTITIONS,
             kafka_replication: Some(1),
             kafka_instance_id: None,
+            kafka_topics: Default::default(),
+            kafka_sasl: Default::default(),
         };
         kafka.over(&Transport::plain())
     }

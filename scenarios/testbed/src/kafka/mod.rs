@@ -1,6 +1,7 @@
 //! A private Apache Kafka: a single KRaft node with its own ports and directory, removed when stopped.
 
 mod archive;
+mod guard;
 mod jars;
 mod settings;
 
@@ -27,8 +28,9 @@ use super::{
 };
 use archive::Archive;
 
+pub use guard::{BROKER, Guard};
 pub(crate) use jars::VERSION;
-pub use settings::Listener;
+pub use settings::{Doors, Listener};
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(90);
 
@@ -48,6 +50,7 @@ struct Seat {
     jars: PathBuf,
     archive: Option<Archive>,
     log: PathBuf,
+    guard: Option<Guard>,
     /// The way in which its administrator reaches it.
     admin: Transport,
 }
@@ -65,37 +68,41 @@ impl Kafka {
         certs: Option<&Certs>,
         step: &Task,
     ) -> anyhow::Result<Self> {
+        let doors = Doors { listeners: listeners.to_vec(), certs: certs.cloned(), guard: None };
+        Self::start_behind(state, partitions, &doors, step).await
+    }
+
+    /// As [`start`](Self::start), behind these doors.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_behind(state: &StateDir, partitions: i32, doors: &Doors, step: &Task) -> anyhow::Result<Self> {
         process::require("java", "default-jre-headless", "Apache Kafka").await?;
         let jars = jars::find_or_fetch(state, step).await?;
         step.now(format!("starting Apache Kafka {VERSION}"));
         // The ports were free a moment ago; if another program was faster, try others.
         let mut attempts_left = 3;
         loop {
-            match Self::launch(state, partitions, listeners, certs, &jars).await {
+            match Self::launch(state, partitions, doors, &jars).await {
                 Err(error) if attempts_left > 1 && format!("{error:#}").contains("in use") => attempts_left -= 1,
                 done => return done,
             }
         }
     }
 
-    async fn launch(
-        state: &StateDir,
-        partitions: i32,
-        listeners: &[Listener],
-        certs: Option<&Certs>,
-        jars: &Path,
-    ) -> anyhow::Result<Self> {
+    async fn launch(state: &StateDir, partitions: i32, doors: &Doors, jars: &Path) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("purchase-saga-kafka-").tempdir()?;
         let archive = Archive::of(jars, &jars::broker()).await;
-        let admin = match certs {
+        let admin = match &doors.certs {
             Some(certs) => certs.transport(ADMIN)?,
             None => Transport::plain(),
         };
-        let seat = Seat { directory, jars: jars.to_owned(), archive, log: state.log_of("kafka"), admin };
+        // Certificates take the place of passwords.
+        let guard = doors.guard.clone().filter(|_| doors.certs.is_none());
+        let seat = Seat { directory, jars: jars.to_owned(), archive, log: state.log_of("kafka"), guard, admin };
         let (broker, controller) = (ports::free()?, ports::free()?);
         let data = seat.directory.path().join("data");
-        let tls = certs.map(|certs| certs.of("kafka"));
-        let settings = settings::server(broker, controller, listeners, partitions, &data, tls.as_deref());
+        let settings = settings::server(broker, controller, doors, partitions, &data);
         std::fs::write(seat.properties(), settings).context("writing Kafka's settings")?;
         std::fs::write(seat.log4j(), settings::LOG4J).context("writing Kafka's log settings")?;
         seat.format().await?;
@@ -168,6 +175,7 @@ impl Seat {
         let mut command = self.java("-Xmx128m");
         command.args(self.archive.as_ref().and_then(Archive::using));
         command.args(["kafka.tools.StorageTool", "format", &cluster, "--config"]).arg(self.properties());
+        command.args(self.guard.iter().flat_map(Guard::users));
         let mut format = Process::spawn("Kafka's storage tool", command, &self.log, Signal::SIGKILL)?;
         let status = format.ended().await?;
         anyhow::ensure!(status.success(), "Kafka's storage tool failed with {status}; {}", format.last_words());
@@ -184,26 +192,29 @@ impl Seat {
         command.arg("kafka.Kafka").arg(self.properties());
         let mut server = Process::spawn("Apache Kafka", command, &self.log, Signal::SIGKILL)?;
         tokio::select! {
-            answered = answers(&self.admin, brokers) => { answered.map_err(|error| process::explained(&error, &self.log))?; }
+            answered = self.answers(brokers) => { answered.map_err(|error| process::explained(&error, &self.log))?; }
             failure = failure(&mut server) => return Err(failure),
         }
         Ok(server)
     }
-}
 
-async fn answers(admin: &Transport, brokers: &str) -> anyhow::Result<()> {
-    let mut client = admin.kafka(brokers);
-    client.set("reconnect.backoff.max.ms", "100");
-    // It complains about each refused connection, which is what we expect while the broker starts.
-    client.set("log_level", "0");
-    let client: std::sync::Arc<BaseConsumer> = std::sync::Arc::new(client.create()?);
-    until("Apache Kafka answers", ANSWERS_WITHIN, async || {
-        let client = client.clone();
-        let asked = tokio::task::spawn_blocking(move || client.fetch_metadata(None, Duration::from_secs(1)));
-        asked.await.ok()?.ok().filter(|metadata| !metadata.brokers().is_empty())
-    })
-    .await?;
-    Ok(())
+    async fn answers(&self, brokers: &str) -> anyhow::Result<()> {
+        let mut client = self.admin.kafka(brokers);
+        client.set("reconnect.backoff.max.ms", "100");
+        if let Some(guard) = &self.guard {
+            guard.sasl(BROKER)?.apply(&mut client);
+        }
+        // It complains about each refused connection, which is what we expect while the broker starts.
+        client.set("log_level", "0");
+        let client: std::sync::Arc<BaseConsumer> = std::sync::Arc::new(client.create()?);
+        until("Apache Kafka answers", ANSWERS_WITHIN, async || {
+            let client = client.clone();
+            let asked = tokio::task::spawn_blocking(move || client.fetch_metadata(None, Duration::from_secs(1)));
+            asked.await.ok()?.ok().filter(|metadata| !metadata.brokers().is_empty())
+        })
+        .await?;
+        Ok(())
+    }
 }
 
 async fn failure(server: &mut Process) -> anyhow::Error {

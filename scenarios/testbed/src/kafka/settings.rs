@@ -2,6 +2,11 @@
 
 use std::path::Path;
 
+use super::{
+    super::certs::Certs,
+    guard::{BROKER, CONTROLLER, Guard},
+};
+
 /// A further port of the broker. Clients that come in there are sent on to another port of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listener {
@@ -9,25 +14,44 @@ pub struct Listener {
     pub advertised: u16,
 }
 
+/// Ways into the broker beside its own port, and who may come in.
+#[derive(Debug, Clone, Default)]
+pub struct Doors {
+    pub listeners: Vec<Listener>,
+    /// With certificates, everybody shows one and is who it says.
+    pub certs: Option<Certs>,
+    /// With a guard, the broker knows its users, and allows nothing that no rule allows.
+    pub guard: Option<Guard>,
+}
+
 /// What `server.properties` holds.
 pub(super) fn server(
     broker_port: u16,
     controller_port: u16,
-    others: &[Listener],
+    Doors { listeners: others, certs, guard }: &Doors,
     partitions: i32,
     data: &Path,
-    tls: Option<&Path>,
 ) -> String {
+    let protocol = match (certs, guard) {
+        (Some(_), _) => "SSL",
+        (None, Some(_)) => "SASL_PLAINTEXT",
+        (None, None) => "PLAINTEXT",
+    };
     let for_each = |line: &dyn Fn(usize, &Listener) -> String| -> String {
         others.iter().enumerate().map(|(number, listener)| line(number, listener)).collect()
     };
     let listen = for_each(&|number, listener| format!(",LINE{number}://127.0.0.1:{}", listener.port));
     let advertise = for_each(&|number, listener| format!(",LINE{number}://127.0.0.1:{}", listener.advertised));
-    let protocol = if tls.is_some() { "SSL" } else { "PLAINTEXT" };
     let protocols = for_each(&|number, _| format!(",LINE{number}:{protocol}"));
-    let tls = tls.map(tls_settings).unwrap_or_default();
+    let tls = certs.as_ref().map(|certs| tls_settings(&certs.of("kafka"))).unwrap_or_default();
     // Three by default: too many for a client each.
     let threads = for_each(&|number, _| format!("listener.name.line{number}.num.network.threads=1\n"));
+    let names = std::iter::once("PROGRAMS".to_owned()).chain((0..others.len()).map(|number| format!("LINE{number}")));
+    let guarded = match (guard, certs) {
+        (Some(guard), None) => guard.properties(&names.collect::<Vec<_>>()) + &authorizer(&[BROKER, CONTROLLER]),
+        (Some(_), Some(_)) => authorizer(&["kafka"]),
+        (None, _) => String::new(),
+    };
     format!(
         "\
 process.roles=broker,controller
@@ -38,7 +62,7 @@ listeners=PROGRAMS://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_
 advertised.listeners=PROGRAMS://127.0.0.1:{broker_port}{advertise}
 listener.security.protocol.map=PROGRAMS:{protocol},CONTROLLER:{protocol}{protocols}
 inter.broker.listener.name=PROGRAMS
-{threads}{tls}log.dirs={data}
+{guarded}{threads}{tls}log.dirs={data}
 
 # Topics are made by whoever owns them, with the partitions he wants.
 auto.create.topics.enable=false
@@ -80,6 +104,19 @@ ssl.endpoint.identification.algorithm=https
 ssl.principal.mapping.rules=RULE:^CN=([^,]+).*$/$1/
 ",
         certificates = certificates.display()
+    )
+}
+
+/// Whatever no rule allows is denied, but to the broker itself.
+fn authorizer(super_users: &[&str]) -> String {
+    let users: Vec<String> = super_users.iter().map(|user| format!("User:{user}")).collect();
+    format!(
+        "\
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=false
+super.users={}
+",
+        users.join(";")
     )
 }
 

@@ -1,0 +1,59 @@
+//! Options for starting a system.
+
+use std::sync::Arc;
+
+use super::{Broker, Manifest, PARTITIONS, Program, Setting};
+
+/// Options for starting a system.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The programs and their databases.
+    pub manifest: Arc<Manifest>,
+    pub broker: Broker,
+    pub partitions: i32,
+    pub settings: Vec<Setting>,
+    /// True to put a proxy between each program and each server, so that tests can break the connections.
+    pub breakable: bool,
+    /// True for TLS 1.3 and certificates on every link.
+    pub secured: bool,
+    /// True for a broker that asks everybody for a name, and allows only what the services' tables need.
+    pub guarded: bool,
+}
+
+impl Options {
+    /// The unmodified shop.
+    pub fn new(broker: Broker) -> Self {
+        let manifest = Arc::new(Manifest::of_the_shop());
+        Self {
+            manifest,
+            broker,
+            partitions: PARTITIONS,
+            settings: Vec::new(),
+            breakable: false,
+            secured: false,
+            guarded: false,
+        }
+    }
+
+    /// Puts a proxy between each program and each server.
+    pub fn breakable(self) -> Self {
+        Self { breakable: true, ..self }
+    }
+
+    /// Puts TLS 1.3 with certificates on every link, and `SECURITY=required` into every program.
+    pub fn secured(self) -> Self {
+        Self { secured: true, ..self }
+    }
+
+    /// Adds an environment variable to every program.
+    pub fn setting_of_all(self, name: &str, value: &str) -> Self {
+        let manifest = self.manifest.clone();
+        manifest.programs().fold(self, |options, program| options.setting(program, name, value))
+    }
+
+    /// Adds an environment variable to one program.
+    pub fn setting(mut self, program: Program, name: &str, value: impl Into<String>) -> Self {
+        self.settings.push(Setting { program, name: name.to_owned(), value: value.into() });
+        self
+    }
+}
