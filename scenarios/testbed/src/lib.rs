@@ -16,6 +16,7 @@ pub mod env_file;
 mod foundation;
 mod kafka;
 mod maven;
+pub mod methods;
 mod network;
 mod ports;
 mod postgres;
@@ -217,6 +218,7 @@ impl Stack {
             order_api: Some(ports.url(Program::ORDER)),
             gateway: Some(ports.url(Program::PAYMENT_GATEWAY)),
             gateway_operations: options.secured.then(|| ports.operations_url(Program::PAYMENT_GATEWAY)),
+            payment: Some(ports.url(Program::PAYMENT)),
             payment_details_key: Some(BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()),
             mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
             mail_api: std::env::var("MAIL_API_URL").ok(),
@@ -312,6 +314,8 @@ impl Stack {
     /// Variables for other programs: the environment and, for each program that we started, its process id and its HTTP address.
     pub fn variables(&self) -> Vec<(String, String)> {
         let mut variables = self.environment.variables();
+        // The payment program's alone: it encrypts the details of cards for everyone.
+        variables.retain(|(name, _)| name != PAYMENT_DETAILS_KEY || self.own.is_none());
         if let Some(jars) = self.kafka_jars() {
             variables.push(("KAFKA_JARS".to_owned(), jars.display().to_string()));
         }
