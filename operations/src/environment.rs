@@ -36,7 +36,7 @@ pub struct Environment {
     pub gateway: Option<String>,
     /// Where the gateway's settings are, if they have a listener of their own.
     pub gateway_operations: Option<String>,
-    /// Base URL of the payment service, which adds payment methods.
+    /// Base URL of the payment service's operations, which add payment methods.
     pub payment: Option<String>,
     /// Only where the payment service does not add them itself.
     pub payment_details_key: Option<SecretString>,
@@ -129,7 +129,7 @@ impl Environment {
     pub fn payment_details_key(&self) -> anyhow::Result<&SecretString> {
         let key = self.payment_details_key.as_ref();
         key.context(
-            "PAYMENT_URL is not set: where does the payment service answer HTTP? It encrypts the details of cards",
+            "PAYMENT_URL is not set: where does the payment service serve its operations? It encrypts the details of cards",
         )
     }
 

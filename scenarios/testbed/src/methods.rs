@@ -49,7 +49,7 @@ pub async fn add(payments: &PgPool, environment: &Environment, methods: &[NewMet
     }
     match &environment.payment {
         Some(url) => {
-            let client = reqwest::Client::builder().timeout(ANSWERS_WITHIN).build()?;
+            let client = environment.transport.http()?.timeout(ANSWERS_WITHIN).build()?;
             for batch in methods.chunks(BATCH) {
                 let answer = client.post(format!("{url}/payment-methods")).json(batch).send().await;
                 let answer = answer.map_err(reqwest::Error::without_url).context("asking the payment service")?;

@@ -39,7 +39,8 @@ pub(crate) async fn serve(settings: Value) -> SocketAddr {
 pub(crate) fn client(address: SocketAddr, timeout_ms: u64) -> Gateway {
     let gateway_url = format!("http://{address}").parse().expect("a URL");
     let access = Access { gateway_url, gateway_timeout_ms: timeout_ms };
-    Gateway::new(&access, Keys::default().with_first(KEY.parse().expect("32 bytes")), &Transport::plain()).expect("a client")
+    Gateway::new(&access, Keys::default().with_first(KEY.parse().expect("32 bytes")), &Transport::plain())
+        .expect("a client")
 }
 
 fn attempt(order_id: OrderId, call: Call, request: Value) -> Attempt {

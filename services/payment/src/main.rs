@@ -54,11 +54,15 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let program = saga::Program::new(Payment, args.saga, &MIGRATIONS)?;
     let gateway = Gateway::new(&args.gateway, keys.clone(), program.transport())?;
     if args.keys.has_example_key() {
+        anyhow::ensure!(
+            !program.transport().is_required(),
+            "PAYMENT_DETAILS_KEY is the example's, which everyone knows, and SECURITY=required: set PAYMENT_KEYRING instead"
+        );
         tracing::warn!("PAYMENT_DETAILS_KEY is the example's, which everyone knows: it protects nothing");
     }
     let sessions = program.work().sessions().clone();
-    let routes = methods_api::routes(sessions.clone(), keys);
-    program.routes(routes).outside(gateway.reading(sessions), args.retries).run().await
+    let methods = methods_api::routes(sessions.clone(), keys);
+    program.operations(methods).outside(gateway.reading(sessions), args.retries).run().await
 }
 
 async fn manage(command: keys::command::Command) -> anyhow::Result<()> {

@@ -58,12 +58,14 @@ pub struct Access {
     #[command(flatten)]
     database: saga::config::Database,
     #[command(flatten)]
+    security: saga::config::Security,
+    #[command(flatten)]
     keys: Settings,
 }
 
 impl Access {
     fn sessions(&self) -> anyhow::Result<Sessions> {
-        self.database.sessions("payment keys")
+        self.database.sessions("payment keys", &self.security.open()?)
     }
 
     fn keyring(&self) -> anyhow::Result<KeyringFile> {

@@ -12,6 +12,7 @@ use payment::{
 use saga::attempts::{Answer, Attempt, Outside};
 use sealing::{Binding, Envelope};
 use serde_json::json;
+use transport::Transport;
 use uuid::Uuid;
 
 use crate::shop::{Shop, card};
@@ -62,7 +63,8 @@ async fn details_open_only_in_their_own_row_for_their_owner_and_as_their_type() 
 async fn gateway(shop: &Shop, keys: Keys) -> Gateway {
     let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
     let gateway_url = format!("http://{nobody}").parse().expect("a URL");
-    Gateway::new(&Access { gateway_url, gateway_timeout_ms: 1000 }, keys).expect("a client").reading(shop.sessions())
+    let access = Access { gateway_url, gateway_timeout_ms: 1000 };
+    Gateway::new(&access, keys, &Transport::plain()).expect("a client").reading(shop.sessions())
 }
 
 /// The call for an order of this buyer's, to be paid with this method.
