@@ -20,7 +20,7 @@ struct Args {
     #[command(flatten)]
     gateway: gateway::Access,
     #[command(flatten)]
-    keys: keys::Settings,
+    keys: keys::KeySettings,
     #[command(flatten)]
     retries: RetryPolicy,
 }

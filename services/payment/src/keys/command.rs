@@ -11,7 +11,7 @@ use crate::{
     MIGRATIONS,
     keys::{
         rotation::Rotation,
-        settings::{FIRST, Settings},
+        settings::{FIRST, KeySettings},
         store::{self, Known, Retired},
     },
 };
@@ -60,7 +60,7 @@ pub struct Access {
     #[command(flatten)]
     security: saga::config::Security,
     #[command(flatten)]
-    keys: Settings,
+    keys: KeySettings,
 }
 
 impl Access {

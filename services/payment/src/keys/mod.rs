@@ -6,4 +6,4 @@ pub mod rotation;
 pub mod settings;
 pub mod store;
 
-pub use settings::{Settings, is_example_key};
+pub use settings::{KeySettings, is_example_key};

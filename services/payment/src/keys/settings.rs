@@ -1,4 +1,4 @@
-//! Settings for the keys.
+//! KeySettings for the keys.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -16,7 +16,7 @@ pub const FIRST: &str = "v1";
 
 /// Keys that encrypt the details of payment methods; at least one of the two.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Settings {
+pub struct KeySettings {
     /// File with the keys that encrypt the details of payment methods, made by `payment keys add`. Only its owner may read it.
     /// It is read again when it changes.
     #[arg(long, env = "PAYMENT_KEYRING", value_name = "FILE")]
@@ -27,7 +27,7 @@ pub struct Settings {
     pub payment_details_key: Option<SecretString>,
 }
 
-impl Settings {
+impl KeySettings {
     /// The keys.
     ///
     /// # Errors
@@ -83,8 +83,8 @@ pub fn is_example_key(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn settings(keyring: Option<&str>, first: Option<&str>) -> Settings {
-        Settings { payment_keyring: keyring.map(PathBuf::from), payment_details_key: first.map(SecretString::from) }
+    fn settings(keyring: Option<&str>, first: Option<&str>) -> KeySettings {
+        KeySettings { payment_keyring: keyring.map(PathBuf::from), payment_details_key: first.map(SecretString::from) }
     }
 
     #[test]
