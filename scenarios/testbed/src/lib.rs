@@ -205,10 +205,7 @@ impl Stack {
         )
         .await?;
         let ports = Ports::choose(manifest, options.secured)?;
-        let transport = match &certs {
-            Some(certs) => certs.transport(OPERATOR)?,
-            None => Transport::plain(),
-        };
+        let transport = certs.as_ref().map(|certs| certs.transport(OPERATOR)).transpose()?.unwrap_or_default();
         let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
         let environment = Environment {
             manifest: manifest.clone(),

@@ -23,8 +23,8 @@ pub struct Journal {
 
 impl Journal {
     /// Opens or creates the file and reads the ledger from it. An incomplete last line was never answered, so it is cut off. Any
-    /// other line that is not a record is an error. A file of an earlier version, which has cards' tokens, is replaced by one with
-    /// their fingerprints.
+    /// other line that is not a record is an error. A file of an earlier version, which has cards' tokens, is replaced by one
+    /// with their fingerprints.
     pub fn open(path: &Path) -> anyhow::Result<(Journal, Ledger)> {
         let shown = path.display();
         let file = OpenOptions::new()

@@ -101,7 +101,7 @@ impl Gateway {
         }
     }
 
-    /// The token of the card to charge. The buyer has to be its owner: the details are bound to him.
+    /// The token of the card to charge. The buyer has to be its owner, by the row and by what the details are bound to.
     async fn token(&self, charge: &Charge) -> Result<SecretString, Hindered> {
         let method = charge.payment_method_id;
         let refuse = |why: Unopened| Hindered::ForPerson(format!("the details of payment method {method}: {why}"));
@@ -117,8 +117,11 @@ impl Gateway {
         }
         let row = self.present(charge).await?;
         let row = row.ok_or_else(|| Hindered::ForPerson(format!("payment method {method} has no details any more")))?;
-        let owner = charge.user_id.unwrap_or(row.place.owner);
-        self.keys.open_token(&place(owner), &row.details).map_err(refuse)
+        // The row may have been changed since the decision.
+        if row.place != place(charge.user_id.unwrap_or(row.place.owner)) {
+            return Err(refuse(Unopened::Forged));
+        }
+        self.keys.open_token(&row.place, &row.details).map_err(refuse)
     }
 
     /// The method's row as it is now. A database that does not answer is worth another try.

@@ -72,8 +72,8 @@ pub enum Means<'a> {
 }
 
 impl Method {
-    /// The means by which this method pays `order`; None if it is another user's, does not fit the currency, lacks its details, or
-    /// has details that only a card has: then its type has been changed.
+    /// The means by which this method pays `order`; None if it is another user's, does not fit the currency, lacks its details,
+    /// or has details that only a card has: then its type has been changed.
     pub fn means(&self, order: &Order) -> Option<Means<'_>> {
         if self.user_id != order.user_id || !self.method_type.fits(order.currency) {
             return None;

@@ -1,7 +1,7 @@
 //! `POST /payment-methods`: adds payment methods. The service encrypts their details, so nobody else needs its keys.
 //!
-//! It takes the caller's word for who owns a method, so it is served to operators, at `OPS_ADDR`: it is for programs that put data
-//! in place, not for buyers.
+//! It takes the caller's word for who owns a method, so it is served to operators, at `OPS_ADDR`: it is for programs that put
+//! data in place, not for buyers.
 
 use std::collections::BTreeMap;
 
