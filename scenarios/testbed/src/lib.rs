@@ -35,7 +35,6 @@ use futures::future::LocalBoxFuture;
 use saga::{outbox::kafka::Cluster, shutdown::Shutdown};
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
-use transport::Transport;
 
 pub use broker::{Broker, Started};
 pub use embedded::Embedded;
