@@ -36,6 +36,9 @@ pub struct Environment {
     pub gateway: Option<String>,
     /// Where the gateway's settings are, if they have a listener of their own.
     pub gateway_operations: Option<String>,
+    /// Base URL of the payment service's operations, which add payment methods.
+    pub payment: Option<String>,
+    /// Only where the payment service does not add them itself.
     pub payment_details_key: Option<SecretString>,
     /// Local directory with the mails that are not sent to a server, if there is one.
     pub mail_dir: Option<PathBuf>,
@@ -87,6 +90,7 @@ impl Environment {
             order_api: variable("ORDER_API_URL"),
             gateway: variable("GATEWAY_URL"),
             gateway_operations: variable(GATEWAY_OPS_URL),
+            payment: variable("PAYMENT_URL").map(|url| url.trim_end_matches('/').to_owned()),
             payment_details_key: variable(PAYMENT_DETAILS_KEY).map(SecretString::from),
             mail_dir: variable("MAIL_DIR").map(PathBuf::from),
             mail_api: variable("MAIL_API_URL").map(|url| url.trim_end_matches('/').to_owned()),
@@ -125,7 +129,9 @@ impl Environment {
     /// The key that encrypts payment method details: 32 bytes in base64.
     pub fn payment_details_key(&self) -> anyhow::Result<&SecretString> {
         let key = self.payment_details_key.as_ref();
-        key.context("PAYMENT_DETAILS_KEY is not set: it has to be the payment service's")
+        key.context(
+            "PAYMENT_URL is not set: where does the payment service serve its operations? It encrypts the details of cards",
+        )
     }
 
     /// Local directory with the mails that are not sent to a server, if there is one.
@@ -146,6 +152,7 @@ impl Environment {
             ("ORDER_API_URL", self.order_api.clone()),
             ("GATEWAY_URL", self.gateway.clone()),
             (GATEWAY_OPS_URL, self.gateway_operations.clone()),
+            ("PAYMENT_URL", self.payment.clone()),
             (PAYMENT_DETAILS_KEY, self.payment_details_key.as_ref().map(|key| key.expose_secret().to_owned())),
             ("MAIL_DIR", self.mail_dir.as_ref().map(|path| path.display().to_string())),
             ("MAIL_API_URL", self.mail_api.clone()),

@@ -68,6 +68,7 @@ fn sources() -> Vec<Source> {
         "saga",
         "scenarios",
         "schema",
+        "sealing",
         "services",
         "transport",
     ] {

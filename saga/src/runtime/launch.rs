@@ -39,6 +39,7 @@ pub(crate) struct Launch {
     work: Work,
     migrations: &'static Migrator,
     routes: Router,
+    operations: Router,
     /// True if its own routes know clients by their tokens.
     tokens: bool,
     tasks: Vec<(&'static str, Task)>,
@@ -82,6 +83,7 @@ impl Launch {
             transport,
             migrations,
             routes: Router::new(),
+            operations: Router::new(),
             tokens: false,
             tasks: Vec::new(),
             health: Health::default(),
@@ -102,6 +104,11 @@ impl Launch {
     /// Admits clients without a certificate to the service's own routes, which know them by their tokens.
     pub(crate) fn admit_by_token(&mut self) {
         self.tokens = true;
+    }
+
+    /// Serves these routes beside the operational ones, for operators alone.
+    pub(crate) fn operate(&mut self, routes: Router) {
+        self.operations = std::mem::take(&mut self.operations).merge(routes);
     }
 
     /// Serves these routes too.
@@ -162,6 +169,7 @@ impl Launch {
         tasks.spawn("the HTTP server", {
             let (http, shutdown) = (config.http.clone(), shutdown.clone());
             let operations = ops::routes(self.health.clone(), self.metrics.clone(), &transport);
+            let operations = operations.merge(std::mem::take(&mut self.operations));
             let part = Part::from(&table);
             let operations = operations.route(choreography::PATH, get(async move || Json(part.clone())));
             let routes = Routes { operations, own: std::mem::take(&mut self.routes), tokens: self.tokens };

@@ -58,6 +58,13 @@ impl<S: Service> Program<S> {
         self
     }
 
+    /// Serves these routes to operators: at `OPS_ADDR`, if that is set.
+    #[must_use]
+    pub fn operations(mut self, routes: Router) -> Self {
+        self.launch.operate(routes);
+        self
+    }
+
     /// Makes the calls that decisions ask for.
     #[must_use]
     pub fn outside(mut self, outside: impl Outside<S::Command>, policy: RetryPolicy) -> Self {

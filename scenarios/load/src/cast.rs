@@ -6,11 +6,10 @@ use events::{
     request::{OrderRequested, RequestedItem},
 };
 use operations::databases::Databases;
-use payment::sealed_details::{DetailsKey, seal};
-use secrecy::ExposeSecret;
-use sqlx::PgPool;
 use testbed::{
     Database, Environment,
+    cast::Method,
+    methods::{self, NewMethod},
     seed::{self, MANY_PRODUCTS, MANY_USERS},
 };
 
@@ -90,7 +89,7 @@ fn any_of_first(ids: &std::ops::RangeInclusive<i64>, users: u32) -> i64 {
     rand::random_range(*ids.start()..=last)
 }
 
-/// Seeds all of them. `cards` only if some orders are paid by card: this takes the payment service's key.
+/// Seeds all of them. `cards` only if some orders are paid by card: the payment service adds them.
 pub async fn seed(environment: &Environment, cards: bool) -> anyhow::Result<()> {
     seed::many(environment).await?;
     let databases = Databases::of(environment)?;
@@ -135,28 +134,12 @@ pub async fn seed(environment: &Environment, cards: bool) -> anyhow::Result<()> 
         done.with_context(|| format!("seeding {database}"))?;
     }
     if cards {
-        seed_cards(databases.of_service(Database::PAYMENTS), environment).await.context("seeding cards")?;
+        let holders = CARD_HOLDERS.chain([HOT]);
+        let cards: Vec<NewMethod> =
+            holders.map(|holder| NewMethod::of(CARD + holder, holder, Method::Card("tok_visa"))).collect();
+        let payments = databases.of_service(Database::PAYMENTS);
+        methods::add(payments, environment, &cards).await.context("seeding cards")?;
     }
-    Ok(())
-}
-
-async fn seed_cards(payments: &PgPool, environment: &Environment) -> anyhow::Result<()> {
-    let key = environment.payment_details_key()?.expose_secret().parse::<DetailsKey>();
-    let key = key.map_err(|error| anyhow::anyhow!("PAYMENT_DETAILS_KEY is not 32 bytes in base64: {error}"))?;
-    let holders: Vec<i64> = CARD_HOLDERS.chain([HOT]).collect();
-    let ids: Vec<i64> = holders.iter().map(|holder| CARD + holder).collect();
-    let details = serde_json::json!({ "token": "tok_visa", "last4": "4242" }).to_string();
-    let details: Vec<String> = ids.iter().map(|id| seal(&key, PaymentMethodId(*id), &details)).collect();
-    sqlx::query(
-        "insert into payment_methods (id, user_id, method_type, method_details)
-         select id, user_id, 'card', details from unnest($1::bigint[], $2::bigint[], $3::text[]) c (id, user_id, details)
-         on conflict do nothing",
-    )
-    .bind(&ids)
-    .bind(&holders)
-    .bind(&details)
-    .execute(payments)
-    .await?;
     Ok(())
 }
 

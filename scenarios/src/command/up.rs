@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use clap::Args;
 use saga::shutdown::Shutdown;
 use testbed::{
-    Broker, Environment, Options, PARTITIONS, PAYMENT_DETAILS_KEY, POSTGRES_URL, Reporter, Stack,
+    Broker, Environment, Options, PARTITIONS, POSTGRES_URL, Reporter, Stack,
     env_file::{self, EnvFile},
     seed,
 };
@@ -15,8 +15,8 @@ use super::system::System;
 /// Starts the whole system and stays up until SIGTERM or Ctrl-C.
 ///
 /// Each service, the payment gateway and the relay is a process of its own and is restarted when it dies. When all are
-/// ready, prints their addresses as NAME=value lines. Database URLs contain passwords. The payment methods' key and the
-/// superuser's URL are written to the file only.
+/// ready, prints their addresses as NAME=value lines. Database URLs contain passwords. The superuser's URL is written to the
+/// file only.
 #[derive(Debug, Args)]
 pub struct Up {
     #[command(flatten)]
@@ -61,10 +61,10 @@ impl Up {
     }
 }
 
-/// The variables to print. A terminal may be visible to others, so the payment methods' key and the superuser's URL are left out;
-/// they are only in the file, which only its owner can read.
+/// The variables to print. A terminal may be visible to others, so the superuser's URL is left out; it is only in the file, which
+/// only its owner can read.
 fn printable(variables: Vec<(String, String)>) -> Vec<(String, String)> {
-    variables.into_iter().filter(|(name, _)| ![PAYMENT_DETAILS_KEY, POSTGRES_URL].contains(&name.as_str())).collect()
+    variables.into_iter().filter(|(name, _)| name != POSTGRES_URL).collect()
 }
 
 /// Keeps the file up to date. Returns only when the system cannot continue.

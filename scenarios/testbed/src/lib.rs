@@ -17,6 +17,7 @@ pub mod env_file;
 mod foundation;
 mod kafka;
 mod maven;
+pub mod methods;
 mod network;
 mod options;
 mod ports;
@@ -37,7 +38,6 @@ use futures::future::LocalBoxFuture;
 use saga::outbox::kafka::Cluster;
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
-use transport::Transport;
 
 pub use broker::{Broker, Started};
 use closed::Closed;
@@ -137,10 +137,7 @@ impl Stack {
         let foundation =
             Foundation::behind(manifest, options.broker, options.partitions, &doors, &state, reporter).await?;
         let ports = Ports::choose(manifest, options.secured)?;
-        let transport = match &certs {
-            Some(certs) => certs.transport(OPERATOR)?,
-            None => Transport::plain(),
-        };
+        let transport = certs.as_ref().map(|certs| certs.transport(OPERATOR)).transpose()?.unwrap_or_default();
         let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
         let environment = Environment {
             manifest: manifest.clone(),
@@ -153,6 +150,7 @@ impl Stack {
             order_api: Some(ports.url(Program::ORDER)),
             gateway: Some(ports.url(Program::PAYMENT_GATEWAY)),
             gateway_operations: options.secured.then(|| ports.operations_url(Program::PAYMENT_GATEWAY)),
+            payment: Some(ports.operations_url(Program::PAYMENT)),
             payment_details_key: Some(BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()),
             mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
             mail_api: std::env::var("MAIL_API_URL").ok(),
@@ -258,6 +256,8 @@ impl Stack {
     /// Variables for other programs: the environment and, for each program that we started, its process id and its HTTP address.
     pub fn variables(&self) -> Vec<(String, String)> {
         let mut variables = self.environment.variables();
+        // The payment program's alone: it encrypts the details of cards for everyone.
+        variables.retain(|(name, _)| name != PAYMENT_DETAILS_KEY || self.own.is_none());
         if let Some(jars) = self.kafka_jars() {
             variables.push(("KAFKA_JARS".to_owned(), jars.display().to_string()));
         }

@@ -2,13 +2,12 @@
 
 use anyhow::Context;
 use operations::databases::Databases;
-use payment::sealed_details::{DetailsKey, seal};
-use secrecy::ExposeSecret;
 use sqlx::PgPool;
 
 use crate::{
     Database, Environment,
-    cast::{GOODS, Good, Method, PEOPLE, Person, crowd},
+    cast::{GOODS, Good, PEOPLE, Person, crowd},
+    methods::{self, NewMethod},
 };
 
 /// Range of ids that `--many` adds: buyers and goods for load.
@@ -106,35 +105,13 @@ async fn users(accounts: &PgPool, people: &[Person]) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// A card's details are encrypted with the payment service's key, so only missing cards need it.
+/// Only missing methods are asked for, so a system that has them all needs no payment service.
 async fn methods(payments: &PgPool, people: &[Person], environment: &Environment) -> anyhow::Result<()> {
     let present: Vec<i64> =
         sqlx::query_scalar("select id from payment_methods where id < 1000").fetch_all(payments).await?;
-    for person in people.iter().filter(|person| !present.contains(&person.id)) {
-        let (method_type, details) = match person.method {
-            Method::Card(token) => {
-                let key: DetailsKey = environment
-                    .payment_details_key()?
-                    .expose_secret()
-                    .parse()
-                    .map_err(|error| anyhow::anyhow!("PAYMENT_DETAILS_KEY is not 32 bytes in base64: {error}"))?;
-                let details = serde_json::json!({ "token": token, "last4": "4242" });
-                ("card", Some(seal(&key, person.method_id(), &details.to_string())))
-            }
-            Method::Wallet => ("wallet", None),
-            Method::Points => ("points", None),
-        };
-        sqlx::query(
-            "insert into payment_methods (id, user_id, method_type, method_details) values ($1, $1, $2, $3)
-             on conflict do nothing",
-        )
-        .bind(person.id)
-        .bind(method_type)
-        .bind(details)
-        .execute(payments)
-        .await?;
-    }
-    Ok(())
+    let missing = people.iter().filter(|person| !present.contains(&person.id));
+    let missing: Vec<NewMethod> = missing.map(|person| NewMethod::of(person.id, person.id, person.method)).collect();
+    methods::add(payments, environment, &missing).await
 }
 
 async fn products(orders: &PgPool) -> sqlx::Result<()> {

@@ -17,6 +17,7 @@ use payment::{
 };
 use payment_gateway::{
     books::{self, Books},
+    fingerprint::Fingerprint,
     problem,
     request::{self, Command, Request},
     settings::Settings,
@@ -279,7 +280,8 @@ impl System {
             Call::Authorize => {
                 let charge = Charge::read(&open.request).unwrap();
                 let currency = charge.currency.to_string();
-                Command::Authorize(request::Charge { amount: charge.amount, currency, token: charge.sealed_details })
+                let card = Fingerprint::of(&charge.sealed_details.unwrap_or_default());
+                Command::Authorize(request::Charge { amount: charge.amount, currency, card })
             }
             Call::Capture => Command::Capture,
             Call::Void | Call::VoidInstead => Command::Void,

@@ -6,7 +6,7 @@ mod programs;
 use std::collections::BTreeSet;
 
 use file::{Service, asked_for, compose, given, read};
-use payment::sealed_details::DetailsKey;
+use payment::keys::is_example_key;
 use programs::Reads;
 use scenarios::stack::{Database, Environment, Manifest, Program};
 
@@ -109,7 +109,9 @@ fn the_runner_finds_the_system_that_up_leaves_ready() {
     let environment = Environment::from_variables(|name| runner.value(name).map(str::to_owned));
     let environment = environment.expect("it is complete").expect("it names a system");
     assert!(environment.order_api().is_ok() && environment.gateway().is_ok());
-    assert!(given()["PAYMENT_DETAILS_KEY"].parse::<DetailsKey>().is_ok(), "the example's key is none");
+    assert_eq!(environment.payment.as_deref(), Some("http://payment:8080"));
+    assert!(environment.payment_details_key.is_none(), "the runner has no key: the payment service encrypts for it");
+    assert!(is_example_key(&given()["PAYMENT_DETAILS_KEY"]), "the example's key is not recognized");
     assert!(runner.depends_on.is_empty(), "it would start what a drill has stopped, and undo --scale");
     // `up` waits for the program that starts last.
     let last = &compose.services[Program::OUTBOX_RELAY.name()];

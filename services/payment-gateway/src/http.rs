@@ -23,7 +23,7 @@ use crate::{
     ledger::{Payment, Statement},
     payment::{Operation, Refusal},
     problem::Problem,
-    request::{Charge, Command, Request},
+    request::{Command, Request, Wanted},
     settings::{Settings, Trouble},
 };
 
@@ -80,7 +80,7 @@ async fn operate(
     if let Command::Authorize(charge) = &request.command
         && gateway.books.payment(payment_id).is_none()
     {
-        tokio::time::sleep(settings.bank_takes(&charge.token)).await;
+        tokio::time::sleep(settings.bank_takes(&charge.card)).await;
     }
     let trouble = settings.failure_rate.draw();
     if trouble == Some(Trouble::BeforeBooking) {
@@ -130,10 +130,12 @@ fn command(operation: Operation, body: &[u8]) -> Result<Command, Problem> {
     };
     match operation {
         Operation::Authorize => {
-            let charge: Charge =
-                serde_json::from_slice(body).map_err(|error| Problem::bad_request(error.to_string()))?;
-            match charge.fault() {
-                None => Ok(Command::Authorize(charge)),
+            // A parser's own message may quote the token.
+            let wanted: Wanted = serde_json::from_slice(body).map_err(|error| {
+                Problem::bad_request(format!("not a charge, at line {} column {}", error.line(), error.column()))
+            })?;
+            match wanted.fault() {
+                None => Ok(Command::Authorize(wanted.charge())),
                 Some(fault) => Err(Problem::bad_request(fault)),
             }
         }

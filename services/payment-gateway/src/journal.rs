@@ -1,8 +1,8 @@
 //! The ledger's file: one JSON line for every answered request, append-only.
 
 use std::{
-    fs::{File, OpenOptions, Permissions},
-    io::{BufRead, BufReader, Write},
+    fs::{self, File, OpenOptions, Permissions},
+    io::{BufRead, BufReader, BufWriter, Seek, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -23,7 +23,8 @@ pub struct Journal {
 
 impl Journal {
     /// Opens or creates the file and reads the ledger from it. An incomplete last line was never answered, so it is cut off. Any
-    /// other line that is not a record is an error.
+    /// other line that is not a record is an error. A file of an earlier version, which has cards' tokens, is replaced by one
+    /// with their fingerprints.
     pub fn open(path: &Path) -> anyhow::Result<(Journal, Ledger)> {
         let shown = path.display();
         let file = OpenOptions::new()
@@ -42,21 +43,25 @@ impl Journal {
         let mut lines = BufReader::new(&file);
         let mut line = String::new();
         let mut whole: u64 = 0;
+        let mut has_tokens = false;
         for number in 1.. {
             line.clear();
             let read = lines.read_line(&mut line).with_context(|| format!("reading line {number} of {shown}"))?;
             if !line.ends_with('\n') {
                 break;
             }
-            let record: Record =
-                serde_json::from_str(&line).with_context(|| format!("line {number} of {shown} is not a record"))?;
-            ledger.record(record);
+            ledger.record(parsed(&line).with_context(|| format!("line {number} of {shown} is not a record"))?);
+            has_tokens |= line.contains("\"token\"");
             whole += read as u64;
         }
         if file.metadata()?.len() > whole {
             tracing::warn!(file = %shown, "the ledger's incomplete last line was never answered; cutting it off");
             file.set_len(whole).with_context(|| format!("cutting {shown} to {whole} bytes"))?;
         }
+        let file = match has_tokens {
+            true => without_tokens(&file, path).with_context(|| format!("replacing the tokens in {shown}"))?,
+            false => file,
+        };
         Ok((Journal { file, path: path.to_owned() }, ledger))
     }
 
@@ -79,4 +84,30 @@ impl Journal {
     fn doing(&self, what: &str) -> String {
         format!("{what} the ledger file {}", self.path.display())
     }
+}
+
+fn parsed(line: &str) -> anyhow::Result<Record> {
+    // A parser's own message may quote a token.
+    serde_json::from_str(line).map_err(|error| anyhow::anyhow!("at column {}", error.column()))
+}
+
+/// Replaces a ledger of an earlier version, durably and as a whole. The new file is locked before it takes the old one's place.
+fn without_tokens(mut old: &File, path: &Path) -> anyhow::Result<File> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    let mut writer = BufWriter::new(new.as_file_mut());
+    old.rewind()?;
+    for line in BufReader::new(old).lines() {
+        serde_json::to_writer(&mut writer, &parsed(&line?)?)?;
+        writer.write_all(b"\n")?;
+    }
+    writer.flush()?;
+    drop(writer);
+    let file = OpenOptions::new().read(true).append(true).open(new.path())?;
+    file.try_lock()?;
+    file.sync_all()?;
+    new.persist(path)?;
+    fs::File::open(folder)?.sync_all()?;
+    tracing::warn!(file = %path.display(), "the ledger had cards' tokens; it has their fingerprints now");
+    Ok(file)
 }

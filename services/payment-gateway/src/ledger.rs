@@ -7,6 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
+    fingerprint::Fingerprint,
     payment::{self, Card, Decision, Operation, State},
     request::{Charge, Command, Record, Request},
     settings::Settings,
@@ -65,7 +66,7 @@ pub struct Payment {
 struct Page {
     state: State,
     sum: Option<Sum>,
-    token: Option<String>,
+    card: Option<Fingerprint>,
 }
 
 /// Totals authorized, captured, voided and refunded in one currency, in its minor units.
@@ -101,12 +102,12 @@ impl Ledger {
             None => {}
         }
         let page = self.pages.get(&request.payment_id);
-        let token = match &request.command {
+        let card = match &request.command {
             Command::Authorize(charge) if charge.amount == BOMB => return Judgement::Breakdown,
-            Command::Authorize(charge) => Some(charge.token.as_str()),
-            Command::Capture | Command::Void | Command::Refund => page.and_then(|page| page.token.as_deref()),
+            Command::Authorize(charge) => Some(&charge.card),
+            Command::Capture | Command::Void | Command::Refund => page.and_then(|page| page.card.as_ref()),
         };
-        let card = token.map_or(Card::Good, |token| settings.card(token));
+        let card = card.map_or(Card::Good, |card| settings.card(card));
         Judgement::New(payment::decide(page.map(|page| page.state), request.command.operation(), card))
     }
 
@@ -122,13 +123,13 @@ impl Ledger {
         let page = match self.pages.entry(request.payment_id) {
             hash_map::Entry::Occupied(known) => known.into_mut(),
             hash_map::Entry::Vacant(unknown) => {
-                let (sum, token) = match request.command.clone() {
-                    Command::Authorize(Charge { amount, currency, token }) => {
-                        (Some(Sum { amount, currency }), Some(token))
+                let (sum, card) = match request.command.clone() {
+                    Command::Authorize(Charge { amount, currency, card }) => {
+                        (Some(Sum { amount, currency }), Some(card))
                     }
                     Command::Capture | Command::Void | Command::Refund => (None, None),
                 };
-                unknown.insert(Page { state, sum, token })
+                unknown.insert(Page { state, sum, card })
             }
         };
         page.state = state;

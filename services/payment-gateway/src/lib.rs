@@ -14,10 +14,13 @@
 //! again, whatever has happened since; another request under that key is refused (422). Errors are RFC 9457 problems. An
 //! authorization of exactly [`BOMB`](ledger::BOMB) is answered with a 500 and books nothing.
 //!
+//! The books keep a [`fingerprint`] of each card, and no token.
+//!
 //! [`payment`] defines what may happen to a payment, the [`ledger`] has what happened, and the [`journal`] makes it durable. Only
 //! [`http`] knows HTTP.
 
 pub mod books;
+pub mod fingerprint;
 pub mod http;
 pub mod journal;
 pub mod ledger;

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::payment::{Decision, Operation};
+use crate::{
+    fingerprint::Fingerprint,
+    payment::{Decision, Operation},
+};
 
 /// One request under one idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,18 +40,58 @@ impl Command {
 
 /// An amount charged to a card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Stored")]
 pub struct Charge {
     /// Minor units of `currency`.
     pub amount: i64,
     pub currency: String,
-    /// Stands for a card that only the provider knows.
-    pub token: String,
+    pub card: Fingerprint,
 }
 
-impl Charge {
+/// A charge as the file has it.
+#[derive(Deserialize)]
+struct Stored {
+    amount: i64,
+    currency: String,
+    #[serde(flatten)]
+    card: StoredCard,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredCard {
+    Card(Fingerprint),
+    /// In a file of an earlier version.
+    Token(String),
+}
+
+impl From<Stored> for Charge {
+    fn from(Stored { amount, currency, card }: Stored) -> Self {
+        let card = match card {
+            StoredCard::Card(card) => card,
+            StoredCard::Token(token) => Fingerprint::of(&token),
+        };
+        Charge { amount, currency, card }
+    }
+}
+
+/// The body of an authorization. Without `Debug`, so that no log has the token.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    amount: i64,
+    currency: String,
+    /// Stands for a card that only the provider knows.
+    token: String,
+}
+
+impl Wanted {
+    pub(crate) fn charge(self) -> Charge {
+        Charge { amount: self.amount, currency: self.currency, card: Fingerprint::of(&self.token) }
+    }
+
     /// The reason why the charge is invalid, if it is.
-    pub fn fault(&self) -> Option<&'static str> {
+    pub(crate) fn fault(&self) -> Option<&'static str> {
         let currency = self.currency.as_bytes();
         if self.amount < 0 {
             Some("amount is negative")

@@ -6,7 +6,7 @@ use clap::Args;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use crate::payment::Card;
+use crate::{fingerprint::Fingerprint, payment::Card};
 
 /// Settings for an operator or a test. In JSON, a missing field takes its default.
 #[derive(Debug, Clone, PartialEq, Args, Serialize, Deserialize)]
@@ -46,20 +46,20 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Delay of the bank of the card behind `token`.
-    pub fn bank_takes(&self, token: &str) -> Duration {
-        if self.slow_tokens.iter().any(|slow| slow == token) {
+    /// Delay of the card's bank.
+    pub fn bank_takes(&self, card: &Fingerprint) -> Duration {
+        if self.slow_tokens.iter().any(|slow| card.is(slow)) {
             Duration::from_millis(self.slow_ms)
         } else {
             Duration::ZERO
         }
     }
 
-    /// Behaviour of the card behind `token`.
-    pub fn card(&self, token: &str) -> Card {
-        if self.declined_tokens.iter().any(|declined| declined == token) {
+    /// Behaviour of a card.
+    pub fn card(&self, card: &Fingerprint) -> Card {
+        if self.declined_tokens.iter().any(|declined| card.is(declined)) {
             Card::Declined
-        } else if self.capture_declined_tokens.iter().any(|declined| declined == token) {
+        } else if self.capture_declined_tokens.iter().any(|declined| card.is(declined)) {
             Card::CaptureDeclined
         } else {
             Card::Good
@@ -150,10 +150,11 @@ mod tests {
     #[test]
     fn a_token_tells_how_its_card_behaves() {
         let settings = Settings::default();
-        assert_eq!(settings.card("tok_visa"), Card::Good);
-        assert_eq!(settings.card("tok_declined"), Card::Declined);
-        assert_eq!(settings.card("tok_capture_declined"), Card::CaptureDeclined);
-        assert_eq!(settings.bank_takes("tok_visa"), Duration::ZERO);
-        assert_eq!(settings.bank_takes("tok_slow"), Duration::from_secs(4));
+        let card = |token| settings.card(&Fingerprint::of(token));
+        assert_eq!(card("tok_visa"), Card::Good);
+        assert_eq!(card("tok_declined"), Card::Declined);
+        assert_eq!(card("tok_capture_declined"), Card::CaptureDeclined);
+        assert_eq!(settings.bank_takes(&Fingerprint::of("tok_visa")), Duration::ZERO);
+        assert_eq!(settings.bank_takes(&Fingerprint::of("tok_slow")), Duration::from_secs(4));
     }
 }

@@ -2,10 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
-use events::{Currency, Order, OrderId, PaymentMethodId};
+use events::{Currency, Order, OrderId, PaymentMethodId, UserId};
 use saga::NewAttempt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use crate::sealed_details;
 
 /// The calls. The word is the attempt's kind; an order has at most one attempt of each kind. If the gateway answers a void with
 /// "captured already", or a refund with "not captured", the opposite operation is tried once, under a kind of its own. A gateway
@@ -71,11 +73,16 @@ impl FromStr for Call {
     }
 }
 
-/// The parameters of an authorization. The details stay encrypted until the call is made.
+/// The parameters of an authorization. The details stay encrypted until the call is made, and in the method's row, except for
+/// those of the first format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
     pub payment_method_id: PaymentMethodId,
-    pub sealed_details: String,
+    /// The buyer, to whom the method has to belong; None in attempts of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_details: Option<String>,
     /// Minor units of `currency`.
     pub amount: i64,
     pub currency: Currency,
@@ -92,7 +99,8 @@ impl Charge {
 pub(crate) fn authorize(order: &Order, sealed_details: &str) -> NewAttempt {
     let request = json!(Charge {
         payment_method_id: order.payment_method_id,
-        sealed_details: sealed_details.to_owned(),
+        user_id: Some(order.user_id),
+        sealed_details: Some(sealed_details).filter(|details| sealed_details::travels(details)).map(str::to_owned),
         amount: order.total,
         currency: order.currency,
     });

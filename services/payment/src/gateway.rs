@@ -7,9 +7,11 @@ use std::{
 };
 
 use anyhow::Context;
+use events::UserId;
 use reqwest::{Client, Url, redirect::Policy};
 use saga::{
     attempts::{Answer, Attempt, Outside},
+    sessions::Sessions,
     unechoed::Unechoed,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -21,9 +23,11 @@ use crate::{
     by_hand,
     calls::{Call, Charge},
     domain::Command,
+    keys::store,
     lifecycle::Step,
+    method::MethodType,
     reply::{self, Reply},
-    sealed_details::{self, DetailsKey},
+    sealed_details::{Keys, Place, Unopened},
 };
 
 /// Settings for the gateway.
@@ -35,9 +39,6 @@ pub struct Access {
     /// Timeout of a call, in milliseconds.
     #[arg(long, env = "GATEWAY_TIMEOUT_MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub gateway_timeout_ms: u64,
-    /// Key that encrypts the details of payment methods: 32 bytes in base64.
-    #[arg(long, env = "PAYMENT_DETAILS_KEY", hide_env_values = true)]
-    pub payment_details_key: SecretString,
 }
 
 fn gateway_url(text: &str) -> Result<Url, String> {
@@ -49,7 +50,9 @@ fn gateway_url(text: &str) -> Result<Url, String> {
 pub struct Gateway {
     client: Client,
     url: Url,
-    key: DetailsKey,
+    keys: Keys,
+    /// The service's database, with the present details of methods.
+    sessions: Option<Sessions>,
     time_out: Duration,
     breaker: Mutex<Breaker>,
 }
@@ -57,11 +60,10 @@ pub struct Gateway {
 impl Gateway {
     /// # Errors
     /// A setting that cannot be used, or that the transport does not allow.
-    pub fn new(access: &Access, transport: &Transport) -> anyhow::Result<Gateway> {
+    pub fn new(access: &Access, keys: Keys, transport: &Transport) -> anyhow::Result<Gateway> {
         let is_http = matches!(access.gateway_url.scheme(), "http" | "https");
         anyhow::ensure!(is_http, "GATEWAY_URL begins neither with https:// nor with http://");
         transport.check_url("GATEWAY_URL", access.gateway_url.as_str())?;
-        let key = access.payment_details_key.expose_secret().parse();
         let time_out = Duration::from_millis(access.gateway_timeout_ms);
         let client = transport
             .http()?
@@ -72,24 +74,64 @@ impl Gateway {
         Ok(Gateway {
             client,
             url: access.gateway_url.clone(),
-            key: key.map_err(anyhow::Error::msg).context("PAYMENT_DETAILS_KEY")?,
+            keys,
+            sessions: None,
             time_out,
             breaker: Mutex::new(Breaker::new(Limits::default())),
         })
     }
 
-    /// The body of a call; an error needs an operator.
-    fn body(&self, call: Call, request: &Value) -> Result<Value, String> {
+    /// The same, which reads details from their rows: those that are not in the attempt, or are under a key that has gone since.
+    #[must_use]
+    pub fn reading(self, sessions: Sessions) -> Gateway {
+        Gateway { sessions: Some(sessions), ..self }
+    }
+
+    /// The body of a call.
+    async fn body(&self, call: Call, request: &Value) -> Result<Value, Hindered> {
         match call {
             Call::Authorize => {
-                let charge = Charge::read(request).map_err(|error| format!("the attempt is no charge: {error}"))?;
-                let Charge { payment_method_id, sealed_details, amount, currency } = charge;
-                let token = sealed_details::open_token(&self.key, payment_method_id, &sealed_details)
-                    .map_err(|error| format!("the details of payment method {payment_method_id}: {error}"))?;
+                let charge = Charge::read(request)
+                    .map_err(|error| Hindered::ForPerson(format!("the attempt is no charge: {error}")))?;
+                let token = self.token(&charge).await?;
+                let Charge { amount, currency, .. } = charge;
                 Ok(json!({"amount": amount, "currency": currency, "token": token.expose_secret()}))
             }
             Call::Capture | Call::Void | Call::Refund | Call::VoidInstead | Call::RefundInstead => Ok(json!({})),
         }
+    }
+
+    /// The token of the card to charge. The buyer has to be its owner, by the row and by what the details are bound to.
+    async fn token(&self, charge: &Charge) -> Result<SecretString, Hindered> {
+        let method = charge.payment_method_id;
+        let refuse = |why: Unopened| Hindered::ForPerson(format!("the details of payment method {method}: {why}"));
+        let place = |owner| Place { method, owner, method_type: MethodType::Card };
+        // Of the first format, which is not bound to an owner.
+        let copied = charge.sealed_details.as_deref();
+        let copied = copied.map(|sealed| self.keys.open_token(&place(charge.user_id.unwrap_or(NOBODY)), sealed));
+        match (copied, &self.sessions) {
+            (Some(Ok(token)), _) => return Ok(token),
+            (Some(Err(why)), None) => return Err(refuse(why)),
+            (Some(Err(why)), Some(_)) if why != Unopened::NoFirstKey => return Err(refuse(why)),
+            (Some(Err(_)) | None, _) => {}
+        }
+        let row = self.present(charge).await?;
+        let row = row.ok_or_else(|| Hindered::ForPerson(format!("payment method {method} has no details any more")))?;
+        // The row may have been changed since the decision.
+        if row.place != place(charge.user_id.unwrap_or(row.place.owner)) {
+            return Err(refuse(Unopened::Forged));
+        }
+        self.keys.open_token(&row.place, &row.details).map_err(refuse)
+    }
+
+    /// The method's row as it is now. A database that does not answer is worth another try.
+    async fn present(&self, charge: &Charge) -> Result<Option<store::Row>, Hindered> {
+        let Some(sessions) = &self.sessions else { return Ok(None) };
+        let read = async { store::present(&mut *sessions.acquire().await?, charge.payment_method_id).await };
+        sessions
+            .bounded::<_, saga::StoreError>(read)
+            .await
+            .map_err(|error| Hindered::ForNow(format!("the payment method could not be read: {error}")))
     }
 
     async fn post(&self, call: Call, attempt: &Attempt, body: &Value) -> reqwest::Result<Reply> {
@@ -133,10 +175,14 @@ impl Gateway {
 
 impl Outside<Command> for Gateway {
     async fn call(&self, attempt: &Attempt) -> Answer<Command> {
-        let prepared = attempt.kind.parse().and_then(|call| Ok((call, self.body(call, &attempt.request)?)));
-        let (call, body) = match prepared {
-            Ok(prepared) => prepared,
+        let call: Call = match attempt.kind.parse() {
+            Ok(call) => call,
             Err(why) => return Answer::NeedsPerson(why),
+        };
+        let body = match self.body(call, &attempt.request).await {
+            Ok(body) => body,
+            Err(Hindered::ForPerson(why)) => return Answer::NeedsPerson(why),
+            Err(Hindered::ForNow(why)) => return Answer::NotCalled(why),
         };
         let Some(permit) = self.admit() else {
             return Answer::NotCalled("the circuit to the payment gateway is open".to_owned());
@@ -180,6 +226,16 @@ impl Outside<Command> for Gateway {
     }
 }
 
+/// The owner in attempts of earlier versions, which name none.
+const NOBODY: UserId = UserId(0);
+
+/// The reason why a call cannot be made.
+enum Hindered {
+    /// Retrying cannot mend it.
+    ForPerson(String),
+    ForNow(String),
+}
+
 /// An error with all its causes: "error sending request: connection refused".
 fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
@@ -200,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_password_in_the_url_is_not_repeated() {
-        let arguments = ["payment", "--payment-details-key", "k", "--gateway-url", "http://user:s3cret@host:port"];
+        let arguments = ["payment", "--gateway-url", "http://user:s3cret@host:port"];
         let error = Args::try_parse_from(arguments).expect_err("no port").to_string();
         assert!(error.contains("--gateway-url") && !error.contains("s3cret"), "{error}");
     }

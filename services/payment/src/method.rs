@@ -72,14 +72,17 @@ pub enum Means<'a> {
 }
 
 impl Method {
-    /// The means by which this method pays `order`; None if it is another user's, does not fit the currency or lacks its details.
+    /// The means by which this method pays `order`; None if it is another user's, does not fit the currency, lacks its details,
+    /// or has details that only a card has: then its type has been changed.
     pub fn means(&self, order: &Order) -> Option<Means<'_>> {
         if self.user_id != order.user_id || !self.method_type.fits(order.currency) {
             return None;
         }
         match self.method_type {
             MethodType::Card => self.details.as_deref().map(Means::Card),
-            MethodType::Wallet | MethodType::Points => Some(Means::Within(self.method_type)),
+            MethodType::Wallet | MethodType::Points => {
+                self.details.is_none().then_some(Means::Within(self.method_type))
+            }
         }
     }
 }

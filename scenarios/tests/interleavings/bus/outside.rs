@@ -8,6 +8,7 @@ use payment::{
 };
 use payment_gateway::{
     books::{self, Books},
+    fingerprint::Fingerprint,
     payment::{Operation, State},
     problem,
     request::{self, Command, Request},
@@ -157,7 +158,8 @@ fn command(wanted: &NewAttempt) -> Command {
         Call::Authorize => {
             let charge = Charge::read(&wanted.request).expect("a charge");
             let currency = charge.currency.to_string();
-            Command::Authorize(request::Charge { amount: charge.amount, currency, token: charge.sealed_details })
+            let card = Fingerprint::of(&charge.sealed_details.unwrap_or_default());
+            Command::Authorize(request::Charge { amount: charge.amount, currency, card })
         }
         Call::Capture => Command::Capture,
         Call::Void | Call::VoidInstead => Command::Void,

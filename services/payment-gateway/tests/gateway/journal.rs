@@ -69,7 +69,7 @@ fn a_file_belongs_to_one_gateway() {
 }
 
 #[test]
-fn the_lines_of_the_file_stay_readable() {
+fn the_lines_of_earlier_versions_stay_readable_and_lose_their_tokens() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ledger.jsonl");
     let id = Uuid::now_v7();
@@ -78,14 +78,37 @@ fn the_lines_of_the_file_stay_readable() {
         "request": {
             "idempotency_key": "k",
             "payment_id": id,
-            "command": {"operation": "authorize", "amount": 7, "currency": "JPY", "token": "tok_visa"},
+            "command": {"operation": "authorize", "amount": 7, "currency": "JPY", "token": "tok_declined"},
         },
         "verdict": {"becomes": "authorized"},
     });
     fs::write(&file, format!("{line}\n")).expect("written");
-    let books = Books::in_file(&file).expect("readable");
-    assert_eq!(books.statement(None).totals["JPY"].authorized, 7);
-    assert!(books.payment(id).is_some());
+    for _ in 0..2 {
+        let books = Books::in_file(&file).expect("readable");
+        assert_eq!(books.statement(None).totals["JPY"].authorized, 7);
+        assert!(books.payment(id).is_some());
+        assert!(Books::in_file(&file).is_err(), "the new file is locked as well");
+    }
+    let text = fs::read_to_string(&file).expect("readable");
+    assert!(text.contains("sha256:") && !text.contains("tok_declined") && text.lines().count() == 1, "{text}");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing is left behind");
+}
+
+/// The token of a card is in the request alone.
+#[tokio::test]
+async fn no_token_gets_into_the_file_or_into_an_answer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("ledger.jsonl");
+    let client = Client::new(Books::in_file(&file).expect("a new file"));
+    let id = Uuid::now_v7();
+    let mut answers = vec![client.authorize(id, "a", 100, "tok_canary").await.1];
+    answers.push(client.authorize(id, "b", -1, "tok_canary").await.1);
+    let odd = json!({"amount": "tok_canary", "currency": "JPY", "token": "tok_canary"});
+    answers.push(client.post(Uuid::now_v7(), "authorize", "c", odd).await.1);
+    answers.push(client.get("/v1/ledger").await.1);
+    assert!(!answers.iter().any(|answer| answer.to_string().contains("canary")), "{answers:?}");
+    let text = fs::read_to_string(&file).expect("readable");
+    assert!(text.contains(&id.to_string()) && !text.contains("canary"), "{text}");
 }
 
 /// The file records who paid what. It is closed even if an earlier version has made it readable to all.

@@ -66,7 +66,14 @@ fn a_card_is_asked_for_through_the_gateway_every_time() {
     assert!(says.attempts[0].gives_up, "a Try gives up");
     assert_eq!(
         says.attempts[0].request,
-        json!({"payment_method_id": 1, "sealed_details": "v1:sealed", "amount": 100, "currency": "JPY"})
+        json!({"payment_method_id": 1, "user_id": 1, "sealed_details": "v1:sealed", "amount": 100, "currency": "JPY"})
+    );
+    let current = Story::new(books(ALICE, MethodType::Card, Some("v2:key:a:b".into())), order(100, Currency::JPY))
+        .on(Step::Authorize);
+    assert_eq!(
+        current.attempts[0].request,
+        json!({"payment_method_id": 1, "user_id": 1, "amount": 100, "currency": "JPY"}),
+        "sealed details stay in their row"
     );
     assert_eq!(told(&story.answer(Step::Authorized)), ["PaymentAuthorized"]);
     let says = story.on(Step::Capture);
@@ -104,6 +111,7 @@ fn a_method_that_cannot_pay_is_declined() {
         ("a card for points", books(ALICE, MethodType::Card, details()), order(100, Currency::PTS)),
         ("points for money", books(ALICE, MethodType::Points, None), order(100, Currency::JPY)),
         ("a card without details", books(ALICE, MethodType::Card, None), order(100, Currency::JPY)),
+        ("a card that was made a wallet", books(ALICE, MethodType::Wallet, details()), order(100, Currency::JPY)),
     ] {
         let mut story = Story::new(books, order);
         assert_eq!(told(&story.on(Step::Authorize)), ["PaymentDeclined(invalid_payment_method)"], "{why}");

@@ -1,0 +1,9 @@
+//! The keys of payment methods' details as an operator sees them: settings, the table of keys, rotation, and the command
+//! `payment keys`.
+
+pub mod command;
+pub mod rotation;
+pub mod settings;
+pub mod store;
+
+pub use settings::{KeySettings, is_example_key};

@@ -1,0 +1,8 @@
+//! The keys of payment methods' details, on a real database: misuses that must fail, rotation, and the programs.
+
+mod api;
+mod program;
+mod retired;
+mod rotated;
+mod shop;
+mod swapped;
