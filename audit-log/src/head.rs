@@ -1,5 +1,7 @@
 //! Signed heads: the number and the hash of an entry, out of the reach of the log's own database.
 
+use std::fmt;
+
 use anyhow::Context;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
@@ -30,9 +32,27 @@ impl Head {
         [HEAD, &self.genesis.0, &self.seq.to_be_bytes(), &self.hash.0, &self.micros.to_be_bytes()].concat()
     }
 
+    /// Reads what `Display` writes.
+    ///
+    /// # Errors
+    /// If this is no head.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let parts: Vec<&str> = text.split(' ').collect();
+        let [genesis, seq, hash, micros] = parts[..] else { anyhow::bail!("a head has four parts") };
+        let (genesis, hash) = (Hash::from_hex(genesis)?, Hash::from_hex(hash)?);
+        Ok(Head { genesis, seq: seq.parse().context("no number")?, hash, micros: micros.parse().context("no time")? })
+    }
+
     /// Signs the head.
     pub fn sign(&self, key: &SigningKey) -> SignedHead {
         SignedHead { head: *self, key: key.public().to_string(), signature: key.sign(&self.bytes()) }
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Head { genesis, seq, hash, micros } = self;
+        write!(f, "{genesis} {seq} {hash} {micros}")
     }
 }
 
@@ -102,6 +122,7 @@ mod tests {
         let head = Head { genesis: Hash::of(b"g"), seq: 7, hash: Hash::of(b"7"), micros: 1_700_000_000_000_000 };
         let signed = SignedHead::from_json(head.sign(&key).to_json().as_bytes()).unwrap();
         assert_eq!(signed, head.sign(&key));
+        assert_eq!(Head::parse(&head.to_string()).ok(), Some(head));
         assert!(signed.is_signed_by(&key.public()) && signed.claimed(&[key.public()]).is_some());
         assert!(!signed.is_signed_by(&SigningKey::generate().public()));
         let others = [

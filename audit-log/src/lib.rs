@@ -14,8 +14,8 @@
 //! ```no_run
 //! use audit_log::{Act, Actor, Ended, Known, Recorder};
 //!
-//! # async fn example(client: rdkafka::ClientConfig) -> anyhow::Result<()> {
-//! let recorder = Recorder::of_the_process(client)?;
+//! # async fn example(cluster: outbox::kafka::Cluster) -> anyhow::Result<()> {
+//! let recorder = Recorder::of_the_process(&cluster)?;
 //! let actor = Actor { name: "ophelia".to_owned(), known: Known::Certificate };
 //! let act = Act::new(actor, "keys.rotate", "key", "payments-2026").because("yearly");
 //! let rotate = async { anyhow::Ok(3) };

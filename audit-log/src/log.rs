@@ -4,11 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, ensure};
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::{
-    PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio::time::timeout;
+use transport::Transport;
 use uuid::Uuid;
 
 use crate::{
@@ -17,6 +15,7 @@ use crate::{
     head::Head,
     key::SigningKey,
     store::{self, Written},
+    recorder::AUDIT_DATABASE_URL,
     topic::Topic,
 };
 
@@ -47,9 +46,9 @@ impl AuditLog {
     /// The log in this database, as a writer. Connects on first use.
     ///
     /// # Errors
-    /// If the address has another form; the error does not repeat it.
-    pub fn new(url: &SecretString) -> anyhow::Result<Self> {
-        Ok(AuditLog { pool: pool(url, "audit-log", WRITTEN_WITHIN)?, heads: None })
+    /// If the URL has another form, or allows less than required; the error does not repeat it.
+    pub fn new(transport: &Transport, url: &SecretString) -> anyhow::Result<Self> {
+        Ok(AuditLog { pool: pool(transport, AUDIT_DATABASE_URL, url, WRITTEN_WITHIN)?, heads: None })
     }
 
     /// Signs the head after each entry with this key, and announces it on this topic.
@@ -139,13 +138,15 @@ fn receipt(fields: Fields, written: &Written) -> anyhow::Result<Receipt> {
     Ok(Receipt { head: Head { genesis, seq: written.new_seq, hash, micros } })
 }
 
-/// A small pool that connects on first use.
-pub(crate) fn pool(url: &SecretString, name: &str, statement: Duration) -> anyhow::Result<PgPool> {
-    let options = url.expose_secret().parse::<PgConnectOptions>();
-    let options =
-        options.ok().context("the audit log's address is not of the form postgres://user:password@host/database")?;
+/// A small pool that connects on first use. `setting` names the variable with the URL.
+pub(crate) fn pool(
+    transport: &Transport,
+    setting: &str,
+    url: &SecretString,
+    statement: Duration,
+) -> anyhow::Result<PgPool> {
     let statement = format!("{}s", statement.as_secs());
     let bounds = [("lock_timeout", "5s"), ("statement_timeout", &statement)];
-    let options = options.application_name(name).options(bounds);
+    let options = transport.postgres(setting, url.expose_secret())?.application_name("audit-log").options(bounds);
     Ok(PgPoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(options))
 }

@@ -7,10 +7,12 @@ use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, PgPool};
+use transport::Transport;
 
 use crate::{
     entry::Entry,
     log::pool,
+    recorder::AUDIT_READER_URL,
     store,
     topic::Announced,
     verify::{Trusted, Verdict, Walk},
@@ -40,9 +42,9 @@ impl Reader {
     /// The log in this database, as a reader. Connects on first use.
     ///
     /// # Errors
-    /// If the address has another form; the error does not repeat it.
-    pub fn new(url: &SecretString) -> anyhow::Result<Self> {
-        pool(url, "audit-log-reader", READ_WITHIN).map(Reader)
+    /// If the URL has another form, or allows less than required; the error does not repeat it.
+    pub fn new(transport: &Transport, url: &SecretString) -> anyhow::Result<Self> {
+        pool(transport, AUDIT_READER_URL, url, READ_WITHIN).map(Reader)
     }
 
     /// Entries, oldest first.

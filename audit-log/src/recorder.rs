@@ -1,7 +1,7 @@
 //! The log as a program uses it: an act is recorded before it happens, or it does not happen.
 
 use anyhow::Context;
-use rdkafka::ClientConfig;
+use outbox::kafka::Cluster;
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -20,8 +20,6 @@ pub const AUDIT_READER_URL: &str = "AUDIT_READER_URL";
 pub const AUDIT_SIGNING_KEY_FILE: &str = "AUDIT_SIGNING_KEY_FILE";
 /// Variable with the file of the public keys whose signatures count.
 pub const AUDIT_PUBLIC_KEYS_FILE: &str = "AUDIT_PUBLIC_KEYS_FILE";
-/// Variable that says whether a system may do without a log: with `required`, it may not.
-const SECURITY: &str = "SECURITY";
 
 /// Records acts, or says that nothing is recorded.
 #[derive(Debug, Clone)]
@@ -33,31 +31,32 @@ pub enum Recorder {
 }
 
 impl Recorder {
-    /// The recorder that `variable` (usually the process environment) names. `client` has the settings of a Kafka client.
+    /// The recorder that `variable` (usually the process environment) names. Heads go to this
+    /// cluster, and the log is reached over its transport.
     ///
     /// # Errors
     /// If a variable has the wrong form, or there is no log although SECURITY=required.
-    pub fn from_variables(variable: impl Fn(&str) -> Option<String>, client: ClientConfig) -> anyhow::Result<Self> {
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>, cluster: &Cluster) -> anyhow::Result<Self> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let Some(url) = variable(AUDIT_DATABASE_URL) else {
             anyhow::ensure!(
-                variable(SECURITY).as_deref() != Some("required"),
-                "{AUDIT_DATABASE_URL} is not set, and with {SECURITY}=required nothing is done that is not recorded"
+                !cluster.transport.is_required(),
+                "{AUDIT_DATABASE_URL} is not set, and with SECURITY=required nothing is done that is not recorded"
             );
             return Ok(Recorder::Nowhere);
         };
-        let log = AuditLog::new(&SecretString::from(url)).context(AUDIT_DATABASE_URL)?;
+        let log = AuditLog::new(&cluster.transport, &SecretString::from(url))?;
         let Some(file) = variable(AUDIT_SIGNING_KEY_FILE) else { return Ok(Recorder::To(log)) };
         let key = SigningKey::load(file.as_ref()).context(AUDIT_SIGNING_KEY_FILE)?;
-        Ok(Recorder::To(log.announcing(key, Topic::new(client))))
+        Ok(Recorder::To(log.announcing(key, Topic::new(cluster.producer("audit-log")))))
     }
 
     /// The recorder that the process's environment names. If there is none, logs that nothing is recorded.
     ///
     /// # Errors
     /// As [`from_variables`](Self::from_variables).
-    pub fn of_the_process(client: ClientConfig) -> anyhow::Result<Self> {
-        let recorder = Self::from_variables(|name| std::env::var(name).ok(), client)?;
+    pub fn of_the_process(cluster: &Cluster) -> anyhow::Result<Self> {
+        let recorder = Self::from_variables(|name| std::env::var(name).ok(), cluster)?;
         if matches!(recorder, Recorder::Nowhere) {
             tracing::warn!("{AUDIT_DATABASE_URL} is not set: nothing of this is recorded in an audit log");
         }
@@ -138,28 +137,30 @@ impl Begun<'_> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use transport::Transport;
+
     use super::*;
 
-    fn recorder(variables: &[(&str, &str)]) -> anyhow::Result<Recorder> {
+    const URL: (&str, &str) = (AUDIT_DATABASE_URL, "postgres://w:secret@localhost/audit");
+
+    fn recorder(variables: &[(&str, &str)], transport: &Transport) -> anyhow::Result<Recorder> {
         let variables: BTreeMap<&str, &str> = variables.iter().copied().collect();
-        Recorder::from_variables(|name| variables.get(name).map(|value| (*value).to_owned()), ClientConfig::new())
+        let cluster = Cluster::at("localhost:1", transport);
+        Recorder::from_variables(|name| variables.get(name).map(|value| (*value).to_owned()), &cluster)
     }
 
     #[tokio::test]
-    async fn no_log_is_allowed_unless_security_is_required() {
-        assert!(matches!(recorder(&[]), Ok(Recorder::Nowhere)));
-        assert!(matches!(recorder(&[("SECURITY", "off")]), Ok(Recorder::Nowhere)));
-        let error = recorder(&[("SECURITY", "required")]).unwrap_err().to_string();
-        assert!(error.contains("AUDIT_DATABASE_URL is not set"), "{error}");
-        let url = ("AUDIT_DATABASE_URL", "postgres://w:secret@localhost/audit");
-        assert!(matches!(recorder(&[url, ("SECURITY", "required")]), Ok(Recorder::To(_))));
+    async fn without_a_log_nothing_is_recorded() {
+        assert!(matches!(recorder(&[], &Transport::plain()), Ok(Recorder::Nowhere)));
+        assert!(matches!(recorder(&[(AUDIT_DATABASE_URL, "")], &Transport::plain()), Ok(Recorder::Nowhere)));
+        assert!(matches!(recorder(&[URL], &Transport::plain()), Ok(Recorder::To(_))));
     }
 
     #[tokio::test]
     async fn a_wrong_setting_is_an_error_that_repeats_no_password() {
-        let error = format!("{:#}", recorder(&[("AUDIT_DATABASE_URL", "secret")]).unwrap_err());
+        let error = recorder(&[(AUDIT_DATABASE_URL, "secret")], &Transport::plain()).unwrap_err();
+        let error = format!("{error:#}");
         assert!(error.starts_with("AUDIT_DATABASE_URL") && !error.contains("secret"), "{error}");
-        let url = ("AUDIT_DATABASE_URL", "postgres://w:secret@localhost/audit");
-        assert!(recorder(&[url, ("AUDIT_SIGNING_KEY_FILE", "/nowhere/key")]).is_err());
+        assert!(recorder(&[URL, (AUDIT_SIGNING_KEY_FILE, "/nowhere/key")], &Transport::plain()).is_err());
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod audit;
+pub mod audited;
 pub mod by_hand;
 pub mod choreography;
 pub mod command;
@@ -15,6 +16,7 @@ pub mod exhibit;
 pub mod heard;
 pub mod listener;
 pub(crate) mod manifest;
+pub mod operator;
 pub mod positions;
 pub mod reconcile;
 pub mod report;
@@ -22,6 +24,6 @@ pub mod requests;
 pub mod timeline;
 mod wait;
 
-pub use environment::{Environment, PAYMENT_DETAILS_KEY, PROGRAM_URLS, transport_of_the_process};
+pub use environment::{AUDIT_VARIABLES, Environment, PAYMENT_DETAILS_KEY, PROGRAM_URLS, transport_of_the_process};
 pub use manifest::{Database, Entry, Manifest, Program, Role, SYSTEM_MANIFEST};
 pub use wait::until;

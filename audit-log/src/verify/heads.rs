@@ -94,8 +94,13 @@ fn against(walk: &mut Walk, heads: &BTreeMap<i64, Hash>, witness: Witness, bad: 
         match walk.hashes.get(seq) {
             Some(there) if there == hash => agrees = Some(*seq),
             // A row that is missing, or wrong in itself, is named already.
-            Some(_) if !bad.contains(seq) && differs.is_none() => differs = Some((agrees.unwrap_or(0) + 1, *seq)),
-            _ => {}
+            None => {}
+            Some(_) if bad.contains(seq) => {}
+            Some(_) => {
+                // Heads after it only say that somebody signed what was written anew.
+                differs = Some((agrees.unwrap_or(0) + 1, *seq));
+                break;
+            }
         }
     }
     if let Some((first, known)) = differs {
@@ -104,6 +109,5 @@ fn against(walk: &mut Walk, heads: &BTreeMap<i64, Hash>, witness: Witness, bad: 
     if let Some((known, _)) = heads.range(end + 1..).next_back() {
         walk.findings.push(Finding::CutOff { end, known: *known, witness });
     }
-    // After a row that differs, an agreement only says that somebody signed what was written anew.
-    agrees.filter(|agrees| differs.is_none_or(|(_, differs)| *agrees < differs))
+    agrees
 }

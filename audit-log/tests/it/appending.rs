@@ -85,7 +85,7 @@ async fn doing(acted: &AtomicBool) -> anyhow::Result<()> {
 #[tokio::test]
 async fn an_act_that_cannot_be_recorded_is_refused_and_nothing_is_done() {
     let nowhere = "postgres://w:secret@127.0.0.1:1/audit".to_owned().into();
-    let recorder = Recorder::To(AuditLog::new(&nowhere).unwrap());
+    let recorder = Recorder::To(AuditLog::new(&transport::Transport::plain(), &nowhere).unwrap());
     let acted = AtomicBool::new(false);
     let refused = recorder.audited(&act(1), doing(&acted), |()| Ended::done("")).await.unwrap_err();
     let text = format!("{refused:#}");

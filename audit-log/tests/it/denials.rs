@@ -30,6 +30,6 @@ async fn denials_that_cannot_be_recorded_are_counted_on() {
     let denials = Denials::default();
     denials.count(denial("mallory"));
     denials.count(denial("alice"));
-    denials.record(&Recorder::To(AuditLog::new(&nowhere).unwrap())).await.unwrap_err();
+    denials.record(&Recorder::To(AuditLog::new(&transport::Transport::plain(), &nowhere).unwrap())).await.unwrap_err();
     assert_eq!(denials.waiting(), 2);
 }

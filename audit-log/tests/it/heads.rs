@@ -4,7 +4,7 @@ use audit_log::{
     AuditLog, Hash, Head, Recorder, SignedHead, SigningKey, Topic,
     verify::{Finding, Trusted},
 };
-use rdkafka::ClientConfig;
+use transport::Transport;
 
 use crate::support::{Log, act};
 
@@ -16,9 +16,8 @@ async fn end(log: &Log) -> Head {
 #[tokio::test]
 async fn a_head_that_could_not_be_announced_is_announced_later() {
     let log = Log::create().await;
-    let mut nowhere = ClientConfig::new();
-    nowhere.set("bootstrap.servers", "127.0.0.1:1");
-    let cut_off = log.silent().announcing(log.key.clone(), Topic::new(nowhere));
+    let nowhere = Topic::new(Transport::plain().kafka("127.0.0.1:1"));
+    let cut_off = log.silent().announcing(log.key.clone(), nowhere);
     Recorder::To(cut_off).note(&act(1)).await.unwrap();
     let verdict = log.verify().await;
     assert_eq!((verdict.covered, verdict.uncovered), (None, 1));

@@ -15,6 +15,7 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use transport::Transport;
 use uuid::Uuid;
 
 pub(crate) struct Log {
@@ -34,9 +35,7 @@ fn server() -> PgConnectOptions {
 }
 
 pub(crate) fn client() -> ClientConfig {
-    let mut client = ClientConfig::new();
-    client.set("bootstrap.servers", required("TEST_KAFKA_BROKERS"));
-    client
+    Transport::plain().kafka(&required("TEST_KAFKA_BROKERS"))
 }
 
 /// Lets the embedded broker, which takes no request to create a topic, create it by itself. Kafka is set not to: there the library
@@ -97,11 +96,11 @@ impl Log {
 
     /// The log for a writer without a key.
     pub(crate) fn silent(&self) -> AuditLog {
-        AuditLog::new(&self.url("w")).unwrap()
+        AuditLog::new(&Transport::plain(), &self.url("w")).unwrap()
     }
 
     pub(crate) fn reader(&self) -> Reader {
-        Reader::new(&self.url("r")).unwrap()
+        Reader::new(&Transport::plain(), &self.url("r")).unwrap()
     }
 
     pub(crate) fn trusted(&self) -> Trusted {

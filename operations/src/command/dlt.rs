@@ -6,12 +6,15 @@ use crate::environment::transport_of_the_process;
 use saga::outbox::kafka::Cluster;
 use std::process::ExitCode;
 
+use audit_log::Ended;
 use clap::{Args, Subcommand};
 
 use crate::{
+    audited::Audited,
     dead_letters::{self, Letter},
     exhibit,
-    requests::Client,
+    operator::Operator,
+    requests::{Client, Place},
 };
 
 /// Shows and replays dead letters: records that could not be read or were refused.
@@ -81,9 +84,14 @@ fn find<'a>(letters: &'a [Letter], name: &str) -> anyhow::Result<&'a Letter> {
 
 async fn replay(brokers: &Cluster, letters: &[&Letter]) -> anyhow::Result<ExitCode> {
     let client = Client::new(brokers)?;
+    let audited = Audited::of_the_process(brokers, Operator::of_the_process())?;
     let mut failed = false;
     for letter in letters {
-        match (dead_letters::replay(&client, letter).await, &letter.original) {
+        let act = audited.act("dlt.replay", "dead letter", letter.name());
+        let ended =
+            |place: &Place| Ended::done(format!("published at partition {}, offset {}", place.partition, place.offset));
+        let replayed = audited.carry_out(&act, dead_letters::replay(&client, letter), ended).await;
+        match (replayed, &letter.original) {
             (Ok(place), Some(original)) => {
                 println!(
                     "{} is published again at {}/{}/{}",

@@ -1,6 +1,7 @@
 //! The operator's subcommands, one module each. All of them work on the system that the environment names.
 
 mod asyncapi;
+mod audit_log;
 mod dlt;
 mod graph;
 mod lint;
@@ -30,6 +31,8 @@ pub enum Command {
     Parked(parked::Parked),
     Dlt(dlt::Dlt),
     Reconcile(reconcile::Reconcile),
+    #[command(name = "audit")]
+    AuditLog(audit_log::AuditLog),
 }
 
 impl Command {
@@ -47,6 +50,7 @@ impl Command {
             Self::Parked(parked) => Box::pin(parked.run()),
             Self::Dlt(dlt) => Box::pin(dlt.run()),
             Self::Reconcile(reconcile) => Box::pin(reconcile.run()),
+            Self::AuditLog(audit_log) => Box::pin(audit_log.run()),
         }
     }
 }
