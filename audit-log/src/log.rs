@@ -14,8 +14,8 @@ use crate::{
     entry::{Bytes, Entry},
     head::Head,
     key::SigningKey,
-    store::{self, Written},
     recorder::AUDIT_DATABASE_URL,
+    store::{self, Written},
     topic::Topic,
 };
 

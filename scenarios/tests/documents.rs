@@ -167,7 +167,7 @@ fn the_libraries_know_nothing_of_the_shop() {
     shop.extend(
         ["events", "operations", "scenarios", "testbed", "catalogue", "load", "chaos", "trip"].map(str::to_owned),
     );
-    for library in ["outbox", "outbox-relay", "process", "saga"] {
+    for library in ["audit-log", "outbox", "outbox-relay", "process", "saga"] {
         let crates = crates_behind(library, &["--all-features", "--edges", "all"]);
         assert!(crates.contains("tokio"), "{crates:?}");
         let known: Vec<&String> = shop.iter().filter(|part| crates.contains(*part)).collect();
@@ -201,11 +201,13 @@ fn crates_behind(package: &str, arguments: &[&str]) -> BTreeSet<String> {
     crates
 }
 
-/// Every promise in the table of faults is covered by an existing test: `path::test_name`, under the root of the project.
+/// Every promise in the tables of faults and controls is covered by an existing test: `path::test_name`, under the project's root.
 #[test]
 fn every_fault_names_the_test_that_shows_its_promise() {
-    let faults = in_project("docs/faults");
-    let pages = fs::read_dir(&faults).unwrap_or_else(|error| panic!("{}: {error}", faults.display()));
+    let pages = ["docs/faults", "docs/security"]
+        .map(in_project)
+        .into_iter()
+        .flat_map(|folder| fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())));
     let mut rows = 0;
     for page in pages {
         let page = page.expect("readable").path();
@@ -214,7 +216,7 @@ fn every_fault_names_the_test_that_shows_its_promise() {
         let mut in_table = false;
         for row in text.lines().filter(|line| line.starts_with('|') && !line.starts_with("|-")) {
             let test = row.trim_end().trim_end_matches('|').rsplit('|').next().expect("a last cell");
-            if row.starts_with("| fault |") || row.starts_with("| kind |") {
+            if ["| fault |", "| kind |", "| control |"].iter().any(|head| row.starts_with(head)) {
                 in_table = test.trim() == "test";
                 continue;
             }

@@ -163,7 +163,9 @@ impl Verify {
             );
             Some(Topic::new(self.broker.cluster()?.producer("audit-log")).read().await?)
         };
-        let verdict = Reader::new(&transport_of_the_process()?, &self.log.reader_url)?.verify(announced.as_ref(), &trusted).await?;
+        let verdict = Reader::new(&transport_of_the_process()?, &self.log.reader_url)?
+            .verify(announced.as_ref(), &trusted)
+            .await?;
         report(&verdict, self.without_heads);
         if !verdict.holds() {
             return Ok(ExitCode::FAILURE);

@@ -14,10 +14,7 @@ use super::{postgres::Postgres, state::StateDir};
 const DATABASE: &str = "audit";
 
 /// Creates the log; returns its variables for operators.
-pub(super) async fn create(
-    postgres: &Postgres,
-    state: &StateDir,
-) -> anyhow::Result<Vec<(&'static str, SecretString)>> {
+pub(super) async fn create(postgres: &Postgres, state: &StateDir) -> anyhow::Result<Vec<(&'static str, SecretString)>> {
     let roles = Roles::default();
     let [owner, writer, reader] =
         [DATABASE, roles.writer, roles.reader].map(|role| (role, uuid::Uuid::new_v4().simple().to_string().into()));
