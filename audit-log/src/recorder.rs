@@ -157,6 +157,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn with_security_required_there_has_to_be_a_log() {
+        use transport::authority::{Authority, Leaf};
+        let directory = tempfile::tempdir().unwrap();
+        let own = directory.path().join("operator");
+        let leaf = Leaf::of("operator", std::time::Duration::from_secs(600));
+        Authority::in_directory(directory.path()).unwrap().write(&leaf, &own).unwrap();
+        let settings = transport::Settings { security: transport::Security::Required, tls_dir: Some(own) };
+        let required = settings.open().unwrap();
+        let error = recorder(&[], &required).unwrap_err().to_string();
+        assert!(error.contains("AUDIT_DATABASE_URL is not set"), "{error}");
+        assert!(recorder(&[URL], &required).is_err(), "the log is not reached without TLS");
+    }
+
+    #[tokio::test]
     async fn a_wrong_setting_is_an_error_that_repeats_no_password() {
         let error = recorder(&[(AUDIT_DATABASE_URL, "secret")], &Transport::plain()).unwrap_err();
         let error = format!("{error:#}");

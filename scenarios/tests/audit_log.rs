@@ -145,15 +145,10 @@ async fn nothing_is_done_without_a_record(up: &Up, letter: &str) {
     };
     one_comes_back(2).await;
     let replay = ["dlt", "replay", letter];
-    for changed in [
-        [("AUDIT_DATABASE_URL", "postgres://audit_writer:x@127.0.0.1:1/audit"), ("SECURITY", "")],
-        [("AUDIT_DATABASE_URL", ""), ("SECURITY", "required")],
-    ] {
-        let (success, said) = up.run_with(&changed, &replay).await;
-        let refused = ["nothing was done, because it could not be recorded", "nothing is done that is not recorded"];
-        assert!(!success && refused.iter().any(|word| said.contains(word)), "{said}");
-    }
-    // Without a log, and where it is not required, it goes on and says so. The letter comes back once, not three times.
+    let away = ("AUDIT_DATABASE_URL", "postgres://audit_writer:x@127.0.0.1:1/audit");
+    let (success, said) = up.run_with(&[away], &replay).await;
+    assert!(!success && said.contains("nothing was done, because it could not be recorded"), "{said}");
+    // Without a log, and where security is not required, it goes on and says so. The letter comes back once, not twice.
     let (success, said) = up.run_with(&[("AUDIT_DATABASE_URL", "")], &replay).await;
     assert!(success && said.contains("nothing of this is recorded"), "{said}");
     one_comes_back(3).await;

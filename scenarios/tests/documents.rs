@@ -201,7 +201,7 @@ fn crates_behind(package: &str, arguments: &[&str]) -> BTreeSet<String> {
     crates
 }
 
-/// Every promise in the tables of faults and controls is covered by an existing test: `path::test_name`, under the project's root.
+/// Every promise in the tables of faults and controls is covered by an existing test: `path::test_name`, under the root.
 #[test]
 fn every_fault_names_the_test_that_shows_its_promise() {
     let pages = ["docs/faults", "docs/security"]

@@ -38,7 +38,7 @@ pub(crate) fn client() -> ClientConfig {
     Transport::plain().kafka(&required("TEST_KAFKA_BROKERS"))
 }
 
-/// Lets the embedded broker create the topic by itself: it takes no request to. Kafka is set not to; there the library creates it.
+/// Lets the embedded broker create the topic by itself: it takes no request to. On Kafka the library creates it.
 async fn offer(topic: String) {
     let asked = tokio::task::spawn_blocking(move || {
         let producer: BaseProducer = client().set("allow.auto.create.topics", "true").create().unwrap();

@@ -208,3 +208,19 @@ async fn an_end_that_the_log_itself_disowns_is_named_without_heads() {
     assert!(matches!(findings[..], [Finding::CutOff { end: 3, known: 4, .. }]), "{findings:?}");
     log.drop().await;
 }
+
+#[tokio::test]
+async fn a_number_that_occurs_twice_and_one_that_is_never_given_are_named() {
+    let log = Log::create().await;
+    log.acts(2).await;
+    log.tamper(
+        "alter table audit.entries drop constraint entries_pkey; drop index audit.entries_begin, audit.entries_end;
+         insert into audit.entries select * from audit.entries where seq = 3",
+    )
+    .await;
+    assert_eq!(log.findings().await, [Finding::Foreign { seq: 3 }]);
+    log.tamper("update audit.entries set seq = -1 where ctid = (select max(ctid) from audit.entries where seq = 3)")
+        .await;
+    assert_eq!(log.findings().await, [Finding::Foreign { seq: -1 }]);
+    log.drop().await;
+}

@@ -48,8 +48,8 @@ pub(super) async fn create(postgres: &Postgres, state: &StateDir) -> anyhow::Res
     key.save(&private)?;
     std::fs::write(&public, format!("{}\n", key.public())).context("writing the audit log's public key")?;
     Ok(vec![
-        (AUDIT_DATABASE_URL, writer.to_url_lossy().to_string().into()),
-        (AUDIT_READER_URL, reader.to_url_lossy().to_string().into()),
+        (AUDIT_DATABASE_URL, postgres.url(writer.0, &writer.1, DATABASE)),
+        (AUDIT_READER_URL, postgres.url(reader.0, &reader.1, DATABASE)),
         (AUDIT_SIGNING_KEY_FILE, private.display().to_string().into()),
         (AUDIT_PUBLIC_KEYS_FILE, public.display().to_string().into()),
     ])

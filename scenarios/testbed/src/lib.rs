@@ -189,10 +189,8 @@ impl Stack {
             true => Some(Certs::make(manifest, &state.certs(), LASTS)?),
             false => None,
         };
-        let mut network = match options.breakable {
-            true => Network::open(options.broker, manifest).await?,
-            false => Network::default(),
-        };
+        let mut network =
+            if options.breakable { Network::open(options.broker, manifest).await? } else { Network::default() };
         let listeners = network.listeners();
         let foundation = Foundation::listening(
             manifest,
