@@ -22,6 +22,14 @@ const GATEWAY_OPS_URL: &str = "GATEWAY_OPS_URL";
 /// Variable with the base URLs of services beside the shop's, separated by commas.
 pub const PROGRAM_URLS: &str = "PROGRAM_URLS";
 
+/// Variables of the audit log.
+pub const AUDIT_VARIABLES: [&str; 4] = [
+    audit_log::AUDIT_DATABASE_URL,
+    audit_log::AUDIT_READER_URL,
+    audit_log::AUDIT_SIGNING_KEY_FILE,
+    audit_log::AUDIT_PUBLIC_KEYS_FILE,
+];
+
 /// Addresses and keys of a running system.
 #[derive(Debug, Clone)]
 pub struct Environment {
@@ -45,6 +53,8 @@ pub struct Environment {
     pub mail_api: Option<String>,
     /// Base URLs at which services beside the shop's serve their tables.
     pub further_programs: Vec<String>,
+    /// The audit log: those of [`AUDIT_VARIABLES`] that are set, with their values.
+    pub audit_log: Vec<(&'static str, SecretString)>,
 }
 
 impl Environment {
@@ -95,6 +105,7 @@ impl Environment {
             mail_dir: variable("MAIL_DIR").map(PathBuf::from),
             mail_api: variable("MAIL_API_URL").map(|url| url.trim_end_matches('/').to_owned()),
             further_programs: further_programs.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect(),
+            audit_log: AUDIT_VARIABLES.iter().filter_map(|name| Some((*name, variable(name)?.into()))).collect(),
         }))
     }
 
@@ -162,6 +173,7 @@ impl Environment {
         std::iter::once(("KAFKA_BROKERS".to_owned(), self.brokers.brokers()))
             .chain(databases)
             .chain(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))))
+            .chain(self.audit_log.iter().map(|(name, value)| ((*name).to_owned(), value.expose_secret().to_owned())))
             .collect()
     }
 }
@@ -221,6 +233,7 @@ mod tests {
     fn what_is_written_can_be_read() {
         let mut variables = complete();
         variables.insert("GATEWAY_URL".to_owned(), "http://h:1".to_owned());
+        variables.insert("AUDIT_DATABASE_URL".to_owned(), "postgres://h/audit".to_owned());
         let written: BTreeMap<_, _> = read(&variables).unwrap().unwrap().variables().into_iter().collect();
         assert_eq!(written, variables);
     }

@@ -6,6 +6,7 @@
 pub mod acl;
 pub mod archive;
 pub mod audit;
+pub mod audited;
 pub mod by_hand;
 pub mod choreography;
 pub mod cluster;
@@ -26,7 +27,7 @@ pub mod timeline;
 mod wait;
 
 pub use environment::{
-    Environment, PAYMENT_DETAILS_KEY, PROGRAM_URLS, cluster_of_the_process, transport_of_the_process,
+    AUDIT_VARIABLES, Environment, PAYMENT_DETAILS_KEY, PROGRAM_URLS, cluster_of_the_process, transport_of_the_process,
 };
 pub use manifest::{Database, Entry, Manifest, Program, Role, SYSTEM_MANIFEST};
 pub use wait::until;

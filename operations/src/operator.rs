@@ -77,6 +77,11 @@ impl Operator {
         Self::named(subject.to_owned(), Known::Token)
     }
 
+    /// Somebody of whom nothing is known.
+    pub(crate) fn unknown() -> Self {
+        Operator { name: "unknown".to_owned(), known: Known::Unverified }
+    }
+
     fn named(name: String, known: Known) -> anyhow::Result<Self> {
         let is_printable = name.chars().all(|character| !character.is_control());
         ensure!(

@@ -170,7 +170,7 @@ fn the_libraries_know_nothing_of_the_shop() {
     shop.extend(
         ["events", "operations", "scenarios", "testbed", "catalogue", "load", "chaos", "trip"].map(str::to_owned),
     );
-    for library in ["outbox", "outbox-relay", "transport", "process", "saga", "sealing"] {
+    for library in ["audit-log", "outbox", "outbox-relay", "transport", "process", "saga", "sealing"] {
         let crates = crates_behind(library, &["--all-features", "--edges", "all"]);
         assert!(library == "sealing" || crates.contains("tokio"), "{crates:?}");
         let known: Vec<&String> = shop.iter().filter(|part| crates.contains(*part)).collect();
@@ -204,7 +204,7 @@ fn crates_behind(package: &str, arguments: &[&str]) -> BTreeSet<String> {
     crates
 }
 
-/// Every promise in the table of faults is covered by an existing test: `path::test_name`, under the root of the project.
+/// Every promise in the tables of faults and controls is covered by an existing test: `path::test_name`, under the root.
 #[test]
 fn every_fault_names_the_test_that_shows_its_promise() {
     let rows = rows_with_tests("docs/faults", &["fault", "kind"]);

@@ -4,14 +4,17 @@
 
 use std::process::ExitCode;
 
+use audit_log::Ended;
 use clap::{Args, Subcommand};
 use saga::outbox::kafka::Cluster;
 
 use crate::{
+    audited::Audited,
     cluster_of_the_process,
     dead_letters::{self, Letter, Originals},
     exhibit,
-    requests::Client,
+    operator::Operator,
+    requests::{Client, Place},
 };
 
 /// Shows and replays dead letters: records that could not be read or were refused.
@@ -82,6 +85,7 @@ fn find<'a>(letters: &'a [Letter], name: &str) -> anyhow::Result<&'a Letter> {
 
 async fn replay(cluster: Cluster, letters: Vec<Letter>) -> anyhow::Result<ExitCode> {
     let client = Client::new(&cluster)?;
+    let audited = Audited::of_the_process(&cluster, Operator::of_process(None)?)?;
     let reading = tokio::task::spawn_blocking(move || {
         let originals = Originals::of(&cluster, &letters)?;
         anyhow::Ok((originals, letters))
@@ -89,7 +93,11 @@ async fn replay(cluster: Cluster, letters: Vec<Letter>) -> anyhow::Result<ExitCo
     let (originals, letters) = reading.await??;
     let mut failed = false;
     for letter in &letters {
-        match (dead_letters::replay(&client, letter, &originals).await, &letter.original) {
+        let act = audited.act("dlt.replay", "dead letter", letter.name());
+        let ended =
+            |place: &Place| Ended::done(format!("published at partition {}, offset {}", place.partition, place.offset));
+        let replayed = audited.carry_out(&act, dead_letters::replay(&client, letter, &originals), ended).await;
+        match (replayed, &letter.original) {
             (Ok(place), Some(original)) => {
                 println!(
                     "{} is published again at {}/{}/{}",

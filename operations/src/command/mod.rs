@@ -2,6 +2,7 @@
 
 mod acl;
 mod asyncapi;
+mod audit_log;
 mod dlt;
 mod graph;
 mod lint;
@@ -34,6 +35,8 @@ pub enum Command {
     Reconcile(reconcile::Reconcile),
     Acl(acl::AclCommand),
     Topics(topics::TopicsCommand),
+    #[command(name = "audit")]
+    AuditLog(audit_log::AuditLog),
 }
 
 impl Command {
@@ -53,6 +56,7 @@ impl Command {
             Self::Reconcile(reconcile) => Box::pin(reconcile.run()),
             Self::Acl(acl) => Box::pin(acl.run()),
             Self::Topics(topics) => Box::pin(topics.run()),
+            Self::AuditLog(audit_log) => Box::pin(audit_log.run()),
         }
     }
 }

@@ -5,11 +5,13 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use audit_log::Ended;
 use clap::{Args, Subcommand};
+use saga::outbox::kafka::Cluster;
 use saga::parked::desk::{self, Content, Details, Done, Signature, Wish, Work};
 use uuid::Uuid;
 
-use crate::{Database, by_hand, command::running, databases::Databases, exhibit, operator::Operator};
+use crate::{Database, audited::Audited, by_hand, command::running, databases::Databases, exhibit, operator::Operator};
 
 /// Shows and settles work that waits for a person: calls that used up their retries, events that could not be processed.
 #[derive(Debug, Args)]
@@ -61,15 +63,17 @@ struct Act {
 
 impl Parked {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let databases = Databases::of(&running()?)?;
+        let environment = running()?;
+        let databases = Databases::of(&environment)?;
+        let cluster = &environment.brokers;
         match self.what {
             What::List => list(&databases).await,
             What::Show { id } => show(&databases, id).await,
-            What::Retry(act) => act.carry_out(&databases, Wish::Retry).await,
-            What::Answer(Answer { act, word }) => act.carry_out(&databases, Wish::Answer(&word)).await,
+            What::Retry(act) => act.carry_out(&databases, cluster, Wish::Retry).await,
+            What::Answer(Answer { act, word }) => act.carry_out(&databases, cluster, Wish::Answer(&word)).await,
             What::Resolve(act) => {
                 anyhow::ensure!(!act.note.trim().is_empty(), "--note is missing: say how the event was settled");
-                act.carry_out(&databases, Wish::Resolve).await
+                act.carry_out(&databases, cluster, Wish::Resolve).await
             }
         }
     }
@@ -129,15 +133,36 @@ async fn find(databases: &Databases, id: Uuid) -> anyhow::Result<Option<(Databas
 }
 
 impl Act {
-    async fn carry_out(&self, databases: &Databases, wish: Wish<'_>) -> anyhow::Result<ExitCode> {
+    async fn carry_out(&self, databases: &Databases, cluster: &Cluster, wish: Wish<'_>) -> anyhow::Result<ExitCode> {
         let mut all = true;
-        let by = Operator::of_process(self.by.as_deref())?.signature();
+        let operator = Operator::of_process(self.by.as_deref())?;
+        let by = operator.signature();
+        let audited = Audited::of_the_process(cluster, operator)?;
         for id in &self.ids {
-            let (done, said) = self.one(databases, *id, wish, &by).await?;
+            let (done, said) = self.recorded(&audited, databases, *id, wish, &by).await?;
             println!("{id} {said}");
             all &= done;
         }
         Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Records what [`one`](Self::one) does.
+    async fn recorded(
+        &self,
+        audited: &Audited,
+        databases: &Databases,
+        id: Uuid,
+        wish: Wish<'_>,
+        by: &str,
+    ) -> anyhow::Result<(bool, String)> {
+        let (action, details) = match wish {
+            Wish::Retry => ("parked.retry", serde_json::json!({})),
+            Wish::Resolve => ("parked.resolve", serde_json::json!({})),
+            Wish::Answer(word) => ("parked.answer", serde_json::json!({ "answer": word })),
+        };
+        let act = audited.act(action, "parked", id).because(&self.note).with(details);
+        let ended = |(done, said): &(bool, String)| if *done { Ended::done(said) } else { Ended::failed(said) };
+        audited.carry_out(&act, self.one(databases, id, wish, by), ended).await
     }
 
     /// Tells whether it is done, or need not be done, and what became of the work.

@@ -7,8 +7,10 @@ use std::{process::ExitCode, time::Duration};
 use clap::Args;
 
 use crate::{
+    audited::Audited,
     command::running,
     databases::Databases,
+    operator::Operator,
     reconcile::{self, Case, Outcome, Repairs, Scope},
 };
 
@@ -49,7 +51,8 @@ impl Reconcile {
             }
             return Ok(verdict(&picture.cases));
         }
-        Ok(report(&Repairs::new(scope)?.carry_out(picture).await))
+        let audited = Audited::of_the_process(&environment.brokers, Operator::of_the_process())?;
+        Ok(report(&Repairs::new(scope, audited)?.carry_out(picture).await))
     }
 }
 

@@ -3,13 +3,14 @@
 use std::{collections::HashSet, time::Duration};
 
 use anyhow::Context;
+use audit_log::Ended;
 use chrono::{DateTime, Utc};
 use events::OrderId;
 use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 
 use super::{Case, Fresh, Picture, Remedy, Scope, case::Evidence};
-use crate::requests::Client;
+use crate::{audited::Audited, requests::Client};
 
 /// Upper bound of the hops in a saga's compensation.
 const ROUNDS: usize = 10;
@@ -39,6 +40,7 @@ pub struct Outcome {
 pub struct Repairs<'a> {
     scope: Scope<'a>,
     client: Client,
+    audited: Audited,
     /// Orders about which an event was published.
     touched: HashSet<OrderId>,
 }
@@ -46,9 +48,9 @@ pub struct Repairs<'a> {
 impl<'a> Repairs<'a> {
     /// # Errors
     /// If the Kafka client cannot be made.
-    pub fn new(scope: Scope<'a>) -> anyhow::Result<Self> {
+    pub fn new(scope: Scope<'a>, audited: Audited) -> anyhow::Result<Self> {
         let client = Client::new(&scope.environment.brokers)?;
-        Ok(Repairs { scope, client, touched: HashSet::new() })
+        Ok(Repairs { scope, client, audited, touched: HashSet::new() })
     }
 
     /// Carries out the remedies, and those of the cases found afterwards, until nothing more can be done. A remedy that fails
@@ -97,7 +99,7 @@ impl<'a> Repairs<'a> {
             Err(error) => return outcome.failed.push((case, format!("looking whether it is still so: {error:#}"))),
         }
         let at = Utc::now();
-        let applied = self.apply(&case).await;
+        let applied = self.recorded(&case).await;
         if !matches!(applied, Ok(false)) {
             // Also after a failure: some events may have been published.
             self.touched.extend(case.order);
@@ -108,6 +110,22 @@ impl<'a> Repairs<'a> {
             Ok(false) => outcome.moved_on.push(case),
             Err(error) => outcome.failed.push((case, format!("{error:#}"))),
         }
+    }
+
+    /// Records what [`apply`](Self::apply) does.
+    async fn recorded(&self, case: &Case) -> anyhow::Result<bool> {
+        let (kind, id) = match (case.order, &case.remedy) {
+            (Some(order), _) => ("order", order.to_string()),
+            (None, Remedy::Replay { database, .. }) => ("database", database.to_string()),
+            (None, Remedy::LetGo { payment_id, .. }) => ("charge", payment_id.clone()),
+            (None, Remedy::Say(_) | Remedy::Person(_)) => ("order", "unknown".to_owned()),
+        };
+        let act = self.audited.act("reconcile.repair", kind, id).because(&case.what);
+        let act = act.with(serde_json::json!({ "remedy": case.remedy.to_string() }));
+        let ended = |applied: &bool| {
+            if *applied { Ended::done("") } else { Ended::failed("settled by itself: nothing was done") }
+        };
+        self.audited.carry_out(&act, self.apply(case), ended).await
     }
 
     /// Applies the remedy; returns false if the case no longer held and nothing was done.

@@ -59,15 +59,15 @@ impl Embedded {
 fn create(topics: &[String], partitions: i32) -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
     let cluster = MockCluster::new(1).context("starting the embedded broker")?;
     let client: BaseConsumer = Transport::plain().kafka(&cluster.bootstrap_servers()).create()?;
-    for topic in topics {
-        for topic in [topic.clone(), dead_letter_topic(topic)] {
-            let made = cluster.create_topic(&topic, partitions, 1);
-            made.with_context(|| format!("creating the topic {topic} on the embedded broker"))?;
-            // Two requests in quick succession can race in its wake-up, so that the second takes a second. Once it has answered
-            // one request, it is ready for the next.
-            let answer = client.fetch_metadata(Some(&topic), Duration::from_secs(10));
-            answer.with_context(|| format!("fetching the metadata of {topic} from the embedded broker"))?;
-        }
+    let of_events = topics.iter().flat_map(|topic| [topic.clone(), dead_letter_topic(topic)]);
+    let all = of_events.map(|topic| (topic, partitions)).chain([(audit_log::TOPIC.to_owned(), 1)]);
+    for (topic, partitions) in all {
+        let made = cluster.create_topic(&topic, partitions, 1);
+        made.with_context(|| format!("creating the topic {topic} on the embedded broker"))?;
+        // Two requests in quick succession can race in its wake-up, so that the second takes a second. Once it has answered
+        // one request, it is ready for the next.
+        let answer = client.fetch_metadata(Some(&topic), Duration::from_secs(10));
+        answer.with_context(|| format!("fetching the metadata of {topic} from the embedded broker"))?;
     }
     Ok(cluster)
 }

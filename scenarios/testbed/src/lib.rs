@@ -8,6 +8,7 @@
 
 #![allow(clippy::print_stdout, reason = "what the runner has to say to people goes to standard output")]
 
+mod audit_log;
 mod broker;
 pub mod cast;
 pub mod certs;
@@ -155,6 +156,7 @@ impl Stack {
             mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
             mail_api: std::env::var("MAIL_API_URL").ok(),
             further_programs: further.map(|program| ports.operations_url(program)).collect(),
+            audit_log: audit_log::create(&foundation.postgres, &state).await?,
         };
         if options.breakable {
             network.reach_databases(&environment).await?;

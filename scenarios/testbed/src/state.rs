@@ -60,6 +60,16 @@ impl StateDir {
         self.0.join("certs")
     }
 
+    /// The key that signs the audit log's heads.
+    pub fn audit_signing_key(&self) -> PathBuf {
+        self.0.join("audit-signing-key")
+    }
+
+    /// The public keys that verify the audit log's heads.
+    pub fn audit_public_keys(&self) -> PathBuf {
+        self.0.join("audit-public-keys")
+    }
+
     /// Directory for mails if no mail server is configured.
     pub fn mail(&self) -> PathBuf {
         self.0.join("mail")

@@ -141,7 +141,8 @@ async fn what_cannot_be_mended_stops_nothing_else_and_what_is_left_is_said() {
 
     let picture = scope.find().await.unwrap();
     assert_eq!(picture.cases.len(), 4, "{picture:?}");
-    let outcome = Repairs::new(scope).unwrap().carry_out(picture).await;
+    let outcome =
+        Repairs::new(scope, scenarios::operations::audited::Audited::nowhere()).unwrap().carry_out(picture).await;
     assert_eq!(outcome.refused, None);
     let let_go = |order: Uuid| [Remedy::LetGo { payment_id: order.to_string(), operation: "void" }];
     assert_eq!((of(&outcome.done, parked), outcome.done.len()), (let_go(parked).into(), 1));

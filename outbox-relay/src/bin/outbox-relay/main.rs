@@ -7,6 +7,7 @@ mod secrets;
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
+use audit_log::{Act, Actor, Ended, Known, Recorder};
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -101,6 +102,9 @@ struct Replay {
     publisher: Option<String>,
     #[arg(long, env = "RELAY_PUBLISHERS", value_name = "NAME=PUBLISHER,…", value_delimiter = ',', hide = true)]
     publishers: Vec<Binding>,
+    /// Reason for the replay, for the audit log.
+    #[arg(long, default_value = "")]
+    note: String,
     #[command(flatten)]
     kafka: Kafka,
     #[command(flatten)]
@@ -232,7 +236,18 @@ async fn replay(options: Replay) -> anyhow::Result<()> {
         None => databases::publisher_of(&options.publishers, database.get_database().unwrap_or_default())?,
     };
     let kafka = as_principal_of(&options.kafka, database.get_database().unwrap_or_default())?;
-    let events = outbox_relay::replay(&database, &kafka.over(&transport), publisher.as_deref(), span).await?;
+    let cluster = kafka.over(&transport);
+    let recorder = Recorder::of_the_process(&cluster)?;
+    let name = database.get_database().unwrap_or_default();
+    let act = Act::new(operator(), "relay.replay", "database", name).because(options.note);
+    let act = act.with(serde_json::json!({ "since": span.since, "until": span.until, "publisher": publisher }));
+    let replay = async { anyhow::Ok(outbox_relay::replay(&database, &cluster, publisher.as_deref(), span).await?) };
+    let events = recorder.audited(&act, replay, |events| Ended::done(format!("{events} events"))).await?;
     tracing::info!(events, since = %span.since, until = %span.until, "replay done: the events are published again");
     Ok(())
+}
+
+/// The user that the environment names, for the audit log.
+fn operator() -> Actor {
+    Actor { name: std::env::var("USER").unwrap_or_default(), known: Known::Unverified }
 }

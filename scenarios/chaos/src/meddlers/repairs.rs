@@ -61,7 +61,7 @@ async fn run(environment: &Environment, databases: &Databases) -> anyhow::Result
     let http = reconcile::client(&environment.transport)?;
     let scope = Scope { environment, databases, http: &http, patience: PATIENCE, grace: GRACE };
     let picture = scope.find().await?;
-    Ok(Repairs::new(scope)?.carry_out(picture).await)
+    Ok(Repairs::new(scope, operations::audited::Audited::nowhere())?.carry_out(picture).await)
 }
 
 /// Remaining disagreements, except for the orders of `forgeries`.

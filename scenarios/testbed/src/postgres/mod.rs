@@ -143,6 +143,19 @@ impl Postgres {
         &self.databases
     }
 
+    /// Options of a session of the superuser.
+    pub(super) fn admin(&self) -> anyhow::Result<PgConnectOptions> {
+        self.seat.admin(&self.admin)
+    }
+
+    /// The URL of a database for a role, which is known by its certificate where there are certificates.
+    pub(super) fn url(&self, role: &str, password: &SecretString, database: &str) -> SecretString {
+        match self.seat.tls {
+            Some(_) => tls::url(role, self.port, database),
+            None => url(role, password, self.port, database),
+        }
+    }
+
     /// The server's process id, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.server.pid()

@@ -78,6 +78,8 @@ fn roles(manifest: &Manifest) -> String {
             lines.push((name, database.name()));
         }
     }
+    let audit = audit_log::Roles::default();
+    lines.extend([audit.writer, audit.reader].map(|role| (OPERATOR.to_owned(), role)));
     lines.into_iter().map(|(name, role)| format!("programs {name} {role}\n")).collect()
 }
 

@@ -1,0 +1,162 @@
+//! The topic of signed heads.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer},
+    producer::{FutureProducer, FutureRecord, Producer},
+    types::RDKafkaErrorCode,
+};
+use tokio::{sync::OnceCell, time::timeout};
+
+use crate::head::SignedHead;
+
+/// Name of the topic.
+pub const TOPIC: &str = "audit.heads";
+
+const ASKED_WITHIN: Duration = Duration::from_secs(5);
+/// Time for announcing one head, creating the topic included.
+const ANNOUNCED_WITHIN: Duration = Duration::from_secs(10);
+/// Time without any record after which reading is given up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Heads as the topic has them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Announced {
+    /// Value of each record, with its position `partition/offset`.
+    pub heads: Vec<(String, Vec<u8>)>,
+    /// Number of records that the topic no longer has.
+    pub lost: i64,
+}
+
+/// The topic, for one who announces heads.
+#[derive(Clone)]
+pub struct Topic {
+    name: String,
+    client: ClientConfig,
+    producer: Arc<OnceCell<FutureProducer>>,
+}
+
+impl Topic {
+    /// The topic, reached with these settings of a Kafka client. Connects on first use.
+    pub fn new(client: ClientConfig) -> Self {
+        Self::named(TOPIC, client)
+    }
+
+    /// A topic of another name.
+    pub fn named(name: &str, client: ClientConfig) -> Self {
+        Topic { name: name.to_owned(), client, producer: Arc::default() }
+    }
+
+    /// Announces a head, and waits until the broker has it.
+    ///
+    /// # Errors
+    /// If the broker does not take it in time.
+    pub async fn announce(&self, head: &SignedHead) -> anyhow::Result<()> {
+        let announced = async {
+            let producer = self.producer.get_or_try_init(|| self.connect()).await?;
+            let (key, value) = (head.head.genesis.to_string(), head.to_json());
+            let record = FutureRecord::to(&self.name).key(&key).payload(&value);
+            let sent = producer.send(record, ASKED_WITHIN).await;
+            sent.map_err(|(error, _)| error).with_context(|| format!("publishing on {}", self.name))
+        };
+        timeout(ANNOUNCED_WITHIN, announced).await.context("the broker takes too long")?.map(drop)
+    }
+
+    /// Creates the topic if it is missing, and a producer for it.
+    async fn connect(&self) -> anyhow::Result<FutureProducer> {
+        let mut settings = self.client.clone();
+        settings.set("acks", "all").set("message.timeout.ms", "5000").set("allow.auto.create.topics", "false");
+        let producer: FutureProducer = settings.create().context("making the Kafka producer")?;
+        let (asked, name) = (producer.clone(), self.name.clone());
+        let look = move || {
+            let all = asked.client().fetch_metadata(Some(&name), ASKED_WITHIN).context("asking the broker")?;
+            let found = all.topics().iter().any(|topic| topic.name() == name && !topic.partitions().is_empty());
+            anyhow::Ok((found, all.brokers().len()))
+        };
+        let (found, brokers) = tokio::task::spawn_blocking(look).await.context("asking the broker")??;
+        if !found {
+            self.create(brokers).await?;
+        }
+        Ok(producer)
+    }
+
+    async fn create(&self, brokers: usize) -> anyhow::Result<()> {
+        let admin: AdminClient<DefaultClientContext> = self.client.create().context("making the Kafka client")?;
+        let copies = if brokers >= 3 { 3 } else { 1 };
+        // Heads are never removed, by age, size or key: each of them is evidence.
+        let topic = NewTopic::new(&self.name, 1, TopicReplication::Fixed(copies))
+            .set("cleanup.policy", "delete")
+            .set("retention.ms", "-1")
+            .set("retention.bytes", "-1")
+            .set("min.insync.replicas", if copies == 3 { "2" } else { "1" });
+        let options = AdminOptions::new().operation_timeout(Some(ASKED_WITHIN)).request_timeout(Some(ASKED_WITHIN));
+        for result in admin.create_topics([&topic], &options).await.context("creating the topic of heads")? {
+            match result {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((topic, code)) => bail!("the topic {topic} cannot be created: {code}"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all heads up to the topic's current end; none if there is no such topic.
+    ///
+    /// # Errors
+    /// If the broker does not answer, or stops answering before the end.
+    pub async fn read(&self) -> anyhow::Result<Announced> {
+        let (name, client) = (self.name.clone(), self.client.clone());
+        tokio::task::spawn_blocking(move || read(&name, &client)).await.context("reading the heads")?
+    }
+}
+
+fn read(name: &str, client: &ClientConfig) -> anyhow::Result<Announced> {
+    let mut settings = client.clone();
+    settings.set("group.id", "audit-log-reads-without-a-group").set("enable.auto.commit", "false");
+    settings.set("auto.offset.reset", "earliest").set("allow.auto.create.topics", "false");
+    let consumer: BaseConsumer = settings.create().context("making the Kafka consumer")?;
+    let metadata = consumer.fetch_metadata(Some(name), ASKED_WITHIN).context("asking the broker for the heads")?;
+    let (mut announced, mut ends, mut assigned) = (Announced::default(), BTreeMap::new(), TopicPartitionList::new());
+    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+        let marks = consumer.fetch_watermarks(name, partition.id(), ASKED_WITHIN);
+        let (low, high) = marks.with_context(|| format!("asking for the offsets of {name}/{}", partition.id()))?;
+        announced.lost += low;
+        if low < high {
+            assigned.add_partition_offset(name, partition.id(), Offset::Offset(low))?;
+            ends.insert(partition.id(), high);
+        }
+    }
+    consumer.assign(&assigned).context("assigning the partitions of the heads")?;
+    let mut last = Instant::now();
+    while !ends.is_empty() {
+        anyhow::ensure!(last.elapsed() < PATIENCE, "the broker stopped answering before the end of {name}");
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(record)) => {
+                last = Instant::now();
+                let place = format!("{}/{}", record.partition(), record.offset());
+                announced.heads.push((place, record.payload().unwrap_or_default().to_vec()));
+                if ends.get(&record.partition()).is_some_and(|end| record.offset() + 1 >= *end) {
+                    ends.remove(&record.partition());
+                }
+            }
+            Some(Err(error)) => tracing::debug!(%error, "reading the heads failed; retrying"),
+            None => {
+                // The last offsets of a partition may hold no record: the position shows it.
+                let positions = consumer.position().context("asking for positions")?;
+                ends.retain(|partition, end| {
+                    let at = positions.find_partition(name, *partition).and_then(|at| at.offset().to_raw());
+                    at.is_none_or(|at| at < *end)
+                });
+            }
+        }
+    }
+    Ok(announced)
+}
