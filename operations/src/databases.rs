@@ -11,28 +11,33 @@ use sqlx::{
 
 use crate::{Database, Environment};
 
-/// A small pool for each database, which connects on first use.
+/// Small pools for each database, which connect on first use.
 #[derive(Debug, Clone)]
-pub struct Databases(BTreeMap<Database, PgPool>);
+pub struct Databases(BTreeMap<Database, Pools>);
+
+/// A database as an auditor and as an operator opens it.
+#[derive(Debug, Clone)]
+struct Pools {
+    reads: PgPool,
+    repairs: PgPool,
+}
 
 impl Databases {
     /// # Errors
     /// If a URL is invalid.
     pub fn of(environment: &Environment) -> anyhow::Result<Self> {
-        let pool = |database: Database| {
-            let url = environment.database(database)?.expose_secret();
-            let options: PgConnectOptions = url.parse().with_context(|| {
-                format!("{} is not of the form postgres://user:password@host:port/database", database.variable())
-            })?;
-            // An audit's statements are slow by nature; do not log them.
-            let options = options.application_name("scenarios").disable_statement_logging();
-            let pool = PgPoolOptions::new()
-                .max_connections(4)
-                .acquire_timeout(Duration::from_secs(15))
-                .connect_lazy_with(options);
-            Ok((database, pool))
+        let pools = |database: Database| {
+            let reads = pool(environment.database(database)?.expose_secret())
+                .with_context(|| format!("{} is {FORM}", database.variable()))?;
+            let repairs = match environment.operators.get(&database) {
+                Some(url) => {
+                    pool(url.expose_secret()).with_context(|| format!("{} is {FORM}", database.operators_variable()))?
+                }
+                None => reads.clone(),
+            };
+            Ok((database, Pools { reads, repairs }))
         };
-        environment.manifest.databases().map(pool).collect::<anyhow::Result<_>>().map(Databases)
+        environment.manifest.databases().map(pools).collect::<anyhow::Result<_>>().map(Databases)
     }
 
     /// All databases, in the manifest's order.
@@ -40,7 +45,23 @@ impl Databases {
         self.0.keys().copied().collect::<Vec<_>>().into_iter()
     }
 
+    /// For reading.
     pub fn of_service(&self, database: Database) -> &PgPool {
-        &self.0[&database]
+        &self.0[&database].reads
     }
+
+    /// For what operators change.
+    pub fn of_operator(&self, database: Database) -> &PgPool {
+        &self.0[&database].repairs
+    }
+}
+
+const FORM: &str = "not of the form postgres://user:password@host:port/database";
+
+fn pool(url: &str) -> sqlx::Result<PgPool> {
+    let options: PgConnectOptions = url.parse()?;
+    // An audit's statements are slow by nature; do not log them.
+    let options = options.application_name("scenarios").disable_statement_logging();
+    let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(15));
+    Ok(pool.connect_lazy_with(options))
 }

@@ -23,6 +23,7 @@ use crate::{
         erased::ErasedService,
         parked,
         prepare::prepare,
+        roles::{self, Ownership},
         upkeep::{self, Retention},
         wake::{self, Wake},
         work::Work,
@@ -35,6 +36,7 @@ pub(crate) struct Launch {
     config: Config,
     work: Work,
     migrations: &'static Migrator,
+    grants: &'static str,
     routes: Router,
     tasks: Vec<(&'static str, Task)>,
     health: Health,
@@ -74,6 +76,7 @@ impl Launch {
             work: Work::new(service, sessions, Wake::default()),
             config,
             migrations,
+            grants: "",
             routes: Router::new(),
             tasks: Vec::new(),
             health: Health::default(),
@@ -85,6 +88,11 @@ impl Launch {
 
     pub(crate) fn work(&self) -> &Work {
         &self.work
+    }
+
+    /// Grants these rights after the migrations.
+    pub(crate) fn grant(&mut self, grants: &'static str) {
+        self.grants = grants;
     }
 
     /// Serves these routes too.
@@ -122,6 +130,13 @@ impl Launch {
         let mut tasks = Tasks::default();
         let (stop, shutdown) = (self.stop.clone(), self.shutdown.clone());
         let sessions = self.work.sessions().clone();
+        if self.config.roles.migrate_only {
+            let ownership = Ownership::new(&self.config, self.migrations, self.grants);
+            return tokio::select! {
+                migrated = roles::migrate_only(ownership, &self.config, self.work.name()) => migrated,
+                () = shutdown.requested() => anyhow::bail!("stopped before the database was migrated"),
+            };
+        }
         if let Err(error) = self.go(&mut tasks).await {
             stop.now();
             if let Err(error) = tasks.finish(STOP_AFTER_FAILURE).await {
@@ -149,9 +164,10 @@ impl Launch {
             async move { ops::serve(&http, routes, shutdown).await }
         });
 
+        let ownership = Ownership::new(&config, self.migrations, self.grants);
         tokio::select! {
             // Fails only for what will not pass by itself.
-            prepared = prepare(&table, &config, work.sessions(), self.migrations, &consuming) => prepared?,
+            prepared = prepare(&table, &config, work.sessions(), ownership, &consuming) => prepared?,
             failure = tasks.failed(&shutdown) => return Err(failure),
             () = shutdown.requested() => return Ok(()),
         }

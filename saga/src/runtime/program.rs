@@ -38,6 +38,14 @@ impl<S: Service> Program<S> {
         self.work.clone()
     }
 
+    /// Grants these rights on the service's own tables to the database's roles, if there are any: SQL in the form of
+    /// [`outbox::roles`]. Without it, only the owner may use the tables.
+    #[must_use]
+    pub fn grants(mut self, grants: &'static str) -> Self {
+        self.launch.grant(grants);
+        self
+    }
+
     /// Serves these routes beside the operational ones.
     #[must_use]
     pub fn routes(mut self, routes: Router) -> Self {

@@ -131,11 +131,11 @@ pub async fn seed(environment: &Environment, cards: bool) -> anyhow::Result<()> 
     ];
     for (database, statement) in statements {
         let done =
-            sqlx::query(statement).bind(first).bind(last).bind(HOT).execute(databases.of_service(database)).await;
+            sqlx::query(statement).bind(first).bind(last).bind(HOT).execute(databases.of_operator(database)).await;
         done.with_context(|| format!("seeding {database}"))?;
     }
     if cards {
-        seed_cards(databases.of_service(Database::PAYMENTS), environment).await.context("seeding cards")?;
+        seed_cards(databases.of_operator(Database::PAYMENTS), environment).await.context("seeding cards")?;
     }
     Ok(())
 }

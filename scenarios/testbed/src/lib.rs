@@ -39,8 +39,9 @@ pub use foundation::Foundation;
 pub use kafka::{Kafka, Listener};
 pub use network::Network;
 pub use operations::{Database, Environment, Manifest, PAYMENT_DETAILS_KEY, Role, SYSTEM_MANIFEST, until};
-pub use postgres::{POSTGRES_BIN, Postgres};
+pub use postgres::{OWNER, POSTGRES_BIN, Postgres, Roles};
 pub use process::command;
+use programs::Plan;
 pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Rolling, Setting, Supervisor, binary, binary_of};
 pub use proxy::{Mode, Proxy, Side};
 pub use reporter::{Reporter, Task};
@@ -59,18 +60,25 @@ pub struct Options {
     pub settings: Vec<Setting>,
     /// True to put a proxy between each program and each server, so that tests can break the connections.
     pub breakable: bool,
+    /// True to give each program a database role with its own part only; the owner's migrates.
+    pub roles: bool,
 }
 
 impl Options {
     /// The unmodified shop.
     pub fn new(broker: Broker) -> Self {
         let manifest = Arc::new(Manifest::of_the_shop());
-        Self { manifest, broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false }
+        Self { manifest, broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false, roles: false }
     }
 
     /// Puts a proxy between each program and each server.
     pub fn breakable(self) -> Self {
         Self { breakable: true, ..self }
+    }
+
+    /// Gives each program a database role with its own part only.
+    pub fn with_roles(self) -> Self {
+        Self { roles: true, ..self }
     }
 
     /// Adds an environment variable to every program.
@@ -100,6 +108,7 @@ struct Own {
     programs: Programs,
     network: Arc<Network>,
     foundation: Foundation,
+    roles: Option<Roles>,
     state: StateDir,
 }
 
@@ -174,12 +183,17 @@ impl Stack {
         let listeners = network.listeners();
         let foundation =
             Foundation::listening(manifest, options.broker, options.partitions, &listeners, &state, reporter).await?;
+        let roles = match options.roles {
+            true => Some(foundation.postgres.divide().await?),
+            false => None,
+        };
         let ports = Ports::choose(manifest)?;
         let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
         let environment = Environment {
             manifest: manifest.clone(),
             brokers: foundation.broker.brokers().to_owned(),
-            databases: foundation.postgres.databases().clone(),
+            databases: roles.as_ref().map_or_else(|| foundation.postgres.databases().clone(), |r| r.of("auditor")),
+            operators: roles.as_ref().map(|roles| roles.of("operator")).unwrap_or_default(),
             order_api: Some(ports.url(Program::ORDER)),
             gateway: Some(ports.url(Program::PAYMENT_GATEWAY)),
             payment_details_key: Some(BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()),
@@ -191,14 +205,13 @@ impl Stack {
             network.reach_databases(&environment).await?;
         }
         let step = reporter.step("starting the services, the payment gateway and the relay");
-        let programs =
-            Programs::start(&environment, &network, ports, options.partitions, &options.settings, &state, reporter)
-                .await?;
+        let plan = Plan { partitions: options.partitions, settings: &options.settings, roles: roles.as_ref() };
+        let programs = Programs::start(&environment, &network, ports, plan, &state, reporter).await?;
         step.done("the services, the payment gateway and the relay, each a process of its own");
         Ok(Self {
             environment,
             broker: options.broker,
-            own: Some(Own { programs, network: Arc::new(network), foundation, state }),
+            own: Some(Own { programs, network: Arc::new(network), foundation, roles, state }),
         })
     }
 
@@ -219,6 +232,11 @@ impl Stack {
     /// Postgres and the broker, if we started them, for fault injection.
     pub fn foundation(&mut self) -> Option<&mut Foundation> {
         self.own.as_mut().map(|own| &mut own.foundation)
+    }
+
+    /// The databases' roles, if we gave each program its own.
+    pub fn roles(&self) -> Option<&Roles> {
+        self.own.as_ref()?.roles.as_ref()
     }
 
     /// The proxies between programs and servers, if we started them.

@@ -1,6 +1,6 @@
 use clap::Parser;
 use payment::{
-    MIGRATIONS, Payment,
+    GRANTS, MIGRATIONS, Payment,
     gateway::{self, Gateway},
 };
 use saga::attempts::RetryPolicy;
@@ -23,7 +23,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let gateway = Gateway::new(&args.gateway)?;
-    saga::Program::new(Payment, args.saga, &MIGRATIONS)?.outside(gateway, args.retries).run().await
+    saga::Program::new(Payment, args.saga, &MIGRATIONS)?.grants(GRANTS).outside(gateway, args.retries).run().await
 }
 
 #[cfg(test)]

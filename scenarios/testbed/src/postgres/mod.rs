@@ -3,6 +3,7 @@
 mod binaries;
 mod installation;
 mod owner;
+mod roles;
 mod settings;
 mod tenants;
 
@@ -19,6 +20,7 @@ use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
 pub use self::installation::POSTGRES_BIN;
+pub use self::roles::{OWNER, Roles};
 use self::{installation::Installation, owner::Owner};
 use super::{
     Database, Manifest, ports,
@@ -121,6 +123,15 @@ impl Postgres {
     /// The URL of each database, for its owner.
     pub fn databases(&self) -> &BTreeMap<Database, SecretString> {
         &self.databases
+    }
+
+    /// Gives each database several roles in place of its one, each with its own part. The URLs of [`databases`](Self::databases)
+    /// are void from then on.
+    ///
+    /// # Errors
+    /// If the server does not answer, or has been asked before.
+    pub async fn divide(&self) -> anyhow::Result<Roles> {
+        Roles::create(&self.admin, &self.databases).await
     }
 
     /// The server's process id, while it runs.

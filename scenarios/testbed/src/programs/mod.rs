@@ -1,5 +1,6 @@
 //! The services, the gateway and the relay, each a process of its own.
 
+mod migration;
 mod program;
 mod rolling;
 mod supervisor;
@@ -11,7 +12,7 @@ use futures::future::{join_all, try_join_all};
 use operations::Entry;
 use tokio::sync::watch;
 
-use super::{Environment, Manifest, network::Network, reporter::Reporter, state::StateDir};
+use super::{Environment, Manifest, Roles, network::Network, reporter::Reporter, state::StateDir};
 
 pub use operations::Program;
 pub use program::{binary, binary_of};
@@ -62,9 +63,18 @@ impl Ports {
     }
 }
 
+/// How the programs are started.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan<'a> {
+    pub(super) partitions: i32,
+    /// Added to each program's usual variables.
+    pub(super) settings: &'a [Setting],
+    /// The databases' roles, if each program has its own; the owner's migrates first.
+    pub(super) roles: Option<&'a Roles>,
+}
+
 impl Programs {
-    /// Starts all programs against `environment`, through the proxies of `network`, and waits until all are ready. `settings` are
-    /// added to each program's usual variables.
+    /// Starts all programs against `environment`, through the proxies of `network`, and waits until all are ready.
     ///
     /// # Errors
     /// If one has not been built or does not become ready.
@@ -72,17 +82,18 @@ impl Programs {
         environment: &Environment,
         network: &Network,
         ports: Ports,
-        partitions: i32,
-        settings: &[Setting],
+        plan: Plan<'_>,
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
         let (tell, pids) = watch::channel(Pids::new());
         let launch = |entry: &Entry| {
             let program = entry.program;
-            let mut variables = program::wiring(entry, &network.seen_by(program, environment)?, state, partitions)?;
+            let own = plan.roles.map(|roles| roles.environment_of(program, environment));
+            let seen = network.seen_by(program, own.as_ref().unwrap_or(environment))?;
+            let mut variables = program::wiring(entry, &seen, state, plan.partitions)?;
             variables.push(("HTTP_ADDR".to_owned(), ports.address(program)));
-            let own = settings.iter().filter(|setting| setting.program == program);
+            let own = plan.settings.iter().filter(|setting| setting.program == program);
             variables.extend(own.map(|setting| (setting.name.clone(), setting.value.clone())));
             Ok(Launch {
                 name: program.name().to_owned(),
@@ -95,6 +106,9 @@ impl Programs {
         // Find all binaries before starting any program.
         let manifest = &environment.manifest;
         let launches: Vec<Launch> = manifest.entries().iter().map(launch).collect::<anyhow::Result<_>>()?;
+        if let Some(roles) = plan.roles {
+            migration::migrate(manifest, roles, &launches).await?;
+        }
         let supervise = |(program, launch): (Program, Launch)| {
             let tell = tell.clone();
             let started = move |pid| tell.send_modify(|pids| _ = pids.insert(program, pid));
