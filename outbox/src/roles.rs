@@ -25,7 +25,9 @@ declare
     everybody constant text := $roles$public, {all}$roles$;
     own record;
 begin
-    execute format('revoke all on schema %I from %s', current_schema(), everybody);
+    -- Others, such as a change data capture, go on finding the tables that they have rights on.
+    execute format('revoke create on schema %I from public', current_schema());
+    execute format('revoke all on schema %I from {all}', current_schema());
     for own in
         select oid::regclass as name, case relkind when 'S' then 'sequence' else 'table' end as kind from pg_class
         where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'v', 'm', 'S', 'f')

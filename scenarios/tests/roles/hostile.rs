@@ -7,7 +7,7 @@ use crate::ground::{Ground, REFUSED, tried, tried_in_vain};
 
 /// A partition of this many days ago, with a row in it: an event that was seen or said.
 async fn days_ago(ground: &Ground, parent: &str, days: i32) {
-    let mut admin = ground.admin(Database::ORDERS).await;
+    let mut owner = ground.connect(Database::ORDERS, OWNER).await;
     let day = format!("(now() at time zone 'utc')::date - {days}");
     let id = format!(
         "rpad(lpad(to_hex((extract(epoch from now() - interval '{days} days') * 1000)::bigint), 12, '0'), 32, '0')::uuid"
@@ -18,7 +18,7 @@ async fn days_ago(ground: &Ground, parent: &str, days: i32) {
             "insert into outbox (id, aggregatetype, aggregateid, type, payload) values ({id}, 'order', 'o', 'E', '{{}}')"
         ),
     };
-    tried(&mut admin, &format!("select ensure_day_partition('{parent}', {day}); {insert}")).await.unwrap();
+    tried(&mut owner, &format!("select ensure_day_partition('{parent}', {day}); {insert}")).await.unwrap();
 }
 
 async fn rows(ground: &Ground, table: &str) -> i64 {
@@ -72,7 +72,7 @@ async fn hostile_arguments_are_refused() {
         "create table secrets_default as select 1; create or replace function upkeep_require_parent(parent text)
                     returns void language plpgsql as 'begin end'";
     assert_eq!(tried(&mut db, "select upkeep_default_rows('secrets', 9)").await, Err(REFUSED.to_owned()));
-    tried(&mut ground.admin(Database::ORDERS).await, unlocked).await.unwrap();
+    tried(&mut ground.connect(Database::ORDERS, OWNER).await, unlocked).await.unwrap();
     assert_eq!(tried(&mut db, "select upkeep_default_rows('secrets', 9)").await, Ok(()));
     ground.stop().await;
 }

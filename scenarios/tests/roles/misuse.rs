@@ -1,6 +1,10 @@
 //! What a captured program would try first. Each misuse fails, and succeeds when its lock is taken out, so that the test can fail.
 
+use saga::parked::desk::{self, Done, Signature, Wish};
 use scenarios::stack::Database;
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::ground::{Ground, REFUSED, tried, tried_in_vain};
 
@@ -203,6 +207,38 @@ async fn rows_reach_their_partitions_through_the_table_alone() {
         sqlx::query_scalar("select max(tableoid::regclass::text) from inbox").fetch_one(&mut db).await.unwrap();
     for tries in ["select from", "delete from", "truncate"] {
         assert_eq!(tried(&mut db, &format!("{tries} {partition}")).await, Err(REFUSED.to_owned()), "{tries}");
+    }
+    ground.stop().await;
+}
+
+/// An operator settles parked work under a name; an auditor sees it, and can do nothing about it.
+#[tokio::test]
+async fn an_operator_settles_parked_work_and_an_auditor_does_not() {
+    let ground = Ground::of(&[Database::PAYMENTS]).await;
+    let parked = "insert into parked_events (event_id, topic, partition, record_offset, record_timestamp, order_id)
+                  select gen_random_uuid(), 't', 0, 0, 0, gen_random_uuid() from generate_series(1, 2);
+                  insert into attempts (id, kind, order_id, idempotency_key, request, gives_up, status)
+                  select gen_random_uuid(), 'capture', gen_random_uuid(), gen_random_uuid(), '{}', false, 'parked' from generate_series(1, 2)";
+    tried(&mut ground.admin(Database::PAYMENTS).await, parked).await.unwrap();
+    let pool = async |kind| PgPool::connect(ground.roles.url(Database::PAYMENTS, kind).expose_secret()).await.unwrap();
+    let (auditor, operator) = (pool("auditor").await, pool("operator").await);
+    let works = desk::list(&auditor).await.unwrap();
+    let ids = |kind: &str| -> Vec<Uuid> { works.iter().filter(|work| work.kind == kind).map(|work| work.id).collect() };
+    let (events, calls) = (ids("event"), ids("call"));
+    let signature = Signature { by: "anna", note: "seen to" };
+    for (id, wish) in [
+        (events[0], Wish::Retry),
+        (events[1], Wish::Resolve),
+        (calls[0], Wish::Retry),
+        (calls[1], Wish::Answer("captured")),
+    ] {
+        let refused = desk::act(&auditor, id, wish, signature).await.unwrap_err().into_database_error().unwrap();
+        assert_eq!(refused.code().as_deref(), Some(REFUSED), "{wish:?}");
+        assert!(matches!(desk::act(&operator, id, wish, signature).await, Ok(Done::Yes(_))), "{wish:?}");
+        assert_eq!(desk::find(&auditor, id).await.unwrap().unwrap().actions.len(), 1);
+    }
+    for pool in [auditor, operator] {
+        pool.close().await;
     }
     ground.stop().await;
 }
