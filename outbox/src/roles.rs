@@ -1,11 +1,11 @@
 //! Database roles that may each do only their own part.
 //!
-//! By convention the roles of a database `D` are `D_app` (the service), `D_relay`, `D_auditor` (reads) and `D_operator` (repairs).
-//! `D_owner`, or whatever the owner of the tables is called, migrates and grants. Without such roles nothing is granted, and the
-//! one role that owns everything works as before.
+//! By convention the roles of a database `D` are `D_app` (the service), `D_relay`, `D_auditor` (reads) and `D_operator`
+//! (repairs). `D_owner`, or whatever the owner of the tables is called, migrates and grants. Without such roles nothing is
+//! granted, and the one role that owns everything works as before.
 //!
-//! Rights are written as SQL beside the tables that they are about, with `{app}`, `{relay}`, `{auditor}` and `{operator}` in place
-//! of names. Here is the one of the outbox's tables: [`GRANTS`].
+//! Rights are written as SQL beside the tables that they are about, with `{app}`, `{relay}`, `{auditor}` and `{operator}` in
+//! place of names. Those on the outbox's tables are here: [`GRANTS`].
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ pub const GRANTS: &str = include_str!("../grants.sql");
 /// Kinds of roles, as rights and the ends of names spell them.
 pub const KINDS: [&str; 4] = ["app", "relay", "auditor", "operator"];
 
-/// Takes every right away from the roles of a database, and from everybody, on what the current role owns in its schema; partitions
-/// included, which are reached through their table alone.
+/// Takes every right away from the roles of a database, and from everybody, on what the current role owns in its schema;
+/// partitions included, which are reached through their table alone.
 const CLOSE: &str = "
 do $$
 declare
@@ -44,9 +44,9 @@ begin
     execute format('grant usage on schema %I to {all}', current_schema());
 end $$";
 
-/// Takes all rights from the roles of a database and gives them those of `grants`, so that no others are left. `name` is the first
-/// part of the roles' names; by default it is the database's. Returns whether there are such roles. Runs in the caller's transaction:
-/// until it commits, all rights are as they were.
+/// Takes all rights from the roles of a database and gives them those of `grants`, so that no others are left. `name` is the
+/// first part of the roles' names; by default it is the database's. Returns whether there are such roles. Runs in the
+/// caller's transaction: until it commits, all rights are as they were.
 ///
 /// # Errors
 /// If the current role does not own the tables, or a statement is wrong.

@@ -16,6 +16,7 @@ mod foundation;
 mod kafka;
 mod maven;
 mod network;
+mod options;
 mod ports;
 mod postgres;
 mod process;
@@ -39,6 +40,7 @@ pub use foundation::Foundation;
 pub use kafka::{Kafka, Listener};
 pub use network::Network;
 pub use operations::{Database, Environment, Manifest, PAYMENT_DETAILS_KEY, Role, SYSTEM_MANIFEST, until};
+pub use options::Options;
 pub use postgres::{OWNER, POSTGRES_BIN, Postgres, Roles};
 pub use process::command;
 use programs::Plan;
@@ -49,50 +51,6 @@ pub use state::StateDir;
 
 /// Default number of partitions of each topic.
 pub const PARTITIONS: i32 = 6;
-
-/// Options for starting a system.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The programs and their databases.
-    pub manifest: Arc<Manifest>,
-    pub broker: Broker,
-    pub partitions: i32,
-    pub settings: Vec<Setting>,
-    /// True to put a proxy between each program and each server, so that tests can break the connections.
-    pub breakable: bool,
-    /// True to give each program a database role with its own part only; the owner's migrates.
-    pub roles: bool,
-}
-
-impl Options {
-    /// The unmodified shop.
-    pub fn new(broker: Broker) -> Self {
-        let manifest = Arc::new(Manifest::of_the_shop());
-        Self { manifest, broker, partitions: PARTITIONS, settings: Vec::new(), breakable: false, roles: false }
-    }
-
-    /// Puts a proxy between each program and each server.
-    pub fn breakable(self) -> Self {
-        Self { breakable: true, ..self }
-    }
-
-    /// Gives each program a database role with its own part only.
-    pub fn with_roles(self) -> Self {
-        Self { roles: true, ..self }
-    }
-
-    /// Adds an environment variable to every program.
-    pub fn setting_of_all(self, name: &str, value: &str) -> Self {
-        let manifest = self.manifest.clone();
-        manifest.programs().fold(self, |options, program| options.setting(program, name, value))
-    }
-
-    /// Adds an environment variable to one program.
-    pub fn setting(mut self, program: Program, name: &str, value: impl Into<String>) -> Self {
-        self.settings.push(Setting { program, name: name.to_owned(), value: value.into() });
-        self
-    }
-}
 
 /// A running system, started by us or external.
 #[derive(Debug)]
