@@ -1,5 +1,5 @@
--- Rights on this library's tables, by role; everything that is not granted is refused. What is past its retention goes through the
--- functions of the upkeep.
+-- Rights on this library's tables, by role; everything that is not granted is refused. What is past its retention goes
+-- through the functions of the upkeep.
 
 grant select, insert (event_id) on inbox to {app};
 grant select, insert, update (next_offset, updated_at) on consumer_offsets to {app};

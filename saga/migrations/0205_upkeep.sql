@@ -1,17 +1,17 @@
--- Upkeep by a role that may delete nothing: it calls these functions, which have the rights of the tables' owner. So they check what
--- they are told, and remove only what is past the retention that the owner has set. Names are looked up in this schema alone, never
--- among a caller's temporary tables.
+-- Upkeep by a role that may delete nothing: it calls these functions, which have the rights of the tables' owner. So they
+-- check what they are told, and remove only what is past the retention that the owner has set. Names are looked up in this
+-- schema alone, never among a caller's temporary tables.
 
--- Hours for which rows stay whatever the caller says. Written by the owner when it grants the roles' rights; without a row, only the
--- owner removes anything.
+-- Hours for which rows stay whatever the caller says. Written by the owner when it grants the roles' rights; without a row,
+-- only the owner removes anything.
 create table upkeep_limits (
     only_row boolean primary key default true check (only_row),
     inbox_hours int not null check (inbox_hours > 0),
     outbox_hours int not null check (outbox_hours > 0)
 );
 
--- Migrations whose tables the roles have rights on: a role that cannot read `_sqlx_migrations` looks here, and finds a migration in the
--- moment in which it can use its tables.
+-- Migrations whose tables the roles have rights on: a role that cannot read `_sqlx_migrations` looks here, and finds a
+-- migration in the moment in which it can use its tables.
 create table granted_migrations (
     version bigint primary key,
     checksum bytea not null
@@ -52,7 +52,8 @@ begin
     perform ensure_day_partition(parent, day);
 end $$;
 
--- Drops a day's partition that is past its retention; returns false, and drops nothing, if there is none or some of it is unpublished.
+-- Drops a day's partition that is past its retention; returns false, and drops nothing, if there is none or some of it is
+-- unpublished.
 create function upkeep_drop_day(parent text, day date) returns boolean language plpgsql security definer as $$
 declare
     name text;
@@ -61,7 +62,8 @@ begin
     perform upkeep_require_parent(parent);
     perform upkeep_require_past(parent, (day + 1)::timestamp at time zone 'utc');
     name := parent || '_' || to_char(day, 'YYYYMMDD');
-    -- The same lock as the drop takes. Taken before the query, so that no row arrives after it. Writers lock the parent first too.
+    -- The same lock as the drop takes. Taken before the query, so that no row arrives after it. Writers lock the parent first
+    -- too.
     execute format('lock table only %I in access exclusive mode', parent);
     if not exists (select from pg_inherits where inhparent = parent::regclass and inhrelid = to_regclass(quote_ident(name))) then
         return false;
@@ -127,8 +129,8 @@ begin
     return removed;
 end $$;
 
--- Finished calls, from the one after `after_id` on. A call's id is a UUIDv7 and tells when it was asked for, so the primary key finds
--- the oldest without another index. Returns the last of them if there may be more.
+-- Finished calls, from the one after `after_id` on. A call's id is a UUIDv7 and tells when it was asked for, so the primary
+-- key finds the oldest without another index. Returns the last of them if there may be more.
 create function upkeep_remove_ended(after_id uuid, before timestamptz, most bigint) returns uuid language plpgsql security definer as $$
 declare
     removed uuid[];

@@ -49,8 +49,8 @@ impl<'a> Ownership<'a> {
         self.grant_in_time(pool).await
     }
 
-    /// As [`take`](Self::take), with everything else that only the owner may do: it declares the publisher, and has the table refuse
-    /// events of others.
+    /// As [`take`](Self::take), with everything else that only the owner may do: it declares the publisher, and has the
+    /// table refuse events of others.
     ///
     /// # Errors
     /// As for [`take`](Self::take), or if the database belongs to another publisher.

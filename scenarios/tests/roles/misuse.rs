@@ -1,4 +1,4 @@
-//! What a captured program would try first. Each misuse fails, and succeeds when its lock is taken out, so that the test can fail.
+//! What a captured program would try first. Each misuse fails, and succeeds when its lock is taken out: so the test can fail.
 
 use saga::parked::desk::{self, Done, Signature, Wish};
 use scenarios::stack::Database;
