@@ -22,12 +22,13 @@ pub const KINDS: [&str; 4] = ["app", "relay", "auditor", "operator"];
 const CLOSE: &str = "
 do $$
 declare
-    everybody constant text := $roles$public, {all}$roles$;
+    roles constant text := $roles${all}$roles$;
+    everybody constant text := 'public, ' || roles;
     own record;
 begin
     -- Others, such as a change data capture, go on finding the tables that they have rights on.
     execute format('revoke create on schema %I from public', current_schema());
-    execute format('revoke all on schema %I from {all}', current_schema());
+    execute format('revoke all on schema %I from %s', current_schema(), roles);
     for own in
         select oid::regclass as name, case relkind when 'S' then 'sequence' else 'table' end as kind from pg_class
         where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'v', 'm', 'S', 'f')
@@ -41,7 +42,7 @@ begin
     loop
         execute format('revoke all on routine %s from %s', own.name, everybody);
     end loop;
-    execute format('grant usage on schema %I to {all}', current_schema());
+    execute format('grant usage on schema %I to %s', current_schema(), roles);
 end $$";
 
 /// Takes all rights from the roles of a database and gives them those of `grants`, so that no others are left. `name` is the

@@ -1,5 +1,5 @@
--- Rights on the accounts' tables, by role; everything that is not granted is refused. The service can move what is there, and cannot
--- put money in: it may not change what was deposited.
+-- Rights on the accounts' tables, by role; everything that is not granted is refused. The service can move what is there, and
+-- cannot put money in: it may not change what was deposited.
 grant select on users to {app};
 grant select, update (balance, reserved_balance) on balances to {app};
 grant select, insert, update (status, reason, updated_at) on balance_reservations to {app};

@@ -1,5 +1,5 @@
--- Rights on the stock's tables, by role; everything that is not granted is refused. The service can move what is there, and cannot put
--- goods in: it may not change what was received.
+-- Rights on the stock's tables, by role; everything that is not granted is refused. The service can move what is there, and
+-- cannot put goods in: it may not change what was received.
 grant select, update (stock_quantity, reserved_quantity) on stock to {app};
 grant select, insert, update (status, reason, updated_at) on stock_reservations to {app};
 

@@ -1,5 +1,5 @@
--- Rights on the payments' tables, by role; everything that is not granted is refused. The amount of a payment, its payer and how it is
--- paid stay as they were written.
+-- Rights on the payments' tables, by role; everything that is not granted is refused. The amount of a payment, its payer and
+-- how it is paid stay as they were written.
 grant select on payment_methods to {app};
 grant select, insert, update (phase, status, reason, cancel_reason, updated_at) on payment_transactions to {app};
 
