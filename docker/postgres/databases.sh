@@ -17,4 +17,14 @@ create role :service login password :'password';
 create database :service owner :service;
 revoke all on database :service from public;
 SQL
+    # Where their passwords are set: roles that have only a part of the owner's rights (docs/security/postgres.md).
+    for kind in app relay auditor operator; do
+        variable="DATABASE_PASSWORD_${database^^}_${kind^^}"
+        [ -n "${!variable:-}" ] || continue
+        sql --set database="$database" --set role="${database}_$kind" --set variable="$variable" <<'SQL'
+\getenv password :variable
+create role :role login password :'password';
+grant connect on database :database to :role;
+SQL
+    done
 done

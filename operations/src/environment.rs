@@ -40,6 +40,8 @@ pub struct Environment {
     pub databases: BTreeMap<Database, SecretString>,
     /// Encryption and certificates of all links.
     pub transport: Transport,
+    /// URLs of databases for a role that may change what operators change; those of `databases` where there is none.
+    pub operators: BTreeMap<Database, SecretString>,
     pub order_api: Option<String>,
     pub gateway: Option<String>,
     /// Where the gateway's settings are, if they have a listener of their own.
@@ -85,6 +87,10 @@ impl Environment {
             .databases()
             .filter_map(|database| Some((database, SecretString::from(variable(&database.variable())?))))
             .collect();
+        let operators = manifest
+            .databases()
+            .filter_map(|database| Some((database, SecretString::from(variable(&database.operators_variable())?))))
+            .collect();
         let further_programs = variable(PROGRAM_URLS).unwrap_or_default();
         let transport = Settings::from_variables(variable)?.open()?;
         let sasl = Sasl::from_variables(variable).map_err(anyhow::Error::msg)?;
@@ -97,6 +103,7 @@ impl Environment {
             brokers: Cluster::at(&variable("KAFKA_BROKERS").unwrap_or_default(), &transport).with(sasl),
             transport,
             databases,
+            operators,
             order_api: variable("ORDER_API_URL"),
             gateway: variable("GATEWAY_URL"),
             gateway_operations: variable(GATEWAY_OPS_URL),
@@ -120,6 +127,14 @@ impl Environment {
     /// Never for an environment that we made; returning a result spares callers a panic.
     pub fn database(&self, database: Database) -> anyhow::Result<&SecretString> {
         self.databases.get(&database).with_context(|| format!("{} is not set", database.variable()))
+    }
+
+    /// The URL of a database for an operator, who changes more than an auditor, and less than a service.
+    ///
+    /// # Errors
+    /// As for [`database`](Self::database).
+    pub fn operators_database(&self, database: Database) -> anyhow::Result<&SecretString> {
+        self.operators.get(&database).map_or_else(|| self.database(database), Ok)
     }
 
     /// The order API's base URL.
@@ -159,6 +174,9 @@ impl Environment {
     pub fn variables(&self) -> Vec<(String, String)> {
         let databases = self.databases.iter();
         let databases = databases.map(|(database, url)| (database.variable(), url.expose_secret().to_owned()));
+        let operators = self.operators.iter();
+        let operators =
+            operators.map(|(database, url)| (database.operators_variable(), url.expose_secret().to_owned()));
         let optional = [
             ("ORDER_API_URL", self.order_api.clone()),
             ("GATEWAY_URL", self.gateway.clone()),
@@ -172,6 +190,7 @@ impl Environment {
         ];
         std::iter::once(("KAFKA_BROKERS".to_owned(), self.brokers.brokers()))
             .chain(databases)
+            .chain(operators)
             .chain(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))))
             .chain(self.audit_log.iter().map(|(name, value)| ((*name).to_owned(), value.expose_secret().to_owned())))
             .collect()
@@ -230,10 +249,21 @@ mod tests {
     }
 
     #[test]
+    fn an_operator_has_a_role_of_its_own_where_one_is_named() {
+        let mut variables = complete();
+        variables.insert("DATABASE_OPERATOR_URL_ORDERS".to_owned(), "postgres://o@h/orders".to_owned());
+        let environment = read(&variables).unwrap().unwrap();
+        let url = |database| environment.operators_database(database).unwrap().expose_secret().to_owned();
+        assert_eq!(url(Database::ORDERS), "postgres://o@h/orders");
+        assert_eq!(url(Database::ACCOUNTS), "postgres://h/accounts");
+    }
+
+    #[test]
     fn what_is_written_can_be_read() {
         let mut variables = complete();
         variables.insert("GATEWAY_URL".to_owned(), "http://h:1".to_owned());
         variables.insert("AUDIT_DATABASE_URL".to_owned(), "postgres://h/audit".to_owned());
+        variables.insert("DATABASE_OPERATOR_URL_ORDERS".to_owned(), "postgres://o@h/orders".to_owned());
         let written: BTreeMap<_, _> = read(&variables).unwrap().unwrap().variables().into_iter().collect();
         assert_eq!(written, variables);
     }

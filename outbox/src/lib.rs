@@ -49,6 +49,7 @@ pub mod ids;
 pub mod kafka;
 mod migration;
 pub mod publisher;
+pub mod roles;
 pub mod sasl;
 mod write;
 

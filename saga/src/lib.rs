@@ -123,7 +123,7 @@ pub use rows::Rows;
 pub use rows::Statements;
 #[cfg(feature = "runtime")]
 pub use runtime::{
-    Deadlines, Program, Timer, attempts, config, main, main_with, migrate, parked, topics, unit_of_work,
+    Deadlines, Program, Timer, attempts, config, main, main_with, migrate, parked, roles, topics, unit_of_work,
 };
 // Public for this crate's own tests only.
 #[cfg(feature = "runtime")]

@@ -63,6 +63,9 @@ pub trait Supplier: Send + Sync + 'static {
 /// The tables of each service's database.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
+/// Rights of the databases' roles on them.
+pub const GRANTS: &str = include_str!("../grants.sql");
+
 /// The `main` of a supplier's program.
 pub fn main<S: Supplier>(supplier: S) -> anyhow::Result<()> {
     saga::main::<Bookings<S>, _>(|config| run(supplier, config))
@@ -70,5 +73,5 @@ pub fn main<S: Supplier>(supplier: S) -> anyhow::Result<()> {
 
 /// Runs a supplier's program until it is told to stop.
 pub async fn run<S: Supplier>(supplier: S, config: Config) -> anyhow::Result<()> {
-    Program::new(Bookings(supplier), config, &MIGRATIONS)?.run().await
+    Program::new(Bookings(supplier), config, &MIGRATIONS)?.grants(GRANTS).run().await
 }

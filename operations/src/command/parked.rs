@@ -179,7 +179,7 @@ impl Act {
             return Ok((false, objection));
         }
         let signature = Signature { by, note: &self.note };
-        Ok(match (desk::act(databases.of_service(database), id, wish, signature).await?, wish) {
+        Ok(match (desk::act(databases.of_operator(database), id, wish, signature).await?, wish) {
             (Done::Yes(_), Wish::Retry) => (true, "is tried again".to_owned()),
             (Done::Yes(_), Wish::Resolve) => (true, "is settled".to_owned()),
             (Done::Yes(_), Wish::Answer(word)) => (true, format!("is answered: {word}")),

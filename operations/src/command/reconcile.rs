@@ -51,7 +51,7 @@ impl Reconcile {
             }
             return Ok(verdict(&picture.cases));
         }
-        let audited = Audited::of_the_process(&environment.brokers, Operator::of_the_process())?;
+        let audited = Audited::of_the_process(&environment.brokers, Operator::of_process(None)?)?;
         Ok(report(&Repairs::new(scope, audited)?.carry_out(picture).await))
     }
 }

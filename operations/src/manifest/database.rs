@@ -55,6 +55,11 @@ impl Database {
         format!("DATABASE_URL_{}", self.name.to_uppercase())
     }
 
+    /// The environment variable with its URL for an operator's role.
+    pub fn operators_variable(self) -> String {
+        format!("DATABASE_OPERATOR_URL_{}", self.name.to_uppercase())
+    }
+
     /// Tells whether it is one of the shop's own.
     pub fn is_of_the_shop(self) -> bool {
         Database::OF_THE_SHOP.contains(&self)

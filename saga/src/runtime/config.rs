@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser};
 pub use outbox::kafka::{Cluster, Kafka};
 pub use process::config::{Database, Http};
+use secrecy::SecretString;
 pub use transport::Settings as Security;
 
 /// Settings that every service needs. A service flattens them into its own arguments.
@@ -41,6 +42,25 @@ pub struct Config {
     /// Hours for which published events stay in the outbox, for replays.
     #[arg(long, env = "OUTBOX_RETENTION_HOURS", default_value_t = 24 * 7)]
     pub outbox_retention_hours: u32,
+    /// Database roles.
+    #[command(flatten)]
+    pub roles: Roles,
+}
+
+/// Migration apart from running, by a role that the service itself does not have.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Roles {
+    /// Migrates the database, grants the rights of its roles, and exits. Sets the present retention as the least: the service's
+    /// role removes nothing younger.
+    #[arg(long)]
+    pub migrate_only: bool,
+    /// URL of the database for its owner, for --migrate-only alone. Defaults to DATABASE_URL.
+    #[arg(long, env = "DATABASE_OWNER_URL", hide_env_values = true)]
+    pub database_owner_url: Option<SecretString>,
+    /// First part of the names of the database's roles: NAME_app, NAME_relay, NAME_auditor and NAME_operator. Defaults to the
+    /// database's name. Where there are no such roles, nothing is granted.
+    #[arg(long, env = "DATABASE_ROLES", value_name = "NAME")]
+    pub database_roles: Option<String>,
 }
 
 // Not a doc comment: that would appear in every service's help.
@@ -51,6 +71,15 @@ struct Plain {
 }
 
 impl Config {
+    /// The database as its owner opens it.
+    pub(crate) fn owners_database(&self) -> Database {
+        let mut database = self.database.clone();
+        if let Some(url) = &self.roles.database_owner_url {
+            database.database_url = url.clone();
+        }
+        database
+    }
+
     /// Parses command-line arguments, with environment variables as defaults. The program's name comes first.
     ///
     /// # Errors

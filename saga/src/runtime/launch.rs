@@ -25,6 +25,7 @@ use crate::{
         erased::ErasedService,
         parked,
         prepare::prepare,
+        roles::{self, Ownership},
         upkeep::{self, Retention},
         wake::{self, Wake},
         work::Work,
@@ -38,6 +39,7 @@ pub(crate) struct Launch {
     transport: Transport,
     work: Work,
     migrations: &'static Migrator,
+    grants: &'static str,
     routes: Router,
     operations: Router,
     /// True if its own routes know clients by their tokens.
@@ -82,6 +84,7 @@ impl Launch {
             config,
             transport,
             migrations,
+            grants: "",
             routes: Router::new(),
             operations: Router::new(),
             tokens: false,
@@ -104,6 +107,11 @@ impl Launch {
     /// Admits clients without a certificate to the service's own routes, which know them by their tokens.
     pub(crate) fn admit_by_token(&mut self) {
         self.tokens = true;
+    }
+
+    /// Grants these rights after the migrations.
+    pub(crate) fn grant(&mut self, grants: &'static str) {
+        self.grants = grants;
     }
 
     /// Serves these routes beside the operational ones, for operators alone.
@@ -146,6 +154,13 @@ impl Launch {
         let mut tasks = Tasks::default();
         let (stop, shutdown) = (self.stop.clone(), self.shutdown.clone());
         let sessions = self.work.sessions().clone();
+        if self.config.roles.migrate_only {
+            let ownership = Ownership::new(&self.config, self.migrations, self.grants);
+            return tokio::select! {
+                migrated = roles::migrate_only(ownership, &self.config, self.work.name()) => migrated,
+                () = shutdown.requested() => anyhow::bail!("stopped before the database was migrated"),
+            };
+        }
         if let Err(error) = self.go(&mut tasks).await {
             stop.now();
             if let Err(error) = tasks.finish(STOP_AFTER_FAILURE).await {
@@ -177,9 +192,10 @@ impl Launch {
             async move { ops::serve(&http, &transport, routes, shutdown).await }
         });
 
+        let ownership = Ownership::new(&config, self.migrations, self.grants);
         tokio::select! {
             // Fails only for what will not pass by itself.
-            prepared = prepare(&table, &config, &cluster, work.sessions(), self.migrations, &consuming) => prepared?,
+            prepared = prepare(&table, &config, &cluster, work.sessions(), ownership, &consuming) => prepared?,
             failure = tasks.failed(&shutdown) => return Err(failure),
             () = shutdown.requested() => return Ok(()),
         }

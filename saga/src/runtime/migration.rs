@@ -60,16 +60,36 @@ pub(crate) async fn is_done(pool: &PgPool, migrations: &Migrator) -> sqlx::Resul
     Ok(all.filter(|wanted| !wanted.migration_type.is_down_migration()).all(|wanted| applied.has(wanted)))
 }
 
+/// Returns whether the current role may create tables.
+pub(crate) async fn is_allowed(pool: &PgPool) -> sqlx::Result<bool> {
+    let allowed = "select coalesce(has_schema_privilege(current_schema(), 'create'), false)";
+    sqlx::query_scalar(allowed).fetch_one(pool).await
+}
+
+const UNDEFINED_TABLE: &str = "42P01";
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+fn has_code<T>(result: &sqlx::Result<T>, code: &str) -> bool {
+    matches!(result, Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(code))
+}
+
 /// Versions and checksums of the applied migrations.
 struct Applied(Vec<(i64, Vec<u8>)>);
 
 impl Applied {
     async fn load(db: &mut PgConnection) -> sqlx::Result<Self> {
-        match sqlx::query_as("select version, checksum from _sqlx_migrations where success").fetch_all(db).await {
-            // No such table: nothing has ever been applied.
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Ok(Applied(Vec::new())),
-            applied => applied.map(Applied),
+        const APPLIED: &str = "select version, checksum from _sqlx_migrations where success";
+        // What a role that is not the owner may see.
+        const GRANTED: &str = "select version, checksum from granted_migrations";
+        let mut applied = sqlx::query_as(APPLIED).fetch_all(&mut *db).await;
+        if has_code(&applied, INSUFFICIENT_PRIVILEGE) {
+            applied = sqlx::query_as(GRANTED).fetch_all(db).await;
         }
+        // Nothing has ever been applied, or no rights have been granted.
+        if has_code(&applied, UNDEFINED_TABLE) || has_code(&applied, INSUFFICIENT_PRIVILEGE) {
+            return Ok(Applied(Vec::new()));
+        }
+        applied.map(Applied)
     }
 
     /// Returns whether this migration has been applied; another one may have the same version.

@@ -30,6 +30,7 @@ mod reading;
 #[cfg(feature = "testing")]
 pub(crate) mod replica;
 mod replication;
+pub mod roles;
 mod throttle;
 mod timer;
 pub mod topics;

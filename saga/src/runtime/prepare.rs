@@ -6,14 +6,14 @@ use anyhow::Context;
 use chrono::Utc;
 use outbox::kafka::Topics;
 use process::Backoff;
-use sqlx::migrate::Migrator;
 
 use crate::{
     health::Progress,
     runtime::{
         config::{Cluster, Config},
         memory::{self, Sufficiency},
-        migration::{self, migrate},
+        migration,
+        roles::Ownership,
         topics,
         upkeep::{self, Retention},
     },
@@ -31,13 +31,13 @@ pub(crate) async fn prepare<C>(
     config: &Config,
     cluster: &Cluster,
     sessions: &Sessions,
-    migrations: &Migrator,
+    ownership: Ownership<'_>,
     progress: &Progress,
 ) -> anyhow::Result<()> {
     let needs = Needs { service: table.service().name(), reads: table.topics(), topics: topics(table, config) };
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
     loop {
-        let preparing = prepare_once(&needs, config, cluster, sessions, migrations);
+        let preparing = prepare_once(&needs, config, cluster, sessions, ownership);
         match alive("not started: preparing", progress, preparing).await {
             Ok(memory) => return accept(needs.service, config, memory),
             Err(error) if is_harmful(&error) => return Err(error),
@@ -87,11 +87,19 @@ async fn prepare_once(
     config: &Config,
     cluster: &Cluster,
     sessions: &Sessions,
-    migrations: &Migrator,
+    ownership: Ownership<'_>,
 ) -> anyhow::Result<Sufficiency> {
     let pool = sessions.pool();
-    if !sessions.bounded(migration::is_done(pool, migrations)).await.context("querying the applied migrations")? {
-        let migrating = async { migrate(pool, migrations).await.map_err(migration::Failed::Migration) };
+    let done = sessions.bounded(migration::is_done(pool, ownership.migrations)).await;
+    if !done.context("querying the applied migrations")? {
+        let allowed = sessions.bounded(migration::is_allowed(pool)).await.context("querying the right to migrate")?;
+        anyhow::ensure!(
+            allowed,
+            "the database is not migrated to this version, or its roles have no rights yet, and this role may not change that: \
+             run `{} --migrate-only` with DATABASE_OWNER_URL, the URL of the database for its owner",
+            needs.service
+        );
+        let migrating = async { ownership.take(pool).await.map_err(migration::Failed::Migration) };
         sessions.bounded_by(migration::BOUND, migrating).await?;
     }
     sessions.bounded(outbox::declare(pool, needs.service)).await.context("declaring the outbox's publisher")?;

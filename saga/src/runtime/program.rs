@@ -39,6 +39,14 @@ impl<S: Service> Program<S> {
         self.work.clone()
     }
 
+    /// Grants these rights on the service's own tables to the database's roles, if there are any: SQL in the form of
+    /// [`outbox::roles`]. Without it, only the owner may use the tables.
+    #[must_use]
+    pub fn grants(mut self, grants: &'static str) -> Self {
+        self.launch.grant(grants);
+        self
+    }
+
     /// The transport of all links, for clients of the service's own.
     pub fn transport(&self) -> &Transport {
         self.launch.transport()

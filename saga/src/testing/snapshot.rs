@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, PgPool};
 
 /// Tables of this crate and of the outbox. Events and calls are compared by their contents.
-const OWN: [&str; 11] = [
+const OWN: [&str; 13] = [
     "_sqlx_migrations",
     "attempts",
     "consumer_offsets",
     "dead_letters",
+    "granted_migrations",
     "inbox",
     "outbox",
     "outbox_publisher",
@@ -17,6 +18,7 @@ const OWN: [&str; 11] = [
     "parked_events",
     "parked_newer",
     "relay_cursor",
+    "upkeep_limits",
 ];
 
 /// The subset that every unit of work writes to, whatever the service.

@@ -41,7 +41,7 @@ pub(super) async fn deadline_passes(play: &mut Play) -> anyhow::Result<()> {
     // Moves the deadline instead of waiting for it.
     sqlx::query("update orders set deadline = now() where id = $1 and status = 'PENDING'")
         .bind(order.0)
-        .execute(play.stage().databases.of_service(Database::ORDERS))
+        .execute(play.stage().databases.of_operator(Database::ORDERS))
         .await
         .context("moving the deadline forward")?;
     let ending = stopped(

@@ -80,7 +80,7 @@ impl Play {
         .bind(person.id)
         .bind(person.currency.as_str())
         .bind(amount)
-        .execute(self.stage.databases.of_service(Database::ACCOUNTS))
+        .execute(self.stage.databases.of_operator(Database::ACCOUNTS))
         .await
         .with_context(|| format!("giving {} {amount} {}", person.name, person.currency))?;
         Ok(())
@@ -91,7 +91,7 @@ impl Play {
         sqlx::query("select restock($1, $2 - coalesce((select stock_quantity from stock where product_id = $1), 0))")
             .bind(good.id)
             .bind(pieces)
-            .execute(self.stage.databases.of_service(Database::INVENTORY))
+            .execute(self.stage.databases.of_operator(Database::INVENTORY))
             .await
             .with_context(|| format!("putting {pieces} of {} in stock", good.name))?;
         Ok(())

@@ -44,14 +44,14 @@ pub async fn enrich(environment: &Environment) -> anyhow::Result<()> {
         sqlx::query("select deposit($1, $2, 100000000)")
             .bind(person.id)
             .bind(person.currency.as_str())
-            .execute(databases.of_service(Database::ACCOUNTS))
+            .execute(databases.of_operator(Database::ACCOUNTS))
             .await
             .with_context(|| format!("giving {} money", person.name))?;
     }
     for good in GOODS {
         sqlx::query("select restock($1, 1000000)")
             .bind(good.id)
-            .execute(databases.of_service(Database::INVENTORY))
+            .execute(databases.of_operator(Database::INVENTORY))
             .await
             .with_context(|| format!("putting {} in stock", good.name))?;
     }

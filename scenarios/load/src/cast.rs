@@ -130,14 +130,14 @@ pub async fn seed(environment: &Environment, cards: bool) -> anyhow::Result<()> 
     ];
     for (database, statement) in statements {
         let done =
-            sqlx::query(statement).bind(first).bind(last).bind(HOT).execute(databases.of_service(database)).await;
+            sqlx::query(statement).bind(first).bind(last).bind(HOT).execute(databases.of_operator(database)).await;
         done.with_context(|| format!("seeding {database}"))?;
     }
     if cards {
         let holders = CARD_HOLDERS.chain([HOT]);
         let cards: Vec<NewMethod> =
             holders.map(|holder| NewMethod::of(CARD + holder, holder, Method::Card("tok_visa"))).collect();
-        let payments = databases.of_service(Database::PAYMENTS);
+        let payments = databases.of_operator(Database::PAYMENTS);
         methods::add(payments, environment, &cards).await.context("seeding cards")?;
     }
     Ok(())

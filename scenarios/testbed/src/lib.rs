@@ -48,8 +48,9 @@ pub use kafka::{BROKER, Doors, Guard, Kafka, Listener};
 pub use network::Network;
 pub use operations::{Database, Environment, Manifest, PAYMENT_DETAILS_KEY, Role, SYSTEM_MANIFEST, until};
 pub use options::Options;
-pub use postgres::{POSTGRES_BIN, Postgres};
+pub use postgres::{OWNER, POSTGRES_BIN, Postgres, Roles};
 pub use process::command;
+use programs::Plan;
 pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Rolling, Setting, Supervisor, binary, binary_of};
 pub use proxy::{Mode, Proxy, Side};
 pub use reporter::{Reporter, Task};
@@ -77,6 +78,7 @@ struct Own {
     network: Arc<Network>,
     foundation: Foundation,
     certs: Option<Certs>,
+    roles: Option<Roles>,
     state: StateDir,
     closed: Option<Closed>,
 }
@@ -137,6 +139,10 @@ impl Stack {
         let doors = Doors { listeners: network.listeners(), certs: certs.clone(), guard };
         let foundation =
             Foundation::behind(manifest, options.broker, options.partitions, &doors, &state, reporter).await?;
+        let roles = match options.roles {
+            true => Some(foundation.postgres.divide().await?),
+            false => None,
+        };
         let ports = Ports::choose(manifest, options.secured)?;
         let transport = certs.as_ref().map(|certs| certs.transport(OPERATOR)).transpose()?.unwrap_or_default();
         let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
@@ -147,7 +153,8 @@ impl Stack {
                 None => Cluster::at(foundation.broker.brokers(), &transport),
             },
             transport,
-            databases: foundation.postgres.databases().clone(),
+            databases: roles.as_ref().map_or_else(|| foundation.postgres.databases().clone(), |r| r.of("auditor")),
+            operators: roles.as_ref().map(|roles| roles.of("operator")).unwrap_or_default(),
             order_api: Some(ports.url(Program::ORDER)),
             gateway: Some(ports.url(Program::PAYMENT_GATEWAY)),
             gateway_operations: options.secured.then(|| ports.operations_url(Program::PAYMENT_GATEWAY)),
@@ -167,22 +174,18 @@ impl Stack {
             settings.extend(closed.settings(manifest));
         }
         let step = reporter.step("starting the services, the payment gateway and the relay");
-        let programs = Programs::start(
-            &environment,
-            &network,
-            ports,
-            certs.as_ref(),
-            options.partitions,
-            &settings,
-            &state,
-            reporter,
-        )
-        .await?;
+        let plan = Plan {
+            partitions: options.partitions,
+            settings: &settings,
+            certs: certs.as_ref(),
+            roles: roles.as_ref(),
+        };
+        let programs = Programs::start(&environment, &network, ports, plan, &state, reporter).await?;
         step.done("the services, the payment gateway and the relay, each a process of its own");
         Ok(Self {
             environment,
             broker: options.broker,
-            own: Some(Own { programs, network: Arc::new(network), foundation, certs, state, closed }),
+            own: Some(Own { programs, network: Arc::new(network), foundation, certs, roles, state, closed }),
         })
     }
 
@@ -203,6 +206,11 @@ impl Stack {
     /// Postgres and the broker, if we started them, for fault injection.
     pub fn foundation(&mut self) -> Option<&mut Foundation> {
         self.own.as_mut().map(|own| &mut own.foundation)
+    }
+
+    /// The databases' roles, if we gave each program its own.
+    pub fn roles(&self) -> Option<&Roles> {
+        self.own.as_ref()?.roles.as_ref()
     }
 
     /// The proxies between programs and servers, if we started them.

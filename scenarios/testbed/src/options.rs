@@ -18,6 +18,8 @@ pub struct Options {
     pub secured: bool,
     /// True for a broker that asks everybody for a name, and allows only what the services' tables need.
     pub guarded: bool,
+    /// True to give each program a database role with its own part only; the owner's migrates.
+    pub roles: bool,
 }
 
 impl Options {
@@ -32,6 +34,7 @@ impl Options {
             breakable: false,
             secured: false,
             guarded: false,
+            roles: false,
         }
     }
 
@@ -43,6 +46,11 @@ impl Options {
     /// Puts TLS 1.3 with certificates on every link, and `SECURITY=required` into every program.
     pub fn secured(self) -> Self {
         Self { secured: true, ..self }
+    }
+
+    /// Gives each program a database role with its own part only.
+    pub fn with_roles(self) -> Self {
+        Self { roles: true, ..self }
     }
 
     /// Adds an environment variable to every program.

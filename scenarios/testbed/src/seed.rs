@@ -18,12 +18,12 @@ pub const MANY_PRODUCTS: std::ops::RangeInclusive<i64> = 1001..=2_000;
 pub async fn well_known(environment: &Environment) -> anyhow::Result<()> {
     let databases = Databases::of(environment)?;
     let people: Vec<Person> = PEOPLE.iter().copied().chain(crowd()).collect();
-    users(databases.of_service(Database::ACCOUNTS), &people).await.context("seeding accounts")?;
-    methods(databases.of_service(Database::PAYMENTS), &people, environment).await.context("seeding payments")?;
-    products(databases.of_service(Database::ORDERS)).await.context("seeding orders")?;
-    stock(databases.of_service(Database::INVENTORY)).await.context("seeding inventory")?;
-    catalogue(databases.of_service(Database::ENTITLEMENTS)).await.context("seeding entitlements")?;
-    contacts(databases.of_service(Database::NOTIFICATIONS)).await.context("seeding notifications")
+    users(databases.of_operator(Database::ACCOUNTS), &people).await.context("seeding accounts")?;
+    methods(databases.of_operator(Database::PAYMENTS), &people, environment).await.context("seeding payments")?;
+    products(databases.of_operator(Database::ORDERS)).await.context("seeding orders")?;
+    stock(databases.of_operator(Database::INVENTORY)).await.context("seeding inventory")?;
+    catalogue(databases.of_operator(Database::ENTITLEMENTS)).await.context("seeding entitlements")?;
+    contacts(databases.of_operator(Database::NOTIFICATIONS)).await.context("seeding notifications")
 }
 
 /// Ten thousand wealthy users and a thousand well-stocked products.
@@ -73,7 +73,7 @@ pub async fn many(environment: &Environment) -> anyhow::Result<()> {
         sqlx::query(statement)
             .bind(first)
             .bind(last)
-            .execute(databases.of_service(database))
+            .execute(databases.of_operator(database))
             .await
             .with_context(|| format!("seeding {database}"))?;
     }

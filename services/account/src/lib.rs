@@ -31,6 +31,9 @@ pub use domain::{Ask, Balance, Books, Command, Reservation};
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
+/// Rights of the database's roles on them.
+pub const GRANTS: &str = include_str!("../grants.sql");
+
 /// Manages the buyers' balances.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Account;

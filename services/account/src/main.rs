@@ -1,4 +1,4 @@
-use account::{Account, MIGRATIONS};
+use account::{Account, GRANTS, MIGRATIONS};
 use clap::Parser;
 
 /// The account service: reserves, debits and refunds the buyer's balance.
@@ -14,5 +14,5 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    saga::Program::new(Account, args.saga, &MIGRATIONS)?.run().await
+    saga::Program::new(Account, args.saga, &MIGRATIONS)?.grants(GRANTS).run().await
 }

@@ -1,5 +1,5 @@
 use clap::Parser;
-use entitlement::{Entitlement, MIGRATIONS};
+use entitlement::{Entitlement, GRANTS, MIGRATIONS};
 
 /// The entitlement service: unlocks digital items, and revokes the unlock.
 #[derive(Parser)]
@@ -14,5 +14,5 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    saga::Program::new(Entitlement, args.saga, &MIGRATIONS)?.run().await
+    saga::Program::new(Entitlement, args.saga, &MIGRATIONS)?.grants(GRANTS).run().await
 }

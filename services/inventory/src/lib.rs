@@ -36,6 +36,9 @@ pub use domain::{Ask, Command, Reservation, Stock, Warehouse};
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
+/// Rights of the database's roles on them.
+pub const GRANTS: &str = include_str!("../grants.sql");
+
 /// Manages the stock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Inventory;

@@ -1,5 +1,5 @@
 use clap::Parser;
-use inventory::{Inventory, MIGRATIONS};
+use inventory::{GRANTS, Inventory, MIGRATIONS};
 
 /// The inventory service: reserves, commits and takes back stock.
 #[derive(Parser)]
@@ -14,5 +14,5 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    saga::Program::new(Inventory, args.saga, &MIGRATIONS)?.run().await
+    saga::Program::new(Inventory, args.saga, &MIGRATIONS)?.grants(GRANTS).run().await
 }

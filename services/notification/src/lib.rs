@@ -40,6 +40,9 @@ const MAIL: &str = "mail";
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
+/// Rights of the database's roles on them.
+pub const GRANTS: &str = include_str!("../grants.sql");
+
 /// Default domain of the sender, and of the buyers who have given no address.
 pub const MAIL_DOMAIN: &str = "example.test";
 

@@ -1,6 +1,6 @@
 use clap::Parser;
 use notification::{
-    MIGRATIONS, Notification,
+    GRANTS, MIGRATIONS, Notification,
     post::{Post, PostConfig},
 };
 use saga::attempts::RetryPolicy;
@@ -23,7 +23,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let service = Notification::new(&args.post.mail_domain);
-    let program = saga::Program::new(service, args.saga, &MIGRATIONS)?;
+    let program = saga::Program::new(service, args.saga, &MIGRATIONS)?.grants(GRANTS);
     let post = Post::new(args.post, program.transport())?;
     program.outside(post, args.retry).run().await
 }

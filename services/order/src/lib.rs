@@ -60,6 +60,9 @@ pub use status::Status;
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
+/// Rights of the database's roles on them.
+pub const GRANTS: &str = include_str!("../grants.sql");
+
 /// Commands without an event, as the table and the logs name them.
 pub(crate) const POST_ORDERS: &str = "POST /orders";
 pub const POST_CANCEL: &str = "POST /orders/{id}/cancel";

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use order::{MIGRATIONS, Orders, Overdue, api};
+use order::{GRANTS, MIGRATIONS, Orders, Overdue, api};
 
 /// The order service: prices and places orders, and ends them.
 #[derive(Parser)]
@@ -23,7 +23,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let orders = Orders { timeout: Duration::from_secs(args.order_timeout_seconds) };
-    let program = saga::Program::new(orders, args.saga, &MIGRATIONS)?;
+    let program = saga::Program::new(orders, args.saga, &MIGRATIONS)?.grants(GRANTS);
     let routes = api::routes(program.work());
     program.routes(routes).deadlines(Overdue, Duration::from_millis(args.order_deadline_check_ms)).run().await
 }

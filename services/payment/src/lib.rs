@@ -56,6 +56,9 @@ pub use domain::{About, Books, Command, Transaction};
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
+/// Rights of the database's roles on them.
+pub const GRANTS: &str = include_str!("../grants.sql");
+
 /// Manages the payments.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Payment;

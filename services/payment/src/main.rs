@@ -3,7 +3,7 @@ use std::io::Write as _;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use payment::{
-    MIGRATIONS, Payment,
+    GRANTS, MIGRATIONS, Payment,
     gateway::{self, Gateway},
     keys, methods_api,
 };
@@ -51,7 +51,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let keys = args.keys.keys()?;
-    let program = saga::Program::new(Payment, args.saga, &MIGRATIONS)?;
+    let program = saga::Program::new(Payment, args.saga, &MIGRATIONS)?.grants(GRANTS);
     let gateway = Gateway::new(&args.gateway, keys.clone(), program.transport())?;
     if args.keys.has_example_key() {
         anyhow::ensure!(

@@ -27,6 +27,9 @@ pub use domain::{Ask, Command, Depot, Shipment, tracking_no};
 /// The service's own tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
+/// Rights of the database's roles on them.
+pub const GRANTS: &str = include_str!("../grants.sql");
+
 /// Manages the parcels.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shipping;

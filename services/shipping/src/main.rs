@@ -1,5 +1,5 @@
 use clap::Parser;
-use shipping::{MIGRATIONS, Shipping};
+use shipping::{GRANTS, MIGRATIONS, Shipping};
 
 /// The shipping service: books parcels for physical items, and cancels them.
 #[derive(Parser)]
@@ -14,5 +14,5 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    saga::Program::new(Shipping, args.saga, &MIGRATIONS)?.run().await
+    saga::Program::new(Shipping, args.saga, &MIGRATIONS)?.grants(GRANTS).run().await
 }

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 use futures::FutureExt;
-use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::{Retention, clocks::Clocks, step::Steps};
 
@@ -17,7 +16,7 @@ pub(super) async fn make(steps: &mut Steps<'_>, clocks: Clocks) {
         let Some(there) = days_of(steps, parent).await else { continue };
         for day in clocks.days().into_iter().filter(|day| !there.contains(day)) {
             let made = steps.run(format!("making {}", name(parent, day)), move |db| {
-                sqlx::query("select ensure_day_partition($1, $2)").bind(parent).bind(day).execute(db).boxed()
+                sqlx::query("select upkeep_ensure_day($1, $2)").bind(parent).bind(day).execute(db).boxed()
             });
             made.await;
         }
@@ -32,7 +31,9 @@ pub(super) async fn drop_past(steps: &mut Steps<'_>, clocks: Clocks, retention: 
         for day in there.into_iter().filter(|&day| end_of(day) < cutoff) {
             let partition = name(parent, day);
             let step = format!("dropping {partition}");
-            let dropped = steps.run(step, move |db| drop_day(db, parent, day).boxed());
+            let dropped = steps.run(step, move |db| {
+                sqlx::query_scalar("select upkeep_drop_day($1, $2)").bind(parent).bind(day).fetch_one(db).boxed()
+            });
             if dropped.await == Some(true) {
                 tracing::info!(partition, "partition dropped: past its retention");
             }
@@ -44,9 +45,9 @@ pub(super) async fn drop_past(steps: &mut Steps<'_>, clocks: Clocks, retention: 
 /// that a clock is wrong.
 pub(super) async fn observe(steps: &mut Steps<'_>) {
     for parent in PARENTS {
-        let count = format!("select count(*) from (select from {parent}_default limit {COUNT_AT_MOST}) as counted");
         let counted = steps.query(format!("counting {parent}_default"), move |db| {
-            sqlx::query_scalar::<_, i64>(AssertSqlSafe(count.clone())).fetch_one(db).boxed()
+            let count = sqlx::query_scalar::<_, i64>("select upkeep_default_rows($1, $2)");
+            count.bind(parent).bind(COUNT_AT_MOST).fetch_one(db).boxed()
         });
         if let Some(rows) = counted.await {
             metrics::gauge!("default_partition_rows", "table" => parent).set(rows as f64);
@@ -65,24 +66,6 @@ async fn days_of(steps: &mut Steps<'_>, parent: &'static str) -> Option<Vec<Naiv
         .boxed()
     });
     Some(names.await?.iter().filter_map(|name| day_of(parent, name)).collect())
-}
-
-/// Drops a partition, unless some of it is unpublished.
-async fn drop_day(db: &mut PgConnection, parent: &'static str, day: NaiveDate) -> sqlx::Result<bool> {
-    let partition = name(parent, day);
-    // The same lock as the drop takes. Taken before the query, so that no row arrives after it. Writers lock the parent
-    // first too.
-    let lock = format!("lock table only {parent} in access exclusive mode");
-    sqlx::query(AssertSqlSafe(lock)).execute(&mut *db).await?;
-    if parent == "outbox" {
-        let unpublished =
-            format!("select exists (select from {partition} where seq > (select last_seq from relay_cursor))");
-        if sqlx::query_scalar(AssertSqlSafe(unpublished)).fetch_one(&mut *db).await? {
-            return Ok(false);
-        }
-    }
-    sqlx::query(AssertSqlSafe(format!("drop table {partition}"))).execute(db).await?;
-    Ok(true)
 }
 
 fn name(parent: &str, day: NaiveDate) -> String {

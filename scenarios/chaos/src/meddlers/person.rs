@@ -56,7 +56,7 @@ impl Person {
         };
         let wish = word.map_or(Wish::Retry, Wish::Answer);
         let signature = Signature { by: "chaos", note: "as the provider's books say" };
-        let done = desk::act(self.databases.of_service(database), work.id, wish, signature).await?;
+        let done = desk::act(self.databases.of_operator(database), work.id, wish, signature).await?;
         Ok(matches!(done, Done::Yes(_)))
     }
 

@@ -3,6 +3,7 @@
 mod binaries;
 mod installation;
 mod owner;
+mod roles;
 mod settings;
 mod tenants;
 mod tls;
@@ -21,6 +22,7 @@ use tempfile::TempDir;
 use transport::Transport;
 
 pub use self::installation::POSTGRES_BIN;
+pub use self::roles::{OWNER, Roles};
 use self::{installation::Installation, owner::Owner, tls::Tls};
 use super::{
     Database, Manifest,
@@ -154,6 +156,15 @@ impl Postgres {
             Some(_) => tls::url(role, self.port, database),
             None => url(role, password, self.port, database),
         }
+    }
+
+    /// Gives each database several roles in place of its one, each with its own part. The URLs of [`databases`](Self::databases)
+    /// are void from then on.
+    ///
+    /// # Errors
+    /// If the server does not answer, or has been asked before.
+    pub async fn divide(&self) -> anyhow::Result<Roles> {
+        Roles::create(&self.admin, &self.databases).await
     }
 
     /// The server's process id, while it runs.

@@ -1,5 +1,6 @@
 //! The services, the gateway and the relay, each a process of its own.
 
+mod migration;
 mod program;
 mod rolling;
 mod supervisor;
@@ -11,7 +12,7 @@ use futures::future::{join_all, try_join_all};
 use operations::Entry;
 use tokio::sync::watch;
 
-use super::{Environment, Manifest, certs::Certs, network::Network, reporter::Reporter, state::StateDir};
+use super::{Environment, Manifest, Roles, certs::Certs, network::Network, reporter::Reporter, state::StateDir};
 
 pub use operations::Program;
 pub use program::{binary, binary_of};
@@ -84,9 +85,20 @@ fn address(ports: &BTreeMap<Program, u16>, program: Program) -> String {
     format!("127.0.0.1:{}", ports.get(&program).copied().unwrap_or_default())
 }
 
+/// How the programs are started.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan<'a> {
+    pub(super) partitions: i32,
+    /// Added to each program's usual variables.
+    pub(super) settings: &'a [Setting],
+    /// Certificates, if every link has them.
+    pub(super) certs: Option<&'a Certs>,
+    /// The databases' roles, if each program has its own; the owner's migrates first.
+    pub(super) roles: Option<&'a Roles>,
+}
+
 impl Programs {
-    /// Starts all programs against `environment`, through the proxies of `network`, and waits until all are ready. `settings` are
-    /// added to each program's usual variables.
+    /// Starts all programs against `environment`, through the proxies of `network`, and waits until all are ready.
     ///
     /// # Errors
     /// If one has not been built or does not become ready.
@@ -94,19 +106,19 @@ impl Programs {
         environment: &Environment,
         network: &Network,
         ports: Ports,
-        certs: Option<&Certs>,
-        partitions: i32,
-        settings: &[Setting],
+        plan: Plan<'_>,
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
         let (tell, pids) = watch::channel(Pids::new());
         let launch = |entry: &Entry| {
             let program = entry.program;
-            let mut variables = program::wiring(entry, &network.seen_by(program, environment)?, state, partitions)?;
+            let own = plan.roles.map(|roles| roles.environment_of(program, environment));
+            let seen = network.seen_by(program, own.as_ref().unwrap_or(environment))?;
+            let mut variables = program::wiring(entry, &seen, state, plan.partitions)?;
             variables.extend(ports.variables(program));
-            variables.extend(certs.iter().flat_map(|certs| certs.variables(program)));
-            let own = settings.iter().filter(|setting| setting.program == program);
+            variables.extend(plan.certs.iter().flat_map(|certs| certs.variables(program)));
+            let own = plan.settings.iter().filter(|setting| setting.program == program);
             variables.extend(own.map(|setting| (setting.name.clone(), setting.value.clone())));
             Ok(Launch {
                 name: program.name().to_owned(),
@@ -120,6 +132,9 @@ impl Programs {
         // Find all binaries before starting any program.
         let manifest = &environment.manifest;
         let launches: Vec<Launch> = manifest.entries().iter().map(launch).collect::<anyhow::Result<_>>()?;
+        if let Some(roles) = plan.roles {
+            migration::migrate(manifest, roles, &launches).await?;
+        }
         let supervise = |(program, launch): (Program, Launch)| {
             let tell = tell.clone();
             let started = move |pid| tell.send_modify(|pids| _ = pids.insert(program, pid));
