@@ -172,3 +172,34 @@ fn what_is_no_token_is_refused() {
     let critical = format!("{}.", unsigned(&json!({"alg": "EdDSA", "kid": kid(&issuer), "crit": ["b64"]})));
     assert_eq!(judged(&critical, &issuer, None), Err(Fault::Critical));
 }
+
+/// An RS256 and an ES256 token and their public keys, made with OpenSSL.
+mod of_openssl {
+    pub(super) const RSA: (&str, &str) = (
+        "uulOqLGtorXL8ReanCCsiqbZfW4C3vPbaQkTt9nX_Qt3bE_S6A4kLkFP8bj-bPzUa5otOVSMEuJ0of96jnc1RKyFXkymvEWC57xSXnMelGvakKHbvCzsbaTsG3QJZffq28SsEZnohMIsNwMre0raRywz0bGIrrcdVmlraLIh5pqBkQ0UHm97twy55L1fWNCm6IFtXOdUwwZas8YrrcsXOnJVv8RV-JEW_4G1aMjQNWH8zbN7MreI7F3BDRyR8cdjFfyggLfeFeM4Rt3PbMJxoeAqPjfMQorAOHiAYfVmlIfP7qiAjkLYRRVtJV8sHxbcGZgvzsLTYrkfZasBK_mtHQ",
+        "eyJhbGciOiJSUzI1NiIsImtpZCI6InIifQ.eyJpc3MiOiJodHRwczovL2lzc3Vlci50ZXN0IiwiYXVkIjoic2hvcCIsInN1YiI6IjEiLCJleHAiOjE4MDAwMDAwNjB9.gENJoeAvshwWaArZWLiOc0CIlaGBfLGQ7nv3D_tlLj0xMspD3phi9m9eYtgnjOtaKsLN-p2_4-Brz8zZiQyqHz8R9UMNDj89JdQYVUDJlfckr76I1GMnCkFg9yvJqbmCu450dDtb7tR-WAmUByYlTIfK_srens2NpE_iyGAtp2kUVtznH6C4qwntDUJIwclJDam3D9WHy68hfmhi4y3lxfMtCUKpHFQFi3UgMSmXb8LV62if6kMOY6TeZQlXTpM5hIC4jCvK2CiwnvwOgMrNL3XhIsZz3ycWb7JX9VLNJ59qr5DDeOl8aQiQqPZRR-0oUt4YTed0ojcHJh2jqJNmSg",
+    );
+    pub(super) const EC: (&str, &str, &str) = (
+        "2kRor79PyXP-5lE-uL8E7mU1S2ny9MutA3CC_oglpIU",
+        "A3pwx1pEs-DP4NKcXiiGNuzVYgmdPoDcJXA8WLnEleo",
+        "eyJhbGciOiJFUzI1NiIsImtpZCI6ImUifQ.eyJpc3MiOiJodHRwczovL2lzc3Vlci50ZXN0IiwiYXVkIjoic2hvcCIsInN1YiI6IjEiLCJleHAiOjE4MDAwMDAwNjB9.mGMJKiYhUYpMsmXdZOwnDme26eIKnNrZnromgDEoPBVSquwCiSg7RZ-VEMRPyfK1-7FT8ngn0iEKwuXJuPqgMQ",
+    );
+}
+
+#[test]
+fn tokens_of_other_issuers_software_are_believed() {
+    let ((n, rsa), (x, y, ec)) = (of_openssl::RSA, of_openssl::EC);
+    let set = json!({"keys": [
+        {"kid": "r", "kty": "RSA", "n": n, "e": "AQAB", "use": "sig"},
+        {"kid": "e", "kty": "EC", "crv": "P-256", "x": x, "y": y, "alg": "ES256"},
+    ]});
+    let keys = KeySet::parse(set.to_string().as_bytes()).expect("a set");
+    let rules = Rules::new("https://issuer.test", "shop", 30);
+    for token in [rsa, ec] {
+        let judge = |token: &str| Token::of(token)?.judge(&keys, &rules, NOW * 1000);
+        assert_eq!(judge(token).map(|caller| caller.subject), Ok("1".to_owned()));
+        let (signed, signature) = token.rsplit_once('.').expect("three parts");
+        let changed: String = signature.chars().rev().collect();
+        assert_eq!(judge(&format!("{signed}.{changed}")), Err(Fault::Signature));
+    }
+}

@@ -114,7 +114,7 @@ impl System {
         let config =
             PostConfig { smtp_url: None, mail_dir: mails.path().to_owned(), mail_domain: "example.test".to_owned() };
         // Deadlines pass at once, but only a test checks them.
-        let orders = order::Orders { timeout: Duration::ZERO };
+        let orders = order::Orders { timeout: Duration::ZERO, ..order::Orders::default() };
         let (order, account, payment, inventory, shipping, entitlement, notification) = tokio::join!(
             Part::new(orders, &order::MIGRATIONS),
             Part::new(account::Account, &account::MIGRATIONS),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use order::{MIGRATIONS, Orders, Overdue, api};
+use order::{MIGRATIONS, Orders, Overdue, Security, api};
 
 /// The order service: prices and places orders, and ends them.
 #[derive(Parser)]
@@ -9,6 +9,8 @@ use order::{MIGRATIONS, Orders, Overdue, api};
 struct Args {
     #[command(flatten)]
     saga: saga::config::Config,
+    #[command(flatten)]
+    security: Security,
     /// Deadline of an order in seconds: one that is still PENDING then is cancelled.
     #[arg(long, env = "ORDER_TIMEOUT_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     order_timeout_seconds: u64,
@@ -22,8 +24,17 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    let orders = Orders { timeout: Duration::from_secs(args.order_timeout_seconds) };
+    let ids = args.security.ids()?;
+    let gate = args.security.gate(http_client)?;
+    let orders = Orders { timeout: Duration::from_secs(args.order_timeout_seconds), ids: ids.clone() };
     let program = saga::Program::new(orders, args.saga, &MIGRATIONS)?;
-    let routes = api::routes(program.work());
+    let routes = api::routes(program.work(), ids, gate.as_ref());
     program.routes(routes).deadlines(Overdue, Duration::from_millis(args.order_deadline_check_ms)).run().await
+}
+
+/// Client for the issuer's keys. It trusts the certificate authorities of the system.
+fn http_client() -> anyhow::Result<reqwest::Client> {
+    // Fails only if there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    access::client(reqwest::Client::builder())
 }

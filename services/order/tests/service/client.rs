@@ -5,6 +5,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode},
 };
+use events::order_id::Derivation;
 use order::{MIGRATIONS, Orders, api};
 use saga::testing::TestDatabase;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ pub(crate) async fn shop() -> TestDatabase {
 
 impl Client {
     pub(crate) fn new(db: &TestDatabase) -> Self {
-        Client::over(api::routes(db.work(Orders::default())))
+        Client::over(api::routes(db.work(Orders::default()), Derivation::default(), None))
     }
 
     pub(crate) fn over(routes: Router) -> Self {
