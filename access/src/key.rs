@@ -119,7 +119,8 @@ mod tests {
     use super::*;
 
     fn names(keys: Value) -> Result<Vec<(String, &'static str)>, String> {
-        let set = KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).map_err(|error| format!("{error:#}"))?;
+        let set =
+            KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).map_err(|error| format!("{error:#}"))?;
         let mut names: Vec<_> = set.0.into_iter().map(|(kid, key)| (kid, key.name)).collect();
         names.sort();
         Ok(names)

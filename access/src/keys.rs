@@ -85,7 +85,11 @@ impl Keys {
                 let error = format!("{error:#}");
                 match self.held.load().as_ref().map(|held| held.read.elapsed().as_secs()) {
                     Some(age_seconds) => {
-                        tracing::warn!(error, age_seconds, "the issuer's keys cannot be read; the former ones count on");
+                        tracing::warn!(
+                            error,
+                            age_seconds,
+                            "the issuer's keys cannot be read; the former ones count on"
+                        );
                     }
                     None => tracing::error!(error, "the issuer's keys cannot be read; no token can be verified"),
                 }

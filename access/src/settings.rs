@@ -64,7 +64,8 @@ impl Jwt {
         if !required && [issuer, audience, url, file].iter().all(Option::is_none) {
             return Ok(None);
         }
-        let why = if required { "SECURITY=required" } else { "the API verifies tokens, because others of JWT_… are set" };
+        let why =
+            if required { "SECURITY=required" } else { "the API verifies tokens, because others of JWT_… are set" };
         let issuer = issuer.with_context(|| format!("JWT_ISSUER is not set: {why}"))?;
         let audience = audience.with_context(|| format!("JWT_AUDIENCE is not set: {why}"))?;
         let source = match (url, file) {
@@ -92,7 +93,8 @@ fn given(setting: &Option<String>) -> Option<&str> {
 }
 
 fn address(url: &str, required: bool) -> anyhow::Result<Url> {
-    let url: Url = url.parse().map_err(|error| anyhow::anyhow!("JWT_JWKS_URL is not of the form https://host/path: {error}"))?;
+    let url: Url =
+        url.parse().map_err(|error| anyhow::anyhow!("JWT_JWKS_URL is not of the form https://host/path: {error}"))?;
     match url.scheme() {
         "https" => {}
         "http" => ensure!(!required, "JWT_JWKS_URL begins with http://, and SECURITY=required asks for https://"),

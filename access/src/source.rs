@@ -27,7 +27,11 @@ pub(crate) struct Reading {
 /// # Errors
 /// If the builder's TLS settings are unusable.
 pub fn client(builder: ClientBuilder) -> anyhow::Result<Client> {
-    builder.redirect(Policy::none()).pool_max_idle_per_host(1).build().context("creating the HTTP client for JWT_JWKS_URL")
+    builder
+        .redirect(Policy::none())
+        .pool_max_idle_per_host(1)
+        .build()
+        .context("creating the HTTP client for JWT_JWKS_URL")
 }
 
 impl Source {

@@ -199,7 +199,9 @@ mod tests {
 
     #[test]
     fn a_key_that_is_none_is_refused_without_being_repeated() {
-        for (key, former) in [("c2VjcmV0", ""), ("secret!", ""), (KEY, "c2VjcmV0"), ("", KEY), (&*format!("{KEY},{OTHER}"), "")] {
+        for (key, former) in
+            [("c2VjcmV0", ""), ("secret!", ""), (KEY, "c2VjcmV0"), ("", KEY), (&*format!("{KEY},{OTHER}"), "")]
+        {
             let error = Derivation::with_keys(key, former).expect_err("refused");
             assert!(!error.contains("c2VjcmV0") && !error.contains("secret"), "{error}");
         }

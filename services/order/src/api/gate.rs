@@ -99,7 +99,9 @@ fn user_of(subject: &str) -> Option<UserId> {
 fn bounded(headers: &HeaderMap) -> Result<(), Problem> {
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if bytes > MAX_HEADER_BYTES || headers.len() > MAX_HEADERS {
-        return Err(Problem::large_headers(format!("more than {MAX_HEADERS} headers or {MAX_HEADER_BYTES} bytes of them")));
+        return Err(Problem::large_headers(format!(
+            "more than {MAX_HEADERS} headers or {MAX_HEADER_BYTES} bytes of them"
+        )));
     }
     Ok(())
 }

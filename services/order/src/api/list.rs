@@ -129,7 +129,15 @@ mod tests {
         let position = Position { created_at, id: Uuid::now_v7() };
         assert_eq!(Position::parse(&position.to_string()).expect("a position"), position);
         let far = Position { created_at: DateTime::<Utc>::MAX_UTC, id: Uuid::nil() }.to_string();
-        for odd in ["", "x", "AAAA", "'; drop table orders", &position.to_string()[1..], &far, &URL_SAFE_NO_PAD.encode([255; 24])] {
+        for odd in [
+            "",
+            "x",
+            "AAAA",
+            "'; drop table orders",
+            &position.to_string()[1..],
+            &far,
+            &URL_SAFE_NO_PAD.encode([255; 24]),
+        ] {
             assert!(Position::parse(odd).is_err(), "{odd}");
         }
     }

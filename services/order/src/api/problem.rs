@@ -137,7 +137,10 @@ impl From<Refusal> for Problem {
                 .with(header::WWW_AUTHENTICATE, "Bearer".to_owned()),
             Refusal::Token(fault) => Problem::new(unauthorized, "token-refused", title, fault.to_string()).with(
                 header::WWW_AUTHENTICATE,
-                format!("Bearer error=\"invalid_token\", error_description=\"{}\"", fault.to_string().replace('`', "'")),
+                format!(
+                    "Bearer error=\"invalid_token\", error_description=\"{}\"",
+                    fault.to_string().replace('`', "'")
+                ),
             ),
             Refusal::KeysAway => {
                 let detail = "no token can be verified: the issuer's keys are not available";

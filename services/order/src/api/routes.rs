@@ -63,13 +63,7 @@ const ROUTES: [Route; 5] = [
         handler: || post(cancel::cancel),
         without_tokens: true,
     },
-    Route {
-        method: "get",
-        path: "/openapi.json",
-        owner: Owner::Public,
-        handler: || get(show),
-        without_tokens: true,
-    },
+    Route { method: "get", path: "/openapi.json", owner: Owner::Public, handler: || get(show), without_tokens: true },
 ];
 
 /// Returns the description of this API.
@@ -142,7 +136,8 @@ mod tests {
     fn described(description: &Value) -> BTreeSet<(String, String)> {
         let paths = description["paths"].as_object().expect("paths");
         let methods = |(path, item): (&String, &Value)| {
-            let methods: Vec<_> = item.as_object().expect("methods").keys().map(|method| (method.clone(), path.clone())).collect();
+            let methods: Vec<_> =
+                item.as_object().expect("methods").keys().map(|method| (method.clone(), path.clone())).collect();
             methods
         };
         paths.iter().flat_map(methods).collect()
@@ -177,7 +172,9 @@ mod tests {
     #[test]
     fn no_other_file_adds_a_route() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        for entry in std::fs::read_dir(folder.join("api")).expect("files").chain(std::fs::read_dir(&folder).expect("files")) {
+        for entry in
+            std::fs::read_dir(folder.join("api")).expect("files").chain(std::fs::read_dir(&folder).expect("files"))
+        {
             let path = entry.expect("a file").path();
             if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("api/routes.rs") {
                 let text = std::fs::read_to_string(&path).expect("text");

@@ -1,6 +1,8 @@
 //! From request to order: what is priced, what is rejected, what counts as a repetition.
 
-use events::{Currency, OrderId, PaymentMethodId, Reason, UserId, order_id, order_id::Derivation, request::OrderRequested};
+use events::{
+    Currency, OrderId, PaymentMethodId, Reason, UserId, order_id, order_id::Derivation, request::OrderRequested,
+};
 use order::{Command, Door, Former, Money, Placement, Status};
 use saga::ids::{Coordinates, Original};
 use uuid::Uuid;

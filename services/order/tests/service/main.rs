@@ -3,4 +3,8 @@
 mod api;
 mod client;
 mod deadline;
+mod door;
+mod keyed;
+mod list;
+mod owners;
 mod store;
