@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Database, Manifest, SYSTEM_MANIFEST};
+use crate::{Database, Manifest, SYSTEM_MANIFEST, credentials::Credentials, order_ids};
 
 /// Variable with the key that encrypts payment method details.
 pub const PAYMENT_DETAILS_KEY: &str = "PAYMENT_DETAILS_KEY";
@@ -33,6 +33,8 @@ pub struct Environment {
     pub mail_api: Option<String>,
     /// Base URLs at which services beside the shop's serve their tables.
     pub further_programs: Vec<String>,
+    /// Tokens for requests, where the order service asks for them.
+    pub credentials: Credentials,
 }
 
 impl Environment {
@@ -74,11 +76,13 @@ impl Environment {
             mail_dir: variable("MAIL_DIR").map(PathBuf::from),
             mail_api: variable("MAIL_API_URL").map(|url| url.trim_end_matches('/').to_owned()),
             further_programs: further_programs.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect(),
+            credentials: Credentials::from_variables(variable)?,
         }))
     }
 
     /// The system that the process's environment names, see [`from_variables`](Self::from_variables).
     pub fn from_process() -> anyhow::Result<Option<Self>> {
+        order_ids::checked()?;
         Self::from_variables(|name| std::env::var(name).ok())
     }
 
@@ -132,6 +136,7 @@ impl Environment {
         std::iter::once(("KAFKA_BROKERS".to_owned(), self.brokers.clone()))
             .chain(databases)
             .chain(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))))
+            .chain(self.credentials.variables().into_iter().map(|(name, value)| (name.to_owned(), value)))
             .collect()
     }
 }

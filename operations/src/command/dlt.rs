@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use crate::{
+    credentials::Credentials,
     dead_letters::{self, Letter},
     exhibit,
     requests::Client,
@@ -77,7 +78,7 @@ fn find<'a>(letters: &'a [Letter], name: &str) -> anyhow::Result<&'a Letter> {
 }
 
 async fn replay(brokers: &str, letters: &[&Letter]) -> anyhow::Result<ExitCode> {
-    let client = Client::new(brokers)?;
+    let client = Client::new(brokers)?.with(Credentials::from_process()?);
     let mut failed = false;
     for letter in letters {
         match (dead_letters::replay(&client, letter).await, &letter.original) {
