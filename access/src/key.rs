@@ -22,6 +22,8 @@ pub(crate) struct Key {
     pub(crate) name: &'static str,
     pub(crate) algorithm: Algorithm,
     pub(crate) public: DecodingKey,
+    /// Time at which the issuer no longer had it, in milliseconds since 1970. It still tells what was signed before.
+    retired_ms: Option<u64>,
 }
 
 /// Keys by `kid`.
@@ -67,16 +69,33 @@ impl KeySet {
         Ok(KeySet(keys))
     }
 
-    pub(crate) fn get(&self, kid: &str) -> Option<&Key> {
-        self.0.get(kid)
+    /// The key of this id that the issuer had at this time, in milliseconds since 1970.
+    pub(crate) fn get(&self, kid: &str, at_ms: u64) -> Option<&Key> {
+        self.0.get(kid).filter(|key| key.retired_ms.is_none_or(|retired| at_ms < retired))
     }
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
+
+    /// Takes over the keys of `former` that are not in this set, as retired from now on. At most [`MAX_KEYS`] of them, the latest.
+    pub(crate) fn succeed(&mut self, former: &KeySet, now_ms: u64) {
+        let gone = former.0.iter().filter(|(kid, _)| !self.0.contains_key(*kid));
+        let mut retired: Vec<(String, Key)> = gone
+            .map(|(kid, key)| (kid.clone(), Key { retired_ms: key.retired_ms.or(Some(now_ms)), ..key.clone() }))
+            .collect();
+        retired.sort_by_key(|(_, key)| std::cmp::Reverse(key.retired_ms));
+        self.0.extend(retired.into_iter().take(MAX_KEYS));
+    }
 }
 
 impl Key {
+    /// An Ed25519 key that is in no set.
+    #[cfg(test)]
+    pub(crate) fn unlisted(public: DecodingKey) -> Self {
+        Key { name: "EdDSA", algorithm: Algorithm::EdDSA, public, retired_ms: None }
+    }
+
     fn of(written: Written) -> Result<(String, Key), String> {
         let Written { kid, kty, alg, purpose, crv, n, e, x, y } = written;
         if purpose.is_some_and(|purpose| purpose != "sig") {
@@ -108,7 +127,7 @@ impl Key {
             return Err(format!("{kid} is for another algorithm than its kind is for here"));
         }
         let public = public.map_err(|error| format!("{kid}: {error}"))?;
-        Ok((kid, Key { name, algorithm, public }))
+        Ok((kid, Key { name, algorithm, public, retired_ms: None }))
     }
 }
 
@@ -168,5 +187,26 @@ mod tests {
         for garbage in [&b""[..], b"<html>", b"{}", b"{\"keys\":{}}", b"\xff"] {
             assert!(KeySet::parse(garbage).is_err(), "{garbage:?}");
         }
+    }
+
+    #[test]
+    fn a_retired_key_tells_what_was_signed_before_and_nothing_later() {
+        let set = |kid: &str| {
+            let key = json!({"kid": kid, "kty": "OKP", "crv": "Ed25519", "x": encoded(32)});
+            KeySet::parse(json!({ "keys": [key] }).to_string().as_bytes()).expect("a set")
+        };
+        let mut second = set("b");
+        second.succeed(&set("a"), 1_000);
+        let mut third = set("c");
+        third.succeed(&second, 2_000);
+        for (kid, at_ms, known) in
+            [("a", 999, true), ("a", 1_000, false), ("b", 1_999, true), ("b", 2_000, false), ("c", 9_999, true)]
+        {
+            assert_eq!(third.get(kid, at_ms).is_some(), known, "{kid} at {at_ms}");
+        }
+        // Back again.
+        let mut fourth = set("a");
+        fourth.succeed(&third, 3_000);
+        assert!(fourth.get("a", 9_999).is_some() && fourth.get("b", 2_000).is_none());
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use arc_swap::ArcSwapOption;
@@ -34,6 +34,8 @@ pub(crate) struct Times {
 pub(crate) struct Held {
     pub(crate) set: KeySet,
     read: Instant,
+    /// Time at which the read began, in milliseconds since 1970: the set has every key of before.
+    pub(crate) asked_ms: u64,
 }
 
 /// The cache.
@@ -59,6 +61,11 @@ impl Keys {
         self.held.load_full().filter(|held| held.read.elapsed() <= self.times.max_age)
     }
 
+    /// Lets the keys be read again, as soon as that is due.
+    pub(crate) fn want(&self) {
+        self.asked.notify_one();
+    }
+
     /// Waits for a read that begins or is under way, and not at all if the last one has just ended.
     pub(crate) async fn ask(&self) {
         let mut tried = self.tried.subscribe();
@@ -73,13 +80,16 @@ impl Keys {
 
     /// Reads the keys once; returns whether that succeeded. Keys that the source no longer has are gone then.
     pub(crate) async fn refresh(&self) -> bool {
+        let asked_ms = now_ms();
         let read = self.source.read(self.times.reading).await;
-        match &read {
-            Ok(set) => {
-                if self.held.load().is_none() {
-                    tracing::info!(keys = set.len(), "the issuer's keys have been read");
+        let is_read = read.is_ok();
+        match read {
+            Ok(mut set) => {
+                match &*self.held.load() {
+                    Some(former) => set.succeed(&former.set, now_ms()),
+                    None => tracing::info!(keys = set.len(), "the issuer's keys have been read"),
                 }
-                self.held.store(Some(Arc::new(Held { set: set.clone(), read: Instant::now() })));
+                self.held.store(Some(Arc::new(Held { set, read: Instant::now(), asked_ms })));
             }
             Err(error) => {
                 let error = format!("{error:#}");
@@ -96,7 +106,7 @@ impl Keys {
             }
         }
         self.tried.send_replace(Some(Instant::now()));
-        read.is_ok()
+        is_read
     }
 
     /// Reads the keys now, then again at intervals and when asked to, until the last user of the cache is gone.
@@ -110,4 +120,10 @@ impl Keys {
             }
         }
     }
+}
+
+/// The time, in milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

@@ -14,11 +14,11 @@ use crate::{
 };
 
 /// Verifies without the lock that `rules` lack.
-pub(crate) fn verify(token: &Token<'_>, keys: &KeySet, rules: &Rules) -> Result<(), Fault> {
+pub(crate) fn verify(token: &Token<'_>, keys: &KeySet, rules: &Rules, now_ms: u64) -> Result<(), Fault> {
     match &token.head.jwk {
         Some(jwk) if !rules.holds(Lock::Key) => cryptography::verify(token, &brought_along(jwk)),
         _ => {
-            let key = token.key(keys).ok_or(Fault::UnknownKey)?;
+            let key = token.key(keys, now_ms).ok_or(Fault::UnknownKey)?;
             if rules.holds(Lock::Algorithm) { cryptography::verify(token, key) } else { as_the_token_says(token, key) }
         }
     }
@@ -28,7 +28,7 @@ pub(crate) fn verify(token: &Token<'_>, keys: &KeySet, rules: &Rules) -> Result<
 fn brought_along(jwk: &serde_json::Value) -> Key {
     let jwk: Jwk = serde_json::from_value(jwk.clone()).expect("a key");
     let public = DecodingKey::from_jwk(&jwk).expect("usable");
-    Key { name: "EdDSA", algorithm: jsonwebtoken::Algorithm::EdDSA, public }
+    Key::unlisted(public)
 }
 
 /// Trusts the token's `alg`.

@@ -51,18 +51,18 @@ impl<'a> Token<'a> {
     pub(crate) fn judge(&self, keys: &KeySet, rules: &Rules, now_ms: u64) -> Result<Caller, Fault> {
         #[cfg(test)]
         if !rules.holds(Lock::Algorithm) || !rules.holds(Lock::Key) {
-            crate::naive::verify(self, keys, rules)?;
+            crate::naive::verify(self, keys, rules, now_ms)?;
             return decoded::<Claims>(self.claims)?.judge(rules, now_ms);
         }
         debug_assert!(rules.holds(Lock::Algorithm) && rules.holds(Lock::Key));
-        let key = self.key(keys).ok_or(Fault::UnknownKey)?;
+        let key = self.key(keys, now_ms).ok_or(Fault::UnknownKey)?;
         cryptography::verify(self, key)?;
         // Read only now: everything before is about the signature.
         decoded::<Claims>(self.claims)?.judge(rules, now_ms)
     }
 
-    pub(crate) fn key<'k>(&self, keys: &'k KeySet) -> Option<&'k Key> {
-        keys.get(self.head.kid.as_deref()?)
+    pub(crate) fn key<'k>(&self, keys: &'k KeySet, now_ms: u64) -> Option<&'k Key> {
+        keys.get(self.head.kid.as_deref()?, now_ms)
     }
 }
 

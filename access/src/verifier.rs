@@ -1,17 +1,14 @@
 //! From a bearer token to a caller.
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use axum::http::HeaderMap;
 
 use crate::{
     Caller, Fault, Refusal,
-    bearer::bearer,
+    bearer::{bearer, of_value},
     claims::Rules,
-    keys::{Keys, Times},
+    keys::{Keys, Times, now_ms},
     source::Source,
     token::Token,
 };
@@ -54,13 +51,31 @@ impl Verifier {
         self.judge(&token, now_ms())
     }
 
+    /// The caller whose token came with a message, `Bearer …`, as of the time at which it was sent, in milliseconds since 1970.
+    /// Then the verdict is the same however late the message is read, and however often: a key that the issuer has withdrawn since
+    /// counts for what was sent before, as long as this process remembers it. Does not wait.
+    ///
+    /// # Errors
+    /// If the token was not valid then, or no keys of that time or later are available to tell; they are read again then.
+    pub fn verify_as_of(&self, authorization: &[u8], sent_ms: u64) -> Result<Caller, Refusal> {
+        let token = Token::of(of_value(authorization)?)?;
+        let judged = self.judge(&token, sent_ms);
+        let is_older = || self.keys.current().is_none_or(|keys| keys.asked_ms <= sent_ms);
+        match judged {
+            Err(Refusal::Token(Fault::UnknownKey)) if is_older() => {
+                self.keys.want();
+                Err(Refusal::KeysAway)
+            }
+            Err(Refusal::KeysAway) => {
+                self.keys.want();
+                judged
+            }
+            judged => judged,
+        }
+    }
+
     fn judge(&self, token: &Token<'_>, now_ms: u64) -> Result<Caller, Refusal> {
         let keys = self.keys.current().ok_or(Refusal::KeysAway)?;
         Ok(token.judge(&keys.set, &self.rules, now_ms)?)
     }
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

@@ -30,6 +30,7 @@ mod reading;
 #[cfg(feature = "testing")]
 pub(crate) mod replica;
 mod replication;
+mod taking;
 mod throttle;
 mod timer;
 pub mod topics;

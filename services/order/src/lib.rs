@@ -26,6 +26,7 @@ mod fulfilment;
 mod history;
 mod purchase;
 mod quote;
+mod requests;
 mod security;
 mod status;
 mod store;
@@ -57,6 +58,7 @@ pub use fulfilment::{Branch, Fulfilment};
 pub use history::Entry;
 pub use purchase::{Money, Purchase};
 pub use quote::{Catalogue, Product};
+pub use requests::Requests;
 pub use security::Security;
 pub use status::Status;
 
@@ -75,11 +77,13 @@ pub struct Orders {
     pub timeout: Duration,
     /// Derivation of the ids of orders that are requested without one.
     pub ids: Derivation,
+    /// Judge of requests on the topic, where they need a token.
+    pub requests: Option<Requests>,
 }
 
 impl Default for Orders {
     fn default() -> Self {
-        Orders { timeout: Duration::from_secs(60), ids: Derivation::default() }
+        Orders { timeout: Duration::from_secs(60), ids: Derivation::default(), requests: None }
     }
 }
 
@@ -94,7 +98,13 @@ impl Service for Orders {
     }
 
     fn table_in_use(&self) -> Table<Command> {
-        Orders::described(self.ids.clone())
+        let table = Orders::described(self.ids.clone());
+        match self.requests.clone() {
+            Some(requests) => table.guarded(publisher::CLIENT, requests::AUTHORIZATION, move |record, appended_ms| {
+                requests.judge(record, appended_ms)
+            }),
+            None => table.with_secret(publisher::CLIENT, requests::AUTHORIZATION),
+        }
     }
 
     fn saga_of(command: &Command) -> OrderId {

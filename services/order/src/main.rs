@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use order::{MIGRATIONS, Orders, Overdue, Security, api};
+use order::{MIGRATIONS, Orders, Overdue, Requests, Security, api};
 
 /// The order service: prices and places orders, and ends them.
 #[derive(Parser)]
@@ -25,8 +25,10 @@ fn main() -> anyhow::Result<()> {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let ids = args.security.ids()?;
-    let gate = args.security.gate(http_client)?;
-    let orders = Orders { timeout: Duration::from_secs(args.order_timeout_seconds), ids: ids.clone() };
+    let verifier = args.security.verifier(http_client)?;
+    let gate = verifier.clone().map(|verifier| args.security.gate(verifier));
+    let requests = verifier.filter(|_| args.security.required()).map(Requests::new);
+    let orders = Orders { timeout: Duration::from_secs(args.order_timeout_seconds), ids: ids.clone(), requests };
     let program = saga::Program::new(orders, args.saga, &MIGRATIONS)?;
     let routes = api::routes(program.work(), ids, gate.as_ref());
     program.routes(routes).deadlines(Overdue, Duration::from_millis(args.order_deadline_check_ms)).run().await

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use access::{Jwt, Rate};
+use access::{Jwt, Rate, Verifier};
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use events::order_id::Derivation;
@@ -46,14 +46,21 @@ impl Security {
         self.security == Switch::Required
     }
 
-    /// The guard of the API; `None` where no tokens are asked for. `client` makes the HTTP client for the issuer's keys. Call it
-    /// within a runtime.
+    /// Verifier of tokens; `None` where none are asked for. `client` makes the HTTP client for the issuer's keys. Call it within a
+    /// runtime.
     ///
     /// # Errors
     /// A setting that is missing or malformed; the error names it.
-    pub fn gate(&self, client: impl FnOnce() -> anyhow::Result<reqwest::Client>) -> anyhow::Result<Option<Gate>> {
-        let verifier = self.jwt.verifier(self.required(), client)?;
-        Ok(verifier.map(|verifier| Gate::new(verifier, Rate::new(self.api_rate_per_second, self.api_rate_burst))))
+    pub fn verifier(
+        &self,
+        client: impl FnOnce() -> anyhow::Result<reqwest::Client>,
+    ) -> anyhow::Result<Option<Verifier>> {
+        self.jwt.verifier(self.required(), client)
+    }
+
+    /// The guard of the API.
+    pub fn gate(&self, verifier: Verifier) -> Gate {
+        Gate::new(verifier, Rate::new(self.api_rate_per_second, self.api_rate_burst))
     }
 
     /// Derivation of order ids.
@@ -88,14 +95,14 @@ mod tests {
 
     fn refused(arguments: &[&str]) -> String {
         let security = security(arguments);
-        let gate = security.gate(|| anyhow::bail!("no client")).map(drop);
-        format!("{:#}", gate.and_then(|()| security.ids().map(drop)).expect_err("refused"))
+        let verifier = security.verifier(|| anyhow::bail!("no client")).map(drop);
+        format!("{:#}", verifier.and_then(|()| security.ids().map(drop)).expect_err("refused"))
     }
 
     #[tokio::test]
     async fn without_settings_the_doors_are_open_and_ids_as_before() {
         let open = security(&[]);
-        assert!(open.gate(|| anyhow::bail!("no client")).expect("no gate").is_none());
+        assert!(open.verifier(|| anyhow::bail!("no client")).expect("none").is_none());
         assert!(!open.ids().expect("ids").is_keyed());
     }
 

@@ -91,7 +91,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Acting {
 }
 
 /// The user that a subject names: its id in decimal, in the one way to write it.
-fn user_of(subject: &str) -> Option<UserId> {
+pub(crate) fn user_of(subject: &str) -> Option<UserId> {
     let id: i64 = subject.parse().ok()?;
     (id.to_string() == subject).then_some(UserId(id))
 }

@@ -18,7 +18,9 @@ use uuid::Uuid;
 
 use crate::{Orders, Status};
 pub use gate::Gate;
+pub(crate) use gate::user_of;
 use problem::Problem;
+pub(crate) use routes::ANY;
 
 /// The handlers' descriptions. `/openapi.json` adds the owner rules.
 #[derive(OpenApi)]

@@ -12,7 +12,7 @@ use utoipa::OpenApi as _;
 use super::{Api, Description, cancel, gate, gate::Gate, list, look, place};
 
 /// May place, read and cancel anyone's orders.
-const ANY: &str = "orders:any";
+pub(crate) const ANY: &str = "orders:any";
 /// May read anyone's orders.
 const READ_ANY: &str = "orders:read:any";
 

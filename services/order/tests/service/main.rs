@@ -8,3 +8,4 @@ mod keyed;
 mod list;
 mod owners;
 mod store;
+mod tokens;
