@@ -167,7 +167,7 @@ fn the_libraries_know_nothing_of_the_shop() {
     shop.extend(
         ["events", "operations", "scenarios", "testbed", "catalogue", "load", "chaos", "trip"].map(str::to_owned),
     );
-    for library in ["outbox", "outbox-relay", "process", "saga"] {
+    for library in ["access", "outbox", "outbox-relay", "process", "saga"] {
         let crates = crates_behind(library, &["--all-features", "--edges", "all"]);
         assert!(crates.contains("tokio"), "{crates:?}");
         let known: Vec<&String> = shop.iter().filter(|part| crates.contains(*part)).collect();
@@ -199,6 +199,31 @@ fn crates_behind(package: &str, arguments: &[&str]) -> BTreeSet<String> {
         tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
     assert!(crates.contains(package), "{crates:?}");
     crates
+}
+
+/// Every control has a test of its misuse: `path::test_name`, under the root of the project.
+#[test]
+fn every_control_names_the_test_of_its_misuse() {
+    let folder = in_project("docs/security");
+    let mut rows = 0;
+    for page in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let page = page.expect("readable").path();
+        let text = fs::read_to_string(&page).expect("readable");
+        let table = text.lines().skip_while(|line| !line.starts_with("| control |")).skip(2);
+        for row in table.take_while(|line| line.starts_with('|')) {
+            let test = row.trim_end().trim_end_matches('|').rsplit('|').next().expect("a last cell");
+            let named: Vec<&str> = test.split('`').skip(1).step_by(2).filter(|name| name.contains("::")).collect();
+            assert!(!named.is_empty(), "{}: no test in {row}", page.display());
+            for name in named {
+                let (path, function) = name.split_once("::").expect("path::test_name");
+                let source = fs::read_to_string(in_project(path));
+                let source = source.unwrap_or_else(|error| panic!("{}: {path}: {error}", page.display()));
+                assert!(source.contains(&format!("fn {function}(")), "{}: {path} has no {function}", page.display());
+            }
+            rows += 1;
+        }
+    }
+    assert!(rows > 20, "only {rows} controls have a row");
 }
 
 /// Every promise in the table of faults is covered by an existing test: `path::test_name`, under the root of the project.
