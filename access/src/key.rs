@@ -78,7 +78,7 @@ impl KeySet {
         self.0.len()
     }
 
-    /// Takes over the keys of `former` that are not in this set, as retired from now on. At most [`MAX_KEYS`] of them, the latest.
+    /// Takes over the keys of `former` that are not in this set, as retired from now on: the latest [`MAX_KEYS`] of them.
     pub(crate) fn succeed(&mut self, former: &KeySet, now_ms: u64) {
         let gone = former.0.iter().filter(|(kid, _)| !self.0.contains_key(*kid));
         let mut retired: Vec<(String, Key)> = gone

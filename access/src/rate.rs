@@ -11,8 +11,8 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
-/// Number of counters. Subjects share them by hash, so that memory is bounded however many subjects come; that two busy ones share
-/// one is unlikely, and nobody can aim at it: the hash is keyed anew in every process.
+/// Number of counters. Subjects share them by hash, so that memory is bounded however many subjects come. That two busy ones
+/// share one is unlikely, and nobody can aim at it: the hash is keyed anew in every process.
 const COUNTERS: u64 = 65_536;
 
 /// Requests that each subject may make: so many at once, and so many a second in the long run.

@@ -31,8 +31,8 @@ impl Verifier {
     /// The caller of a request.
     ///
     /// # Errors
-    /// If there is no token, it is not valid now, or no keys are available to tell. A token with an unknown key waits for the keys
-    /// to be read again, if that is due.
+    /// If there is no token, it is not valid now, or no keys are available to tell. A token with an unknown key waits for the
+    /// keys to be read again, if that is due.
     pub async fn identify(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         self.verify(bearer(headers)?).await
     }
@@ -52,8 +52,8 @@ impl Verifier {
     }
 
     /// The caller whose token came with a message, `Bearer …`, as of the time at which it was sent, in milliseconds since 1970.
-    /// Then the verdict is the same however late the message is read, and however often: a key that the issuer has withdrawn since
-    /// counts for what was sent before, as long as this process remembers it. Does not wait.
+    /// The verdict is the same however late the message is read, and however often: a key that the issuer has withdrawn counts
+    /// for what was sent before, as long as this process remembers it. Does not wait.
     ///
     /// # Errors
     /// If the token was not valid then, or no keys of that time or later are available to tell; they are read again then.

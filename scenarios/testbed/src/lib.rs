@@ -29,7 +29,6 @@ use std::{path::Path, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::future::LocalBoxFuture;
-use operations::credentials::Credentials;
 use saga::shutdown::Shutdown;
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
@@ -187,7 +186,7 @@ impl Stack {
             mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
             mail_api: std::env::var("MAIL_API_URL").ok(),
             further_programs: further.map(|program| ports.url(program)).collect(),
-            credentials: Credentials::from_process()?,
+            credentials: operations::credentials::Credentials::from_process()?,
         };
         if options.breakable {
             network.reach_databases(&environment).await?;

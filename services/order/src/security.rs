@@ -46,8 +46,8 @@ impl Security {
         self.security == Switch::Required
     }
 
-    /// Verifier of tokens; `None` where none are asked for. `client` makes the HTTP client for the issuer's keys. Call it within a
-    /// runtime.
+    /// Verifier of tokens; `None` where none are asked for. `client` makes the HTTP client for the issuer's keys. Call it within
+    /// a runtime.
     ///
     /// # Errors
     /// A setting that is missing or malformed; the error names it.
