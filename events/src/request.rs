@@ -3,7 +3,10 @@
 use saga::ids::Original;
 use serde::{Deserialize, Serialize};
 
-use crate::{OrderId, PaymentMethodId, ProductId, UserId, order_id};
+use crate::{
+    OrderId, PaymentMethodId, ProductId, UserId,
+    order_id::{self, Derivation},
+};
 
 /// Wire name of a request.
 pub const ORDER_REQUESTED: &str = "OrderRequested";
@@ -36,25 +39,28 @@ pub struct RequestedItem {
 
 impl OrderRequested {
     /// Order that this request names: its id, else the id derived from its idempotency key. An empty key counts as none.
-    pub fn named_order(&self) -> Option<OrderId> {
-        let key = self.idempotency_key.as_deref().filter(|key| !key.is_empty());
-        self.order_id.or_else(|| key.map(|key| order_id::from_idempotency_key(self.user_id, key)))
+    pub fn named_order(&self, ids: &Derivation) -> Option<OrderId> {
+        self.order_id.or_else(|| self.key().map(|key| ids.from_idempotency_key(self.user_id, key)))
     }
 
     /// Order of this request when read from Kafka. If it names none, the id is derived from the record.
-    pub fn order_id_of(&self, original: Original<'_>) -> OrderId {
-        self.named_order().unwrap_or_else(|| order_id::from_record(original))
+    pub fn order_id_of(&self, original: Original<'_>, ids: &Derivation) -> OrderId {
+        self.named_order(ids).unwrap_or_else(|| ids.from_record(original))
     }
 
-    /// Order that earlier versions derived from its idempotency key, if it has one that counts.
-    pub fn former_order(&self) -> Option<OrderId> {
-        let key = self.idempotency_key.as_deref().filter(|key| !key.is_empty() && self.order_id.is_none());
-        key.map(|key| order_id::formerly_from_idempotency_key(self.user_id, key))
+    /// Orders that may have been derived from its idempotency key before, if it has one that counts.
+    pub fn former_orders(&self, ids: &Derivation) -> Vec<OrderId> {
+        let key = self.key().filter(|_| self.order_id.is_none());
+        key.map(|key| ids.formerly_from_idempotency_key(self.user_id, key)).unwrap_or_default()
     }
 
     /// Returns whether it names an order by an id that another request would get, without a claim to it.
-    pub fn names_anothers_order(&self) -> bool {
-        let own = self.idempotency_key.as_deref().map(|key| order_id::from_idempotency_key(self.user_id, key));
+    pub fn names_anothers_order(&self, ids: &Derivation) -> bool {
+        let own = self.idempotency_key.as_deref().map(|key| ids.from_idempotency_key(self.user_id, key));
         self.order_id.is_some_and(|order| order_id::is_derived(order) && own != Some(order))
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.idempotency_key.as_deref().filter(|key| !key.is_empty())
     }
 }

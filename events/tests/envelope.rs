@@ -24,7 +24,7 @@ fn a_bare_request_is_enough() {
     assert_eq!(envelope.event_type, "OrderRequested");
     assert_eq!(envelope.id, EventId::from_record(original));
     let request: OrderRequested = read_data(&envelope.event_type, &data).expect("a request");
-    assert_eq!(request.order_id_of(original), order_id::from_record(original));
+    assert_eq!(request.order_id_of(original, &order_id::Derivation::default()), order_id::from_record(original));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use saga::outbox::{kafka::Cluster, sasl::Sasl};
 use secrecy::{ExposeSecret, SecretString};
 use transport::{Settings, Transport};
 
-use crate::{Database, Manifest, SYSTEM_MANIFEST};
+use crate::{Database, Manifest, SYSTEM_MANIFEST, credentials::Credentials, order_ids};
 
 /// Variable with the key that encrypts payment method details.
 pub const PAYMENT_DETAILS_KEY: &str = "PAYMENT_DETAILS_KEY";
@@ -57,6 +57,8 @@ pub struct Environment {
     pub further_programs: Vec<String>,
     /// The audit log: those of [`AUDIT_VARIABLES`] that are set, with their values.
     pub audit_log: Vec<(&'static str, SecretString)>,
+    /// Tokens for requests, where the order service asks for them.
+    pub credentials: Credentials,
 }
 
 impl Environment {
@@ -113,11 +115,13 @@ impl Environment {
             mail_api: variable("MAIL_API_URL").map(|url| url.trim_end_matches('/').to_owned()),
             further_programs: further_programs.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect(),
             audit_log: AUDIT_VARIABLES.iter().filter_map(|name| Some((*name, variable(name)?.into()))).collect(),
+            credentials: Credentials::from_variables(variable)?,
         }))
     }
 
     /// The system that the process's environment names, see [`from_variables`](Self::from_variables).
     pub fn from_process() -> anyhow::Result<Option<Self>> {
+        order_ids::checked()?;
         Self::from_variables(|name| std::env::var(name).ok())
     }
 
@@ -193,6 +197,7 @@ impl Environment {
             .chain(operators)
             .chain(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))))
             .chain(self.audit_log.iter().map(|(name, value)| ((*name).to_owned(), value.expose_secret().to_owned())))
+            .chain(self.credentials.variables().into_iter().map(|(name, value)| (name.to_owned(), value)))
             .collect()
     }
 }

@@ -10,6 +10,8 @@ use events::{
 use saga::record::Record;
 use serde_json::Value;
 
+use crate::order_ids::derivation;
+
 /// One event of one order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heard {
@@ -94,7 +96,7 @@ fn publisher_of(topic: &str, source: &str) -> String {
 fn order_of(record: &Record, envelope: &Envelope, data: &[u8]) -> Option<OrderId> {
     if record.topic == publisher::CLIENT.topic() {
         let request: OrderRequested = serde_json::from_slice(data).ok()?;
-        return Some(request.order_id_of(record.original()));
+        return Some(request.order_id_of(record.original(), &derivation()));
     }
     envelope.subject.as_deref().and_then(|subject| subject.parse().ok()).or_else(|| {
         let data: Value = serde_json::from_slice(data).ok()?;

@@ -7,10 +7,13 @@ use anyhow::Context;
 use chrono::{SecondsFormat, Utc};
 use events::{EventId, OrderId, publisher, request::ORDER_REQUESTED};
 use rdkafka::{
-    message::OwnedHeaders,
+    message::{Header, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},
 };
 use saga::{outbox::kafka, record::EXPECTS};
+use serde::Deserialize;
+
+use crate::{Environment, credentials::Credentials};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// `ce_source` of requests.
@@ -20,6 +23,7 @@ pub const SOURCE: &str = "/clients/scenarios";
 #[derive(Clone)]
 pub struct Client {
     producer: FutureProducer,
+    credentials: Credentials,
 }
 
 /// Position of a record.
@@ -30,6 +34,24 @@ pub struct Place {
 }
 
 impl Client {
+    /// A client of a system, with its credentials.
+    ///
+    /// # Errors
+    /// If the Kafka client cannot be made.
+    pub fn of(environment: &Environment) -> anyhow::Result<Self> {
+        Ok(Client::new(&environment.brokers)?.with(environment.credentials.clone()))
+    }
+
+    /// The same client with these credentials.
+    #[must_use]
+    pub fn with(self, credentials: Credentials) -> Self {
+        Client { credentials, ..self }
+    }
+
+    /// A client without credentials.
+    ///
+    /// # Errors
+    /// If the Kafka client cannot be made.
     pub fn new(brokers: &Cluster) -> anyhow::Result<Self> {
         let producer = brokers
             .client("scenarios")
@@ -46,7 +68,7 @@ impl Client {
             .set("allow.auto.create.topics", "false")
             .create()
             .context("creating the Kafka producer")?;
-        Ok(Client { producer })
+        Ok(Client { producer, credentials: Credentials::default() })
     }
 
     /// Publishes a bare value on `order.requests`: no headers, any bytes, or a null value. A key only selects the partition.
@@ -111,6 +133,27 @@ impl Client {
         self.send(topic, Some(order.as_bytes()), Some(data.to_string().as_bytes()), headers).await
     }
 
+    /// Adds the buyer's token to a request, if there are credentials.
+    fn with_token(&self, topic: &str, value: Option<&[u8]>, headers: OwnedHeaders) -> anyhow::Result<OwnedHeaders> {
+        #[derive(Deserialize)]
+        struct Request {
+            user_id: i64,
+        }
+        if topic != publisher::CLIENT.topic() {
+            return Ok(headers);
+        }
+        // What is no request is refused with a token as well.
+        let request = value.and_then(|value| serde_json::from_slice::<Request>(value).ok());
+        let token = self.credentials.of_user(request.map_or(0, |request| request.user_id))?;
+        Ok(match token {
+            Some(token) => {
+                let value = format!("Bearer {token}");
+                headers.insert(Header { key: "authorization", value: Some(value.as_bytes()) })
+            }
+            None => headers,
+        })
+    }
+
     /// Publishes any record.
     pub async fn send(
         &self,
@@ -119,6 +162,7 @@ impl Client {
         value: Option<&[u8]>,
         headers: OwnedHeaders,
     ) -> anyhow::Result<Place> {
+        let headers = self.with_token(topic, value, headers)?;
         let mut record = FutureRecord::<[u8], [u8]>::to(topic).headers(headers);
         (record.key, record.payload) = (key, value);
         let delivery = self.producer.send(record, TIMEOUT).await;

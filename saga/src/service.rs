@@ -26,6 +26,11 @@ pub trait Service: Send + Sync + 'static {
     /// What the service consumes, decides and publishes.
     fn table() -> Table<Self::Command>;
 
+    /// The table that the program reads records with: the same lines, where their reading depends on the service's settings.
+    fn table_in_use(&self) -> Table<Self::Command> {
+        Self::table()
+    }
+
     /// Saga that a command is about.
     fn saga_of(command: &Self::Command) -> SagaId;
 

@@ -10,11 +10,14 @@ use crate::{Event, Publisher, record::Record};
 
 mod check;
 mod decision;
+mod entrance;
 mod saying;
 
 pub use decision::{
     Decision, Occasion, Phase, answer, asks, cancels, confirms, deadline, does, joins, tries, withdraws,
 };
+use entrance::Entrance;
+pub use entrance::Verdict;
 pub use saying::{End, Saying};
 
 /// Trigger of a decision.
@@ -78,12 +81,13 @@ type Read<C> = Box<dyn Fn(&Envelope, &Record, &[u8]) -> Result<C, Unreadable> + 
 pub struct Table<C> {
     service: Publisher,
     lines: Vec<(Line, Option<Read<C>>)>,
+    entrances: Vec<Entrance>,
 }
 
 impl<C> Table<C> {
     /// An empty table of this service.
     pub fn of(service: Publisher) -> Self {
-        Table { service, lines: Vec::new() }
+        Table { service, lines: Vec::new(), entrances: Vec::new() }
     }
 
     /// Adds a line: on this event, this decision.
@@ -176,7 +180,7 @@ impl<C> Table<C> {
         let mapped =
             |read: Read<C>| -> Read<D> { Box::new(move |envelope, record, data| read(envelope, record, data).map(to)) };
         let lines = self.lines.into_iter().map(|(line, read)| (line, read.map(mapped)));
-        Table { service: self.service, lines: lines.collect() }
+        Table { service: self.service, lines: lines.collect(), entrances: self.entrances }
     }
 
     /// The service, as a publisher.

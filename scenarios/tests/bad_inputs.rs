@@ -106,7 +106,7 @@ fn requested(record: &Record) -> Option<(EventId, OrderId)> {
     record.with_raw(|raw| {
         let (envelope, data) = read(raw).ok().filter(|(envelope, _)| envelope.event_type == ORDER_REQUESTED)?;
         let request: OrderRequested = read_data(&envelope.event_type, &data).ok()?;
-        Some((envelope.id, request.order_id_of(raw.original())))
+        Some((envelope.id, request.order_id_of(raw.original(), &events::order_id::Derivation::default())))
     })
 }
 

@@ -57,6 +57,7 @@ fn root() -> PathBuf {
 fn sources() -> Vec<Source> {
     let mut found = Vec::new();
     for folder in [
+        "access",
         "audit-log",
         "check",
         "events",

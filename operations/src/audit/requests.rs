@@ -12,7 +12,7 @@ use saga::record::Record;
 use uuid::Uuid;
 
 use super::{Finding, Invariant, dossier::Dossier, said::digest, tables::Table};
-use crate::{Database, archive, databases::Databases};
+use crate::{Database, archive, databases::Databases, order_ids::derivation};
 
 /// Requests that were examined.
 #[derive(Debug, Default)]
@@ -90,6 +90,9 @@ pub(super) fn request(record: &Record) -> Option<(EventId, OrderId)> {
         // The service skips any other event type, whatever the record contains.
         let data = (envelope.event_type == ORDER_REQUESTED).then_some(data)?;
         let request: OrderRequested = serde_json::from_slice(&data).ok()?;
-        Some((envelope.id.of_source(&envelope.source, record.timestamp_ms), request.order_id_of(raw.original())))
+        Some((
+            envelope.id.of_source(&envelope.source, record.timestamp_ms),
+            request.order_id_of(raw.original(), &derivation()),
+        ))
     })
 }

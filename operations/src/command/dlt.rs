@@ -11,6 +11,7 @@ use saga::outbox::kafka::Cluster;
 use crate::{
     audited::Audited,
     cluster_of_the_process,
+    credentials::Credentials,
     dead_letters::{self, Letter, Originals},
     exhibit,
     operator::Operator,
@@ -84,7 +85,7 @@ fn find<'a>(letters: &'a [Letter], name: &str) -> anyhow::Result<&'a Letter> {
 }
 
 async fn replay(cluster: Cluster, letters: Vec<Letter>) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&cluster)?;
+    let client = Client::new(&cluster)?.with(Credentials::from_process()?);
     let audited = Audited::of_the_process(&cluster, Operator::of_process(None)?)?;
     let reading = tokio::task::spawn_blocking(move || {
         let originals = Originals::of(&cluster, &letters)?;

@@ -49,7 +49,7 @@ impl<'a> Repairs<'a> {
     /// # Errors
     /// If the Kafka client cannot be made.
     pub fn new(scope: Scope<'a>, audited: Audited) -> anyhow::Result<Self> {
-        let client = Client::new(&scope.environment.brokers)?;
+        let client = Client::of(scope.environment)?;
         Ok(Repairs { scope, client, audited, touched: HashSet::new() })
     }
 

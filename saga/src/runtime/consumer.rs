@@ -14,7 +14,6 @@ use std::{
 };
 
 use anyhow::Context;
-use outbox::envelope::Unreadable;
 use process::crash;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
@@ -27,18 +26,18 @@ use transport::Transport;
 use self::replacement::subscribed;
 use crate::{
     health::Progress,
-    record::{Record, legible},
+    record::legible,
     runtime::{
         answers::missing,
         aside::{Aside, Shelf},
         batch::Batch,
         carry::{ComesAgain, carry},
         config::{Cluster, Config, Database},
-        dead_letter::{Class, DeadLetters, Digest, Letter, MAX_KEPT_VALUE_BYTES},
+        dead_letter::DeadLetters,
         erased::ErasedCommand,
         membership::{Membership, fatal},
         positions::{self, Positions, Server, Unsaved},
-        reading::{self, Reading},
+        taking::Held,
         throttle::Throttle,
         unread::{Expected, Gaps},
         work::Work,
@@ -101,6 +100,7 @@ pub(crate) struct Consumer {
     unsaved: Unsaved,
     expected: Expected,
     gaps: Gaps,
+    held: Held,
     shutdown: Shutdown,
 }
 
@@ -160,6 +160,7 @@ impl Consumer {
             may_join_within,
             expected: Expected::default(),
             gaps: Gaps::none(),
+            held: Held::default(),
             table,
             topics,
             database: config.database.clone(),
@@ -247,6 +248,9 @@ impl Consumer {
         if membership.pending().count() == 0 {
             return Ok(None);
         }
+        if let Some(why) = self.held.waits() {
+            return Ok(Some(why));
+        }
         let sessions = self.work.sessions();
         let (server, saved) =
             runtime.block_on(sessions.bounded(positions::load(sessions))).context("loading the saved positions")?;
@@ -322,42 +326,15 @@ impl Consumer {
         if self.kafka.context().is_pending(message.topic(), message.partition()) {
             return;
         }
-        if let Some(topic) = self.topics.iter().copied().find(|topic| *topic == message.topic()) {
-            let after = batch.positions.insert((topic, message.partition()), message.offset() + 1);
-            batch.gaps.extend(self.expected.gap(topic, message.partition(), after, message.offset()));
-        }
         // Before copying anything: most records on a topic may be irrelevant here.
         if !self.concerns_us(message) {
             metrics::counter!("events_skipped_total", "topic" => message.topic().to_owned()).increment(1);
-            return;
+        } else if let Err(why) = batch.take(&self.table, message) {
+            return self.held.hold(&self.kafka, message, why);
         }
-        let huge = message.payload().filter(|value| value.len() > MAX_KEPT_VALUE_BYTES);
-        let (record, read) = match huge {
-            Some(value) => {
-                let (record, why) = (Record::without_value(message), Unreadable::TooLarge(value.len()));
-                let read = reading::unread(&self.table, &record, &why.to_string());
-                (record, read)
-            }
-            None => {
-                let record = Record::from(message);
-                let read = reading::read(&self.table, &record);
-                (record, read)
-            }
-        };
-        batch.bytes += record.bytes();
-        match read {
-            Reading::Command(incoming) => {
-                batch.incoming.push(incoming);
-                batch.records.push(record);
-            }
-            Reading::Parks(unread) => batch.unread.push((batch.incoming.len(), unread, record)),
-            Reading::DeadLetter(why) => {
-                let letter = Letter::new(record, huge.map(Digest::of), Class::Unreadable, &why);
-                batch.letters.push(letter);
-            }
-            Reading::Skipped => {
-                metrics::counter!("events_skipped_total", "topic" => record.topic.clone()).increment(1);
-            }
+        if let Some(topic) = self.topics.iter().copied().find(|topic| *topic == message.topic()) {
+            let after = batch.positions.insert((topic, message.partition()), message.offset() + 1);
+            batch.gaps.extend(self.expected.gap(topic, message.partition(), after, message.offset()));
         }
     }
 

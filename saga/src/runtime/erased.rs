@@ -114,7 +114,7 @@ impl<S: Service> ErasedService for Typed<S> {
     }
 
     fn table(&self) -> Table<ErasedCommand> {
-        S::table().map(ErasedCommand::of::<S>)
+        self.0.table_in_use().map(ErasedCommand::of::<S>)
     }
 
     fn load<'a>(

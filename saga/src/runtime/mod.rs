@@ -31,6 +31,7 @@ mod reading;
 pub(crate) mod replica;
 mod replication;
 pub mod roles;
+mod taking;
 mod throttle;
 mod timer;
 pub mod topics;

@@ -107,7 +107,7 @@ impl<'a> Ownership<'a> {
 /// # Errors
 /// If the database is unavailable, belongs to another publisher, or a migration fails.
 pub(crate) async fn migrate_only(ownership: Ownership<'_>, config: &Config, publisher: &str) -> anyhow::Result<()> {
-    let sessions = config.owners_database().sessions(publisher)?;
+    let sessions = config.owners_database().sessions(publisher, &process::security::open(&config.security)?)?;
     let done = tokio::time::timeout(migration::BOUND, ownership.take_for(sessions.pool(), publisher)).await;
     done.context("the migration takes too long")??;
     sessions.close().await;

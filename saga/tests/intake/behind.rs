@@ -9,7 +9,7 @@ use crate::{Ground, REPORTS, REQUESTS, brokers, eventually};
 
 /// Positions of the first partition: the database's saved one, and Kafka's committed one.
 async fn positions(db: &TestDatabase) -> (Option<i64>, Option<i64>) {
-    use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+    use rdkafka::{Offset, TopicPartitionList};
     let saved = sqlx::query_scalar("select next_offset from consumer_offsets where topic = $1 and partition = 0")
         .bind(REPORTS)
         .fetch_optional(db.pool())

@@ -1,8 +1,8 @@
 //! Events that are redelivered, or arrive out of order.
 
 use chrono::Utc;
-use events::{OrderId, Publisher, Reason, order_id, publisher, request::ORDER_REQUESTED};
-use operations::{listener::Listener, requests::SOURCE};
+use events::{OrderId, Publisher, Reason, publisher, request::ORDER_REQUESTED};
+use operations::{listener::Listener, order_ids, requests::SOURCE};
 use serde_json::{Value, json};
 use testbed::{
     Database,
@@ -39,7 +39,7 @@ pub(super) async fn key_reused(play: &mut Play) -> anyhow::Result<()> {
         })
         .to_string()
     };
-    let order = order_id::from_idempotency_key(OLIVIA.user_id(), &key);
+    let order = order_ids::checked()?.from_idempotency_key(OLIVIA.user_id(), &key);
     play.follow(order);
     let stage = play.stage();
     stage.client.bare(Some(&key), Some(request(1).as_bytes())).await?;

@@ -28,7 +28,7 @@ impl Stage {
             environment: environment.clone(),
             databases: Databases::of(environment)?,
             listener: Listener::start(&environment.brokers, Since::Now).await?,
-            client: Client::new(&environment.brokers)?,
+            client: Client::of(environment)?,
             http: environment
                 .transport
                 .http()?
@@ -42,7 +42,8 @@ impl Stage {
     /// Cancels an order as its buyer would, through the order API.
     pub async fn cancel(&self, order: OrderId) -> anyhow::Result<()> {
         let url = format!("{}/orders/{order}/cancel", self.environment.order_api()?);
-        let response = self.http.post(&url).send().await.with_context(|| format!("POST {url}"))?;
+        let request = self.environment.credentials.authorize(self.http.post(&url))?;
+        let response = request.send().await.with_context(|| format!("POST {url}"))?;
         let status = response.status();
         ensure!(status == 202, "POST {url} answered {status}, not 202: {}", response.text().await.unwrap_or_default());
         Ok(())

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::ensure;
 use catalogue::play::Wish;
 use events::OrderId;
-use operations::requests::Client;
+use operations::{credentials::Credentials, requests::Client};
 use saga::shutdown::{Shutdown, Stop};
 use testbed::Environment;
 use tokio::{
@@ -35,15 +35,17 @@ struct Counter {
     client: Client,
     http: reqwest::Client,
     orders_url: String,
+    credentials: Credentials,
 }
 
 impl Flow {
     /// Starts to publish `rate` orders per second, drawn from `seed`.
     pub fn begin(environment: &Environment, seed: u64, rate: u32) -> anyhow::Result<Self> {
         let counter = Arc::new(Counter {
-            client: Client::new(&environment.brokers)?,
+            client: Client::of(environment)?,
             http: environment.transport.http()?.timeout(Duration::from_secs(5)).build()?,
             orders_url: format!("{}/orders", environment.order_api()?),
+            credentials: environment.credentials.clone(),
         });
         let (stop, shutdown) = Shutdown::by_hand();
         Ok(Flow { stop, publishing: tokio::spawn(publish(counter, Shoppers::new(seed), rate, shutdown)) })
@@ -93,7 +95,7 @@ impl Counter {
     async fn place(&self, wish: &Wish, by_api: bool) {
         loop {
             let taken = if by_api {
-                let answer = self.http.post(&self.orders_url).json(wish.data()).send().await;
+                let answer = self.post(&self.orders_url, Some(wish.data())).await;
                 answer.is_ok_and(|answer| answer.status().is_success())
             } else {
                 self.client.request(wish.order_id(), wish.data()).await.is_ok()
@@ -105,10 +107,20 @@ impl Counter {
         }
     }
 
+    async fn post(&self, url: &str, data: Option<&serde_json::Value>) -> anyhow::Result<reqwest::Response> {
+        let request = self.credentials.authorize(self.http.post(url))?;
+        Ok(match data {
+            Some(data) => request.json(data),
+            None => request,
+        }
+        .send()
+        .await?)
+    }
+
     /// Tries once; if that fails, the order stands.
     async fn cancel(&self, order: OrderId) {
         let url = format!("{}/{order}/cancel", self.orders_url);
-        if let Err(error) = self.http.post(url).send().await {
+        if let Err(error) = self.post(&url, None).await {
             tracing::debug!(%error, %order, "the order could not be cancelled; it stands");
         }
     }

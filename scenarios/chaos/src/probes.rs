@@ -25,7 +25,7 @@ pub struct Probes {
 impl Probes {
     /// Uses its own connections, which only faults of the servers themselves affect.
     pub fn new(environment: &Environment) -> anyhow::Result<Self> {
-        Ok(Probes { client: Client::new(&environment.brokers)?, databases: Databases::of(environment)? })
+        Ok(Probes { client: Client::of(environment)?, databases: Databases::of(environment)? })
     }
 
     /// Places an order on each partition and waits until all have ended and their mails are sent. Returns the time since `since`,

@@ -91,7 +91,7 @@ fn among<K: Ord, V: PartialEq>(some: &BTreeMap<K, V>, all: &BTreeMap<K, V>) -> b
 
 fn services(rows: FirstRows, orders: &[OrderId], lacking: &Lacking<'_>, fault: Option<Fault>) -> Check {
     let overdue: DateTime<Utc> = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
-    let order = Service::new(Orders { timeout: TIMEOUT }, rows.order, |rows| order::Register {
+    let order = Service::new(Orders { timeout: TIMEOUT, ..Orders::default() }, rows.order, |rows| order::Register {
         // The timeline is append-only, and no decision depends on it.
         purchases: rows.purchases.saved(),
         history: Vec::new(),

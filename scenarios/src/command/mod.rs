@@ -14,6 +14,7 @@ mod seed;
 mod side_by_side;
 mod simulate;
 mod system;
+mod token;
 mod up;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ pub enum Command {
     Up(up::Up),
     Seed(seed::Seed),
     Publish(publish::Publish),
+    Token(token::Token),
     Load(load::Load),
     Bench(bench::Bench),
     Chaos(chaos::ChaosCommand),
@@ -58,6 +60,7 @@ impl Command {
             Self::Up(up) => Box::pin(up.run()),
             Self::Seed(seed) => Box::pin(seed.run()),
             Self::Publish(publish) => Box::pin(publish.run()),
+            Self::Token(token) => Box::pin(async move { token.run() }),
             Self::Load(load) => Box::pin(load.run()),
             Self::Bench(bench) => Box::pin(bench.run()),
             Self::Chaos(chaos) => Box::pin(chaos.run()),

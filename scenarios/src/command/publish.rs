@@ -8,7 +8,7 @@ use events::{
     OrderId, PaymentMethodId, ProductId, UserId,
     request::{OrderRequested, RequestedItem},
 };
-use operations::requests::Client;
+use operations::{credentials::Credentials, order_ids, requests::Client};
 use uuid::Uuid;
 
 /// Publishes OrderRequested and prints each order id.
@@ -43,9 +43,11 @@ pub struct Publish {
 impl Publish {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let requests = self.requests()?;
-        let client = Client::new(&operations::cluster_of_the_process(&self.brokers)?)?;
+        let cluster = operations::cluster_of_the_process(&self.brokers)?;
+        let client = Client::new(&cluster)?.with(Credentials::from_process()?);
+        let ids = order_ids::checked()?;
         for mut request in requests {
-            let order = request.named_order().unwrap_or_else(|| OrderId(Uuid::now_v7()));
+            let order = request.named_order(&ids).unwrap_or_else(|| OrderId(Uuid::now_v7()));
             // Set here, so that the printed id is the order's, however the request is processed.
             request.order_id = Some(order);
             client.request(order, &serde_json::to_value(&request)?).await?;

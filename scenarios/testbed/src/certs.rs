@@ -76,6 +76,14 @@ impl Certs {
         Ok(Settings { security: Security::Required, tls_dir: Some(self.of(name)) }.open()?)
     }
 
+    /// Variables with which an operator's commands reach a secured system.
+    pub fn operators_variables(&self) -> Vec<(String, String)> {
+        let directory = self.of(OPERATOR).display().to_string();
+        [("SECURITY", "required".to_owned()), ("TLS_DIR", directory)]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into()
+    }
+
     /// Variables with which a program is secured.
     pub fn variables(&self, program: Program) -> Vec<(String, String)> {
         let pair = |name: &str, value: String| (name.to_owned(), value);

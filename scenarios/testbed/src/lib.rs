@@ -29,6 +29,7 @@ mod proxy;
 mod reporter;
 pub mod seed;
 mod state;
+mod tokens;
 mod with;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -55,6 +56,7 @@ pub use programs::{Launch, Life, Pids, Ports, Program, Programs, Rolling, Settin
 pub use proxy::{Mode, Proxy, Side};
 pub use reporter::{Reporter, Task};
 pub use state::StateDir;
+use tokens::Tokens;
 pub use with::with;
 
 /// Default number of partitions of each topic.
@@ -79,6 +81,7 @@ struct Own {
     foundation: Foundation,
     certs: Option<Certs>,
     roles: Option<Roles>,
+    tokens: Tokens,
     state: StateDir,
     closed: Option<Closed>,
 }
@@ -129,6 +132,7 @@ impl Stack {
             "the embedded broker knows neither TLS nor permissions: use --broker kafka with --secure"
         );
         let certs = options.secured.then(|| Certs::make(manifest, &state.certs(), LASTS)).transpose()?;
+        let tokens = if options.secured { Tokens::issue(&state)? } else { Tokens::default() };
         let mut network = match options.breakable {
             true => Network::open(options.broker, manifest).await?,
             false => Network::default(),
@@ -164,28 +168,26 @@ impl Stack {
             mail_api: std::env::var("MAIL_API_URL").ok(),
             further_programs: further.map(|program| ports.operations_url(program)).collect(),
             audit_log: audit_log::create(&foundation.postgres, &state).await?,
+            credentials: tokens.credentials()?,
         };
         if options.breakable {
             network.reach_databases(&environment).await?;
         }
         let mut settings = options.settings;
+        settings.extend(tokens.settings());
         if let Some(closed) = &closed {
             closed.open_for_ours(foundation.broker.brokers(), options.partitions, reporter).await?;
             settings.extend(closed.settings(manifest));
         }
         let step = reporter.step("starting the services, the payment gateway and the relay");
-        let plan = Plan {
-            partitions: options.partitions,
-            settings: &settings,
-            certs: certs.as_ref(),
-            roles: roles.as_ref(),
-        };
+        let plan =
+            Plan { partitions: options.partitions, settings: &settings, certs: certs.as_ref(), roles: roles.as_ref() };
         let programs = Programs::start(&environment, &network, ports, plan, &state, reporter).await?;
         step.done("the services, the payment gateway and the relay, each a process of its own");
         Ok(Self {
             environment,
             broker: options.broker,
-            own: Some(Own { programs, network: Arc::new(network), foundation, certs, roles, state, closed }),
+            own: Some(Own { programs, network: Arc::new(network), foundation, certs, roles, tokens, state, closed }),
         })
     }
 
@@ -276,6 +278,8 @@ impl Stack {
             let pids = own.programs.pids().borrow().clone();
             variables.extend(pids.iter().map(|(program, pid)| (program.variable("PID"), pid.to_string())));
             let postgres = &own.foundation.postgres;
+            variables.extend(own.tokens.variables());
+            variables.extend(own.certs.iter().flat_map(Certs::operators_variables));
             variables.push((POSTGRES_URL.to_owned(), postgres.admin_url().expose_secret().to_owned()));
             variables.push(("POSTGRES_ADDRESS".to_owned(), postgres.address()));
             let ports = own.programs.ports();

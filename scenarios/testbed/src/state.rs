@@ -70,6 +70,11 @@ impl StateDir {
         self.0.join("audit-public-keys")
     }
 
+    /// The development issuer's key.
+    pub fn signing_key(&self) -> PathBuf {
+        self.0.join("jwt-signing-key.pem")
+    }
+
     /// Directory for mails if no mail server is configured.
     pub fn mail(&self) -> PathBuf {
         self.0.join("mail")

@@ -121,7 +121,7 @@ impl System {
             smtp_password_file: None,
         };
         // Deadlines pass at once, but only a test checks them.
-        let orders = order::Orders { timeout: Duration::ZERO };
+        let orders = order::Orders { timeout: Duration::ZERO, ..order::Orders::default() };
         let (order, account, payment, inventory, shipping, entitlement, notification) = tokio::join!(
             Part::new(orders, &order::MIGRATIONS),
             Part::new(account::Account, &account::MIGRATIONS),

@@ -1,6 +1,6 @@
 //! The service's commands.
 
-use events::{Kind, Order, OrderId, Reason, request::OrderRequested};
+use events::{Kind, Order, OrderId, Reason, order_id::Derivation, request::OrderRequested};
 
 /// A command about one order, from an event, a person or a deadline.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,9 +37,10 @@ pub struct Former {
 }
 
 impl Placement {
-    /// The order that an earlier version may have placed for the same request.
-    pub(crate) fn former_order(&self) -> Option<OrderId> {
-        self.request.former_order().or_else(|| self.former.map(|former| former.order_id))
+    /// Orders that may have been placed for the same request while ids were derived in another way.
+    pub(crate) fn former_orders(&self, derivation: &Derivation) -> Vec<OrderId> {
+        let formers = self.request.former_orders(derivation);
+        if formers.is_empty() { self.former.iter().map(|former| former.order_id).collect() } else { formers }
     }
 }
 
@@ -93,9 +94,9 @@ pub enum Turn {
 }
 
 impl Command {
-    /// The order that a request stands for if an earlier version placed it.
-    pub(crate) fn former_order(&self) -> Option<OrderId> {
-        self.placement().and_then(Placement::former_order)
+    /// Orders that a request stands for if it was placed while ids were derived in another way.
+    pub(crate) fn former_orders(&self, derivation: &Derivation) -> Vec<OrderId> {
+        self.placement().map(|placement| placement.former_orders(derivation)).unwrap_or_default()
     }
 
     pub(crate) fn placement(&self) -> Option<&Placement> {

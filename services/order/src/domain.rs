@@ -1,15 +1,15 @@
 //! Decisions about orders, without I/O.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use events::{
     Currency, Order, OrderId, Reason,
     order::{OrderCancelled, OrderCreated, OrderRejected},
+    order_id::Derivation,
 };
 use saga::{Rows, Says};
 
 use crate::{
+    Orders,
     command::{Command, Door, Placement, Settlement},
     fingerprint::Fingerprint,
     history::{self, Entry},
@@ -27,10 +27,10 @@ pub struct Register {
     pub history: Vec<Entry>,
 }
 
-pub(crate) fn decide(register: &mut Register, command: &Command, now: DateTime<Utc>, timeout: Duration) -> Says {
+pub(crate) fn decide(orders: &Orders, register: &mut Register, command: &Command, now: DateTime<Utc>) -> Says {
     let before = register.status(command.order_id());
     let mut says = match command {
-        Command::Place(placement) => register.place(placement, now + timeout),
+        Command::Place(placement) => register.place(placement, now + orders.timeout, &orders.ids),
         Command::Settle(order, settlement) if register.purchases.get(&order.order_id).is_none() => {
             register.forbid(order, *settlement)
         }
@@ -51,21 +51,18 @@ impl Register {
         self.purchases.get(&order_id).map(|known| known.status)
     }
 
-    fn place(&mut self, placement: &Placement, deadline: DateTime<Utc>) -> Says {
+    fn place(&mut self, placement: &Placement, deadline: DateTime<Utc>, ids: &Derivation) -> Says {
         let Placement { order_id, request, door, .. } = placement;
         let fingerprint = Fingerprint::of(request);
         if let Some(known) = self.purchases.get(order_id) {
             return known.request_again(fingerprint);
         }
-        // Placed by an earlier version, which derived another order id from the same key or record.
-        if placement
-            .former_order()
-            .and_then(|former| self.purchases.get(&former))
-            .is_some_and(|known| known.is_of(fingerprint))
-        {
+        // Placed when another order id was derived from the same key or record.
+        let formers = placement.former_orders(ids);
+        if formers.iter().filter_map(|former| self.purchases.get(former)).any(|known| known.is_of(fingerprint)) {
             return Says::ignored("requested already, of an earlier version");
         }
-        if request.names_anothers_order() {
+        if request.names_anothers_order(ids) {
             return Says::refused(format!(
                 "order_id {order_id} has the form of those that are made up for requests without one; choose another"
             ));

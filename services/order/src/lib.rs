@@ -21,11 +21,13 @@ pub mod api;
 mod command;
 mod deadline;
 mod domain;
+mod doors;
 mod fingerprint;
 mod fulfilment;
 mod history;
 mod purchase;
 mod quote;
+mod requests;
 mod status;
 mod store;
 
@@ -37,7 +39,8 @@ use events::{
     account::{BalanceRefunded, BalanceRejected, BalanceReleased},
     entitlement::{EntitlementGranted, EntitlementRejected, EntitlementRevoked},
     order::{OrderCancelRequested, OrderCancelled, OrderCompleted, OrderCreated, OrderRejected, OrderTimedOut},
-    order_id, publisher,
+    order_id::{self, Derivation},
+    publisher,
     request::{ORDER_REQUESTED, OrderRequested},
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
@@ -50,11 +53,13 @@ use sqlx::{PgConnection, migrate::Migrator};
 pub use command::{Command, Door, Former, Placement, Settlement, Turn};
 pub use deadline::Overdue;
 pub use domain::Register;
+pub use doors::Doors;
 pub use fingerprint::Fingerprint;
 pub use fulfilment::{Branch, Fulfilment};
 pub use history::Entry;
 pub use purchase::{Money, Purchase};
 pub use quote::{Catalogue, Product};
+pub use requests::Requests;
 pub use status::Status;
 
 /// The service's own tables.
@@ -69,15 +74,19 @@ pub const POST_CANCEL: &str = "POST /orders/{id}/cancel";
 pub const DEADLINE_PASSED: &str = "deadline passed";
 
 /// Manages the orders.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Orders {
     /// Time allowed for the forward part of a saga.
     pub timeout: Duration,
+    /// Derivation of the ids of orders that are requested without one.
+    pub ids: Derivation,
+    /// Judge of requests on the topic, where they need a token.
+    pub requests: Option<Requests>,
 }
 
 impl Default for Orders {
     fn default() -> Self {
-        Orders { timeout: Duration::from_secs(60) }
+        Orders { timeout: Duration::from_secs(60), ids: Derivation::default(), requests: None }
     }
 }
 
@@ -88,20 +97,57 @@ impl Service for Orders {
     const PUBLISHER: Publisher = publisher::ORDER;
 
     fn table() -> Table<Command> {
+        Orders::described(Derivation::default())
+    }
+
+    fn table_in_use(&self) -> Table<Command> {
+        let table = Orders::described(self.ids.clone());
+        match self.requests.clone() {
+            Some(requests) => table.guarded(publisher::CLIENT, requests::AUTHORIZATION, move |record, appended_ms| {
+                requests.judge(record, appended_ms)
+            }),
+            None => table.with_secret(publisher::CLIENT, requests::AUTHORIZATION),
+        }
+    }
+
+    fn saga_of(command: &Command) -> OrderId {
+        command.order_id()
+    }
+
+    async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Register, StoreError> {
+        store::load(db, commands, &self.ids).await
+    }
+
+    fn decide(&self, register: &mut Register, command: &Command, now: DateTime<Utc>) -> Says {
+        domain::decide(self, register, command, now)
+    }
+
+    fn standing(&self, register: &Register, order: OrderId) -> Option<&'static str> {
+        register.purchases.get(&order).map(|known| known.status.as_str())
+    }
+
+    async fn save(&self, db: &mut PgConnection, register: &Register) -> Result<(), StoreError> {
+        store::save(db, register).await
+    }
+}
+
+impl Orders {
+    /// What the service consumes, decides and publishes.
+    fn described(ids: Derivation) -> Table<Command> {
         use Kind::{Digital, Physical};
         use Turn::{Done, Refused, Undone};
 
         let placed = says![OrderCreated, refuses aborts OrderRejected];
         let cancelled = says![aborts OrderCancelled];
         let completed = says![pivot completes OrderCompleted];
-        Table::of(Self::PUBLISHER)
-            .on_data(ORDER_REQUESTED, publisher::CLIENT, "place", placed, |request: OrderRequested, _, record| {
+        Table::of(publisher::ORDER)
+            .on_data(ORDER_REQUESTED, publisher::CLIENT, "place", placed, move |request: OrderRequested, _, record| {
                 let original = record.original();
-                let former = request.named_order().is_none().then(|| Former {
+                let former = request.named_order(&ids).is_none().then(|| Former {
                     order_id: order_id::formerly_from_coordinates(original.at),
                     requested_ms: original.timestamp_ms,
                 });
-                let order_id = request.order_id_of(original);
+                let order_id = request.order_id_of(original, &ids);
                 Command::Place(Placement { order_id, request, door: Door::Topic, former })
             })
             .when(POST_ORDERS, "place", placed)
@@ -130,25 +176,5 @@ impl Service for Orders {
             .on(joins("give up fulfilment"), cancelled, |e: EntitlementRevoked| {
                 Command::Fulfil(e.order.order_id, Digital, Undone(e.reason))
             })
-    }
-
-    fn saga_of(command: &Command) -> OrderId {
-        command.order_id()
-    }
-
-    async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Register, StoreError> {
-        store::load(db, commands).await
-    }
-
-    fn decide(&self, register: &mut Register, command: &Command, now: DateTime<Utc>) -> Says {
-        domain::decide(register, command, now, self.timeout)
-    }
-
-    fn standing(&self, register: &Register, order: OrderId) -> Option<&'static str> {
-        register.purchases.get(&order).map(|known| known.status.as_str())
-    }
-
-    async fn save(&self, db: &mut PgConnection, register: &Register) -> Result<(), StoreError> {
-        store::save(db, register).await
     }
 }

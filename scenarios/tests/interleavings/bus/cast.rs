@@ -28,7 +28,7 @@ impl Default for Cast {
     fn default() -> Self {
         Cast {
             // With a timeout of zero, an order may time out at any moment while it is pending.
-            order: Player::new(Orders { timeout: Duration::ZERO }),
+            order: Player::new(Orders { timeout: Duration::ZERO, ..Orders::default() }),
             account: Player::new(Account),
             payment: Player::new(Payment),
             inventory: Player::new(Inventory),

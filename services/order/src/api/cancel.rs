@@ -1,14 +1,14 @@
 //! `POST /orders/{order_id}/cancel`
 
 use axum::{extract::State, http::HeaderMap};
-use saga::unit_of_work::UnitOfWork;
 
 use super::{
-    Accepted, Receipt, accepted,
+    Accepted, Api, Receipt, accepted,
     extract::{Named, traceparent},
+    gate::Acting,
     problem::Problem,
 };
-use crate::{Orders, POST_CANCEL, Status, command::Command, store};
+use crate::{POST_CANCEL, Status, command::Command, store};
 
 /// Requests the cancellation of an order. Inventory decides whether the request came in time, so an order that is CANCELLING
 /// may still become COMPLETED.
@@ -28,10 +28,16 @@ use crate::{Orders, POST_CANCEL, Status, command::Command, store};
     )
 )]
 pub(super) async fn cancel(
-    State(work): State<UnitOfWork<Orders>>,
+    State(Api { work, .. }): State<Api>,
+    acting: Acting,
     Named(order_id): Named,
     headers: HeaderMap,
 ) -> Result<Accepted, Problem> {
+    if !acting.may_act_for_all() {
+        // An order never changes its buyer, so this need not be part of the decision.
+        let buyer = store::buyer(work.sessions(), order_id).await?;
+        buyer.filter(|buyer| acting.may_act_for(*buyer)).ok_or_else(|| Problem::unknown(order_id))?;
+    }
     let says = work.submit(POST_CANCEL, Command::RequestCancel(order_id), traceparent(&headers)).await?;
     if says.ignored.is_none() {
         return Ok(accepted(order_id, Status::Cancelling));

@@ -3,13 +3,12 @@
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use events::Item;
-use saga::unit_of_work::UnitOfWork;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{extract::Named, problem::Problem};
-use crate::{Money, Orders, store};
+use super::{Api, extract::Named, gate::Acting, problem::Problem};
+use crate::{Money, store};
 
 /// An order as the order service knows it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,13 +65,17 @@ struct Moment {
     )
 )]
 pub(super) async fn look(
-    State(work): State<UnitOfWork<Orders>>,
+    State(Api { work, .. }): State<Api>,
+    acting: Acting,
     Named(order_id): Named,
 ) -> Result<Json<View>, Problem> {
     let sessions = work.sessions();
     let looking = async {
         let mut db = sessions.acquire().await?;
-        let dated = store::find(&mut db, order_id).await?.ok_or_else(|| Problem::unknown(order_id))?;
+        // Another's order is as unknown as none: the same statement, the same answer.
+        let dated = store::find(&mut db, order_id).await?;
+        let dated = dated.filter(|dated| acting.may_act_for(dated.purchase.facts.user_id));
+        let dated = dated.ok_or_else(|| Problem::unknown(order_id))?;
         // Read second, so it may be ahead of the status but never lacks an event that led to it.
         let timeline = store::timeline(&mut db, order_id).await?;
         Ok(Json(View::new(dated, timeline)))

@@ -2,44 +2,49 @@
 
 mod cancel;
 mod extract;
+mod gate;
+mod list;
 mod look;
 mod place;
 mod problem;
+mod routes;
 
-use axum::{
-    Json, Router,
-    extract::DefaultBodyLimit,
-    http::StatusCode,
-    routing::{get, post},
-};
-use events::{OrderId, envelope::MAX_VALUE_BYTES};
+use axum::{Json, Router, extract::DefaultBodyLimit, http::StatusCode};
+use events::{OrderId, envelope::MAX_VALUE_BYTES, order_id::Derivation};
 use saga::unit_of_work::UnitOfWork;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
 use crate::{Orders, Status};
+pub use gate::Gate;
+pub(crate) use gate::user_of;
 use problem::Problem;
+pub(crate) use routes::ANY;
 
-/// The description that `/openapi.json` serves.
+/// The handlers' descriptions. `/openapi.json` adds the owner rules.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Order API", description = "Places, cancels and shows orders."),
-    paths(place::place, look::look, cancel::cancel)
+    info(title = "Order API", description = "Places, cancels, shows and lists orders."),
+    paths(place::place, list::list, look::look, cancel::cancel, routes::show)
 )]
-pub struct Description;
+struct Description;
 
-/// All routes of the order API.
-pub fn routes(work: UnitOfWork<Orders>) -> Router {
-    Router::new()
-        .route("/orders", post(place::place))
-        .route("/orders/{order_id}", get(look::look))
-        .route("/orders/{order_id}/cancel", post(cancel::cancel))
-        .route("/openapi.json", get(async || Json(Description::openapi())))
+/// What handlers work with.
+#[derive(Clone)]
+struct Api {
+    work: UnitOfWork<Orders>,
+    ids: Derivation,
+    has_gate: bool,
+}
+
+/// All routes of the order API. Without a gate they ask for no token.
+pub fn routes(work: UnitOfWork<Orders>, ids: Derivation, gate: Option<&Gate>) -> Router {
+    routes::router(gate)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(async || Problem::unknown_route())
         .layer(DefaultBodyLimit::max(MAX_VALUE_BYTES))
-        .with_state(work)
+        .with_state(Api { work, ids, has_gate: gate.is_some() })
 }
 
 /// An accepted request: the order and its current status.

@@ -6,21 +6,22 @@ use axum::{
     response::{AppendHeaders, IntoResponse},
 };
 use events::{
-    OrderId, PaymentMethodId, ProductId, UserId, order_id,
+    OrderId, PaymentMethodId, ProductId, UserId,
+    order_id::Derivation,
     request::{OrderRequested, RequestedItem},
 };
-use saga::unit_of_work::UnitOfWork;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    Receipt, accepted,
+    Api, Receipt, accepted,
     extract::{Body, header, traceparent},
+    gate::Acting,
     problem::Problem,
 };
 use crate::{
-    Orders, POST_ORDERS,
+    POST_ORDERS,
     command::{Command, Door, Placement},
     store,
 };
@@ -71,28 +72,26 @@ pub(super) struct NewItem {
     )
 )]
 pub(super) async fn place(
-    State(work): State<UnitOfWork<Orders>>,
+    State(Api { work, ids, .. }): State<Api>,
+    acting: Acting,
     headers: HeaderMap,
     Body(order): Body<NewOrder>,
 ) -> Result<impl IntoResponse, Problem> {
     let mut request = OrderRequested::from(order);
+    if !acting.may_act_for(request.user_id) {
+        return Err(Problem::not_for_others("orders:any"));
+    }
     request.idempotency_key = one_key(header(&headers, "idempotency-key")?, request.idempotency_key)?;
-    let order_id = one_order(&request)?.unwrap_or_else(|| OrderId(Uuid::now_v7()));
-    let former = request.former_order();
+    let order_id = one_order(&request, &ids)?.unwrap_or_else(|| OrderId(Uuid::now_v7()));
+    let formers = request.former_orders(&ids);
     let command = Command::Place(Placement { order_id, request, door: Door::Api, former: None });
     let says = work.submit(POST_ORDERS, command, traceparent(&headers)).await?;
     if let Some(why) = says.refused {
         return Err(Problem::refused(why));
     }
     // Read rather than derived from the decision: the order of an earlier request has moved on since.
-    let (order_id, status) = match (store::status(work.sessions(), order_id).await?, former) {
-        (Some(status), _) => (order_id, status),
-        (None, Some(former)) => {
-            let status = store::status(work.sessions(), former).await?;
-            (former, status.ok_or_else(|| Problem::unknown(order_id))?)
-        }
-        (None, None) => return Err(Problem::unknown(order_id)),
-    };
+    let (order_id, status) =
+        store::first_placed(work.sessions(), order_id, &formers).await?.ok_or_else(|| Problem::unknown(order_id))?;
     Ok((AppendHeaders([(LOCATION, format!("/orders/{order_id}"))]), accepted(order_id, status)))
 }
 
@@ -113,9 +112,9 @@ fn one_key(header: Option<&str>, body: Option<String>) -> Result<Option<String>,
 }
 
 /// The order id that the request gives, if any. An id and a key have to identify the same order.
-fn one_order(request: &OrderRequested) -> Result<Option<OrderId>, Problem> {
+fn one_order(request: &OrderRequested, ids: &Derivation) -> Result<Option<OrderId>, Problem> {
     let key = request.idempotency_key.as_deref();
-    let by_key = key.map(|key| order_id::from_idempotency_key(request.user_id, key));
+    let by_key = key.map(|key| ids.from_idempotency_key(request.user_id, key));
     match (request.order_id, by_key) {
         (Some(order_id), Some(by_key)) if order_id != by_key => Err(Problem::refused(format!(
             "order_id is {order_id}, but the idempotency key identifies the order {by_key}; give one of the two"

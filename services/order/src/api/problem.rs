@@ -1,9 +1,12 @@
 //! Errors on the wire: RFC 9457 problem details.
 
+use std::time::Duration;
+
+use access::Refusal;
 use axum::{
     Json,
     extract::rejection::JsonRejection,
-    http::{StatusCode, header},
+    http::{HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use events::OrderId;
@@ -22,11 +25,18 @@ pub(super) struct Problem {
     title: &'static str,
     status: u16,
     detail: String,
+    /// A header that tells programs more.
+    #[serde(skip)]
+    header: Option<(HeaderName, String)>,
 }
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Problem { kind, title, status: status.as_u16(), detail: detail.into() }
+        Problem { kind, title, status: status.as_u16(), detail: detail.into(), header: None }
+    }
+
+    fn with(self, name: HeaderName, value: String) -> Self {
+        Problem { header: Some((name, value)), ..self }
     }
 
     /// The request cannot be read.
@@ -48,6 +58,32 @@ impl Problem {
     pub(super) fn ended(order_id: OrderId, status: Status) -> Self {
         let detail = format!("order {order_id} is {status}");
         Problem::new(StatusCode::CONFLICT, "order-ended", "The order can no longer be cancelled", detail)
+    }
+
+    /// The request is for another user, and the token has not the scope for that.
+    pub(super) fn not_for_others(scope: &str) -> Self {
+        let detail = format!("the token's subject is another user, and it has not the scope {scope}");
+        Problem::new(StatusCode::FORBIDDEN, "not-yours", "The token does not allow this", detail)
+            .with(header::WWW_AUTHENTICATE, format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
+    }
+
+    /// One request too many of this subject; the next may come after this time.
+    pub(super) fn too_often(wait: Duration) -> Self {
+        let seconds = wait.as_secs() + 1;
+        let detail = format!("wait for {seconds} s");
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "Too many requests", detail)
+            .with(header::RETRY_AFTER, seconds.to_string())
+    }
+
+    pub(super) fn large_headers(detail: String) -> Self {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        Problem::new(status, "headers-too-large", "The request's headers are too large", detail)
+    }
+
+    /// A route that no owner rule guards, which is a mistake here.
+    pub(super) fn without_rule() -> Self {
+        let detail = "nothing has been done";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The order service failed", detail)
     }
 
     pub(super) fn unknown_route() -> Self {
@@ -93,6 +129,28 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let (unauthorized, title) = (StatusCode::UNAUTHORIZED, "The request needs a valid token");
+        match refusal {
+            Refusal::Missing => Problem::new(unauthorized, "token-missing", title, refusal.to_string())
+                .with(header::WWW_AUTHENTICATE, "Bearer".to_owned()),
+            Refusal::Token(fault) => Problem::new(unauthorized, "token-refused", title, fault.to_string()).with(
+                header::WWW_AUTHENTICATE,
+                format!(
+                    "Bearer error=\"invalid_token\", error_description=\"{}\"",
+                    fault.to_string().replace('`', "'")
+                ),
+            ),
+            Refusal::KeysAway => {
+                let detail = "no token can be verified: the issuer's keys are not available";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again in a moment", detail)
+                    .with(header::RETRY_AFTER, "10".to_owned())
+            }
+        }
+    }
+}
+
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         StoreError::from(error).into()
@@ -102,6 +160,11 @@ impl From<sqlx::Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(self)).into_response()
+        let further = self.header.clone();
+        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(self)).into_response();
+        if let Some((name, value)) = further.and_then(|(name, value)| Some((name, value.parse().ok()?))) {
+            response.headers_mut().insert(name, value);
+        }
+        response
     }
 }

@@ -3,19 +3,26 @@
 mod catalogue;
 mod history;
 mod items;
+mod page;
 mod purchases;
 
+use events::order_id::Derivation;
 use saga::StoreError;
 use sqlx::PgConnection;
 
 use crate::{command::Command, domain::Register};
 
 pub(crate) use history::timeline;
-pub(crate) use purchases::{Dated, find, status};
+pub(crate) use page::{Listed, Position, page};
+pub(crate) use purchases::{Dated, buyer, find, first_placed, status};
 
-pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result<Register, StoreError> {
+pub(crate) async fn load(
+    db: &mut PgConnection,
+    commands: &[&Command],
+    derivation: &Derivation,
+) -> Result<Register, StoreError> {
     Ok(Register {
-        purchases: purchases::load(db, commands).await?,
+        purchases: purchases::load(db, commands, derivation).await?,
         catalogue: catalogue::load(db, commands).await?,
         history: Vec::new(),
     })

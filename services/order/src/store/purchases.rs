@@ -1,7 +1,7 @@
 //! SQL of `orders`.
 
 use chrono::{DateTime, Utc};
-use events::{Order, OrderId, Reason};
+use events::{Order, OrderId, Reason, UserId, order_id::Derivation};
 use saga::{
     Rows, StoreError,
     sessions::Sessions,
@@ -11,7 +11,7 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    command::{Command, Former},
+    command::{Command, Former, Placement},
     fingerprint::Fingerprint,
     fulfilment::{Branch, Fulfilment},
     purchase::{Money, Purchase},
@@ -52,14 +52,18 @@ pub(crate) struct Dated {
     pub(crate) updated_at: DateTime<Utc>,
 }
 
-pub(super) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result<Rows<OrderId, Purchase>, StoreError> {
-    let formers = commands.iter().filter_map(|command| command.former_order());
+pub(super) async fn load(
+    db: &mut PgConnection,
+    commands: &[&Command],
+    derivation: &Derivation,
+) -> Result<Rows<OrderId, Purchase>, StoreError> {
+    let formers = commands.iter().flat_map(|command| command.former_orders(derivation));
     let ids: Vec<Uuid> =
         commands.iter().map(|command| command.order_id()).chain(formers).map(|order| order.0).collect();
     let rows: Vec<Row> =
         sqlx::query_as(select_rows!("where id = any($1) order by id for update")).bind(ids).fetch_all(db).await?;
     let formers: Vec<Former> = commands.iter().filter_map(|command| command.placement()?.former).collect();
-    let rows = rows.into_iter().filter(|row| !is_of_another_topic(row, &formers, commands));
+    let rows = rows.into_iter().filter(|row| !is_of_another_topic(row, &formers, commands, derivation));
     let purchases: Result<Vec<_>, StoreError> = rows.map(|row| Ok((OrderId(row.id), row.purchase()?))).collect();
     purchases.map(Rows::loaded)
 }
@@ -68,14 +72,14 @@ pub(super) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result
 const CLOCKS_DIFFER_BY: i64 = 60_000;
 
 /// Tells whether an order with the former id of a request cannot be that request's, because it is older.
-fn is_of_another_topic(row: &Row, formers: &[Former], commands: &[&Command]) -> bool {
+fn is_of_another_topic(row: &Row, formers: &[Former], commands: &[&Command], derivation: &Derivation) -> bool {
     // Only the few requests without any id have formers.
     let Some(former) = formers.iter().find(|former| former.order_id.0 == row.id) else { return false };
     let is_older =
         row.created_at.timestamp_millis().saturating_add(CLOCKS_DIFFER_BY) < former.requested_ms.cast_signed();
     let is_asked_for = |command: &&Command| {
-        let former = command.placement().and_then(|placement| placement.request.former_order());
-        command.order_id().0 == row.id || former == Some(OrderId(row.id))
+        let by_key = |placement: &Placement| placement.request.former_orders(derivation).contains(&OrderId(row.id));
+        command.order_id().0 == row.id || command.placement().is_some_and(by_key)
     };
     is_older && !commands.iter().any(is_asked_for)
 }
@@ -95,6 +99,27 @@ pub(crate) async fn status(sessions: &Sessions, order_id: OrderId) -> Result<Opt
     let asking = sqlx::query_scalar("select status from orders where id = $1").bind(order_id.0);
     let status: Option<String> = sessions.bounded(asking.fetch_optional(sessions.pool())).await?;
     status.map(|status| parse("orders", order_id, &status)).transpose()
+}
+
+/// The order with this id, else the first one with a former id, and its status.
+pub(crate) async fn first_placed(
+    sessions: &Sessions,
+    order_id: OrderId,
+    formers: &[OrderId],
+) -> Result<Option<(OrderId, Status)>, StoreError> {
+    for id in std::iter::once(&order_id).chain(formers) {
+        if let Some(status) = status(sessions, *id).await? {
+            return Ok(Some((*id, status)));
+        }
+    }
+    Ok(None)
+}
+
+/// An order's buyer; None if there is no such order.
+pub(crate) async fn buyer(sessions: &Sessions, order_id: OrderId) -> Result<Option<UserId>, StoreError> {
+    let asking = sqlx::query_scalar("select user_id from orders where id = $1").bind(order_id.0);
+    let buyer: Option<i64> = sessions.bounded(asking.fetch_optional(sessions.pool())).await?;
+    Ok(buyer.map(UserId))
 }
 
 impl Row {

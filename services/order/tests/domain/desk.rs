@@ -38,7 +38,12 @@ impl Desk {
         ] {
             register.catalogue.insert(ProductId(id), Product { price, currency, kind });
         }
-        Desk { orders: Orders { timeout: TIMEOUT }, register, now: DateTime::UNIX_EPOCH, said: Vec::new() }
+        Desk {
+            orders: Orders { timeout: TIMEOUT, ..Orders::default() },
+            register,
+            now: DateTime::UNIX_EPOCH,
+            said: Vec::new(),
+        }
     }
 
     /// Creates a desk with a PENDING order of these products.

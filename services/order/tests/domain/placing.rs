@@ -1,6 +1,8 @@
 //! From request to order: what is priced, what is rejected, what counts as a repetition.
 
-use events::{Currency, OrderId, PaymentMethodId, Reason, UserId, order_id, request::OrderRequested};
+use events::{
+    Currency, OrderId, PaymentMethodId, Reason, UserId, order_id, order_id::Derivation, request::OrderRequested,
+};
 use order::{Command, Door, Former, Money, Placement, Status};
 use saga::ids::{Coordinates, Original};
 use uuid::Uuid;
@@ -129,7 +131,7 @@ fn nobody_can_take_the_id_that_anothers_request_is_going_to_get() {
     };
     let at = Coordinates { topic: "order.requests", partition: 0, offset: 7 };
     let original = Original { at, timestamp_ms: 1_790_000_000_000, value: Some(b"{}") };
-    let owners = [keyed(1).named_order().expect("by its key"), order_id::from_record(original)];
+    let owners = [keyed(1).named_order(&Derivation::default()).expect("by its key"), order_id::from_record(original)];
     for taken in owners {
         let thief = OrderRequested { order_id: Some(taken), ..request(&[(DIGITAL, 5)]) };
         for (door, request) in [
@@ -166,10 +168,11 @@ fn an_order_is_never_named_by_nothing() {
 #[test]
 fn a_key_that_an_earlier_version_has_seen_makes_no_second_order() {
     let keyed = OrderRequested { idempotency_key: Some("cart-17".into()), ..request(&[(DIGITAL, 1)]) };
-    let former = keyed.former_order().expect("it has a key");
+    let formers = keyed.former_orders(&Derivation::default());
+    let [former] = formers[..] else { panic!("{formers:?}") };
     let mut desk = Desk::new();
     let _ = desk.decide(&place(former, OrderRequested { order_id: Some(former), ..keyed.clone() }));
-    let now = keyed.named_order().expect("by its key");
+    let now = keyed.named_order(&Derivation::default()).expect("by its key");
     assert_ne!(former, now);
     assert!(desk.decide(&place(now, keyed.clone())).ignored.is_some());
     // Another order under that id does not prevent it.

@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
-use events::{OrderId, Reason, UserId, order_id};
+use events::{OrderId, Reason, UserId, order_id, order_id::Derivation};
 use order::{Command, Orders, Settlement, Turn, api};
 use saga::{testing::event, unit_of_work::UnitOfWork};
 use serde_json::{Value, json};
@@ -222,7 +222,7 @@ async fn without_its_database_it_says_try_again() {
         .connect_lazy("postgres://nobody@127.0.0.1:1/none")
         .expect("a URL");
     let away = UnitOfWork::new(Orders::default().into(), pool, saga::unit_of_work::Wake::default());
-    let client = Client::over(api::routes(away));
+    let client = Client::over(api::routes(away, Derivation::default(), None));
     let id = Uuid::now_v7();
     assert_eq!(client.place(one(1)).await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(client.get(&format!("/orders/{id}")).await.status, StatusCode::SERVICE_UNAVAILABLE);

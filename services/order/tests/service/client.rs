@@ -5,12 +5,16 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode},
 };
+use events::order_id::Derivation;
 use order::{MIGRATIONS, Orders, api};
 use saga::testing::TestDatabase;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-pub(crate) struct Client(Router);
+pub(crate) struct Client {
+    router: Router,
+    token: Option<String>,
+}
 
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -31,15 +35,23 @@ pub(crate) async fn shop() -> TestDatabase {
 
 impl Client {
     pub(crate) fn new(db: &TestDatabase) -> Self {
-        Client::over(api::routes(db.work(Orders::default())))
+        Client::over(api::routes(db.work(Orders::default()), Derivation::default(), None))
     }
 
     pub(crate) fn over(routes: Router) -> Self {
-        Client(routes)
+        Client { router: routes, token: None }
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.0.clone().oneshot(request).await.expect("the router never fails");
+    /// The same API, called with this token.
+    pub(crate) fn with(&self, token: impl Into<String>) -> Self {
+        Client { router: self.router.clone(), token: Some(token.into()) }
+    }
+
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        if let Some(token) = &self.token {
+            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().expect("a header"));
+        }
+        let response = self.router.clone().oneshot(request).await.expect("the router never fails");
         let (parts, body) = response.into_parts();
         let wanted = if parts.status.is_success() { "application/json" } else { "application/problem+json" };
         assert_eq!(parts.headers["content-type"], wanted, "content type of a {}", parts.status);
@@ -64,6 +76,10 @@ impl Client {
 
     pub(crate) async fn place(&self, order: Value) -> Answer {
         self.post("/orders", &[], order).await
+    }
+
+    pub(crate) async fn cancel(&self, order: &str) -> Answer {
+        self.post(&format!("/orders/{order}/cancel"), &[], "").await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -20,7 +20,7 @@ async fn an_overdue_order_is_timed_out_once_and_a_younger_one_is_not() {
             order_id
         }
     };
-    let overdue = place(Orders { timeout: Duration::ZERO }).await;
+    let overdue = place(Orders { timeout: Duration::ZERO, ..Orders::default() }).await;
     let young = place(Orders::default()).await;
     let mut timer = Timer::new(db.work(Orders::default()), Overdue);
     assert_eq!(timer.step().await.expect("looked"), 1);
@@ -32,7 +32,7 @@ async fn an_overdue_order_is_timed_out_once_and_a_younger_one_is_not() {
 #[tokio::test]
 async fn an_order_that_nobody_can_read_does_not_keep_others_from_being_timed_out() {
     let db = shop().await;
-    let work = db.work(Orders { timeout: Duration::ZERO });
+    let work = db.work(Orders { timeout: Duration::ZERO, ..Orders::default() });
     let mut orders = Vec::new();
     for _ in 0..3 {
         let order_id = events::OrderId(uuid::Uuid::now_v7());

@@ -3,4 +3,9 @@
 mod api;
 mod client;
 mod deadline;
+mod door;
+mod keyed;
+mod list;
+mod owners;
 mod store;
+mod tokens;

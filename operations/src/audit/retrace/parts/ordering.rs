@@ -44,7 +44,8 @@ impl Retraced for Orders {
 
     fn meant(case: &Case<'_>, command: Command) -> Command {
         match command {
-            Command::Place(placement) if placement.request.named_order().is_none() => {
+            // Found under this order: the id is derived, with a key that need not be known here.
+            Command::Place(placement) if placement.request.order_id.is_none() => {
                 Command::Place(Placement { order_id: case.dossier.order, ..placement })
             }
             other => other,
