@@ -34,7 +34,7 @@ impl Ground {
     pub(crate) async fn bare() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let state = StateDir::create_in(directory.path()).unwrap();
-        let postgres = Postgres::start(&Manifest::of_the_shop(), &state).await.unwrap();
+        let postgres = Postgres::start(&Manifest::of_the_shop(), None, &state).await.unwrap();
         let roles = postgres.divide().await.unwrap();
         Ground { postgres, roles, _directory: directory }
     }

@@ -58,6 +58,7 @@ async fn a_service_waits_for_its_owner_to_migrate() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let launch = Launch {
+        transport: transport::Transport::plain(),
         name: "account".to_owned(),
         binary: stack::binary_of(Program::ACCOUNT).unwrap(),
         arguments: Vec::new(),
