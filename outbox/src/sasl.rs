@@ -130,6 +130,8 @@ impl Sasl {
 
 #[cfg(test)]
 mod tests {
+    use transport::Transport;
+
     use super::*;
 
     /// A file of its own for each test, removed by the test.
@@ -164,7 +166,7 @@ mod tests {
         fs::remove_file(&file).expect("removed");
         assert_eq!(sasl.pair(), Some(("relay-orders", "s3cret")));
         for (before, after) in [(None, "sasl_plaintext"), (Some("ssl"), "sasl_ssl")] {
-            let mut client = ClientConfig::new();
+            let mut client = Transport::plain().kafka("nowhere:1");
             before.map(|before| client.set("security.protocol", before));
             sasl.apply(&mut client);
             assert_eq!(client.get("security.protocol"), Some(after));

@@ -64,11 +64,12 @@ pub struct Http {
     /// Address of the program's own routes; without OPS_ADDR also of the operational ones. Only this machine reaches the default.
     #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:8080")]
     pub http_addr: SocketAddr,
-    /// Address of /livez, /readyz, /metrics, /choreography and settings: a listener of its own, which only operators need to reach.
+    /// Address of /livez, /readyz, /metrics, /choreography and settings: a listener of its own, which only operators need to
+    /// reach.
     #[arg(long, env = "OPS_ADDR")]
     pub ops_addr: Option<SocketAddr>,
-    /// Names of the programs, by their certificates, that may connect to HTTP_ADDR; separated by commas. Without it, every program
-    /// with a certificate of a trusted authority may, and where tokens are demanded, clients without one.
+    /// Names of the programs, by their certificates, that may connect to HTTP_ADDR; separated by commas. Without it, every
+    /// program with a certificate of a trusted authority may, and where tokens are demanded, clients without one.
     #[arg(long, env = "HTTP_CLIENTS", value_delimiter = ',', value_name = "NAME,…")]
     pub http_clients: Vec<String>,
     /// Names of the programs that may connect to OPS_ADDR, likewise.

@@ -74,11 +74,11 @@ struct Door {
     anonymous: bool,
 }
 
-/// Serves until shutdown: everything at `HTTP_ADDR`, or operations at `OPS_ADDR` if that is set. Requests in progress then have two
-/// seconds to finish.
+/// Serves until shutdown: everything at `HTTP_ADDR`, or operations at `OPS_ADDR` if that is set. Requests in progress then have
+/// two seconds to finish.
 ///
-/// Where security is required, operations need `OPS_ADDR`, and are for the programs of `OPS_CLIENTS`, by default `operator` and the
-/// program itself, which may ask for its own health.
+/// Where security is required, operations need `OPS_ADDR`, and are for the programs of `OPS_CLIENTS`, by default `operator` and
+/// the program itself, which may ask for its own health.
 ///
 /// # Errors
 /// If it cannot listen on an address, or if settings allow too little.
@@ -96,7 +96,7 @@ pub async fn serve(http: &Http, transport: &Transport, routes: Routes, shutdown:
             .await
             .with_context(|| format!("listening on {setting} {address}; is the port taken?"))?;
         let address = listener.local_addr().unwrap_or(address);
-        tracing::info!(%address, tls = acceptor.is_some(), "serving HTTP");
+        tracing::info!(tls = acceptor.is_some(), %address, "serving HTTP");
         anyhow::Ok(Door { listener, acceptor, admitted, anonymous })
     };
     match http.ops_addr {

@@ -12,8 +12,8 @@ pub use crate::{
     http::{Routes, serve},
 };
 
-/// Operational routes of a program. `health` is a [`Health`], or a [`Readiness`] that is set by hand. A program whose certificate has
-/// expired is not ready: nobody lets it in.
+/// Operational routes of a program. `health` is a [`Health`], or a [`Readiness`] that is set by hand. A program whose certificate
+/// has expired is not ready: nobody lets it in.
 pub fn routes(health: impl Into<Health>, metrics: PrometheusHandle, transport: &Transport) -> Router {
     let health = health.into();
     let (live, ready) = (health.clone(), health.clone());

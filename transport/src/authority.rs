@@ -1,7 +1,7 @@
 //! A certificate authority of one's own, for trying out and for tests.
 //!
-//! In real use certificates come from where others of the organisation do (cert-manager, Vault, step-ca): a program needs nothing but
-//! the three files of its directory.
+//! In real use certificates come from where others of the organisation do (cert-manager, Vault, step-ca): a program needs nothing
+//! but the three files of its directory.
 
 use std::{
     fs::{self, OpenOptions},

@@ -18,8 +18,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::settings::Refused;
 
-/// Certificates of the authorities that are trusted, the program's own with its chain, and its private key. The names are those of a
-/// Kubernetes secret of type `tls`.
+/// Certificates of the authorities that are trusted, the program's own with its chain, and its private key. The names are those
+/// of a Kubernetes secret of type `tls`.
 const FILES: [&str; 3] = ["ca.crt", "tls.crt", "tls.key"];
 
 /// Interval at which the files are looked at again.
@@ -27,8 +27,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The certificates of a directory, as they are now. Cheap to clone.
 ///
-/// Nothing runs in the background: whoever needs them looks at the files, at most once a second. Files that do not belong together,
-/// because somebody is replacing them, are left until they do.
+/// Nothing runs in the background: whoever needs them looks at the files, at most once a second. Files that do not belong
+/// together, because somebody is replacing them, are left until they do.
 #[derive(Debug, Clone)]
 pub struct Identity(Arc<Inner>);
 

@@ -1,8 +1,8 @@
 //! How programs reach one another: PostgreSQL, Kafka, HTTP and mail, each client and server made in one place.
 //!
-//! A [`Transport`] is made once at the start from [`Settings`]. With a directory of certificates it speaks TLS 1.3 and shows its own
-//! certificate on every link. With `SECURITY=required` it refuses every setting that would say less. Certificates are short-lived:
-//! the files are read again when they change, by every handshake that follows ([`Identity`]).
+//! A [`Transport`] is made once at the start from [`Settings`]. With a directory of certificates it speaks TLS 1.3 and shows its
+//! own certificate on every link. With `SECURITY=required` it refuses every setting that would say less. Certificates are
+//! short-lived: the files are read again when they change, by every handshake that follows ([`Identity`]).
 //!
 //! ```no_run
 //! use transport::{Security, Settings};
@@ -16,6 +16,7 @@
 
 #[cfg(feature = "authority")]
 pub mod authority;
+#[cfg(feature = "http")]
 mod dial;
 mod identity;
 mod kafka;

@@ -11,6 +11,7 @@ use std::{
 use axum::{Router, body::Body, routing::get};
 use futures::stream;
 use tokio::net::TcpListener;
+use transport::Transport;
 
 use super::misuse::issuer;
 use crate::{
@@ -38,12 +39,10 @@ pub(super) fn rules() -> Rules {
 
 /// A server of these routes; the address of `/`.
 pub(super) async fn served(routes: Router) -> Source {
-    // Nothing here speaks TLS; the client asks for a provider all the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
     tokio::spawn(async move { axum::serve(listener, routes).await });
-    Source::Url(client(reqwest::Client::builder().no_proxy()).expect("a client"), url)
+    Source::Url(client(Transport::plain().http().expect("a client").no_proxy()).expect("a client"), url)
 }
 
 /// The key set as this source has it, with these bounds.

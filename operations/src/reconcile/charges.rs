@@ -192,8 +192,8 @@ mod tests {
         let gateway = format!("http://{}", silent.local_addr().expect("it is bound"));
         let environment = Environment::from_variables(|name| match name {
             "GATEWAY_URL" => Some(gateway.clone()),
-            "SYSTEM_MANIFEST" => None,
-            _ => Some("postgres://nobody@nowhere/nothing".to_owned()),
+            "KAFKA_BROKERS" => Some("nowhere:1".to_owned()),
+            name => name.starts_with("DATABASE_URL_").then(|| "postgres://nobody@nowhere/nothing".to_owned()),
         });
         let environment = environment.expect("all is there").expect("all are named");
         let http = client(&Transport::plain()).expect("a client");

@@ -93,7 +93,7 @@ impl Child {
         start
             .args(["--exact", "child::program", "--ignored", "--nocapture"])
             .env("DATABASE_URL", database_url)
-            .env("KAFKA_BROKERS", &crate::kafka().brokers())
+            .env("KAFKA_BROKERS", crate::kafka().brokers())
             .env("KAFKA_PARTITIONS", "2")
             .env("HTTP_ADDR", format!("127.0.0.1:{port}"))
             .env("DATABASE_TIMEOUT_MS", "1500")

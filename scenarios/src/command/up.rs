@@ -1,5 +1,6 @@
 //! `scenarios up`: runs the whole system until it is stopped.
 
+use operations::order_ids::ORDER_ID_KEY;
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Args;
@@ -15,8 +16,8 @@ use super::system::System;
 /// Starts the whole system and stays up until SIGTERM or Ctrl-C.
 ///
 /// Each service, the payment gateway and the relay is a process of its own and is restarted when it dies. When all are
-/// ready, prints their addresses as NAME=value lines. Database URLs contain passwords. The superuser's URL is written to the
-/// file only.
+/// ready, prints their addresses as NAME=value lines. Database URLs contain passwords. The superuser's URL and the key of
+/// derived order ids are written to the file only.
 #[derive(Debug, Args)]
 pub struct Up {
     #[command(flatten)]
@@ -61,10 +62,10 @@ impl Up {
     }
 }
 
-/// The variables to print. A terminal may be visible to others, so the superuser's URL is left out; it is only in the file, which
-/// only its owner can read.
+/// The variables to print. A terminal may be visible to others, so the superuser's URL and the key of derived order ids are left
+/// out; they are only in the file, which only its owner can read.
 fn printable(variables: Vec<(String, String)>) -> Vec<(String, String)> {
-    variables.into_iter().filter(|(name, _)| name != POSTGRES_URL).collect()
+    variables.into_iter().filter(|(name, _)| ![POSTGRES_URL, ORDER_ID_KEY].contains(&name.as_str())).collect()
 }
 
 /// Keeps the file up to date. Returns only when the system cannot continue.

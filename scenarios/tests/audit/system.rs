@@ -113,13 +113,7 @@ struct Open {
 impl System {
     pub(crate) async fn new() -> Self {
         let mails = tempfile::tempdir().unwrap();
-        let config = PostConfig {
-            smtp_url: None,
-            mail_dir: mails.path().to_owned(),
-            mail_domain: "example.test".to_owned(),
-            smtp_username: None,
-            smtp_password_file: None,
-        };
+        let config = PostConfig::into_files(mails.path().to_owned(), "example.test");
         // Deadlines pass at once, but only a test checks them.
         let orders = order::Orders { timeout: Duration::ZERO, ..order::Orders::default() };
         let (order, account, payment, inventory, shipping, entitlement, notification) = tokio::join!(

@@ -30,7 +30,7 @@ pub(crate) struct Door {
     name: String,
     kind: Kind,
     address: String,
-    /// Who may come in here.
+    /// Name of somebody who may come in here.
     visitor: &'static str,
 }
 

@@ -31,8 +31,8 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// Verifier of tokens; `None` where none are asked for. `required` refuses to go without. `client` makes the HTTP client for the issuer's keys. Call it within
-    /// a runtime.
+    /// Verifier of tokens; `None` where none are asked for. `required` refuses to go without. `client` makes the HTTP client for
+    /// the issuer's keys. Call it within a runtime.
     ///
     /// # Errors
     /// A setting that is missing or malformed; the error names it.

@@ -89,7 +89,8 @@ group.initial.rebalance.delay.ms=0
     )
 }
 
-/// TLS 1.3 with certificates on both sides, also between broker and controller. A client is who its certificate's common name says.
+/// TLS 1.3 with certificates on both sides, also between broker and controller. A client is who its certificate's common name
+/// says.
 fn tls_settings(certificates: &Path) -> String {
     format!(
         "\

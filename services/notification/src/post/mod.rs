@@ -45,6 +45,14 @@ pub struct PostConfig {
     pub mail_domain: String,
 }
 
+impl PostConfig {
+    /// Settings for mail into files of this directory.
+    pub fn into_files(mail_dir: PathBuf, mail_domain: &str) -> Self {
+        let mail_domain = mail_domain.to_owned();
+        PostConfig { smtp_url: None, smtp_username: None, smtp_password_file: None, mail_dir, mail_domain }
+    }
+}
+
 /// Sends the mails that the service has written.
 pub struct Post {
     sender: Mailbox,
@@ -66,8 +74,8 @@ enum NotTaken {
 
 impl Post {
     /// # Errors
-    /// If the domain is invalid, the transport does not allow the mail server's URL, the password's file can be read by others, or
-    /// mail goes into files and their directory cannot be created.
+    /// If the domain is invalid, the transport does not allow the mail server's URL, the password's file can be read by others,
+    /// or mail goes into files and their directory cannot be created.
     pub fn new(config: PostConfig, transport: &Transport) -> anyhow::Result<Self> {
         let sender = Address::new("orders", &config.mail_domain)
             .with_context(|| format!("MAIL_DOMAIN `{}` is not a valid domain for a sender", config.mail_domain))?;

@@ -17,13 +17,7 @@ use serde_json::json;
 use crate::Service;
 
 fn into(directory: &Path) -> PostConfig {
-    PostConfig {
-        smtp_url: None,
-        mail_dir: directory.to_owned(),
-        mail_domain: MAIL_DOMAIN.to_owned(),
-        smtp_username: None,
-        smtp_password_file: None,
-    }
+    PostConfig::into_files(directory.to_owned(), MAIL_DOMAIN)
 }
 
 fn names(directory: &Path) -> Vec<String> {

@@ -126,6 +126,7 @@ async fn serve(
     let (mut to, mut credentials) = (String::new(), String::new());
     let mut text: Option<String> = None;
     writer.write_all(b"220 ready\r\n").await?;
+    writer.flush().await?;
     while let Some(line) = lines.next_line().await? {
         if let Some(data) = text.as_mut().filter(|_| line != ".") {
             data.push_str(line.strip_prefix('.').unwrap_or(&line));
@@ -157,6 +158,7 @@ async fn serve(
         }
         if !answer.is_empty() {
             writer.write_all(format!("{answer}\r\n").as_bytes()).await?;
+            writer.flush().await?;
         }
     }
     Ok(())
