@@ -52,6 +52,7 @@ struct Looked {
 type FileState = Option<(u64, u64, i64, i64)>;
 
 /// Certificates that belong together.
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "checked here, used by HTTP alone"))]
 pub struct Certificates {
     pub(crate) roots: Arc<RootCertStore>,
     pub(crate) own: Arc<CertifiedKey>,

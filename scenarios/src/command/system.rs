@@ -12,8 +12,9 @@ pub(super) struct System {
     /// own; see docs/OPERATIONS.md.
     #[arg(long, value_name = "FILE", env = SYSTEM_MANIFEST)]
     manifest: Option<PathBuf>,
-    /// Puts TLS 1.3 with certificates on both sides of every link, and SECURITY=required into every program. Needs Apache Kafka,
-    /// which is the default then.
+    /// Closes every door: TLS 1.3 with certificates on both sides of every link, SECURITY=required in every program, rights on
+    /// Kafka from the services' tables, a database role for each program, tokens for requests. Needs Apache Kafka, which is the
+    /// default then.
     #[arg(long)]
     secure: bool,
 }
@@ -36,6 +37,7 @@ impl System {
         let default = if self.secure { Broker::Kafka } else { default };
         let broker = broker.unwrap_or(default);
         let manifest = self.manifest()?;
-        Ok(Options { manifest: Arc::new(manifest), secured: self.secure, ..Options::new(broker) })
+        let options = Options { manifest: Arc::new(manifest), ..Options::new(broker) };
+        Ok(if self.secure { options.secured() } else { options })
     }
 }

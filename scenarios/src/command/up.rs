@@ -47,11 +47,9 @@ impl Up {
         let shutdown = Shutdown::on_signals()?;
         let reporter = Reporter::on_stderr();
         let file = self.env_file.as_deref().map(EnvFile::at).transpose()?;
-        let options = Options {
-            partitions: self.partitions,
-            guarded: self.guarded,
-            ..self.system.options(self.broker, Broker::Embedded)?
-        };
+        let options = self.system.options(self.broker, Broker::Embedded)?;
+        let guarded = self.guarded || options.guarded;
+        let options = Options { partitions: self.partitions, guarded, ..options };
         testbed::with(options, &reporter, &shutdown, async |stack| {
             seed::well_known(stack.environment()).await?;
             std::io::stdout().write_all(env_file::render(&printable(stack.variables())).as_bytes())?;

@@ -43,9 +43,10 @@ impl Options {
         Self { breakable: true, ..self }
     }
 
-    /// Puts TLS 1.3 with certificates on every link, and `SECURITY=required` into every program.
+    /// Closes every door: TLS 1.3 with certificates on every link, `SECURITY=required` in every program, rights on the broker from
+    /// the services' tables, and a database role for each program.
     pub fn secured(self) -> Self {
-        Self { secured: true, ..self }
+        Self { secured: true, guarded: true, roles: true, ..self }
     }
 
     /// Gives each program a database role with its own part only.

@@ -116,7 +116,7 @@ impl Door {
             // ApiVersions, version 0, without a client id.
             Kind::Kafka => &[0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff],
             // A start-up message: version 3.0, user and database.
-            Kind::Postgres => b"\0\0\0\x25\0\x03\0\0user\0orders\0database\0orders\0\0",
+            Kind::Postgres => b"\0\0\0\x2d\0\x03\0\0user\0orders_auditor\0database\0orders\0\0",
         };
         stream.write_all(word).await.map_err(|error| error.to_string())?;
         let mut byte = [0];
@@ -158,22 +158,33 @@ impl Door {
 
 /// A program logs in as its own role, and as no other.
 pub(crate) async fn of_roles(environment: &Environment, certs: &Certs) {
-    let url = |database| environment.database(database).unwrap().expose_secret().to_owned();
-    for (name, database, own) in [
-        ("order", Database::ORDERS, true),
-        ("payment", Database::ORDERS, false),
-        ("relay-orders", Database::ORDERS, true),
-        ("relay-orders", Database::PAYMENTS, false),
-        ("payment-gateway", Database::PAYMENTS, false),
+    // An auditor's URL, with another role.
+    let url = |database: Database, kind: &str| {
+        let url = environment.database(database).unwrap().expose_secret();
+        url.replace(&format!("{database}_auditor@"), &format!("{database}_{kind}@"))
+    };
+    for (name, database, kind, own) in [
+        ("order", Database::ORDERS, "app", true),
+        ("order", Database::ORDERS, "owner", false),
+        ("order", Database::ORDERS, "operator", false),
+        ("order", Database::ORDERS, "relay", false),
+        ("payment", Database::ORDERS, "app", false),
+        ("relay-orders", Database::ORDERS, "relay", true),
+        ("relay-orders", Database::ORDERS, "app", false),
+        ("relay-orders", Database::PAYMENTS, "relay", false),
+        ("operator", Database::ORDERS, "operator", true),
+        ("operator", Database::ORDERS, "owner", false),
+        ("admin", Database::ORDERS, "owner", true),
+        ("payment-gateway", Database::PAYMENTS, "app", false),
     ] {
         let certificates = match name.strip_prefix("relay-") {
             Some(of) => certs.of_relays().join(of),
             None => certs.of(name),
         };
         let settings = transport::Settings { security: transport::Security::Required, tls_dir: Some(certificates) };
-        let options = settings.open().unwrap().postgres("DATABASE_URL", &url(database)).unwrap();
+        let options = settings.open().unwrap().postgres("DATABASE_URL", &url(database, kind)).unwrap();
         let connected = options.disable_statement_logging().connect().await;
-        assert_eq!(connected.is_ok(), own, "{name} as the role of {database}: {:?}", connected.err());
+        assert_eq!(connected.is_ok(), own, "{name} as {kind} of {database}: {:?}", connected.err());
     }
 }
 

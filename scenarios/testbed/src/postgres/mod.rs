@@ -164,7 +164,7 @@ impl Postgres {
     /// # Errors
     /// If the server does not answer, or has been asked before.
     pub async fn divide(&self) -> anyhow::Result<Roles> {
-        Roles::create(&self.admin, &self.databases).await
+        Roles::create(self).await
     }
 
     /// The server's process id, while it runs.

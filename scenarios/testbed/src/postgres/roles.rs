@@ -6,9 +6,9 @@ use anyhow::Context;
 use operations::{Environment, Program, Role};
 use saga::outbox::roles::KINDS;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use super::{super::Database, password, url};
+use super::{super::Database, Postgres, password};
 
 /// Kind of a role that owns its database.
 pub const OWNER: &str = "owner";
@@ -19,14 +19,11 @@ pub struct Roles(BTreeMap<(Database, &'static str), SecretString>);
 
 impl Roles {
     /// Divides the one role of each database: it becomes `D_owner`, and beside it there are those that it grants rights to.
-    pub(super) async fn create(
-        admin: &SecretString,
-        owners: &BTreeMap<Database, SecretString>,
-    ) -> anyhow::Result<Self> {
-        let options: PgConnectOptions = admin.expose_secret().parse().context("reading the superuser's URL")?;
+    pub(super) async fn create(postgres: &Postgres) -> anyhow::Result<Self> {
+        let options = postgres.admin()?;
         let mut connection = PgConnection::connect_with(&options).await.context("logging in as superuser")?;
         let mut urls = BTreeMap::new();
-        for &database in owners.keys() {
+        for &database in postgres.databases().keys() {
             connection
                 .execute(AssertSqlSafe(format!("alter role \"{database}\" rename to \"{database}_{OWNER}\"")))
                 .await
@@ -43,7 +40,7 @@ impl Roles {
                 };
                 let done = sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut connection).await;
                 done.with_context(|| format!("creating the role {role}"))?;
-                urls.insert((database, kind), url(&role, &password, options.get_port(), database.name()));
+                urls.insert((database, kind), postgres.url(&role, &password, database.name()));
             }
         }
         connection.close().await?;

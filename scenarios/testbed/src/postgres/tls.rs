@@ -10,6 +10,7 @@ use transport::Transport;
 use super::{
     super::certs::{ADMIN, Certs, OPERATOR, relay_of},
     owner::Owner,
+    roles::OWNER,
 };
 
 /// The server's files, in its own directory.
@@ -71,15 +72,26 @@ hostssl all all ::1/128 cert map=programs
 
 /// The roles that each certificate's name may log in as.
 fn roles(manifest: &Manifest) -> String {
-    let mut lines = vec![(ADMIN.to_owned(), "postgres")];
+    let mut lines = vec![(ADMIN.to_owned(), "postgres".to_owned())];
     for program in manifest.programs() {
         let Some(database) = program.database() else { continue };
-        for name in [program.name().to_owned(), relay_of(database.name()), OPERATOR.to_owned()] {
-            lines.push((name, database.name()));
+        let database = database.name();
+        for name in [program.name(), &relay_of(database), OPERATOR] {
+            lines.push((name.to_owned(), database.to_owned()));
+        }
+        // Of a database that is divided, each has a part.
+        for (name, kind) in [
+            (program.name(), "app"),
+            (&relay_of(database), "relay"),
+            (OPERATOR, "auditor"),
+            (OPERATOR, "operator"),
+            (ADMIN, OWNER),
+        ] {
+            lines.push((name.to_owned(), format!("{database}_{kind}")));
         }
     }
     let audit = audit_log::Roles::default();
-    lines.extend([audit.writer, audit.reader].map(|role| (OPERATOR.to_owned(), role)));
+    lines.extend([audit.writer, audit.reader].map(|role| (OPERATOR.to_owned(), role.to_owned())));
     lines.into_iter().map(|(name, role)| format!("programs {name} {role}\n")).collect()
 }
 

@@ -133,7 +133,7 @@ impl Programs {
         let manifest = &environment.manifest;
         let launches: Vec<Launch> = manifest.entries().iter().map(launch).collect::<anyhow::Result<_>>()?;
         if let Some(roles) = plan.roles {
-            migration::migrate(manifest, roles, &launches).await?;
+            migration::migrate(manifest, roles, plan.certs, &launches).await?;
         }
         let supervise = |(program, launch): (Program, Launch)| {
             let tell = tell.clone();
