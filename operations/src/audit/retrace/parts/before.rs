@@ -63,7 +63,9 @@ impl Retraced for Payment {
         let refused = case.reason_of(publisher::PAYMENT, "PaymentDeclined");
         let method = case.facts.as_ref().filter(|_| refused != Some(Reason::InvalidPaymentMethod)).map(|order| {
             let method_type = method_type(case).unwrap_or(MethodType::Wallet);
-            let method = Method { user_id: order.user_id, method_type, details: Some(String::new()) };
+            // Only a card has details; another method with some is declined.
+            let details = (method_type == MethodType::Card).then(String::new);
+            let method = Method { user_id: order.user_id, method_type, details };
             (order.payment_method_id, method)
         });
         payment::Books { methods: BTreeMap::from_iter(method), transactions: Rows::default() }
