@@ -102,8 +102,7 @@ async fn only_the_order_concerned_waits_and_then_goes_through_in_order() {
     let config = config(&db);
     let cluster = config.kafka.clone().over(&Transport::plain());
     let producer: FutureProducer = cluster.producer("test").create().expect("a producer");
-    let topics = saga::topics::needed_by(&Counter::table());
-    saga::topics::ensure(&cluster, "test", &topics).await.expect("topics");
+    saga::topics::ensure(&cluster, "test", &saga::topics::needed_by(&Counter::table())).await.expect("topics");
     let program = Program::new(Counter, config, &MIGRATIONS).expect("a program");
 
     let (stuck, other, hopeless) = (task(), task(), task());

@@ -43,8 +43,8 @@ impl Options {
         Self { breakable: true, ..self }
     }
 
-    /// Closes every door: TLS 1.3 with certificates on every link, `SECURITY=required` in every program, rights on the broker from
-    /// the services' tables, and a database role for each program.
+    /// Closes every door: TLS 1.3 with certificates on every link, `SECURITY=required` in every program, rights on the broker
+    /// from the services' tables, and a database role for each program.
     pub fn secured(self) -> Self {
         Self { secured: true, guarded: true, roles: true, ..self }
     }

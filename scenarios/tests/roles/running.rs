@@ -71,8 +71,9 @@ async fn a_service_waits_for_its_owner_to_migrate() {
     };
     let account = Supervisor::start(launch.clone(), reporter, |_| ()).unwrap();
     let url = format!("http://127.0.0.1:{port}");
+    let http = transport::Transport::plain().http().unwrap().build().unwrap();
     let says = async || {
-        let answer = reqwest::get(format!("{url}/readyz")).await.ok()?;
+        let answer = http.get(format!("{url}/readyz")).send().await.ok()?;
         let text = answer.text().await.ok()?;
         text.contains("account --migrate-only").then_some(())
     };

@@ -30,7 +30,7 @@ const BOUND: Duration = Duration::from_secs(90);
 
 /// Places orders and waits until they are completed: every service, the relay, the gateway and both servers take part.
 async fn buy(environment: &Environment, count: usize) -> anyhow::Result<()> {
-    let client = Client::new(&environment.brokers)?;
+    let client = Client::of(environment)?;
     let buy = async |_| {
         let order = OrderId(Uuid::now_v7());
         // Erin has a card and enough money.

@@ -12,6 +12,14 @@ use scenarios::stack::{Manifest, Program, binary_of, certs::Certs, until};
 
 use crate::doors::HOUR;
 
+/// Settings of the order service for tokens and derived ids.
+const TOKENS: [(&str, &str); 4] = [
+    ("JWT_ISSUER", "https://issuer.test"),
+    ("JWT_AUDIENCE", "shop"),
+    ("JWT_JWKS_URL", "https://127.0.0.1:1/keys"),
+    ("ORDER_ID_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+];
+
 /// A program's settings with which it starts, as far as it can without servers.
 fn settings(program: Program, certs: &Certs) -> Vec<(String, String)> {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -26,6 +34,11 @@ fn settings(program: Program, certs: &Certs) -> Vec<(String, String)> {
     match program.database() {
         Some(database) => settings.push(pair("DATABASE_URL", &url(database.name()))),
         None => settings.push(pair("DATABASE_URL_ORDERS", &url("orders"))),
+    }
+    if program == Program::ORDER {
+        for (name, value) in TOKENS {
+            settings.push(pair(name, value));
+        }
     }
     if program == Program::PAYMENT {
         settings.push(pair("GATEWAY_URL", "https://127.0.0.1:1"));
@@ -80,8 +93,17 @@ async fn a_program_refuses_every_setting_that_allows_less() {
             bad.push(("DATABASE_URL", url.leak(), "sslmode=verify-full"));
         }
         match program {
-            Program::ORDER => bad.push(("OPS_ADDR", "", "OPS_ADDR")),
-            Program::PAYMENT => bad.push(("GATEWAY_URL", "http://127.0.0.1:1", "GATEWAY_URL")),
+            Program::ORDER => {
+                bad.push(("OPS_ADDR", "", "OPS_ADDR"));
+                bad.push(("JWT_JWKS_URL", "http://127.0.0.1:1/keys", "JWT_JWKS_URL is not encrypted"));
+                bad.extend(TOKENS.map(|(name, _)| (name, "", if name == "JWT_JWKS_URL" { "JWT_JWKS" } else { name })));
+            }
+            Program::PAYMENT => {
+                bad.push(("GATEWAY_URL", "http://127.0.0.1:1", "GATEWAY_URL"));
+                // The key of .env.example.
+                let example = "b25seS1mb3ItdHJ5aW5nLW9ubHktZm9yLXRyeWluZyE=";
+                bad.push(("PAYMENT_DETAILS_KEY", example, "PAYMENT_DETAILS_KEY"));
+            }
             Program::NOTIFICATION => bad.push(("SMTP_URL", "smtp://127.0.0.1:1", "SMTP_URL")),
             Program::PAYMENT_GATEWAY => bad.push(("OPS_ADDR", "", "OPS_ADDR")),
             Program::OUTBOX_RELAY => {

@@ -28,6 +28,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     // What is missing is told before anything starts; the transport of the program is opened with it.
     let transport = args.saga.security.open()?;
     let required = transport.is_required();
+    args.doors.jwt.jwt_jwks_url.iter().try_for_each(|url| transport.check_url("JWT_JWKS_URL", url))?;
     let ids = args.doors.ids(required)?;
     let verifier = args.doors.verifier(required, || http_client(&transport))?;
     let gate = verifier.clone().map(|verifier| args.doors.gate(verifier));
