@@ -35,7 +35,16 @@ pub(crate) struct Held {
     pub(crate) set: KeySet,
     read: Instant,
     /// Time at which the read began, in milliseconds since 1970: the set has every key of before.
-    pub(crate) asked_ms: u64,
+    asked_ms: u64,
+    /// Time in milliseconds for which an issuer publishes a key before it uses it.
+    ahead_ms: u64,
+}
+
+impl Held {
+    /// Time until which the set has every key that was used, in milliseconds since 1970.
+    pub(crate) fn has_keys_until_ms(&self) -> u64 {
+        self.asked_ms.saturating_add(self.ahead_ms)
+    }
 }
 
 /// The cache.
@@ -80,7 +89,7 @@ impl Keys {
 
     /// Reads the keys once; returns whether that succeeded. Keys that the source no longer has are gone then.
     pub(crate) async fn refresh(&self) -> bool {
-        let asked_ms = now_ms();
+        let (asked_ms, ahead_ms) = (now_ms(), u64::try_from(self.times.pause.as_millis()).unwrap_or(u64::MAX));
         let read = self.source.read(self.times.reading).await;
         let is_read = read.is_ok();
         match read {
@@ -89,7 +98,7 @@ impl Keys {
                     Some(former) => set.succeed(&former.set, now_ms()),
                     None => tracing::info!(keys = set.len(), "the issuer's keys have been read"),
                 }
-                self.held.store(Some(Arc::new(Held { set, read: Instant::now(), asked_ms })));
+                self.held.store(Some(Arc::new(Held { set, read: Instant::now(), asked_ms, ahead_ms })));
             }
             Err(error) => {
                 let error = format!("{error:#}");

@@ -69,7 +69,8 @@ async fn a_message_is_judged_as_of_the_time_at_which_it_was_sent() {
     let set: Arc<Mutex<Value>> = Arc::new(Mutex::new(old.key_set()));
     let published = set.clone();
     let keys = async move || published.lock().expect("a lock").to_string();
-    let verifier = by_hand(served(Router::new().route("/", get(keys))).await, TIMES);
+    let times = Times { pause: std::time::Duration::from_secs(10), ..TIMES };
+    let verifier = by_hand(served(Router::new().route("/", get(keys))).await, times);
     let message = |token: &str| format!("Bearer {token}").into_bytes();
     // Without keys it waits, and is no fault of the message.
     assert_eq!(verifier.verify_as_of(&message(&token(&old)), from_now(0)), Err(Refusal::KeysAway));
@@ -80,8 +81,10 @@ async fn a_message_is_judged_as_of_the_time_at_which_it_was_sent() {
     // Sent after its expiry, it is refused; that it is read after its expiry does not matter.
     assert_eq!(verifier.verify_as_of(&sent, from_now(120)), Err(Fault::Expired.into()));
     // A key that is not known yet may be newer than the keys; once they are read again, it is a fault.
-    let (forged, sent_ms) = (message(&token(&new)), from_now(1));
-    assert_eq!(verifier.verify_as_of(&forged, sent_ms), Err(Refusal::KeysAway));
+    let forged = message(&token(&new));
+    assert_eq!(verifier.verify_as_of(&forged, from_now(11)), Err(Refusal::KeysAway));
+    // Right after they were read, an unknown key holds nobody up.
+    assert_eq!(verifier.verify_as_of(&forged, from_now(1)), Err(Fault::UnknownKey.into()));
     assert_eq!(verifier.verify_as_of(&forged, from_now(-100)), Err(Fault::UnknownKey.into()));
     // Withdrawn, a key counts for what was sent before, and for nothing after.
     let before = from_now(-1);

@@ -61,7 +61,7 @@ impl Explorer {
         own_will: &[Operation],
     ) -> BTreeSet<Vec<&'static str>> {
         let begin = World {
-            books: books(ALICE, method_type, Some("v1:sealed".into())),
+            books: books(ALICE, method_type, (method_type == MethodType::Card).then(|| "v1:sealed".into())),
             to_ask: to_ask.iter().copied().collect(),
             open: BTreeSet::new(),
             asked: BTreeSet::new(),
