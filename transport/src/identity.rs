@@ -52,7 +52,7 @@ struct Looked {
 type FileState = Option<(u64, u64, i64, i64)>;
 
 /// Certificates that belong together.
-#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "checked here, used by HTTP alone"))]
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "checked here, used by HTTP alone"))]
 pub struct Certificates {
     pub(crate) roots: Arc<RootCertStore>,
     pub(crate) own: Arc<CertifiedKey>,
@@ -89,6 +89,11 @@ impl Certificates {
     /// The program's name: the common name of its certificate.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its certificate in DER, without the chain.
+    pub fn leaf(&self) -> &[u8] {
+        self.own.cert.first().map_or(&[], |leaf| leaf.as_ref())
     }
 
     /// End of its certificate's validity.

@@ -90,7 +90,8 @@ impl Smtp {
         let pem = current.pem();
         tls.certificate_store(CertificateStore::None)
             .add_root_certificate(Certificate::from_pem(pem.authorities)?)
-            .identify_with(Identity::from_pem(pem.chain, pem.key)?)
+            // For rustls, the library takes the certificate as it is, in DER, and the key in PEM.
+            .identify_with(Identity::from_pem(current.leaf(), pem.key)?)
             .build_rustls()
     }
 }

@@ -25,7 +25,7 @@ fn transport(authority: &Authority, directory: &Path, name: &str) -> Transport {
 }
 
 fn secured(mails: &MailSystem) -> PostConfig {
-    let url = format!("smtps://{}", mails.address());
+    let url = format!("smtps://localhost:{}", mails.address().port());
     PostConfig { smtp_url: Some(url.parse().expect("a mail system's address")), ..post_to(mails.address()) }
 }
 
