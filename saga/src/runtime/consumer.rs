@@ -148,12 +148,14 @@ impl Consumer {
         }
         let may_join_within =
             if cluster.kafka.kafka_instance_id.is_some() { JOINS_WITHIN } else { JOINS_NAMELESS_WITHIN };
+        // Before the client reads the files: a change in between is taken up later.
+        let certificates = cluster.transport.version();
         Ok(Consumer {
             server: Server::none(),
             unsaved: Unsaved::default(),
             kafka: subscribed(&client, &topics, Membership::default())?,
             client,
-            certificates: cluster.transport.version(),
+            certificates,
             transport: cluster.transport,
             former: None,
             joins_within: may_join_within,
@@ -182,7 +184,7 @@ impl Consumer {
         };
         self.work = self.work.over(sessions.clone());
         while !self.shutdown.is_requested() {
-            self.take_up_certificates()?;
+            self.take_up_certificates();
             let refused = self.begin(&runtime).unwrap_or_else(|error| {
                 tracing::warn!(error = %format!("{error:#}"), "cannot determine the starting offsets; retrying");
                 Some(format!("{error:#}"))

@@ -39,15 +39,10 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn new(cluster: Cluster) -> anyhow::Result<Self> {
+        // Before the client reads the files: a change in between is taken up later.
+        let certificates = cluster.transport.version();
         let client = Arc::new(cluster.client(PROGRAM).create_with_context(Quiet).context("making the Kafka client")?);
-        Ok(Broker {
-            certificates: cluster.transport.version(),
-            cluster,
-            client,
-            heard_at: Instant::now(),
-            answered_at: None,
-            away: false,
-        })
+        Ok(Broker { certificates, cluster, client, heard_at: Instant::now(), answered_at: None, away: false })
     }
 
     /// True if the broker answers; asks again only when the last answer has expired.

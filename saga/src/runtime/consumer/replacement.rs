@@ -29,15 +29,21 @@ pub(super) fn subscribed(
 impl Consumer {
     /// Replaces the client when the certificates have changed: it reads them only when it is created, and would be refused when
     /// it connects again after theirs have expired.
-    pub(super) fn take_up_certificates(&mut self) -> anyhow::Result<()> {
+    pub(super) fn take_up_certificates(&mut self) {
         let version = self.transport.version();
         let is_closing = self.former.as_ref().is_some_and(|former| !former.is_finished());
         if version == self.certificates || is_closing {
-            return Ok(());
+            return;
         }
         tracing::info!("new certificates: replacing the Kafka client");
-        self.certificates = version;
-        self.join_as_a_new_client()
+        match self.join_as_a_new_client() {
+            Ok(()) => self.certificates = version,
+            // The files may be changing again at this moment. The former client goes on, and the next round tries again.
+            Err(error) => tracing::warn!(
+                error = format!("{error:#}"),
+                "the Kafka client cannot be replaced; continuing with the one of the former certificates"
+            ),
+        }
     }
 
     /// Replaces a client that waits for Kafka in vain.
