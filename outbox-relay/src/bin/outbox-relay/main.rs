@@ -239,7 +239,7 @@ async fn replay(options: Replay) -> anyhow::Result<()> {
     let cluster = kafka.over(&transport);
     let recorder = Recorder::of_the_process(&cluster)?;
     let name = database.get_database().unwrap_or_default();
-    let act = Act::new(operator(), "relay.replay", "database", name).because(options.note);
+    let act = Act::new(operator(&transport), "relay.replay", "database", name).because(options.note);
     let act = act.with(serde_json::json!({ "since": span.since, "until": span.until, "publisher": publisher }));
     let replay = async { anyhow::Ok(outbox_relay::replay(&database, &cluster, publisher.as_deref(), span).await?) };
     let events = recorder.audited(&act, replay, |events| Ended::done(format!("{events} events"))).await?;
@@ -247,7 +247,10 @@ async fn replay(options: Replay) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The user that the environment names, for the audit log.
-fn operator() -> Actor {
-    Actor { name: std::env::var("USER").unwrap_or_default(), known: Known::Unverified }
+/// The person who replays, for the audit log: by certificate, or else the user that the environment names.
+fn operator(transport: &Transport) -> Actor {
+    match transport.name() {
+        Some(name) => Actor { name, known: Known::Certificate },
+        None => Actor { name: std::env::var("USER").unwrap_or_default(), known: Known::Unverified },
+    }
 }
