@@ -14,11 +14,11 @@
 //!   ([`Settings::publisher`]) is not published, and no later row passes it.
 //!
 //! ```no_run
-//! use outbox::kafka::Kafka;
+//! use outbox::kafka::Cluster;
 //! use outbox_relay::{BATCH_ROWS, Relay, Settings, Timing};
 //! use process::shutdown::Shutdown;
 //!
-//! async fn publish(kafka: Kafka) -> anyhow::Result<()> {
+//! async fn publish(kafka: Cluster) -> anyhow::Result<()> {
 //!     let relay = Relay::new(Settings {
 //!         database: "hotel".to_owned(),
 //!         options: "postgres://hotel:secret@localhost/hotel".parse()?,
