@@ -53,5 +53,5 @@ fmt:
 lint:
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --package saga --no-default-features -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --package outbox --package transport --package process --package access --package sealing --package saga --package outbox-relay --package audit-log --package saga-lint --package saga-schema --package saga-check
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --package outbox --package transport --package process --package access --package sealing --package personal-data --package saga --package outbox-relay --package audit-log --package saga-lint --package saga-schema --package saga-check
 	cargo test --package operations --test schemas -- --ignored

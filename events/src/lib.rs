@@ -16,6 +16,7 @@ pub mod notification;
 pub mod order;
 pub mod order_id;
 pub mod payment;
+pub mod personal;
 pub mod publisher;
 pub mod reason;
 pub mod request;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use personal_data::Vault;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
     ConnectOptions as _,
@@ -12,7 +13,10 @@ use crate::{Database, Environment};
 
 /// Small pools for each database, which connect on first use.
 #[derive(Debug, Clone)]
-pub struct Databases(BTreeMap<Database, Pools>);
+pub struct Databases {
+    pools: BTreeMap<Database, Pools>,
+    vault: Vault,
+}
 
 /// A database as an auditor and as an operator opens it.
 #[derive(Debug, Clone)]
@@ -36,22 +40,28 @@ impl Databases {
             };
             Ok((database, Pools { reads, repairs }))
         };
-        environment.manifest.databases().map(pools).collect::<anyhow::Result<_>>().map(Databases)
+        let pools = environment.manifest.databases().map(pools).collect::<anyhow::Result<_>>()?;
+        Ok(Databases { pools, vault: environment.personal.open_if_set(&environment.transport)? })
     }
 
     /// All databases, in the manifest's order.
     pub fn all(&self) -> impl Iterator<Item = Database> + use<> {
-        self.0.keys().copied().collect::<Vec<_>>().into_iter()
+        self.pools.keys().copied().collect::<Vec<_>>().into_iter()
+    }
+
+    /// The keys that personal texts are sealed under, if they are named.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// For reading.
     pub fn of_service(&self, database: Database) -> &PgPool {
-        &self.0[&database].reads
+        &self.pools[&database].reads
     }
 
     /// For what operators change.
     pub fn of_operator(&self, database: Database) -> &PgPool {
-        &self.0[&database].repairs
+        &self.pools[&database].repairs
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
+use personal_data::{PERSONAL_KEYRING, PERSONAL_KEYS_URL};
 use saga::outbox::{kafka::Cluster, sasl::Sasl};
 use secrecy::{ExposeSecret, SecretString};
 use transport::{Settings, Transport};
@@ -57,6 +58,8 @@ pub struct Environment {
     pub further_programs: Vec<String>,
     /// The audit log: those of [`AUDIT_VARIABLES`] that are set, with their values.
     pub audit_log: Vec<(&'static str, SecretString)>,
+    /// Keys that personal texts are sealed under, as an operator uses them.
+    pub personal: personal_data::Settings,
     /// Tokens for requests, where the order service asks for them.
     pub credentials: Credentials,
 }
@@ -115,6 +118,7 @@ impl Environment {
             mail_api: variable("MAIL_API_URL").map(|url| url.trim_end_matches('/').to_owned()),
             further_programs: further_programs.split(',').filter(|url| !url.is_empty()).map(str::to_owned).collect(),
             audit_log: AUDIT_VARIABLES.iter().filter_map(|name| Some((*name, variable(name)?.into()))).collect(),
+            personal: personal_data::Settings::from_variables(variable),
             credentials: Credentials::from_variables(variable)?,
         }))
     }
@@ -189,6 +193,8 @@ impl Environment {
             (PAYMENT_DETAILS_KEY, self.payment_details_key.as_ref().map(|key| key.expose_secret().to_owned())),
             ("MAIL_DIR", self.mail_dir.as_ref().map(|path| path.display().to_string())),
             ("MAIL_API_URL", self.mail_api.clone()),
+            (PERSONAL_KEYS_URL, self.personal.personal_keys_url.clone()),
+            (PERSONAL_KEYRING, self.personal.personal_keyring.as_ref().map(|path| path.display().to_string())),
             (SYSTEM_MANIFEST, self.manifest.file().map(|file| file.display().to_string())),
             (PROGRAM_URLS, Some(self.further_programs.join(",")).filter(|urls| !urls.is_empty())),
         ];

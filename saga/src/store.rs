@@ -25,6 +25,9 @@ pub enum StoreError {
     /// A row that the decision requires is missing.
     #[error("{0}")]
     Impossible(String),
+    /// Something else that the decision needs cannot be had now, such as a key. It can be had later.
+    #[error("{0}")]
+    Elsewhere(String),
     /// An event is too large for its consumers. Rejected here, at the source, so that it never blocks the relay.
     #[error("the event {event_type} of {aggregateid} has {bytes} bytes; the limit is {limit}")]
     TooLarge { event_type: String, aggregateid: String, bytes: usize, limit: usize },
@@ -60,6 +63,7 @@ impl StoreError {
     pub fn remedy(&self) -> Remedy {
         match self {
             StoreError::Raced(_) => Remedy::Again,
+            StoreError::Elsewhere(_) => Remedy::Later,
             StoreError::Corrupt { .. }
             | StoreError::Panicked(_)
             | StoreError::Impossible(_)

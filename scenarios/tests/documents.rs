@@ -170,7 +170,9 @@ fn the_libraries_know_nothing_of_the_shop() {
     shop.extend(
         ["events", "operations", "scenarios", "testbed", "catalogue", "load", "chaos", "trip"].map(str::to_owned),
     );
-    for library in ["access", "audit-log", "outbox", "outbox-relay", "transport", "process", "saga", "sealing"] {
+    for library in
+        ["access", "audit-log", "outbox", "outbox-relay", "transport", "process", "saga", "sealing", "personal-data"]
+    {
         let crates = crates_behind(library, &["--all-features", "--edges", "all"]);
         assert!(library == "sealing" || crates.contains("tokio"), "{crates:?}");
         let known: Vec<&String> = shop.iter().filter(|part| crates.contains(*part)).collect();

@@ -70,6 +70,7 @@ fn sources() -> Vec<Source> {
         "saga",
         "scenarios",
         "schema",
+        "personal-data",
         "sealing",
         "services",
         "transport",

@@ -51,6 +51,12 @@ impl Key {
         Key(SecretBox::init_with_mut(fill))
     }
 
+    /// A key with these bytes; `None` if they are not 32.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let given: &[u8; 32] = bytes.try_into().ok()?;
+        Some(Key::filled(|key| key.copy_from_slice(given)))
+    }
+
     /// The key in base64, for a keyring.
     pub fn to_base64(&self) -> SecretString {
         BASE64.encode(self.bytes()).into()
@@ -74,9 +80,7 @@ impl FromStr for Key {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // The error must not contain the text itself.
         let bytes = BASE64.decode(text.trim()).map(Zeroizing::new).map_err(|_| "the key is not base64")?;
-        let given: &[u8; 32] =
-            bytes.as_slice().try_into().map_err(|_| format!("the key has {} bytes instead of 32", bytes.len()))?;
-        Ok(Key::filled(|key| key.copy_from_slice(given)))
+        Key::from_bytes(&bytes).ok_or_else(|| format!("the key has {} bytes instead of 32", bytes.len()))
     }
 }
 

@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 use events::Order;
 use lettre::{Address, message::Mailbox};
 use notification::Mail;
+use personal_data::PersonKeys;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Finding, dossier::Dossier, tables::Table};
+use super::{Buyers, Finding, dossier::Dossier, tables::Table};
 
 /// A mail as it was delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,14 +29,14 @@ pub struct MailRetention {
 pub(super) fn findings(
     dossier: &Dossier,
     facts: Option<&Order>,
-    domain: &str,
+    buyers: &Buyers,
     retention: MailRetention,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     let row: Option<Value> =
         dossier.rows_of(Table::Notifications).next().and_then(|row| serde_json::from_str(row.get()).ok());
     let sent: Option<DateTime<Utc>> = row.as_ref().and_then(|row| serde_json::from_value(row["sent_at"].clone()).ok());
-    let wanted = row.as_ref().zip(facts).and_then(|(row, facts)| mail(row, facts));
+    let wanted = row.as_ref().zip(facts).and_then(|(row, facts)| mail(row, facts, &buyers.keys));
     let is_it = |mail: &Delivered| wanted.as_ref().is_some_and(|wanted| mail.name == wanted.name());
     let is_kept = |sent| retention.since.is_none_or(|since| sent > since);
     if sent.is_some_and(is_kept) && !dossier.mails.iter().any(is_it) {
@@ -44,7 +45,7 @@ pub(super) fn findings(
     for mail in &dossier.mails {
         match &wanted {
             Some(wanted) if mail.name == wanted.name() => {
-                let text = wanted_text(wanted, domain);
+                let text = wanted_text(wanted, &buyers.domain);
                 if text.is_none_or(|text| as_written(&text) != as_written(&mail.text)) {
                     found.push(format!("has another mail than was written: {}", mail.name));
                 }
@@ -60,9 +61,9 @@ pub(super) fn findings(
 }
 
 /// The mail that a row describes.
-fn mail(row: &Value, facts: &Order) -> Option<Mail> {
+fn mail(row: &Value, facts: &Order, keys: &PersonKeys) -> Option<Mail> {
     let text = |name: &str| Some(row.get(name)?.as_str()?.to_owned());
-    Some(Mail {
+    let mail = Mail {
         order: facts.clone(),
         kind: text("kind")?.parse().ok()?,
         recipient: text("recipient")?,
@@ -70,7 +71,8 @@ fn mail(row: &Value, facts: &Order) -> Option<Mail> {
         body: text("body")?,
         // Irrelevant, see `without_date`.
         written_at: DateTime::UNIX_EPOCH,
-    })
+    };
+    mail.opened(keys).ok()
 }
 
 fn wanted_text(mail: &Mail, domain: &str) -> Option<String> {

@@ -178,7 +178,7 @@ fn delivered_mails(
         let written =
             || dossier.rows_of(Table::Orders).next().and_then(|row| serde_json::from_str::<Facts>(row.get()).ok());
         let facts = facts.clone().or_else(|| written().map(|row| row.facts));
-        delivered::findings(dossier, facts.as_ref(), &known.buyers.domain, retention)
+        delivered::findings(dossier, facts.as_ref(), &known.buyers, retention)
     });
     Invariant {
         what: "the mail system has every mail once, as it was written",

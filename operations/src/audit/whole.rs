@@ -160,9 +160,11 @@ async fn part(
     })
     .await??;
     let users: HashSet<i64> = facts.iter().map(|order| order.user_id.0).collect();
+    let users: Vec<i64> = users.into_iter().collect();
     let mut db = databases.of_service(Database::NOTIFICATIONS).acquire().await?;
-    let addresses = addresses(&mut db, users.into_iter().collect()).await?;
+    let addresses = addresses(&mut db, users.clone()).await?;
     known.buyers.addresses = addresses;
+    known.buyers.keys = databases.vault().keys_of(&users).await?;
     // Relative to the start of reading: however long reading took, anything that one source was ahead by counts as recent.
     Ok(tokio::task::spawn_blocking(move || judge::files(dossiers, &known, begun)).await?)
 }

@@ -122,8 +122,10 @@ fn services(rows: FirstRows, orders: &[OrderId], lacking: &Lacking<'_>, fault: O
     });
     let inventory =
         inventory.compared(|all, some| some.reservations == all.reservations && some.stock.is_part_of(&all.stock));
-    let shipping =
-        Service::new(Shipping, rows.shipping, |rows| shipping::Depot { shipments: rows.shipments.saved(), ..rows });
+    let shipping = Service::new(Shipping::default(), rows.shipping, |rows| shipping::Depot {
+        shipments: rows.shipments.saved(),
+        ..rows
+    });
     let entitlement = Service::new(Entitlement, rows.entitlement, |rows| entitlement::Shelf {
         unlocks: rows.unlocks.saved(),
         ..rows

@@ -21,6 +21,7 @@ mod maven;
 pub mod methods;
 mod network;
 mod options;
+mod personal;
 mod ports;
 mod postgres;
 mod process;
@@ -149,6 +150,10 @@ impl Stack {
         };
         let ports = Ports::choose(manifest, options.secured)?;
         let transport = certs.as_ref().map(|certs| certs.transport(OPERATOR)).transpose()?.unwrap_or_default();
+        let personal = match options.secured {
+            true => Some(personal::create(&foundation.postgres, &state).await?),
+            false => None,
+        };
         let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
         let environment = Environment {
             manifest: manifest.clone(),
@@ -168,6 +173,7 @@ impl Stack {
             mail_api: std::env::var("MAIL_API_URL").ok(),
             further_programs: further.map(|program| ports.operations_url(program)).collect(),
             audit_log: audit_log::create(&foundation.postgres, &state).await?,
+            personal: personal.as_ref().map(|personal| personal.operators.clone()).unwrap_or_default(),
             credentials: tokens.credentials()?,
         };
         if options.breakable {
@@ -175,6 +181,7 @@ impl Stack {
         }
         let mut settings = options.settings;
         settings.extend(tokens.settings());
+        settings.extend(personal.into_iter().flat_map(|personal| personal.settings));
         if let Some(closed) = &closed {
             closed.open_for_ours(foundation.broker.brokers(), options.partitions, reporter).await?;
             settings.extend(closed.settings(manifest));

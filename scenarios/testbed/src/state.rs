@@ -60,6 +60,11 @@ impl StateDir {
         self.0.join("certs")
     }
 
+    /// The keyring that wraps the keys of persons.
+    pub fn personal_keyring(&self) -> PathBuf {
+        self.0.join("personal-keyring")
+    }
+
     /// The key that signs the audit log's heads.
     pub fn audit_signing_key(&self) -> PathBuf {
         self.0.join("audit-signing-key")

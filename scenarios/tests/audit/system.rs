@@ -121,7 +121,7 @@ impl System {
             Part::new(account::Account, &account::MIGRATIONS),
             Part::new(payment::Payment, &payment::MIGRATIONS),
             Part::new(inventory::Inventory, &inventory::MIGRATIONS),
-            Part::new(shipping::Shipping, &shipping::MIGRATIONS),
+            Part::new(shipping::Shipping::default(), &shipping::MIGRATIONS),
             Part::new(entitlement::Entitlement, &entitlement::MIGRATIONS),
             Part::new(notification::Notification::default(), &notification::MIGRATIONS),
         );

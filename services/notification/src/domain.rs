@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use events::{Order, OrderId, UserId, notification::NotificationSent};
+use personal_data::PersonKeys;
 use saga::{NewAttempt, Rows, Says};
 use serde_json::json;
 
@@ -37,7 +38,7 @@ impl Command {
     }
 }
 
-/// One order's letter and its recipient.
+/// One order's letter and its recipient, each sealed where letters are.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Notice {
     pub kind: LetterKind,
@@ -54,6 +55,8 @@ pub struct Correspondence {
     /// Addresses of the buyers who have given one.
     pub contacts: BTreeMap<UserId, String>,
     pub notices: Rows<OrderId, Notice>,
+    /// Keys of the buyers who are to get letters.
+    pub keys: PersonKeys,
 }
 
 pub(crate) fn decide(service: &Notification, rows: &mut Correspondence, command: &Command, now: DateTime<Utc>) -> Says {
@@ -82,6 +85,9 @@ fn tell(service: &Notification, rows: &mut Correspondence, order: &Order, ending
         None => format!("user-{}@{}", order.user_id, service.mail_domain),
     };
     let mail = Mail { order: order.clone(), kind, recipient, subject, body, written_at: now };
+    let Ok(mail) = mail.sealed(&rows.keys) else {
+        return Says::ignored("the buyer's personal data has been erased: there is nobody to write to");
+    };
     let attempt = NewAttempt::new(MAIL, order.order_id, json!(mail));
     let Mail { recipient, subject, body, .. } = mail;
     rows.notices.put(order.order_id, Notice { kind, recipient, subject, body, sent_at: None });

@@ -23,6 +23,7 @@ use events::{
     order::{OrderCancelled, OrderCompleted, OrderRejected},
     publisher,
 };
+use personal_data::Vault;
 use saga::{
     Says, Service, StoreError, Table, says,
     table::{answer, asks},
@@ -51,12 +52,18 @@ pub const MAIL_DOMAIN: &str = "example.test";
 pub struct Notification {
     mail_domain: String,
     wording: &'static Wording,
+    vault: Vault,
 }
 
 impl Notification {
     /// `mail_domain`: domain of buyers without an address of their own, who get mail at `user-<id>`.
     pub fn new(mail_domain: impl Into<String>) -> Self {
-        Notification { mail_domain: mail_domain.into(), wording: Wording::NOW }
+        Notification { mail_domain: mail_domain.into(), wording: Wording::NOW, vault: Vault::default() }
+    }
+
+    /// The same service with letters that are sealed under their buyers' keys.
+    pub fn sealing(self, vault: Vault) -> Self {
+        Notification { vault, ..self }
     }
 
     /// The same service with another wording.
@@ -96,7 +103,7 @@ impl Service for Notification {
     }
 
     async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Correspondence, StoreError> {
-        store::load(db, commands).await
+        store::load(db, commands, &self.vault).await
     }
 
     fn decide(&self, rows: &mut Correspondence, command: &Command, now: DateTime<Utc>) -> Says {

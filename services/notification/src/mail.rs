@@ -10,6 +10,7 @@ use lettre::{
         header::{ContentType, HeaderName, HeaderValue},
     },
 };
+use personal_data::{PersonKeys, Unsealed};
 use serde::{Deserialize, Serialize};
 
 use crate::letter::LetterKind;
@@ -19,7 +20,7 @@ use crate::letter::LetterKind;
 pub struct Mail {
     pub order: Order,
     pub kind: LetterKind,
-    /// `someone@example.org` or `Some One <someone@example.org>`.
+    /// `someone@example.org` or `Some One <someone@example.org>`; sealed where it is stored.
     pub recipient: String,
     pub subject: String,
     pub body: String,
@@ -30,6 +31,33 @@ impl Mail {
     /// Name of the mail: `<order id>-<kind>`.
     pub fn name(&self) -> String {
         format!("{}-{}", self.order.order_id, self.kind)
+    }
+
+    /// The mail as it is stored: recipient, subject and body sealed under the buyer's key, if there is one.
+    ///
+    /// # Errors
+    /// If the buyer has been erased, or his key is not there.
+    pub fn sealed(self, keys: &PersonKeys) -> Result<Self, Unsealed> {
+        self.each(|buyer, place, text| keys.seal(buyer, place, text))
+    }
+
+    /// The mail as it is sent.
+    ///
+    /// # Errors
+    /// If the buyer has been erased, or it was sealed for another order or buyer.
+    pub fn opened(self, keys: &PersonKeys) -> Result<Self, Unsealed> {
+        self.each(|buyer, place, text| keys.open(buyer, place, text))
+    }
+
+    fn each(self, turn: impl Fn(i64, &str, &str) -> Result<String, Unsealed>) -> Result<Self, Unsealed> {
+        let (buyer, order) = (self.order.user_id.0, self.order.order_id);
+        let turned = |part: &str, text: &str| turn(buyer, &events::personal::letter(order, part), text);
+        Ok(Mail {
+            recipient: turned("recipient", &self.recipient)?,
+            subject: turned("subject", &self.subject)?,
+            body: turned("body", &self.body)?,
+            ..self
+        })
     }
 
     /// The mail as an RFC 5322 message. Its Message-ID derives from its name, so that duplicates can be recognised.

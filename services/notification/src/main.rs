@@ -15,6 +15,8 @@ struct Args {
     post: PostConfig,
     #[command(flatten)]
     retry: RetryPolicy,
+    #[command(flatten)]
+    personal: personal_data::Settings,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -22,8 +24,10 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    let service = Notification::new(&args.post.mail_domain);
+    // What is missing is told before anything starts; the transport of the program is opened with it.
+    let vault = args.personal.open(&args.saga.security.open()?)?;
+    let service = Notification::new(&args.post.mail_domain).sealing(vault.clone());
     let program = saga::Program::new(service, args.saga, &MIGRATIONS)?.grants(GRANTS);
-    let post = Post::new(args.post, program.transport())?;
+    let post = Post::new(args.post, program.transport())?.opening(vault);
     program.outside(post, args.retry).run().await
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use events::{OrderId, UserId};
+use personal_data::Vault;
 use saga::{
     Rows, StoreError,
     store::{all_inserted, parse},
@@ -13,7 +14,11 @@ use uuid::Uuid;
 
 use crate::domain::{Command, Correspondence, Notice};
 
-pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result<Correspondence, StoreError> {
+pub(crate) async fn load(
+    db: &mut PgConnection,
+    commands: &[&Command],
+    vault: &Vault,
+) -> Result<Correspondence, StoreError> {
     let orders: Vec<Uuid> = commands.iter().map(|command| command.order_id().0).collect();
     let users: Vec<i64> = commands
         .iter()
@@ -22,7 +27,9 @@ pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result
             Command::NoteSent { .. } | Command::GiveUp { .. } => None,
         })
         .collect();
-    Ok(Correspondence { notices: notices(db, &orders).await?, contacts: contacts(db, &users).await? })
+    // First, before any row is locked: the keys are elsewhere.
+    let keys = vault.keys_for(&users).await.map_err(|error| StoreError::Elsewhere(error.to_string()))?;
+    Ok(Correspondence { keys, notices: notices(db, &orders).await?, contacts: contacts(db, &users).await? })
 }
 
 async fn notices(db: &mut PgConnection, orders: &[Uuid]) -> Result<Rows<OrderId, Notice>, StoreError> {

@@ -6,12 +6,13 @@ use events::{
     order::{OrderCancelled, OrderCreated, OrderRejected},
     order_id::Derivation,
 };
+use personal_data::{PersonKeys, Unsealed};
 use saga::{Rows, Says};
 
 use crate::{
     Orders,
     command::{Command, Door, Placement, Settlement},
-    fingerprint::Fingerprint,
+    fingerprint::Fingerprints,
     history::{self, Entry},
     purchase::Purchase,
     quote::{Catalogue, Refusal, quote},
@@ -23,6 +24,8 @@ use crate::{
 pub struct Register {
     pub catalogue: Catalogue,
     pub purchases: Rows<OrderId, Purchase>,
+    /// Keys of the buyers who ask for a parcel.
+    pub keys: PersonKeys,
     /// Timeline entries that this batch adds, in order.
     pub history: Vec<Entry>,
 }
@@ -53,13 +56,15 @@ impl Register {
 
     fn place(&mut self, placement: &Placement, deadline: DateTime<Utc>, ids: &Derivation) -> Says {
         let Placement { order_id, request, door, .. } = placement;
-        let fingerprint = Fingerprint::of(request);
+        let Ok(fingerprints) = Fingerprints::of(request, &self.keys) else {
+            return self.refuse_erased(placement);
+        };
         if let Some(known) = self.purchases.get(order_id) {
-            return known.request_again(fingerprint);
+            return known.request_again(fingerprints);
         }
         // Placed when another order id was derived from the same key or record.
         let formers = placement.former_orders(ids);
-        if formers.iter().filter_map(|former| self.purchases.get(former)).any(|known| known.is_of(fingerprint)) {
+        if formers.iter().filter_map(|former| self.purchases.get(former)).any(|known| known.is_of(fingerprints)) {
             return Says::ignored("requested already, of an earlier version");
         }
         if request.names_anothers_order(ids) {
@@ -70,8 +75,10 @@ impl Register {
         if order_id.0.is_nil() {
             return Says::refused("order_id is the nil UUID, which names nothing; choose another, or leave it out");
         }
+        let fingerprint = fingerprints.now;
         let reason = match (quote(*order_id, request, &self.catalogue), door) {
             (Ok(order), _) => {
+                let Ok(order) = self.sealed(order) else { return self.refuse_erased(placement) };
                 self.purchases.put(*order_id, Purchase::placed(order.clone(), fingerprint, deadline));
                 return Says::event(OrderCreated { order });
             }
@@ -84,7 +91,28 @@ impl Register {
             (Err(Refusal::NoAddress), Door::Topic) => Reason::UnshippableAddress,
         };
         let order = unpriced(placement);
-        self.purchases.put(*order_id, Purchase::rejected(order.clone(), fingerprint, reason));
+        self.purchases.put(*order_id, Purchase::rejected(order.clone(), Some(fingerprint), reason));
+        Says::event(OrderRejected { order, reason })
+    }
+
+    /// The order with its address as it may be stored and published.
+    fn sealed(&self, order: Order) -> Result<Order, Unsealed> {
+        let seal =
+            |address: &String| self.keys.seal(order.user_id.0, &events::personal::ship_to(order.order_id), address);
+        let ship_to = order.ship_to.as_ref().map(seal).transpose()?;
+        Ok(Order { ship_to, ..order })
+    }
+
+    /// A request of somebody whose data has been erased: nothing of it is kept.
+    fn refuse_erased(&mut self, placement: &Placement) -> Says {
+        if self.purchases.get(&placement.order_id).is_some() {
+            return Says::ignored("requested already, by a buyer who has been erased since");
+        }
+        if placement.door == Door::Api {
+            return Says::refused("the buyer's personal data has been erased: he can place no orders");
+        }
+        let (order, reason) = (unpriced(placement), Reason::InvalidRequest);
+        self.purchases.put(placement.order_id, Purchase::rejected(order.clone(), None, reason));
         Says::event(OrderRejected { order, reason })
     }
 

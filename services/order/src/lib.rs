@@ -25,6 +25,7 @@ mod doors;
 mod fingerprint;
 mod fulfilment;
 mod history;
+mod personal;
 mod purchase;
 mod quote;
 mod requests;
@@ -44,6 +45,7 @@ use events::{
     request::{ORDER_REQUESTED, OrderRequested},
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
+use personal_data::Vault;
 use saga::{
     Says, Service, StoreError, Table, says,
     table::{deadline, joins},
@@ -82,11 +84,14 @@ pub struct Orders {
     pub ids: Derivation,
     /// Judge of requests on the topic, where they need a token.
     pub requests: Option<Requests>,
+    /// Keys that addresses are sealed under.
+    pub vault: Vault,
 }
 
 impl Default for Orders {
     fn default() -> Self {
-        Orders { timeout: Duration::from_secs(60), ids: Derivation::default(), requests: None }
+        let (ids, vault) = (Derivation::default(), Vault::default());
+        Orders { timeout: Duration::from_secs(60), ids, requests: None, vault }
     }
 }
 
@@ -115,7 +120,7 @@ impl Service for Orders {
     }
 
     async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Register, StoreError> {
-        store::load(db, commands, &self.ids).await
+        store::load(db, commands, self).await
     }
 
     fn decide(&self, register: &mut Register, command: &Command, now: DateTime<Utc>) -> Says {

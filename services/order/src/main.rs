@@ -12,6 +12,8 @@ struct Args {
     saga: saga::config::Config,
     #[command(flatten)]
     doors: Doors,
+    #[command(flatten)]
+    personal: personal_data::Settings,
     /// Deadline of an order in seconds: one that is still PENDING then is cancelled.
     #[arg(long, env = "ORDER_TIMEOUT_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     order_timeout_seconds: u64,
@@ -33,10 +35,12 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let verifier = args.doors.verifier(required, || http_client(&transport))?;
     let gate = verifier.clone().map(|verifier| args.doors.gate(verifier));
     let requests = verifier.filter(|_| required).map(Requests::new);
-    let orders = Orders { timeout: Duration::from_secs(args.order_timeout_seconds), ids: ids.clone(), requests };
+    let vault = args.personal.open(&transport)?;
+    let timeout = Duration::from_secs(args.order_timeout_seconds);
+    let orders = Orders { timeout, ids: ids.clone(), requests, vault: vault.clone() };
     let program = saga::Program::new(orders, args.saga, &MIGRATIONS)?.grants(GRANTS);
     let program = if gate.is_some() { program.admit_by_token() } else { program };
-    let routes = api::routes(program.work(), ids, gate.as_ref());
+    let routes = api::routes(program.work(), ids, gate.as_ref(), vault);
     program.routes(routes).deadlines(Overdue, Duration::from_millis(args.order_deadline_check_ms)).run().await
 }
 

@@ -9,7 +9,7 @@ use saga::Says;
 
 use crate::{
     command::{Settlement, Turn},
-    fingerprint::Fingerprint,
+    fingerprint::{Fingerprint, Fingerprints},
     fulfilment::Fulfilment,
     status::Status,
 };
@@ -47,13 +47,13 @@ impl Purchase {
     }
 
     /// The saga never begins.
-    pub fn rejected(facts: Order, request: Fingerprint, reason: Reason) -> Self {
+    pub fn rejected(facts: Order, request: Option<Fingerprint>, reason: Reason) -> Self {
         Purchase {
             facts,
             status: Status::Rejected,
             reason: Some(reason),
             deadline: None,
-            request: Some(request),
+            request,
             money: Money::Open,
             fulfilment: Fulfilment::NONE,
         }
@@ -75,15 +75,15 @@ impl Purchase {
     }
 
     /// Tells whether this request created it.
-    pub(crate) fn is_of(&self, request: Fingerprint) -> bool {
-        self.request == Some(request)
+    pub(crate) fn is_of(&self, request: Fingerprints) -> bool {
+        self.request.is_some_and(|known| request.has(known))
     }
 
     /// A repeated request for an existing order.
-    pub(crate) fn request_again(&self, request: Fingerprint) -> Says {
+    pub(crate) fn request_again(&self, request: Fingerprints) -> Says {
         match self.request {
             None => Says::ignored("hanging: it was cancelled before it was requested"),
-            Some(known) if known == request => Says::ignored("requested already"),
+            Some(known) if request.has(known) => Says::ignored("requested already"),
             Some(_) => Says::refused(format!("order {} was requested with other content before", self.facts.order_id)),
         }
     }

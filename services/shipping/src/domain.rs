@@ -4,6 +4,7 @@ use events::{
     Kind, Order, OrderId, Reason,
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
+use personal_data::PersonKeys;
 use saga::{
     Rows, Says,
     barrier::{Move, Status, Step, pass},
@@ -36,6 +37,7 @@ impl Command {
 /// One order's parcel.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shipment {
+    /// As it came, sealed where addresses are.
     pub ship_to: Option<String>,
     /// Never `Reserved` or `Refunded`: a parcel is booked at once, and a cancelled one is simply not sent.
     pub status: Status,
@@ -49,6 +51,8 @@ pub struct Depot {
     pub shipments: Rows<OrderId, Shipment>,
     /// Places without delivery, in lower case.
     pub no_service: Vec<String>,
+    /// Keys of the buyers whose addresses are needed.
+    pub keys: PersonKeys,
 }
 
 pub(crate) fn decide(depot: &mut Depot, command: &Command) -> Says {
@@ -72,7 +76,8 @@ pub(crate) fn decide(depot: &mut Depot, command: &Command) -> Says {
 }
 
 fn arrange(depot: &mut Depot, order: &Order) -> Says {
-    if !order.ship_to.as_deref().is_some_and(|address| depot.delivers_to(address)) {
+    // An address that does not open is one that nobody can deliver to: the buyer has been erased, or it is another order's.
+    if !depot.address(order).is_some_and(|address| depot.delivers_to(&address)) {
         let reason = Reason::UnshippableAddress;
         depot.note(order, Status::Rejected, Some(reason));
         return Says::event(ShipmentRejected { order: order.clone(), reason });
@@ -93,6 +98,11 @@ pub fn tracking_no(order: OrderId) -> String {
 }
 
 impl Depot {
+    fn address(&self, order: &Order) -> Option<String> {
+        let place = events::personal::ship_to(order.order_id);
+        self.keys.open(order.user_id.0, &place, order.ship_to.as_deref()?).ok()
+    }
+
     fn delivers_to(&self, address: &str) -> bool {
         let address = address.trim().to_lowercase();
         !address.is_empty() && !self.no_service.iter().any(|place| address.contains(place))

@@ -16,6 +16,7 @@ use events::{
     publisher,
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
+use personal_data::Vault;
 use saga::{
     Says, Service, StoreError, Table, says,
     table::{cancels, does},
@@ -31,8 +32,11 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 pub const GRANTS: &str = include_str!("../grants.sql");
 
 /// Manages the parcels.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Shipping;
+#[derive(Debug, Clone, Default)]
+pub struct Shipping {
+    /// Keys that addresses are sealed under.
+    pub vault: Vault,
+}
 
 impl Service for Shipping {
     type Command = Command;
@@ -55,7 +59,7 @@ impl Service for Shipping {
     }
 
     async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Depot, StoreError> {
-        store::load(db, commands).await
+        store::load(db, commands, &self.vault).await
     }
 
     fn decide(&self, depot: &mut Depot, command: &Command, _now: DateTime<Utc>) -> Says {

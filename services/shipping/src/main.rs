@@ -7,6 +7,8 @@ use shipping::{GRANTS, MIGRATIONS, Shipping};
 struct Args {
     #[command(flatten)]
     saga: saga::config::Config,
+    #[command(flatten)]
+    personal: personal_data::Settings,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -14,5 +16,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    saga::Program::new(Shipping, args.saga, &MIGRATIONS)?.grants(GRANTS).run().await
+    // What is missing is told before anything starts; the transport of the program is opened with it.
+    let vault = args.personal.open(&args.saga.security.open()?)?;
+    saga::Program::new(Shipping { vault }, args.saga, &MIGRATIONS)?.grants(GRANTS).run().await
 }

@@ -1,6 +1,7 @@
 //! The shipping's SQL.
 
 use events::{OrderId, Reason};
+use personal_data::Vault;
 use saga::{
     Rows, StoreError,
     store::{all_inserted, parse, update_steps},
@@ -8,11 +9,15 @@ use saga::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::domain::{Command, Depot, Shipment};
+use crate::domain::{Ask, Command, Depot, Shipment};
 
-pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result<Depot, StoreError> {
+pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command], vault: &Vault) -> Result<Depot, StoreError> {
+    // First, before any row is locked: the keys are elsewhere.
+    let parcels = commands.iter().filter(|command| command.ask == Ask::Arrange && command.order.ship_to.is_some());
+    let buyers: Vec<i64> = parcels.map(|command| command.order.user_id.0).collect();
+    let keys = vault.keys_of(&buyers).await.map_err(|error| StoreError::Elsewhere(error.to_string()))?;
     let orders: Vec<Uuid> = commands.iter().map(|command| command.order.order_id.0).collect();
-    Ok(Depot { shipments: shipments(db, &orders).await?, no_service: no_service(db).await? })
+    Ok(Depot { keys, shipments: shipments(db, &orders).await?, no_service: no_service(db).await? })
 }
 
 async fn no_service(db: &mut PgConnection) -> Result<Vec<String>, StoreError> {

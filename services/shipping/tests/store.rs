@@ -36,7 +36,7 @@ async fn shipment(
 #[tokio::test]
 async fn it_holds_what_every_service_holds() {
     let facts = |saga| Order { order_id: saga, ..mixed("Kyoto") };
-    Conformance::of(|| Shipping, TestDatabase::create(&MIGRATIONS).await)
+    Conformance::of(Shipping::default, TestDatabase::create(&MIGRATIONS).await)
         .step("arrange", move |saga| Command::new(facts(saga), Ask::Arrange))
         .undo("cancel", move |saga| Command::new(facts(saga), CANCEL))
         .holds()
@@ -46,7 +46,7 @@ async fn it_holds_what_every_service_holds() {
 #[tokio::test]
 async fn a_parcel_is_booked_and_then_cancelled() {
     let (db, order) = (TestDatabase::create(&MIGRATIONS).await, mixed("Kyoto"));
-    let work = db.work(Shipping);
+    let work = db.work(Shipping::default());
     let address = Some("Kyoto".to_owned());
     let number = Some(tracking_no(order.order_id));
     commit(&work, &[ask(&order, Ask::Arrange)]).await;
@@ -80,7 +80,7 @@ async fn a_batch_of_mixed_fate() {
     let digital = order([digital(1, 1)]);
     let mut batch: Vec<_> = orders.iter().map(|order| ask(order, Ask::Arrange)).collect();
     batch.push(ask(&digital, Ask::Arrange));
-    commit(&db.work(Shipping), &batch).await;
+    commit(&db.work(Shipping::default()), &batch).await;
     for order in &orders {
         let (status, said) = match order.ship_to.as_deref() {
             Some("Kyoto") => ("CONFIRMED", "ShipmentArranged"),

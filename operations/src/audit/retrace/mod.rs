@@ -12,6 +12,7 @@ mod search;
 use std::collections::HashSet;
 
 use events::{Order, Publisher};
+use personal_data::{PersonKeys, Sealed};
 use uuid::Uuid;
 
 use super::{
@@ -39,6 +40,8 @@ pub struct Buyers {
     pub addresses: std::collections::HashMap<i64, Vec<String>>,
     /// Mail domain of all other users, whose addresses are `user-<id>` at this domain.
     pub domain: String,
+    /// Keys that their addresses and letters are sealed under.
+    pub keys: PersonKeys,
 }
 
 impl Buyers {
@@ -54,6 +57,20 @@ impl Buyers {
 }
 
 impl<'a> Case<'a> {
+    /// The buyer's key, if this text is sealed under it: what was stored before texts were sealed was decided on without.
+    fn keys(&self, text: Option<&str>) -> PersonKeys {
+        let buyer = self.facts.as_ref().map(|order| order.user_id.0);
+        match (text.filter(|text| Sealed::claims(text)), buyer) {
+            (Some(_), Some(buyer)) => self.buyers.keys.only(buyer),
+            _ => PersonKeys::default(),
+        }
+    }
+
+    /// The buyer's key, if the order's address is sealed under it.
+    fn keys_of_address(&self) -> PersonKeys {
+        self.keys(self.facts.as_ref().and_then(|order| order.ship_to.as_deref()))
+    }
+
     /// Events that the service published about the order, without duplicates, in topic order.
     fn said_by(&self, service: Publisher) -> Vec<&'a Logged> {
         self.dossier.first_of(service).into_iter().filter(|event| event.is_own()).collect()

@@ -84,13 +84,14 @@ impl Count {
     }
 }
 
-/// Orders with a mail to an address that no buyer has or had, default addresses excepted.
+/// Orders with a mail to an address that no buyer has or had, default addresses excepted, and sealed ones, which are compared when
+/// their order is examined.
 pub(super) async fn nowhere(db: &mut PgConnection, database: Database) -> anyhow::Result<Vec<OrderId>> {
     if database != Database::NOTIFICATIONS {
         return Ok(Vec::new());
     }
     let orders: Vec<Uuid> = sqlx::query_scalar(
-        "select order_id from notifications n where recipient not like 'user-%@%'
+        "select order_id from notifications n where recipient not like 'user-%@%' and recipient not like 'sealed:%'
             and not exists (select from contacts c where c.address = n.recipient)
             and not exists (select from former_contacts f where f.address = n.recipient)",
     )

@@ -8,7 +8,10 @@ use secrecy::SecretString;
 use transport::Transport;
 
 use super::{
-    super::certs::{ADMIN, Certs, OPERATOR, relay_of},
+    super::{
+        certs::{ADMIN, Certs, OPERATOR, relay_of},
+        personal,
+    },
     owner::Owner,
     roles::OWNER,
 };
@@ -92,6 +95,8 @@ fn roles(manifest: &Manifest) -> String {
     }
     let audit = audit_log::Roles::default();
     lines.extend([audit.writer, audit.reader].map(|role| (OPERATOR.to_owned(), role.to_owned())));
+    lines.extend(personal::users().map(|(program, role)| (program.name().to_owned(), role.to_owned())));
+    lines.push((OPERATOR.to_owned(), personal_data::Roles::default().eraser.to_owned()));
     lines.into_iter().map(|(name, role)| format!("programs {name} {role}\n")).collect()
 }
 

@@ -32,7 +32,7 @@ impl Default for Cast {
             account: Player::new(Account),
             payment: Player::new(Payment),
             inventory: Player::new(Inventory),
-            shipping: Player::new(Shipping),
+            shipping: Player::new(Shipping::default()),
             entitlement: Player::new(Entitlement),
             notification: Player::new(Notification::default()),
         }

@@ -9,6 +9,7 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::Context;
 use clap::Args;
 use lettre::{Address, message::Mailbox, transport::smtp::authentication::Credentials};
+use personal_data::{Unsealed, Vault};
 use saga::{
     attempts::{Answer, Attempt, Outside},
     unechoed::Unechoed,
@@ -57,6 +58,7 @@ impl PostConfig {
 pub struct Post {
     sender: Mailbox,
     way: Way,
+    vault: Vault,
 }
 
 enum Way {
@@ -70,6 +72,8 @@ enum NotTaken {
     Yet(String),
     /// It will never be accepted as it is.
     Ever(String),
+    /// The buyer has been erased: there is no mail any more.
+    Erased,
 }
 
 impl Post {
@@ -104,10 +108,22 @@ impl Post {
                 Way::Files(Files::new(config.mail_dir)?)
             }
         };
-        Ok(Post { sender: Mailbox::new(None, sender), way })
+        Ok(Post { sender: Mailbox::new(None, sender), way, vault: Vault::default() })
     }
 
-    async fn send(&self, mail: &Mail) -> Result<(), NotTaken> {
+    /// The same post for mails that are sealed under keys of this vault.
+    #[must_use]
+    pub fn opening(self, vault: Vault) -> Self {
+        Post { vault, ..self }
+    }
+
+    async fn send(&self, mail: Mail) -> Result<(), NotTaken> {
+        let keys =
+            self.vault.keys_of(&[mail.order.user_id.0]).await.map_err(|error| NotTaken::Yet(error.to_string()))?;
+        let mail = mail.opened(&keys).map_err(|error| match error {
+            Unsealed::Erased => NotTaken::Erased,
+            Unsealed::Unknown | Unsealed::Forged => NotTaken::Ever(error.to_string()),
+        })?;
         let message = mail.message(&self.sender).map_err(|error| NotTaken::Ever(format!("{error:#}")))?;
         match &self.way {
             Way::Smtp(smtp) => smtp.send(&message).await,
@@ -122,8 +138,10 @@ impl Outside<Command> for Post {
             Ok(mail) => mail,
             Err(error) => return Answer::NeedsPerson(format!("the request is no mail: {error}")),
         };
-        match self.send(&mail).await {
-            Ok(()) => Answer::Done(Command::NoteSent { order: mail.order }),
+        let order = mail.order.clone();
+        match self.send(mail).await {
+            Ok(()) => Answer::Done(Command::NoteSent { order }),
+            Err(NotTaken::Erased) => Answer::Done(Command::GiveUp { order_id: attempt.saga_id }),
             Err(NotTaken::Yet(why)) => Answer::Transient(without_addresses(&why)),
             Err(NotTaken::Ever(why)) => Answer::NeedsPerson(without_addresses(&why)),
         }
@@ -134,8 +152,8 @@ impl Outside<Command> for Post {
     }
 
     fn time_out(&self) -> Duration {
-        // The dialogue's own timeout comes first, and gives more detail.
-        smtp::TIMEOUT + Duration::from_secs(1)
+        // Those of the keys and of the dialogue come first, and give more detail.
+        smtp::TIMEOUT + Duration::from_secs(4)
     }
 
     fn settled(&self, attempt: &Attempt, word: &str) -> Answer<Command> {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Api, extract::Named, gate::Acting, problem::Problem};
-use crate::{Money, store};
+use crate::{Money, personal, store};
 
 /// An order as the order service knows it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -65,7 +65,7 @@ struct Moment {
     )
 )]
 pub(super) async fn look(
-    State(Api { work, .. }): State<Api>,
+    State(Api { work, vault, .. }): State<Api>,
     acting: Acting,
     Named(order_id): Named,
 ) -> Result<Json<View>, Problem> {
@@ -75,9 +75,12 @@ pub(super) async fn look(
         // Another's order is as unknown as none: the same statement, the same answer.
         let dated = store::find(&mut db, order_id).await?;
         let dated = dated.filter(|dated| acting.may_act_for(dated.purchase.facts.user_id));
-        let dated = dated.ok_or_else(|| Problem::unknown(order_id))?;
+        let mut dated = dated.ok_or_else(|| Problem::unknown(order_id))?;
         // Read second, so it may be ahead of the status but never lacks an event that led to it.
         let timeline = store::timeline(&mut db, order_id).await?;
+        drop(db);
+        let facts = &mut dated.purchase.facts;
+        facts.ship_to = personal::opened(&vault, (facts.user_id, order_id), facts.ship_to.take()).await?;
         Ok(Json(View::new(dated, timeline)))
     };
     sessions.bounded(looking).await

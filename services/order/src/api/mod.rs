@@ -11,6 +11,7 @@ mod routes;
 
 use axum::{Json, Router, extract::DefaultBodyLimit, http::StatusCode};
 use events::{OrderId, envelope::MAX_VALUE_BYTES, order_id::Derivation};
+use personal_data::Vault;
 use saga::unit_of_work::UnitOfWork;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
@@ -36,15 +37,16 @@ struct Api {
     work: UnitOfWork<Orders>,
     ids: Derivation,
     has_gate: bool,
+    vault: Vault,
 }
 
-/// All routes of the order API. Without a gate they ask for no token.
-pub fn routes(work: UnitOfWork<Orders>, ids: Derivation, gate: Option<&Gate>) -> Router {
+/// All routes of the order API. Without a gate they ask for no token. `vault` has the keys of the addresses that are shown.
+pub fn routes(work: UnitOfWork<Orders>, ids: Derivation, gate: Option<&Gate>, vault: Vault) -> Router {
     routes::router(gate)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(async || Problem::unknown_route())
         .layer(DefaultBodyLimit::max(MAX_VALUE_BYTES))
-        .with_state(Api { work, ids, has_gate: gate.is_some() })
+        .with_state(Api { work, ids, has_gate: gate.is_some(), vault })
 }
 
 /// An accepted request: the order and its current status.

@@ -6,11 +6,10 @@ mod items;
 mod page;
 mod purchases;
 
-use events::order_id::Derivation;
 use saga::StoreError;
 use sqlx::PgConnection;
 
-use crate::{command::Command, domain::Register};
+use crate::{Orders, command::Command, domain::Register, personal};
 
 pub(crate) use history::timeline;
 pub(crate) use page::{Listed, Position, page};
@@ -19,10 +18,13 @@ pub(crate) use purchases::{Dated, buyer, find, first_placed, status};
 pub(crate) async fn load(
     db: &mut PgConnection,
     commands: &[&Command],
-    derivation: &Derivation,
+    orders: &Orders,
 ) -> Result<Register, StoreError> {
+    // First, before any row is locked: the keys are elsewhere.
+    let keys = personal::keys(&orders.vault, commands).await?;
     Ok(Register {
-        purchases: purchases::load(db, commands, derivation).await?,
+        keys,
+        purchases: purchases::load(db, commands, &orders.ids).await?,
         catalogue: catalogue::load(db, commands).await?,
         history: Vec::new(),
     })

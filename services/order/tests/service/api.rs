@@ -1,5 +1,6 @@
 //! The API as its clients see it.
 
+use personal_data::Vault;
 use std::time::Duration;
 
 use axum::{
@@ -222,7 +223,7 @@ async fn without_its_database_it_says_try_again() {
         .connect_lazy("postgres://nobody@127.0.0.1:1/none")
         .expect("a URL");
     let away = UnitOfWork::new(Orders::default().into(), pool, saga::unit_of_work::Wake::default());
-    let client = Client::over(api::routes(away, Derivation::default(), None));
+    let client = Client::over(api::routes(away, Derivation::default(), None, Vault::default()));
     let id = Uuid::now_v7();
     assert_eq!(client.place(one(1)).await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(client.get(&format!("/orders/{id}")).await.status, StatusCode::SERVICE_UNAVAILABLE);

@@ -7,6 +7,7 @@ use axum::{
 };
 use events::order_id::Derivation;
 use order::{MIGRATIONS, Orders, api};
+use personal_data::Vault;
 use saga::testing::TestDatabase;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -35,7 +36,7 @@ pub(crate) async fn shop() -> TestDatabase {
 
 impl Client {
     pub(crate) fn new(db: &TestDatabase) -> Self {
-        Client::over(api::routes(db.work(Orders::default()), Derivation::default(), None))
+        Client::over(api::routes(db.work(Orders::default()), Derivation::default(), None, Vault::default()))
     }
 
     pub(crate) fn over(routes: Router) -> Self {

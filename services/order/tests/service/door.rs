@@ -1,5 +1,6 @@
 //! The guarded API, and the issuer of its tokens.
 
+use personal_data::Vault;
 use std::{num::NonZeroU32, time::Duration};
 
 use access::{Grant, Issuer, Jwt, Rate};
@@ -46,7 +47,7 @@ impl Guarded {
             settings.verifier(true, || anyhow::bail!("it is a file")).expect("settings").expect("a verifier");
         let rate = Rate::new(NonZeroU32::MIN, NonZeroU32::new(burst).expect("not 0"));
         let gate = Gate::new(verifier, rate);
-        let routes = api::routes(db.work(Orders::default()), Derivation::default(), Some(&gate));
+        let routes = api::routes(db.work(Orders::default()), Derivation::default(), Some(&gate), Vault::default());
         Guarded { issuer, anyone: Client::over(routes), _folder: folder }
     }
 

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use events::{OrderId, UserId, order_id, order_id::Derivation};
 use order::{Orders, api};
+use personal_data::Vault;
 use saga::testing::TestDatabase;
 use serde_json::json;
 
@@ -15,7 +16,7 @@ const NEXT: &str = "/////////////////////////////////////////w8=";
 fn client(db: &TestDatabase, key: &str, former: &str) -> Client {
     let ids = Derivation::with_keys(key, former).expect("keys");
     let orders = Orders { ids: ids.clone(), ..Orders::default() };
-    Client::over(api::routes(db.work(orders), ids, None))
+    Client::over(api::routes(db.work(orders), ids, None, Vault::default()))
 }
 
 fn id_of(answer: &Answer) -> OrderId {

@@ -123,3 +123,33 @@ fn two_parcels_never_have_the_same_number() {
     numbers.dedup();
     assert_eq!(numbers.len(), 129);
 }
+
+/// Sealed addresses are delivered to like plain ones; one of another order, buyer or key, or of an erased buyer, is not.
+#[test]
+fn a_sealed_address_is_delivered_to_for_its_own_order_alone() {
+    use events::personal::ship_to;
+    use personal_data::{Held, PersonKey, PersonKeys};
+
+    let order = order_to(Some("12 Main Street"), [physical(1, 1)]);
+    let (id, buyer) = (order.order_id, order.user_id.0);
+    let keys = PersonKeys::sealing([buyer, buyer + 1].map(|person| (person, Held::Key(PersonKey::generate()))));
+    let seal = |person, place: &str, text| keys.seal(person, place, text).expect("sealed");
+    let other = OrderId(uuid::Uuid::from_u128(99));
+    let sealed = seal(buyer, &ship_to(id), "12 Main Street");
+    let erased = PersonKeys::sealing([(buyer, Held::Erased)]);
+    for (keys, text, delivered) in [
+        (&keys, sealed.clone(), true),
+        (&keys, seal(buyer, &ship_to(id), "Nowhere 1"), false),
+        (&keys, seal(buyer, &ship_to(other), "12 Main Street"), false),
+        (&keys, seal(buyer + 1, &ship_to(id), "12 Main Street"), false),
+        (&keys, sealed.replace("sealed:v1:", "sealed:v1:0"), false),
+        (&erased, sealed.clone(), false),
+    ] {
+        let order = Order { ship_to: Some(text.clone()), ..order.clone() };
+        let mut depot = Depot { no_service: vec!["nowhere".to_owned()], keys: keys.clone(), ..Depot::default() };
+        let says = decide(&mut depot, &Command::new(order.clone(), Ask::Arrange));
+        let said = says.events.first().map(|said| said.event_type);
+        assert_eq!(said, Some(if delivered { "ShipmentArranged" } else { "ShipmentRejected" }), "{text}");
+        assert_eq!(depot.shipments.get(&id).and_then(|row| row.ship_to.clone()), Some(text), "kept as it came");
+    }
+}

@@ -19,13 +19,14 @@ impl Retraced for Shipping {
     const TABLES: &'static [Table] = &[Table::Shipments];
 
     fn again(_case: &Case<'_>) -> Self {
-        Shipping
+        Shipping::default()
     }
 
     fn world(case: &Case<'_>) -> Depot {
         // The empty string is part of every address.
         let no_service = case.reason_of(publisher::SHIPPING, "ShipmentRejected").map(|_| String::new());
-        Depot { shipments: Rows::default(), no_service: Vec::from_iter(no_service) }
+        let keys = case.keys_of_address();
+        Depot { shipments: Rows::default(), no_service: Vec::from_iter(no_service), keys }
     }
 
     fn occasions(_case: &Case<'_>, _next: Option<&Logged>) -> Vec<shipping::Command> {
@@ -83,16 +84,19 @@ impl Retraced for Notification {
 
     fn again(case: &Case<'_>) -> Self {
         let written = case.column(Table::Notifications, "body");
-        Notification::new(&*case.buyers.domain).worded(written.map_or(Wording::NOW, |body| Wording::of(&body)))
+        Notification::new(&*case.buyers.domain)
+            .worded(written.map_or(Wording::NOW, |body| Wording::of(&case.buyers.keys.shown(&body))))
     }
 
     fn world(case: &Case<'_>) -> Correspondence {
-        let found = case.column(Table::Notifications, "recipient");
+        let recipient = case.column(Table::Notifications, "recipient");
+        let found = recipient.as_deref().map(|text| case.buyers.keys.shown(text));
         let contact = case.facts.as_ref().map(|order| {
             let user = order.user_id;
             (user, case.buyers.address(user.0, found.as_deref()))
         });
-        Correspondence { contacts: BTreeMap::from_iter(contact), notices: Rows::default() }
+        let keys = case.keys(recipient.as_deref());
+        Correspondence { contacts: BTreeMap::from_iter(contact), notices: Rows::default(), keys }
     }
 
     fn occasions(case: &Case<'_>, _next: Option<&Logged>) -> Vec<notification::Command> {

@@ -5,7 +5,8 @@ use events::{
     Currency, Order, PaymentMethodId, ProductId, Reason, UserId, publisher,
     request::{OrderRequested, RequestedItem},
 };
-use order::{Catalogue, Command, Door, Money, Orders, Placement, Product, Purchase, Register};
+use order::{Catalogue, Command, Door, Fingerprint, Money, Orders, Placement, Product, Purchase, Register};
+use personal_data::PersonKeys;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -22,7 +23,7 @@ impl Retraced for Orders {
     }
 
     fn world(case: &Case<'_>) -> Register {
-        Register { catalogue: catalogue(case), ..Register::default() }
+        Register { catalogue: catalogue(case), keys: keys(case), ..Register::default() }
     }
 
     fn occasions(case: &Case<'_>, next: Option<&Logged>) -> Vec<Command> {
@@ -98,6 +99,27 @@ impl Retraced for Orders {
     }
 }
 
+/// The buyer's key, if the order was placed with it: its address is sealed, or the request's fingerprint is the one under the key.
+fn keys(case: &Case<'_>) -> PersonKeys {
+    let sealed = case.keys_of_address();
+    let Some(order) = case.facts.as_ref().filter(|_| !sealed.is_sealing()) else { return sealed };
+    let own = case.buyers.keys.only(order.user_id.0);
+    let stored = case.column(Table::Orders, "request_hash");
+    let requests = case.dossier.first_of(publisher::CLIENT);
+    let mut requests =
+        requests.iter().filter_map(|event| serde_json::from_str::<OrderRequested>(event.data.get()).ok());
+    let is_under = |request: OrderRequested| {
+        Fingerprint::under(&request, &own).is_ok_and(|keyed| stored.as_ref() == Some(&hex(keyed)))
+    };
+    if requests.any(is_under) { own } else { sealed }
+}
+
+/// A fingerprint as PostgreSQL writes it in JSON.
+fn hex(fingerprint: Fingerprint) -> String {
+    let hex: String = fingerprint.0.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\\x{hex}")
+}
+
 fn order_row(case: &Case<'_>, row: &Purchase) -> Value {
     let Purchase { facts, status, reason, deadline, request, money, fulfilment } = row;
     let Order { order_id, user_id, payment_method_id, currency, total, .. } = facts;
@@ -107,10 +129,7 @@ fn order_row(case: &Case<'_>, row: &Purchase) -> Value {
     };
     let request_hash = match request {
         Some(_) if is_told_to_the_api(case) => Value::Bool(true),
-        Some(request) => {
-            let hex: String = request.0.iter().map(|byte| format!("{byte:02x}")).collect();
-            Value::String(format!("\\x{hex}"))
-        }
+        Some(request) => Value::String(hex(*request)),
         None if is_told_to_the_api(case) => Value::Bool(false),
         None => Value::Null,
     };
@@ -137,6 +156,7 @@ fn told_to_the_api(case: &Case<'_>) -> Option<OrderRequested> {
         // Nothing is recorded about the items of a rejected order.
         items.push(RequestedItem { product_id: ProductId(0), quantity: 1 });
     }
+    let ship_to = ship_to.map(|address| case.buyers.keys.shown(&address));
     Some(request(user_id, payment_method_id, items, ship_to))
 }
 

@@ -1,0 +1,190 @@
+//! The keys in their database.
+
+use std::{collections::BTreeMap, fmt, future::Future, sync::Arc, time::Duration};
+
+use sealing::{Binding, Envelope, Key, KeyEncryption, KeyError};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{
+    key::PersonKey,
+    keys::{Held, PersonKeys},
+};
+
+/// Time for each question: whoever asks may hold locks of his own meanwhile.
+const WITHIN: Duration = Duration::from_secs(3);
+/// Sessions of one program. A question takes about a millisecond.
+const SESSIONS: u32 = 4;
+
+/// Where the keys are, if texts are sealed at all. The default seals nothing. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Vault(Option<Keeper>);
+
+impl Vault {
+    /// The database of keys; `None` where nothing is sealed.
+    pub fn keeper(&self) -> Option<&Keeper> {
+        self.0.as_ref()
+    }
+
+    /// The keys of these persons; one who has none is missing.
+    ///
+    /// # Errors
+    /// If they cannot be had now.
+    pub async fn keys_of(&self, persons: &[i64]) -> Result<PersonKeys, KeysError> {
+        match &self.0 {
+            Some(keeper) => keeper.held(persons).await.map(PersonKeys::sealing),
+            None => Ok(PersonKeys::default()),
+        }
+    }
+
+    /// The keys of these persons; whoever has none gets one. The role of a keeper is needed for that.
+    ///
+    /// # Errors
+    /// If they cannot be had now.
+    pub async fn keys_for(&self, persons: &[i64]) -> Result<PersonKeys, KeysError> {
+        let Some(keeper) = &self.0 else { return Ok(PersonKeys::default()) };
+        let held = keeper.held(persons).await?;
+        let mut new: Vec<i64> = persons.iter().copied().filter(|person| !held.contains_key(person)).collect();
+        if new.is_empty() {
+            return Ok(PersonKeys::sealing(held));
+        }
+        new.sort_unstable();
+        new.dedup();
+        keeper.offer(&new).await?;
+        // Read again: somebody else's offer may have been first, or an erasure.
+        self.keys_of(persons).await
+    }
+}
+
+impl From<Keeper> for Vault {
+    fn from(keeper: Keeper) -> Self {
+        Vault(Some(keeper))
+    }
+}
+
+/// The database of keys, and the keyring that wraps them. Cheap to clone.
+#[derive(Clone)]
+pub struct Keeper {
+    pool: PgPool,
+    keyring: Arc<dyn KeyEncryption>,
+}
+
+/// The reason why keys cannot be had. None of them concerns a single person's data: asking again later helps.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The database does not answer as it should.
+    #[error("the database of personal keys: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// It does not answer in time.
+    #[error("the database of personal keys has not answered within {} s", WITHIN.as_secs())]
+    Silent,
+    /// A key cannot be wrapped or unwrapped.
+    #[error("the key of person {person}: {error}")]
+    Key {
+        /// The person.
+        person: i64,
+        /// The reason.
+        error: KeyError,
+    },
+}
+
+impl Keeper {
+    /// The database at these options. Connects when it is first asked.
+    pub fn new(options: PgConnectOptions, keyring: Arc<dyn KeyEncryption>) -> Self {
+        let pool = PgPoolOptions::new().max_connections(SESSIONS).acquire_timeout(WITHIN).connect_lazy_with(options);
+        Keeper { pool, keyring }
+    }
+
+    /// Offers each of these persons a new key.
+    async fn offer(&self, persons: &[i64]) -> Result<(), KeysError> {
+        let wrapped = persons.iter().map(|&person| self.wrap(person, &PersonKey::generate()));
+        let wrapped = wrapped.collect::<Result<Vec<_>, _>>()?;
+        let offering = sqlx::query("select personal.offer($1, $2)").bind(persons).bind(wrapped);
+        bounded(offering.execute(&self.pool)).await.map(drop)
+    }
+
+    /// Erases a person: his key, and any that might be made for him. Returns whether he was not erased before.
+    ///
+    /// # Errors
+    /// If it cannot be done now; the key may be erased all the same if no answer came.
+    pub async fn erase(&self, person: i64) -> Result<bool, KeysError> {
+        let erasing = sqlx::query_scalar::<_, bool>("select personal.erase($1)").bind(person);
+        bounded(erasing.fetch_one(&self.pool)).await
+    }
+
+    /// Wraps every key by the active one of the keyring; returns how many were wrapped by another. May be interrupted and repeated.
+    ///
+    /// # Errors
+    /// If a key cannot be unwrapped, or the database does not answer.
+    pub async fn rewrap(&self) -> Result<u64, KeysError> {
+        let mut count = 0;
+        loop {
+            let active = self.keyring.active().map_err(|error| KeysError::Key { person: 0, error })?;
+            let asking =
+                sqlx::query_as("select person, wrapped from personal.wrapped_otherwise($1)").bind(active.as_str());
+            let some: Vec<(i64, String)> = bounded(asking.fetch_all(&self.pool)).await?;
+            if some.is_empty() {
+                return Ok(count);
+            }
+            for (person, before) in some {
+                let after = self.rewrapped(person, &before)?;
+                let replacing = sqlx::query_scalar::<_, bool>("select personal.replace($1, $2, $3)");
+                let replacing = replacing.bind(person).bind(&before).bind(after).fetch_one(&self.pool);
+                // Erased, or wrapped anew by another, meanwhile: either way it is not asked for again.
+                count += u64::from(bounded(replacing).await?);
+            }
+        }
+    }
+
+    async fn held(&self, persons: &[i64]) -> Result<BTreeMap<i64, Held>, KeysError> {
+        if persons.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let asking = sqlx::query_as("select person, wrapped from personal.keys_of($1)").bind(persons);
+        let rows: Vec<(i64, Option<String>)> = bounded(asking.fetch_all(&self.pool)).await?;
+        rows.into_iter()
+            .map(|(person, wrapped)| match wrapped {
+                Some(wrapped) => Ok((person, Held::Key(self.unwrap(person, &wrapped)?))),
+                None => Ok((person, Held::Erased)),
+            })
+            .collect()
+    }
+
+    fn wrap(&self, person: i64, key: &PersonKey) -> Result<String, KeysError> {
+        let sealed = Envelope::seal(&*self.keyring, &place(person), key.bytes());
+        sealed.map(|envelope| envelope.to_string()).map_err(|error| KeysError::Key { person, error })
+    }
+
+    fn unwrap(&self, person: i64, wrapped: &str) -> Result<PersonKey, KeysError> {
+        let failed = |error| KeysError::Key { person, error };
+        let envelope: Envelope = wrapped.parse().map_err(|_| failed(KeyError::Forged))?;
+        let bytes = envelope.open(&*self.keyring, &place(person)).map_err(failed)?;
+        Key::from_bytes(&bytes).map(PersonKey::of).ok_or_else(|| failed(KeyError::Forged))
+    }
+
+    fn rewrapped(&self, person: i64, wrapped: &str) -> Result<String, KeysError> {
+        let failed = |error| KeysError::Key { person, error };
+        let envelope: Envelope = wrapped.parse().map_err(|_| failed(KeyError::Forged))?;
+        Ok(envelope.rewrap(&*self.keyring, &place(person)).map_err(failed)?.to_string())
+    }
+}
+
+/// Where a wrapped key belongs.
+fn place(person: i64) -> Binding {
+    Binding::of("personal.keys.wrapped").and(&person.to_be_bytes())
+}
+
+async fn bounded<T>(asking: impl Future<Output = sqlx::Result<T>>) -> Result<T, KeysError> {
+    match tokio::time::timeout(WITHIN, asking).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(KeysError::Silent),
+    }
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keeper(..)")
+    }
+}
