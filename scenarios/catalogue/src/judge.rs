@@ -2,7 +2,7 @@
 
 use events::{OrderId, Reason};
 use operations::{choreography::Choreography, databases::Databases, heard::Heard, listener::Listener, timeline};
-use sqlx::PgPool;
+use personal_data::Sealed;
 use testbed::Database;
 
 use crate::{
@@ -154,19 +154,23 @@ async fn rows(databases: &Databases, order: OrderId, ending: &Ending) -> anyhow:
         what: "the rows in all seven databases".into(),
         failure: (!failures.is_empty()).then(|| failures.join("; ")),
     }];
-    checks.extend(mail_says(databases.of_service(Database::NOTIFICATIONS), order, &ending.mail_says).await?);
+    checks.extend(mail_says(databases, order, &ending.mail_says).await?);
     Ok(checks)
 }
 
-async fn mail_says(notifications: &PgPool, order: OrderId, words: &[String]) -> anyhow::Result<Option<Check>> {
+async fn mail_says(databases: &Databases, order: OrderId, words: &[String]) -> anyhow::Result<Option<Check>> {
     if words.is_empty() {
         return Ok(None);
     }
     let body: Option<String> = sqlx::query_scalar("select body from notifications where order_id = $1")
         .bind(order.0)
-        .fetch_optional(notifications)
+        .fetch_optional(databases.of_service(Database::NOTIFICATIONS))
         .await?;
     let body = body.unwrap_or_default();
+    let body = match body.parse::<Sealed>() {
+        Ok(sealed) => databases.vault().keys_of(&[sealed.person()]).await?.shown(&body),
+        Err(_) => body,
+    };
     let missing: Vec<&str> = words.iter().map(String::as_str).filter(|word| !body.contains(word)).collect();
     let failure = (!missing.is_empty()).then(|| format!("the mail does not say {}: {body:?}", missing.join(", ")));
     Ok(Some(Check { what: format!("the mail says {}", words.join(", ")), failure }))

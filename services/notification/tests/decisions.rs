@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use events::{Currency, Order, OrderId, Reason, UserId, testing};
 use notification::{Command, Correspondence, Ending, LetterKind, Mail, Notice, Notification};
+use personal_data::{Held, PersonKey, PersonKeys};
 use saga::{Rows, Says, Service};
 
 /// State of an order's letter.
@@ -157,4 +158,40 @@ fn mail_goes_to_the_contact_or_to_an_address_made_from_the_buyers_number() {
         );
         assert_eq!(rows.notices.get(&order.order_id).expect("written").recipient, recipient);
     }
+}
+
+/// Sealed, row and attempt are the same bytes and show nothing; they open to what would have been written in plain text.
+#[test]
+fn a_sealed_letter_opens_to_the_same_and_an_erased_buyer_gets_none() {
+    let order = some_order();
+    let buyer = order.user_id.0;
+    let contact = || [(order.user_id, "Grace <grace@navy.example>".to_owned())].into();
+    let tell = Command::tell(order.clone(), Ending::Completed);
+    let mut plain = Correspondence { contacts: contact(), ..Correspondence::default() };
+    let _written = decide(&mut plain, &tell);
+
+    let keys = PersonKeys::sealing([(buyer, Held::Key(PersonKey::generate()))]);
+    let mut rows = Correspondence { contacts: contact(), keys: keys.clone(), ..Correspondence::default() };
+    let again = || decide(&mut rows.clone(), &tell);
+    assert_eq!(again(), again(), "a decision that is taken again says the same");
+    let says = decide(&mut rows, &tell);
+    let notice = rows.notices.get(&order.order_id).expect("written");
+    let mail: Mail = serde_json::from_value(says.attempts[0].request.clone()).expect("a mail");
+    assert_eq!((&mail.recipient, &mail.subject, &mail.body), (&notice.recipient, &notice.subject, &notice.body));
+    let seen = format!("{notice:?} {}", says.attempts[0].request);
+    let written = plain.notices.get(&order.order_id).expect("written");
+    let hidden = [&*written.recipient, "grace", &*written.subject].into_iter().chain(written.body.lines());
+    for text in hidden.filter(|text| text.len() > 3) {
+        assert!(!seen.contains(text), "{text}");
+    }
+    let opened = mail.opened(&keys).expect("opens");
+    assert_eq!((opened.recipient, opened.subject, opened.body), {
+        let Notice { recipient, subject, body, .. } = written.clone();
+        (recipient, subject, body)
+    });
+
+    let mut erased = Correspondence { keys: PersonKeys::sealing([(buyer, Held::Erased)]), ..Correspondence::default() };
+    let says = decide(&mut erased, &tell);
+    assert!(says.ignored.is_some_and(|why| why.contains("erased")) && says.attempts.is_empty());
+    assert!(erased.notices.get(&order.order_id).is_none());
 }

@@ -4,6 +4,7 @@ use events::{
     Currency, OrderId, PaymentMethodId, Reason, UserId, order_id, order_id::Derivation, request::OrderRequested,
 };
 use order::{Command, Door, Former, Money, Placement, Status};
+use personal_data::{Held, PersonKey, PersonKeys};
 use saga::ids::{Coordinates, Original};
 use uuid::Uuid;
 
@@ -251,4 +252,47 @@ fn the_log_is_told_what_has_become_of_the_order() {
     assert_eq!(desk.decide(&Command::RequestCancel(id)).becomes, None);
     let order = desk.purchase(id).facts.clone();
     assert_eq!(desk.decide(&released(Reason::CancelledByUser).of(&order)).becomes, Some("CANCELLED"));
+}
+
+/// With keys, the address is sealed where it is stored and said, for its own order; a repeated request is still recognized, and so is
+/// one that was placed before addresses were sealed.
+#[test]
+fn an_address_is_sealed_and_a_repeated_request_is_recognized() {
+    let keys = |key: &PersonKey| PersonKeys::sealing([(1, Held::Key(key.clone()))]);
+    let key = PersonKey::generate();
+    let wish = || request(&[(PHYSICAL, 1)]);
+    let address = wish().ship_to.expect("an address");
+    let id = order_id();
+    let mut desk = Desk::new();
+    desk.register.keys = keys(&key);
+    let says = desk.decide(&place(id, wish()));
+    assert_eq!(types(&says), ["OrderCreated"]);
+    let stored = desk.purchase(id).facts.ship_to.clone().expect("an address");
+    assert!(!format!("{says:?}").contains(&address) && format!("{says:?}").contains(&stored));
+    assert_eq!(keys(&key).open(1, &format!("order/{id}/ship_to"), &stored).as_deref(), Ok(&*address));
+    assert!(desk.decide(&place(id, wish())).ignored.is_some());
+    let elsewhere = OrderRequested { ship_to: Some("elsewhere".into()), ..wish() };
+    assert!(desk.decide(&place(id, elsewhere)).refused.is_some());
+
+    // Placed in plain text, asked for again after keys were given.
+    let mut desk = Desk::new();
+    let _ = desk.decide(&place(id, wish()));
+    desk.register.keys = keys(&key);
+    assert!(desk.decide(&place(id, wish())).ignored.is_some());
+}
+
+#[test]
+fn an_erased_buyer_can_place_nothing_and_nothing_of_his_request_is_kept() {
+    let mut desk = Desk::new();
+    desk.register.keys = PersonKeys::sealing([(1, Held::Erased)]);
+    let wish = || request(&[(PHYSICAL, 1)]);
+    let address = wish().ship_to.expect("an address");
+    let by_api = Placement { order_id: order_id(), request: wish(), door: Door::Api, former: None };
+    assert!(desk.decide(&Command::Place(by_api)).refused.is_some_and(|why| why.contains("erased")));
+    let id = order_id();
+    let says = desk.decide(&place(id, wish()));
+    assert_eq!(types(&says), ["OrderRejected"]);
+    assert_eq!(desk.purchase(id).request, None, "no hash of an address that could be guessed");
+    assert!(!format!("{says:?} {:?}", desk.register).contains(&address));
+    assert!(desk.decide(&place(id, wish())).ignored.is_some());
 }
