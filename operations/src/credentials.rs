@@ -68,6 +68,11 @@ impl Credentials {
         Self::from_variables(|name| std::env::var(name).ok())
     }
 
+    /// Returns whether there are none, so that requests go without a token.
+    pub fn is_none(&self) -> bool {
+        self.token.is_none() && self.signing.is_none()
+    }
+
     /// A token with which a user requests; `None` where none is asked for.
     ///
     /// # Errors

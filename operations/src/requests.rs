@@ -137,14 +137,17 @@ impl Client {
     fn with_token(&self, topic: &str, value: Option<&[u8]>, headers: OwnedHeaders) -> anyhow::Result<OwnedHeaders> {
         #[derive(Deserialize)]
         struct Request {
-            user_id: i64,
+            user_id: Option<i64>,
+            /// Of a structured CloudEvent.
+            data: Option<Box<Request>>,
         }
         if topic != publisher::CLIENT.topic() {
             return Ok(headers);
         }
         // What is no request is refused with a token as well.
         let request = value.and_then(|value| serde_json::from_slice::<Request>(value).ok());
-        let token = self.credentials.of_user(request.map_or(0, |request| request.user_id))?;
+        let user = request.and_then(|request| request.user_id.or(request.data?.user_id));
+        let token = self.credentials.of_user(user.unwrap_or(0))?;
         Ok(match token {
             Some(token) => {
                 let value = format!("Bearer {token}");

@@ -116,6 +116,18 @@ impl EventId {
         self.remembered(source.as_bytes(), record_ms)
     }
 
+    /// As [`of_source`](Self::of_source), of a client's event on behalf of this owner: a client chooses source and id himself.
+    #[must_use]
+    pub fn of_owner(self, source: &str, owner: &str, record_ms: u64) -> Self {
+        match self.unix_ms() {
+            Some(_) => self.remembered(format!("{source}\0{owner}").as_bytes(), record_ms),
+            // The source is in it already.
+            None => {
+                hashed(&Sha256::new().chain_update(owner).chain_update([0]).chain_update(self.0.as_bytes()).finalize())
+            }
+        }
+    }
+
     fn remembered(self, source: &[u8], record_ms: u64) -> Self {
         let Some(ms) = self.unix_ms() else { return self };
         let digest = Sha256::new().chain_update(source).chain_update([0]).chain_update(self.0.as_bytes()).finalize();

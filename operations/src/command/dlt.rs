@@ -46,6 +46,10 @@ enum What {
         /// Replay all letters, except those that are themselves replays.
         #[arg(long, conflicts_with = "names")]
         all: bool,
+        /// Vouch for clients' requests: where requests need a token, each is sent with one in the name of the user that it says it
+        /// is for. Nothing proves that he ever sent it, so look at it first: `scenarios dlt show`.
+        #[arg(long)]
+        vouch: bool,
     },
 }
 
@@ -67,13 +71,13 @@ impl Dlt {
                 exhibit::lines(&letter.record).iter().for_each(|line| println!("  {line}"));
                 Ok(ExitCode::SUCCESS)
             }
-            What::Replay { names, all } => {
+            What::Replay { names, all, vouch } => {
                 let chosen: Vec<Letter> = if all {
                     letters.into_iter().filter(|letter| letter.replay_of().is_none()).collect()
                 } else {
                     names.iter().map(|name| find(&letters, name).cloned()).collect::<anyhow::Result<_>>()?
                 };
-                replay(cluster, chosen).await
+                replay(cluster, chosen, vouch).await
             }
         }
     }
@@ -84,8 +88,10 @@ fn find<'a>(letters: &'a [Letter], name: &str) -> anyhow::Result<&'a Letter> {
     letter.ok_or_else(|| anyhow::anyhow!("there is no dead letter {name}; `scenarios dlt list` lists them"))
 }
 
-async fn replay(cluster: Cluster, letters: Vec<Letter>) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&cluster)?.with(Credentials::from_process()?);
+async fn replay(cluster: Cluster, letters: Vec<Letter>, vouch: bool) -> anyhow::Result<ExitCode> {
+    let credentials = Credentials::from_process()?;
+    let signs = !credentials.is_none();
+    let client = Client::new(&cluster)?.with(credentials);
     let audited = Audited::of_the_process(&cluster, Operator::of_process(None)?)?;
     let reading = tokio::task::spawn_blocking(move || {
         let originals = Originals::of(&cluster, &letters)?;
@@ -94,7 +100,18 @@ async fn replay(cluster: Cluster, letters: Vec<Letter>) -> anyhow::Result<ExitCo
     let (originals, letters) = reading.await??;
     let mut failed = false;
     for letter in &letters {
+        let in_anothers_name = signs && letter.is_request();
+        if in_anothers_name && !vouch {
+            println!(
+                "{} is not published: it is a client's request, and would be sent with a token in his name, which nothing proves \
+                 that he asked for; look at it with `scenarios dlt show`, and vouch for it with --vouch",
+                letter.name()
+            );
+            failed = true;
+            continue;
+        }
         let act = audited.act("dlt.replay", "dead letter", letter.name());
+        let act = if in_anothers_name { act.because("vouched for, and sent in its user's name") } else { act };
         let ended =
             |place: &Place| Ended::done(format!("published at partition {}, offset {}", place.partition, place.offset));
         let replayed = audited.carry_out(&act, dead_letters::replay(&client, letter, &originals), ended).await;

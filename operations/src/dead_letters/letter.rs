@@ -1,5 +1,6 @@
 //! One dead letter.
 
+use events::publisher::{self, dead_letter_topic};
 use saga::{ids::Coordinates, record::Record};
 
 /// Prefix of the headers that the writer of dead letters adds, as in Spring.
@@ -32,6 +33,13 @@ pub struct Original {
 impl Original {
     pub fn at(&self) -> Coordinates<'_> {
         Coordinates { topic: &self.topic, partition: self.partition, offset: self.offset }
+    }
+}
+
+impl Letter {
+    /// Returns whether the original is a client's request, by the topic that the letter lies on.
+    pub fn is_request(&self) -> bool {
+        self.record.topic == dead_letter_topic(publisher::CLIENT.topic())
     }
 }
 

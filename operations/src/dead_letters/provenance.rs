@@ -18,6 +18,9 @@ use super::{
     letter::{ADDED, Original, REPLAY_OF},
 };
 
+/// Header of a client's record with his credentials.
+const CREDENTIALS: &str = "authorization";
+
 /// What remains of a record at its position, if anything.
 pub(super) trait Topics {
     fn at(&self, topic: &str, partition: i32, offset: i64) -> Option<&Record>;
@@ -102,10 +105,11 @@ pub(super) fn verify<'a>(letter: &'a Letter, topics: &'a impl Topics) -> Result<
 fn difference(letter: &Letter, named: &Original, found: &Record) -> Option<&'static str> {
     let lacks = |part: &str| letter.without.iter().any(|without| without.split(", ").any(|lacking| lacking == part));
     // The record's own headers come first; the writer of the letter added his.
-    let headers = &letter.record.headers;
-    let own = headers.iter().zip(&found.headers).take_while(|(said, found)| said == found).count();
+    let headers: Vec<_> = lasting(&named.topic, &letter.record.headers).collect();
+    let lay: Vec<_> = lasting(&named.topic, &found.headers).collect();
+    let own = headers.iter().zip(&lay).take_while(|(said, found)| said == found).count();
     // A record that was too large was read with its first headers only.
-    let are_all = own == found.headers.len() || letter.without.is_some();
+    let are_all = own == lay.len() || letter.without.is_some();
     let headers_agree = are_all && headers[own..].iter().all(|(name, _)| name.starts_with(ADDED));
     let value_agrees = match (lacks("value"), letter.digest(), found.value.as_deref()) {
         (false, _, value) => letter.record.value.as_deref() == value,
@@ -154,9 +158,17 @@ fn headers(letter: &Letter, found: &Record, topics: &impl Topics) -> Result<Vec<
     Ok(headers)
 }
 
+/// The headers of a record on this topic that a service keeps: it removes a client's credentials from whatever it writes, and a
+/// replay comes with those of its sender.
+fn lasting<'a>(topic: &str, headers: &'a [(String, Vec<u8>)]) -> impl Iterator<Item = &'a (String, Vec<u8>)> {
+    let has_credentials = topic == publisher::CLIENT.topic();
+    headers.iter().filter(move |(name, _)| !(has_credentials && name.eq_ignore_ascii_case(CREDENTIALS)))
+}
+
 /// The headers that a record had before any replay.
 fn own_headers(record: &Record) -> impl Iterator<Item = &(String, Vec<u8>)> {
-    record.headers.iter().filter(|(name, _)| ![FIRST_AT, FIRST_TIMESTAMP, REPLAY_OF].contains(&name.as_str()))
+    lasting(&record.topic, &record.headers)
+        .filter(|(name, _)| ![FIRST_AT, FIRST_TIMESTAMP, REPLAY_OF].contains(&name.as_str()))
 }
 
 /// Returns whether `again` is what a replay made of `first`, which was no replay itself.

@@ -82,6 +82,36 @@ fn the_replay_of_a_failed_replay_refers_to_the_first_original() {
     assert_eq!(verified(&letter(&again), &kept(&[&again])), Err(Refusal::Gone { at }));
 }
 
+/// A service removes credentials from its letters, in whatever case they are written; a replay comes with those of its sender alone.
+#[test]
+fn a_request_that_came_with_a_token_is_replayed_without_it() {
+    let lay =
+        vec![header("x-mine", "kept"), header("Authorization", "Bearer old"), header("authorization", "Bearer a")];
+    let request = record("order.requests", 41, lay);
+    let mut letter = letter(&request);
+    letter.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("authorization"));
+    let names = |headers: Vec<(String, String)>| headers.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    let replayed = verified(&letter, &kept(&[&request])).expect("the letter agrees");
+    assert_eq!(names(replayed), ["x-mine", "first-at", "first-timestamp", "replay-of"]);
+    // It fails again, and is replayed once more.
+    let again = vec![
+        header("x-mine", "kept"),
+        header("first-at", "order.requests/3/41"),
+        header("first-timestamp", "1700000000123"),
+        header("replay-of", "order.requests-dlt/1/7"),
+        header("authorization", "Bearer the operator's"),
+    ];
+    let again = record("order.requests", 99, again);
+    let mut letter = self::letter(&again);
+    letter.headers.retain(|(name, _)| name != "authorization");
+    assert!(verified(&letter, &kept(&[&request, &again])).is_ok());
+    // On any other topic it is a header like all others.
+    let event = record("account.events", 41, vec![header("authorization", "x")]);
+    let mut letter = self::letter(&event);
+    letter.headers.remove(0);
+    assert!(matches!(verified(&letter, &kept(&[&event])), Err(Refusal::Differs { .. })));
+}
+
 /// It may have come with headers that look like those of a letter.
 #[test]
 fn a_record_with_headers_of_a_letter_keeps_them() {

@@ -167,14 +167,17 @@ fn believed<C>(table: &Table<C>, record: &Record, source: &str) -> Result<(), St
 }
 
 /// Id under which the inbox records an event: a service's own id, which is unique; a foreign id combined with its source,
-/// so that nobody can use up the id of another's event; a derived id in a form that no `ce_id` can take.
+/// and its owner, if one is proved, so that nobody can use up the id of another's event; a derived id in a form that no `ce_id` can take.
 fn remembered_as<C>(table: &Table<C>, record: &Record, source: &str, id: EventId) -> EventId {
     if table.publisher_of(&record.topic).is_some_and(|publisher| publisher.is_source(source)) {
         id
     } else if id.is_from_record(record.original()) {
         id.of_record(record.timestamp_ms)
     } else {
-        id.of_source(source, record.timestamp_ms)
+        match table.owner_of(record) {
+            Some(owner) => id.of_owner(source, &owner, record.timestamp_ms),
+            None => id.of_source(source, record.timestamp_ms),
+        }
     }
 }
 

@@ -19,12 +19,16 @@ pub enum Verdict {
 /// time that its sender states.
 type Judge = Arc<dyn Fn(&Record, Option<u64>) -> Verdict + Send + Sync>;
 
+/// The client on whose behalf a record was sent, if it says so.
+type Owner = Arc<dyn Fn(&Record) -> Option<String> + Send + Sync>;
+
 /// How records of a clients' topic enter.
 pub(super) struct Entrance {
     topic: &'static str,
     /// Header with credentials. It is removed before the record is stored anywhere.
     secret: &'static str,
     judge: Option<Judge>,
+    owner: Option<Owner>,
 }
 
 impl<C> Table<C> {
@@ -32,21 +36,33 @@ impl<C> Table<C> {
     /// letters.
     #[must_use]
     pub fn with_secret(mut self, clients: Publisher, secret: &'static str) -> Self {
-        self.entrances.push(Entrance { topic: clients.topic(), secret, judge: None });
+        self.entrances.push(Entrance { topic: clients.topic(), secret, judge: None, owner: None });
         self
     }
 
     /// As [`with_secret`](Self::with_secret), and lets `judge` decide on each record before. A retry of a parked record is not
     /// judged again: it was admitted, and has lost its credentials.
+    ///
+    /// `owner` tells on whose behalf a record was sent, by what `judge` compares with the credentials. A client chooses his events'
+    /// ids and sources himself; with the owner, an event with the id of another client's is remembered as another one, so nobody
+    /// can use up an id before its owner does.
     #[must_use]
     pub fn guarded(
         mut self,
         clients: Publisher,
         secret: &'static str,
+        owner: impl Fn(&Record) -> Option<String> + Send + Sync + 'static,
         judge: impl Fn(&Record, Option<u64>) -> Verdict + Send + Sync + 'static,
     ) -> Self {
-        self.entrances.push(Entrance { topic: clients.topic(), secret, judge: Some(Arc::new(judge)) });
+        let (judge, owner): (Judge, Owner) = (Arc::new(judge), Arc::new(owner));
+        self.entrances.push(Entrance { topic: clients.topic(), secret, judge: Some(judge), owner: Some(owner) });
         self
+    }
+
+    /// The client on whose behalf a record was sent, where records are judged.
+    pub(crate) fn owner_of(&self, record: &Record) -> Option<String> {
+        let entrance = self.entrances.iter().find(|entrance| entrance.topic == record.topic)?;
+        entrance.owner.as_ref()?(record)
     }
 
     /// Judges a record, which loses its credentials.
@@ -82,10 +98,15 @@ mod tests {
     fn a_record_is_judged_by_its_credentials_and_loses_them_whatever_the_verdict() {
         for verdict in [Verdict::Admitted, Verdict::Refused("forged".into()), Verdict::Later("no keys".into())] {
             let given = verdict.clone();
-            let table: Table<()> = Table::of(CLIENTS).guarded(CLIENTS, "authorization", move |record, appended| {
-                assert_eq!((record.text("authorization"), appended), (Some("Bearer a.b.c"), Some(7)));
-                given.clone()
-            });
+            let table: Table<()> = Table::of(CLIENTS).guarded(
+                CLIENTS,
+                "authorization",
+                |_| None,
+                move |record, appended| {
+                    assert_eq!((record.text("authorization"), appended), (Some("Bearer a.b.c"), Some(7)));
+                    given.clone()
+                },
+            );
             let mut record = record("trip.requests");
             assert_eq!(table.enter(&mut record, Some(7)), verdict);
             assert_eq!(names(&record), ["kept"]);
@@ -94,7 +115,8 @@ mod tests {
 
     #[test]
     fn records_of_other_topics_are_left_alone() {
-        let table: Table<()> = Table::of(CLIENTS).guarded(CLIENTS, "authorization", |_, _| Verdict::Refused("".into()));
+        let table: Table<()> =
+            Table::of(CLIENTS).guarded(CLIENTS, "authorization", |_| None, |_, _| Verdict::Refused("".into()));
         let mut other = record("hotel.events");
         assert_eq!(table.enter(&mut other, None), Verdict::Admitted);
         assert_eq!(names(&other).len(), 3);

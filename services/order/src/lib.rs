@@ -47,7 +47,9 @@ use events::{
 };
 use personal_data::Vault;
 use saga::{
-    Says, Service, StoreError, Table, says,
+    Says, Service, StoreError, Table,
+    record::Record,
+    says,
     table::{deadline, joins},
 };
 use sqlx::{PgConnection, migrate::Migrator};
@@ -108,9 +110,10 @@ impl Service for Orders {
     fn table_in_use(&self) -> Table<Command> {
         let table = Orders::described(self.ids.clone());
         match self.requests.clone() {
-            Some(requests) => table.guarded(publisher::CLIENT, requests::AUTHORIZATION, move |record, appended_ms| {
-                requests.judge(record, appended_ms)
-            }),
+            Some(requests) => {
+                let judge = move |record: &Record, appended_ms| requests.judge(record, appended_ms);
+                table.guarded(publisher::CLIENT, requests::AUTHORIZATION, requests::owner, judge)
+            }
             None => table.with_secret(publisher::CLIENT, requests::AUTHORIZATION),
         }
     }

@@ -59,6 +59,11 @@ fn of_caller(caller: &Caller, record: &Record) -> Verdict {
     }
 }
 
+/// The buyer that a request is for, whom the token has to agree with.
+pub(crate) fn owner(record: &Record) -> Option<String> {
+    asked(record).map(|asked| asked.user_id.to_string())
+}
+
 /// Read as the table reads it: what is admitted here and understood there is the same request.
 fn asked(record: &Record) -> Option<Asked> {
     record.with_raw(|raw| {

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::{Event, publisher};
+use crate::{Event, publisher, table::Verdict};
 
 const DESK: Publisher = publisher!("desk");
 const COUNTER: Publisher = publisher!("counter");
@@ -218,5 +218,27 @@ fn a_clients_id_uses_up_no_other_id() {
         assert_ne!(of(source), Origin::Event(id));
         assert_eq!(of(source), of(source));
         assert!(sources[..place].iter().all(|other| of(other) != of(source)));
+    }
+}
+
+/// One client, with an own valid token, sends an event with the source and the id that another's will have.
+#[test]
+fn a_client_uses_up_no_id_of_another_client() {
+    let id = EventId::new().to_string();
+    let owner = |record: &Record| record.text("x-owner").map(str::to_owned);
+    let guarded = || table().guarded(CLIENTS, "authorization", owner, |_, _| Verdict::Admitted);
+    let remembered = |table: Table<SagaId>, ids: &str, of: &str| {
+        let headers = [("ce_type", "CountRequested"), ("ce_id", ids), ("ce_source", "/web"), ("x-owner", of)];
+        match read(&table, &record("desk.requests", "k", r#"{"count":1}"#, &headers)) {
+            Reading::Command(incoming) => incoming.origin,
+            other => panic!("{other:?}"),
+        }
+    };
+    for ids in [&*id, "cart-17"] {
+        let of = |owner| remembered(guarded(), ids, owner);
+        assert_ne!(of("user 1"), of("user 2"));
+        assert_eq!(of("user 1"), of("user 1"), "a repeated request is still one");
+        // The lock taken out.
+        assert_eq!(remembered(table(), ids, "user 1"), remembered(table(), ids, "user 2"));
     }
 }
