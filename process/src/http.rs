@@ -78,7 +78,8 @@ struct Door {
 /// two seconds to finish.
 ///
 /// Where security is required, operations need `OPS_ADDR`, and are for the programs of `OPS_CLIENTS`, by default `operator` and
-/// the program itself, which may ask for its own health.
+/// the program itself, which may ask for its own health. The program's own routes are for those of `HTTP_CLIENTS`, unless they
+/// know clients by their tokens.
 ///
 /// # Errors
 /// If it cannot listen on an address, or if settings allow too little.
@@ -89,6 +90,10 @@ pub async fn serve(http: &Http, transport: &Transport, routes: Routes, shutdown:
     if operators.is_empty() && transport.is_required() {
         operators = ["operator".to_owned()].into_iter().chain(transport.name()).collect();
     }
+    anyhow::ensure!(
+        !(transport.is_required() && own_there && !tokens && http.http_clients.is_empty()),
+        "SECURITY=required, and HTTP_CLIENTS is not set: name the programs whose certificates may use this one's own routes"
+    );
     let open = async |setting: &str, address: SocketAddr, admitted: Vec<String>, anonymous: bool| {
         let anonymous = anonymous && admitted.is_empty();
         let acceptor = transport.acceptor(anonymous)?;

@@ -85,7 +85,8 @@ impl Authority {
         let (certificate, key) = (directory.join("ca.crt"), directory.join("ca.key"));
         match (fs::read_to_string(&certificate), fs::read_to_string(&key)) {
             (Ok(certificate), Ok(key)) => Self::of(&certificate, &key),
-            (Err(error), _) if error.kind() == io::ErrorKind::NotFound => {
+            // Both, lest a key that is there be lost with everything that it has signed.
+            (Err(error), Err(other)) if [error.kind(), other.kind()] == [io::ErrorKind::NotFound; 2] => {
                 fs::create_dir_all(directory)?;
                 let new = Self::create("a certificate authority for trying out")?;
                 replace(&key, new.issuer.key().serialize_pem().as_bytes(), 0o600)?;

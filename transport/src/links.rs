@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reqwest::ClientBuilder;
+use reqwest::{ClientBuilder, redirect::Policy};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::{Transport, identity::provider, settings::Refused, tls};
@@ -15,7 +15,8 @@ impl Transport {
     /// Never but for a fault of the TLS library.
     pub fn http(&self) -> Result<ClientBuilder, Refused> {
         match self.identity() {
-            Some(identity) => Ok(builder(tls::client(identity)?).https_only(self.is_required())),
+            // Among programs of ours there is no proxy, whatever the environment says.
+            Some(identity) => Ok(builder(tls::client(identity)?).https_only(self.is_required()).no_proxy()),
             None => self.outside(),
         }
     }
@@ -46,7 +47,8 @@ impl Transport {
     }
 }
 
+/// Redirections are not followed: nobody is sent elsewhere with the program's certificate.
 fn builder(config: ClientConfig) -> ClientBuilder {
     #[expect(clippy::disallowed_methods, reason = "the one place")]
-    reqwest::Client::builder().tls_backend_preconfigured(config)
+    reqwest::Client::builder().tls_backend_preconfigured(config).redirect(Policy::none())
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use scenarios::stack::{Manifest, Program, binary_of, certs::Certs, until};
+use sealing::KeyringFile;
 
 use crate::doors::HOUR;
 
@@ -19,6 +20,9 @@ const TOKENS: [(&str, &str); 4] = [
     ("JWT_JWKS_URL", "https://127.0.0.1:1/keys"),
     ("ORDER_ID_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
 ];
+
+/// Programs that handle addresses and letters.
+const PERSONAL: [Program; 3] = [Program::ORDER, Program::SHIPPING, Program::NOTIFICATION];
 
 /// A program's settings with which it starts, as far as it can without servers.
 fn settings(program: Program, certs: &Certs) -> Vec<(String, String)> {
@@ -39,6 +43,12 @@ fn settings(program: Program, certs: &Certs) -> Vec<(String, String)> {
         for (name, value) in TOKENS {
             settings.push(pair(name, value));
         }
+    }
+    if PERSONAL.contains(&program) {
+        let keyring = certs.of(program.name()).join("personal-keyring");
+        KeyringFile::open_or_create(&keyring).and_then(|file| file.add(&"first".parse()?)).unwrap();
+        settings.push(pair("PERSONAL_KEYS_URL", &url("personal")));
+        settings.push(pair("PERSONAL_KEYRING", &keyring.display().to_string()));
     }
     if program == Program::PAYMENT {
         settings.push(pair("GATEWAY_URL", "https://127.0.0.1:1"));
@@ -92,6 +102,11 @@ async fn a_program_refuses_every_setting_that_allows_less() {
             let url = good.iter().find(|(name, _)| name == "DATABASE_URL").unwrap().1.replace("verify-full", "require");
             bad.push(("DATABASE_URL", url.leak(), "sslmode=verify-full"));
         }
+        if PERSONAL.contains(&program) {
+            bad.push(("PERSONAL_KEYRING", "", "set both or neither"));
+            bad.push(("PERSONAL_KEYS_URL", "", "set both or neither"));
+            bad.push(("PERSONAL_KEYS_URL", "postgres://personal@127.0.0.1:1/personal", "PERSONAL_KEYS_URL"));
+        }
         match program {
             Program::ORDER => {
                 bad.push(("OPS_ADDR", "", "OPS_ADDR"));
@@ -105,7 +120,10 @@ async fn a_program_refuses_every_setting_that_allows_less() {
                 bad.push(("PAYMENT_DETAILS_KEY", example, "PAYMENT_DETAILS_KEY"));
             }
             Program::NOTIFICATION => bad.push(("SMTP_URL", "smtp://127.0.0.1:1", "SMTP_URL")),
-            Program::PAYMENT_GATEWAY => bad.push(("OPS_ADDR", "", "OPS_ADDR")),
+            Program::PAYMENT_GATEWAY => {
+                bad.push(("OPS_ADDR", "", "OPS_ADDR"));
+                bad.push(("HTTP_CLIENTS", "", "HTTP_CLIENTS"));
+            }
             Program::OUTBOX_RELAY => {
                 bad.push(("DATABASE_URL_ORDERS", "postgres://orders@127.0.0.1:1/orders", "DATABASE_URL_ORDERS"));
                 bad.push(("RELAY_TLS_DIR", "/nowhere", "RELAY_TLS_DIR"));

@@ -264,3 +264,22 @@ fn shown(ca: &Path, certificate: &str, key: &str) -> reqwest::Client {
     let config = config.with_client_auth_cert(chain, key).expect("a client");
     reqwest::Client::builder().tls_backend_preconfigured(config).build().expect("a client")
 }
+
+/// The same conversation in a process whose environment names a proxy, which is never asked.
+#[test]
+fn no_proxy_of_the_environment_comes_in_between() {
+    let proxy = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    proxy.set_nonblocking(true).expect("set");
+    let url = format!("http://{}", proxy.local_addr().expect("an address"));
+    let mut command = std::process::Command::new(std::env::current_exe().expect("a path"));
+    command.args(["--exact", "both_sides_know_each_other_by_their_certificates"]);
+    for name in ["NO_PROXY", "no_proxy"] {
+        command.env_remove(name);
+    }
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(name, &url);
+    }
+    let output = command.output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(proxy.accept().is_err(), "somebody has asked the proxy");
+}
