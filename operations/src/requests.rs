@@ -135,19 +135,11 @@ impl Client {
 
     /// Adds the buyer's token to a request, if there are credentials.
     fn with_token(&self, topic: &str, value: Option<&[u8]>, headers: OwnedHeaders) -> anyhow::Result<OwnedHeaders> {
-        #[derive(Deserialize)]
-        struct Request {
-            user_id: Option<i64>,
-            /// Of a structured CloudEvent.
-            data: Option<Box<Request>>,
-        }
         if topic != publisher::CLIENT.topic() {
             return Ok(headers);
         }
         // What is no request is refused with a token as well.
-        let request = value.and_then(|value| serde_json::from_slice::<Request>(value).ok());
-        let user = request.and_then(|request| request.user_id.or(request.data?.user_id));
-        let token = self.credentials.of_user(user.unwrap_or(0))?;
+        let token = self.credentials.of_user(value.and_then(user_of).unwrap_or(0))?;
         Ok(match token {
             Some(token) => {
                 let value = format!("Bearer {token}");
@@ -171,5 +163,34 @@ impl Client {
         let delivery = self.producer.send(record, TIMEOUT).await;
         let delivery = delivery.map_err(|(error, _)| error).with_context(|| format!("publishing on {topic}"))?;
         Ok(Place { partition: delivery.partition, offset: delivery.offset })
+    }
+}
+
+/// The user that a request is for, whether it is bare or in a structured CloudEvent.
+fn user_of(value: &[u8]) -> Option<i64> {
+    #[derive(Deserialize)]
+    struct Request {
+        user_id: Option<i64>,
+        data: Option<Box<Request>>,
+    }
+    let request: Request = serde_json::from_slice(value).ok()?;
+    request.user_id.or_else(|| request.data?.user_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_signed_for_its_user_in_every_form() {
+        for (value, user) in [
+            (r#"{"user_id":7}"#, Some(7)),
+            (r#"{"specversion":"1.0","data":{"user_id":7}}"#, Some(7)),
+            (r#"{"user_id":7,"data":{"user_id":8}}"#, Some(7)),
+            (r#"{"data":"text"}"#, None),
+            ("one Bitcoin", None),
+        ] {
+            assert_eq!(user_of(value.as_bytes()), user, "{value}");
+        }
     }
 }

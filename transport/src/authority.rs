@@ -30,6 +30,8 @@ pub struct Leaf {
     pub name: String,
     /// Names and addresses at which it is reached.
     pub hosts: Vec<String>,
+    /// False for programs and people who are clients alone: their certificates count at no server.
+    pub serves: bool,
     /// Validity.
     pub from: SystemTime,
     pub until: SystemTime,
@@ -52,7 +54,12 @@ impl Leaf {
     pub fn of(name: &str, lasts: Duration) -> Self {
         let hosts = [name, "localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
         let now = SystemTime::now();
-        Leaf { name: name.to_owned(), hosts, from: now - CLOCKS_DIFFER, until: now + lasts }
+        Leaf { name: name.to_owned(), hosts, serves: true, from: now - CLOCKS_DIFFER, until: now + lasts }
+    }
+
+    /// A leaf of a client that serves nobody.
+    pub fn of_client(name: &str, lasts: Duration) -> Self {
+        Leaf { hosts: vec![name.to_owned()], serves: false, ..Leaf::of(name, lasts) }
     }
 }
 
@@ -102,14 +109,17 @@ impl Authority {
         &self.certificate
     }
 
-    /// A certificate for both sides of a connection.
+    /// A certificate, for both sides of a connection if the leaf serves.
     ///
     /// # Errors
     /// A host that is neither a name nor an address.
     pub fn issue(&self, leaf: &Leaf) -> io::Result<Issued> {
         let mut params = params(&leaf.name, leaf.hosts.clone(), leaf.from, leaf.until)?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        if leaf.serves {
+            params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
+        }
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(io::Error::other)?;
         Ok(Issued { certificate: certificate.pem(), key: key.serialize_pem() })

@@ -35,11 +35,14 @@ impl Certs {
         let write = || -> std::io::Result<()> {
             let authority = Authority::in_directory(directory)?;
             let programs = manifest.programs().map(Program::name);
-            for name in programs.chain(SERVERS).chain([OPERATOR, ADMIN]) {
+            for name in programs.chain(SERVERS) {
                 authority.write(&Leaf::of(name, lasts), &certs.of(name))?;
             }
+            for name in [OPERATOR, ADMIN] {
+                authority.write(&Leaf::of_client(name, lasts), &certs.of(name))?;
+            }
             for database in manifest.databases() {
-                let leaf = Leaf::of(&relay_of(database.name()), lasts);
+                let leaf = Leaf::of_client(&relay_of(database.name()), lasts);
                 authority.write(&leaf, &certs.of_relays().join(database.name()))?;
             }
             Ok(())

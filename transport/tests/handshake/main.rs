@@ -179,6 +179,21 @@ async fn a_servers_certificate_counts_at_its_own_host_alone() {
     assert_eq!(asked(&payment, &url).await.as_deref(), Ok("payment"));
 }
 
+/// Relays, operators and the administrator serve nobody: with their keys nobody can pretend to be a server.
+#[tokio::test]
+async fn a_clients_certificate_counts_at_no_server() {
+    let world = World::new();
+    let order = world.transport("order");
+    let hosts = vec!["127.0.0.1".to_owned()];
+    let of_client = Leaf { hosts: hosts.clone(), ..Leaf::of_client("operator", HOUR) };
+    let at = server(&open(&world.write("operator", &of_client)), false).await;
+    let url = format!("https://{at}");
+    asked(&order, &url).await.expect_err("a client's certificate");
+    let serving = Leaf { serves: true, ..of_client };
+    let at = server(&open(&world.write("operator", &serving)), false).await;
+    asked(&order, &format!("https://{at}")).await.expect("the same, as a server's");
+}
+
 #[tokio::test]
 async fn an_older_version_of_tls_is_refused_by_servers_and_clients() {
     let world = World::new();
