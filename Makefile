@@ -56,9 +56,9 @@ deny:
 	@cargo deny --version 2>/dev/null | grep -qx 'cargo-deny $(CARGO_DENY)' || cargo install cargo-deny --locked --version $(CARGO_DENY)
 	cargo deny --locked check bans licenses sources
 
-# Fetches the advisory database. To use a copy of one's own: `git clone` it to where cargo-deny says, and ADVISORIES=--disable-fetch.
+# Fetches the advisory database; OFFLINE=--offline uses the one that was fetched before, or was put in its place.
 advisories: deny
-	cargo deny --locked check $(ADVISORIES) advisories
+	cargo deny --locked $(OFFLINE) check advisories
 
 sbom:
 	@cargo cyclonedx --version 2>/dev/null | grep -qx 'cargo-cyclonedx-cyclonedx $(CARGO_CYCLONEDX)' || cargo install cargo-cyclonedx --locked --version $(CARGO_CYCLONEDX)

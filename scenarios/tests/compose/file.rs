@@ -112,8 +112,8 @@ pub(crate) fn composed(files: &[&str], given: &BTreeMap<String, String>) -> Comp
     serde_json::from_value(whole).expect("it is a Compose file")
 }
 
-/// What Compose does with several files: maps are merged, mounts replace one another by their place, ports and temporary files add
-/// up, and everything else is replaced.
+/// Merges as Compose does: maps by their keys, mounts by their places; ports and temporary files add up; everything else is
+/// replaced.
 fn put_on_top(name: &str, lower: &mut Value, upper: Value) {
     match (lower, upper) {
         (Value::Object(lower), Value::Object(upper)) => {
