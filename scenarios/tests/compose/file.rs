@@ -39,6 +39,7 @@ pub(crate) struct Service {
     pub(crate) depends_on: BTreeMap<String, Dependency>,
     pub(crate) healthcheck: Option<HealthCheck>,
     pub(crate) container_name: Option<String>,
+    pub(crate) user: Option<String>,
     #[serde(default)]
     pub(crate) read_only: bool,
     #[serde(default)]

@@ -1,12 +1,15 @@
 //! Rights of the containers, and who reaches whom.
 
-use crate::file::{ComposeFile, Service, compose, secured};
+use crate::file::{ComposeFile, Service, compose, read, secured};
 
 /// Rights that are left to a container: PostgreSQL's image begins as root, and certificates are given to the programs' users.
 const RIGHTS: [(&str, &[&str]); 2] = [
     ("postgres", &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]),
     ("certs", &["CHOWN", "DAC_OVERRIDE", "FOWNER"]),
 ];
+
+/// A lock taken out, and what has to be noticed then.
+type Opened = (&'static str, fn(&mut Service));
 
 /// Everything in which a service is less closed than it could be.
 fn open_in(name: &str, service: &Service) -> Vec<&'static str> {
@@ -39,10 +42,26 @@ fn a_container_has_the_rights_that_it_uses_and_no_others() {
     }
 }
 
+/// Kafka's image and ours have a user who is not root; PostgreSQL's takes one by itself.
+#[test]
+fn nobody_is_root_but_who_gives_files_away() {
+    for (name, service) in &secured().services {
+        let expected = match name.as_str() {
+            "certs" => Some("0:0"),
+            // Who owns the broker's key.
+            "rights" => Some("1000:1000"),
+            "mail" => Some("65534:65534"),
+            _ => None,
+        };
+        assert_eq!(service.user.as_deref(), expected, "{name}");
+    }
+    assert!(read("Dockerfile").lines().any(|line| line == "USER saga"));
+}
+
 /// The twin: each lock taken out of each service is noticed.
 #[test]
 fn a_right_too_many_is_noticed() {
-    let take_out: [(&str, fn(&mut Service)); 10] = [
+    let take_out: [Opened; 10] = [
         ("its files can be changed", |service| service.read_only = false),
         ("it keeps rights of root", |service| service.cap_drop.clear()),
         ("it has rights that it does not use", |service| service.cap_add.push("NET_ADMIN".to_owned())),
@@ -94,6 +113,8 @@ fn only_those_who_need_a_server_are_on_its_networks() {
 #[test]
 fn networks_lead_nowhere_else_but_for_a_door_of_each_published_port() {
     let system = secured();
+    let named = system.services.values().flat_map(|service| &service.networks);
+    assert!(named.clone().all(|network| system.networks.contains_key(network)), "a network is missing");
     for (network, settings) in &system.networks {
         let on_it: Vec<&Service> =
             system.services.values().filter(|service| service.networks.contains(network)).collect();

@@ -3,26 +3,25 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
 use crate::file::{asked_for, composed, given, read};
 
-/// A registry that answers every question with this.
+/// A registry that answers every question with this; bash reads it before the script. Not a program: one that has just been
+/// written cannot be run while a process that another test starts still has it open.
 fn engine(folder: &Path, answer: &str) {
-    let engine = folder.join("docker");
-    fs::write(&engine, format!("#!/bin/sh\necho \"$@\" >>{}\necho '{answer}'\n", folder.join("asked").display()))
-        .expect("written");
-    fs::set_permissions(&engine, fs::Permissions::from_mode(0o755)).expect("made executable");
+    let asked = folder.join("asked");
+    let function = format!("docker() {{ echo \"$@\" >>{}; echo '{answer}'; }}\n", asked.display());
+    fs::write(folder.join("engine"), function).expect("written");
 }
 
 fn pin(folder: &Path, arguments: &[&str]) -> Output {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docker/pin");
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("there is a PATH"));
     let mut command = Command::new(script);
-    command.args(arguments).env("PIN_DIRECTORY", folder).env("PATH", path).output().expect("it can be run")
+    command.args(arguments).env("PIN_DIRECTORY", folder).env("BASH_ENV", folder.join("engine"));
+    command.output().expect("it can be run")
 }
 
 fn set_up(answer: &str) -> tempfile::TempDir {

@@ -45,6 +45,7 @@ fn every_program_is_required_to_be_secure() {
         let expects = program != Program::PAYMENT_GATEWAY;
         assert_eq!(service.value("KAFKA_TOPICS"), expects.then_some("expect"), "{program}");
     }
+    assert_eq!(ours["outbox-relay"].value("RELAY_TLS_DIR"), Some("/run/relay-tls"));
     // The twin: what the plain file says would be noticed.
     let plain = crate::compose();
     assert_eq!(weak(&plain.services["payment"]), ["DATABASE_URL", "GATEWAY_URL", "SECURITY", "TLS_DIR"]);
@@ -127,7 +128,11 @@ fn kafka_asks_everybody_for_a_certificate_and_allows_nothing_without_a_rule() {
     for (name, value) in [
         ("KAFKA_LISTENER_SECURITY_PROTOCOL_MAP", "CONTAINERS:SSL,MACHINE:SSL,CONTROLLER:SSL"),
         ("KAFKA_SSL_CLIENT_AUTH", "required"),
+        ("KAFKA_SSL_PROTOCOL", "TLSv1.3"),
         ("KAFKA_SSL_ENABLED_PROTOCOLS", "TLSv1.3"),
+        ("KAFKA_SSL_KEYSTORE_TYPE", "PEM"),
+        ("KAFKA_SSL_KEYSTORE_LOCATION", "/run/tls/keystore.pem"),
+        ("KAFKA_SSL_TRUSTSTORE_TYPE", "PEM"),
         ("KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM", "https"),
         ("KAFKA_SSL_TRUSTSTORE_LOCATION", "/run/tls/ca.crt"),
         ("KAFKA_SSL_PRINCIPAL_MAPPING_RULES", "RULE:^CN=([^,]+).*$$/$$1/"),
@@ -144,7 +149,9 @@ fn kafka_asks_everybody_for_a_certificate_and_allows_nothing_without_a_rule() {
 fn the_mail_server_speaks_tls_and_asks_for_a_password() {
     let mail = &secured().services["mail"];
     assert_eq!(mail.value("MP_SMTP_REQUIRE_TLS"), Some("true"));
-    assert!(["MP_SMTP_TLS_CERT", "MP_SMTP_TLS_KEY", "MP_SMTP_AUTH_FILE"].iter().all(|name| mail.value(name).is_some()));
+    for name in ["MP_SMTP_TLS_CERT", "MP_SMTP_TLS_KEY", "MP_SMTP_AUTH_FILE", "MP_UI_TLS_CERT", "MP_UI_TLS_KEY"] {
+        assert!(mail.value(name).is_some_and(|file| file.starts_with("/run/tls/")), "{name}");
+    }
 }
 
 /// Each volume with a key, and the services that mount it beside the one that makes it.
