@@ -2,10 +2,13 @@
 BROKER ?= embedded
 # Major version of PostgreSQL for the tests, 17 or 18; empty: the installed one.
 POSTGRES ?=
+# Tools of the supply chain (docs/security/supply-chain.md), installed when they are asked for.
+CARGO_DENY := 0.20.2
+CARGO_CYCLONEDX := 0.5.9
 # rustup may have installed cargo in the home directory, which may not be on the PATH yet.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help demo test bench mutants asyncapi fmt lint
+.PHONY: help demo test bench mutants asyncapi deny advisories sbom fmt lint
 
 help:
 	@echo 'make demo                 build, start everything, run every scenario, judge'
@@ -15,6 +18,8 @@ help:
 	@echo 'make bench                every figure, beside its baseline and the naive way; charts'
 	@echo 'make mutants              change the decisions, one place at a time; a test has to fail (docs/mutants.md)'
 	@echo 'make asyncapi             let the official parser read the AsyncAPI document (needs Node.js and npm)'
+	@echo 'make deny                 licences, bans and sources of all crates (deny.toml); make advisories: known vulnerabilities'
+	@echo 'make sbom                 a list of what each program is made of, CycloneDX, in target/sbom'
 	@echo 'make fmt, make lint       format the code, run clippy, ask for the kept schemas of events to be up to date'
 
 demo:
@@ -46,6 +51,21 @@ mutants:
 asyncapi:
 	cargo build --package scenarios
 	operations/tests/asyncapi/parse.sh target/debug/scenarios
+
+deny:
+	@cargo deny --version 2>/dev/null | grep -qx 'cargo-deny $(CARGO_DENY)' || cargo install cargo-deny --locked --version $(CARGO_DENY)
+	cargo deny --locked check bans licenses sources
+
+# Fetches the advisory database; OFFLINE=--offline uses the one that was fetched before, or was put in its place.
+advisories: deny
+	cargo deny --locked $(OFFLINE) check advisories
+
+sbom:
+	@cargo cyclonedx --version 2>/dev/null | grep -qx 'cargo-cyclonedx-cyclonedx $(CARGO_CYCLONEDX)' || cargo install cargo-cyclonedx --locked --version $(CARGO_CYCLONEDX)
+	cargo cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --no-build-deps
+	@rm -rf target/sbom && mkdir -p target/sbom
+	@find services outbox-relay scenarios examples -name '*_bin.cdx.json' | while read -r file; do name=$${file##*/}; mv "$$file" "target/sbom/$${name%_bin.cdx.json}.cdx.json"; done
+	@ls target/sbom
 
 fmt:
 	cargo fmt

@@ -26,14 +26,18 @@ impl Default for Roles<'_> {
 /// # Errors
 /// If a role does not exist, or the owner may not do this.
 pub async fn prepare(owner: &PgPool, roles: Roles<'_>) -> anyhow::Result<()> {
-    MIGRATIONS.run(owner).await.context("migrating the audit log's database")?;
+    let mut session = owner.acquire().await.context("connecting as the owner of the audit log")?;
+    // An owner of the same name as the schema looks for the table of migrations there once it exists, and would begin again.
+    sqlx::query("set search_path to public").execute(&mut *session).await.context("choosing the schema")?;
+    MIGRATIONS.run(&mut *session).await.context("migrating the audit log's database")?;
     let (writer, reader) = (quoted(roles.writer), quoted(roles.reader));
     let grants = format!(
         "grant usage on schema audit to {writer}, {reader};
          grant execute on function audit.append, audit.head_due, audit.head_published to {writer};
          grant select on audit.entries, audit.chain, audit.publication to {reader};"
     );
-    sqlx::raw_sql(AssertSqlSafe(grants)).execute(owner).await.context("granting rights on the audit log")?;
+    sqlx::raw_sql(AssertSqlSafe(grants)).execute(&mut *session).await.context("granting rights on the audit log")?;
+    sqlx::query("reset search_path").execute(&mut *session).await.context("leaving the session as it was")?;
     Ok(())
 }
 

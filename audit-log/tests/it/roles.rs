@@ -137,3 +137,11 @@ async fn an_entry_of_a_megabyte_is_refused_by_the_table_and_cut_by_the_library()
     writer.close().await.unwrap();
     log.drop().await;
 }
+
+#[tokio::test]
+async fn an_owner_of_the_schemas_name_can_prepare_the_log_again() {
+    let log = Log::create().await;
+    log.acts(2).await;
+    log.prepare_as_audit().await.unwrap();
+    assert!(log.verify().await.findings.is_empty());
+}

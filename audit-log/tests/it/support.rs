@@ -71,6 +71,14 @@ impl Log {
         Log { name, superuser, key: SigningKey::generate(), topic }
     }
 
+    /// Prepares the log again, as an owner whose name is `audit`, like the schema's.
+    pub(crate) async fn prepare_as_audit(&self) -> anyhow::Result<()> {
+        let owner = server().database(&self.name).options([("search_path", "audit,public")]);
+        let owner = PgPoolOptions::new().max_connections(1).connect_with(owner).await?;
+        let (writer, reader) = (format!("{}_w", self.name), format!("{}_r", self.name));
+        audit_log::prepare(&owner, Roles { writer: &writer, reader: &reader }).await
+    }
+
     /// A topic of heads, which is empty.
     pub(crate) async fn topic(name: &str) -> Topic {
         offer(name.to_owned()).await;

@@ -1,8 +1,9 @@
-//! `docker-compose.yml` with the variables of `.env.example` substituted.
+//! `docker-compose.yml`, alone or with `docker-compose.secure.yml` on top, with the variables of `.env.example` substituted.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// A file of the repository, by its path from the root.
 pub(crate) fn read(path: &str) -> String {
@@ -13,10 +14,18 @@ pub(crate) fn read(path: &str) -> String {
 #[derive(Debug, Deserialize)]
 pub(crate) struct ComposeFile {
     pub(crate) services: BTreeMap<String, Service>,
+    /// Without anything: one with a way to the outside.
+    pub(crate) networks: BTreeMap<String, Option<Network>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Network {
+    #[serde(default)]
+    pub(crate) internal: bool,
 }
 
 /// The parts of a service that the tests examine.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Service {
     pub(crate) image: String,
     pub(crate) build: Option<Build>,
@@ -30,26 +39,46 @@ pub(crate) struct Service {
     pub(crate) depends_on: BTreeMap<String, Dependency>,
     pub(crate) healthcheck: Option<HealthCheck>,
     pub(crate) container_name: Option<String>,
+    pub(crate) user: Option<String>,
+    #[serde(default)]
+    pub(crate) read_only: bool,
+    #[serde(default)]
+    pub(crate) privileged: bool,
+    #[serde(default)]
+    pub(crate) cap_drop: Vec<String>,
+    #[serde(default)]
+    pub(crate) cap_add: Vec<String>,
+    #[serde(default)]
+    pub(crate) security_opt: Vec<String>,
+    pub(crate) pids_limit: Option<u32>,
+    pub(crate) mem_limit: Option<String>,
+    pub(crate) cpus: Option<f64>,
+    pub(crate) network_mode: Option<String>,
+    #[serde(default)]
+    pub(crate) networks: Vec<String>,
+    /// `volume:/path` or `./file:/path`, with `:ro` if it is only read.
+    #[serde(default)]
+    pub(crate) volumes: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Build {
     pub(crate) args: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Words {
     One(String),
     Several(Vec<String>),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Dependency {
     pub(crate) condition: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct HealthCheck {
     #[serde(default)]
     pub(crate) test: Vec<String>,
@@ -57,8 +86,49 @@ pub(crate) struct HealthCheck {
 
 /// The file as `docker compose` sees it after `cp .env.example .env`.
 pub(crate) fn compose() -> ComposeFile {
-    let text = interpolate(&read("docker-compose.yml"), &given());
-    serde_saphyr::from_str(&text).expect("docker-compose.yml can be parsed")
+    composed(&["docker-compose.yml"], &given())
+}
+
+/// The same with the file that closes all doors on top.
+pub(crate) fn secured() -> ComposeFile {
+    composed(&["docker-compose.yml", "docker-compose.secure.yml"], &given())
+}
+
+/// These files, one on top of the other, with these variables.
+pub(crate) fn composed(files: &[&str], given: &BTreeMap<String, String>) -> ComposeFile {
+    let mut whole = Value::Null;
+    for file in files {
+        let text = interpolate(&read(file), given);
+        let upper = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{file} cannot be parsed: {error}"));
+        put_on_top("", &mut whole, upper);
+    }
+    // A variable is text, whatever it looks like.
+    for service in whole["services"].as_object_mut().expect("there are services").values_mut() {
+        for (_, value) in service.get_mut("environment").and_then(Value::as_object_mut).into_iter().flatten() {
+            if value.is_number() {
+                *value = Value::String(value.to_string());
+            }
+        }
+    }
+    serde_json::from_value(whole).expect("it is a Compose file")
+}
+
+/// Merges as Compose does: maps by their keys, mounts by their places; ports and temporary files add up; everything else is
+/// replaced.
+fn put_on_top(name: &str, lower: &mut Value, upper: Value) {
+    match (lower, upper) {
+        (Value::Object(lower), Value::Object(upper)) => {
+            for (name, value) in upper {
+                put_on_top(&name, lower.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (Value::Array(lower), Value::Array(upper)) if ["volumes", "tmpfs", "ports"].contains(&name) => {
+            let place = |mount: &Value| mount.as_str().and_then(|mount| mount.split(':').nth(1)).map(str::to_owned);
+            lower.retain(|mount| name != "volumes" || upper.iter().all(|over| place(over) != place(mount)));
+            lower.extend(upper);
+        }
+        (lower, upper) => *lower = upper,
+    }
 }
 
 /// What `.env.example` sets.
@@ -82,6 +152,16 @@ fn interpolate(text: &str, given: &BTreeMap<String, String>) -> String {
     })
 }
 
+impl ComposeFile {
+    /// The services on one of this service's networks.
+    pub(crate) fn neighbours(&self, name: &str) -> Vec<&str> {
+        let own = &self.services[name].networks;
+        let near = |service: &Service| service.networks.iter().any(|network| own.contains(network));
+        let others = self.services.iter().filter(|(other, service)| *other != name && near(service));
+        others.map(|(other, _)| other.as_str()).collect()
+    }
+}
+
 impl Service {
     pub(crate) fn words(&self) -> Vec<&str> {
         match &self.command {
@@ -100,6 +180,18 @@ impl Service {
     pub(crate) fn http_port(&self) -> &str {
         let address = self.value("HTTP_ADDR").expect("HTTP_ADDR is set");
         address.rsplit_once(':').expect("HTTP_ADDR is host:port").1
+    }
+
+    /// Mounts: what, where, and whether it is only read.
+    pub(crate) fn mounts(&self) -> Vec<(&str, &str, bool)> {
+        self.volumes
+            .iter()
+            .map(|mount| {
+                let mut parts = mount.split(':');
+                let (what, place) = (parts.next(), parts.next());
+                (what.unwrap_or_default(), place.expect("a mount has a place"), parts.next() == Some("ro"))
+            })
+            .collect()
     }
 
     /// Published ports: address, port on this machine, port in the container.

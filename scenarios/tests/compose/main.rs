@@ -1,7 +1,10 @@
 //! Checks that `docker-compose.yml` and the programs' settings agree. Needs no containers.
 
 mod file;
+mod hardened;
+mod pin;
 mod programs;
+mod secure;
 
 use std::collections::BTreeSet;
 
@@ -123,7 +126,7 @@ fn the_runner_finds_the_system_that_up_leaves_ready() {
 
 #[test]
 fn secrets_have_no_defaults_and_every_variable_is_in_the_example() {
-    let text = read("docker-compose.yml");
+    let text = read("docker-compose.yml") + &read("docker-compose.secure.yml");
     for (name, rest) in asked_for(&text) {
         let secret = name.contains("PASSWORD") || name.ends_with("_KEY");
         assert_eq!(secret, rest.starts_with(":?"), "{name}{rest}");

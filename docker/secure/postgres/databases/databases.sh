@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs once, when the volume is empty: a database for each service, with a role for each purpose (docs/security/postgres.md), and the
+# audit log's. No role has a password: certificates open them.
+set -euo pipefail
+
+sql() { psql --quiet --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres "$@"; }
+
+sql <<'SQL'
+revoke connect on database postgres from public;
+revoke connect on database template1 from public;
+create role audit login;
+create role audit_writer login;
+create role audit_reader login;
+create database audit owner audit;
+revoke all on database audit from public;
+grant connect on database audit to audit_writer, audit_reader;
+SQL
+
+for database in orders accounts payments inventory shipping entitlements notifications; do
+    sql --set database="$database" --set owner="${database}_owner" <<'SQL'
+create role :owner login;
+create database :database owner :owner;
+revoke all on database :database from public;
+SQL
+    for kind in app relay auditor operator; do
+        sql --set database="$database" --set role="${database}_$kind" <<'SQL'
+create role :role login;
+grant connect on database :database to :role;
+SQL
+    done
+done
