@@ -28,8 +28,11 @@ cp /issuer/*.json /jwks/jwks.json
 # The key that signs the heads of the audit log.
 [ -s /certs/operator/audit-public-keys ] || scenarios audit key /certs/operator/audit-signing-key >/certs/operator/audit-public-keys
 
+# The keyring that wraps the keys of persons.
+scenarios personal key /personal/keyring first >/dev/null
+
 # The users of the programs' image, of Kafka's and of the mail server; PostgreSQL begins as root and takes a copy.
-chown -R 10001:10001 /certs/*/ /issuer /jwks /keys
+chown -R 10001:10001 /certs/*/ /issuer /jwks /keys /personal
 chown -R 1000:1000 /certs/kafka
 chown -R 65534:65534 /certs/mail
 chown -R 0:0 /certs/postgres

@@ -16,8 +16,8 @@ mod saying;
 pub use decision::{
     Decision, Occasion, Phase, answer, asks, cancels, confirms, deadline, does, joins, tries, withdraws,
 };
-use entrance::Entrance;
 pub use entrance::Verdict;
+use entrance::{Entrance, Owner};
 pub use saying::{End, Saying};
 
 /// Trigger of a decision.
@@ -82,12 +82,13 @@ pub struct Table<C> {
     service: Publisher,
     lines: Vec<(Line, Option<Read<C>>)>,
     entrances: Vec<Entrance>,
+    owners: Vec<(&'static str, Owner)>,
 }
 
 impl<C> Table<C> {
     /// An empty table of this service.
     pub fn of(service: Publisher) -> Self {
-        Table { service, lines: Vec::new(), entrances: Vec::new() }
+        Table { service, lines: Vec::new(), entrances: Vec::new(), owners: Vec::new() }
     }
 
     /// Adds a line: on this event, this decision.
@@ -180,7 +181,7 @@ impl<C> Table<C> {
         let mapped =
             |read: Read<C>| -> Read<D> { Box::new(move |envelope, record, data| read(envelope, record, data).map(to)) };
         let lines = self.lines.into_iter().map(|(line, read)| (line, read.map(mapped)));
-        Table { service: self.service, lines: lines.collect(), entrances: self.entrances }
+        Table { service: self.service, lines: lines.collect(), entrances: self.entrances, owners: self.owners }
     }
 
     /// The service, as a publisher.

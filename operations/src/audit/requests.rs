@@ -28,7 +28,9 @@ impl Requests {
         for event in dossier.log.iter().filter(|event| event.topic == publisher::CLIENT) {
             self.count += 1;
             if !answered && !letters.contains(&digest(event.data.get().as_bytes())) {
-                let id = EventId(event.id).of_source(&event.source, event.timestamp_ms);
+                let buyer = serde_json::from_str(event.data.get()).map(|request: OrderRequested| request.user_id);
+                let buyer = buyer.map(|user| user.to_string()).unwrap_or_default();
+                let id = EventId(event.id).of_owner(&event.source, &buyer, event.timestamp_ms);
                 self.unanswered.entry(id).or_default().push(dossier.order);
             }
         }
@@ -41,7 +43,7 @@ impl Requests {
         }
     }
 
-    /// Records with the same source and id are the same event to every service, and only the first counts. So a request counts as
+    /// A buyer's records with the same source and id are the same event to every service, and only the first counts. So a request counts as
     /// answered if any request with its id was.
     pub(super) async fn judge(
         mut self,
@@ -91,7 +93,7 @@ pub(super) fn request(record: &Record) -> Option<(EventId, OrderId)> {
         let data = (envelope.event_type == ORDER_REQUESTED).then_some(data)?;
         let request: OrderRequested = serde_json::from_slice(&data).ok()?;
         Some((
-            envelope.id.of_source(&envelope.source, record.timestamp_ms),
+            envelope.id.of_owner(&envelope.source, &request.user_id.to_string(), record.timestamp_ms),
             request.order_id_of(raw.original(), &derivation()),
         ))
     })

@@ -7,6 +7,7 @@ mod dlt;
 mod graph;
 mod lint;
 mod parked;
+mod personal;
 mod programs;
 mod reconcile;
 mod topics;
@@ -35,6 +36,7 @@ pub enum Command {
     Reconcile(reconcile::Reconcile),
     Acl(acl::AclCommand),
     Topics(topics::TopicsCommand),
+    Personal(personal::Personal),
     #[command(name = "audit")]
     AuditLog(audit_log::AuditLog),
 }
@@ -56,6 +58,7 @@ impl Command {
             Self::Reconcile(reconcile) => Box::pin(reconcile.run()),
             Self::Acl(acl) => Box::pin(acl.run()),
             Self::Topics(topics) => Box::pin(topics.run()),
+            Self::Personal(personal) => Box::pin(personal.run()),
             Self::AuditLog(audit_log) => Box::pin(audit_log.run()),
         }
     }

@@ -20,7 +20,7 @@ pub enum Verdict {
 type Judge = Arc<dyn Fn(&Record, Option<u64>) -> Verdict + Send + Sync>;
 
 /// The client on whose behalf a record was sent, if it says so.
-type Owner = Arc<dyn Fn(&Record) -> Option<String> + Send + Sync>;
+pub(super) type Owner = Arc<dyn Fn(&Record) -> Option<String> + Send + Sync>;
 
 /// How records of a clients' topic enter.
 pub(super) struct Entrance {
@@ -28,7 +28,6 @@ pub(super) struct Entrance {
     /// Header with credentials. It is removed before the record is stored anywhere.
     secret: &'static str,
     judge: Option<Judge>,
-    owner: Option<Owner>,
 }
 
 impl<C> Table<C> {
@@ -36,33 +35,40 @@ impl<C> Table<C> {
     /// letters.
     #[must_use]
     pub fn with_secret(mut self, clients: Publisher, secret: &'static str) -> Self {
-        self.entrances.push(Entrance { topic: clients.topic(), secret, judge: None, owner: None });
+        self.entrances.push(Entrance { topic: clients.topic(), secret, judge: None });
         self
     }
 
     /// As [`with_secret`](Self::with_secret), and lets `judge` decide on each record before. A retry of a parked record is not
     /// judged again: it was admitted, and has lost its credentials.
-    ///
-    /// `owner` tells on whose behalf a record was sent, by what `judge` compares with the credentials. A client chooses his events'
-    /// ids and sources himself; with the owner, an event with the id of another client's is remembered as another one, so nobody
-    /// can use up an id before its owner does.
     #[must_use]
     pub fn guarded(
         mut self,
         clients: Publisher,
         secret: &'static str,
-        owner: impl Fn(&Record) -> Option<String> + Send + Sync + 'static,
         judge: impl Fn(&Record, Option<u64>) -> Verdict + Send + Sync + 'static,
     ) -> Self {
-        let (judge, owner): (Judge, Owner) = (Arc::new(judge), Arc::new(owner));
-        self.entrances.push(Entrance { topic: clients.topic(), secret, judge: Some(judge), owner: Some(owner) });
+        self.entrances.push(Entrance { topic: clients.topic(), secret, judge: Some(Arc::new(judge)) });
         self
     }
 
-    /// The client on whose behalf a record was sent, where records are judged.
+    /// Tells on whose behalf a client's record was sent, by what a judge compares with its credentials. Clients choose their events'
+    /// ids and sources themselves: with the owner, an event with the id of another client's is remembered as another one, so
+    /// nobody can use up an id before its owner does.
+    #[must_use]
+    pub fn owned(
+        mut self,
+        clients: Publisher,
+        owner: impl Fn(&Record) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.owners.push((clients.topic(), Arc::new(owner)));
+        self
+    }
+
+    /// The client on whose behalf a record was sent, if the table can tell.
     pub(crate) fn owner_of(&self, record: &Record) -> Option<String> {
-        let entrance = self.entrances.iter().find(|entrance| entrance.topic == record.topic)?;
-        entrance.owner.as_ref()?(record)
+        let (_, owner) = self.owners.iter().find(|(topic, _)| *topic == record.topic)?;
+        owner(record)
     }
 
     /// Judges a record, which loses its credentials.
@@ -98,15 +104,10 @@ mod tests {
     fn a_record_is_judged_by_its_credentials_and_loses_them_whatever_the_verdict() {
         for verdict in [Verdict::Admitted, Verdict::Refused("forged".into()), Verdict::Later("no keys".into())] {
             let given = verdict.clone();
-            let table: Table<()> = Table::of(CLIENTS).guarded(
-                CLIENTS,
-                "authorization",
-                |_| None,
-                move |record, appended| {
-                    assert_eq!((record.text("authorization"), appended), (Some("Bearer a.b.c"), Some(7)));
-                    given.clone()
-                },
-            );
+            let table: Table<()> = Table::of(CLIENTS).guarded(CLIENTS, "authorization", move |record, appended| {
+                assert_eq!((record.text("authorization"), appended), (Some("Bearer a.b.c"), Some(7)));
+                given.clone()
+            });
             let mut record = record("trip.requests");
             assert_eq!(table.enter(&mut record, Some(7)), verdict);
             assert_eq!(names(&record), ["kept"]);
@@ -115,8 +116,7 @@ mod tests {
 
     #[test]
     fn records_of_other_topics_are_left_alone() {
-        let table: Table<()> =
-            Table::of(CLIENTS).guarded(CLIENTS, "authorization", |_| None, |_, _| Verdict::Refused("".into()));
+        let table: Table<()> = Table::of(CLIENTS).guarded(CLIENTS, "authorization", |_, _| Verdict::Refused("".into()));
         let mut other = record("hotel.events");
         assert_eq!(table.enter(&mut other, None), Verdict::Admitted);
         assert_eq!(names(&other).len(), 3);

@@ -120,9 +120,12 @@ async fn everyone_has_read(play: &mut Play, order: OrderId) -> anyhow::Result<()
         let read = match heard(&stage.listener) {
             None => false,
             Some(event) => {
-                // An inbox stores the id of a client's or an operator's event together with its source.
-                let source = if event_type == ORDER_REQUESTED { SOURCE } else { OPERATOR };
-                let id = event.id.of_source(source, Utc::now().timestamp_millis().unsigned_abs());
+                // An inbox stores the id of a client's or an operator's event together with its source, and with its buyer.
+                let now = Utc::now().timestamp_millis().unsigned_abs();
+                let id = match event_type {
+                    ORDER_REQUESTED => event.id.of_owner(SOURCE, &TRENT.id.to_string(), now),
+                    _ => event.id.of_source(OPERATOR, now),
+                };
                 let known = async || {
                     let known: Result<bool, _> =
                         sqlx::query_scalar("select exists (select from inbox where event_id = $1)")

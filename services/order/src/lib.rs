@@ -47,9 +47,7 @@ use events::{
 };
 use personal_data::Vault;
 use saga::{
-    Says, Service, StoreError, Table,
-    record::Record,
-    says,
+    Says, Service, StoreError, Table, says,
     table::{deadline, joins},
 };
 use sqlx::{PgConnection, migrate::Migrator};
@@ -110,10 +108,9 @@ impl Service for Orders {
     fn table_in_use(&self) -> Table<Command> {
         let table = Orders::described(self.ids.clone());
         match self.requests.clone() {
-            Some(requests) => {
-                let judge = move |record: &Record, appended_ms| requests.judge(record, appended_ms);
-                table.guarded(publisher::CLIENT, requests::AUTHORIZATION, requests::owner, judge)
-            }
+            Some(requests) => table.guarded(publisher::CLIENT, requests::AUTHORIZATION, move |record, appended_ms| {
+                requests.judge(record, appended_ms)
+            }),
             None => table.with_secret(publisher::CLIENT, requests::AUTHORIZATION),
         }
     }
@@ -149,6 +146,7 @@ impl Orders {
         let cancelled = says![aborts OrderCancelled];
         let completed = says![pivot completes OrderCompleted];
         Table::of(publisher::ORDER)
+            .owned(publisher::CLIENT, requests::owner)
             .on_data(ORDER_REQUESTED, publisher::CLIENT, "place", placed, move |request: OrderRequested, _, record| {
                 let original = record.original();
                 let former = request.named_order(&ids).is_none().then(|| Former {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs once, when the volume is empty: a database for each service, with a role for each purpose (docs/security/postgres.md), and the
-# audit log's. No role has a password: certificates open them.
+# audit log's and that of personal keys. No role has a password: certificates open them.
 set -euo pipefail
 
 sql() { psql --quiet --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres "$@"; }
@@ -14,6 +14,13 @@ create role audit_reader login;
 create database audit owner audit;
 revoke all on database audit from public;
 grant connect on database audit to audit_writer, audit_reader;
+create role personal login;
+create role personal_keeper login;
+create role personal_reader login;
+create role personal_eraser login;
+create database personal owner personal;
+revoke all on database personal from public;
+grant connect on database personal to personal_keeper, personal_reader, personal_eraser;
 SQL
 
 for database in orders accounts payments inventory shipping entitlements notifications; do

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::{Event, publisher, table::Verdict};
+use crate::{Event, publisher};
 
 const DESK: Publisher = publisher!("desk");
 const COUNTER: Publisher = publisher!("counter");
@@ -226,7 +226,7 @@ fn a_clients_id_uses_up_no_other_id() {
 fn a_client_uses_up_no_id_of_another_client() {
     let id = EventId::new().to_string();
     let owner = |record: &Record| record.text("x-owner").map(str::to_owned);
-    let guarded = || table().guarded(CLIENTS, "authorization", owner, |_, _| Verdict::Admitted);
+    let owned = || table().owned(CLIENTS, owner);
     let remembered = |table: Table<SagaId>, ids: &str, of: &str| {
         let headers = [("ce_type", "CountRequested"), ("ce_id", ids), ("ce_source", "/web"), ("x-owner", of)];
         match read(&table, &record("desk.requests", "k", r#"{"count":1}"#, &headers)) {
@@ -235,7 +235,7 @@ fn a_client_uses_up_no_id_of_another_client() {
         }
     };
     for ids in [&*id, "cart-17"] {
-        let of = |owner| remembered(guarded(), ids, owner);
+        let of = |owner| remembered(owned(), ids, owner);
         assert_ne!(of("user 1"), of("user 2"));
         assert_eq!(of("user 1"), of("user 1"), "a repeated request is still one");
         // The lock taken out.
