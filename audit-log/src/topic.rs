@@ -71,6 +71,14 @@ impl Topic {
         timeout(ANNOUNCED_WITHIN, announced).await.context("the broker takes too long")?.map(drop)
     }
 
+    /// Creates the topic if it is missing.
+    ///
+    /// # Errors
+    /// If the broker does not answer, or refuses.
+    pub async fn ensure(&self) -> anyhow::Result<()> {
+        timeout(ANNOUNCED_WITHIN, self.connect()).await.context("the broker takes too long")?.map(drop)
+    }
+
     /// Creates the topic if it is missing, and a producer for it.
     async fn connect(&self) -> anyhow::Result<FutureProducer> {
         let mut settings = self.client.clone();
