@@ -67,8 +67,7 @@ impl Closed {
         Connection::open(&self.cluster(brokers, BROKER)?).await?.add_rules(&rules).await?;
         let mut cluster = self.cluster(brokers, ADMIN)?;
         cluster.kafka = Kafka { kafka_partitions: partitions, kafka_replication: None, ..cluster.kafka };
-        let topics: Vec<String> = self.rights.topics.iter().cloned().collect();
-        saga::topics::ensure(&cluster, ADMIN, &topics).await.context("creating the topics as the administrator")?;
+        self.rights.create_topics(&cluster, ADMIN).await.context("creating the topics as the administrator")?;
         step.done(format!("{} rights for {} principals", rules.len(), self.rights.principals.len()));
         Ok(())
     }

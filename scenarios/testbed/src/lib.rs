@@ -150,6 +150,7 @@ impl Stack {
         let ports = Ports::choose(manifest, options.secured)?;
         let transport = certs.as_ref().map(|certs| certs.transport(OPERATOR)).transpose()?.unwrap_or_default();
         let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
+        let log = audit_log::create(&foundation.postgres, &state).await?;
         let environment = Environment {
             manifest: manifest.clone(),
             brokers: match &closed {
@@ -167,7 +168,7 @@ impl Stack {
             mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
             mail_api: std::env::var("MAIL_API_URL").ok(),
             further_programs: further.map(|program| ports.operations_url(program)).collect(),
-            audit_log: audit_log::create(&foundation.postgres, &state).await?,
+            audit_log: log.operators,
             credentials: tokens.credentials()?,
         };
         if options.breakable {
@@ -175,6 +176,7 @@ impl Stack {
         }
         let mut settings = options.settings;
         settings.extend(tokens.settings());
+        settings.extend(log.settings);
         if let Some(closed) = &closed {
             closed.open_for_ours(foundation.broker.brokers(), options.partitions, reporter).await?;
             settings.extend(closed.settings(manifest));

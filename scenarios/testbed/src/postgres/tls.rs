@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use operations::Manifest;
+use operations::{Manifest, Program};
 use secrecy::SecretString;
 use transport::Transport;
 
 use super::{
-    super::certs::{ADMIN, Certs, OPERATOR, relay_of},
+    super::{
+        audit_log::OF_ORDER,
+        certs::{ADMIN, Certs, OPERATOR, relay_of},
+    },
     owner::Owner,
     roles::OWNER,
 };
@@ -92,6 +95,7 @@ fn roles(manifest: &Manifest) -> String {
     }
     let audit = audit_log::Roles::default();
     lines.extend([audit.writer, audit.reader].map(|role| (OPERATOR.to_owned(), role.to_owned())));
+    lines.push((Program::ORDER.name().to_owned(), OF_ORDER.to_owned()));
     lines.into_iter().map(|(name, role)| format!("programs {name} {role}\n")).collect()
 }
 
