@@ -22,7 +22,7 @@ const RELAY: &str = "relay-";
 pub struct Rights {
     /// `User:` and a name, each with what it stands for.
     pub principals: BTreeMap<String, String>,
-    /// All topics, dead letters included.
+    /// All topics, dead letters and the audit log's heads included.
     pub topics: BTreeSet<String>,
     /// The services' consumer groups.
     pub groups: BTreeSet<String>,
@@ -51,6 +51,7 @@ impl Rights {
             let relay = rights.add(&name, &format!("the relay, for the database {database}"))?;
             rights.allow(&relay, Operation::Write, Kind::Topic, database.publisher().topic());
         }
+        rights.topics.insert(audit_log::TOPIC.to_owned());
         rights.add_client(manifest)?;
         rights.add_operator(&carried)?;
         rights.add_admin()?;
@@ -97,6 +98,8 @@ impl Rights {
             self.allow(&operator, Operation::Read, Kind::Topic, &topic);
             self.allow(&operator, Operation::DescribeConfigs, Kind::Topic, &topic);
         }
+        // Whoever acts announces the audit log's head.
+        self.allow(&operator, Operation::Write, Kind::Topic, audit_log::TOPIC);
         // Repairs and replays of dead letters.
         carried.iter().for_each(|topic| self.allow(&operator, Operation::Write, Kind::Topic, topic));
         for group in self.groups.clone() {
