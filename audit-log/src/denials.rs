@@ -57,8 +57,8 @@ impl Counted {
     }
 }
 
-/// Denials that are being recorded. Dropped before they are, also because nobody waits any more, they are counted on: the log then
-/// may have them twice, and never not at all.
+/// Denials that are being recorded. Dropped before they are, also because nobody waits any more, they are counted on: the log
+/// may have them twice then, and never not at all.
 struct Taken<'a> {
     denials: &'a Denials,
     counted: Option<Counted>,

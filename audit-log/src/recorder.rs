@@ -52,7 +52,7 @@ impl Recorder {
         }
         let Some(file) = variable(AUDIT_SIGNING_KEY_FILE) else { return Ok(Recorder::To(log)) };
         let key = SigningKey::load(file.as_ref()).context(AUDIT_SIGNING_KEY_FILE)?;
-        Ok(Recorder::To(log.announcing(key, Topic::new(cluster.producer("audit-log")))))
+        Ok(Recorder::To(log.announcing(key, Topic::of(cluster))))
     }
 
     /// The recorder that the process's environment names. If there is none, logs that nothing is recorded.

@@ -12,14 +12,12 @@ impl Rights {
     /// # Errors
     /// If the broker does not answer, or refuses.
     pub async fn create_topics(&self, cluster: &Cluster, program: &str) -> anyhow::Result<()> {
-        let is_heads = |topic: &&String| *topic == audit_log::TOPIC;
-        let topics: Vec<String> = self.topics.iter().filter(|topic| !is_heads(topic)).cloned().collect();
-        saga::topics::ensure(cluster, program, &topics).await?;
-        if self.topics.iter().any(|topic| is_heads(&topic)) {
-            Topic::new(cluster.producer(program))
-                .ensure()
-                .await
-                .context("creating the topic of the audit log's heads")?;
+        let cluster = cluster.clone().prefixed(self.prefix.clone());
+        let (heads, topics): (Vec<String>, Vec<String>) =
+            self.names().into_iter().partition(|topic| topic == audit_log::TOPIC);
+        saga::topics::ensure(&cluster, program, &topics).await?;
+        if !heads.is_empty() {
+            Topic::of(&cluster).ensure().await.context("creating the topic of the audit log's heads")?;
         }
         Ok(())
     }

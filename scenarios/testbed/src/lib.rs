@@ -124,23 +124,21 @@ impl Stack {
     async fn started(options: Options, reporter: &Reporter) -> anyhow::Result<Self> {
         let state = StateDir::create()?;
         reporter.note(format!("logs are in {}", state.logs().display()));
-        // Report a missing binary now rather than after a minute.
+        options.check()?;
         let manifest = &options.manifest;
-        manifest.entries().iter().try_for_each(|entry| binary(entry).map(drop))?;
-        anyhow::ensure!(
-            !options.secured || options.broker == Broker::Kafka,
-            "the embedded broker knows neither TLS nor permissions: use --broker kafka with --secure"
-        );
         let certs = options.secured.then(|| Certs::make(manifest, &state.certs(), LASTS)).transpose()?;
         let tokens = if options.secured { Tokens::issue(&state)? } else { Tokens::default() };
         let mut network = match options.breakable {
             true => Network::open(options.broker, manifest).await?,
             false => Network::default(),
         };
-        let closed =
-            options.guarded.then(|| Closed::new(options.broker, manifest, certs.clone(), &state)).transpose()?;
+        let closed = options
+            .guarded
+            .then(|| Closed::new(options.broker, manifest, certs.clone(), &options.prefix, &state))
+            .transpose()?;
+        let (prefix, shared) = (options.prefix.clone(), options.shared);
         let guard = closed.as_ref().map(Closed::guard);
-        let doors = Doors { listeners: network.listeners(), certs: certs.clone(), guard };
+        let doors = Doors { listeners: network.listeners(), certs: certs.clone(), guard, prefix, shared };
         let foundation =
             Foundation::behind(manifest, options.broker, options.partitions, &doors, &state, reporter).await?;
         let roles = match options.roles {
@@ -155,7 +153,7 @@ impl Stack {
             manifest: manifest.clone(),
             brokers: match &closed {
                 Some(closed) => closed.as_operator(foundation.broker.brokers())?,
-                None => Cluster::at(foundation.broker.brokers(), &transport),
+                None => Cluster::at(foundation.broker.brokers(), &transport).prefixed(options.prefix.clone()),
             },
             transport,
             databases: roles.as_ref().map_or_else(|| foundation.postgres.databases().clone(), |r| r.of("auditor")),

@@ -2,7 +2,7 @@
 
 use audit_log::{Act, Actor, Ended, Recorder};
 use clap::Args;
-use saga::outbox::{kafka::Cluster, sasl::Sasl};
+use saga::outbox::{Prefix, kafka::Cluster, sasl::Sasl};
 use saga::transport::Transport;
 
 /// Reason for an act, and the broker on which the audit log's heads are announced.
@@ -14,6 +14,9 @@ pub struct Recorded {
     /// Kafka brokers as host:port, separated by commas: the head of the audit log is announced there. Without them it stays due.
     #[arg(long, env = "KAFKA_BROKERS", default_value = "")]
     kafka_brokers: String,
+    /// What precedes the names of all topics of this system on the broker.
+    #[arg(long, env = "KAFKA_PREFIX", default_value = "")]
+    kafka_prefix: Prefix,
     #[command(flatten)]
     kafka_sasl: Sasl,
 }
@@ -31,7 +34,8 @@ impl Recorded {
         key: impl std::fmt::Display,
         carry_out: impl Future<Output = anyhow::Result<String>>,
     ) -> anyhow::Result<String> {
-        let mut cluster = Cluster::at(&self.kafka_brokers, transport).with(self.kafka_sasl.clone());
+        let cluster = Cluster::at(&self.kafka_brokers, transport).with(self.kafka_sasl.clone());
+        let mut cluster = cluster.prefixed(self.kafka_prefix.clone());
         cluster.kafka.kafka_brokers.retain(|broker| !broker.is_empty());
         let recorder = Recorder::of_the_process(&cluster)?;
         let act = Act::new(Actor::of_the_process(transport), action, "key", key).because(&self.note);
