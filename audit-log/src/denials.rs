@@ -65,7 +65,7 @@ struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    fn is_recorded(mut self) {
+    fn recorded(mut self) {
         self.counted = None;
     }
 }
@@ -123,7 +123,7 @@ impl Denials {
             let act = counted.act();
             let taken = Taken { denials: self, counted: Some(counted) };
             recorder.note(&act).await?;
-            taken.is_recorded();
+            taken.recorded();
             entries += 1;
         }
         Ok(entries)

@@ -245,7 +245,7 @@ async fn reconciling(up: &Up) {
     }
     let said = up.does(&["reconcile", "--repair", "--wait", "10", "--grace", "1"]).await;
     assert!(said.contains("0 findings left"), "{said}");
-    repairs_are_in_the_audit_log(&up, &[cancelled, rejected, vanished, untold], charge).await;
+    repairs_are_in_the_audit_log(up, &[cancelled, rejected, vanished, untold], charge).await;
     for order in [cancelled, rejected, vanished] {
         ends(&orders, order, "CANCELLED").await;
     }

@@ -28,9 +28,9 @@ pub(super) struct Problem {
     /// A header that tells programs more.
     #[serde(skip)]
     header: Option<(HeaderName, String)>,
-    /// Reason for the audit log, if the request is denied for its caller's sake. Clients are not told.
+    /// True if the request is denied for its caller's sake. Clients are not told.
     #[serde(skip)]
-    denial: Option<String>,
+    is_denial: bool,
 }
 
 /// Extension of a response that denies a request: the reason.
@@ -39,11 +39,22 @@ pub(super) struct Denial(pub(super) String);
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Problem { kind, title, status: status.as_u16(), detail: detail.into(), header: None, denial: None }
+        Problem { kind, title, status: status.as_u16(), detail: detail.into(), header: None, is_denial: false }
     }
 
-    fn denying(self, why: impl Into<String>) -> Self {
-        Problem { denial: Some(why.into()), ..self }
+    fn denying(self) -> Self {
+        Problem { is_denial: true, ..self }
+    }
+
+    /// Reason of a denial for the audit log: one of a few, with nothing that the client sent.
+    fn why(&self) -> String {
+        match self.kind {
+            "order-unknown" => "another user's order".to_owned(),
+            "not-yours" => "for another user".to_owned(),
+            "too-often" => "too often".to_owned(),
+            // What is wrong with the token.
+            _ => self.detail.clone(),
+        }
     }
 
     fn with(self, name: HeaderName, value: String) -> Self {
@@ -67,7 +78,7 @@ impl Problem {
 
     /// The order is another's, which looks as if there was none.
     pub(super) fn anothers(order_id: OrderId) -> Self {
-        Problem::unknown(order_id).denying("another user's order")
+        Problem::unknown(order_id).denying()
     }
 
     /// Too late to cancel.
@@ -81,7 +92,7 @@ impl Problem {
         let detail = format!("the token's subject is another user, and it has not the scope {scope}");
         Problem::new(StatusCode::FORBIDDEN, "not-yours", "The token does not allow this", detail)
             .with(header::WWW_AUTHENTICATE, format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
-            .denying("for another user")
+            .denying()
     }
 
     /// One request too many of this subject; the next may come after this time.
@@ -90,7 +101,7 @@ impl Problem {
         let detail = format!("wait for {seconds} s");
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "Too many requests", detail)
             .with(header::RETRY_AFTER, seconds.to_string())
-            .denying("too often")
+            .denying()
     }
 
     pub(super) fn large_headers(detail: String) -> Self {
@@ -153,14 +164,14 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Missing => Problem::new(unauthorized, "token-missing", title, refusal.to_string())
                 .with(header::WWW_AUTHENTICATE, "Bearer".to_owned())
-                .denying(refusal.to_string()),
+                .denying(),
             Refusal::Token(fault) => {
                 let fault = fault.to_string();
                 let described = fault.replace('`', "'");
                 let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{described}\"");
                 Problem::new(unauthorized, "token-refused", title, fault.as_str())
                     .with(header::WWW_AUTHENTICATE, challenge)
-                    .denying(fault)
+                    .denying()
             }
             Refusal::KeysAway => {
                 let detail = "no token can be verified: the issuer's keys are not available";
@@ -180,13 +191,13 @@ impl From<sqlx::Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (further, denial) = (self.header.clone(), self.denial.clone());
+        let (further, denial) = (self.header.clone(), self.is_denial.then(|| Denial(self.why())));
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(self)).into_response();
         if let Some((name, value)) = further.and_then(|(name, value)| Some((name, value.parse().ok()?))) {
             response.headers_mut().insert(name, value);
         }
-        if let Some(why) = denial {
-            response.extensions_mut().insert(Denial(why));
+        if let Some(denial) = denial {
+            response.extensions_mut().insert(denial);
         }
         response
     }
