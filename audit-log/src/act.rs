@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use transport::Transport;
 use uuid::Uuid;
 
 use crate::text::bounded;
@@ -35,6 +36,16 @@ pub struct Actor {
     pub name: String,
     /// Proof of the name.
     pub known: Known,
+}
+
+impl Actor {
+    /// The person who runs this process: by certificate, or else the user that the environment names.
+    pub fn of_the_process(transport: &Transport) -> Self {
+        match transport.name() {
+            Some(name) => Actor { name, known: Known::Certificate },
+            None => Actor { name: std::env::var("USER").unwrap_or_default(), known: Known::Unverified },
+        }
+    }
 }
 
 /// An act that is about to happen, or has been denied.

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use outbox::kafka::Cluster;
 use secrecy::SecretString;
+use transport::Transport;
 use uuid::Uuid;
 
 use crate::{
@@ -32,7 +33,7 @@ pub enum Recorder {
 
 impl Recorder {
     /// The recorder that `variable` (usually the process environment) names. Heads go to this
-    /// cluster, and the log is reached over its transport.
+    /// cluster, if it has an address, and the log is reached over its transport.
     ///
     /// # Errors
     /// If a variable has the wrong form, or there is no log although SECURITY=required.
@@ -46,9 +47,12 @@ impl Recorder {
             return Ok(Recorder::Nowhere);
         };
         let log = AuditLog::new(&cluster.transport, &SecretString::from(url))?;
+        if cluster.brokers().is_empty() {
+            return Ok(Recorder::To(log));
+        }
         let Some(file) = variable(AUDIT_SIGNING_KEY_FILE) else { return Ok(Recorder::To(log)) };
         let key = SigningKey::load(file.as_ref()).context(AUDIT_SIGNING_KEY_FILE)?;
-        Ok(Recorder::To(log.announcing(key, Topic::new(cluster.producer("audit-log")))))
+        Ok(Recorder::To(log.announcing(key, Topic::of(cluster))))
     }
 
     /// The recorder that the process's environment names. If there is none, logs that nothing is recorded.
@@ -61,6 +65,14 @@ impl Recorder {
             tracing::warn!("{AUDIT_DATABASE_URL} is not set: nothing of this is recorded in an audit log");
         }
         Ok(recorder)
+    }
+
+    /// A recorder that leaves heads to operators: for a program that has no key to sign them with.
+    ///
+    /// # Errors
+    /// If the URL has another form, or allows less than required.
+    pub fn without_heads(transport: &Transport, url: &SecretString) -> anyhow::Result<Self> {
+        Ok(Recorder::To(AuditLog::new(transport, url)?))
     }
 
     /// Records that the act begins, carries it out, and records how it ended. `ended` says in words what the result means.
@@ -136,8 +148,6 @@ impl Begun<'_> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-
-    use transport::Transport;
 
     use super::*;
 

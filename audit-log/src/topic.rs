@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use outbox::{RealName, kafka::Cluster};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -40,20 +41,20 @@ pub struct Announced {
 /// The topic, for one who announces heads.
 #[derive(Clone)]
 pub struct Topic {
-    name: String,
+    name: RealName,
     client: ClientConfig,
     producer: Arc<OnceCell<FutureProducer>>,
 }
 
 impl Topic {
-    /// The topic, reached with these settings of a Kafka client. Connects on first use.
-    pub fn new(client: ClientConfig) -> Self {
-        Self::named(TOPIC, client)
+    /// The topic of the system on this cluster. Connects on first use.
+    pub fn of(cluster: &Cluster) -> Self {
+        Self::named(TOPIC, cluster)
     }
 
     /// A topic of another name.
-    pub fn named(name: &str, client: ClientConfig) -> Self {
-        Topic { name: name.to_owned(), client, producer: Arc::default() }
+    pub fn named(name: &str, cluster: &Cluster) -> Self {
+        Topic { name: cluster.topic(name), client: cluster.producer("audit-log"), producer: Arc::default() }
     }
 
     /// Announces a head, and waits until the broker has it.
@@ -64,11 +65,19 @@ impl Topic {
         let announced = async {
             let producer = self.producer.get_or_try_init(|| self.connect()).await?;
             let (key, value) = (head.head.genesis.to_string(), head.to_json());
-            let record = FutureRecord::to(&self.name).key(&key).payload(&value);
+            let record = FutureRecord::to(self.name.real()).key(&key).payload(&value);
             let sent = producer.send(record, ASKED_WITHIN).await;
             sent.map_err(|(error, _)| error).with_context(|| format!("publishing on {}", self.name))
         };
         timeout(ANNOUNCED_WITHIN, announced).await.context("the broker takes too long")?.map(drop)
+    }
+
+    /// Creates the topic if it is missing.
+    ///
+    /// # Errors
+    /// If the broker does not answer, or refuses.
+    pub async fn ensure(&self) -> anyhow::Result<()> {
+        timeout(ANNOUNCED_WITHIN, self.connect()).await.context("the broker takes too long")?.map(drop)
     }
 
     /// Creates the topic if it is missing, and a producer for it.
@@ -78,8 +87,8 @@ impl Topic {
         let producer: FutureProducer = settings.create().context("making the Kafka producer")?;
         let (asked, name) = (producer.clone(), self.name.clone());
         let look = move || {
-            let all = asked.client().fetch_metadata(Some(&name), ASKED_WITHIN).context("asking the broker")?;
-            let found = all.topics().iter().any(|topic| topic.name() == name && !topic.partitions().is_empty());
+            let all = asked.client().fetch_metadata(Some(name.real()), ASKED_WITHIN).context("asking the broker")?;
+            let found = all.topics().iter().any(|topic| topic.name() == name.real() && !topic.partitions().is_empty());
             anyhow::Ok((found, all.brokers().len()))
         };
         let (found, brokers) = tokio::task::spawn_blocking(look).await.context("asking the broker")??;
@@ -93,7 +102,7 @@ impl Topic {
         let admin: AdminClient<DefaultClientContext> = self.client.create().context("making the Kafka client")?;
         let copies = if brokers >= 3 { 3 } else { 1 };
         // Heads are never removed, by age, size or key: each of them is evidence.
-        let topic = NewTopic::new(&self.name, 1, TopicReplication::Fixed(copies))
+        let topic = NewTopic::new(self.name.real(), 1, TopicReplication::Fixed(copies))
             .set("cleanup.policy", "delete")
             .set("retention.ms", "-1")
             .set("retention.bytes", "-1")
@@ -118,19 +127,20 @@ impl Topic {
     }
 }
 
-fn read(name: &str, client: &ClientConfig) -> anyhow::Result<Announced> {
+fn read(name: &RealName, client: &ClientConfig) -> anyhow::Result<Announced> {
     let mut settings = client.clone();
     settings.set("group.id", "audit-log-reads-without-a-group").set("enable.auto.commit", "false");
     settings.set("auto.offset.reset", "earliest").set("allow.auto.create.topics", "false");
     let consumer: BaseConsumer = settings.create().context("making the Kafka consumer")?;
-    let metadata = consumer.fetch_metadata(Some(name), ASKED_WITHIN).context("asking the broker for the heads")?;
+    let metadata =
+        consumer.fetch_metadata(Some(name.real()), ASKED_WITHIN).context("asking the broker for the heads")?;
     let (mut announced, mut ends, mut assigned) = (Announced::default(), BTreeMap::new(), TopicPartitionList::new());
     for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-        let marks = consumer.fetch_watermarks(name, partition.id(), ASKED_WITHIN);
+        let marks = consumer.fetch_watermarks(name.real(), partition.id(), ASKED_WITHIN);
         let (low, high) = marks.with_context(|| format!("asking for the offsets of {name}/{}", partition.id()))?;
         announced.lost += low;
         if low < high {
-            assigned.add_partition_offset(name, partition.id(), Offset::Offset(low))?;
+            assigned.add_partition_offset(name.real(), partition.id(), Offset::Offset(low))?;
             ends.insert(partition.id(), high);
         }
     }
@@ -152,7 +162,7 @@ fn read(name: &str, client: &ClientConfig) -> anyhow::Result<Announced> {
                 // The last offsets of a partition may hold no record: the position shows it.
                 let positions = consumer.position().context("asking for positions")?;
                 ends.retain(|partition, end| {
-                    let at = positions.find_partition(name, *partition).and_then(|at| at.offset().to_raw());
+                    let at = positions.find_partition(name.real(), *partition).and_then(|at| at.offset().to_raw());
                     at.is_none_or(|at| at < *end)
                 });
             }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use events::publisher::{self, dead_letter_topic, service_of_topic};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -38,8 +39,8 @@ pub(crate) fn consumer(brokers: &Cluster) -> anyhow::Result<BaseConsumer> {
         .context("creating the Kafka consumer")
 }
 
-/// The names of all readable topics: the broker reports no error for them, and each partition has a leader. Blocking; run on a
-/// thread of its own.
+/// The names of all readable topics of this system: the broker reports no error for them, and each partition has a leader.
+/// Blocking; run on a thread of its own.
 ///
 /// # Errors
 /// If the broker does not answer.
@@ -52,22 +53,39 @@ pub fn readable_topics(brokers: &Cluster) -> anyhow::Result<Vec<String>> {
         let all_led = partitions.iter().all(|partition| partition.error().is_none() && partition.leader() >= 0);
         topic.error().is_none() && !partitions.is_empty() && all_led
     };
-    Ok(metadata.topics().iter().filter(is_readable).map(|topic| topic.name().to_owned()).collect())
+    let own = metadata.topics().iter().filter(is_readable).filter_map(|topic| own_name(brokers, topic.name()));
+    Ok(own.map(str::to_owned).collect())
+}
+
+/// The name of a topic, if it is this system's.
+pub(crate) fn own_name<'a>(brokers: &Cluster, real: &'a str) -> Option<&'a str> {
+    brokers.prefix().name_of(real).filter(|name| !has_prefix(name))
+}
+
+/// Returns whether a name has a prefix, which is another system's then: no service's name contains a `.`.
+fn has_prefix(name: &str) -> bool {
+    let name = name.strip_suffix(dead_letter_topic("").as_str()).unwrap_or(name);
+    let before_requests = name.strip_suffix(publisher::CLIENT.topic());
+    service_of_topic(name).is_some_and(|service| service.contains('.'))
+        || before_requests.is_some_and(|prefix| !prefix.is_empty())
 }
 
 /// The offsets that each partition of `topics` retains now; an empty range where it retains nothing. Blocking.
-pub(crate) fn kept_by(consumer: &BaseConsumer, topics: &[String]) -> anyhow::Result<Offsets> {
+pub(crate) fn kept_by(brokers: &Cluster, consumer: &BaseConsumer, topics: &[String]) -> anyhow::Result<Offsets> {
     let metadata = consumer.fetch_metadata(None, TIMEOUT).context("fetching the topics' metadata")?;
     let mut kept = Offsets::new();
-    for topic in metadata.topics().iter().filter(|topic| topics.iter().any(|wanted| wanted == topic.name())) {
+    for topic in metadata.topics() {
+        let named = brokers.prefix().name_of(topic.name());
+        let Some(name) = named.filter(|name| topics.iter().any(|wanted| wanted == name)) else { continue };
+        let real = brokers.topic(name);
         if let Some(error) = topic.error() {
             bail!("fetching the metadata of {}: {}", topic.name(), RDKafkaErrorCode::from(error));
         }
         for partition in topic.partitions() {
-            let (low, high) = consumer.fetch_watermarks(topic.name(), partition.id(), TIMEOUT).with_context(|| {
-                format!("fetching the first and last offset of {}/{}", topic.name(), partition.id())
-            })?;
-            kept.insert((topic.name().to_owned(), partition.id()), low..high);
+            let (low, high) = consumer
+                .fetch_watermarks(real.real(), partition.id(), TIMEOUT)
+                .with_context(|| format!("fetching the first and last offset of {real}/{}", partition.id()))?;
+            kept.insert((name.to_owned(), partition.id()), low..high);
         }
     }
     Ok(kept)
@@ -78,7 +96,7 @@ pub(crate) fn kept_by(consumer: &BaseConsumer, topics: &[String]) -> anyhow::Res
 /// # Errors
 /// If the broker does not answer.
 pub fn kept(brokers: &Cluster, topics: &[String]) -> anyhow::Result<Offsets> {
-    kept_by(&consumer(brokers)?, topics).with_context(|| format!("reading offsets from {brokers}"))
+    kept_by(brokers, &consumer(brokers)?, topics).with_context(|| format!("reading offsets from {brokers}"))
 }
 
 /// Passes every record of `topics` to `look`, up to the current ends. Blocking; run on a thread of its own.
@@ -158,7 +176,7 @@ fn read_while_until(
     let mut ends: BTreeMap<(String, i32), i64> = BTreeMap::new();
     let mut assignment = TopicPartitionList::new();
     for ((topic, partition), offsets) in offsets.into_iter().filter(|(_, offsets)| !offsets.is_empty()) {
-        assignment.add_partition_offset(&topic, partition, Offset::Offset(offsets.start))?;
+        assignment.add_partition_offset(brokers.topic(&topic).real(), partition, Offset::Offset(offsets.start))?;
         ends.insert((topic, partition), offsets.end);
     }
     consumer.assign(&assignment).context("assigning partitions")?;
@@ -170,13 +188,13 @@ fn read_while_until(
         match consumer.poll(Duration::from_millis(200)) {
             Some(Ok(message)) => {
                 last = Instant::now();
-                let record = Record::from(&message);
+                let record = Record::read(&message, brokers.prefix());
                 let place = (record.topic.clone(), record.partition);
                 let Some(end) = ends.get(&place).copied() else { continue };
                 let offset = record.offset;
                 let wants_more = offset < end && look(record);
                 if !wants_more || offset + 1 >= end {
-                    finish(&consumer, &mut ends, &place)?;
+                    finish(brokers, &consumer, &mut ends, &place)?;
                 }
             }
             // Also if it returns nothing but errors, for example for a record that the client cannot decode.
@@ -188,11 +206,12 @@ fn read_while_until(
                 // The last offsets of a partition may hold no record (only a transaction marker): the position shows it.
                 if let Ok(positions) = consumer.position() {
                     for element in positions.elements() {
-                        let place = (element.topic().to_owned(), element.partition());
+                        let Some(topic) = brokers.prefix().name_of(element.topic()) else { continue };
+                        let place = (topic.to_owned(), element.partition());
                         if let (Some(end), Some(position)) = (ends.get(&place), element.offset().to_raw())
                             && position >= *end
                         {
-                            finish(&consumer, &mut ends, &place)?;
+                            finish(brokers, &consumer, &mut ends, &place)?;
                         }
                     }
                 }
@@ -207,12 +226,35 @@ fn read_while_until(
 
 /// Stops fetching from partitions that are finished.
 fn finish(
+    brokers: &Cluster,
     consumer: &BaseConsumer,
     ends: &mut BTreeMap<(String, i32), i64>,
     place: &(String, i32),
 ) -> anyhow::Result<()> {
     ends.remove(place);
     let mut done = TopicPartitionList::new();
-    done.add_partition(&place.0, place.1);
+    done.add_partition(brokers.topic(&place.0).real(), place.1);
     consumer.pause(&done).context("pausing a partition")
+}
+
+#[cfg(test)]
+mod tests {
+    use transport::Transport;
+
+    use super::*;
+
+    #[test]
+    fn a_name_with_anothers_prefix_is_not_ours() {
+        let at = |prefix: &str| Cluster::at("", &Transport::plain()).prefixed(prefix.parse().expect("a prefix"));
+        let (none, staging) = (at(""), at("staging."));
+        for name in ["order.events", "order.requests", "order.requests-dlt", "points.events-dlt", "my.own.requests"] {
+            assert_eq!(own_name(&none, name), Some(name));
+            assert_eq!(own_name(&staging, &format!("staging.{name}")), Some(name));
+            assert_eq!(own_name(&staging, name), None);
+            assert_eq!(own_name(&staging, &format!("test.{name}")), None);
+        }
+        for name in ["staging.order.events", "staging.order.requests", "staging.order.events-dlt"] {
+            assert_eq!(own_name(&none, name), None, "{name}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use personal_data::{PERSONAL_KEYRING, PERSONAL_KEYS_URL};
-use saga::outbox::{kafka::Cluster, sasl::Sasl};
+use saga::outbox::{Prefix, kafka::Cluster, sasl::Sasl};
 use secrecy::{ExposeSecret, SecretString};
 use transport::{Settings, Transport};
 
@@ -22,6 +22,9 @@ const GATEWAY_OPS_URL: &str = "GATEWAY_OPS_URL";
 
 /// Variable with the base URLs of services beside the shop's, separated by commas.
 pub const PROGRAM_URLS: &str = "PROGRAM_URLS";
+
+/// Variable with what precedes the names of all topics and groups on the broker.
+pub const KAFKA_PREFIX: &str = "KAFKA_PREFIX";
 
 /// Variables of the audit log.
 pub const AUDIT_VARIABLES: [&str; 4] = [
@@ -99,13 +102,16 @@ impl Environment {
         let further_programs = variable(PROGRAM_URLS).unwrap_or_default();
         let transport = Settings::from_variables(variable)?.open()?;
         let sasl = Sasl::from_variables(variable).map_err(anyhow::Error::msg)?;
+        let prefix = prefix_in(&variable)?;
         for name in ["ORDER_API_URL", "GATEWAY_URL", GATEWAY_OPS_URL, "MAIL_API_URL", PROGRAM_URLS] {
             let urls = variable(name).unwrap_or_default();
             urls.split(',').filter(|url| !url.is_empty()).try_for_each(|url| transport.check_url(name, url))?;
         }
         Ok(Some(Self {
             manifest: Arc::new(manifest),
-            brokers: Cluster::at(&variable("KAFKA_BROKERS").unwrap_or_default(), &transport).with(sasl),
+            brokers: Cluster::at(&variable("KAFKA_BROKERS").unwrap_or_default(), &transport)
+                .with(sasl)
+                .prefixed(prefix),
             transport,
             databases,
             operators,
@@ -197,6 +203,7 @@ impl Environment {
             (PERSONAL_KEYRING, self.personal.personal_keyring.as_ref().map(|path| path.display().to_string())),
             (SYSTEM_MANIFEST, self.manifest.file().map(|file| file.display().to_string())),
             (PROGRAM_URLS, Some(self.further_programs.join(",")).filter(|urls| !urls.is_empty())),
+            (KAFKA_PREFIX, Some(self.brokers.prefix().to_string()).filter(|prefix| !prefix.is_empty())),
         ];
         std::iter::once(("KAFKA_BROKERS".to_owned(), self.brokers.brokers()))
             .chain(databases)
@@ -222,7 +229,19 @@ pub fn transport_of_the_process() -> anyhow::Result<Transport> {
 /// Settings or files that allow too little, or cannot be used.
 pub fn cluster_of_the_process(brokers: &str) -> anyhow::Result<Cluster> {
     let sasl = Sasl::of_process().map_err(anyhow::Error::msg)?;
-    Ok(Cluster::at(brokers, &transport_of_the_process()?).with(sasl))
+    Ok(Cluster::at(brokers, &transport_of_the_process()?).with(sasl).prefixed(prefix_of_the_process()?))
+}
+
+/// What precedes the names of the system's topics and groups on the broker, as the process's environment says.
+///
+/// # Errors
+/// If it is none.
+pub fn prefix_of_the_process() -> anyhow::Result<Prefix> {
+    prefix_in(&|name| std::env::var(name).ok())
+}
+
+fn prefix_in(variable: &impl Fn(&str) -> Option<String>) -> anyhow::Result<Prefix> {
+    variable(KAFKA_PREFIX).unwrap_or_default().parse().map_err(anyhow::Error::msg).context(KAFKA_PREFIX)
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ pub mod timeline;
 mod wait;
 
 pub use environment::{
-    AUDIT_VARIABLES, Environment, PAYMENT_DETAILS_KEY, PROGRAM_URLS, cluster_of_the_process, transport_of_the_process,
+    AUDIT_VARIABLES, Environment, KAFKA_PREFIX, PAYMENT_DETAILS_KEY, PROGRAM_URLS, cluster_of_the_process,
+    prefix_of_the_process, transport_of_the_process,
 };
 pub use manifest::{Database, Entry, Manifest, Program, Role, SYSTEM_MANIFEST};
 pub use wait::until;

@@ -1,6 +1,6 @@
 //! Listens to all topics without a consumer group: takes no partition from another consumer and moves no offset.
 
-use saga::outbox::kafka::Cluster;
+use saga::outbox::{Prefix, kafka::Cluster};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
@@ -83,10 +83,11 @@ impl Listener {
     /// # Errors
     /// If the broker does not answer.
     pub async fn start_on(brokers: &Cluster, topics: Vec<String>, since: Since) -> anyhow::Result<Self> {
-        let brokers = brokers.to_owned();
+        let (brokers, prefix) = (brokers.to_owned(), brokers.prefix().clone());
         let (consumer, _) = tokio::task::spawn_blocking(move || assigned(&brokers, &topics, since)).await??;
         let topics = consumer.assignment().context("reading the assignment")?;
-        let topics = topics.elements().iter().map(|element| element.topic().to_owned()).collect();
+        let elements = topics.elements();
+        let topics = elements.iter().filter_map(|element| prefix.name_of(element.topic())).map(str::to_owned).collect();
         let tape = Arc::new(Mutex::new(Tape::default()));
         let stop = Arc::new(AtomicBool::new(false));
         let (changed, changes) = watch::channel(0);
@@ -94,7 +95,7 @@ impl Listener {
             .name("listener".into())
             .spawn({
                 let (tape, stop) = (tape.clone(), stop.clone());
-                move || listen(&consumer, &tape, &changed, &stop)
+                move || listen(&consumer, &prefix, &tape, &changed, &stop)
             })
             .context("starting the listener thread")?;
         Ok(Listener { topics, tape, changes, stop, thread: Some(thread) })
@@ -143,13 +144,19 @@ impl Drop for Listener {
     }
 }
 
-fn listen(consumer: &BaseConsumer, tape: &Mutex<Tape>, changed: &watch::Sender<u64>, stop: &AtomicBool) {
+fn listen(
+    consumer: &BaseConsumer,
+    prefix: &Prefix,
+    tape: &Mutex<Tape>,
+    changed: &watch::Sender<u64>,
+    stop: &AtomicBool,
+) {
     while !stop.load(Ordering::Relaxed) {
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
             Some(Err(error)) => tracing::debug!(%error, "listening to Kafka failed; retrying"),
             Some(Ok(message)) => {
-                let record = Record::from(&message);
+                let record = Record::read(&message, prefix);
                 let mut tape = lock(tape);
                 if record.topic.ends_with("-dlt") {
                     tape.dead_letters.push(record);
@@ -174,14 +181,15 @@ pub type Ends = HashMap<(String, i32), i64>;
 /// A consumer assigned to all partitions of `topics`, and their current ends. Blocking.
 pub fn assigned(brokers: &Cluster, topics: &[String], since: Since) -> anyhow::Result<(BaseConsumer, Ends)> {
     let consumer = archive::consumer(brokers)?;
-    let kept = archive::kept_by(&consumer, topics).with_context(|| format!("reading offsets from {brokers}"))?;
+    let kept =
+        archive::kept_by(brokers, &consumer, topics).with_context(|| format!("reading offsets from {brokers}"))?;
     let mut assignment = TopicPartitionList::new();
     for ((topic, partition), offsets) in &kept {
         let from = match since {
             Since::Beginning => offsets.start,
             Since::Now => offsets.end,
         };
-        assignment.add_partition_offset(topic, *partition, Offset::Offset(from))?;
+        assignment.add_partition_offset(brokers.topic(topic).real(), *partition, Offset::Offset(from))?;
     }
     consumer.assign(&assignment).context("assigning partitions")?;
     let ends = kept.into_iter().filter(|(_, offsets)| !offsets.is_empty());

@@ -1,6 +1,6 @@
 //! Publishes requests, as any client would.
 
-use saga::outbox::kafka::Cluster;
+use saga::outbox::{Prefix, kafka::Cluster};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -23,6 +23,7 @@ pub const SOURCE: &str = "/clients/scenarios";
 #[derive(Clone)]
 pub struct Client {
     producer: FutureProducer,
+    prefix: Prefix,
     credentials: Credentials,
 }
 
@@ -68,7 +69,7 @@ impl Client {
             .set("allow.auto.create.topics", "false")
             .create()
             .context("creating the Kafka producer")?;
-        Ok(Client { producer, credentials: Credentials::default() })
+        Ok(Client { producer, prefix: brokers.prefix().clone(), credentials: Credentials::default() })
     }
 
     /// Publishes a bare value on `order.requests`: no headers, any bytes, or a null value. A key only selects the partition.
@@ -158,7 +159,8 @@ impl Client {
         headers: OwnedHeaders,
     ) -> anyhow::Result<Place> {
         let headers = self.with_token(topic, value, headers)?;
-        let mut record = FutureRecord::<[u8], [u8]>::to(topic).headers(headers);
+        let topic = self.prefix.of(topic);
+        let mut record = FutureRecord::<[u8], [u8]>::to(topic.real()).headers(headers);
         (record.key, record.payload) = (key, value);
         let delivery = self.producer.send(record, TIMEOUT).await;
         let delivery = delivery.map_err(|(error, _)| error).with_context(|| format!("publishing on {topic}"))?;

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use outbox::RealName;
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, RDKafkaErrorCode},
@@ -93,11 +94,11 @@ impl Client {
     }
 
     /// Asks the broker how many partitions the topic has.
-    pub(crate) async fn partitions(&self, topic: &str, within: Duration) -> Result<usize, String> {
-        let (shared, topic) = (Arc::clone(&self.shared), topic.to_owned());
+    pub(crate) async fn partitions(&self, topic: &RealName, within: Duration) -> Result<usize, String> {
+        let (shared, topic) = (Arc::clone(&self.shared), topic.clone());
         let asked = tokio::task::spawn_blocking(move || {
-            let metadata =
-                shared.producer.client().fetch_metadata(Some(&topic), within).map_err(|error| error.to_string())?;
+            let asked = shared.producer.client().fetch_metadata(Some(topic.real()), within);
+            let metadata = asked.map_err(|error| error.to_string())?;
             let topic = metadata.topics().first().ok_or("the broker does not know the topic")?;
             match (topic.error(), topic.partitions().len()) {
                 (Some(error), _) => Err(RDKafkaErrorCode::from(error).to_string()),

@@ -166,7 +166,7 @@ impl Publisher {
             return Err(NotTaken::Opening);
         }
         let slot = self.next_slot;
-        let record = BaseRecord::with_opaque_to(self.route.topic(), slot)
+        let record = BaseRecord::with_opaque_to(self.route.topic().real(), slot)
             .partition(i32::try_from(partition).unwrap_or(i32::MAX))
             .key(row.aggregateid)
             .payload(row.payload)

@@ -1,7 +1,7 @@
 //! An outbox row as a record on Kafka.
 
 use outbox::{
-    EventId,
+    EventId, Prefix, RealName,
     envelope::Envelope,
     kafka::headers,
     publisher::{source_of, topic_of_aggregate},
@@ -21,20 +21,22 @@ pub(crate) struct Record<'r> {
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
     publisher: String,
-    topic: String,
+    topic: RealName,
     source: String,
 }
 
 impl Route {
-    pub(crate) fn of(publisher: &str) -> Self {
-        Route { publisher: publisher.to_owned(), topic: topic_of_aggregate(publisher), source: source_of(publisher) }
+    pub(crate) fn of(publisher: &str, prefix: &Prefix) -> Self {
+        let topic = prefix.of(&topic_of_aggregate(publisher));
+        Route { publisher: publisher.to_owned(), topic, source: source_of(publisher) }
     }
 
     pub(crate) fn publisher(&self) -> &str {
         &self.publisher
     }
 
-    pub(crate) fn topic(&self) -> &str {
+    /// The topic as the broker has it.
+    pub(crate) fn topic(&self) -> &RealName {
         &self.topic
     }
 

@@ -61,8 +61,8 @@ async fn published_again(
     };
     let timing = Timing { acknowledged_within: PATIENCE, ..Timing::default() };
     let never = Instant::now() + NEVER;
-    let mut publisher =
-        Publisher::new(kafka, Route::of(&publisher), timing, BATCH_ROWS, never).context("creating the Kafka client")?;
+    let mut publisher = Publisher::new(kafka, Route::of(&publisher, kafka.prefix()), timing, BATCH_ROWS, never)
+        .context("creating the Kafka client")?;
     if let Err(refusal) = publisher.know_partitions(PATIENCE).await {
         bail!("{}: {}", publisher.route().topic(), refusal.error);
     }

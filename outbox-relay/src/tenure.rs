@@ -93,10 +93,10 @@ impl Tenure {
         let Mandate { epoch, last_seq, asked_at } = mandate;
         let lease = Lease::new(context.timing(), epoch, asked_at);
         let certificates = context.kafka().transport.version();
-        let publisher = new_publisher(&context, Route::of(publisher), &lease)?;
+        let publisher = new_publisher(&context, Route::of(publisher, context.kafka().prefix()), &lease)?;
         let (database, topic) = (context.database(), publisher.route().topic());
         let reports = Reports::new(database);
-        tracing::info!(database, epoch, last_seq, topic, "the relay leads the database and publishes its outbox");
+        tracing::info!(database, epoch, last_seq, %topic, "the relay leads the database and publishes its outbox");
         Ok(Tenure {
             session,
             lease,

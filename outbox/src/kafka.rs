@@ -8,7 +8,10 @@ use rdkafka::{
 };
 use transport::Transport;
 
-use crate::sasl::Sasl;
+use crate::{
+    prefix::{Prefix, RealName},
+    sasl::Sasl,
+};
 
 /// Address of Kafka, and settings for topics that have to be created.
 #[derive(Debug, Clone)]
@@ -31,6 +34,10 @@ pub struct Kafka {
     /// `create` creates topics that are missing; `expect` leaves that to an administrator, and waits for them.
     #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_TOPICS", value_enum, default_value_t))]
     pub kafka_topics: Topics,
+    /// What precedes the names of all topics and groups of this system on the broker, such as `staging.`, so that several systems
+    /// can share it.
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_PREFIX", default_value = ""))]
+    pub kafka_prefix: Prefix,
     /// Credentials, for a broker that authenticates by password.
     #[cfg_attr(feature = "clap", command(flatten))]
     pub kafka_sasl: Sasl,
@@ -100,6 +107,7 @@ impl Cluster {
             kafka_replication: Some(1),
             kafka_instance_id: None,
             kafka_topics: Topics::Create,
+            kafka_prefix: Prefix::default(),
             kafka_sasl: Sasl::default(),
         };
         kafka.over(transport)
@@ -110,6 +118,28 @@ impl Cluster {
     pub fn with(mut self, sasl: Sasl) -> Self {
         self.kafka.kafka_sasl = sasl;
         self
+    }
+
+    /// The same cluster, where this system's topics and groups have this prefix.
+    #[must_use]
+    pub fn prefixed(mut self, prefix: Prefix) -> Self {
+        self.kafka.kafka_prefix = prefix;
+        self
+    }
+
+    /// What precedes the names of this system's topics and groups.
+    pub fn prefix(&self) -> &Prefix {
+        &self.kafka.kafka_prefix
+    }
+
+    /// A topic as the broker has it.
+    pub fn topic(&self, name: &str) -> RealName {
+        self.prefix().of(name)
+    }
+
+    /// A consumer group as the broker has it.
+    pub fn group(&self, name: &str) -> RealName {
+        self.prefix().of(name)
     }
 
     /// Addresses of the brokers, host:port, separated by commas.

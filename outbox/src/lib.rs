@@ -48,6 +48,7 @@ pub mod envelope;
 pub mod ids;
 pub mod kafka;
 mod migration;
+pub mod prefix;
 pub mod publisher;
 pub mod roles;
 pub mod sasl;
@@ -55,6 +56,7 @@ mod write;
 
 pub use ids::EventId;
 pub use migration::{MIGRATIONS, migrate};
+pub use prefix::{Prefix, RealName};
 pub use publisher::Publisher;
 pub use write::{
     CHANNEL, MAX_PAYLOAD_BYTES, Outgoing, WriteError, declare, notify, refuse_others, rendered_at_most, write,

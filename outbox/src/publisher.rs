@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::prefix::LONGEST_PREFIX;
+
 /// A publisher of events: a service, on the topic `<name>.events`, or clients, on a topic of requests.
 ///
 /// Anyone can be a publisher; [`publisher!`](crate::publisher!) names one.
@@ -21,8 +23,8 @@ macro_rules! publisher {
     };
 }
 
-/// Maximum length of a Kafka topic name, minus the suffixes that follow a publisher's name.
-const LONGEST_NAME: usize = 249 - EVENTS.len() - DEAD_LETTERS.len();
+/// Maximum length of a Kafka topic name, minus what precedes and follows a publisher's name.
+const LONGEST_NAME: usize = 249 - LONGEST_PREFIX - EVENTS.len() - DEAD_LETTERS.len();
 const EVENTS: &str = ".events";
 const DEAD_LETTERS: &str = "-dlt";
 const SERVICES: &str = "/services/";

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use outbox::{
+    Prefix,
     envelope::RawRecord,
     ids::{Coordinates, Original},
 };
@@ -114,9 +115,10 @@ const GARBLED_HEADERS: usize = 16;
 
 impl Record {
     /// The record with this value and at most its first `headers_max` headers.
-    pub(crate) fn of(message: &BorrowedMessage<'_>, value: Option<&[u8]>, headers_max: usize) -> Self {
+    pub(crate) fn of(message: &BorrowedMessage<'_>, prefix: &Prefix, value: Option<&[u8]>, headers_max: usize) -> Self {
         Record {
-            topic: message.topic().to_owned(),
+            // A client reads topics of its own system alone.
+            topic: prefix.name_of(message.topic()).unwrap_or_else(|| message.topic()).to_owned(),
             partition: message.partition(),
             offset: message.offset(),
             timestamp_ms: message.timestamp().to_millis().and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0),
@@ -132,9 +134,10 @@ impl Record {
     }
 }
 
-impl From<&BorrowedMessage<'_>> for Record {
-    fn from(message: &BorrowedMessage<'_>) -> Self {
-        Record::of(message, message.payload(), usize::MAX)
+impl Record {
+    /// The record of a message that a client of a system with this prefix has read.
+    pub fn read(message: &BorrowedMessage<'_>, prefix: &Prefix) -> Self {
+        Record::of(message, prefix, message.payload(), usize::MAX)
     }
 }
 

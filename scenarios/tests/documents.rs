@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use saga::{
     barrier::{Move, Status, Step, pass},
     choreography::Reaction,
+    outbox::Prefix,
 };
 use saga_schema::{Code, Direction};
 use scenarios::{
@@ -54,7 +55,8 @@ fn the_documents_agree_with_the_code() {
     part("docs/CHOREOGRAPHY.md", "events", &Choreography::of_the_shop().markdown());
     part("docs/CHOREOGRAPHY.md", "barrier", &barrier());
     part("docs/EVENTS.md", "changes", &changes_of_schemas());
-    let rights = Rights::of(&Choreography::of_the_shop(), &Manifest::of_the_shop()).expect("the shop's rights");
+    let rights = Rights::of(&Choreography::of_the_shop(), &Manifest::of_the_shop(), &Prefix::default())
+        .expect("the shop's rights");
     part("docs/security/kafka.md", "rights", &rights.markdown());
     let scenarios: Vec<String> =
         catalogue::ALL.iter().map(|scenario| format!("| `{}` | {} |\n", scenario.name, scenario.story)).collect();

@@ -6,21 +6,23 @@ use crate::support::Log;
 
 fn denial(name: &str) -> Denial {
     let actor = Actor { name: name.to_owned(), known: Known::Token };
-    Denial { actor, route: "GET /orders/{id}", status: 404 }
+    let about = Some(uuid::Uuid::nil());
+    Denial { actor, object: ("route", "GET /orders/{id}".to_owned()), why: "another's order".to_owned(), about }
 }
 
 #[tokio::test]
 async fn a_flood_of_denials_becomes_one_entry_with_its_count() {
     let log = Log::create().await;
     let denials = Denials::default();
-    (0..5_000).for_each(|_| denials.count(denial("mallory")));
+    assert!((0..5_000).all(|_| denials.count(denial("mallory"))));
     denials.count(denial("alice"));
     assert_eq!(denials.record(&log.recorder()).await.unwrap(), 2);
     assert_eq!(denials.record(&log.recorder()).await.unwrap(), 0);
     let wanted = Wanted { actor: Some("mallory".to_owned()), latest: 10, ..Wanted::default() };
     let entries = log.reader().list(&wanted).await.unwrap();
     assert_eq!(entries.len(), 1);
-    assert_eq!(entries[0].details, r#"{"status":404,"times":5000}"#);
+    assert_eq!(entries[0].reason, "another's order");
+    assert_eq!(entries[0].details, r#"{"first":"00000000-0000-0000-0000-000000000000","times":5000}"#);
     log.drop().await;
 }
 

@@ -4,6 +4,7 @@ use audit_log::{
     AuditLog, Hash, Head, Recorder, SignedHead, SigningKey, Topic,
     verify::{Finding, Trusted},
 };
+use outbox::kafka::Cluster;
 use transport::Transport;
 
 use crate::support::{Log, act};
@@ -16,7 +17,7 @@ async fn end(log: &Log) -> Head {
 #[tokio::test]
 async fn a_head_that_could_not_be_announced_is_announced_later() {
     let log = Log::create().await;
-    let nowhere = Topic::new(Transport::plain().kafka("127.0.0.1:1"));
+    let nowhere = Topic::of(&Cluster::at("127.0.0.1:1", &Transport::plain()));
     let cut_off = log.silent().announcing(log.key.clone(), nowhere);
     Recorder::To(cut_off).note(&act(1)).await.unwrap();
     let verdict = log.verify().await;

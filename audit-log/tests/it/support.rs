@@ -6,6 +6,7 @@ use audit_log::{
     Act, Actor, AuditLog, Ended, Known, Reader, Recorder, Roles, SigningKey, Topic,
     verify::{Finding, Trusted, Verdict},
 };
+use outbox::kafka::Cluster;
 use rdkafka::{
     ClientConfig,
     producer::{BaseProducer, Producer},
@@ -82,7 +83,7 @@ impl Log {
     /// A topic of heads, which is empty.
     pub(crate) async fn topic(name: &str) -> Topic {
         offer(name.to_owned()).await;
-        Topic::named(name, client())
+        Topic::named(name, &Cluster::at(&required("TEST_KAFKA_BROKERS"), &Transport::plain()))
     }
 
     fn url(&self, role: &str) -> SecretString {

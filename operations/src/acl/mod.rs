@@ -6,7 +6,7 @@
 //! | `User:<service>` | reads the topics that its table consumes, as its own group; writes their dead letters |
 //! | `User:relay-<database>` | writes the topic of the service that owns the database |
 //! | `User:client` | writes topics of requests |
-//! | `User:operator` | reads every topic, sees the groups' positions, writes requests and events (repairs and replays) |
+//! | `User:operator` | reads every topic, sees the groups' positions, writes requests, events (repairs and replays) and the audit log's heads |
 //! | `User:admin` | creates and configures the topics, and changes rights; reads and writes no record |
 
 mod authority;
@@ -14,6 +14,7 @@ mod deviation;
 mod listeners;
 mod rights;
 mod text;
+mod topics;
 
 use std::fmt;
 

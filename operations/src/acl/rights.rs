@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
 use events::publisher::dead_letter_topic;
+use saga::outbox::Prefix;
 
 use super::{Acl, CLUSTER, Kind, Operation, principal};
 use crate::{Manifest, choreography::Choreography};
@@ -20,9 +21,11 @@ const RELAY: &str = "relay-";
 /// All rights of a system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rights {
+    /// What precedes all names below: those of principals, topics and groups.
+    pub prefix: Prefix,
     /// `User:` and a name, each with what it stands for.
     pub principals: BTreeMap<String, String>,
-    /// All topics, dead letters included.
+    /// All topics, dead letters and the audit log's heads included.
     pub topics: BTreeSet<String>,
     /// The services' consumer groups.
     pub groups: BTreeSet<String>,
@@ -34,15 +37,16 @@ impl Rights {
     ///
     /// # Errors
     /// If two programs would be the same principal.
-    pub fn of(choreography: &Choreography, manifest: &Manifest) -> anyhow::Result<Self> {
+    pub fn of(choreography: &Choreography, manifest: &Manifest, prefix: &Prefix) -> anyhow::Result<Self> {
         let mut rights = Rights {
+            prefix: prefix.clone(),
             principals: BTreeMap::new(),
             topics: BTreeSet::new(),
             groups: BTreeSet::new(),
             acls: BTreeSet::new(),
         };
         let carried: BTreeSet<String> = manifest.topics().into_iter().map(str::to_owned).collect();
-        rights.topics.clone_from(&carried);
+        carried.iter().for_each(|topic| rights.add_topic(topic));
         for table in choreography.tables() {
             rights.add_service(&table.service, &choreography.topics_of(&table.service))?;
         }
@@ -51,6 +55,7 @@ impl Rights {
             let relay = rights.add(&name, &format!("the relay, for the database {database}"))?;
             rights.allow(&relay, Operation::Write, Kind::Topic, database.publisher().topic());
         }
+        rights.add_topic(audit_log::TOPIC);
         rights.add_client(manifest)?;
         rights.add_operator(&carried)?;
         rights.add_admin()?;
@@ -58,14 +63,28 @@ impl Rights {
     }
 
     fn add(&mut self, name: &str, what: &str) -> anyhow::Result<String> {
-        let principal = principal(name);
+        let principal = principal(self.prefix.of(name).real());
         let former = self.principals.insert(principal.clone(), what.to_owned());
         ensure!(former.is_none(), "two are called {principal}: rename the service `{name}`");
         Ok(principal)
     }
 
+    /// Every name gets its prefix here, and in [`add_topic`](Self::add_topic) and [`add`](Self::add).
     fn allow(&mut self, principal: &str, operation: Operation, kind: Kind, name: &str) {
-        self.acls.insert(Acl::allow(principal, operation, kind, name));
+        let name = match kind {
+            Kind::Cluster => name.to_owned(),
+            _ => self.prefix.of(name).to_string(),
+        };
+        self.acls.insert(Acl::allow(principal, operation, kind, &name));
+    }
+
+    fn add_topic(&mut self, name: &str) {
+        self.topics.insert(self.prefix.of(name).to_string());
+    }
+
+    /// The names of all topics in the system's own tables.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.topics.iter().filter_map(|real| self.prefix.name_of(real)).map(str::to_owned).collect()
     }
 
     fn add_service(&mut self, service: &str, reads: &[String]) -> anyhow::Result<()> {
@@ -76,10 +95,11 @@ impl Rights {
             // It compares the topic's retention with its inbox's.
             self.allow(&principal, Operation::DescribeConfigs, Kind::Topic, topic);
             self.allow(&principal, Operation::Write, Kind::Topic, &dead_letters);
-            self.topics.extend([topic.clone(), dead_letters]);
+            self.add_topic(topic);
+            self.add_topic(&dead_letters);
         }
         self.allow(&principal, Operation::Read, Kind::Group, service);
-        self.groups.insert(service.to_owned());
+        self.groups.insert(self.prefix.of(service).to_string());
         Ok(())
     }
 
@@ -93,13 +113,17 @@ impl Rights {
 
     fn add_operator(&mut self, carried: &BTreeSet<String>) -> anyhow::Result<()> {
         let operator = self.add(OPERATOR, "an operator")?;
-        for topic in self.topics.clone() {
+        for topic in self.names() {
             self.allow(&operator, Operation::Read, Kind::Topic, &topic);
             self.allow(&operator, Operation::DescribeConfigs, Kind::Topic, &topic);
         }
+        // Whoever acts announces the audit log's head.
+        self.allow(&operator, Operation::Write, Kind::Topic, audit_log::TOPIC);
         // Repairs and replays of dead letters.
         carried.iter().for_each(|topic| self.allow(&operator, Operation::Write, Kind::Topic, topic));
-        for group in self.groups.clone() {
+        let groups: Vec<String> =
+            self.groups.iter().filter_map(|real| self.prefix.name_of(real)).map(str::to_owned).collect();
+        for group in groups {
             self.allow(&operator, Operation::Describe, Kind::Group, &group);
         }
         Ok(())
@@ -107,7 +131,7 @@ impl Rights {
 
     fn add_admin(&mut self) -> anyhow::Result<()> {
         let admin = self.add(ADMIN, "an administrator of the cluster")?;
-        for topic in self.topics.clone() {
+        for topic in self.names() {
             for operation in [Operation::Create, Operation::Alter, Operation::DescribeConfigs, Operation::AlterConfigs]
             {
                 self.allow(&admin, operation, Kind::Topic, &topic);

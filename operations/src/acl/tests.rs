@@ -1,10 +1,17 @@
 use std::collections::BTreeMap;
 
+use saga::outbox::Prefix;
+
 use super::*;
 use crate::{Manifest, choreography::Choreography};
 
 fn rights() -> Rights {
-    Rights::of(&Choreography::of_the_shop(), &Manifest::of_the_shop()).expect("the shop's rights")
+    prefixed("")
+}
+
+fn prefixed(prefix: &str) -> Rights {
+    let prefix = prefix.parse().expect("a prefix");
+    Rights::of(&Choreography::of_the_shop(), &Manifest::of_the_shop(), &prefix).expect("the shop's rights")
 }
 
 fn may(principal: &str, operation: Operation, topic: &str) -> bool {
@@ -68,7 +75,7 @@ fn a_service_that_takes_the_name_of_another_principal_is_refused() {
     let mut table = choreography.tables()[0].clone();
     (table.service, table.topic) = ("relay-orders".to_owned(), "relay-orders.events".to_owned());
     choreography.add(table).expect("a table");
-    let error = Rights::of(&choreography, &Manifest::of_the_shop()).expect_err("twice");
+    let error = Rights::of(&choreography, &Manifest::of_the_shop(), &Prefix::default()).expect_err("twice");
     assert!(error.to_string().contains("rename the service `relay-orders`"), "{error:#}");
 }
 
@@ -162,5 +169,29 @@ fn the_commands_say_what_the_rules_do() {
         "--allow-principal User:order --operation Read --group order\n",
     ] {
         assert!(commands.contains(part), "{part}");
+    }
+}
+
+/// Two systems on one broker, `staging.` and one without a prefix, by both systems' rules together.
+#[test]
+fn principals_of_a_prefixed_system_touch_nothing_of_another() {
+    let (staging, plain) = (prefixed("staging."), rights());
+    let both: Vec<Acl> = staging.acls.union(&plain.acls).cloned().collect();
+    assert!(staging.principals.keys().all(|principal| !plain.principals.contains_key(principal)));
+    let operations = [Operation::Read, Operation::Write, Operation::Describe, Operation::Create, Operation::Alter];
+    let allowed = |principal: &String, kind, name: &String| {
+        operations.iter().any(|operation| allows(&both, principal, *operation, kind, name))
+    };
+    for (own, other) in [(&staging, &plain), (&plain, &staging)] {
+        assert_eq!((own.topics.len(), own.groups.len()), (other.topics.len(), other.groups.len()));
+        for principal in own.principals.keys() {
+            let mut theirs = other.topics.iter().filter(|topic| allowed(principal, Kind::Topic, topic));
+            assert_eq!(theirs.next(), None, "{principal}");
+            let mut theirs = other.groups.iter().filter(|group| allowed(principal, Kind::Group, group));
+            assert_eq!(theirs.next(), None, "{principal}");
+        }
+        // Of the other system's rules, only its administrator's on the cluster concern this one, and `verify` tells them.
+        let lines = Deviation::between(own, &both).lines();
+        assert!(lines.len() == 3 && lines.iter().all(|line| line.contains("on the cluster")), "{lines:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Read positions of each service. What lies beyond them is in flight to that service and cannot be judged by yet.
 
-use saga::outbox::kafka::Cluster;
+use saga::outbox::{Prefix, kafka::Cluster};
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::Arc,
@@ -78,6 +78,7 @@ struct Group {
     database: Database,
     service: Publisher,
     topics: Vec<String>,
+    prefix: Prefix,
     client: BaseConsumer,
 }
 
@@ -101,12 +102,12 @@ impl Groups {
             let client = brokers
                 .client("scenarios")
                 .set("client.id", "scenarios")
-                .set("group.id", service.name())
+                .set("group.id", brokers.group(service.name()).real())
                 .set("enable.auto.commit", "false")
                 .set("allow.auto.create.topics", "false")
                 .create()
                 .context("creating a Kafka client")?;
-            Ok(Group { database, service, topics, client })
+            Ok(Group { database, service, topics, prefix: brokers.prefix().clone(), client })
         });
         Ok(Groups { brokers: brokers.to_owned(), groups: Arc::new(groups.collect::<anyhow::Result<_>>()?) })
     }
@@ -183,13 +184,14 @@ impl Group {
     fn places(&self, ends: &mut Ends, places: &mut Vec<Found>) -> anyhow::Result<()> {
         let mut list = TopicPartitionList::new();
         for topic in &self.topics {
-            let metadata =
-                self.client.fetch_metadata(Some(topic), TIMEOUT).with_context(|| format!("metadata of {topic}"))?;
+            let real = self.prefix.of(topic);
+            let metadata = self.client.fetch_metadata(Some(real.real()), TIMEOUT);
+            let metadata = metadata.with_context(|| format!("metadata of {real}"))?;
             for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-                list.add_partition(topic, partition.id());
+                list.add_partition(real.real(), partition.id());
                 let key = (topic.clone(), partition.id());
                 if let Entry::Vacant(unknown) = ends.entry(key) {
-                    let between = self.client.fetch_watermarks(topic, partition.id(), TIMEOUT);
+                    let between = self.client.fetch_watermarks(real.real(), partition.id(), TIMEOUT);
                     unknown.insert(between.with_context(|| format!("fetching the end of {topic}"))?);
                 }
             }
@@ -197,7 +199,8 @@ impl Group {
         let committed = self.client.committed_offsets(list, TIMEOUT);
         let committed = committed.with_context(|| format!("fetching the committed offsets of {}", self.service))?;
         for element in committed.elements() {
-            let (topic, partition) = (element.topic().to_owned(), element.partition());
+            let Some(topic) = self.prefix.name_of(element.topic()) else { continue };
+            let (topic, partition) = (topic.to_owned(), element.partition());
             let Some((beginning, end)) = ends.get(&(topic.clone(), partition)).copied() else { continue };
             let done = match element.offset() {
                 Offset::Offset(offset) => offset.max(beginning),

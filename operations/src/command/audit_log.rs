@@ -18,7 +18,7 @@ use saga::outbox::kafka::Cluster;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgPoolOptions;
 
-use crate::{report::mark, transport_of_the_process};
+use crate::{cluster_of_the_process, report::mark, transport_of_the_process};
 
 /// Shows and verifies the audit log: who did what, on what, and why.
 #[derive(Debug, Args)]
@@ -134,7 +134,7 @@ impl AuditLog {
 
 impl Broker {
     fn cluster(&self) -> anyhow::Result<Cluster> {
-        Ok(Cluster::at(&self.brokers, &transport_of_the_process()?))
+        cluster_of_the_process(&self.brokers)
     }
 }
 
@@ -161,7 +161,7 @@ impl Verify {
                 !self.broker.brokers.is_empty(),
                 "no broker is given: set KAFKA_BROKERS, or use --without-heads"
             );
-            Some(Topic::new(self.broker.cluster()?.producer("audit-log")).read().await?)
+            Some(Topic::of(&self.broker.cluster()?).read().await?)
         };
         let verdict = Reader::new(&transport_of_the_process()?, &self.log.reader_url)?
             .verify(announced.as_ref(), &trusted)

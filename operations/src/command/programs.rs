@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use saga::choreography::Part;
 
-use crate::{Manifest, PROGRAM_URLS, SYSTEM_MANIFEST, acl::Rights, choreography::Choreography};
+use crate::{Manifest, PROGRAM_URLS, SYSTEM_MANIFEST, acl::Rights, choreography::Choreography, prefix_of_the_process};
 
 /// Addresses of further services, which serve their tables.
 #[derive(Debug, Args)]
@@ -71,7 +71,7 @@ impl Programs {
             "nobody knows what {} may read: name it with --program or --file",
             untold.join(" and ")
         );
-        Rights::of(&choreography, &manifest)
+        Rights::of(&choreography, &manifest, &prefix_of_the_process()?)
     }
 
     /// The shop's choreography, unless it is left out, together with the tables in files.

@@ -36,10 +36,9 @@ impl TopicsCommand {
         match self.what {
             What::List { programs } => programs.rights().await?.topics.iter().for_each(|topic| println!("{topic}")),
             What::Create { programs, kafka } => {
-                let topics: Vec<String> = programs.rights().await?.topics.into_iter().collect();
-                let cluster = kafka.over(&transport_of_the_process()?);
-                saga::topics::ensure(&cluster, "scenarios", &topics).await?;
-                println!("{} topics are there", topics.len());
+                let rights = programs.rights().await?;
+                rights.create_topics(&kafka.over(&transport_of_the_process()?), "scenarios").await?;
+                println!("{} topics are there", rights.topics.len());
             }
         }
         Ok(ExitCode::SUCCESS)

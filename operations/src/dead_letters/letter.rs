@@ -1,7 +1,7 @@
 //! One dead letter.
 
 use events::publisher::{self, dead_letter_topic};
-use saga::{ids::Coordinates, record::Record};
+use saga::{ids::Coordinates, outbox::Prefix, record::Record};
 
 /// Prefix of the headers that the writer of dead letters adds, as in Spring.
 pub(super) const ADDED: &str = "kafka_dlt-";
@@ -41,14 +41,13 @@ impl Letter {
     pub fn is_request(&self) -> bool {
         self.record.topic == dead_letter_topic(publisher::CLIENT.topic())
     }
-}
 
-impl From<Record> for Letter {
-    fn from(record: Record) -> Self {
+    /// The letter in a record, of a system with this prefix. It names the topic as the broker has it.
+    pub fn of(record: Record, prefix: &Prefix) -> Self {
         let text = |name| added(&record, name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let original = || {
             Some(Original {
-                topic: text("original-topic")?,
+                topic: prefix.name_of(&text("original-topic")?)?.to_owned(),
                 partition: i32::from_be_bytes(added(&record, "original-partition")?.try_into().ok()?),
                 offset: i64::from_be_bytes(added(&record, "original-offset")?.try_into().ok()?),
                 timestamp_ms: u64::from_be_bytes(added(&record, "original-timestamp")?.try_into().ok()?),
@@ -91,7 +90,7 @@ impl Letter {
 mod tests {
     use super::*;
 
-    fn letter(topic: &str, own: &[(&str, &str)]) -> Letter {
+    fn letter(prefix: &str, topic: &str, own: &[(&str, &str)]) -> Letter {
         let added: [(&str, Vec<u8>); 6] = [
             ("kafka_dlt-original-topic", topic.into()),
             ("kafka_dlt-original-partition", 3_i32.to_be_bytes().into()),
@@ -102,12 +101,13 @@ mod tests {
         ];
         let own = own.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
         let headers = own.chain(added.map(|(name, value)| (name.to_owned(), value))).collect();
-        Letter::from(Record { topic: format!("{topic}-dlt"), partition: 1, offset: 7, headers, ..Record::default() })
+        let record = Record { topic: format!("{topic}-dlt"), partition: 1, offset: 7, headers, ..Record::default() };
+        Letter::of(record, &prefix.parse().expect("a prefix"))
     }
 
     #[test]
     fn a_letter_says_where_it_lay_and_why_it_is_dead() {
-        let letter = letter("order.requests", &[]);
+        let letter = letter("", "order.requests", &[]);
         let original = letter.original.clone().expect("it says where it lay");
         assert_eq!(
             (original.at().to_string(), original.timestamp_ms),
@@ -115,6 +115,14 @@ mod tests {
         );
         assert_eq!((letter.class.as_str(), letter.why.as_str()), ("Unreadable", "not JSON"));
         assert_eq!(letter.name(), "order.requests-dlt/1/7");
-        assert_eq!(Letter::from(Record::default()).original, None);
+        assert_eq!(Letter::of(Record::default(), &Prefix::default()).original, None);
+    }
+
+    #[test]
+    fn a_letter_about_another_systems_topic_names_none() {
+        assert_eq!(letter("staging.", "staging.order.requests", &[]).original.expect("ours").topic, "order.requests");
+        for other in ["order.requests", "test.order.requests"] {
+            assert_eq!(letter("staging.", other, &[]).original, None, "{other}");
+        }
     }
 }

@@ -8,7 +8,7 @@ mod letter;
 mod provenance;
 mod replay;
 
-use saga::outbox::kafka::Cluster;
+use saga::{outbox::kafka::Cluster, publisher::is_dead_letter_topic};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -30,10 +30,10 @@ pub fn all(brokers: &Cluster) -> anyhow::Result<Vec<Letter>> {
     let client: BaseConsumer = brokers.client("scenarios").create().context("creating the Kafka client")?;
     let metadata =
         client.fetch_metadata(None, TIMEOUT).with_context(|| format!("fetching the topics from {brokers}"))?;
-    let topics: Vec<String> =
-        metadata.topics().iter().map(|topic| topic.name().to_owned()).filter(|name| name.ends_with("-dlt")).collect();
+    let own = metadata.topics().iter().filter_map(|topic| archive::own_name(brokers, topic.name()));
+    let topics: Vec<String> = own.filter(|name| is_dead_letter_topic(name)).map(str::to_owned).collect();
     let mut letters = Vec::new();
-    archive::read(brokers, &topics, |record| letters.push(Letter::from(record)))?;
+    archive::read(brokers, &topics, |record| letters.push(Letter::of(record, brokers.prefix())))?;
     letters.sort_by_key(|letter| {
         let at = &letter.record;
         (at.topic.clone(), at.partition, at.offset)

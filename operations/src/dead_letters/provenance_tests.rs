@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use saga::outbox::Prefix;
+
 use super::*;
 
 type Position = (String, i32, i64);
@@ -41,7 +43,7 @@ fn letter(about: &Record) -> Record {
 }
 
 fn verified(letter: &Record, topics: &Kept) -> Result<Vec<(String, String)>, Refusal> {
-    let letter = Letter::from(letter.clone());
+    let letter = Letter::of(letter.clone(), &Prefix::default());
     let publication = verify(&letter, topics)?;
     let text = |(name, value): &(String, Vec<u8>)| (name.clone(), String::from_utf8(value.clone()).expect("text"));
     Ok(publication.headers.iter().map(text).collect())

@@ -23,7 +23,7 @@ impl Tenure {
         let (database, topic) = (self.context.database(), self.publisher.route().topic());
         let (_, arrived) = self.publisher.sealed_and_arrived();
         for partition in self.topic.behind.look(|partition| partitions.is_quiet(partition), arrived) {
-            tracing::info!(database, topic, partition, "a partition that was left behind has caught up");
+            tracing::info!(database, %topic, partition, "a partition that was left behind has caught up");
         }
         let forgotten =
             self.topic.behind.partitions().into_iter().find(|number| partitions.may_have_forgotten(*number, now));
@@ -64,7 +64,7 @@ impl Tenure {
             self.topic.behind.leave(partition, since, self.cursor.acknowledged(), self.cursor.handed());
             tracing::warn!(
                 database,
-                topic,
+                %topic,
                 partition,
                 after_seq = self.published(),
                 "a partition has acknowledged nothing for {:?}: does it have a leader, and enough in-sync replicas? It is left \

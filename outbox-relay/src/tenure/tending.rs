@@ -59,7 +59,7 @@ impl Tenure {
             let topic = self.publisher.route().topic();
             tracing::warn!(
                 database = self.context.database(),
-                topic,
+                %topic,
                 after_seq = self.published(),
                 "records have waited {SLOW_BROKER:?} for an acknowledgement: is the broker up, and does each partition have a \
                  leader? waiting"
@@ -127,7 +127,7 @@ impl Tenure {
         self.reports.meters.refused.increment(1);
         tracing::error!(
             database = self.context.database(),
-            topic = self.publisher.route().topic(),
+            topic = %self.publisher.route().topic(),
             event_id = refusal.event_id,
             error = refusal.error,
             after_seq = self.published(),

@@ -1,5 +1,6 @@
 //! The records of one poll, decoded where possible.
 
+use outbox::Prefix;
 use rdkafka::message::BorrowedMessage;
 
 use crate::{
@@ -30,8 +31,8 @@ const KEPT_HEADERS: usize = 1_000;
 impl Record {
     /// The record without its value, for one that is too large to store, and with only the first [`KEPT_HEADERS`]
     /// headers.
-    pub(super) fn without_value(message: &BorrowedMessage<'_>) -> Self {
-        Record::of(message, None, KEPT_HEADERS)
+    pub(super) fn without_value(message: &BorrowedMessage<'_>, prefix: &Prefix) -> Self {
+        Record::of(message, prefix, None, KEPT_HEADERS)
     }
 
     /// Size in bytes of all its parts.

@@ -14,6 +14,7 @@ use std::{
 };
 
 use anyhow::Context;
+use outbox::Prefix;
 use process::crash;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
@@ -89,7 +90,9 @@ pub(crate) struct Consumer {
     joins_within: Duration,
     may_join_within: Duration,
     table: Table<ErasedCommand>,
+    /// As the broker has them.
     topics: Vec<&'static str>,
+    prefix: Prefix,
     database: Database,
     work: Work,
     dead_letters: DeadLetters,
@@ -118,10 +121,11 @@ impl Consumer {
             tracing::warn!(event_type, "drill: this service does not react to this event type");
             table = table.without(event_type).map_err(anyhow::Error::msg)?;
         }
-        let topics = table.topics();
+        // For as long as the process lives.
+        let topics: Vec<_> = table.topics().into_iter().map(|topic| cluster.topic(topic).into_static()).collect();
         let mut client = cluster.client(service);
         client
-            .set("group.id", service)
+            .set("group.id", cluster.group(service).real())
             .set("enable.auto.commit", "true")
             .set("auto.commit.interval.ms", "500")
             .set("enable.auto.offset.store", "false")
@@ -165,6 +169,7 @@ impl Consumer {
             held: Held::default(),
             table,
             topics,
+            prefix: cluster.kafka.kafka_prefix,
             database: config.database.clone(),
             work,
             dead_letters,
@@ -254,8 +259,9 @@ impl Consumer {
             return Ok(Some(why));
         }
         let sessions = self.work.sessions();
-        let (server, saved) =
-            runtime.block_on(sessions.bounded(positions::load(sessions))).context("loading the saved positions")?;
+        let (server, saved) = runtime
+            .block_on(sessions.bounded(positions::load(sessions, &self.prefix)))
+            .context("loading the saved positions")?;
         if !server.is(&self.server) {
             self.unsaved.forget();
             membership.pend(&self.kafka, &self.kafka.assignment()?);
@@ -293,7 +299,7 @@ impl Consumer {
 
     async fn save(&mut self) {
         let sessions = self.work.sessions();
-        if let Err(error) = sessions.bounded(self.unsaved.save(sessions, &self.server)).await {
+        if let Err(error) = sessions.bounded(self.unsaved.save(sessions, &self.server, &self.prefix)).await {
             tracing::debug!(%error, "positions not saved; retrying with the next ones");
         }
     }
@@ -331,7 +337,7 @@ impl Consumer {
         // Before copying anything: most records on a topic may be irrelevant here.
         if !self.concerns_us(message) {
             metrics::counter!("events_skipped_total", "topic" => message.topic().to_owned()).increment(1);
-        } else if let Err(why) = batch.take(&self.table, message) {
+        } else if let Err(why) = batch.take(&self.table, &self.prefix, message) {
             return self.held.hold(&self.kafka, message, why);
         }
         if let Some(topic) = self.topics.iter().copied().find(|topic| *topic == message.topic()) {
@@ -347,7 +353,8 @@ impl Consumer {
             .and_then(|headers| legible(headers).find(|header| header.key == "ce_type"))
             .and_then(|header| header.value)
             .and_then(|value| std::str::from_utf8(value).ok());
-        event_type.is_none_or(|event_type| self.table.line(event_type, message.topic()).is_some())
+        let topic = self.prefix.name_of(message.topic());
+        event_type.is_none_or(|event_type| topic.is_some_and(|topic| self.table.line(event_type, topic).is_some()))
     }
 
     /// Does everything that the batch requires before its offsets may be stored.

@@ -71,8 +71,9 @@ pub async fn compare(
     // A query that includes a broker's own settings goes to that broker. Otherwise it goes to the controller, and would
     // time out where there is none (the embedded broker).
     let broker = broker.map(ResourceSpecifier::Broker);
+    let topics: Vec<_> = topics.iter().map(|topic| cluster.topic(topic)).collect();
     let wanted: Vec<ResourceSpecifier<'_>> =
-        topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).chain(broker).collect();
+        topics.iter().map(|topic| ResourceSpecifier::Topic(topic.real())).chain(broker).collect();
     let answers = match admin.describe_configs(&wanted, &AdminOptions::new().request_timeout(Some(TIMEOUT))).await {
         Ok(answers) => answers,
         Err(KafkaError::AdminOp(RDKafkaErrorCode::UnsupportedFeature)) => return Ok(Sufficiency::Unknown),

@@ -12,12 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use outbox::Prefix;
 use rdkafka::{Offset, TopicPartitionList};
 use sqlx::PgConnection;
 
 use crate::sessions::Sessions;
 
-/// Next offset to process, by topic and partition.
+/// Next offset to process, by topic (as the broker has it) and partition.
 pub(crate) type Positions = HashMap<(&'static str, i32), i64>;
 
 /// Interval between saves.
@@ -82,23 +83,27 @@ impl Unsaved {
     }
 
     /// Saves the positions, unless the server has changed meanwhile.
-    pub(crate) async fn save(&mut self, sessions: &Sessions, server: &Server) -> sqlx::Result<()> {
+    pub(crate) async fn save(&mut self, sessions: &Sessions, server: &Server, prefix: &Prefix) -> sqlx::Result<()> {
         self.saved_at = Instant::now();
         if self.positions.is_empty() {
             return Ok(());
         }
         let mut db = sessions.acquire().await?;
         if server.is_the_same() {
-            save(&mut db, &self.positions).await?;
+            save(&mut db, &self.positions, prefix).await?;
             self.positions.clear();
         }
         Ok(())
     }
 }
 
-async fn save(db: &mut PgConnection, positions: &Positions) -> sqlx::Result<()> {
+/// Under the names of the service's own table, as other rows have them.
+async fn save(db: &mut PgConnection, positions: &Positions, prefix: &Prefix) -> sqlx::Result<()> {
     // In key order, so that two instances never deadlock.
-    let mut rows: Vec<(&str, i32, i64)> = positions.iter().map(|((topic, p), next)| (*topic, *p, *next)).collect();
+    let mut rows: Vec<(&str, i32, i64)> = positions
+        .iter()
+        .filter_map(|((topic, partition), next)| Some((prefix.name_of(topic)?, *partition, *next)))
+        .collect();
     rows.sort_unstable();
     sqlx::query(
         "insert into consumer_offsets (topic, partition, next_offset)
@@ -121,13 +126,14 @@ const USUAL: i64 = 10_000;
 type Saved = HashMap<(String, i32), i64>;
 
 /// Loads the saved positions, and identifies the server that has them.
-pub(crate) async fn load(sessions: &Sessions) -> sqlx::Result<(Server, Saved)> {
+pub(crate) async fn load(sessions: &Sessions, prefix: &Prefix) -> sqlx::Result<(Server, Saved)> {
     // Takes every connection of the pool: a later one is opened only when one of them was lost.
     let (mut db, _other) = (sessions.acquire().await?, sessions.acquire().await?);
     let opened = sessions.opened();
     let rows: Vec<(String, i32, i64)> =
         sqlx::query_as("select topic, partition, next_offset from consumer_offsets").fetch_all(&mut *db).await?;
-    let saved = rows.into_iter().map(|(topic, partition, next)| ((topic, partition), next)).collect();
+    let saved =
+        rows.into_iter().map(|(topic, partition, next)| ((prefix.of(&topic).to_string(), partition), next)).collect();
     Ok((Server { sessions: Some(sessions.clone()), opened }, saved))
 }
 

@@ -1,5 +1,6 @@
 //! Replication of a topic: its replicas, and how many must have a record before it counts as written.
 
+use outbox::RealName;
 use rdkafka::metadata::Metadata;
 
 /// A cluster of this size can lose a broker without losing a record or stopping.
@@ -30,12 +31,12 @@ impl Copies {
 }
 
 /// Returns those of `topics` that have a partition with a single replica although there are several brokers.
-pub(crate) fn single_copies(metadata: &Metadata, topics: &[String]) -> Vec<String> {
+pub(crate) fn single_copies(metadata: &Metadata, topics: &[RealName]) -> Vec<String> {
     if metadata.brokers().len() < 2 {
         return Vec::new();
     }
     let single = metadata.topics().iter().filter(|topic| {
-        topics.iter().any(|ours| ours == topic.name())
+        topics.iter().any(|ours| ours.real() == topic.name())
             && topic.partitions().iter().any(|partition| partition.replicas().len() < 2)
     });
     single.map(|topic| topic.name().to_owned()).collect()

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use outbox::envelope::Unreadable;
+use outbox::{Prefix, envelope::Unreadable};
 use rdkafka::{
     Message, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
@@ -29,9 +29,17 @@ impl Batch {
     ///
     /// # Errors
     /// If it cannot be judged now: the reason. It has to be read again then, and nothing behind it may be taken before.
-    pub(super) fn take(&mut self, table: &Table<ErasedCommand>, message: &BorrowedMessage<'_>) -> Result<(), String> {
+    pub(super) fn take(
+        &mut self,
+        table: &Table<ErasedCommand>,
+        prefix: &Prefix,
+        message: &BorrowedMessage<'_>,
+    ) -> Result<(), String> {
         let huge = message.payload().filter(|value| value.len() > MAX_KEPT_VALUE_BYTES);
-        let mut record = if huge.is_some() { Record::without_value(message) } else { Record::from(message) };
+        let mut record = match huge {
+            Some(_) => Record::without_value(message, prefix),
+            None => Record::read(message, prefix),
+        };
         let refused = match table.enter(&mut record, appended_ms(message)) {
             Verdict::Admitted => None,
             Verdict::Refused(why) => Some(why),

@@ -3,7 +3,10 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use outbox::publisher::{dead_letter_topic, is_dead_letter_topic, is_topic_of_events};
+use outbox::{
+    RealName,
+    publisher::{dead_letter_topic, is_dead_letter_topic, is_topic_of_events},
+};
 use rdkafka::{
     admin::{
         AdminClient, AdminOptions, ConfigResource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier,
@@ -80,7 +83,7 @@ pub(crate) async fn expect(cluster: &Cluster, program: &str, topics: &[String]) 
         missing.is_empty(),
         "the topics {} do not exist, or may not be seen by this program, and KAFKA_TOPICS=expect leaves creating them to an \
          administrator: scenarios topics create",
-        missing.join(" ")
+        missing.iter().map(RealName::real).collect::<Vec<_>>().join(" ")
     );
     Ok(())
 }
@@ -89,7 +92,8 @@ pub(crate) async fn expect(cluster: &Cluster, program: &str, topics: &[String]) 
 /// a bound.
 pub async fn ensure(cluster: &Cluster, program: &str, topics: &[String]) -> anyhow::Result<()> {
     let Existing { missing, brokers } = look(cluster, program, topics).await?;
-    let existing: Vec<&str> = topics.iter().filter(|topic| !missing.contains(topic)).map(String::as_str).collect();
+    let all = topics.iter().map(|topic| cluster.topic(topic));
+    let existing: Vec<RealName> = all.filter(|topic| !missing.contains(topic)).collect();
     if !existing.is_empty() {
         warn_of_settings(cluster, program, &existing).await;
     }
@@ -106,9 +110,9 @@ pub async fn ensure(cluster: &Cluster, program: &str, topics: &[String]) -> anyh
     let new: Vec<NewTopic<'_>> = missing
         .iter()
         .map(|name| {
-            let topic = NewTopic::new(name, cluster.kafka.kafka_partitions, TopicReplication::Fixed(copies.all));
+            let topic = NewTopic::new(name.real(), cluster.kafka.kafka_partitions, TopicReplication::Fixed(copies.all));
             let topic = if copies.all > 1 { topic.set("min.insync.replicas", &in_sync) } else { topic };
-            settings(name).iter().fold(topic, |topic, (name, value)| topic.set(name, value))
+            settings(name.real()).iter().fold(topic, |topic, (name, value)| topic.set(name, value))
         })
         .collect();
     let options = AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT));
@@ -124,7 +128,7 @@ pub async fn ensure(cluster: &Cluster, program: &str, topics: &[String]) -> anyh
 
 /// Waits until the broker knows new topics, which takes a moment. A client that subscribes earlier reads only the other
 /// topics.
-async fn until_known(cluster: &Cluster, program: &str, topics: Vec<String>) -> anyhow::Result<()> {
+async fn until_known(cluster: &Cluster, program: &str, topics: Vec<RealName>) -> anyhow::Result<()> {
     let client: BaseConsumer = cluster.client(program).create().context("creating the Kafka client")?;
     let client = Arc::new(client);
     let known = async {
@@ -139,15 +143,15 @@ async fn until_known(cluster: &Cluster, program: &str, topics: Vec<String>) -> a
     bounded.context("waiting for the broker to know the new topics")?
 }
 
-async fn is_known(client: &Arc<BaseConsumer>, topic: &str) -> anyhow::Result<bool> {
-    let (client, topic) = (Arc::clone(client), topic.to_owned());
-    let asked = tokio::task::spawn_blocking(move || client.fetch_metadata(Some(&topic), TIMEOUT));
+async fn is_known(client: &Arc<BaseConsumer>, topic: &RealName) -> anyhow::Result<bool> {
+    let (client, topic) = (Arc::clone(client), topic.clone());
+    let asked = tokio::task::spawn_blocking(move || client.fetch_metadata(Some(topic.real()), TIMEOUT));
     Ok(asked.await?.is_ok_and(|metadata| is_readable(&metadata)))
 }
 
 /// Topics that exist already, and the number of brokers.
 struct Existing {
-    missing: Vec<String>,
+    missing: Vec<RealName>,
     brokers: usize,
 }
 
@@ -157,7 +161,8 @@ async fn look(cluster: &Cluster, program: &str, topics: &[String]) -> anyhow::Re
     let metadata = tokio::task::spawn_blocking(move || client.fetch_metadata(None, TIMEOUT))
         .await?
         .with_context(|| format!("querying {addresses} for its topics"))?;
-    let single = replication::single_copies(&metadata, topics);
+    let topics: Vec<RealName> = topics.iter().map(|topic| cluster.topic(topic)).collect();
+    let single = replication::single_copies(&metadata, &topics);
     if !single.is_empty() {
         let topics = single.join(" ");
         tracing::warn!(
@@ -166,13 +171,14 @@ async fn look(cluster: &Cluster, program: &str, topics: &[String]) -> anyhow::Re
         );
     }
     let existing: HashSet<&str> = metadata.topics().iter().map(rdkafka::metadata::MetadataTopic::name).collect();
-    let missing = topics.iter().filter(|topic| !existing.contains(topic.as_str())).cloned().collect();
+    let missing = topics.into_iter().filter(|topic| !existing.contains(topic.real())).collect();
     Ok(Existing { missing, brokers: metadata.brokers().len() })
 }
 
 /// Only warns. A broker may not support the query, and an operator may have reasons for other settings.
-async fn warn_of_settings(cluster: &Cluster, program: &str, topics: &[&str]) {
-    let wanted: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+async fn warn_of_settings(cluster: &Cluster, program: &str, topics: &[RealName]) {
+    let wanted: Vec<ResourceSpecifier<'_>> =
+        topics.iter().map(|topic| ResourceSpecifier::Topic(topic.real())).collect();
     let asked = async {
         let admin: AdminClient<DefaultClientContext> = cluster.client(program).create()?;
         admin.describe_configs(&wanted, &AdminOptions::new().request_timeout(Some(TIMEOUT))).await

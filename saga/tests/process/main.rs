@@ -33,6 +33,7 @@ fn kafka() -> Cluster {
     let brokers = std::env::var("TEST_KAFKA_BROKERS").expect("TEST_KAFKA_BROKERS is set: `make test` starts a Kafka");
     let kafka = Kafka {
         kafka_brokers: vec![brokers],
+        kafka_prefix: Default::default(),
         kafka_partitions: 2,
         kafka_replication: Some(1),
         kafka_instance_id: None,

@@ -1,6 +1,6 @@
 //! Publishes arbitrary records: any bytes, any key, any headers.
 
-use saga::outbox::kafka::Cluster;
+use saga::outbox::{Prefix, kafka::Cluster};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,6 +12,7 @@ use saga::{outbox::kafka::headers, record::Record};
 #[derive(Clone)]
 pub struct Records {
     producer: FutureProducer,
+    prefix: Prefix,
 }
 
 impl Records {
@@ -28,12 +29,13 @@ impl Records {
             .set("message.timeout.ms", "10000")
             .create()
             .context("creating the Kafka producer")?;
-        Ok(Records { producer })
+        Ok(Records { producer, prefix: brokers.prefix().clone() })
     }
 
     /// Publishes the record's topic, key, headers and value; its earlier position is ignored.
     pub async fn publish(&self, record: &Record) -> anyhow::Result<Place> {
-        let mut message = FutureRecord::<[u8], [u8]>::to(&record.topic).headers(headers(&record.headers));
+        let topic = self.prefix.of(&record.topic);
+        let mut message = FutureRecord::<[u8], [u8]>::to(topic.real()).headers(headers(&record.headers));
         (message.key, message.payload) = (record.key.as_deref(), record.value.as_deref());
         let delivery = self.producer.send(message, Duration::from_secs(30)).await;
         let delivery =

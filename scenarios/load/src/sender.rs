@@ -1,6 +1,6 @@
 //! Sends the requests of a stage when they are due, on a thread of its own, through a client that batches bursts.
 
-use saga::outbox::kafka::Cluster;
+use saga::outbox::{RealName, kafka::Cluster};
 use std::{
     sync::{
         Arc,
@@ -45,7 +45,7 @@ impl Sender {
         let send = move || {
             producer.send_all(&stage, &tally, &stopped);
             // A request that the broker never accepts has failed; the tally records it like any other.
-            let _ = producer.0.flush(Duration::from_secs(15));
+            let _ = producer.producer.flush(Duration::from_secs(15));
         };
         let thread =
             std::thread::Builder::new().name("sender".into()).spawn(send).context("starting the sender thread")?;
@@ -64,7 +64,10 @@ impl Drop for Sender {
 }
 
 /// A connected client for one stage.
-pub(super) struct Requests(ThreadedProducer<Deliveries>);
+pub(super) struct Requests {
+    producer: ThreadedProducer<Deliveries>,
+    topic: RealName,
+}
 
 /// Records the delivery of each request; its number is the opaque value.
 struct Deliveries(Arc<Tally>);
@@ -97,12 +100,13 @@ impl Requests {
             .create_with_context(Deliveries(Arc::clone(tally)))
             .context("creating the Kafka producer")?;
         let client = producer.clone();
-        let topic = publisher::CLIENT.topic();
-        let asked = tokio::task::spawn_blocking(move || {
-            client.client().fetch_metadata(Some(topic), Duration::from_secs(15)).map(drop)
+        let topic = brokers.topic(publisher::CLIENT.topic());
+        let asked = tokio::task::spawn_blocking({
+            let topic = topic.clone();
+            move || client.client().fetch_metadata(Some(topic.real()), Duration::from_secs(15)).map(drop)
         });
         asked.await?.with_context(|| format!("fetching the metadata of {topic} from {brokers}"))?;
-        Ok(Requests(producer))
+        Ok(Requests { producer, topic })
     }
 
     fn send_all(&self, stage: &Stage, tally: &Tally, stop: &AtomicBool) {
@@ -123,10 +127,9 @@ impl Requests {
         // Numbers and strings always serialize to JSON.
         let value = serde_json::to_vec(&request).unwrap_or_default();
         let key = order.to_string();
-        let topic = publisher::CLIENT.topic();
-        let mut record = BaseRecord::with_opaque_to(topic, number as usize).key(&key).payload(&value);
+        let mut record = BaseRecord::with_opaque_to(self.topic.real(), number as usize).key(&key).payload(&value);
         loop {
-            match self.0.send(record) {
+            match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((error, again)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
                     record = again;

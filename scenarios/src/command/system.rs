@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
+use saga::outbox::Prefix;
 use testbed::{Broker, Manifest, Options, SYSTEM_MANIFEST};
 
 /// The shop, and what comes on top of it.
@@ -17,6 +18,9 @@ pub(super) struct System {
     /// default then.
     #[arg(long)]
     secure: bool,
+    /// What precedes the names of all topics and groups on the broker, such as `staging.`.
+    #[arg(long, env = "KAFKA_PREFIX", default_value = "")]
+    prefix: Prefix,
 }
 
 impl System {
@@ -38,6 +42,7 @@ impl System {
         let broker = broker.unwrap_or(default);
         let manifest = self.manifest()?;
         let options = Options { manifest: Arc::new(manifest), ..Options::new(broker) };
+        let options = options.prefixed(self.prefix.clone());
         Ok(if self.secure { options.secured() } else { options })
     }
 }

@@ -8,17 +8,28 @@ use audit_log::{
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgPoolOptions};
 
-use super::{postgres::Postgres, state::StateDir};
+use super::{Program, Setting, postgres::Postgres, state::StateDir};
 
 /// Database of the audit log, and the role that owns it.
 const DATABASE: &str = "audit";
 
-/// Creates the log; returns its variables for operators.
-pub(super) async fn create(postgres: &Postgres, state: &StateDir) -> anyhow::Result<Vec<(&'static str, SecretString)>> {
+/// The order service's role, which can append and nothing else: entries name it.
+pub(super) const OF_ORDER: &str = "audit_order";
+
+/// A log that has been created.
+pub(super) struct Created {
+    /// Its variables for operators.
+    pub(super) operators: Vec<(&'static str, SecretString)>,
+    /// What the services that record denials are started with.
+    pub(super) settings: Vec<Setting>,
+}
+
+/// Creates the log.
+pub(super) async fn create(postgres: &Postgres, state: &StateDir) -> anyhow::Result<Created> {
     let roles = Roles::default();
-    let [owner, writer, reader] =
-        [DATABASE, roles.writer, roles.reader].map(|role| (role, uuid::Uuid::new_v4().simple().to_string().into()));
-    let all = [&owner, &writer, &reader].into_iter();
+    let [owner, writer, reader, order] = [DATABASE, roles.writer, roles.reader, OF_ORDER]
+        .map(|role| (role, uuid::Uuid::new_v4().simple().to_string().into()));
+    let all = [&owner, &writer, &reader, &order].into_iter();
     let mut statements: Vec<String> = all
         .map(|(role, password): &(&str, SecretString)| {
             format!("create role {role} login password '{}'", password.expose_secret())
@@ -28,6 +39,7 @@ pub(super) async fn create(postgres: &Postgres, state: &StateDir) -> anyhow::Res
         format!("create database {DATABASE} owner {DATABASE}"),
         format!("revoke all on database {DATABASE} from public"),
         format!("grant connect on database {DATABASE} to {}, {}", roles.writer, roles.reader),
+        format!("grant {} to {OF_ORDER}", roles.writer),
     ]);
     let superuser = postgres.admin()?;
     let mut connection = PgConnection::connect_with(&superuser).await.context("logging in as superuser")?;
@@ -47,10 +59,14 @@ pub(super) async fn create(postgres: &Postgres, state: &StateDir) -> anyhow::Res
     let key = SigningKey::generate();
     key.save(&private)?;
     std::fs::write(&public, format!("{}\n", key.public())).context("writing the audit log's public key")?;
-    Ok(vec![
+    let of_order = |name: &str, value: String| Setting { program: Program::ORDER, name: name.to_owned(), value };
+    let url = postgres.url(order.0, &order.1, DATABASE).expose_secret().to_owned();
+    let settings = vec![of_order(AUDIT_DATABASE_URL, url), of_order("AUDIT_DENIALS_SECONDS", "1".to_owned())];
+    let operators = vec![
         (AUDIT_DATABASE_URL, postgres.url(writer.0, &writer.1, DATABASE)),
         (AUDIT_READER_URL, postgres.url(reader.0, &reader.1, DATABASE)),
         (AUDIT_SIGNING_KEY_FILE, private.display().to_string().into()),
         (AUDIT_PUBLIC_KEYS_FILE, public.display().to_string().into()),
-    ])
+    ];
+    Ok(Created { operators, settings })
 }

@@ -29,6 +29,8 @@ pub enum Broker {
 pub enum Started {
     Embedded(Embedded),
     Kafka(Box<Kafka>),
+    /// One that runs already: its address.
+    Shared(String),
 }
 
 impl Started {
@@ -41,10 +43,14 @@ impl Started {
         state: &StateDir,
         reporter: &Reporter,
     ) -> anyhow::Result<Self> {
+        if let Some(brokers) = &doors.shared {
+            reporter.note(format!("using the broker at {brokers}, which other systems may share"));
+            return Ok(Self::Shared(brokers.clone()));
+        }
         match broker {
             Broker::Embedded => {
                 let step = reporter.step("starting the embedded broker");
-                let embedded = Embedded::start_with(manifest, partitions).await?;
+                let embedded = Embedded::start_with(manifest, partitions, &doors.prefix).await?;
                 step.done(format!("the embedded broker, in this process's memory, at {}", embedded.brokers()));
                 Ok(Self::Embedded(embedded))
             }
@@ -63,6 +69,7 @@ impl Started {
         match self {
             Self::Embedded(embedded) => embedded.brokers(),
             Self::Kafka(kafka) => kafka.brokers(),
+            Self::Shared(brokers) => brokers,
         }
     }
 
@@ -71,13 +78,14 @@ impl Started {
         match self {
             Self::Embedded(_) => "librdkafka's embedded broker".to_owned(),
             Self::Kafka(_) => kafka_version(),
+            Self::Shared(brokers) => format!("the broker at {brokers}"),
         }
     }
 
     /// The process id of a broker that runs as a process of its own.
     pub fn pid(&self) -> Option<u32> {
         match self {
-            Self::Embedded(_) => None,
+            Self::Embedded(_) | Self::Shared(_) => None,
             Self::Kafka(kafka) => kafka.pid(),
         }
     }
@@ -85,7 +93,7 @@ impl Started {
     /// The jars of Kafka's own tools, for Kafka.
     pub fn jars(&self) -> Option<&Path> {
         match self {
-            Self::Embedded(_) => None,
+            Self::Embedded(_) | Self::Shared(_) => None,
             Self::Kafka(kafka) => Some(kafka.jars()),
         }
     }
@@ -93,8 +101,8 @@ impl Started {
     /// Returns the reason if the broker ends unexpectedly.
     pub async fn failed(&mut self) -> anyhow::Error {
         match self {
-            // It ends only with this process.
-            Self::Embedded(_) => match std::future::pending::<Infallible>().await {},
+            // It ends only with this process, or is none of ours.
+            Self::Embedded(_) | Self::Shared(_) => match std::future::pending::<Infallible>().await {},
             Self::Kafka(kafka) => kafka.failed().await,
         }
     }
@@ -107,6 +115,7 @@ impl Started {
                 Ok(())
             }
             Self::Kafka(kafka) => kafka.stop().await,
+            Self::Shared(_) => Ok(()),
         }
     }
 }

@@ -8,7 +8,10 @@ use operations::{
     choreography::Choreography,
     cluster::Connection,
 };
-use saga::outbox::kafka::{Cluster, Kafka};
+use saga::outbox::{
+    Prefix,
+    kafka::{Cluster, Kafka},
+};
 use transport::Transport;
 
 use super::{
@@ -36,6 +39,7 @@ impl Closed {
         broker: Broker,
         manifest: &Manifest,
         certs: Option<Certs>,
+        prefix: &Prefix,
         state: &StateDir,
     ) -> anyhow::Result<Self> {
         anyhow::ensure!(broker == Broker::Kafka, "the embedded broker lets everybody in: use --broker kafka");
@@ -45,7 +49,7 @@ impl Closed {
             "what {} may read is known only once it runs: on a guarded broker, start the shop alone",
             further.join(" and ")
         );
-        let rights = Rights::of(&Choreography::of_the_shop(), manifest)?;
+        let rights = Rights::of(&Choreography::of_the_shop(), manifest, prefix)?;
         let users = rights.principals.keys().filter_map(|principal| principal.strip_prefix("User:"));
         let guard = Guard::new(&state.passwords(), users)?;
         Ok(Closed { guard, certs, rights })
@@ -67,8 +71,7 @@ impl Closed {
         Connection::open(&self.cluster(brokers, BROKER)?).await?.add_rules(&rules).await?;
         let mut cluster = self.cluster(brokers, ADMIN)?;
         cluster.kafka = Kafka { kafka_partitions: partitions, kafka_replication: None, ..cluster.kafka };
-        let topics: Vec<String> = self.rights.topics.iter().cloned().collect();
-        saga::topics::ensure(&cluster, ADMIN, &topics).await.context("creating the topics as the administrator")?;
+        self.rights.create_topics(&cluster, ADMIN).await.context("creating the topics as the administrator")?;
         step.done(format!("{} rights for {} principals", rules.len(), self.rights.principals.len()));
         Ok(())
     }
@@ -79,8 +82,13 @@ impl Closed {
             // The broker's own certificate has another name.
             Some(certs) if user == BROKER => Ok(Cluster::at(brokers, &certs.transport("kafka")?)),
             Some(certs) => Ok(Cluster::at(brokers, &certs.transport(user)?)),
-            None => Ok(Cluster::at(brokers, &Transport::plain()).with(self.guard.sasl(user)?)),
+            None if user == BROKER => Ok(Cluster::at(brokers, &Transport::plain()).with(self.guard.sasl(user)?)),
+            None => {
+                let user = self.rights.prefix.of(user);
+                Ok(Cluster::at(brokers, &Transport::plain()).with(self.guard.sasl(user.real())?))
+            }
         }
+        .map(|cluster| cluster.prefixed(self.rights.prefix.clone()))
     }
 
     /// The cluster, reached as an operator.
@@ -118,7 +126,8 @@ impl Closed {
         if self.certs.is_some() {
             return Vec::new();
         }
-        let file = self.guard.file(user).display().to_string();
-        vec![("KAFKA_SASL_USERNAME", user.to_owned()), ("KAFKA_SASL_PASSWORD_FILE", file)]
+        let user = self.rights.prefix.of(user);
+        let file = self.guard.file(user.real()).display().to_string();
+        vec![("KAFKA_SASL_USERNAME", user.to_string()), ("KAFKA_SASL_PASSWORD_FILE", file)]
     }
 }

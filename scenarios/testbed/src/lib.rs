@@ -125,23 +125,21 @@ impl Stack {
     async fn started(options: Options, reporter: &Reporter) -> anyhow::Result<Self> {
         let state = StateDir::create()?;
         reporter.note(format!("logs are in {}", state.logs().display()));
-        // Report a missing binary now rather than after a minute.
+        options.check()?;
         let manifest = &options.manifest;
-        manifest.entries().iter().try_for_each(|entry| binary(entry).map(drop))?;
-        anyhow::ensure!(
-            !options.secured || options.broker == Broker::Kafka,
-            "the embedded broker knows neither TLS nor permissions: use --broker kafka with --secure"
-        );
         let certs = options.secured.then(|| Certs::make(manifest, &state.certs(), LASTS)).transpose()?;
         let tokens = if options.secured { Tokens::issue(&state)? } else { Tokens::default() };
         let mut network = match options.breakable {
             true => Network::open(options.broker, manifest).await?,
             false => Network::default(),
         };
-        let closed =
-            options.guarded.then(|| Closed::new(options.broker, manifest, certs.clone(), &state)).transpose()?;
+        let closed = options
+            .guarded
+            .then(|| Closed::new(options.broker, manifest, certs.clone(), &options.prefix, &state))
+            .transpose()?;
+        let (prefix, shared) = (options.prefix.clone(), options.shared);
         let guard = closed.as_ref().map(Closed::guard);
-        let doors = Doors { listeners: network.listeners(), certs: certs.clone(), guard };
+        let doors = Doors { listeners: network.listeners(), certs: certs.clone(), guard, prefix, shared };
         let foundation =
             Foundation::behind(manifest, options.broker, options.partitions, &doors, &state, reporter).await?;
         let roles = match options.roles {
@@ -155,11 +153,12 @@ impl Stack {
             false => None,
         };
         let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
+        let log = audit_log::create(&foundation.postgres, &state).await?;
         let environment = Environment {
             manifest: manifest.clone(),
             brokers: match &closed {
                 Some(closed) => closed.as_operator(foundation.broker.brokers())?,
-                None => Cluster::at(foundation.broker.brokers(), &transport),
+                None => Cluster::at(foundation.broker.brokers(), &transport).prefixed(options.prefix.clone()),
             },
             transport,
             databases: roles.as_ref().map_or_else(|| foundation.postgres.databases().clone(), |r| r.of("auditor")),
@@ -172,7 +171,7 @@ impl Stack {
             mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
             mail_api: std::env::var("MAIL_API_URL").ok(),
             further_programs: further.map(|program| ports.operations_url(program)).collect(),
-            audit_log: audit_log::create(&foundation.postgres, &state).await?,
+            audit_log: log.operators,
             personal: personal.as_ref().map(|personal| personal.operators.clone()).unwrap_or_default(),
             credentials: tokens.credentials()?,
         };
@@ -182,6 +181,7 @@ impl Stack {
         let mut settings = options.settings;
         settings.extend(tokens.settings());
         settings.extend(personal.into_iter().flat_map(|personal| personal.settings));
+        settings.extend(log.settings);
         if let Some(closed) = &closed {
             closed.open_for_ours(foundation.broker.brokers(), options.partitions, reporter).await?;
             settings.extend(closed.settings(manifest));

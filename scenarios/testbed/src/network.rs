@@ -57,7 +57,8 @@ impl Network {
     pub(super) fn seen_by(&self, program: Program, environment: &Environment) -> anyhow::Result<Environment> {
         let mut seen = environment.clone();
         if let Some(line) = self.kafka.get(&program) {
-            seen.brokers = Cluster::at(&format!("127.0.0.1:{}", line.proxy.port()), &environment.transport);
+            seen.brokers = Cluster::at(&format!("127.0.0.1:{}", line.proxy.port()), &environment.transport)
+                .prefixed(environment.brokers.prefix().clone());
         }
         for ((_, database), proxy) in self.databases.iter().filter(|((whose, _), _)| *whose == program) {
             seen.databases.insert(*database, through(environment.database(*database)?, proxy.port())?);

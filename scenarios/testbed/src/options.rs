@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Broker, Manifest, PARTITIONS, Program, Setting};
+use saga::outbox::Prefix;
+
+use super::{Broker, Manifest, PARTITIONS, Program, Setting, binary};
 
 /// Options for starting a system.
 #[derive(Debug, Clone)]
@@ -20,6 +22,10 @@ pub struct Options {
     pub guarded: bool,
     /// True to give each program a database role with its own part only; the owner's migrates.
     pub roles: bool,
+    /// What precedes the names of all topics and groups on the broker.
+    pub prefix: Prefix,
+    /// Address of a plain broker that runs already, and is shared with other systems.
+    pub shared: Option<String>,
 }
 
 impl Options {
@@ -35,7 +41,23 @@ impl Options {
             secured: false,
             guarded: false,
             roles: false,
+            prefix: Prefix::default(),
+            shared: None,
         }
+    }
+
+    /// Reports a missing binary, or what does not fit together, now rather than after a minute.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        self.manifest.entries().iter().try_for_each(|entry| binary(entry).map(drop))?;
+        anyhow::ensure!(
+            !self.secured || self.broker == Broker::Kafka,
+            "the embedded broker knows neither TLS nor permissions: use --broker kafka with --secure"
+        );
+        anyhow::ensure!(
+            self.shared.is_none() || !(self.secured || self.guarded || self.breakable),
+            "a broker that runs already is used as it is: plain, and without a proxy"
+        );
+        Ok(())
     }
 
     /// Puts a proxy between each program and each server.
@@ -47,6 +69,16 @@ impl Options {
     /// from the services' tables, and a database role for each program.
     pub fn secured(self) -> Self {
         Self { secured: true, guarded: true, roles: true, ..self }
+    }
+
+    /// Puts a prefix before the names of all topics and groups.
+    pub fn prefixed(self, prefix: Prefix) -> Self {
+        Self { prefix, ..self }
+    }
+
+    /// Uses a plain broker that runs already instead of starting one.
+    pub fn on(self, brokers: &str) -> Self {
+        Self { shared: Some(brokers.to_owned()), ..self }
     }
 
     /// Gives each program a database role with its own part only.

@@ -245,6 +245,7 @@ async fn reconciling(up: &Up) {
     }
     let said = up.does(&["reconcile", "--repair", "--wait", "10", "--grace", "1"]).await;
     assert!(said.contains("0 findings left"), "{said}");
+    repairs_are_in_the_audit_log(up, &[cancelled, rejected, vanished, untold], charge).await;
     for order in [cancelled, rejected, vanished] {
         ends(&orders, order, "CANCELLED").await;
     }
@@ -263,6 +264,19 @@ async fn reconciling(up: &Up) {
             sqlx::query_scalar("select reason from orders where id = $1").bind(order).fetch_one(&orders).await.unwrap();
         assert_eq!(reason, why, "no reason is made up");
     }
+}
+
+/// Each repair has its intent and its outcome, by the operator who has run the command.
+async fn repairs_are_in_the_audit_log(up: &Up, orders: &[Uuid], charge: Uuid) {
+    let said = up.does(&["audit", "list"]).await;
+    let objects = orders.iter().map(|order| format!("order {order}"));
+    for object in objects.chain([format!("charge {charge}"), "database accounts".to_owned()]) {
+        for outcome in ["began: ", "done"] {
+            let expected = format!("reconcile.repair  {object}  {outcome}");
+            assert!(said.contains(&expected), "no {expected:?} in\n{said}");
+        }
+    }
+    assert!(up.does(&["audit", "verify"]).await.contains("signed heads cover all rows"));
 }
 
 /// Drops every record of a topic.

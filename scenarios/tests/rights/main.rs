@@ -12,7 +12,7 @@ use operations::{
     acl::{Acl, CLUSTER, Deviation, EVERYBODY, Kind, Operation, Pattern, Rights, allows},
     cluster::{Connection, Rules},
 };
-use saga::outbox::kafka::Cluster;
+use saga::outbox::{Prefix, kafka::Cluster};
 use scenarios::{
     choreography::Choreography,
     stack::{BROKER, Doors, Guard, Kafka, Manifest, Reporter, StateDir, until},
@@ -41,10 +41,10 @@ impl Closed {
     async fn start() -> Closed {
         let directory = tempfile::tempdir().unwrap();
         let state = StateDir::create_in(directory.path()).unwrap();
-        let rights = Rights::of(&Choreography::of_the_shop(), &Manifest::of_the_shop()).unwrap();
+        let rights = Rights::of(&Choreography::of_the_shop(), &Manifest::of_the_shop(), &Prefix::default()).unwrap();
         let users = rights.principals.keys().filter_map(|principal| principal.strip_prefix("User:")).chain([STRANGER]);
         let guard = Guard::new(&directory.path().join("passwords"), users).unwrap();
-        let doors = Doors { listeners: Vec::new(), certs: None, guard: Some(guard.clone()) };
+        let doors = Doors { guard: Some(guard.clone()), ..Doors::default() };
         let step = Reporter::silent().step("");
         let kafka = Kafka::start_behind(&state, 1, &doors, &step).await.unwrap();
         let mut closed = Closed { kafka, guard, rights, connections: Vec::new(), _directory: directory };

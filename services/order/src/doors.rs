@@ -1,12 +1,15 @@
-//! Settings of the service's doors: tokens of its callers, their rate, and the key of derived ids.
+//! Settings of the service's doors: tokens of its callers, their rate, the record of those who are turned away, and the key of
+//! derived ids.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use access::{Jwt, Rate, Verifier};
 use anyhow::{Context, ensure};
+use audit_log::Recorder;
 use clap::Args;
 use events::order_id::Derivation;
 use secrecy::{ExposeSecret, SecretString};
+use transport::Transport;
 
 use crate::api::Gate;
 
@@ -28,6 +31,12 @@ pub struct Doors {
     /// Keys of before, separated by commas: repeated requests of their time find their orders.
     #[arg(long, env = "ORDER_ID_FORMER_KEYS", hide_env_values = true, default_value = "")]
     pub order_id_former_keys: SecretString,
+    /// The audit log's database, for a role that may only append: denied requests are recorded there.
+    #[arg(long, env = "AUDIT_DATABASE_URL", hide_env_values = true, default_value = "")]
+    pub audit_database_url: SecretString,
+    /// Interval in seconds at which denied requests are recorded: one entry for each caller, route and reason.
+    #[arg(long, env = "AUDIT_DENIALS_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub audit_denials_seconds: u64,
 }
 
 impl Doors {
@@ -42,6 +51,25 @@ impl Doors {
         client: impl FnOnce() -> anyhow::Result<reqwest::Client>,
     ) -> anyhow::Result<Option<Verifier>> {
         self.jwt.verifier(required, client)
+    }
+
+    /// Recorder of denied requests. Where none is set although security is required, says so.
+    ///
+    /// # Errors
+    /// A malformed URL, or one that the transport does not allow.
+    pub fn recorder(&self, transport: &Transport) -> anyhow::Result<Recorder> {
+        if !self.audit_database_url.expose_secret().is_empty() {
+            return Recorder::without_heads(transport, &self.audit_database_url);
+        }
+        if transport.is_required() {
+            tracing::warn!("AUDIT_DATABASE_URL is not set: denied requests are counted in metrics alone");
+        }
+        Ok(Recorder::Nowhere)
+    }
+
+    /// Interval at which denied requests are recorded.
+    pub fn recorded_every(&self) -> Duration {
+        Duration::from_secs(self.audit_denials_seconds)
     }
 
     /// The guard of the API.

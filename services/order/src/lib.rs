@@ -20,6 +20,7 @@ pub mod api;
 
 mod command;
 mod deadline;
+mod denials;
 mod domain;
 mod doors;
 mod fingerprint;
@@ -54,6 +55,7 @@ use sqlx::{PgConnection, migrate::Migrator};
 
 pub use command::{Command, Door, Former, Placement, Settlement, Turn};
 pub use deadline::Overdue;
+pub use denials::{Denied, Recording};
 pub use domain::Register;
 pub use doors::Doors;
 pub use fingerprint::Fingerprint;

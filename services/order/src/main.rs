@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use order::{Doors, GRANTS, MIGRATIONS, Orders, Overdue, Requests, api};
+use order::{Denied, Doors, GRANTS, MIGRATIONS, Orders, Overdue, Requests, api};
 use transport::Transport;
 
 /// The order service: prices and places orders, and ends them.
@@ -33,15 +33,21 @@ async fn run(args: Args) -> anyhow::Result<()> {
     args.doors.jwt.jwt_jwks_url.iter().try_for_each(|url| transport.check_url("JWT_JWKS_URL", url))?;
     let ids = args.doors.ids(required)?;
     let verifier = args.doors.verifier(required, || http_client(&transport))?;
-    let gate = verifier.clone().map(|verifier| args.doors.gate(verifier));
-    let requests = verifier.filter(|_| required).map(Requests::new);
+    let (denied, recorder) = (Denied::default(), args.doors.recorder(&transport)?);
+    let gate = verifier.clone().map(|verifier| args.doors.gate(verifier).counting(denied.clone()));
+    let requests = verifier.filter(|_| required).map(|verifier| Requests::new(verifier).counting(denied.clone()));
+    let recorded_every = args.doors.recorded_every();
     let vault = args.personal.open(&transport)?;
     let timeout = Duration::from_secs(args.order_timeout_seconds);
     let orders = Orders { timeout, ids: ids.clone(), requests, vault: vault.clone() };
     let program = saga::Program::new(orders, args.saga, &MIGRATIONS)?.grants(GRANTS);
     let program = if gate.is_some() { program.admit_by_token() } else { program };
     let routes = api::routes(program.work(), ids, gate.as_ref(), vault);
-    program.routes(routes).deadlines(Overdue, Duration::from_millis(args.order_deadline_check_ms)).run().await
+    let recording = denied.recorded(recorder, recorded_every);
+    let program = program.routes(routes).deadlines(Overdue, Duration::from_millis(args.order_deadline_check_ms));
+    let ended = program.run().await;
+    recording.finish().await;
+    ended
 }
 
 /// Client for the issuer's keys: an issuer outside has a certificate of the public authorities, one of ours of our own.

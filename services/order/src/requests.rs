@@ -7,7 +7,10 @@ use events::{UserId, envelope, request::ORDER_REQUESTED};
 use saga::{record::Record, table::Verdict};
 use serde::Deserialize;
 
-use crate::api::{ANY, user_of};
+use crate::{
+    api::{ANY, user_of},
+    denials::{Attempt, Denied},
+};
 
 /// Header of a request with the buyer's token, `Bearer …`.
 pub(crate) const AUTHORIZATION: &str = "authorization";
@@ -16,6 +19,15 @@ pub(crate) const AUTHORIZATION: &str = "authorization";
 #[derive(Debug, Clone)]
 pub struct Requests {
     verifier: Verifier,
+    denied: Denied,
+}
+
+/// A request that is refused: the caller's subject if the token is valid, a reason that repeats nothing, and the reason for the
+/// dead letter.
+struct Refused {
+    subject: Option<String>,
+    why: String,
+    said: String,
 }
 
 /// The part of a request that the token has to agree with.
@@ -26,7 +38,13 @@ struct Asked {
 
 impl Requests {
     pub fn new(verifier: Verifier) -> Self {
-        Requests { verifier }
+        Requests { verifier, denied: Denied::default() }
+    }
+
+    /// The same judge, which counts refusals there.
+    #[must_use]
+    pub fn counting(self, denied: Denied) -> Self {
+        Requests { denied, ..self }
     }
 
     /// The verdict on a record, as of the time at which the broker appended it: the same on every delivery, and however long the
@@ -34,28 +52,42 @@ impl Requests {
     pub(crate) fn judge(&self, record: &Record, appended_ms: Option<u64>) -> Verdict {
         let mut tokens = record.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION));
         let (token, another) = (tokens.next(), tokens.next());
-        let Some((_, token)) = token.filter(|_| another.is_none()) else {
-            return Verdict::Refused(format!("it has not one header {AUTHORIZATION} with the buyer's token"));
+        let judged = match token.filter(|_| another.is_none()) {
+            None => Err(Refused::nobodys(format!("it has not one header {AUTHORIZATION} with the buyer's token"))),
+            Some((_, token)) => match self.verifier.verify_as_of(token, appended_ms.unwrap_or_else(now_ms)) {
+                Ok(caller) => of_caller(caller, record),
+                Err(Refusal::KeysAway) => return Verdict::Later(Refusal::KeysAway.to_string()),
+                Err(refusal) => Err(Refused::nobodys(refusal.to_string())),
+            },
         };
-        match self.verifier.verify_as_of(token, appended_ms.unwrap_or_else(now_ms)) {
-            Ok(caller) => of_caller(&caller, record),
-            Err(Refusal::KeysAway) => Verdict::Later(Refusal::KeysAway.to_string()),
-            Err(refusal) => Verdict::Refused(refusal.to_string()),
-        }
+        let Err(Refused { subject, why, said }) = judged else { return Verdict::Admitted };
+        let object = ("topic", record.topic.as_str());
+        self.denied.count(Attempt { subject: subject.as_deref(), object, why: &why, order: None });
+        Verdict::Refused(said)
+    }
+}
+
+impl Refused {
+    fn nobodys(why: String) -> Self {
+        Refused { subject: None, said: why.clone(), why }
     }
 }
 
 /// The verdict on a record whose token is this caller's.
-fn of_caller(caller: &Caller, record: &Record) -> Verdict {
-    let Some(user) = user_of(&caller.subject) else {
-        return Verdict::Refused(access::Fault::Subject.to_string());
+fn of_caller(caller: Caller, record: &Record) -> Result<(), Refused> {
+    let Caller { subject, scopes } = caller;
+    let Some(user) = user_of(&subject) else {
+        let why = access::Fault::Subject.to_string();
+        return Err(Refused { subject: Some(subject), said: why.clone(), why });
     };
     match asked(record) {
-        Some(Asked { user_id }) if user_id != user && !caller.scopes.any_of(&[ANY]) => Verdict::Refused(format!(
-            "its user_id is {user_id}, but the token is user {user}'s, without the scope {ANY}"
-        )),
+        Some(Asked { user_id }) if user_id != user && !scopes.any_of(&[ANY]) => Err(Refused {
+            subject: Some(subject),
+            why: "for another user".to_owned(),
+            said: format!("its user_id is {user_id}, but the token is user {user}'s, without the scope {ANY}"),
+        }),
         // What is no request is told so when it is read.
-        Some(_) | None => Verdict::Admitted,
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -95,15 +127,13 @@ mod tests {
 
     #[test]
     fn a_request_is_for_the_tokens_subject_unless_a_scope_allows_any() {
-        assert_eq!(of_caller(&caller("1", &[]), &record(REQUEST)), Verdict::Admitted);
-        assert_eq!(of_caller(&caller("2", &["orders:any"]), &record(REQUEST)), Verdict::Admitted);
+        assert!(of_caller(caller("1", &[]), &record(REQUEST)).is_ok());
+        assert!(of_caller(caller("2", &["orders:any"]), &record(REQUEST)).is_ok());
         for (subject, scopes, why) in
             [("2", &["orders:read:any"][..], "user 2's"), ("alice", &["orders:any"], "user id in decimal")]
         {
-            let Verdict::Refused(refused) = of_caller(&caller(subject, scopes), &record(REQUEST)) else {
-                panic!("{subject}")
-            };
-            assert!(refused.contains(why), "{refused}");
+            let Err(refused) = of_caller(caller(subject, scopes), &record(REQUEST)) else { panic!("{subject}") };
+            assert!(refused.said.contains(why) && refused.subject.as_deref() == Some(subject), "{}", refused.said);
         }
     }
 
@@ -122,8 +152,8 @@ mod tests {
         }
         for record in [record(REQUEST), hidden, binary] {
             assert_eq!(asked(&record).map(|asked| asked.user_id), Some(UserId(1)), "{record:?}");
-            assert!(matches!(of_caller(&caller("2", &[]), &record), Verdict::Refused(_)));
+            assert!(of_caller(caller("2", &[]), &record).is_err());
         }
-        assert_eq!(of_caller(&caller("2", &[]), &record("no request")), Verdict::Admitted);
+        assert!(of_caller(caller("2", &[]), &record("no request")).is_ok());
     }
 }

@@ -7,7 +7,7 @@ mod secrets;
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
-use audit_log::{Act, Actor, Ended, Known, Recorder};
+use audit_log::{Act, Actor, Ended, Recorder};
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -239,18 +239,10 @@ async fn replay(options: Replay) -> anyhow::Result<()> {
     let cluster = kafka.over(&transport);
     let recorder = Recorder::of_the_process(&cluster)?;
     let name = database.get_database().unwrap_or_default();
-    let act = Act::new(operator(&transport), "relay.replay", "database", name).because(options.note);
+    let act = Act::new(Actor::of_the_process(&transport), "relay.replay", "database", name).because(options.note);
     let act = act.with(serde_json::json!({ "since": span.since, "until": span.until, "publisher": publisher }));
     let replay = async { anyhow::Ok(outbox_relay::replay(&database, &cluster, publisher.as_deref(), span).await?) };
     let events = recorder.audited(&act, replay, |events| Ended::done(format!("{events} events"))).await?;
     tracing::info!(events, since = %span.since, until = %span.until, "replay done: the events are published again");
     Ok(())
-}
-
-/// The person who replays, for the audit log: by certificate, or else the user that the environment names.
-fn operator(transport: &Transport) -> Actor {
-    match transport.name() {
-        Some(name) => Actor { name, known: Known::Certificate },
-        None => Actor { name: std::env::var("USER").unwrap_or_default(), known: Known::Unverified },
-    }
 }

@@ -1,6 +1,6 @@
 //! A dead letter: what is stored of the record, and what is published.
 
-use outbox::publisher::dead_letter_topic;
+use outbox::{RealName, publisher::dead_letter_topic};
 use rdkafka::{error::KafkaError, message::OwnedHeaders, producer::FutureRecord, types::RDKafkaErrorCode};
 use sha2::{Digest as _, Sha256};
 
@@ -67,26 +67,32 @@ impl Letter {
         if self.lost.is_some() { Form::WithoutValue } else { Form::Whole }
     }
 
-    /// The record to publish.
-    pub(crate) fn publication<'a>(&'a self, topic: &'a str, form: Form, group: &str) -> FutureRecord<'a, [u8], [u8]> {
-        let mut publication = FutureRecord::<[u8], [u8]>::to(topic).headers(self.headers(form, group));
+    /// The record to publish on this topic, for a record `of` another that a `group` has read.
+    pub(crate) fn publication<'a>(
+        &'a self,
+        topic: &'a RealName,
+        form: Form,
+        of: &RealName,
+        group: &RealName,
+    ) -> FutureRecord<'a, [u8], [u8]> {
+        let mut publication = FutureRecord::<[u8], [u8]>::to(topic.real()).headers(self.headers(form, of, group));
         publication.key = self.record.key.as_deref().filter(|_| form != Form::CoordinatesAlone);
         publication.payload = self.record.value.as_deref().filter(|_| form == Form::Whole);
         publication
     }
 
     /// The record's own headers, then Spring's: numbers are big-endian bytes, as Spring writes them.
-    fn headers(&self, form: Form, group: &str) -> OwnedHeaders {
-        let Record { topic, partition, offset, timestamp_ms, .. } = &self.record;
+    fn headers(&self, form: Form, of: &RealName, group: &RealName) -> OwnedHeaders {
+        let Record { partition, offset, timestamp_ms, .. } = &self.record;
         let own = if form == Form::CoordinatesAlone { &[][..] } else { &self.record.headers[..] };
         let mut all: Vec<(&str, Vec<u8>)> = own.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         all.extend([
-            ("kafka_dlt-original-topic", topic.clone().into_bytes()),
+            ("kafka_dlt-original-topic", of.real().into()),
             ("kafka_dlt-original-partition", partition.to_be_bytes().into()),
             ("kafka_dlt-original-offset", offset.to_be_bytes().into()),
             ("kafka_dlt-original-timestamp", timestamp_ms.to_be_bytes().into()),
             ("kafka_dlt-original-timestamp-type", b"CreateTime".into()),
-            ("kafka_dlt-original-consumer-group", group.as_bytes().into()),
+            ("kafka_dlt-original-consumer-group", group.real().into()),
             ("kafka_dlt-exception-fqcn", self.class.clone().into_bytes()),
             ("kafka_dlt-exception-message", self.why.clone().into_bytes()),
         ]);
@@ -150,6 +156,7 @@ fn shortened(why: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use outbox::Prefix;
     use rdkafka::message::Headers;
 
     use super::*;
@@ -168,7 +175,19 @@ mod tests {
     }
 
     fn names(letter: &Letter, form: Form) -> Vec<String> {
-        letter.headers(form, "hotel").iter().map(|header| header.key.to_owned()).collect()
+        letter.headers(form, &real("t"), &real("hotel")).iter().map(|header| header.key.to_owned()).collect()
+    }
+
+    fn real(name: &str) -> RealName {
+        "staging.".parse::<Prefix>().expect("a prefix").of(name)
+    }
+
+    #[test]
+    fn a_letter_names_topic_and_group_as_the_broker_has_them() {
+        let headers = letter(Some(b"value"), None).headers(Form::Whole, &real("trip.requests"), &real("hotel"));
+        let value = |name: &str| headers.iter().find(|header| header.key == name).and_then(|header| header.value);
+        assert_eq!(value("kafka_dlt-original-topic"), Some(&b"staging.trip.requests"[..]));
+        assert_eq!(value("kafka_dlt-original-consumer-group"), Some(&b"staging.hotel"[..]));
     }
 
     #[test]
@@ -184,7 +203,7 @@ mod tests {
                     .all(|name| names.contains(&format!("kafka_dlt-{name}")))
             );
             assert_eq!(names.contains(&"x-own".to_owned()), form == Form::WithoutValue);
-            assert!(whole.publication("t", form, "hotel").payload.is_none());
+            assert!(whole.publication(&real("t"), form, &real("t"), &real("hotel")).payload.is_none());
         }
         let lost = letter(None, Some(Digest::of(b"value")));
         assert_eq!(lost.first_form(), Form::WithoutValue);

@@ -90,7 +90,7 @@ impl Publisher {
             return Ok(0);
         }
         let producer = self.producer()?;
-        let sent = join_all(due.iter().map(|due| send(&producer, due, self.group))).await;
+        let sent = join_all(due.iter().map(|due| send(&producer, due, &self.cluster, self.group))).await;
         let out: Vec<i64> = due.iter().zip(&sent).filter(|(_, sent)| sent.is_ok()).map(|(due, _)| due.id).collect();
         crash::point("letters.published");
         sessions.bounded(store::delete(sessions.pool(), &out)).await?;
@@ -145,11 +145,12 @@ impl Publisher {
 }
 
 /// Publishes a letter in the most complete form that the broker accepts.
-async fn send(producer: &FutureProducer, due: &Due, group: &str) -> Result<Form, KafkaError> {
-    let topic = due.letter.topic();
+async fn send(producer: &FutureProducer, due: &Due, cluster: &Cluster, group: &str) -> Result<Form, KafkaError> {
+    let (topic, group) = (cluster.topic(&due.letter.topic()), cluster.group(group));
+    let of = cluster.topic(&due.letter.record.topic);
     let mut form = due.letter.first_form();
     loop {
-        let publication = due.letter.publication(&topic, form, group);
+        let publication = due.letter.publication(&topic, form, &of, &group);
         match producer.send(publication, Duration::from_secs(5)).await {
             Ok(_) => return Ok(form),
             Err((error, _)) => form = form.smaller(&error).ok_or(error)?,

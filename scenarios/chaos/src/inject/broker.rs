@@ -10,7 +10,10 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, ResourceSpecifier},
     client::DefaultClientContext,
 };
-use saga::record::Record;
+use saga::{
+    outbox::{RealName, kafka::Cluster},
+    record::Record,
+};
 use testbed::Started;
 use tokio::time::sleep;
 
@@ -21,7 +24,7 @@ use crate::{bad_requests, hostile};
 const REJECT_WRITES: (&str, &str) = ("min.insync.replicas", "2");
 
 /// The settings with which a topic was created.
-type TopicSettings = HashMap<String, Vec<(String, String)>>;
+type TopicSettings = HashMap<RealName, Vec<(String, String)>>;
 
 impl Injector<'_> {
     pub(super) async fn stop_kafka(&mut self, time: Duration) -> anyhow::Result<Ending> {
@@ -44,7 +47,7 @@ impl Injector<'_> {
                 .set("reconnect.backoff.max.ms", "500")
                 .create()
                 .context("creating the Kafka client")?;
-            let Ok(before) = settings(&admin).await else {
+            let Ok(before) = settings(&admin, &brokers).await else {
                 return Ok(Ended::LeftOut("the broker does not tell its topics' settings".to_owned()));
             };
             // After a partial failure, the changes are still undone below.
@@ -118,9 +121,10 @@ fn names_itself(record: &Record) -> bool {
     record.headers.iter().any(|(name, _)| name == "ce_id") && !record.topic.ends_with("-dlt")
 }
 
-async fn settings(admin: &AdminClient<DefaultClientContext>) -> anyhow::Result<TopicSettings> {
-    let topics = listener::topics();
-    let resources: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+async fn settings(admin: &AdminClient<DefaultClientContext>, brokers: &Cluster) -> anyhow::Result<TopicSettings> {
+    let topics: Vec<RealName> = listener::topics().iter().map(|topic| brokers.topic(topic)).collect();
+    let resources: Vec<ResourceSpecifier<'_>> =
+        topics.iter().map(|topic| ResourceSpecifier::Topic(topic.real())).collect();
     let described = admin.describe_configs(&resources, &options()).await?;
     let mut settings = TopicSettings::new();
     for (topic, described) in topics.iter().zip(described) {
@@ -141,7 +145,7 @@ async fn alter(
     more: Option<(&str, &str)>,
 ) -> anyhow::Result<()> {
     let altered = settings.iter().map(|(topic, own)| {
-        let alter = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        let alter = AlterConfig::new(ResourceSpecifier::Topic(topic.real()));
         let own = own.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let kept = own.filter(|(name, _)| more.is_none_or(|(other, _)| other != *name));
         kept.chain(more).fold(alter, |alter, (name, value)| alter.set(name, value))

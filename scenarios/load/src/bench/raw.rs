@@ -75,13 +75,14 @@ pub fn produce(kafka: &Cluster, topic: &str, records: u64) -> anyhow::Result<f64
     let mut config = kafka.producer("scenarios-bench");
     config.set("linger.ms", "5").set("queue.buffering.max.messages", "100000");
     let producer: BaseProducer<Lost> = config.create_with_context(Lost::default())?;
-    producer.client().fetch_metadata(Some(topic), TIMEOUT).with_context(|| format!("metadata of {topic}"))?;
+    let topic = kafka.topic(topic);
+    producer.client().fetch_metadata(Some(topic.real()), TIMEOUT).with_context(|| format!("metadata of {topic}"))?;
     let values: Vec<String> = (0..1_000).map(|_| value()).collect();
     let begun = Instant::now();
     for number in 0..records {
         let key = number.to_string();
         let value = &values[number as usize % values.len()];
-        let mut record = BaseRecord::to(topic).key(&key).payload(value).headers(headers(number));
+        let mut record = BaseRecord::to(topic.real()).key(&key).payload(value).headers(headers(number));
         loop {
             match producer.send(record) {
                 Ok(()) => break,
@@ -129,13 +130,14 @@ pub async fn echo(kafka: &Cluster, topic: &str, records: u32) -> anyhow::Result<
     let tally = Arc::new(Tally::new(records));
     let ear = Ear::on(kafka, topic, All(Arc::clone(&tally))).await?;
     let producer: BaseProducer = kafka.producer("scenarios-bench").create()?;
-    let (echoing, to) = (Arc::clone(&tally), topic.to_owned());
+    let (echoing, to) = (Arc::clone(&tally), kafka.topic(topic));
     tokio::task::spawn_blocking(move || {
         for number in 0..records {
             let key = echoing.tickets().order(number).to_string();
             let value = value();
             echoing.sent(number, echoing.begun().elapsed());
-            let record = BaseRecord::<_, _, ()>::to(&to).key(&key).payload(&value).headers(headers(number.into()));
+            let record =
+                BaseRecord::<_, _, ()>::to(to.real()).key(&key).payload(&value).headers(headers(number.into()));
             producer.send(record).map_err(|(error, _)| error)?;
             // The first record may wait until the broker has assigned the producer its id.
             let heard = (0..3_000).any(|_| {

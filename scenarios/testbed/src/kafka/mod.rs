@@ -68,7 +68,7 @@ impl Kafka {
         certs: Option<&Certs>,
         step: &Task,
     ) -> anyhow::Result<Self> {
-        let doors = Doors { listeners: listeners.to_vec(), certs: certs.cloned(), guard: None };
+        let doors = Doors { listeners: listeners.to_vec(), certs: certs.cloned(), ..Doors::default() };
         Self::start_behind(state, partitions, &doors, step).await
     }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use saga::outbox::Prefix;
+
 use super::{
     super::certs::Certs,
     guard::{BROKER, CONTROLLER, Guard},
@@ -22,13 +24,17 @@ pub struct Doors {
     pub certs: Option<Certs>,
     /// With a guard, the broker knows its users, and allows nothing that no rule allows.
     pub guard: Option<Guard>,
+    /// What precedes the names of the system's topics, groups and principals.
+    pub prefix: Prefix,
+    /// A broker that runs already, instead of one of our own.
+    pub shared: Option<String>,
 }
 
 /// What `server.properties` holds.
 pub(super) fn server(
     broker_port: u16,
     controller_port: u16,
-    Doors { listeners: others, certs, guard }: &Doors,
+    Doors { listeners: others, certs, guard, prefix, .. }: &Doors,
     partitions: i32,
     data: &Path,
 ) -> String {
@@ -43,7 +49,7 @@ pub(super) fn server(
     let listen = for_each(&|number, listener| format!(",LINE{number}://127.0.0.1:{}", listener.port));
     let advertise = for_each(&|number, listener| format!(",LINE{number}://127.0.0.1:{}", listener.advertised));
     let protocols = for_each(&|number, _| format!(",LINE{number}:{protocol}"));
-    let tls = certs.as_ref().map(|certs| tls_settings(&certs.of("kafka"))).unwrap_or_default();
+    let tls = certs.as_ref().map(|certs| tls_settings(&certs.of("kafka"), prefix)).unwrap_or_default();
     // Three by default: too many for a client each.
     let threads = for_each(&|number, _| format!("listener.name.line{number}.num.network.threads=1\n"));
     let names = std::iter::once("PROGRAMS".to_owned()).chain((0..others.len()).map(|number| format!("LINE{number}")));
@@ -90,8 +96,8 @@ group.initial.rebalance.delay.ms=0
 }
 
 /// TLS 1.3 with certificates on both sides, also between broker and controller. A client is who its certificate's common name
-/// says.
-fn tls_settings(certificates: &Path) -> String {
+/// says, and of this system.
+fn tls_settings(certificates: &Path, prefix: &Prefix) -> String {
     format!(
         "\
 ssl.keystore.type=PEM
@@ -102,7 +108,7 @@ ssl.client.auth=required
 ssl.enabled.protocols=TLSv1.3
 ssl.protocol=TLSv1.3
 ssl.endpoint.identification.algorithm=https
-ssl.principal.mapping.rules=RULE:^CN=([^,]+).*$/$1/
+ssl.principal.mapping.rules=RULE:^CN=(kafka)$/$1/,RULE:^CN=([^,]+).*$/{prefix}$1/
 ",
         certificates = certificates.display()
     )

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use operations::Manifest;
+use operations::{Manifest, Program};
 use secrecy::SecretString;
 use transport::Transport;
 
 use super::{
     super::{
+        audit_log::OF_ORDER,
         certs::{ADMIN, Certs, OPERATOR, relay_of},
         personal,
     },
@@ -97,6 +98,7 @@ fn roles(manifest: &Manifest) -> String {
     lines.extend([audit.writer, audit.reader].map(|role| (OPERATOR.to_owned(), role.to_owned())));
     lines.extend(personal::users().map(|(program, role)| (program.name().to_owned(), role.to_owned())));
     lines.push((OPERATOR.to_owned(), personal_data::Roles::default().eraser.to_owned()));
+    lines.push((Program::ORDER.name().to_owned(), OF_ORDER.to_owned()));
     lines.into_iter().map(|(name, role)| format!("programs {name} {role}\n")).collect()
 }
 

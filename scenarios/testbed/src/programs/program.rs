@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use operations::{Entry, Manifest, Program, Role};
+use operations::{Entry, KAFKA_PREFIX, Manifest, Program, Role};
 use secrecy::ExposeSecret;
 
 use super::super::{Environment, state::StateDir};
@@ -51,6 +51,7 @@ pub(super) fn wiring(
     let mut variables = vec![pair("KAFKA_PARTITIONS", &partitions.to_string())];
     if program.speaks_kafka() {
         variables.push(pair("KAFKA_BROKERS", &environment.brokers.brokers()));
+        variables.push(pair(KAFKA_PREFIX, environment.brokers.prefix().as_str()));
     }
     match program.role() {
         Role::Service(database) => {

@@ -35,8 +35,10 @@ pub(super) async fn cancel(
 ) -> Result<Accepted, Problem> {
     if !acting.may_act_for_all() {
         // An order never changes its buyer, so this need not be part of the decision.
-        let buyer = store::buyer(work.sessions(), order_id).await?;
-        buyer.filter(|buyer| acting.may_act_for(*buyer)).ok_or_else(|| Problem::unknown(order_id))?;
+        let buyer = store::buyer(work.sessions(), order_id).await?.ok_or_else(|| Problem::unknown(order_id))?;
+        if !acting.may_act_for(buyer) {
+            return Err(Problem::anothers(order_id));
+        }
     }
     let says = work.submit(POST_CANCEL, Command::RequestCancel(order_id), traceparent(&headers)).await?;
     if says.ignored.is_none() {

@@ -10,8 +10,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use events::UserId;
+use uuid::Uuid;
 
-use super::{problem::Problem, routes::Owner};
+use super::{
+    problem::{Denial, Problem},
+    routes::Owner,
+};
+use crate::denials::{Attempt, Denied};
 
 /// Maximum size in bytes of all headers of a request, where there is a gate.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -23,23 +28,47 @@ const MAX_HEADERS: usize = 64;
 pub struct Gate {
     verifier: Verifier,
     rate: Arc<Rate>,
+    denied: Denied,
 }
 
 impl Gate {
     pub fn new(verifier: Verifier, rate: Rate) -> Self {
-        Gate { verifier, rate: rate.into() }
+        Gate { verifier, rate: rate.into(), denied: Denied::default() }
     }
 
-    async fn admit(&self, owner: Owner, headers: &HeaderMap) -> Result<Acting, Problem> {
-        bounded(headers)?;
-        let Owner::Subject { unless } = owner else { return Ok(Acting::Anyone) };
-        let caller = self.verifier.identify(headers).await.map_err(|refusal| {
-            tracing::debug!(%refusal, "a caller of the order API is turned away");
-            Problem::from(refusal)
-        })?;
-        self.rate.count(&caller.subject).map_err(Problem::too_often)?;
-        Acting::of(&caller, unless).map_err(Problem::from)
+    /// The same gate, which counts denials there.
+    #[must_use]
+    pub fn counting(self, denied: Denied) -> Self {
+        Gate { denied, ..self }
     }
+
+    /// Identifies the caller, and says for whom it acts.
+    async fn admit(&self, owner: Owner, headers: &HeaderMap) -> (Option<String>, Result<Acting, Problem>) {
+        if let Err(problem) = bounded(headers) {
+            return (None, Err(problem));
+        }
+        let Owner::Subject { unless } = owner else { return (None, Ok(Acting::Anyone)) };
+        match self.verifier.identify(headers).await {
+            Ok(caller) => {
+                let counted = self.rate.count(&caller.subject).map_err(Problem::too_often);
+                let acting = counted.and_then(|()| Acting::of(&caller, unless).map_err(Problem::from));
+                (Some(caller.subject), acting)
+            }
+            Err(refusal) => {
+                tracing::debug!(%refusal, "a caller of the order API is turned away");
+                (None, Err(Problem::from(refusal)))
+            }
+        }
+    }
+}
+
+/// What the guard of a route knows.
+#[derive(Debug, Clone)]
+pub(super) struct Guarded {
+    pub(super) gate: Option<Gate>,
+    pub(super) owner: Owner,
+    /// Method and path of the route, as the table has them.
+    pub(super) route: String,
 }
 
 /// For whom a request acts. Handlers get it from the guard alone: a route without an owner rule has none, and fails.
@@ -108,19 +137,28 @@ fn bounded(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// Middleware of each route, see [`routes`](super::routes).
 pub(super) async fn guard(
-    State((gate, owner)): State<(Option<Gate>, Owner)>,
+    State(Guarded { gate, owner, route }): State<Guarded>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let acting = match gate {
-        None => Acting::Anyone,
-        Some(gate) => match gate.admit(owner, request.headers()).await {
-            Ok(acting) => acting,
-            Err(problem) => return problem.into_response(),
-        },
+    let Some(gate) = gate else {
+        request.extensions_mut().insert(Acting::Anyone);
+        return next.run(request).await;
     };
-    request.extensions_mut().insert(acting);
-    next.run(request).await
+    let order = request.uri().path().split('/').find_map(|part| Uuid::parse_str(part).ok());
+    let (subject, admitted) = gate.admit(owner, request.headers()).await;
+    let response = match admitted {
+        Ok(acting) => {
+            request.extensions_mut().insert(acting);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    // Also what a handler has denied.
+    if let Some(Denial(why)) = response.extensions().get() {
+        gate.denied.count(Attempt { subject: subject.as_deref(), object: ("route", &route), why, order });
+    }
+    response
 }
 
 #[cfg(test)]

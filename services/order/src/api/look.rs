@@ -73,9 +73,10 @@ pub(super) async fn look(
     let looking = async {
         let mut db = sessions.acquire().await?;
         // Another's order is as unknown as none: the same statement, the same answer.
-        let dated = store::find(&mut db, order_id).await?;
-        let dated = dated.filter(|dated| acting.may_act_for(dated.purchase.facts.user_id));
-        let mut dated = dated.ok_or_else(|| Problem::unknown(order_id))?;
+        let mut dated = store::find(&mut db, order_id).await?.ok_or_else(|| Problem::unknown(order_id))?;
+        if !acting.may_act_for(dated.purchase.facts.user_id) {
+            return Err(Problem::anothers(order_id));
+        }
         // Read second, so it may be ahead of the status but never lacks an event that led to it.
         let timeline = store::timeline(&mut db, order_id).await?;
         drop(db);

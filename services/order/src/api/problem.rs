@@ -28,11 +28,33 @@ pub(super) struct Problem {
     /// A header that tells programs more.
     #[serde(skip)]
     header: Option<(HeaderName, String)>,
+    /// True if the request is denied for its caller's sake. Clients are not told.
+    #[serde(skip)]
+    is_denial: bool,
 }
+
+/// Extension of a response that denies a request: the reason.
+#[derive(Debug, Clone)]
+pub(super) struct Denial(pub(super) String);
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Problem { kind, title, status: status.as_u16(), detail: detail.into(), header: None }
+        Problem { kind, title, status: status.as_u16(), detail: detail.into(), header: None, is_denial: false }
+    }
+
+    fn denying(self) -> Self {
+        Problem { is_denial: true, ..self }
+    }
+
+    /// Reason of a denial for the audit log: one of a few, with nothing that the client sent.
+    fn why(&self) -> String {
+        match self.kind {
+            "order-unknown" => "another user's order".to_owned(),
+            "not-yours" => "for another user".to_owned(),
+            "too-often" => "too often".to_owned(),
+            // What is wrong with the token.
+            _ => self.detail.clone(),
+        }
     }
 
     fn with(self, name: HeaderName, value: String) -> Self {
@@ -54,6 +76,11 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "order-unknown", "The order does not exist", detail)
     }
 
+    /// The order is another's, which looks as if there was none.
+    pub(super) fn anothers(order_id: OrderId) -> Self {
+        Problem::unknown(order_id).denying()
+    }
+
     /// Too late to cancel.
     pub(super) fn ended(order_id: OrderId, status: Status) -> Self {
         let detail = format!("order {order_id} is {status}");
@@ -65,6 +92,7 @@ impl Problem {
         let detail = format!("the token's subject is another user, and it has not the scope {scope}");
         Problem::new(StatusCode::FORBIDDEN, "not-yours", "The token does not allow this", detail)
             .with(header::WWW_AUTHENTICATE, format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
+            .denying()
     }
 
     /// One request too many of this subject; the next may come after this time.
@@ -73,6 +101,7 @@ impl Problem {
         let detail = format!("wait for {seconds} s");
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "Too many requests", detail)
             .with(header::RETRY_AFTER, seconds.to_string())
+            .denying()
     }
 
     pub(super) fn large_headers(detail: String) -> Self {
@@ -134,14 +163,16 @@ impl From<Refusal> for Problem {
         let (unauthorized, title) = (StatusCode::UNAUTHORIZED, "The request needs a valid token");
         match refusal {
             Refusal::Missing => Problem::new(unauthorized, "token-missing", title, refusal.to_string())
-                .with(header::WWW_AUTHENTICATE, "Bearer".to_owned()),
-            Refusal::Token(fault) => Problem::new(unauthorized, "token-refused", title, fault.to_string()).with(
-                header::WWW_AUTHENTICATE,
-                format!(
-                    "Bearer error=\"invalid_token\", error_description=\"{}\"",
-                    fault.to_string().replace('`', "'")
-                ),
-            ),
+                .with(header::WWW_AUTHENTICATE, "Bearer".to_owned())
+                .denying(),
+            Refusal::Token(fault) => {
+                let fault = fault.to_string();
+                let described = fault.replace('`', "'");
+                let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{described}\"");
+                Problem::new(unauthorized, "token-refused", title, fault.as_str())
+                    .with(header::WWW_AUTHENTICATE, challenge)
+                    .denying()
+            }
             Refusal::KeysAway => {
                 let detail = "no token can be verified: the issuer's keys are not available";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again in a moment", detail)
@@ -160,10 +191,13 @@ impl From<sqlx::Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let further = self.header.clone();
+        let (further, denial) = (self.header.clone(), self.is_denial.then(|| Denial(self.why())));
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(self)).into_response();
         if let Some((name, value)) = further.and_then(|(name, value)| Some((name, value.parse().ok()?))) {
             response.headers_mut().insert(name, value);
+        }
+        if let Some(denial) = denial {
+            response.extensions_mut().insert(denial);
         }
         response
     }

@@ -79,7 +79,9 @@ fn present(guarded: bool) -> impl Iterator<Item = &'static Route> {
 /// The routes, each behind its guard.
 pub(super) fn router(gate: Option<&Gate>) -> Router<Api> {
     present(gate.is_some()).fold(Router::new(), |router, route| {
-        let guard = from_fn_with_state((gate.cloned(), route.owner), gate::guard);
+        let name = format!("{} {}", route.method.to_uppercase(), route.path);
+        let guarded = gate::Guarded { gate: gate.cloned(), owner: route.owner, route: name };
+        let guard = from_fn_with_state(guarded, gate::guard);
         router.route(route.path, (route.handler)().route_layer(guard))
     })
 }

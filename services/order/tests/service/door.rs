@@ -3,14 +3,14 @@
 use personal_data::Vault;
 use std::{num::NonZeroU32, time::Duration};
 
-use access::{Grant, Issuer, Jwt, Rate};
+use access::{Grant, Issuer, Jwt, Rate, Verifier};
 use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
 use events::order_id::Derivation;
 use order::{
-    Orders,
+    Denied, Orders,
     api::{self, Gate},
 };
 use saga::testing::TestDatabase;
@@ -24,6 +24,7 @@ pub(crate) const AUDIENCE: &str = "shop";
 pub(crate) struct Guarded {
     pub(crate) issuer: Issuer,
     pub(crate) anyone: Client,
+    pub(crate) verifier: Verifier,
     _folder: tempfile::TempDir,
 }
 
@@ -33,6 +34,10 @@ impl Guarded {
     }
 
     pub(crate) fn with_burst(db: &TestDatabase, burst: u32) -> Self {
+        Guarded::counting(db, burst, &Denied::default())
+    }
+
+    pub(crate) fn counting(db: &TestDatabase, burst: u32, denied: &Denied) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let key = folder.path().join("key.pem");
         let issuer = Issuer::open_or_create(&key).expect("a key");
@@ -46,9 +51,9 @@ impl Guarded {
         let verifier =
             settings.verifier(true, || anyhow::bail!("it is a file")).expect("settings").expect("a verifier");
         let rate = Rate::new(NonZeroU32::MIN, NonZeroU32::new(burst).expect("not 0"));
-        let gate = Gate::new(verifier, rate);
+        let gate = Gate::new(verifier.clone(), rate).counting(denied.clone());
         let routes = api::routes(db.work(Orders::default()), Derivation::default(), Some(&gate), Vault::default());
-        Guarded { issuer, anyone: Client::over(routes), _folder: folder }
+        Guarded { issuer, anyone: Client::over(routes), verifier, _folder: folder }
     }
 
     pub(crate) fn token(&self, subject: &str, scopes: &[&str]) -> String {

@@ -3,6 +3,7 @@
 mod api;
 mod client;
 mod deadline;
+mod denied;
 mod door;
 mod keyed;
 mod list;

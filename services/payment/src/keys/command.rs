@@ -4,12 +4,13 @@ use std::{fmt::Write as _, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use saga::sessions::Sessions;
+use saga::{sessions::Sessions, transport::Transport};
 use sealing::{KeyEncryption, KeyId, KeyringFile, State};
 
 use crate::{
     MIGRATIONS,
     keys::{
+        recorded::Recorded,
         rotation::Rotation,
         settings::{FIRST, KeySettings},
         store::{self, Known, Retired},
@@ -28,6 +29,8 @@ pub enum Command {
         id: KeyId,
         #[command(flatten)]
         access: Access,
+        #[command(flatten)]
+        recorded: Recorded,
     },
     /// Brings all rows under the active key, in batches, while the service runs. Repeat it after an interruption.
     Rotate {
@@ -42,6 +45,8 @@ pub enum Command {
         pause_ms: u64,
         #[command(flatten)]
         access: Access,
+        #[command(flatten)]
+        recorded: Recorded,
     },
     /// Retires a key that no row needs any more. It stays in the keyring for old backups, and is not used.
     Retire {
@@ -49,6 +54,8 @@ pub enum Command {
         id: KeyId,
         #[command(flatten)]
         access: Access,
+        #[command(flatten)]
+        recorded: Recorded,
     },
 }
 
@@ -64,8 +71,12 @@ pub struct Access {
 }
 
 impl Access {
+    fn transport(&self) -> anyhow::Result<Transport> {
+        Ok(self.security.open()?)
+    }
+
     fn sessions(&self) -> anyhow::Result<Sessions> {
-        self.database.sessions("payment keys", &self.security.open()?)
+        self.database.sessions("payment keys", &self.transport()?)
     }
 
     fn keyring(&self) -> anyhow::Result<KeyringFile> {
@@ -80,11 +91,17 @@ impl Access {
 pub async fn run(command: Command) -> anyhow::Result<String> {
     match command {
         Command::List(access) => list(&access).await,
-        Command::Add { id, access } => add(&id, &access).await,
-        Command::Rotate { to, batch, pause_ms, access } => {
-            rotate(to, batch, Duration::from_millis(pause_ms), &access).await
+        Command::Add { id, access, recorded } => {
+            recorded.act(&access.transport()?, "keys.add", &id, add(&id, &access)).await
         }
-        Command::Retire { id, access } => retire(&id, &access).await,
+        Command::Rotate { to, batch, pause_ms, access, recorded } => {
+            let key = to.as_ref().map_or("active", KeyId::as_str).to_owned();
+            let rotate = rotate(to, batch, Duration::from_millis(pause_ms), &access);
+            recorded.act(&access.transport()?, "keys.rotate", key, rotate).await
+        }
+        Command::Retire { id, access, recorded } => {
+            recorded.act(&access.transport()?, "keys.retire", &id, retire(&id, &access)).await
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! `payment keys`.
 
 pub mod command;
+mod recorded;
 pub mod rotation;
 pub mod settings;
 pub mod store;

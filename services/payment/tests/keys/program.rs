@@ -11,7 +11,7 @@ use sealing::KeyringFile;
 
 use crate::shop::{FIRST, Shop, id};
 
-fn keys(shop: &Shop, arguments: &[&str]) -> Command {
+pub(crate) fn keys(shop: &Shop, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_payment"));
     command.arg("keys").args(arguments).env_clear().stdin(Stdio::null());
     command.env("DATABASE_URL", shop.db.url()).env("PAYMENT_KEYRING", shop.path()).env("PAYMENT_DETAILS_KEY", FIRST);
@@ -19,7 +19,7 @@ fn keys(shop: &Shop, arguments: &[&str]) -> Command {
 }
 
 /// What it prints, without the keys: they are never there.
-fn shown(shop: &Shop, output: &Output) -> String {
+pub(crate) fn shown(shop: &Shop, output: &Output) -> String {
     let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
     let keyring = fs::read_to_string(shop.path()).expect("readable");
     let secrets = keyring.lines().filter_map(|line| line.split_whitespace().nth(1)).chain([FIRST]);
