@@ -44,6 +44,7 @@ fn brokers() -> String {
 fn kafka(partitions: i32) -> saga::config::Cluster {
     let kafka = saga::config::Kafka {
         kafka_brokers: vec![brokers()],
+        kafka_prefix: Default::default(),
         kafka_partitions: partitions,
         kafka_replication: Some(1),
         kafka_instance_id: None,
