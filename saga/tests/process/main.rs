@@ -38,7 +38,6 @@ fn kafka() -> Cluster {
         kafka_replication: Some(1),
         kafka_instance_id: None,
         kafka_topics: Default::default(),
-        kafka_prefix: Default::default(),
         kafka_sasl: Default::default(),
     };
     kafka.over(&Transport::plain())

@@ -49,7 +49,6 @@ fn kafka(partitions: i32) -> saga::config::Cluster {
         kafka_replication: Some(1),
         kafka_instance_id: None,
         kafka_topics: Default::default(),
-        kafka_prefix: Default::default(),
         kafka_sasl: Default::default(),
     };
     kafka.over(&saga::transport::Transport::plain())

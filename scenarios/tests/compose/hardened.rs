@@ -105,7 +105,8 @@ fn only_those_who_need_a_server_are_on_its_networks() {
     }
     let secured = secured();
     assert_eq!(secured.services["migrate"].networks, ["databases"]);
-    assert_eq!(secured.services["payment-keys"].networks, ["databases"]);
+    // It announces the audit log's head.
+    assert_eq!(secured.services["payment-keys"].networks, ["databases", "events"]);
     assert_eq!(secured.services["rights"].networks, ["events"]);
     assert_eq!(secured.services["topics"].networks, ["events"]);
 }

@@ -92,7 +92,17 @@ fn certificates_open_the_roles_of_their_program_alone() {
         }
         expected.insert((format!("relay-{database}"), format!("{database}_relay")));
     }
-    for (name, role) in [("admin", "audit"), ("operator", "audit_writer"), ("operator", "audit_reader")] {
+    for (name, role) in [
+        ("admin", "audit"),
+        ("operator", "audit_writer"),
+        ("operator", "audit_reader"),
+        ("order", "audit_order"),
+        ("admin", "personal"),
+        ("order", "personal_keeper"),
+        ("notification", "personal_keeper"),
+        ("shipping", "personal_reader"),
+        ("operator", "personal_eraser"),
+    ] {
         expected.insert((name.to_owned(), role.to_owned()));
     }
     let file = read("docker/secure/postgres/access/pg_ident.conf");

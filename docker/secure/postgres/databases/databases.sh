@@ -11,6 +11,7 @@ revoke connect on database template1 from public;
 create role audit login;
 create role audit_writer login;
 create role audit_reader login;
+create role audit_order login in role audit_writer;
 create database audit owner audit;
 revoke all on database audit from public;
 grant connect on database audit to audit_writer, audit_reader;
