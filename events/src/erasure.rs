@@ -1,5 +1,7 @@
 //! The event about a user whose personal data has to go. It belongs to no order, and carries none.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{OrderId, UserId, order_id, publisher};
@@ -42,6 +44,22 @@ saga::events! { publisher::ORDER, erasure: Erasure,
 pub fn of_user(user_id: UserId, orders: &[OrderId]) -> Vec<UserErased> {
     let event = |orders: &[OrderId]| UserErased { erasure: Erasure::of(user_id), orders: orders.to_vec() };
     if orders.is_empty() { vec![event(&[])] } else { orders.chunks(MOST_ORDERS).map(event).collect() }
+}
+
+/// Users whose data a batch removes, with their orders.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scrubs(BTreeMap<UserId, Vec<OrderId>>);
+
+impl Scrubs {
+    /// Adds the user and the orders of an event.
+    pub fn add(&mut self, event: &UserErased) {
+        self.0.entry(event.erasure.user_id).or_default().extend(&event.orders);
+    }
+
+    /// Each user once.
+    pub fn iter(&self) -> impl Iterator<Item = (UserId, &[OrderId])> {
+        self.0.iter().map(|(user, orders)| (*user, orders.as_slice()))
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use saga::{Rows, Says};
 use crate::{
     Orders,
     command::{Command, Door, Placement, Settlement},
+    erasure::Users,
     fingerprint::Fingerprint,
     history::{self, Entry},
     purchase::Purchase,
@@ -23,6 +24,7 @@ use crate::{
 pub struct Register {
     pub catalogue: Catalogue,
     pub purchases: Rows<OrderId, Purchase>,
+    pub users: Users,
     /// Timeline entries that this batch adds, in order.
     pub history: Vec<Entry>,
 }
@@ -37,6 +39,7 @@ pub(crate) fn decide(orders: &Orders, register: &mut Register, command: &Command
         Command::Settle(order, settlement) => register.change(order.order_id, |known| known.settle(*settlement)),
         Command::RequestCancel(order_id) => register.change(*order_id, Purchase::request_cancel),
         Command::TimeOut(order_id) => register.change(*order_id, |known| known.time_out(now)),
+        Command::Erase(user) => register.users.erase(*user),
         Command::Fulfil(order_id, kind, turn) => register.change(*order_id, |known| known.fulfil(*kind, *turn)),
     };
     register.history.extend(history::entries(command, &says, now));
@@ -54,6 +57,10 @@ impl Register {
     fn place(&mut self, placement: &Placement, deadline: DateTime<Utc>, ids: &Derivation) -> Says {
         let Placement { order_id, request, door, .. } = placement;
         let fingerprint = Fingerprint::of(request);
+        let is_erased = self.users.is_erased(request.user_id);
+        if is_erased && *door == Door::Api {
+            return Says::refused(format!("user {} is erased", request.user_id));
+        }
         if let Some(known) = self.purchases.get(order_id) {
             return known.request_again(fingerprint);
         }
@@ -71,6 +78,7 @@ impl Register {
             return Says::refused("order_id is the nil UUID, which names nothing; choose another, or leave it out");
         }
         let reason = match (quote(*order_id, request, &self.catalogue), door) {
+            (_, Door::Topic) if is_erased => Reason::UnknownUser,
             (Ok(order), _) => {
                 self.purchases.put(*order_id, Purchase::placed(order.clone(), fingerprint, deadline));
                 return Says::event(OrderCreated { order });

@@ -37,7 +37,13 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let program = saga::Program::new(orders, args.saga, &MIGRATIONS)?.grants(GRANTS);
     let program = if gate.is_some() { program.admit_by_token() } else { program };
     let routes = api::routes(program.work(), ids, gate.as_ref());
-    program.routes(routes).deadlines(Overdue, Duration::from_millis(args.order_deadline_check_ms)).run().await
+    let operations = api::for_operators(program.work());
+    program
+        .routes(routes)
+        .operations(operations)
+        .deadlines(Overdue, Duration::from_millis(args.order_deadline_check_ms))
+        .run()
+        .await
 }
 
 /// Client for the issuer's keys: an issuer outside has a certificate of the public authorities, one of ours of our own.

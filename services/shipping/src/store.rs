@@ -1,9 +1,9 @@
 //! The shipping's SQL.
 
-use events::{OrderId, Reason};
+use events::{OrderId, Reason, erasure::Scrubs};
 use saga::{
     Rows, StoreError,
-    store::{all_inserted, parse, update_steps},
+    store::{all_inserted, erase_kept, parse, update_steps},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::domain::{Command, Depot, Shipment};
 
 pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result<Depot, StoreError> {
-    let orders: Vec<Uuid> = commands.iter().map(|command| command.order.order_id.0).collect();
-    Ok(Depot { shipments: shipments(db, &orders).await?, no_service: no_service(db).await? })
+    let orders: Vec<Uuid> = commands.iter().map(|command| command.order_id().0).collect();
+    Ok(Depot { shipments: shipments(db, &orders).await?, no_service: no_service(db).await?, scrubs: Scrubs::default() })
 }
 
 async fn no_service(db: &mut PgConnection) -> Result<Vec<String>, StoreError> {
@@ -46,7 +46,13 @@ async fn shipments(db: &mut PgConnection, orders: &[Uuid]) -> Result<Rows<OrderI
 
 pub(crate) async fn save(db: &mut PgConnection, depot: &Depot) -> Result<(), StoreError> {
     insert_shipments(db, &depot.shipments.new_rows()).await?;
-    update_shipments(db, &depot.shipments.changed_rows()).await
+    update_shipments(db, &depot.shipments.changed_rows()).await?;
+    for (_, orders) in depot.scrubs.iter() {
+        let ids: Vec<Uuid> = orders.iter().map(|order| order.0).collect();
+        sqlx::query("select erase_addresses($1)").bind(ids).execute(&mut *db).await?;
+        erase_kept(db, orders).await?;
+    }
+    Ok(())
 }
 
 async fn insert_shipments(db: &mut PgConnection, rows: &[(&OrderId, &Shipment)]) -> Result<(), StoreError> {

@@ -83,7 +83,8 @@ fn the_reasons_of_a_cancel_and_of_a_time_out_are_swapped() {
     let at_payment = |cast: &mut Cast| {
         cast.payment.before = |_, command| {
             use payment::lifecycle::Step::Cancel;
-            command.step = match command.step {
+            let payment::Command::Pay { step, .. } = command else { return };
+            *step = match *step {
                 Cancel(Reason::CancelledByUser) => Cancel(Reason::TimedOut),
                 Cancel(Reason::TimedOut) => Cancel(Reason::CancelledByUser),
                 other => other,

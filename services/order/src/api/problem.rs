@@ -54,6 +54,16 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "order-unknown", "The order does not exist", detail)
     }
 
+    /// The user is erased, and orders no more.
+    pub(super) fn erased(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::GONE, "user-erased", "The user's data has been erased", detail)
+    }
+
+    /// The user cannot be erased yet.
+    pub(super) fn under_way(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::CONFLICT, "orders-under-way", "The user has orders that have not ended", detail)
+    }
+
     /// Too late to cancel.
     pub(super) fn ended(order_id: OrderId, status: Status) -> Self {
         let detail = format!("order {order_id} is {status}");
