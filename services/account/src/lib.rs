@@ -7,7 +7,7 @@
 //! | `PaymentDeclined` | give back (Cancel) | `BalanceReleased`, `BalanceRefunded` |
 //! | `PaymentVoided` | give back (Cancel) | `BalanceReleased`, `BalanceRefunded` |
 //! | `PaymentRefunded` | give back (Cancel) | `BalanceReleased`, `BalanceRefunded` |
-//! | `UserErased` | scrub | - |
+//! | `UserErased` | scrub | nothing |
 
 mod domain;
 mod store;

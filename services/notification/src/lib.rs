@@ -5,7 +5,7 @@
 //! | `OrderCompleted` | write the letter | `NotificationSent` |
 //! | `OrderCancelled` | write the letter | `NotificationSent` |
 //! | `OrderRejected` | write the letter | `NotificationSent` |
-//! | `UserErased` | scrub | - |
+//! | `UserErased` | scrub | nothing |
 //! | the answer to mail | note sent | `NotificationSent` |
 
 mod amount;

@@ -7,7 +7,7 @@
 //! | `BalanceDebited` | capture (Confirm) | `PaymentCaptured`, `PaymentCaptureFailed` |
 //! | `StockRejected` | cancel (Cancel) | `PaymentVoided`, `PaymentRefunded` |
 //! | `StockReleased` | cancel (Cancel) | `PaymentVoided`, `PaymentRefunded` |
-//! | `UserErased` | scrub | - |
+//! | `UserErased` | scrub | nothing |
 //! | the answer to authorize | settle (Try) | `PaymentAuthorized`, `PaymentDeclined` |
 //! | the answer to capture | settle (Confirm) | `PaymentCaptured`, `PaymentCaptureFailed` |
 //! | the answer to void | settle (Cancel) | `PaymentVoided`, `PaymentRefunded` |

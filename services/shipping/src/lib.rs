@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `StockCommitted` | arrange (Do) | `ShipmentArranged`, `ShipmentRejected` |
 //! | `EntitlementRejected` | cancel (Cancel) | `ShipmentCancelled` |
-//! | `UserErased` | scrub | - |
+//! | `UserErased` | scrub | nothing |
 
 mod domain;
 mod store;

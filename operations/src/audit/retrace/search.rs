@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Case;
 use crate::{
-    audit::{Finding, dossier::Logged, tables::Table},
+    audit::{Finding, dossier::Logged, erased, tables::Table},
     choreography,
 };
 
@@ -170,9 +170,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
     }
 
     fn fits(&self, moment: &Moment<S::Rows>) -> bool {
-        let mut expected = S::rows(self.case, &moment.rows);
-        sort(&mut expected);
-        expected == self.actual
+        expected::<S>(self.case, &moment.rows) == self.actual
     }
 
     /// The state after the next event of a topic.
@@ -268,8 +266,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
             }];
         }
         let mut complaints = self.unread(moment);
-        let mut expected = S::rows(self.case, &moment.rows);
-        sort(&mut expected);
+        let expected = expected::<S>(self.case, &moment.rows);
         complaints.extend(different_rows(&self.actual, &expected));
         complaints
     }
@@ -317,6 +314,23 @@ fn command<C>(table: &saga::Table<C>, event: &Logged) -> Option<C> {
     table.read(&envelope, &record, event.data.get().as_bytes())?.ok()
 }
 
+/// The rows that are to exist.
+fn expected<S: Retraced>(case: &Case<'_>, rows: &S::Rows) -> Vec<(Table, Value)> {
+    let mut expected = S::rows(case, rows);
+    sort(&mut expected);
+    leave_out(case, &mut expected);
+    expected
+}
+
+/// Leaves out what named an erased buyer.
+fn leave_out(case: &Case<'_>, rows: &mut [(Table, Value)]) {
+    for (table, row) in rows.iter_mut().filter(|_| case.is_erased()) {
+        if let Value::Object(columns) = row {
+            erased::leave_out(*table, columns);
+        }
+    }
+}
+
 /// The rows that exist.
 fn actual<S: Retraced>(case: &Case<'_>) -> Vec<(Table, Value)> {
     let rows = S::TABLES.iter().flat_map(|table| case.dossier.rows_of(*table).map(|row| (*table, row)));
@@ -339,6 +353,7 @@ fn actual<S: Retraced>(case: &Case<'_>) -> Vec<(Table, Value)> {
             S::normalise(case, *table, columns);
         }
     }
+    leave_out(case, &mut rows);
     rows
 }
 

@@ -4,6 +4,7 @@ mod api;
 mod client;
 mod deadline;
 mod door;
+mod erasure;
 mod keyed;
 mod list;
 mod owners;

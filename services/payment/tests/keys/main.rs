@@ -1,6 +1,7 @@
 //! The keys of payment methods' details, on a real database: misuses that must fail, rotation, and the programs.
 
 mod api;
+mod erasure;
 mod program;
 mod retired;
 mod rotated;

@@ -25,7 +25,7 @@ impl Retraced for Shipping {
     fn world(case: &Case<'_>) -> Depot {
         // The empty string is part of every address.
         let no_service = case.reason_of(publisher::SHIPPING, "ShipmentRejected").map(|_| String::new());
-        Depot { shipments: Rows::default(), no_service: Vec::from_iter(no_service) }
+        Depot { no_service: Vec::from_iter(no_service), ..Depot::default() }
     }
 
     fn occasions(_case: &Case<'_>, _next: Option<&Logged>) -> Vec<shipping::Command> {
@@ -92,7 +92,7 @@ impl Retraced for Notification {
             let user = order.user_id;
             (user, case.buyers.address(user.0, found.as_deref()))
         });
-        Correspondence { contacts: BTreeMap::from_iter(contact), notices: Rows::default() }
+        Correspondence { contacts: BTreeMap::from_iter(contact), ..Correspondence::default() }
     }
 
     fn occasions(case: &Case<'_>, _next: Option<&Logged>) -> Vec<notification::Command> {
