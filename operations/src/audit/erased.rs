@@ -3,7 +3,12 @@
 use events::{Event, Order, erasure::UserErased};
 use serde_json::{Map, Value};
 
-use super::{Finding, dossier::Dossier, retrace::Buyers, tables::Table};
+use super::{
+    Finding,
+    dossier::Dossier,
+    retrace::{Buyers, Case},
+    tables::Table,
+};
 
 /// The text in place of what named a person.
 pub(super) const ERASED: &str = "erased";
@@ -36,8 +41,16 @@ pub(super) fn findings(dossier: &Dossier, buyers: &Buyers) -> Vec<Finding> {
     wrong.map(|what| Finding::of(dossier.order, what)).collect()
 }
 
-/// Leaves out of an erased buyer's row what named him.
-pub(super) fn leave_out(table: Table, row: &mut Map<String, Value>) {
+/// Leaves out of an erased buyer's rows what named him.
+pub(super) fn leave_out(case: &Case<'_>, rows: &mut [(Table, Value)]) {
+    for (table, row) in rows.iter_mut().filter(|_| case.is_erased()) {
+        if let Value::Object(columns) = row {
+            leave_out_of(*table, columns);
+        }
+    }
+}
+
+fn leave_out_of(table: Table, row: &mut Map<String, Value>) {
     let own: &[&str] = match table {
         Table::Orders => &["request_hash"],
         Table::Shipments => &["ship_to"],

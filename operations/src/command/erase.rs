@@ -17,15 +17,15 @@ use crate::{
 
 /// Erases a user's personal data, and then searches for what may be left of it. The user can order no more.
 ///
-/// The user must not have orders under way. The order service closes the user and says so on its topic; every service removes what
-/// names the user and keeps what is bookkeeping: amounts, ids, statuses. Requests that the order service has handled are removed from
-/// their topic, up to where it has read: those of other users too, since Kafka removes records only from the beginning of a partition;
-/// they have been handled. Mails of the user's orders are deleted where mail goes into files.
+/// The user must not have orders under way. The order service closes the user and says so on its topic; every service removes
+/// what names the user and keeps what is bookkeeping: amounts, ids, statuses. Requests that the order service has handled are
+/// removed from their topic, up to where it has read: those of other users too, since Kafka removes records only from the
+/// beginning of a partition; they have been handled. Mails of the user's orders are deleted where mail goes into files.
 ///
-/// Then everything is searched for the user's addresses, name and letters, which are collected before: all databases, topics and dead
-/// letters, mails, the payment gateway's books, and directories with logs. The exit code is 1 if anything was found, or if something
-/// could not be seen. An erasure that was interrupted is completed by running it again; what the first run has removed is then known
-/// no more, so that it is searched for only if --find names it.
+/// Then everything is searched for the user's addresses, name and letters, which are collected before: all databases, topics and
+/// dead letters, mails, the payment gateway's books, and directories with logs. The exit code is 1 if anything was found, or if
+/// something could not be seen. An erasure that was interrupted is completed by running it again; what the first run has removed
+/// is then known no more, so that it is searched for only if --find names it.
 #[derive(Debug, Args)]
 pub struct Erase {
     /// Id of the user.

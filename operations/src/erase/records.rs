@@ -10,8 +10,8 @@ use rdkafka::{
 
 use crate::{Environment, archive, audit::Groups, databases::Databases};
 
-/// Removes the requests that the order service has handled, of all users: a part of a partition cannot be removed otherwise. Returns
-/// their number.
+/// Removes the requests that the order service has handled, of all users: a part of a partition cannot be removed otherwise.
+/// Returns their number.
 pub(super) async fn remove_handled_requests(environment: &Environment, databases: &Databases) -> anyhow::Result<i64> {
     let topic = publisher::CLIENT.topic();
     let places = Groups::of_the_shop(&environment.brokers)?.places(databases).await?;

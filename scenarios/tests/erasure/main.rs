@@ -15,8 +15,8 @@ use scenarios::{
 use serde_json::json;
 use shop::{BOUND, Shop, address, contact, key, name, texts};
 
-/// Whether addresses travel sealed under a key of the user. As long as they do not, those of ordered goods stay in outboxes and events
-/// until their retention is over.
+/// True once addresses travel sealed under a key of the user. As long as they do not, those of ordered goods stay in outboxes and
+/// events until their retention is over.
 const SEALED: bool = false;
 
 const DIGITAL: i64 = 1;
@@ -44,7 +44,7 @@ async fn a_user_is_erased_and_what_is_left_of_one_is_found() {
 }
 
 async fn one_with_an_order_under_way_is_not_erased(shop: &Shop<'_>) -> anyhow::Result<()> {
-    // Ken's card takes its time.
+    // Ken's card takes more time than the payment service has.
     let order = shop.requests(&KEN, DIGITAL, json!({})).await?;
     let orders = shop.pool(Database::ORDERS);
     let is_there = async || {
@@ -58,7 +58,7 @@ async fn one_with_an_order_under_way_is_not_erased(shop: &Shop<'_>) -> anyhow::R
     until("the order is placed", BOUND, is_there).await?;
     let (success, said) = shop.erase(KEN.id, &[]).await?;
     assert!(!success && said.contains("nothing was erased: user 11 has 1 orders that have not ended"), "{said}");
-    shop.ends(order, "COMPLETED").await?;
+    shop.ends(order, "CANCELLED").await?;
     let (success, said) = shop.erase(KEN.id, &[]).await?;
     assert!(success && said.contains("nothing found"), "{said}");
     Ok(())

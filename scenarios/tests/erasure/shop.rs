@@ -112,7 +112,10 @@ impl<'a> Shop<'a> {
                 .ok()?;
             (is.as_deref() == Some(status) && told == 1).then_some(())
         };
-        until(&format!("order {order} is {status}"), BOUND, ended).await
+        let Err(error) = until(&format!("order {order} is {status}"), BOUND, ended).await else { return Ok(()) };
+        let is = "select concat_ws(' ', status, reason) from orders where id = $1";
+        let is: String = sqlx::query_scalar(is).bind(order.0).fetch_one(orders).await?;
+        Err(error.context(format!("it is {is}")))
     }
 
     /// Publishes bytes on the topic of requests, as anybody may.

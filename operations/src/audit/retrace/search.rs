@@ -316,19 +316,10 @@ fn command<C>(table: &saga::Table<C>, event: &Logged) -> Option<C> {
 
 /// The rows that are to exist.
 fn expected<S: Retraced>(case: &Case<'_>, rows: &S::Rows) -> Vec<(Table, Value)> {
-    let mut expected = S::rows(case, rows);
-    sort(&mut expected);
-    leave_out(case, &mut expected);
-    expected
-}
-
-/// Leaves out what named an erased buyer.
-fn leave_out(case: &Case<'_>, rows: &mut [(Table, Value)]) {
-    for (table, row) in rows.iter_mut().filter(|_| case.is_erased()) {
-        if let Value::Object(columns) = row {
-            erased::leave_out(*table, columns);
-        }
-    }
+    let mut rows = S::rows(case, rows);
+    sort(&mut rows);
+    erased::leave_out(case, &mut rows);
+    rows
 }
 
 /// The rows that exist.
@@ -353,7 +344,7 @@ fn actual<S: Retraced>(case: &Case<'_>) -> Vec<(Table, Value)> {
             S::normalise(case, *table, columns);
         }
     }
-    leave_out(case, &mut rows);
+    erased::leave_out(case, &mut rows);
     rows
 }
 

@@ -10,8 +10,8 @@ use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 use super::{Found, Needles, Searched};
 use crate::{Environment, databases::Databases};
 
-/// Columns of tables that can hold a text, and whether this role may read them. Partitions are read through their table; what records
-/// migrations is the same everywhere.
+/// Columns of tables that can hold a text, and whether this role may read them. Partitions are read through their table; the
+/// record of migrations is the same everywhere.
 const COLUMNS: &str = "
 select format('%I.%I', n.nspname, c.relname), a.attname, a.atttypid::regtype::text,
        has_schema_privilege(n.oid, 'usage') and has_column_privilege(c.oid, a.attnum, 'select')

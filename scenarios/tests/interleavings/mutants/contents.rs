@@ -82,8 +82,8 @@ fn the_reasons_of_a_cancel_and_of_a_time_out_are_swapped() {
     Mutant::of(by_wallet(), at_inventory).caught_by(&REASONS);
     let at_payment = |cast: &mut Cast| {
         cast.payment.before = |_, command| {
-            use payment::lifecycle::Step::Cancel;
-            let payment::Command::Pay { step, .. } = command else { return };
+            use payment::{Command::Pay, lifecycle::Step::Cancel};
+            let Pay { step, .. } = command else { return };
             *step = match *step {
                 Cancel(Reason::CancelledByUser) => Cancel(Reason::TimedOut),
                 Cancel(Reason::TimedOut) => Cancel(Reason::CancelledByUser),

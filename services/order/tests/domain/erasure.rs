@@ -1,4 +1,4 @@
-//! Who may be erased, and what one who is may still do.
+//! Decisions about erasures, and about orders of an erased user.
 
 use events::{OrderId, UserId, erasure::MOST_ORDERS};
 use order::{Command, Door, OrdersOf, Status};

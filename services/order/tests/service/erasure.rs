@@ -1,4 +1,4 @@
-//! Who is erased orders no more, and who orders is not erased.
+//! An erased user orders no more, and a user with an order under way is not erased.
 
 use axum::http::StatusCode;
 use events::{OrderId, UserId, request::OrderRequested};
