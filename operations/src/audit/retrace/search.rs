@@ -266,8 +266,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
             }];
         }
         let mut complaints = self.unread(moment);
-        let expected = expected::<S>(self.case, &moment.rows);
-        complaints.extend(different_rows(&self.actual, &expected));
+        complaints.extend(different_rows(&self.actual, &expected::<S>(self.case, &moment.rows)));
         complaints
     }
 
@@ -314,7 +313,6 @@ fn command<C>(table: &saga::Table<C>, event: &Logged) -> Option<C> {
     table.read(&envelope, &record, event.data.get().as_bytes())?.ok()
 }
 
-/// The rows that are to exist.
 fn expected<S: Retraced>(case: &Case<'_>, rows: &S::Rows) -> Vec<(Table, Value)> {
     let mut rows = S::rows(case, rows);
     sort(&mut rows);

@@ -82,11 +82,10 @@ fn the_reasons_of_a_cancel_and_of_a_time_out_are_swapped() {
     Mutant::of(by_wallet(), at_inventory).caught_by(&REASONS);
     let at_payment = |cast: &mut Cast| {
         cast.payment.before = |_, command| {
-            use payment::{Command::Pay, lifecycle::Step::Cancel};
-            let Pay { step, .. } = command else { return };
-            *step = match *step {
-                Cancel(Reason::CancelledByUser) => Cancel(Reason::TimedOut),
-                Cancel(Reason::TimedOut) => Cancel(Reason::CancelledByUser),
+            let payment::Command::Pay { step: payment::lifecycle::Step::Cancel(reason), .. } = command else { return };
+            *reason = match *reason {
+                Reason::CancelledByUser => Reason::TimedOut,
+                Reason::TimedOut => Reason::CancelledByUser,
                 other => other,
             };
         };
