@@ -175,8 +175,8 @@ fn a_branch_answers_for_another() {
 fn another_pays() {
     let mutant = Mutant::of(by_wallet(), |cast| {
         cast.account.before = |_, command| {
-            if command.ask == Account::Reserve {
-                command.order.user_id = NEIGHBOUR;
+            if let account::Command::About { order, ask: Account::Reserve } = command {
+                order.user_id = NEIGHBOUR;
             }
         };
     });
@@ -230,9 +230,9 @@ fn less_is_given_back_than_was_taken() {
     let silently = Mutant::of(unshippable(), |cast| {
         cast.account.decide = |service, books, command| {
             let says = crate::bus::own(service, books, command);
+            let account::Command::About { order, .. } = command else { return says };
             if says.events.iter().any(|said| said.event_type == "BalanceRefunded") {
-                let purse = (command.order.user_id, command.order.currency);
-                books.balances.get_mut(&purse).expect("the buyer's").balance -= 1;
+                books.balances.get_mut(&(order.user_id, order.currency)).expect("the buyer's").balance -= 1;
             }
             says
         };
