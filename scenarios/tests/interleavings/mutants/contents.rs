@@ -291,7 +291,7 @@ fn an_order_forgets_that_its_money_came_back() {
 fn all_parcels_have_one_number() {
     let mutant = Mutant::of(Wish::of(0, 1, Pay::Wallet), |cast| {
         cast.shipping.after = |depot, command, _| {
-            if let Some(shipment) = depot.shipments.get_mut(&command.order.order_id) {
+            if let Some(shipment) = depot.shipments.get_mut(&command.order_id()) {
                 shipment.tracking_no = Some("PP-0000-0000-0000".to_owned());
             }
         };
