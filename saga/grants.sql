@@ -13,7 +13,7 @@ grant select, insert, update (needs_version), delete on parked_newer to {app};
 grant select on granted_migrations to {app};
 grant execute on function upkeep_ensure_day(text, date), upkeep_drop_day(text, date), upkeep_default_rows(text, bigint),
     upkeep_remove_seen(timestamptz, bigint), upkeep_remove_published(timestamptz, bigint),
-    upkeep_remove_settled(timestamptz, bigint), upkeep_remove_ended(uuid, timestamptz, bigint) to {app};
+    upkeep_remove_settled(timestamptz, bigint), upkeep_remove_ended(uuid, timestamptz, bigint), erase_kept(uuid[]) to {app};
 
 grant select on inbox, consumer_offsets, dead_letters, attempts, parked_events, parked_actions, parked_newer, granted_migrations,
     upkeep_limits to {auditor};

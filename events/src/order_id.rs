@@ -106,6 +106,11 @@ pub fn from_record(original: Original<'_>) -> OrderId {
     Derivation::default().from_record(original)
 }
 
+/// Id of a user's erasure, which stands where events of orders have the order's id. Known to all: it protects nothing.
+pub(crate) fn of_erasure(user: UserId) -> OrderId {
+    derived(None, &[format!("erasure/{user}").as_bytes()])
+}
+
 /// Returns whether this id has the form of derived ids. Only we create them.
 pub fn is_derived(order: OrderId) -> bool {
     order.0.get_version_num() == 8 && order.0.as_bytes().starts_with(&DERIVED)

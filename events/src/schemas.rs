@@ -10,13 +10,15 @@ use saga::schema::{
 };
 
 use crate::{
-    Currency, Reason, account, entitlement, inventory, notification, order, payment, publisher, request, shipping,
+    Currency, Reason, account, entitlement, erasure, inventory, notification, order, payment, publisher, request,
+    shipping,
 };
 
 /// The client's request and every event, in the order in which the saga first reaches their publishers.
 pub fn all() -> Vec<EventSchema> {
     let mut all = vec![EventSchema::of_request::<request::OrderRequested>(publisher::CLIENT, 1)];
     all.extend(order::schemas());
+    all.extend(erasure::schemas());
     all.extend(account::schemas());
     all.extend(payment::schemas());
     all.extend(inventory::schemas());

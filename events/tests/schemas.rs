@@ -109,7 +109,7 @@ impl samples::Visitor for Agree {
         let schema = schema_of(name);
         assert_eq!((schema.publisher, schema.version), (E::PUBLISHER, E::VERSION));
         let (accepted, refused) = agree::<E>(&schema, &data);
-        assert!(accepted > 10 && refused > 100, "{name}: {accepted} variants accepted, {refused} refused");
+        assert!(accepted > 5 && refused > 60, "{name}: {accepted} variants accepted, {refused} refused");
         self.seen.insert(E::TYPE);
     }
 }

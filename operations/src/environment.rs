@@ -20,6 +20,9 @@ pub const PAYMENT_DETAILS_KEY: &str = "PAYMENT_DETAILS_KEY";
 /// Variable with the base URL of the payment gateway's settings, if they have a listener of their own.
 const GATEWAY_OPS_URL: &str = "GATEWAY_OPS_URL";
 
+/// Variable with the base URL of the order service's operations.
+const ORDER_OPS_URL: &str = "ORDER_OPS_URL";
+
 /// Variable with the base URLs of services beside the shop's, separated by commas.
 pub const PROGRAM_URLS: &str = "PROGRAM_URLS";
 
@@ -52,6 +55,8 @@ pub struct Environment {
     pub gateway_operations: Option<String>,
     /// Base URL of the payment service's operations, which add payment methods.
     pub payment: Option<String>,
+    /// Base URL of the order service's operations, which erase users.
+    pub order_operations: Option<String>,
     /// Only where the payment service does not add them itself.
     pub payment_details_key: Option<SecretString>,
     /// Local directory with the mails that are not sent to a server, if there is one.
@@ -103,7 +108,7 @@ impl Environment {
         let transport = Settings::from_variables(variable)?.open()?;
         let sasl = Sasl::from_variables(variable).map_err(anyhow::Error::msg)?;
         let prefix = prefix_in(&variable)?;
-        for name in ["ORDER_API_URL", "GATEWAY_URL", GATEWAY_OPS_URL, "MAIL_API_URL", PROGRAM_URLS] {
+        for name in ["ORDER_API_URL", ORDER_OPS_URL, "GATEWAY_URL", GATEWAY_OPS_URL, "MAIL_API_URL", PROGRAM_URLS] {
             let urls = variable(name).unwrap_or_default();
             urls.split(',').filter(|url| !url.is_empty()).try_for_each(|url| transport.check_url(name, url))?;
         }
@@ -119,6 +124,7 @@ impl Environment {
             gateway: variable("GATEWAY_URL"),
             gateway_operations: variable(GATEWAY_OPS_URL),
             payment: variable("PAYMENT_URL").map(|url| url.trim_end_matches('/').to_owned()),
+            order_operations: variable(ORDER_OPS_URL).map(|url| url.trim_end_matches('/').to_owned()),
             payment_details_key: variable(PAYMENT_DETAILS_KEY).map(SecretString::from),
             mail_dir: variable("MAIL_DIR").map(PathBuf::from),
             mail_api: variable("MAIL_API_URL").map(|url| url.trim_end_matches('/').to_owned()),
@@ -154,6 +160,13 @@ impl Environment {
     /// The order API's base URL.
     pub fn order_api(&self) -> anyhow::Result<&str> {
         self.order_api.as_deref().context("ORDER_API_URL is not set: where does the order service answer HTTP?")
+    }
+
+    /// The base URL of the order service's operations.
+    pub fn order_operations(&self) -> anyhow::Result<&str> {
+        self.order_operations
+            .as_deref()
+            .context("ORDER_OPS_URL is not set: where does the order service serve its operations?")
     }
 
     /// The payment gateway's base URL.
@@ -196,6 +209,7 @@ impl Environment {
             ("GATEWAY_URL", self.gateway.clone()),
             (GATEWAY_OPS_URL, self.gateway_operations.clone()),
             ("PAYMENT_URL", self.payment.clone()),
+            (ORDER_OPS_URL, self.order_operations.clone()),
             (PAYMENT_DETAILS_KEY, self.payment_details_key.as_ref().map(|key| key.expose_secret().to_owned())),
             ("MAIL_DIR", self.mail_dir.as_ref().map(|path| path.display().to_string())),
             ("MAIL_API_URL", self.mail_api.clone()),

@@ -15,6 +15,7 @@ pub mod credentials;
 pub mod databases;
 pub mod dead_letters;
 mod environment;
+pub mod erase;
 pub mod exhibit;
 pub mod heard;
 pub mod listener;

@@ -159,7 +159,9 @@ fn a_field_that_is_newly_required_fails_and_names_the_reader() {
 #[test]
 fn a_change_of_the_order_is_told_once_with_all_its_readers() {
     let mut kept = Copy::new();
-    let events: Vec<_> = schemas::all().into_iter().filter(|schema| schema.event_type != "OrderRequested").collect();
+    // An erasure is about a user, and has no order.
+    let without = ["OrderRequested", "UserErased"];
+    let events: Vec<_> = schemas::all().into_iter().filter(|schema| !without.contains(&schema.event_type)).collect();
     for event in &events {
         let file = format!("{}/{}.json", event.publisher.name(), event.event_type);
         kept = kept.change(&file, |kept| kept["$defs"]["Order"]["properties"]["total"] = json!({ "type": "string" }));

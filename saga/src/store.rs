@@ -159,6 +159,17 @@ pub fn all_inserted(table: &'static str, asked: usize, inserted: u64) -> Result<
     if inserted == asked as u64 { Ok(()) } else { Err(StoreError::Raced(table)) }
 }
 
+/// Removes what finished work of these sagas still holds: the requests of calls, and the bytes of events that were parked. For a
+/// service that erases personal data.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn erase_kept(db: &mut PgConnection, sagas: &[SagaId]) -> Result<(), StoreError> {
+    let sagas: Vec<uuid::Uuid> = sagas.iter().map(|saga| saga.0).collect();
+    sqlx::query("select erase_kept($1)").bind(sagas).execute(db).await?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 grant select on users to {app};
 grant select, update (balance, reserved_balance) on balances to {app};
 grant select, insert, update (status, reason, updated_at) on balance_reservations to {app};
+grant execute on function erase_user(bigint) to {app};
 
 grant select on users, balances, balance_reservations to {auditor};
 

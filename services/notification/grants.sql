@@ -2,6 +2,7 @@
 -- only that it was sent is added.
 grant select on contacts to {app};
 grant select, insert, update (sent_at) on notifications to {app};
+grant execute on function erase_letters(bigint, uuid[]) to {app};
 
 grant select on contacts, former_contacts, notifications to {auditor};
 

@@ -1,6 +1,8 @@
 //! Golden JSON of everything that travels over Kafka.
 
-use events::{Event, account::*, entitlement::*, inventory::*, notification::*, order::*, payment::*, shipping::*};
+use events::{
+    Event, account::*, entitlement::*, erasure::*, inventory::*, notification::*, order::*, payment::*, shipping::*,
+};
 use serde_json::{Value, json};
 
 /// A test of every event.
@@ -44,6 +46,14 @@ pub(crate) fn visit_all(visitor: &mut impl Visitor) {
         "order.events",
         "OrderCancelled",
         json!({ "reason": "discontinued", "refunded": 50 }),
+    );
+    visitor.event::<UserErased>(
+        "order.events",
+        "UserErased",
+        json!({
+            "erasure": { "erasure_id": "de517ed0-2222-8333-8444-555566667777", "user_id": 1 },
+            "orders": ["0192f0c1-1111-7222-8333-444455556666"],
+        }),
     );
 
     visit::<BalanceReserved>(visitor, "account.events", "BalanceReserved", json!({}));

@@ -8,7 +8,12 @@ use personal_data::PersonKeys;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Buyers, Finding, dossier::Dossier, tables::Table};
+use super::{
+    Buyers, Finding,
+    dossier::Dossier,
+    erased::{self, ERASED},
+    tables::Table,
+};
 
 /// A mail as it was delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +40,10 @@ pub(super) fn findings(
     let mut found = Vec::new();
     let row: Option<Value> =
         dossier.rows_of(Table::Notifications).next().and_then(|row| serde_json::from_str(row.get()).ok());
+    // The letter is gone, with its mail. What is left of it where it should not be, a search finds.
+    if erased::is_erased(facts, buyers) && row.as_ref().is_some_and(|row| row["recipient"] == ERASED) {
+        return Vec::new();
+    }
     let sent: Option<DateTime<Utc>> = row.as_ref().and_then(|row| serde_json::from_value(row["sent_at"].clone()).ok());
     let wanted = row.as_ref().zip(facts).and_then(|(row, facts)| mail(row, facts, &buyers.keys));
     let is_it = |mail: &Delivered| wanted.as_ref().is_some_and(|wanted| mail.name == wanted.name());

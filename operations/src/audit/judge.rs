@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use events::{Order, OrderId, Publisher};
+use events::{Order, OrderId, Publisher, publisher};
 use saga::table::Trigger;
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use super::{
     Booking, Invariant, OrderRow, Places, Steps, agreement,
     delivered::{self, MailRetention},
     dossier::{Dossier, Logged},
-    gateway,
+    erased, gateway,
     ledgers::Ledgers,
     mails, money,
     requests::Requests,
@@ -105,7 +105,7 @@ pub fn files(dossiers: Vec<Dossier>, known: &Known, now: DateTime<Utc>) -> Judge
         invariants.iter().flat_map(|invariant| &invariant.findings).filter_map(|finding| finding.order).collect();
     let has_settled = |dossier: &Dossier| {
         !doubted.contains(&dossier.order)
-            && steps.orders.get(&dossier.order).is_some_and(OrderRow::is_finished)
+            && (steps.orders.get(&dossier.order).is_some_and(OrderRow::is_finished) || erased::is_erasure(dossier))
             && dossier.is_past()
             && !known.kept.has_more_of(dossier)
     };
@@ -147,6 +147,10 @@ fn again(dossiers: &[Dossier], facts: &[Option<Order>], known: &Known) -> Invari
         if dossier.order == OrderId(Uuid::nil()) {
             continue;
         }
+        if erased::is_erasure(dossier) {
+            findings.extend(erased::findings(dossier, &known.buyers));
+            continue;
+        }
         if !known.kept.has_all_of(dossier) {
             too_old += 1;
             continue;
@@ -156,6 +160,7 @@ fn again(dossiers: &[Dossier], facts: &[Option<Order>], known: &Known) -> Invari
             dossier,
             facts: facts.clone(),
             buyers: &known.buyers,
+            requests_since: known.kept.logged_since.get(&publisher::CLIENT).copied(),
             places: known.places.as_ref(),
             resolved: &known.resolved,
         };

@@ -6,6 +6,7 @@
 mod agreement;
 mod delivered;
 mod dossier;
+mod erased;
 mod further;
 mod gateway;
 mod judge;

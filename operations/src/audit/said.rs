@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use events::{EventId, OrderId, Publisher, publisher};
+use events::{Event, EventId, OrderId, Publisher, erasure::UserErased, publisher};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ pub(super) fn digest(payload: &[u8]) -> String {
 }
 
 /// Maximum age by which an id may precede its neighbours although it was written together with them: transactions overlap.
-const SLACK_MS: u64 = 600_000;
+pub(super) const SLACK_MS: u64 = 600_000;
 
 /// What outboxes and topics still retain.
 #[derive(Debug, Clone, Default)]
@@ -56,11 +56,13 @@ impl Kept {
 
     /// Tells whether everything that the services published about the order is still retained.
     pub(super) fn has_all_of(&self, dossier: &Dossier) -> bool {
-        if self.logged_since.is_empty() {
+        // What requests have become is in the order service's events.
+        let mut since = self.logged_since.iter().filter(|(topic, _)| **topic != publisher::CLIENT).peekable();
+        if since.peek().is_none() {
             return true;
         }
         let begun = dossier.log.iter().filter(|event| event.topic == publisher::ORDER).map(|event| event.timestamp_ms);
-        begun.min().is_some_and(|begun| self.logged_since.values().all(|since| begun > since + SLACK_MS))
+        begun.min().is_some_and(|begun| since.all(|(_, since)| begun > since + SLACK_MS))
     }
 
     /// Tells whether an event of the order has been written but is not on Kafka yet.
@@ -165,6 +167,8 @@ pub(super) fn repetitions(dossier: &Dossier) -> Vec<Finding> {
     for row in &dossier.written {
         *times.entry(&row.event_type).or_default() += 1;
     }
+    // An erasure is said again whenever it is completed.
+    times.remove(UserErased::TYPE);
     let twice = times.into_iter().filter(|(_, times)| *times > 1);
     twice
         .map(|(event_type, times)| Finding {

@@ -4,6 +4,7 @@ mod acl;
 mod asyncapi;
 mod audit_log;
 mod dlt;
+mod erase;
 mod graph;
 mod lint;
 mod parked;
@@ -34,6 +35,7 @@ pub enum Command {
     Parked(parked::Parked),
     Dlt(dlt::Dlt),
     Reconcile(reconcile::Reconcile),
+    Erase(erase::Erase),
     Acl(acl::AclCommand),
     Topics(topics::TopicsCommand),
     Personal(personal::Personal),
@@ -56,6 +58,7 @@ impl Command {
             Self::Parked(parked) => Box::pin(parked.run()),
             Self::Dlt(dlt) => Box::pin(dlt.run()),
             Self::Reconcile(reconcile) => Box::pin(reconcile.run()),
+            Self::Erase(erase) => Box::pin(erase.run()),
             Self::Acl(acl) => Box::pin(acl.run()),
             Self::Topics(topics) => Box::pin(topics.run()),
             Self::Personal(personal) => Box::pin(personal.run()),

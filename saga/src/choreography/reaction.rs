@@ -252,6 +252,7 @@ impl Reaction {
             None => self.decision.clone(),
         };
         let says: Vec<String> = self.says.iter().map(|says| format!("`{says}`")).collect();
-        format!("| {on} | {decision} | {} |", says.join(", "))
+        let says = if says.is_empty() { "nothing".to_owned() } else { says.join(", ") };
+        format!("| {on} | {decision} | {says} |")
     }
 }

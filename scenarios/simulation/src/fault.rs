@@ -60,9 +60,8 @@ impl Fault {
         match self {
             Fault::LateConfirm => Some((
                 |books, command| {
-                    if let (AccountAsk::Debit, Some(held)) =
-                        (command.ask, books.reservations.get_mut(&command.order.order_id))
-                    {
+                    let account::Command::About { order, ask } = command else { return };
+                    if let (AccountAsk::Debit, Some(held)) = (*ask, books.reservations.get_mut(&order.order_id)) {
                         held.status = Status::Reserved;
                     }
                 },
@@ -71,7 +70,7 @@ impl Fault {
             Fault::SilentRefund => Some((
                 |_, _| {},
                 |_, command, says| {
-                    if matches!(command.ask, AccountAsk::GiveBack(_)) {
+                    if matches!(command, account::Command::About { ask: AccountAsk::GiveBack(_), .. }) {
                         says.events.clear();
                     }
                 },

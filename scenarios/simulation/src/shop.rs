@@ -83,9 +83,9 @@ impl Shop {
             account: account::Books {
                 users: BTreeSet::from([BUYER, NEIGHBOUR]),
                 balances: Rows::loaded(self.balances()),
-                reservations: Rows::default(),
+                ..account::Books::default()
             },
-            payment: payment::Books { methods: methods(), transactions: Rows::default() },
+            payment: payment::Books { methods: methods(), ..payment::Books::default() },
             inventory: inventory::Warehouse { stock: Rows::loaded(stock), reservations: Rows::default() },
             shipping: shipping::Depot { no_service: vec![NOWHERE.to_owned()], ..shipping::Depot::default() },
             entitlement: entitlement::Shelf {

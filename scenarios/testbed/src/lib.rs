@@ -148,7 +148,7 @@ impl Stack {
         };
         let ports = Ports::choose(manifest, options.secured)?;
         let transport = certs.as_ref().map(|certs| certs.transport(OPERATOR)).transpose()?.unwrap_or_default();
-        let personal = match options.secured {
+        let personal = match options.sealed {
             true => Some(personal::create(&foundation.postgres, &state).await?),
             false => None,
         };
@@ -167,6 +167,7 @@ impl Stack {
             gateway: Some(ports.url(Program::PAYMENT_GATEWAY)),
             gateway_operations: options.secured.then(|| ports.operations_url(Program::PAYMENT_GATEWAY)),
             payment: Some(ports.operations_url(Program::PAYMENT)),
+            order_operations: Some(ports.operations_url(Program::ORDER)),
             payment_details_key: Some(BASE64_STANDARD.encode(rand::random::<[u8; 32]>()).into()),
             mail_dir: std::env::var_os("SMTP_URL").is_none().then(|| state.mail()),
             mail_api: std::env::var("MAIL_API_URL").ok(),

@@ -18,6 +18,8 @@ pub struct Options {
     pub breakable: bool,
     /// True for TLS 1.3 and certificates on every link.
     pub secured: bool,
+    /// True for addresses and letters that are sealed under their buyers' keys.
+    pub sealed: bool,
     /// True for a broker that asks everybody for a name, and allows only what the services' tables need.
     pub guarded: bool,
     /// True to give each program a database role with its own part only; the owner's migrates.
@@ -39,6 +41,7 @@ impl Options {
             settings: Vec::new(),
             breakable: false,
             secured: false,
+            sealed: false,
             guarded: false,
             roles: false,
             prefix: Prefix::default(),
@@ -66,9 +69,14 @@ impl Options {
     }
 
     /// Closes every door: TLS 1.3 with certificates on every link, `SECURITY=required` in every program, rights on the broker
-    /// from the services' tables, and a database role for each program.
+    /// from the services' tables, a database role for each program, and personal data under keys of its own.
     pub fn secured(self) -> Self {
-        Self { secured: true, guarded: true, roles: true, ..self }
+        Self { secured: true, sealed: true, guarded: true, roles: true, ..self }
+    }
+
+    /// Seals addresses and letters under their buyers' keys.
+    pub fn sealed(self) -> Self {
+        Self { sealed: true, ..self }
     }
 
     /// Puts a prefix before the names of all topics and groups.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as a test does")]
 
 mod at_rest;
+mod erased;
 mod faults;
 mod mutation;
 mod running;

@@ -66,15 +66,20 @@ fn add(part: &mut Part, line: usize, event: &str) {
 }
 
 /// Lines without which the lint finds nothing, and who notices instead.
-const BY_OTHERS: [(&str, &str); 7] = [
+const BY_OTHERS: [(&str, &str); 11] = [
     ("order, on `OrderRequested`", "nobody needs to: orders come by the other door. Tests of the topic notice"),
     ("order, on `POST /orders`", "nobody needs to: orders come by the other door. Tests of the API notice"),
     ("order, on `ShipmentRejected`", "the model checker: a mixed order waits for its parcel for ever"),
     ("order, on `EntitlementRejected`", "the model checker: a mixed order waits for its unlock for ever"),
+    ("account, on `UserErased`", ERASURES),
+    ("payment, on `UserErased`", ERASURES),
+    ("shipping, on `UserErased`", ERASURES),
     ("notification, on `OrderCompleted`", "the model checker: the buyer gets no mail"),
     ("notification, on `OrderCancelled`", "the model checker: the buyer gets no mail"),
     ("notification, on `OrderRejected`", "the model checker: the buyer gets no mail"),
+    ("notification, on `UserErased`", ERASURES),
 ];
+const ERASURES: &str = "the search for what is left of an erased user, in the tests of erasures";
 
 /// Outcomes of the order service that make another choreography, as sound as this one: an order that is decided when it is
 /// placed, one that ends under another name, a cancellation that goes by the name of a time-out. It has no step, so that the lint

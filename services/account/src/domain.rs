@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use events::{
     Currency, Order, OrderId, Reason, UserId,
     account::{BalanceDebited, BalanceRefunded, BalanceRejected, BalanceReleased, BalanceReserved},
+    erasure::{Scrubs, UserErased},
 };
 use saga::{
     Rows, Says,
@@ -14,11 +15,15 @@ use saga::{
 #[cfg(test)]
 mod tests;
 
-/// A command about one order.
+/// A command about one order, or about a user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Command {
-    pub order: Order,
-    pub ask: Ask,
+pub enum Command {
+    About {
+        order: Order,
+        ask: Ask,
+    },
+    /// The user's personal data has to go.
+    Scrub(UserErased),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,7 +38,22 @@ pub enum Ask {
 
 impl Command {
     pub fn new(order: Order, ask: Ask) -> Self {
-        Command { order, ask }
+        Command::About { order, ask }
+    }
+
+    /// The order; of a user, the id that stands in its place.
+    pub fn order_id(&self) -> OrderId {
+        match self {
+            Command::About { order, .. } => order.order_id,
+            Command::Scrub(event) => event.erasure.erasure_id,
+        }
+    }
+
+    pub(crate) fn order(&self) -> Option<&Order> {
+        match self {
+            Command::About { order, .. } => Some(order),
+            Command::Scrub(_) => None,
+        }
     }
 }
 
@@ -60,11 +80,22 @@ pub struct Books {
     pub users: BTreeSet<UserId>,
     pub balances: Rows<(UserId, Currency), Balance>,
     pub reservations: Rows<OrderId, Reservation>,
+    /// Users whose data this batch removes.
+    pub scrubs: Scrubs,
 }
 
 pub(crate) fn decide(books: &mut Books, command: &Command) -> Says {
-    let order = &command.order;
-    let step = match command.ask {
+    match command {
+        Command::About { order, ask } => settle(books, order, *ask),
+        Command::Scrub(event) => {
+            books.scrubs.add(event);
+            Says::silence()
+        }
+    }
+}
+
+fn settle(books: &mut Books, order: &Order, ask: Ask) -> Says {
+    let step = match ask {
         Ask::Reserve => Step::Try,
         Ask::Debit => Step::Confirm,
         Ask::GiveBack(reason) => Step::Cancel(reason),

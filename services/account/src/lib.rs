@@ -7,6 +7,7 @@
 //! | `PaymentDeclined` | give back (Cancel) | `BalanceReleased`, `BalanceRefunded` |
 //! | `PaymentVoided` | give back (Cancel) | `BalanceReleased`, `BalanceRefunded` |
 //! | `PaymentRefunded` | give back (Cancel) | `BalanceReleased`, `BalanceRefunded` |
+//! | `UserErased` | scrub | nothing |
 
 mod domain;
 mod store;
@@ -15,6 +16,7 @@ use chrono::{DateTime, Utc};
 use events::{
     OrderId, Publisher,
     account::{BalanceDebited, BalanceRefunded, BalanceRejected, BalanceReleased, BalanceReserved},
+    erasure::UserErased,
     inventory::StockReserved,
     order::OrderCreated,
     payment::{PaymentDeclined, PaymentRefunded, PaymentVoided},
@@ -54,10 +56,11 @@ impl Service for Account {
             .on(cancels("give back"), given_back, |e: PaymentDeclined| Command::new(e.order, Ask::GiveBack(e.reason)))
             .on(cancels("give back"), given_back, |e: PaymentVoided| Command::new(e.order, Ask::GiveBack(e.reason)))
             .on(cancels("give back"), given_back, |e: PaymentRefunded| Command::new(e.order, Ask::GiveBack(e.reason)))
+            .on("scrub", says![], |event: UserErased| Command::Scrub(event))
     }
 
     fn saga_of(command: &Command) -> OrderId {
-        command.order.order_id
+        command.order_id()
     }
 
     async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Books, StoreError> {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use events::{Currency, OrderId, Reason, UserId};
+use events::{Currency, OrderId, Reason, UserId, erasure::Scrubs};
 use saga::{
     Rows, StoreError,
-    store::{all_inserted, parse, update_steps},
+    store::{all_inserted, erase_kept, parse, update_steps},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -13,10 +13,10 @@ use uuid::Uuid;
 use crate::domain::{Balance, Books, Command, Reservation};
 
 pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result<Books, StoreError> {
-    let orders: Vec<Uuid> = commands.iter().map(|command| command.order.order_id.0).collect();
+    let orders: Vec<Uuid> = commands.iter().filter_map(|command| Some(command.order()?.order_id.0)).collect();
     let reservations = reservations(db, &orders).await?;
     // Load the held balances too: an event that names another buyer than the reservation still compensates the reservation.
-    let asked = commands.iter().map(|command| (command.order.user_id, command.order.currency));
+    let asked = commands.iter().filter_map(|command| command.order()).map(|order| (order.user_id, order.currency));
     let held = reservations.iter().map(|(_, row)| (row.user_id, row.currency));
     let owners: BTreeSet<(UserId, Currency)> = asked.chain(held).collect();
     let users: Vec<i64> = owners.iter().map(|(user, _)| user.0).collect();
@@ -25,6 +25,7 @@ pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result
         balances: balances(db, &users, &currencies).await?,
         users: known_users(db, &users).await?,
         reservations,
+        scrubs: Scrubs::default(),
     })
 }
 
@@ -82,7 +83,12 @@ async fn balances(
 pub(crate) async fn save(db: &mut PgConnection, books: &Books) -> Result<(), StoreError> {
     insert_reservations(db, &books.reservations.new_rows()).await?;
     update_reservations(db, &books.reservations.changed_rows()).await?;
-    update_balances(db, &books.balances.changed_rows()).await
+    update_balances(db, &books.balances.changed_rows()).await?;
+    for (user, orders) in books.scrubs.iter() {
+        sqlx::query("select erase_user($1)").bind(user.0).execute(&mut *db).await?;
+        erase_kept(db, orders).await?;
+    }
+    Ok(())
 }
 
 async fn insert_reservations(db: &mut PgConnection, rows: &[(&OrderId, &Reservation)]) -> Result<(), StoreError> {

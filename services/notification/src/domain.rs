@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use events::{Order, OrderId, UserId, notification::NotificationSent};
+use events::{
+    Order, OrderId, UserId,
+    erasure::{Scrubs, UserErased},
+    notification::NotificationSent,
+};
 use personal_data::PersonKeys;
 use saga::{NewAttempt, Rows, Says};
 use serde_json::json;
@@ -14,7 +18,7 @@ use crate::{
     mail::Mail,
 };
 
-/// A command about one order.
+/// A command about one order, or about a user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Command {
     /// The order has ended: tell the buyer.
@@ -23,6 +27,8 @@ pub enum Command {
     NoteSent { order: Order },
     /// The mail was abandoned.
     GiveUp { order_id: OrderId },
+    /// The user's personal data has to go.
+    Scrub(UserErased),
 }
 
 impl Command {
@@ -34,6 +40,7 @@ impl Command {
         match self {
             Command::Tell { order, .. } | Command::NoteSent { order } => order.order_id,
             Command::GiveUp { order_id } => *order_id,
+            Command::Scrub(event) => event.erasure.erasure_id,
         }
     }
 }
@@ -57,6 +64,8 @@ pub struct Correspondence {
     pub notices: Rows<OrderId, Notice>,
     /// Keys of the buyers who are to get letters.
     pub keys: PersonKeys,
+    /// Users whose data this batch removes.
+    pub scrubs: Scrubs,
 }
 
 pub(crate) fn decide(service: &Notification, rows: &mut Correspondence, command: &Command, now: DateTime<Utc>) -> Says {
@@ -73,6 +82,11 @@ pub(crate) fn decide(service: &Notification, rows: &mut Correspondence, command:
         }
         (Command::NoteSent { .. }, Some((_, Some(_)))) => Says::ignored("already noted"),
         (Command::NoteSent { .. }, None) => Says::ignored("no such letter was written"),
+
+        (Command::Scrub(event), None | Some(_)) => {
+            rows.scrubs.add(event);
+            Says::silence()
+        }
 
         (Command::GiveUp { .. }, None | Some(_)) => Says::ignored("no mail is given up: it waits for a person"),
     }

@@ -5,6 +5,7 @@
 //! | `OrderCompleted` | write the letter | `NotificationSent` |
 //! | `OrderCancelled` | write the letter | `NotificationSent` |
 //! | `OrderRejected` | write the letter | `NotificationSent` |
+//! | `UserErased` | scrub | nothing |
 //! | the answer to mail | note sent | `NotificationSent` |
 
 mod amount;
@@ -19,6 +20,7 @@ pub mod post;
 use chrono::{DateTime, Utc};
 use events::{
     OrderId, Publisher,
+    erasure::UserErased,
     notification::NotificationSent,
     order::{OrderCancelled, OrderCompleted, OrderRejected},
     publisher,
@@ -95,6 +97,7 @@ impl Service for Notification {
             .on(asks("write the letter", &[MAIL]), says![informs NotificationSent], |e: OrderRejected| {
                 Command::tell(e.order, Ending::Rejected { reason: e.reason })
             })
+            .on("scrub", says![], |event: UserErased| Command::Scrub(event))
             .when(answer(MAIL), "note sent", says![informs NotificationSent])
     }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use events::{OrderId, UserId};
+use events::{OrderId, UserId, erasure::Scrubs};
 use personal_data::Vault;
 use saga::{
     Rows, StoreError,
-    store::{all_inserted, parse},
+    store::{all_inserted, erase_kept, parse},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -24,12 +24,13 @@ pub(crate) async fn load(
         .iter()
         .filter_map(|command| match command {
             Command::Tell { order, .. } => Some(order.user_id.0),
-            Command::NoteSent { .. } | Command::GiveUp { .. } => None,
+            Command::NoteSent { .. } | Command::GiveUp { .. } | Command::Scrub(_) => None,
         })
         .collect();
     // First, before any row is locked: the keys are elsewhere.
     let keys = vault.keys_for(&users).await.map_err(|error| StoreError::Elsewhere(error.to_string()))?;
-    Ok(Correspondence { keys, notices: notices(db, &orders).await?, contacts: contacts(db, &users).await? })
+    let (notices, contacts) = (notices(db, &orders).await?, contacts(db, &users).await?);
+    Ok(Correspondence { keys, notices, contacts, scrubs: Scrubs::default() })
 }
 
 async fn notices(db: &mut PgConnection, orders: &[Uuid]) -> Result<Rows<OrderId, Notice>, StoreError> {
@@ -63,7 +64,13 @@ async fn contacts(db: &mut PgConnection, users: &[i64]) -> Result<BTreeMap<UserI
 
 pub(crate) async fn save(db: &mut PgConnection, rows: &Correspondence) -> Result<(), StoreError> {
     insert(db, &rows.notices.new_rows()).await?;
-    note_sent(db, &rows.notices.changed_rows()).await
+    note_sent(db, &rows.notices.changed_rows()).await?;
+    for (user, orders) in rows.scrubs.iter() {
+        let ids: Vec<Uuid> = orders.iter().map(|order| order.0).collect();
+        sqlx::query("select erase_letters($1, $2)").bind(user.0).bind(ids).execute(&mut *db).await?;
+        erase_kept(db, orders).await?;
+    }
+    Ok(())
 }
 
 async fn insert(db: &mut PgConnection, rows: &[(&OrderId, &Notice)]) -> Result<(), StoreError> {

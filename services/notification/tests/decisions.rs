@@ -1,7 +1,7 @@
 //! Every state of a letter against every command.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use events::{Currency, Order, OrderId, Reason, UserId, testing};
+use events::{Currency, Order, OrderId, Reason, UserId, erasure, testing};
 use notification::{Command, Correspondence, Ending, LetterKind, Mail, Notice, Notification};
 use personal_data::{Held, PersonKey, PersonKeys};
 use saga::{Rows, Says, Service};
@@ -61,7 +61,9 @@ fn every_state_and_every_wish_has_its_outcome() {
     let order = some_order();
     let id = order.order_id;
     let mut wishes: Vec<Command> = endings().into_iter().map(|ending| Command::tell(order.clone(), ending)).collect();
+    let erased = erasure::of_user(order.user_id, &[id]).remove(0);
     wishes.extend([Command::NoteSent { order: order.clone() }, Command::GiveUp { order_id: id }]);
+    wishes.push(Command::Scrub(erased.clone()));
 
     for state in [State::Unwritten, State::Written, State::Sent] {
         for wish in &wishes {
@@ -77,6 +79,12 @@ fn every_state_and_every_wish_has_its_outcome() {
                     let said: Vec<&str> = says.events.iter().map(|said| said.event_type).collect();
                     assert_eq!((said, says.attempts.len()), (vec!["NotificationSent"], 0));
                     assert_eq!(rows.notices.get(&id).expect("written").sent_at, Some(now()));
+                }
+                (Command::Scrub(_), _) => {
+                    assert_eq!(says, saga::Says::silence());
+                    let scrubs: Vec<_> = rows.scrubs.iter().collect();
+                    assert_eq!(scrubs, [(order.user_id, &erased.orders[..])], "on {state:?}");
+                    assert_eq!(rows.notices, before.notices, "the text goes in the database");
                 }
                 (Command::Tell { .. }, State::Written | State::Sent)
                 | (Command::NoteSent { .. }, State::Unwritten | State::Sent)

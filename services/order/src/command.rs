@@ -1,8 +1,8 @@
 //! The service's commands.
 
-use events::{Kind, Order, OrderId, Reason, order_id::Derivation, request::OrderRequested};
+use events::{Kind, Order, OrderId, Reason, UserId, erasure::Erasure, order_id::Derivation, request::OrderRequested};
 
-/// A command about one order, from an event, a person or a deadline.
+/// A command about one order, or about one user, from an event, a person or a deadline.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Command {
     /// Price and store it, or reject it.
@@ -15,6 +15,8 @@ pub enum Command {
     Settle(Order, Settlement),
     /// Shipping or entitlement has progressed.
     Fulfil(OrderId, Kind, Turn),
+    /// An operator has a user's personal data erased.
+    Erase(UserId),
 }
 
 /// A request with the id of its order.
@@ -102,14 +104,25 @@ impl Command {
     pub(crate) fn placement(&self) -> Option<&Placement> {
         match self {
             Command::Place(placement) => Some(placement),
-            Command::RequestCancel(_) | Command::TimeOut(_) | Command::Settle(..) | Command::Fulfil(..) => None,
+            Command::RequestCancel(_)
+            | Command::TimeOut(_)
+            | Command::Settle(..)
+            | Command::Fulfil(..)
+            | Command::Erase(_) => None,
         }
     }
 
+    /// The user that is to be erased.
+    pub(crate) fn erased(&self) -> Option<UserId> {
+        if let Command::Erase(user) = self { Some(*user) } else { None }
+    }
+
+    /// The order; of a user, the id that stands in its place.
     pub fn order_id(&self) -> OrderId {
         match self {
             Command::Place(placement) => placement.order_id,
             Command::Settle(order, _) => order.order_id,
+            Command::Erase(user) => Erasure::of(*user).erasure_id,
             Command::RequestCancel(order_id) | Command::TimeOut(order_id) | Command::Fulfil(order_id, ..) => *order_id,
         }
     }

@@ -12,6 +12,7 @@ use saga::{Rows, Says};
 use crate::{
     Orders,
     command::{Command, Door, Placement, Settlement},
+    erasure::Users,
     fingerprint::Fingerprints,
     history::{self, Entry},
     purchase::Purchase,
@@ -26,6 +27,7 @@ pub struct Register {
     pub purchases: Rows<OrderId, Purchase>,
     /// Keys of the buyers who ask for a parcel.
     pub keys: PersonKeys,
+    pub users: Users,
     /// Timeline entries that this batch adds, in order.
     pub history: Vec<Entry>,
 }
@@ -40,6 +42,7 @@ pub(crate) fn decide(orders: &Orders, register: &mut Register, command: &Command
         Command::Settle(order, settlement) => register.change(order.order_id, |known| known.settle(*settlement)),
         Command::RequestCancel(order_id) => register.change(*order_id, Purchase::request_cancel),
         Command::TimeOut(order_id) => register.change(*order_id, |known| known.time_out(now)),
+        Command::Erase(user) => register.users.erase(*user),
         Command::Fulfil(order_id, kind, turn) => register.change(*order_id, |known| known.fulfil(*kind, *turn)),
     };
     register.history.extend(history::entries(command, &says, now));
@@ -56,6 +59,11 @@ impl Register {
 
     fn place(&mut self, placement: &Placement, deadline: DateTime<Utc>, ids: &Derivation) -> Says {
         let Placement { order_id, request, door, .. } = placement;
+        let is_erased = self.users.is_erased(request.user_id) || self.keys.is_erased(request.user_id.0);
+        if is_erased && *door == Door::Api {
+            return Says::refused(format!("user {} is erased", request.user_id));
+        }
+        // Without his key, no request of an erased user can be recognized.
         let Ok(fingerprints) = Fingerprints::of(request, &self.keys) else {
             return self.refuse_erased(placement);
         };
@@ -77,6 +85,7 @@ impl Register {
         }
         let fingerprint = fingerprints.now;
         let reason = match (quote(*order_id, request, &self.catalogue), door) {
+            (_, Door::Topic) if is_erased => Reason::UnknownUser,
             (Ok(order), _) => {
                 let Ok(order) = self.sealed(order) else { return self.refuse_erased(placement) };
                 self.purchases.put(*order_id, Purchase::placed(order.clone(), fingerprint, deadline));
@@ -103,15 +112,12 @@ impl Register {
         Ok(Order { ship_to, ..order })
     }
 
-    /// A request of somebody whose data has been erased: nothing of it is kept.
+    /// A request of an erased user, on the topic: nothing of it is kept.
     fn refuse_erased(&mut self, placement: &Placement) -> Says {
         if self.purchases.get(&placement.order_id).is_some() {
-            return Says::ignored("requested already, by a buyer who has been erased since");
+            return Says::ignored("requested already, by a user who is erased");
         }
-        if placement.door == Door::Api {
-            return Says::refused("the buyer's personal data has been erased: he can place no orders");
-        }
-        let (order, reason) = (unpriced(placement), Reason::InvalidRequest);
+        let (order, reason) = (unpriced(placement), Reason::UnknownUser);
         self.purchases.put(placement.order_id, Purchase::rejected(order.clone(), None, reason));
         Says::event(OrderRejected { order, reason })
     }

@@ -24,7 +24,8 @@ pub struct Entry {
 
 /// Entries that a decision adds: the event consumed, then the events published; none if it changed nothing.
 pub(crate) fn entries(command: &Command, says: &Says, now: DateTime<Utc>) -> Vec<Entry> {
-    if says.ignored.is_some() || says.refused.is_some() {
+    // An erasure is no event in any order's life.
+    if says.ignored.is_some() || says.refused.is_some() || command.erased().is_some() {
         return Vec::new();
     }
     let said = says.events.iter().map(|said| (said.event_type, publisher::ORDER));
@@ -39,7 +40,7 @@ fn heard(command: &Command) -> Option<(&'static str, Publisher)> {
     }
     match command {
         Command::Place(_) => Some((ORDER_REQUESTED, publisher::CLIENT)),
-        Command::RequestCancel(_) | Command::TimeOut(_) => None,
+        Command::RequestCancel(_) | Command::TimeOut(_) | Command::Erase(_) => None,
         Command::Settle(_, Settlement::Rejected { .. }) => of::<BalanceRejected>(),
         Command::Settle(_, Settlement::Released { .. }) => of::<BalanceReleased>(),
         Command::Settle(_, Settlement::Refunded { .. }) => of::<BalanceRefunded>(),

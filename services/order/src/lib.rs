@@ -5,6 +5,7 @@
 //! | `OrderRequested` | place | `OrderCreated`, `OrderRejected` |
 //! | POST /orders | place | `OrderCreated`, `OrderRejected` |
 //! | POST /orders/{id}/cancel | request cancel | `OrderCancelRequested` |
+//! | POST /users/{id}/erase | erase | `UserErased` |
 //! | deadline passed | time out | `OrderTimedOut` |
 //! | `BalanceRejected` | settle the money | `OrderCancelled` |
 //! | `BalanceReleased` | settle the money | `OrderCancelled` |
@@ -23,6 +24,7 @@ mod deadline;
 mod denials;
 mod domain;
 mod doors;
+mod erasure;
 mod fingerprint;
 mod fulfilment;
 mod history;
@@ -40,6 +42,7 @@ use events::{
     Kind, OrderId, Publisher,
     account::{BalanceRefunded, BalanceRejected, BalanceReleased},
     entitlement::{EntitlementGranted, EntitlementRejected, EntitlementRevoked},
+    erasure::UserErased,
     order::{OrderCancelRequested, OrderCancelled, OrderCompleted, OrderCreated, OrderRejected, OrderTimedOut},
     order_id::{self, Derivation},
     publisher,
@@ -58,6 +61,7 @@ pub use deadline::Overdue;
 pub use denials::{Denied, Recording};
 pub use domain::Register;
 pub use doors::Doors;
+pub use erasure::{OrdersOf, Users};
 pub use fingerprint::Fingerprint;
 pub use fulfilment::{Branch, Fulfilment};
 pub use history::Entry;
@@ -75,6 +79,7 @@ pub const GRANTS: &str = include_str!("../grants.sql");
 /// Commands without an event, as the table and the logs name them.
 pub(crate) const POST_ORDERS: &str = "POST /orders";
 pub const POST_CANCEL: &str = "POST /orders/{id}/cancel";
+pub const POST_ERASE: &str = "POST /users/{id}/erase";
 pub const DEADLINE_PASSED: &str = "deadline passed";
 
 /// Manages the orders.
@@ -160,6 +165,7 @@ impl Orders {
             })
             .when(POST_ORDERS, "place", placed)
             .when(POST_CANCEL, "request cancel", says![OrderCancelRequested])
+            .when(POST_ERASE, "erase", says![UserErased])
             .when(deadline(DEADLINE_PASSED), "time out", says![OrderTimedOut])
             .on(joins("settle the money"), cancelled, |e: BalanceRejected| {
                 Command::Settle(e.order, Settlement::Rejected { reason: e.reason })

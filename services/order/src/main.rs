@@ -43,9 +43,10 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let program = saga::Program::new(orders, args.saga, &MIGRATIONS)?.grants(GRANTS);
     let program = if gate.is_some() { program.admit_by_token() } else { program };
     let routes = api::routes(program.work(), ids, gate.as_ref(), vault);
+    let operations = api::for_operators(program.work());
     let recording = denied.recorded(recorder, recorded_every);
-    let program = program.routes(routes).deadlines(Overdue, Duration::from_millis(args.order_deadline_check_ms));
-    let ended = program.run().await;
+    let program = program.routes(routes).operations(operations);
+    let ended = program.deadlines(Overdue, Duration::from_millis(args.order_deadline_check_ms)).run().await;
     recording.finish().await;
     ended
 }

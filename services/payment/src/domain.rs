@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use events::{
     Order, OrderId, PaymentMethodId, Reason,
+    erasure::{Scrubs, UserErased},
     payment::{
         PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided,
     },
@@ -17,11 +18,15 @@ use crate::{
     phase::Phase,
 };
 
-/// A command from an order's event, or an answer of the gateway.
+/// A command from an order's event, an answer of the gateway, or a command about a user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Command {
-    pub about: About,
-    pub step: Step,
+pub enum Command {
+    Pay {
+        about: About,
+        step: Step,
+    },
+    /// The user's personal data has to go.
+    Scrub(UserErased),
 }
 
 /// Events carry the order's facts; the gateway's answers only its id.
@@ -34,25 +39,35 @@ pub enum About {
 impl Command {
     /// A command from an event.
     pub fn asked(order: Order, step: Step) -> Self {
-        Command { about: About::Facts(order), step }
+        Command::Pay { about: About::Facts(order), step }
     }
 
     /// An answer of the gateway.
     pub fn answered(order_id: OrderId, step: Step) -> Self {
-        Command { about: About::Known(order_id), step }
+        Command::Pay { about: About::Known(order_id), step }
     }
 
+    /// The order; of a user, the id that stands in its place.
     pub fn order_id(&self) -> OrderId {
-        match &self.about {
-            About::Facts(order) => order.order_id,
-            About::Known(order_id) => *order_id,
+        match self {
+            Command::Pay { about: About::Facts(order), .. } => order.order_id,
+            Command::Pay { about: About::Known(order_id), .. } => *order_id,
+            Command::Scrub(event) => event.erasure.erasure_id,
+        }
+    }
+
+    /// What it does to the order's payment, if it is about an order.
+    pub fn step(&self) -> Option<Step> {
+        match self {
+            Command::Pay { step, .. } => Some(*step),
+            Command::Scrub(_) => None,
         }
     }
 
     pub(crate) fn facts(&self) -> Option<&Order> {
-        match &self.about {
-            About::Facts(order) => Some(order),
-            About::Known(_) => None,
+        match self {
+            Command::Pay { about: About::Facts(order), .. } => Some(order),
+            Command::Pay { about: About::Known(_), .. } | Command::Scrub(_) => None,
         }
     }
 }
@@ -72,17 +87,29 @@ pub struct Transaction {
 pub struct Books {
     pub methods: BTreeMap<PaymentMethodId, Method>,
     pub transactions: Rows<OrderId, Transaction>,
+    /// Users whose data this batch removes.
+    pub scrubs: Scrubs,
+}
+
+pub(crate) fn decide(books: &mut Books, command: &Command) -> Says {
+    match command {
+        Command::Pay { step, .. } => pay(books, command, *step),
+        Command::Scrub(event) => {
+            books.scrubs.add(event);
+            Says::silence()
+        }
+    }
 }
 
 /// Makes the move for the command.
-pub(crate) fn decide(books: &mut Books, command: &Command) -> Says {
+fn pay(books: &mut Books, command: &Command, step: Step) -> Says {
     let known = books.transactions.get(&command.order_id());
     let Some(order) = known.map(|known| &known.order).or(command.facts()).cloned() else {
         return Says::ignored("an answer about an order that nobody knows");
     };
     let method_type = known.and_then(|known| known.method_type);
     let card = method_type == Some(MethodType::Card);
-    let next = pass(known.map(|known| known.phase), command.step);
+    let next = pass(known.map(|known| known.phase), step);
     let phase = match next {
         Move::Nothing(why) => return Says::ignored(why),
         Move::Hold => return hold(books, order),

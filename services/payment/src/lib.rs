@@ -7,6 +7,7 @@
 //! | `BalanceDebited` | capture (Confirm) | `PaymentCaptured`, `PaymentCaptureFailed` |
 //! | `StockRejected` | cancel (Cancel) | `PaymentVoided`, `PaymentRefunded` |
 //! | `StockReleased` | cancel (Cancel) | `PaymentVoided`, `PaymentRefunded` |
+//! | `UserErased` | scrub | nothing |
 //! | the answer to authorize | settle (Try) | `PaymentAuthorized`, `PaymentDeclined` |
 //! | the answer to capture | settle (Confirm) | `PaymentCaptured`, `PaymentCaptureFailed` |
 //! | the answer to void | settle (Cancel) | `PaymentVoided`, `PaymentRefunded` |
@@ -36,6 +37,7 @@ use chrono::{DateTime, Utc};
 use events::{
     OrderId, Publisher,
     account::{BalanceDebited, BalanceReserved},
+    erasure::UserErased,
     inventory::{StockRejected, StockReleased},
     payment::{
         PaymentAuthorized, PaymentCaptureFailed, PaymentCaptured, PaymentDeclined, PaymentRefunded, PaymentVoided,
@@ -89,6 +91,7 @@ impl Service for Payment {
             })
             .on(cancel, undone, |e: StockRejected| Command::asked(e.order, Step::Cancel(e.reason)))
             .on(cancel, undone, |e: StockReleased| Command::asked(e.order, Step::Cancel(e.reason)))
+            .on("scrub", says![], |event: UserErased| Command::Scrub(event))
             .when(answer(Call::Authorize.as_str()), tries("settle").asking(UNDOING), authorized)
             .when(answer(Call::Capture.as_str()), confirms("settle").asking(UNDOING), captured);
         Call::UNDOING

@@ -114,6 +114,14 @@ impl Api {
         );
         let Columns { ids, users, types, details } = columns;
         let inserted = insert.bind(ids).bind(users).bind(types).bind(details).execute(&mut *db).await?;
+        let erased: Option<i64> =
+            sqlx::query_scalar("select user_id from erased_users where user_id = any($1) limit 1")
+                .bind(users)
+                .fetch_optional(&mut *db)
+                .await?;
+        if let Some(user) = erased {
+            return Err(Problem::erased(user));
+        }
         let others: Vec<i64> = sqlx::query_scalar(
             "select m.id from payment_methods m
              join unnest($1::bigint[], $2::bigint[], $3::text[]) n (id, user_id, method_type) using (id)
@@ -183,6 +191,11 @@ impl Problem {
     fn taken(id: i64) -> Self {
         let detail = format!("payment method {id} is there, and of another user or type; nothing has been added");
         Problem { status: StatusCode::CONFLICT, kind: "payment-method-exists", detail }
+    }
+
+    fn erased(user: i64) -> Self {
+        let detail = format!("user {user} is erased; nothing has been added");
+        Problem { status: StatusCode::GONE, kind: "user-erased", detail }
     }
 
     fn unavailable(detail: String) -> Self {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use events::{Order, OrderId, PaymentMethodId, Reason, UserId};
+use events::{Order, OrderId, PaymentMethodId, Reason, UserId, erasure::Scrubs};
 use saga::{
     Rows, StoreError,
-    store::{all_inserted, parse},
+    store::{all_inserted, erase_kept, parse},
 };
 use sqlx::{FromRow, PgConnection, types::Json};
 use uuid::Uuid;
@@ -21,10 +21,11 @@ pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result
     let orders: Vec<Uuid> = commands.iter().map(|command| command.order_id().0).collect();
     let methods: Vec<i64> = commands
         .iter()
-        .filter(|command| command.step == Step::Authorize)
+        .filter(|command| command.step() == Some(Step::Authorize))
         .filter_map(|command| command.facts().map(|order| order.payment_method_id.0))
         .collect();
-    Ok(Books { transactions: transactions(db, &orders).await?, methods: known_methods(db, &methods).await? })
+    let (transactions, methods) = (transactions(db, &orders).await?, known_methods(db, &methods).await?);
+    Ok(Books { transactions, methods, scrubs: Scrubs::default() })
 }
 
 async fn known_methods(
@@ -89,7 +90,12 @@ impl Stored {
 
 pub(crate) async fn save(db: &mut PgConnection, books: &Books) -> Result<(), StoreError> {
     insert(db, &books.transactions.new_rows()).await?;
-    update(db, &books.transactions.changed_rows()).await
+    update(db, &books.transactions.changed_rows()).await?;
+    for (user, orders) in books.scrubs.iter() {
+        sqlx::query("select erase_payer($1)").bind(user.0).execute(&mut *db).await?;
+        erase_kept(db, orders).await?;
+    }
+    Ok(())
 }
 
 async fn insert(db: &mut PgConnection, rows: &[(&OrderId, &Transaction)]) -> Result<(), StoreError> {

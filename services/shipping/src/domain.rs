@@ -2,6 +2,7 @@
 
 use events::{
     Kind, Order, OrderId, Reason,
+    erasure::{Scrubs, UserErased},
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
 };
 use personal_data::PersonKeys;
@@ -13,11 +14,15 @@ use saga::{
 #[cfg(test)]
 mod tests;
 
-/// A command about one order.
+/// A command about one order, or about a user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Command {
-    pub order: Order,
-    pub ask: Ask,
+pub enum Command {
+    About {
+        order: Order,
+        ask: Ask,
+    },
+    /// The user's personal data has to go.
+    Scrub(UserErased),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +35,15 @@ pub enum Ask {
 
 impl Command {
     pub fn new(order: Order, ask: Ask) -> Self {
-        Command { order, ask }
+        Command::About { order, ask }
+    }
+
+    /// The order; of a user, the id that stands in its place.
+    pub fn order_id(&self) -> OrderId {
+        match self {
+            Command::About { order, .. } => order.order_id,
+            Command::Scrub(event) => event.erasure.erasure_id,
+        }
     }
 }
 
@@ -53,11 +66,22 @@ pub struct Depot {
     pub no_service: Vec<String>,
     /// Keys of the buyers whose addresses are needed.
     pub keys: PersonKeys,
+    /// Users whose data this batch removes.
+    pub scrubs: Scrubs,
 }
 
 pub(crate) fn decide(depot: &mut Depot, command: &Command) -> Says {
-    let order = &command.order;
-    let step = match command.ask {
+    match command {
+        Command::About { order, ask } => book(depot, order, *ask),
+        Command::Scrub(event) => {
+            depot.scrubs.add(event);
+            Says::silence()
+        }
+    }
+}
+
+fn book(depot: &mut Depot, order: &Order, ask: Ask) -> Says {
+    let step = match ask {
         Ask::Arrange if !order.has(Kind::Physical) => return Says::ignored("nothing in the order travels"),
         Ask::Cancel(_) if !order.is_mixed() => return Says::ignored("no mixed order: no parcel to cancel"),
         Ask::Arrange => Step::Try,

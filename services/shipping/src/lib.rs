@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `StockCommitted` | arrange (Do) | `ShipmentArranged`, `ShipmentRejected` |
 //! | `EntitlementRejected` | cancel (Cancel) | `ShipmentCancelled` |
+//! | `UserErased` | scrub | nothing |
 
 mod domain;
 mod store;
@@ -12,6 +13,7 @@ use chrono::{DateTime, Utc};
 use events::{
     OrderId, Publisher,
     entitlement::EntitlementRejected,
+    erasure::UserErased,
     inventory::StockCommitted,
     publisher,
     shipping::{ShipmentArranged, ShipmentCancelled, ShipmentRejected},
@@ -52,10 +54,11 @@ impl Service for Shipping {
             .on(cancels("cancel"), says![ShipmentCancelled], |e: EntitlementRejected| {
                 Command::new(e.order, Ask::Cancel(e.reason))
             })
+            .on("scrub", says![], |event: UserErased| Command::Scrub(event))
     }
 
     fn saga_of(command: &Command) -> OrderId {
-        command.order.order_id
+        command.order_id()
     }
 
     async fn load(&self, db: &mut PgConnection, commands: &[&Command]) -> Result<Depot, StoreError> {

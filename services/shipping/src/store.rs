@@ -1,10 +1,10 @@
 //! The shipping's SQL.
 
-use events::{OrderId, Reason};
+use events::{OrderId, Reason, erasure::Scrubs};
 use personal_data::Vault;
 use saga::{
     Rows, StoreError,
-    store::{all_inserted, parse, update_steps},
+    store::{all_inserted, erase_kept, parse, update_steps},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -13,11 +13,15 @@ use crate::domain::{Ask, Command, Depot, Shipment};
 
 pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command], vault: &Vault) -> Result<Depot, StoreError> {
     // First, before any row is locked: the keys are elsewhere.
-    let parcels = commands.iter().filter(|command| command.ask == Ask::Arrange && command.order.ship_to.is_some());
-    let buyers: Vec<i64> = parcels.map(|command| command.order.user_id.0).collect();
+    let buyer = |command: &&Command| match command {
+        Command::About { order, ask: Ask::Arrange } if order.ship_to.is_some() => Some(order.user_id.0),
+        Command::About { .. } | Command::Scrub(_) => None,
+    };
+    let buyers: Vec<i64> = commands.iter().filter_map(buyer).collect();
     let keys = vault.keys_of(&buyers).await.map_err(|error| StoreError::Elsewhere(error.to_string()))?;
-    let orders: Vec<Uuid> = commands.iter().map(|command| command.order.order_id.0).collect();
-    Ok(Depot { keys, shipments: shipments(db, &orders).await?, no_service: no_service(db).await? })
+    let orders: Vec<Uuid> = commands.iter().map(|command| command.order_id().0).collect();
+    let (shipments, no_service) = (shipments(db, &orders).await?, no_service(db).await?);
+    Ok(Depot { keys, shipments, no_service, scrubs: Scrubs::default() })
 }
 
 async fn no_service(db: &mut PgConnection) -> Result<Vec<String>, StoreError> {
@@ -51,7 +55,13 @@ async fn shipments(db: &mut PgConnection, orders: &[Uuid]) -> Result<Rows<OrderI
 
 pub(crate) async fn save(db: &mut PgConnection, depot: &Depot) -> Result<(), StoreError> {
     insert_shipments(db, &depot.shipments.new_rows()).await?;
-    update_shipments(db, &depot.shipments.changed_rows()).await
+    update_shipments(db, &depot.shipments.changed_rows()).await?;
+    for (_, orders) in depot.scrubs.iter() {
+        let ids: Vec<Uuid> = orders.iter().map(|order| order.0).collect();
+        sqlx::query("select erase_addresses($1)").bind(ids).execute(&mut *db).await?;
+        erase_kept(db, orders).await?;
+    }
+    Ok(())
 }
 
 async fn insert_shipments(db: &mut PgConnection, rows: &[(&OrderId, &Shipment)]) -> Result<(), StoreError> {

@@ -105,7 +105,8 @@ pub(super) async fn read(snapshots: Vec<Snapshot>, wanted: &Arc<Wanted>, spill: 
     let mut rows = Rows::default();
     while let Some(one) = reading.join_next().await {
         let (survey, known, paid, old) = one??;
-        let Known { resolved, kept, .. } = known;
+        let Known { resolved, kept, buyers, .. } = known;
+        Arc::make_mut(&mut rows.known.buyers.erased).extend(buyers.erased.iter());
         Arc::make_mut(&mut rows.known.resolved).extend(resolved.iter());
         rows.known.kept.published.extend(kept.published);
         rows.known.kept.written_since.extend(kept.written_since);
@@ -160,6 +161,13 @@ async fn read_wanted(
         .await
         .with_context(|| format!("reading the operators' actions in {database}"))?;
     Arc::make_mut(&mut known.resolved).extend(resolved.into_iter().map(|id| (service, id)));
+    if database == Database::ORDERS {
+        let erased: Vec<i64> = sqlx::query_scalar("select user_id from erased_users")
+            .fetch_all(&mut *db)
+            .await
+            .context("reading the users that are erased")?;
+        Arc::make_mut(&mut known.buyers.erased).extend(erased);
+    }
     let published: i64 = sqlx::query_scalar("select last_seq from relay_cursor")
         .fetch_one(&mut *db)
         .await

@@ -11,13 +11,14 @@ mod search;
 
 use std::collections::HashSet;
 
-use events::{Order, Publisher};
+use events::{Order, Publisher, publisher};
 use personal_data::{PersonKeys, Sealed};
 use uuid::Uuid;
 
 use super::{
     Finding, Places,
     dossier::{Dossier, Logged},
+    erased, said,
     tables::Table,
 };
 
@@ -27,6 +28,8 @@ pub(super) struct Case<'a> {
     /// What was ordered; None if no event contains it.
     pub(super) facts: Option<Order>,
     pub(super) buyers: &'a Buyers,
+    /// Time since which all requests are on their topic; None if it has lost none.
+    pub(super) requests_since: Option<u64>,
     /// Positions up to which each service has read; None at rest, when all have read everything.
     pub(super) places: Option<&'a Places>,
     /// Events that operators resolved by hand, by service.
@@ -38,6 +41,8 @@ pub(super) struct Case<'a> {
 pub struct Buyers {
     /// Present addresses first.
     pub addresses: std::collections::HashMap<i64, Vec<String>>,
+    /// Those whose personal data has been erased.
+    pub erased: std::sync::Arc<HashSet<i64>>,
     /// Mail domain of all other users, whose addresses are `user-<id>` at this domain.
     pub domain: String,
     /// Keys that their addresses and letters are sealed under.
@@ -86,6 +91,21 @@ impl<'a> Case<'a> {
         serde_json::from_str(said.data.get()).ok().map(|why: Why| why.reason)
     }
 
+    /// Tells whether the buyer's personal data has been erased.
+    pub(super) fn is_erased(&self) -> bool {
+        erased::is_erased(self.facts.as_ref(), self.buyers)
+    }
+
+    /// Tells whether the request that began the order is no longer on its topic.
+    fn has_lost_its_request(&self) -> bool {
+        let Some(since) = self.requests_since else { return false };
+        let said = self.said_by(publisher::ORDER);
+        let Some(first) = said.first() else { return false };
+        let requests = self.dossier.first_of(publisher::CLIENT);
+        first.causation_id.is_some_and(|cause| !requests.iter().any(|request| request.id == cause))
+            && first.timestamp_ms < since + said::SLACK_MS
+    }
+
     /// A column of the order's only row in a table, as text.
     fn column(&self, table: Table, column: &str) -> Option<String> {
         let row = self.dossier.rows_of(table).next()?;
@@ -97,7 +117,9 @@ impl<'a> Case<'a> {
 /// Everything that does not follow from the decisions.
 pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    search::retrace::<order::Orders>(case, &mut findings);
+    if !case.has_lost_its_request() {
+        search::retrace::<order::Orders>(case, &mut findings);
+    }
     search::retrace::<account::Account>(case, &mut findings);
     search::retrace::<payment::Payment>(case, &mut findings);
     search::retrace::<inventory::Inventory>(case, &mut findings);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Case;
 use crate::{
-    audit::{Finding, dossier::Logged, tables::Table},
+    audit::{Finding, dossier::Logged, erased, tables::Table},
     choreography,
 };
 
@@ -170,9 +170,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
     }
 
     fn fits(&self, moment: &Moment<S::Rows>) -> bool {
-        let mut expected = S::rows(self.case, &moment.rows);
-        sort(&mut expected);
-        expected == self.actual
+        expected::<S>(self.case, &moment.rows) == self.actual
     }
 
     /// The state after the next event of a topic.
@@ -268,9 +266,7 @@ impl<'a, 's, S: Retraced> Search<'a, 's, S> {
             }];
         }
         let mut complaints = self.unread(moment);
-        let mut expected = S::rows(self.case, &moment.rows);
-        sort(&mut expected);
-        complaints.extend(different_rows(&self.actual, &expected));
+        complaints.extend(different_rows(&self.actual, &expected::<S>(self.case, &moment.rows)));
         complaints
     }
 
@@ -317,6 +313,13 @@ fn command<C>(table: &saga::Table<C>, event: &Logged) -> Option<C> {
     table.read(&envelope, &record, event.data.get().as_bytes())?.ok()
 }
 
+fn expected<S: Retraced>(case: &Case<'_>, rows: &S::Rows) -> Vec<(Table, Value)> {
+    let mut rows = S::rows(case, rows);
+    sort(&mut rows);
+    erased::leave_out(case, &mut rows);
+    rows
+}
+
 /// The rows that exist.
 fn actual<S: Retraced>(case: &Case<'_>) -> Vec<(Table, Value)> {
     let rows = S::TABLES.iter().flat_map(|table| case.dossier.rows_of(*table).map(|row| (*table, row)));
@@ -339,6 +342,7 @@ fn actual<S: Retraced>(case: &Case<'_>) -> Vec<(Table, Value)> {
             S::normalise(case, *table, columns);
         }
     }
+    erased::leave_out(case, &mut rows);
     rows
 }
 

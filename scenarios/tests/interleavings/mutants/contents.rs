@@ -82,10 +82,10 @@ fn the_reasons_of_a_cancel_and_of_a_time_out_are_swapped() {
     Mutant::of(by_wallet(), at_inventory).caught_by(&REASONS);
     let at_payment = |cast: &mut Cast| {
         cast.payment.before = |_, command| {
-            use payment::lifecycle::Step::Cancel;
-            command.step = match command.step {
-                Cancel(Reason::CancelledByUser) => Cancel(Reason::TimedOut),
-                Cancel(Reason::TimedOut) => Cancel(Reason::CancelledByUser),
+            let payment::Command::Pay { step: payment::lifecycle::Step::Cancel(reason), .. } = command else { return };
+            *reason = match *reason {
+                Reason::CancelledByUser => Reason::TimedOut,
+                Reason::TimedOut => Reason::CancelledByUser,
                 other => other,
             };
         };
@@ -175,8 +175,8 @@ fn a_branch_answers_for_another() {
 fn another_pays() {
     let mutant = Mutant::of(by_wallet(), |cast| {
         cast.account.before = |_, command| {
-            if command.ask == Account::Reserve {
-                command.order.user_id = NEIGHBOUR;
+            if let account::Command::About { order, ask: Account::Reserve } = command {
+                order.user_id = NEIGHBOUR;
             }
         };
     });
@@ -230,9 +230,9 @@ fn less_is_given_back_than_was_taken() {
     let silently = Mutant::of(unshippable(), |cast| {
         cast.account.decide = |service, books, command| {
             let says = crate::bus::own(service, books, command);
+            let account::Command::About { order, .. } = command else { return says };
             if says.events.iter().any(|said| said.event_type == "BalanceRefunded") {
-                let purse = (command.order.user_id, command.order.currency);
-                books.balances.get_mut(&purse).expect("the buyer's").balance -= 1;
+                books.balances.get_mut(&(order.user_id, order.currency)).expect("the buyer's").balance -= 1;
             }
             says
         };
@@ -291,7 +291,7 @@ fn an_order_forgets_that_its_money_came_back() {
 fn all_parcels_have_one_number() {
     let mutant = Mutant::of(Wish::of(0, 1, Pay::Wallet), |cast| {
         cast.shipping.after = |depot, command, _| {
-            if let Some(shipment) = depot.shipments.get_mut(&command.order.order_id) {
+            if let Some(shipment) = depot.shipments.get_mut(&command.order_id()) {
                 shipment.tracking_no = Some("PP-0000-0000-0000".to_owned());
             }
         };

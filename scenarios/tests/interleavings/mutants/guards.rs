@@ -53,7 +53,8 @@ fn a_cancel_of_nothing_is_not_remembered() {
 fn a_late_confirm_debits() {
     let mutant = Mutant::of(by_wallet(), |cast| {
         cast.account.before = |books, command| {
-            if let (Account::Debit, Some(held)) = (command.ask, books.reservations.get_mut(&command.order.order_id)) {
+            let account::Command::About { order, ask } = command else { return };
+            if let (Account::Debit, Some(held)) = (*ask, books.reservations.get_mut(&order.order_id)) {
                 held.status = Status::Reserved;
             }
         };
@@ -120,7 +121,7 @@ fn a_cancel_during_the_capture_is_not_noted() {
 fn what_was_given_up_is_not_voided() {
     let mutant = Mutant::of(by_card(), |cast| {
         cast.payment.after = |_, command, says| {
-            if command.step == Step::AuthorizeGaveUp {
+            if command.step() == Some(Step::AuthorizeGaveUp) {
                 says.attempts.clear();
             }
         };
@@ -150,8 +151,9 @@ fn the_payment_is_undone_before_the_stock() {
 /// Makes the account refund again what it has already refunded: its barrier is removed.
 fn gives_back_again(cast: &mut Cast) {
     cast.account.before = |books, command| {
-        let Some(held) = books.reservations.get_mut(&command.order.order_id) else { return };
-        match (command.ask, held.status) {
+        let account::Command::About { order, ask } = command else { return };
+        let Some(held) = books.reservations.get_mut(&order.order_id) else { return };
+        match (*ask, held.status) {
             (Account::GiveBack(_), Status::Cancelled) => held.status = Status::Reserved,
             (Account::GiveBack(_), Status::Refunded) => held.status = Status::Confirmed,
             _ => {}

@@ -1,6 +1,7 @@
 //! The order API for buyers' programs: the same decisions as for requests from Kafka, over HTTP.
 
 mod cancel;
+mod erase;
 mod extract;
 mod gate;
 mod list;
@@ -47,6 +48,11 @@ pub fn routes(work: UnitOfWork<Orders>, ids: Derivation, gate: Option<&Gate>, va
         .fallback(async || Problem::unknown_route())
         .layer(DefaultBodyLimit::max(MAX_VALUE_BYTES))
         .with_state(Api { work, ids, has_gate: gate.is_some(), vault })
+}
+
+/// The routes for operators. They ask for no token: their listener knows who calls.
+pub fn for_operators(work: UnitOfWork<Orders>) -> Router {
+    routes::of_operators().with_state(work)
 }
 
 /// An accepted request: the order and its current status.

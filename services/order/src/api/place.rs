@@ -64,6 +64,7 @@ pub(super) struct NewItem {
         (status = 202, description = "the order was placed now or by an earlier request, or rejected because of an unknown product", body = Receipt,
             headers(("Location" = String, description = "URL of the order"))),
         (status = 400, description = "not JSON, wrong types, or unknown fields", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "the user's data has been erased", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "body over 256 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "content-type is not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "invalid order, or the same order was requested before with other content", body = Problem,
@@ -83,10 +84,14 @@ pub(super) async fn place(
     }
     request.idempotency_key = one_key(header(&headers, "idempotency-key")?, request.idempotency_key)?;
     let order_id = one_order(&request, &ids)?.unwrap_or_else(|| OrderId(Uuid::now_v7()));
+    let user = request.user_id;
     let formers = request.former_orders(&ids);
     let command = Command::Place(Placement { order_id, request, door: Door::Api, former: None });
     let says = work.submit(POST_ORDERS, command, traceparent(&headers)).await?;
     if let Some(why) = says.refused {
+        if store::is_erased(work.sessions(), user).await? {
+            return Err(Problem::erased(why));
+        }
         return Err(Problem::refused(why));
     }
     // Read rather than derived from the decision: the order of an earlier request has moved on since.

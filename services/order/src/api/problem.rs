@@ -81,6 +81,16 @@ impl Problem {
         Problem::unknown(order_id).denying()
     }
 
+    /// The user is erased, and orders no more.
+    pub(super) fn erased(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::GONE, "user-erased", "The user's data has been erased", detail)
+    }
+
+    /// The user cannot be erased yet.
+    pub(super) fn under_way(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::CONFLICT, "orders-under-way", "The user has orders that have not ended", detail)
+    }
+
     /// Too late to cancel.
     pub(super) fn ended(order_id: OrderId, status: Status) -> Self {
         let detail = format!("order {order_id} is {status}");

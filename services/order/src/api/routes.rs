@@ -9,7 +9,10 @@ use axum::{
 use serde_json::{Value, json};
 use utoipa::OpenApi as _;
 
-use super::{Api, Description, cancel, gate, gate::Gate, list, look, place};
+use saga::unit_of_work::UnitOfWork;
+
+use super::{Api, Description, cancel, erase, gate, gate::Gate, list, look, place};
+use crate::Orders;
 
 /// May place, read and cancel anyone's orders.
 pub(crate) const ANY: &str = "orders:any";
@@ -84,6 +87,11 @@ pub(super) fn router(gate: Option<&Gate>) -> Router<Api> {
         let guard = from_fn_with_state(guarded, gate::guard);
         router.route(route.path, (route.handler)().route_layer(guard))
     })
+}
+
+/// Routes on the listener for operators, which buyers do not reach.
+pub(super) fn of_operators() -> Router<UnitOfWork<Orders>> {
+    Router::new().route("/users/{user_id}/erase", post(erase::erase))
 }
 
 /// The description, with the owner rule of every route.

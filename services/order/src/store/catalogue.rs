@@ -31,6 +31,10 @@ pub(super) async fn load(db: &mut PgConnection, commands: &[&Command]) -> Result
 fn products_of(command: &Command) -> Vec<i64> {
     match command {
         Command::Place(placement) => placement.request.items.iter().map(|item| item.product_id.0).collect(),
-        Command::RequestCancel(_) | Command::TimeOut(_) | Command::Settle(..) | Command::Fulfil(..) => Vec::new(),
+        Command::RequestCancel(_)
+        | Command::TimeOut(_)
+        | Command::Settle(..)
+        | Command::Fulfil(..)
+        | Command::Erase(_) => Vec::new(),
     }
 }

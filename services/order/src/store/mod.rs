@@ -5,6 +5,7 @@ mod history;
 mod items;
 mod page;
 mod purchases;
+mod users;
 
 use saga::StoreError;
 use sqlx::PgConnection;
@@ -14,6 +15,7 @@ use crate::{Orders, command::Command, domain::Register, personal};
 pub(crate) use history::timeline;
 pub(crate) use page::{Listed, Position, page};
 pub(crate) use purchases::{Dated, buyer, find, first_placed, status};
+pub(crate) use users::is_erased;
 
 pub(crate) async fn load(
     db: &mut PgConnection,
@@ -22,8 +24,10 @@ pub(crate) async fn load(
 ) -> Result<Register, StoreError> {
     // First, before any row is locked: the keys are elsewhere.
     let keys = personal::keys(&orders.vault, commands).await?;
+    let users = users::load(db, commands).await?;
     Ok(Register {
         keys,
+        users,
         purchases: purchases::load(db, commands, &orders.ids).await?,
         catalogue: catalogue::load(db, commands).await?,
         history: Vec::new(),
@@ -31,6 +35,7 @@ pub(crate) async fn load(
 }
 
 pub(crate) async fn save(db: &mut PgConnection, register: &Register) -> Result<(), StoreError> {
+    users::save(db, &register.users).await?;
     let new = register.purchases.new_rows();
     purchases::insert(db, &new).await?;
     items::insert(db, &new).await?;

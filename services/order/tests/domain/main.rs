@@ -3,5 +3,6 @@
 mod anything;
 mod desk;
 mod endings;
+mod erasure;
 mod pairs;
 mod placing;

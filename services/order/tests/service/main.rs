@@ -5,6 +5,7 @@ mod client;
 mod deadline;
 mod denied;
 mod door;
+mod erasure;
 mod keyed;
 mod list;
 mod owners;

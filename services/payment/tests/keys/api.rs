@@ -10,7 +10,7 @@ use tower::ServiceExt;
 
 use crate::shop::Shop;
 
-async fn post(shop: &Shop, body: impl ToString) -> (StatusCode, Value) {
+pub(crate) async fn post(shop: &Shop, body: impl ToString) -> (StatusCode, Value) {
     let routes = methods_api::routes(shop.sessions(), shop.keys());
     let request = Request::post("/payment-methods").body(Body::from(body.to_string())).expect("a request");
     let response = routes.oneshot(request).await.expect("the router never fails");
@@ -19,7 +19,7 @@ async fn post(shop: &Shop, body: impl ToString) -> (StatusCode, Value) {
     (status, serde_json::from_slice(&body).expect("JSON"))
 }
 
-fn alices() -> Value {
+pub(crate) fn alices() -> Value {
     json!({"id": 1, "user_id": 1, "method_type": "card", "token": "tok_1", "last4": "4242"})
 }
 

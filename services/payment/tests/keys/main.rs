@@ -2,6 +2,7 @@
 
 mod api;
 mod audited;
+mod erasure;
 mod program;
 mod retired;
 mod rotated;

@@ -32,7 +32,7 @@ impl Retraced for Account {
         let users = (refused != Some(Reason::UnknownUser)).then_some(order.user_id);
         let balance = Balance { balance: PLENTY, reserved: 0 };
         let balances = (refused.is_none()).then_some(((order.user_id, order.currency), balance));
-        Books { users: BTreeSet::from_iter(users), balances: Rows::loaded(balances), reservations: Rows::default() }
+        Books { users: BTreeSet::from_iter(users), balances: Rows::loaded(balances), ..Books::default() }
     }
 
     fn occasions(_case: &Case<'_>, _next: Option<&Logged>) -> Vec<account::Command> {
@@ -68,7 +68,7 @@ impl Retraced for Payment {
             let method = Method { user_id: order.user_id, method_type, details };
             (order.payment_method_id, method)
         });
-        payment::Books { methods: BTreeMap::from_iter(method), transactions: Rows::default() }
+        payment::Books { methods: BTreeMap::from_iter(method), ..payment::Books::default() }
     }
 
     fn occasions(case: &Case<'_>, _next: Option<&Logged>) -> Vec<payment::Command> {

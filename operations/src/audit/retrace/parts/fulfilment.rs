@@ -26,7 +26,7 @@ impl Retraced for Shipping {
         // The empty string is part of every address.
         let no_service = case.reason_of(publisher::SHIPPING, "ShipmentRejected").map(|_| String::new());
         let keys = case.keys_of_address();
-        Depot { shipments: Rows::default(), no_service: Vec::from_iter(no_service), keys }
+        Depot { no_service: Vec::from_iter(no_service), keys, ..Depot::default() }
     }
 
     fn occasions(_case: &Case<'_>, _next: Option<&Logged>) -> Vec<shipping::Command> {
@@ -96,7 +96,7 @@ impl Retraced for Notification {
             (user, case.buyers.address(user.0, found.as_deref()))
         });
         let keys = case.keys(recipient.as_deref());
-        Correspondence { contacts: BTreeMap::from_iter(contact), notices: Rows::default(), keys }
+        Correspondence { contacts: BTreeMap::from_iter(contact), keys, ..Correspondence::default() }
     }
 
     fn occasions(case: &Case<'_>, _next: Option<&Logged>) -> Vec<notification::Command> {

@@ -5,8 +5,9 @@ use events::{
     Currency, Order, PaymentMethodId, ProductId, Reason, UserId, publisher,
     request::{OrderRequested, RequestedItem},
 };
-use order::{Catalogue, Command, Door, Fingerprint, Money, Orders, Placement, Product, Purchase, Register};
+use order::{Catalogue, Command, Door, Fingerprint, Money, Orders, Placement, Product, Purchase, Register, Users};
 use personal_data::PersonKeys;
+use saga::Rows;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -23,7 +24,11 @@ impl Retraced for Orders {
     }
 
     fn world(case: &Case<'_>) -> Register {
-        Register { catalogue: catalogue(case), keys: keys(case), ..Register::default() }
+        // Once erased, a user can order no more.
+        let is_refused = case.reason_of(publisher::ORDER, "OrderRejected") == Some(Reason::UnknownUser);
+        let erased = case.facts.iter().filter(|_| is_refused && case.is_erased()).map(|order| (order.user_id, ()));
+        let users = Users { erased: Rows::loaded(erased), ..Users::default() };
+        Register { catalogue: catalogue(case), users, keys: keys(case), ..Register::default() }
     }
 
     fn occasions(case: &Case<'_>, next: Option<&Logged>) -> Vec<Command> {
@@ -76,9 +81,7 @@ impl Retraced for Orders {
         match command {
             // Late enough for every deadline.
             Command::TimeOut(_) => DateTime::<Utc>::MAX_UTC,
-            Command::Place(_) | Command::RequestCancel(_) | Command::Settle(..) | Command::Fulfil(..) => {
-                DateTime::UNIX_EPOCH
-            }
+            _ => DateTime::UNIX_EPOCH,
         }
     }
 
