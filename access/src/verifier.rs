@@ -58,11 +58,12 @@ impl Verifier {
     /// # Errors
     /// If the token was not valid then, or no keys of that time or later are available to tell; they are read again then. Keys
     /// that were read up to a pause earlier count as those of that time: issuers publish a key before they use it, and whoever
-    /// sends one unknown key after the other would hold up all others for as long as each is waited for.
-    pub fn verify_as_of(&self, authorization: &[u8], sent_ms: u64) -> Result<Caller, Refusal> {
+    /// sends one unknown key after the other would hold up all others for as long as each is waited for. For an unknown key, the
+    /// time at which the message was first seen here counts if it is earlier, so that no clock that is ahead holds it up.
+    pub fn verify_as_of(&self, authorization: &[u8], sent_ms: u64, seen_ms: u64) -> Result<Caller, Refusal> {
         let token = Token::of(of_value(authorization)?)?;
         let judged = self.judge(&token, sent_ms);
-        let is_older = || self.keys.current().is_none_or(|keys| keys.has_keys_until_ms() <= sent_ms);
+        let is_older = || self.keys.current().is_none_or(|keys| keys.has_keys_until_ms() <= sent_ms.min(seen_ms));
         match judged {
             Err(Refusal::Token(Fault::UnknownKey)) if is_older() => {
                 self.keys.want();

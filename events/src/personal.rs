@@ -1,5 +1,5 @@
-//! Where texts about a person belong: what sealed ones are bound to. Nothing that was sealed opens under another name, so these never
-//! change.
+//! Where texts about a person belong: what sealed ones are bound to. Nothing that was sealed opens under another name, so these
+//! never change.
 
 use crate::OrderId;
 

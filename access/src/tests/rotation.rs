@@ -73,23 +73,25 @@ async fn a_message_is_judged_as_of_the_time_at_which_it_was_sent() {
     let verifier = by_hand(served(Router::new().route("/", get(keys))).await, times);
     let message = |token: &str| format!("Bearer {token}").into_bytes();
     // Without keys it waits, and is no fault of the message.
-    assert_eq!(verifier.verify_as_of(&message(&token(&old)), from_now(0)), Err(Refusal::KeysAway));
+    assert_eq!(verifier.verify_as_of(&message(&token(&old)), from_now(0), u64::MAX), Err(Refusal::KeysAway));
     assert!(verifier.keys.refresh().await);
     let sent = message(&token(&old));
-    let early = verifier.verify_as_of(&sent, from_now(0)).map(|caller| caller.subject);
+    let early = verifier.verify_as_of(&sent, from_now(0), u64::MAX).map(|caller| caller.subject);
     assert_eq!(early, Ok("1".to_owned()));
     // Sent after its expiry, it is refused; that it is read after its expiry does not matter.
-    assert_eq!(verifier.verify_as_of(&sent, from_now(120)), Err(Fault::Expired.into()));
+    assert_eq!(verifier.verify_as_of(&sent, from_now(120), u64::MAX), Err(Fault::Expired.into()));
     // A key that is not known yet may be newer than the keys; once they are read again, it is a fault.
     let forged = message(&token(&new));
-    assert_eq!(verifier.verify_as_of(&forged, from_now(11)), Err(Refusal::KeysAway));
+    assert_eq!(verifier.verify_as_of(&forged, from_now(11), u64::MAX), Err(Refusal::KeysAway));
     // Right after they were read, an unknown key holds nobody up.
-    assert_eq!(verifier.verify_as_of(&forged, from_now(1)), Err(Fault::UnknownKey.into()));
-    assert_eq!(verifier.verify_as_of(&forged, from_now(-100)), Err(Fault::UnknownKey.into()));
+    assert_eq!(verifier.verify_as_of(&forged, from_now(1), u64::MAX), Err(Fault::UnknownKey.into()));
+    // Said to be sent later, by a clock that is ahead, but seen before.
+    assert_eq!(verifier.verify_as_of(&forged, from_now(11), from_now(1)), Err(Fault::UnknownKey.into()));
+    assert_eq!(verifier.verify_as_of(&forged, from_now(-100), u64::MAX), Err(Fault::UnknownKey.into()));
     // Withdrawn, a key counts for what was sent before, and for nothing after.
     let before = from_now(-1);
     *set.lock().expect("a lock") = new.key_set();
     assert!(verifier.keys.refresh().await);
-    assert_eq!(verifier.verify_as_of(&sent, before).map(|caller| caller.subject), Ok("1".to_owned()));
-    assert!(verifier.verify_as_of(&sent, from_now(1)).is_err());
+    assert_eq!(verifier.verify_as_of(&sent, before, u64::MAX).map(|caller| caller.subject), Ok("1".to_owned()));
+    assert!(verifier.verify_as_of(&sent, from_now(1), u64::MAX).is_err());
 }

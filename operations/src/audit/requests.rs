@@ -43,8 +43,8 @@ impl Requests {
         }
     }
 
-    /// A buyer's records with the same source and id are the same event to every service, and only the first counts. So a request counts as
-    /// answered if any request with its id was.
+    /// A buyer's records with the same source and id are the same event to every service, and only the first counts. So a request
+    /// counts as answered if any request with its id was.
     pub(super) async fn judge(
         mut self,
         brokers: &Cluster,

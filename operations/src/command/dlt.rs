@@ -46,8 +46,8 @@ enum What {
         /// Replay all letters, except those that are themselves replays.
         #[arg(long, conflicts_with = "names")]
         all: bool,
-        /// Vouch for clients' requests: where requests need a token, each is sent with one in the name of the user that it says it
-        /// is for. Nothing proves that he ever sent it, so look at it first: `scenarios dlt show`.
+        /// Vouch for clients' requests: where requests need a token, each is sent with one in the name of the user that it says
+        /// it is for. Nothing proves that he ever sent it, so look at it first: `scenarios dlt show`.
         #[arg(long)]
         vouch: bool,
     },

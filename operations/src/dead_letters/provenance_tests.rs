@@ -84,7 +84,8 @@ fn the_replay_of_a_failed_replay_refers_to_the_first_original() {
     assert_eq!(verified(&letter(&again), &kept(&[&again])), Err(Refusal::Gone { at }));
 }
 
-/// A service removes credentials from its letters, in whatever case they are written; a replay comes with those of its sender alone.
+/// A service removes credentials from its letters, in whatever case they are written; a replay comes with those of its sender
+/// alone.
 #[test]
 fn a_request_that_came_with_a_token_is_replayed_without_it() {
     let lay =

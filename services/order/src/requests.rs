@@ -1,6 +1,10 @@
 //! Requests on the topic, by the buyer's token: where security is required, a request without one is a dead letter.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use access::{Caller, Refusal, Verifier};
 use events::{UserId, envelope, request::ORDER_REQUESTED};
@@ -20,7 +24,11 @@ pub(crate) const AUTHORIZATION: &str = "authorization";
 pub struct Requests {
     verifier: Verifier,
     denied: Denied,
+    seen: Seen,
 }
+
+/// The last record of each partition that had to wait for keys: its offset, and the time at which it was first seen.
+type Seen = Arc<Mutex<HashMap<(String, i32), (i64, u64)>>>;
 
 /// A request that is refused: the caller's subject if the token is valid, a reason that repeats nothing, and the reason for the
 /// dead letter.
@@ -38,7 +46,7 @@ struct Asked {
 
 impl Requests {
     pub fn new(verifier: Verifier) -> Self {
-        Requests { verifier, denied: Denied::default() }
+        Requests { verifier, denied: Denied::default(), seen: Seen::default() }
     }
 
     /// The same judge, which counts refusals there.
@@ -49,12 +57,13 @@ impl Requests {
 
     /// The verdict on a record, as of the time at which the broker appended it: the same on every delivery, and however long the
     /// record has waited. Where the topic has not the broker's time, the clock counts, because a sender could state any time.
+    /// A token of an unknown key waits until the keys have been read once since it was first seen.
     pub(crate) fn judge(&self, record: &Record, appended_ms: Option<u64>) -> Verdict {
         let mut tokens = record.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION));
         let (token, another) = (tokens.next(), tokens.next());
         let judged = match token.filter(|_| another.is_none()) {
             None => Err(Refused::nobodys(format!("it has not one header {AUTHORIZATION} with the buyer's token"))),
-            Some((_, token)) => match self.verifier.verify_as_of(token, appended_ms.unwrap_or_else(now_ms)) {
+            Some((_, token)) => match self.caller(record, token, appended_ms) {
                 Ok(caller) => of_caller(caller, record),
                 Err(Refusal::KeysAway) => return Verdict::Later(Refusal::KeysAway.to_string()),
                 Err(refusal) => Err(Refused::nobodys(refusal.to_string())),
@@ -64,6 +73,17 @@ impl Requests {
         let object = ("topic", record.topic.as_str());
         self.denied.count(Attempt { subject: subject.as_deref(), object, why: &why, order: None });
         Verdict::Refused(said)
+    }
+
+    fn caller(&self, record: &Record, token: &[u8], appended_ms: Option<u64>) -> Result<Caller, Refusal> {
+        let (now, place) = (now_ms(), (record.topic.clone(), record.partition));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = seen.get(&place).filter(|(offset, _)| *offset == record.offset).map(|(_, at)| *at);
+        let judged = self.verifier.verify_as_of(token, appended_ms.unwrap_or(now), known.unwrap_or(now));
+        if known.is_none() && judged == Err(Refusal::KeysAway) {
+            seen.insert(place, (record.offset, now));
+        }
+        judged
     }
 }
 

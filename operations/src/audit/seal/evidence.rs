@@ -84,8 +84,8 @@ impl Count {
     }
 }
 
-/// Orders with a mail to an address that no buyer has or had, default addresses excepted, and sealed ones, which are compared when
-/// their order is examined.
+/// Orders with a mail to an address that no buyer has or had, default addresses excepted, and sealed ones, which are compared
+/// when their order is examined.
 pub(super) async fn nowhere(db: &mut PgConnection, database: Database) -> anyhow::Result<Vec<OrderId>> {
     if database != Database::NOTIFICATIONS {
         return Ok(Vec::new());

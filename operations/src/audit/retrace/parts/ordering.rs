@@ -102,7 +102,8 @@ impl Retraced for Orders {
     }
 }
 
-/// The buyer's key, if the order was placed with it: its address is sealed, or the request's fingerprint is the one under the key.
+/// The buyer's key, if the order was placed with it: its address is sealed, or the request's fingerprint is the one under the
+/// key.
 fn keys(case: &Case<'_>) -> PersonKeys {
     let sealed = case.keys_of_address();
     let Some(order) = case.facts.as_ref().filter(|_| !sealed.is_sealing()) else { return sealed };
