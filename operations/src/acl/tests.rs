@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use saga::outbox::Prefix;
 
 use super::*;
@@ -115,36 +113,6 @@ fn every_rule_that_opens_more_is_found() {
     }
     let lines = Deviation::between(&rights, &[]).lines();
     assert_eq!(lines.len(), rights.acls.len(), "all are missing");
-}
-
-#[test]
-fn settings_that_make_the_rules_worthless_are_found() {
-    let good = [
-        ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
-        ("allow.everyone.if.no.acl.found", "false"),
-        ("super.users", "User:broker;User:controller"),
-        ("listeners", "CLIENTS://:9092,CONTROLLER://:9093"),
-        ("listener.security.protocol.map", "CLIENTS:SSL,CONTROLLER:SASL_PLAINTEXT"),
-        ("ssl.client.auth", "required"),
-    ];
-    let settings: BTreeMap<String, String> =
-        good.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    assert_eq!(open_doors(&rights(), &settings), [""; 0]);
-    let spoilt = [
-        ("authorizer.class.name", ""),
-        ("authorizer.class.name", "com.example.Mine"),
-        ("allow.everyone.if.no.acl.found", "true"),
-        ("super.users", "User:broker;User:ANONYMOUS"),
-        ("super.users", "User:order"),
-        ("listener.security.protocol.map", "CLIENTS:SSL,CONTROLLER:PLAINTEXT"),
-        ("ssl.client.auth", "none"),
-        ("listener.name.clients.ssl.client.auth", "requested"),
-    ];
-    for (name, value) in spoilt {
-        let mut settings = settings.clone();
-        settings.insert(name.to_owned(), value.to_owned());
-        assert_eq!(open_doors(&rights(), &settings).len(), 1, "{name}={value}");
-    }
 }
 
 #[test]
