@@ -83,6 +83,7 @@ fn a_broker_with_just_these_rules_deviates_in_nothing() {
     let mut found: Vec<Acl> = rights.acls.iter().cloned().collect();
     // A stranger's topics on a shared cluster are none of ours.
     found.push(Acl::allow("User:billing", Operation::All, Kind::Topic, "billing.events"));
+    found.push(Acl::allow("User:billing", Operation::CreateTokens, Kind::User, "User:invoices"));
     assert_eq!(Deviation::between(&rights, &found), Deviation::default());
 }
 
@@ -105,6 +106,10 @@ fn every_rule_that_opens_more_is_found() {
         (Acl::allow("User:billing", Operation::Alter, Kind::Cluster, CLUSTER), "open to a stranger"),
         (Acl::allow("User:billing", Operation::Read, Kind::Group, "order"), "open to a stranger"),
         (Acl { permission: Permission::Deny, ..topic(EVERYBODY, "order.events") }, "takes away"),
+        // Whoever makes tokens for a principal acts as that principal.
+        (Acl::allow("User:billing", Operation::CreateTokens, Kind::User, "User:order"), "open to a stranger"),
+        (Acl::allow("User:billing", Operation::CreateTokens, Kind::User, ANY), "open to a stranger"),
+        (Acl::allow("User:billing", Operation::Describe, Kind::DelegationToken, "some-token"), "open to a stranger"),
     ];
     for (acl, says) in cases {
         let found: Vec<Acl> = rights.acls.iter().cloned().chain([acl.clone()]).collect();
