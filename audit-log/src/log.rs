@@ -15,7 +15,7 @@ use crate::{
     head::Head,
     key::SigningKey,
     recorder::AUDIT_DATABASE_URL,
-    store::{self, Written},
+    store::{self, Due, Written},
     topic::Topic,
 };
 
@@ -80,13 +80,30 @@ impl AuditLog {
         Ok(receipt)
     }
 
-    /// Announces the head of the latest entry if it is not on the topic yet; returns its number.
+    /// Announces the head of the latest entry if it is not noted to be on the topic yet; returns its number. Any writer can note
+    /// it: see [`announce_end`](Self::announce_end).
     ///
     /// # Errors
     /// If there is no key, the log cannot be reached, or the topic does not take it.
     pub async fn announce_due(&self) -> anyhow::Result<Option<i64>> {
+        self.announce_what(store::due(&self.pool)).await
+    }
+
+    /// Announces the head of the latest entry, whether or not a writer has noted that it is on the topic; returns its number,
+    /// or None for an empty log.
+    ///
+    /// # Errors
+    /// As for [`announce_due`](Self::announce_due).
+    pub async fn announce_end(&self) -> anyhow::Result<Option<i64>> {
+        self.announce_what(store::end(&self.pool)).await
+    }
+
+    async fn announce_what(
+        &self,
+        asked: impl Future<Output = sqlx::Result<Option<Due>>>,
+    ) -> anyhow::Result<Option<i64>> {
         let heads = self.heads.as_ref().context("there is no key to sign heads with")?;
-        let due = timeout(WRITTEN_WITHIN, store::due(&self.pool)).await.context("the audit log takes too long")?;
+        let due = timeout(WRITTEN_WITHIN, asked).await.context("the audit log takes too long")?;
         let Some(due) = due.context("asking the audit log for its head")? else { return Ok(None) };
         let (Bytes(Some(genesis)), Bytes(Some(hash))) = (due.chain_genesis, due.due_hash) else {
             anyhow::bail!("the audit log's head is no hash");

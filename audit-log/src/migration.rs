@@ -33,7 +33,7 @@ pub async fn prepare(owner: &PgPool, roles: Roles<'_>) -> anyhow::Result<()> {
     let (writer, reader) = (quoted(roles.writer), quoted(roles.reader));
     let grants = format!(
         "grant usage on schema audit to {writer}, {reader};
-         grant execute on function audit.append, audit.head_due, audit.head_published to {writer};
+         grant execute on function audit.append, audit.head_due, audit.head, audit.head_published to {writer};
          grant select on audit.entries, audit.chain, audit.publication to {reader};"
     );
     sqlx::raw_sql(AssertSqlSafe(grants)).execute(&mut *session).await.context("granting rights on the audit log")?;

@@ -38,7 +38,7 @@ pub(crate) async fn append(pool: &PgPool, fields: &Fields) -> sqlx::Result<Writt
         .await
 }
 
-/// The latest entry, if its signed head is not yet on the topic.
+/// The latest entry, for its signed head.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Due {
     pub(crate) due_seq: i64,
@@ -49,6 +49,12 @@ pub(crate) struct Due {
     pub(crate) chain_genesis: Bytes,
 }
 
+/// The latest entry, whoever says that its head is on the topic.
+pub(crate) async fn end(pool: &PgPool) -> sqlx::Result<Option<Due>> {
+    sqlx::query_as("select * from audit.head()").fetch_optional(pool).await
+}
+
+/// The latest entry, if its signed head is not yet noted to be on the topic.
 pub(crate) async fn due(pool: &PgPool) -> sqlx::Result<Option<Due>> {
     sqlx::query_as("select * from audit.head_due()").fetch_optional(pool).await
 }

@@ -1,7 +1,7 @@
 //! The topic of signed heads.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Announced {
     /// Value of each record, with its position `partition/offset`.
     pub heads: Vec<(String, Vec<u8>)>,
-    /// Number of records that the topic no longer has.
+    /// Number of records that the topic no longer has, at its beginning or in between.
     pub lost: i64,
 }
 
@@ -64,8 +64,9 @@ impl Topic {
     pub async fn announce(&self, head: &SignedHead) -> anyhow::Result<()> {
         let announced = async {
             let producer = self.producer.get_or_try_init(|| self.connect()).await?;
-            let (key, value) = (head.head.genesis.to_string(), head.to_json());
-            let record = FutureRecord::to(self.name.real()).key(&key).payload(&value);
+            let value = head.to_json();
+            // Without a key: of records with the same one, a topic that is compacted keeps the last alone. It refuses these.
+            let record = FutureRecord::<(), _>::to(self.name.real()).payload(&value);
             let sent = producer.send(record, ASKED_WITHIN).await;
             sent.map_err(|(error, _)| error).with_context(|| format!("publishing on {}", self.name))
         };
@@ -134,11 +135,12 @@ fn read(name: &RealName, client: &ClientConfig) -> anyhow::Result<Announced> {
     let consumer: BaseConsumer = settings.create().context("making the Kafka consumer")?;
     let metadata =
         consumer.fetch_metadata(Some(name.real()), ASKED_WITHIN).context("asking the broker for the heads")?;
-    let (mut announced, mut ends, mut assigned) = (Announced::default(), BTreeMap::new(), TopicPartitionList::new());
+    let (mut announced, mut assigned) = (Announced::default(), TopicPartitionList::new());
+    let (mut highs, mut ends, mut there) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
     for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
         let marks = consumer.fetch_watermarks(name.real(), partition.id(), ASKED_WITHIN);
         let (low, high) = marks.with_context(|| format!("asking for the offsets of {name}/{}", partition.id()))?;
-        announced.lost += low;
+        highs.insert(partition.id(), high);
         if low < high {
             assigned.add_partition_offset(name.real(), partition.id(), Offset::Offset(low))?;
             ends.insert(partition.id(), high);
@@ -152,6 +154,7 @@ fn read(name: &RealName, client: &ClientConfig) -> anyhow::Result<Announced> {
             Some(Ok(record)) => {
                 last = Instant::now();
                 let place = format!("{}/{}", record.partition(), record.offset());
+                there.insert((record.partition(), record.offset()));
                 announced.heads.push((place, record.payload().unwrap_or_default().to_vec()));
                 if ends.get(&record.partition()).is_some_and(|end| record.offset() + 1 >= *end) {
                     ends.remove(&record.partition());
@@ -168,5 +171,29 @@ fn read(name: &RealName, client: &ClientConfig) -> anyhow::Result<Announced> {
             }
         }
     }
+    announced.lost = lost(&highs, &there);
     Ok(announced)
+}
+
+/// Number of records below each partition's end that are not there: removed by their age, or from anywhere by their key.
+fn lost(highs: &BTreeMap<i32, i64>, there: &BTreeSet<(i32, i64)>) -> i64 {
+    let below = |(partition, high): (&i32, &i64)| there.range((*partition, 0)..(*partition, *high)).count();
+    highs.iter().map(|each| *each.1 - i64::try_from(below(each)).unwrap_or(i64::MAX)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_that_are_missing_anywhere_are_counted() {
+        let highs = BTreeMap::from([(0, 5), (1, 2), (2, 0)]);
+        let all: BTreeSet<(i32, i64)> = (0..5).map(|offset| (0, offset)).chain([(1, 0), (1, 1)]).collect();
+        assert_eq!(lost(&highs, &all), 0);
+        // From the beginning, from the middle; and a later one makes up for none.
+        for (gone, count) in [(&[(0, 0), (0, 1)][..], 2), (&[(0, 2)], 1), (&[(0, 1), (0, 3), (1, 0)], 3)] {
+            let left = all.iter().copied().filter(|place| !gone.contains(place)).chain([(0, 5), (0, 6)]).collect();
+            assert_eq!(lost(&highs, &left), count, "{gone:?}");
+        }
+    }
 }

@@ -4,6 +4,12 @@ set -euo pipefail
 
 sql() { psql --quiet --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres "$@"; }
 
+# Large objects are bound by no right on a table, so any role could fill the disk with them. The databases below are made from this one.
+sql --dbname template1 <<'SQL'
+revoke execute on function lo_creat(int), lo_create(oid), lo_from_bytea(oid, bytea), lo_put(oid, bigint, bytea), lo_open(oid, int),
+    lowrite(int, bytea) from public;
+SQL
+
 sql <<'SQL'
 revoke connect on database postgres from public;
 revoke connect on database template1 from public;

@@ -22,6 +22,9 @@ const OTHERS: u32 = 0o077;
 /// Access by the owner alone.
 const PRIVATE: u32 = 0o600;
 
+/// Room for one more line: a text that outgrew its room would leave a copy of the keys in memory, uncleared.
+const LINE: usize = 256;
+
 /// A keyring in a file that only its owner may read. Every use sees the file as it is then; a file that has become unreadable
 /// is reported, and the keys read before stay in use.
 #[derive(Debug)]
@@ -121,8 +124,8 @@ impl KeyringFile {
             }
             let state = if keyring.active().is_ok() { "" } else { " active" };
             let key = Key::generate().to_base64();
-            let line = Zeroizing::new(format!("{id} {}{state}\n", key.expose_secret()));
-            text.push_str(&line);
+            // Piece by piece: formatting would grow a text of its own.
+            [id.as_str(), " ", key.expose_secret(), state, "\n"].iter().for_each(|piece| text.push_str(piece));
             Ok(true)
         })
     }
@@ -137,16 +140,16 @@ impl KeyringFile {
             if before == state {
                 return Ok(false);
             }
-            let mut changed = Zeroizing::new(String::with_capacity(text.len() + 64));
+            let mut changed = Zeroizing::new(String::with_capacity(text.len() + LINE));
             for line in text.lines() {
                 let mut words = line.split_whitespace();
                 match (words.next(), words.next(), words.next()) {
                     (Some(this), Some(key), _) if this == id.as_str() => {
                         let word = if state == State::Readable { String::new() } else { format!(" {state}") };
-                        changed.push_str(&Zeroizing::new(format!("{id} {key}{word}")));
+                        [id.as_str(), " ", key, &word].iter().for_each(|piece| changed.push_str(piece));
                     }
                     (Some(this), Some(key), Some("active")) if state == State::Active && !this.starts_with('#') => {
-                        changed.push_str(&Zeroizing::new(format!("{this} {key}")));
+                        [this, " ", key].iter().for_each(|piece| changed.push_str(piece));
                     }
                     _ => changed.push_str(line),
                 }
@@ -195,7 +198,7 @@ fn read(path: &Path) -> Result<(Zeroizing<String>, Stamp), String> {
     let reading = || -> io::Result<(Zeroizing<String>, Metadata)> {
         let mut file = File::open(path)?;
         let metadata = file.metadata()?;
-        let mut text = Zeroizing::new(String::with_capacity(metadata.len() as usize + 1));
+        let mut text = Zeroizing::new(String::with_capacity(metadata.len() as usize + LINE));
         file.read_to_string(&mut text)?;
         Ok((text, metadata))
     };
@@ -226,5 +229,24 @@ impl KeyEncryption for KeyringFile {
 
     fn unwrap(&self, key: &KeyId, wrapped: &[u8], context: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
         self.keyring().unwrap(key, wrapped, context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_room_for_one_more_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("keyring");
+        let keyring = KeyringFile::open_or_create(&path).expect("created");
+        let longest: KeyId = "k".repeat(64).parse().expect("an id");
+        for id in ["a", "b"].map(|id| id.parse().expect("an id")).iter().chain([&longest]) {
+            let (text, _) = read(&path).expect("read");
+            let line = format!("\n{id} {} retired\n", Key::generate().to_base64().expose_secret());
+            assert!(text.capacity() - text.len() >= line.len(), "{} of {}", text.len(), text.capacity());
+            keyring.add(id).expect("added");
+        }
     }
 }

@@ -104,6 +104,8 @@ pub enum Finding {
     },
     /// The log has entries, and the topic has no head of it.
     NoHeads,
+    /// The log has no entry, and nobody said that it is new.
+    Empty,
 }
 
 /// Evidence from outside the rows.
@@ -174,7 +176,8 @@ impl fmt::Display for Finding {
                 write!(f, "the head at {place} is well signed and of another log: this one has taken another's place")
             }
             Finding::NoHead { place } => write!(f, "the record at {place} on the topic of heads is no head"),
-            Finding::HeadsLost { records } => write!(f, "the topic of heads has lost its first {records} records"),
+            Finding::HeadsLost { records } => write!(f, "the topic of heads has lost {records} records"),
+            Finding::Empty => f.write_str("the log has no entry: it is new, or it was emptied"),
             Finding::NoHeads => {
                 f.write_str("the topic has no head of this log: nothing outside the database vouches for it")
             }

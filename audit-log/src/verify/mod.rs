@@ -18,6 +18,8 @@ pub struct Trusted {
     pub keys: Vec<PublicKey>,
     /// Head that an earlier verification remembered.
     pub remembered: Option<Head>,
+    /// The log is new and may have no entry. Otherwise one without entries was emptied.
+    pub may_be_empty: bool,
 }
 
 /// An act that has begun and whose end is not recorded: it is happening now, or its program died.

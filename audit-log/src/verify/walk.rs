@@ -105,6 +105,10 @@ impl Walk {
         let end = self.last.0;
         let covered = heads::compare(&mut self, announced, trusted, &bad);
         self.compare_note(end);
+        let cut = self.findings.iter().any(|finding| matches!(finding, Finding::CutOff { .. }));
+        if self.entries == 0 && !trusted.may_be_empty && !cut {
+            self.findings.push(Finding::Empty);
+        }
         let uncovered = self.hashes.keys().filter(|seq| covered.is_none_or(|covered| **seq > covered)).count();
         let mut open: Vec<Intent> = self.open.into_values().collect();
         open.sort_by_key(|intent| intent.seq);

@@ -38,6 +38,53 @@ async fn a_head_that_could_not_be_announced_is_announced_later() {
     log.drop().await;
 }
 
+/// A writer who says that the head of its entry is on the topic.
+#[tokio::test]
+async fn a_head_that_a_writer_keeps_back_is_announced_all_the_same() {
+    let log = Log::create().await;
+    log.acts(1).await;
+    Recorder::To(log.silent()).note(&act(2)).await.unwrap();
+    let mut writer = log.writer().await;
+    sqlx::query("select audit.head_published(9000000000000000000)").execute(&mut writer).await.unwrap();
+    assert_eq!((log.verify().await.covered, log.verify().await.uncovered), (Some(2), 1));
+    let announcing: AuditLog = log.silent().announcing(log.key.clone(), log.topic.clone());
+    assert_eq!(announcing.announce_due().await.unwrap(), None, "the twin: the writer is believed");
+    assert_eq!(announcing.announce_end().await.unwrap(), Some(3));
+    assert_eq!(log.verify().await.covered, Some(3));
+    drop(writer);
+    log.drop().await;
+}
+
+/// Compaction keeps one record of each key. Heads have none; of those with one, as earlier versions wrote them, a missing one is
+/// counted.
+#[tokio::test]
+async fn heads_have_no_key_that_would_let_them_be_compacted_away() {
+    let log = Log::create().await;
+    log.acts(2).await;
+    assert_eq!(log.keys_of_heads().await, [None, None, None, None]);
+    assert_eq!(log.topic.read().await.unwrap().lost, 0);
+    log.drop().await;
+}
+
+#[tokio::test]
+async fn an_emptied_log_with_an_emptied_topic_is_named() {
+    let log = Log::create().await;
+    let new = Trusted { may_be_empty: true, ..log.trusted() };
+    assert!(log.verify_trusting(&new).await.holds(), "it is new");
+    log.acts(2).await;
+    log.tamper(
+        "truncate audit.entries; update audit.chain set last_seq = 0, last_hash = genesis;
+                update audit.publication set seq = 0",
+    )
+    .await;
+    let emptied = Log::topic(&format!("emptied.{}", uuid::Uuid::new_v4())).await.read().await.unwrap();
+    let findings = log.reader().verify(Some(&emptied), &log.trusted()).await.unwrap().findings;
+    assert_eq!(findings, [Finding::Empty]);
+    let findings = log.reader().verify(Some(&emptied), &new).await.unwrap().findings;
+    assert_eq!(findings, [], "the twin: who says that it is new believes it");
+    log.drop().await;
+}
+
 #[tokio::test]
 async fn heads_that_are_forged_are_named_by_their_place() {
     let log = Log::create().await;
@@ -59,7 +106,7 @@ async fn heads_that_are_forged_are_named_by_their_place() {
     assert!(findings.iter().any(|finding| matches!(finding, Finding::BadSignature { seq: 2, .. })));
     assert!(findings.iter().any(|finding| matches!(finding, Finding::BadSignature { seq: 99, .. })));
     // The twin: a verifier that trusts every key believes the stranger.
-    let credulous = Trusted { keys: vec![log.key.public(), stranger.public()], remembered: None };
+    let credulous = Trusted { keys: vec![log.key.public(), stranger.public()], ..Trusted::default() };
     let findings = log.verify_trusting(&credulous).await.findings;
     assert!(!findings.iter().any(|finding| matches!(finding, Finding::UnknownKey { .. })), "{findings:?}");
     log.drop().await;

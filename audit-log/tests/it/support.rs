@@ -8,7 +8,8 @@ use audit_log::{
 };
 use outbox::kafka::Cluster;
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
     producer::{BaseProducer, Producer},
 };
 use secrecy::SecretString;
@@ -86,6 +87,23 @@ impl Log {
         Topic::named(name, &Cluster::at(&required("TEST_KAFKA_BROKERS"), &Transport::plain()))
     }
 
+    /// The keys of the records on the topic of heads.
+    pub(crate) async fn keys_of_heads(&self) -> Vec<Option<Vec<u8>>> {
+        let (name, heads) = (format!("{}.heads", self.name), self.topic.read().await.unwrap().heads.len());
+        let read = move || {
+            let consumer: BaseConsumer = client().set("group.id", "keys-of-heads").create().unwrap();
+            let mut all = TopicPartitionList::new();
+            let metadata = consumer.fetch_metadata(Some(&name), Duration::from_secs(10)).unwrap();
+            for partition in metadata.topics()[0].partitions() {
+                all.add_partition_offset(&name, partition.id(), Offset::Beginning).unwrap();
+            }
+            consumer.assign(&all).unwrap();
+            let next = |_| consumer.poll(Duration::from_secs(20)).unwrap().unwrap().key().map(<[u8]>::to_vec);
+            (0..heads).map(next).collect()
+        };
+        tokio::task::spawn_blocking(read).await.unwrap()
+    }
+
     fn url(&self, role: &str) -> SecretString {
         let options = server().database(&self.name).username(&format!("{}_{role}", self.name)).password(role);
         options.to_url_lossy().to_string().into()
@@ -112,7 +130,7 @@ impl Log {
     }
 
     pub(crate) fn trusted(&self) -> Trusted {
-        Trusted { keys: vec![self.key.public()], remembered: None }
+        Trusted { keys: vec![self.key.public()], ..Trusted::default() }
     }
 
     pub(crate) async fn verify(&self) -> Verdict {

@@ -46,8 +46,13 @@ impl Deviation {
     }
 }
 
-/// Returns whether a rule is about a resource of ours, or about everything.
+/// Returns whether a rule is about a resource of ours, or about everything. Whoever has a token of a principal acts as that
+/// principal, and a token's id does not say whose it is.
 fn concerns(rights: &Rights, acl: &Acl) -> bool {
     let any_of = |kind, names: &BTreeSet<String>| names.iter().any(|name| covers(acl, kind, name));
-    any_of(Kind::Topic, &rights.topics) || any_of(Kind::Group, &rights.groups) || covers(acl, Kind::Cluster, CLUSTER)
+    any_of(Kind::Topic, &rights.topics)
+        || any_of(Kind::Group, &rights.groups)
+        || covers(acl, Kind::Cluster, CLUSTER)
+        || rights.principals.keys().any(|principal| covers(acl, Kind::User, principal))
+        || acl.kind == Kind::DelegationToken
 }

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 pub use authority::{allows, covers};
 pub use deviation::Deviation;
-pub use listeners::open_doors;
+pub use listeners::{BrokerSettings, open_doors, unseen};
 pub use rights::{ADMIN, CLIENT, OPERATOR, Rights};
 
 /// Name of the only resource of the kind [`Kind::Cluster`].

@@ -1,7 +1,5 @@
 //! Requests about rules of access, and about the settings that make them count.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, ensure};
 use kafka_protocol::{
     ResponseError,
@@ -14,7 +12,7 @@ use kafka_protocol::{
 };
 
 use super::{Connection, Refused};
-use crate::acl::{Acl, Kind, Operation, Pattern, Permission};
+use crate::acl::{Acl, BrokerSettings, Kind, Operation, Pattern, Permission};
 
 /// Any value, in a filter.
 const ANY: i8 = 1;
@@ -140,11 +138,11 @@ impl Connection {
         Ok(metadata.brokers.iter().map(|broker| broker.node_id.0).collect())
     }
 
-    /// The settings of the broker that answers.
+    /// The settings of one broker, those included whose values it does not show.
     ///
     /// # Errors
     /// If it does not tell.
-    pub async fn broker_settings(&mut self) -> anyhow::Result<BTreeMap<String, String>> {
+    pub async fn broker_settings(&mut self) -> anyhow::Result<BrokerSettings> {
         let broker = self.brokers().await?.first().context("the broker knows no broker")?.to_string();
         let resource = DescribeConfigsResource::default()
             .with_resource_type(BROKER)
@@ -155,9 +153,9 @@ impl Connection {
         let told = Refused::check(result.error_code, result.error_message.as_deref());
         told.context("reading the broker's settings, which needs DescribeConfigs on the cluster")?;
         let pair = |entry: kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult| {
-            Some((entry.name.to_string(), entry.value?.to_string()))
+            (entry.name.to_string(), entry.value.map(|value| value.to_string()))
         };
-        Ok(result.configs.into_iter().filter_map(pair).collect())
+        Ok(result.configs.into_iter().map(pair).collect())
     }
 }
 

@@ -34,7 +34,7 @@ enum What {
     /// Verifies the log: names every row that was changed, taken, moved, written anew or cut off, and exits with 1 if there is
     /// one. Lists acts whose end is not recorded.
     Verify(Verify),
-    /// Announces the head of the latest entry if it is not on the topic yet.
+    /// Announces the head of the latest entry, even if a writer has noted that it is on the topic.
     Announce(Broker),
     /// Creates a key that signs heads; prints its public key.
     Key {
@@ -97,6 +97,12 @@ struct Verify {
     /// owns the database or the topic can write.
     #[arg(long, value_name = "FILE")]
     remember: Option<PathBuf>,
+    /// There is no such file yet: create it.
+    #[arg(long, requires = "remember")]
+    first: bool,
+    /// The log is new and may have no entry.
+    #[arg(long)]
+    empty: bool,
 }
 
 impl AuditLog {
@@ -108,9 +114,9 @@ impl AuditLog {
                 let Recorder::To(log) = Recorder::of_the_process(&broker.cluster()?)? else {
                     return Ok(ExitCode::FAILURE);
                 };
-                match log.announce_due().await? {
+                match log.announce_end().await? {
                     Some(seq) => println!("the head of row {seq} is announced"),
-                    None => println!("nothing is due"),
+                    None => println!("the log has no entry"),
                 }
                 Ok(ExitCode::SUCCESS)
             }
@@ -151,8 +157,8 @@ impl List {
 impl Verify {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let keys = self.public_keys.as_deref().filter(|_| !self.without_heads).map(PublicKey::load_all).transpose()?;
-        let remembered = self.remember.as_deref().map(remembered).transpose()?.flatten();
-        let trusted = Trusted { keys: keys.unwrap_or_default(), remembered };
+        let remembered = self.remember.as_deref().map(|file| remembered(file, self.first)).transpose()?.flatten();
+        let trusted = Trusted { keys: keys.unwrap_or_default(), remembered, may_be_empty: self.empty };
         // The heads first: each of them is then of an entry that the log has to have.
         let announced = if self.without_heads {
             None
@@ -199,12 +205,18 @@ fn report(verdict: &Verdict, without_heads: bool) {
     }
 }
 
-/// The head in the file; None if there is no file yet.
-fn remembered(file: &Path) -> anyhow::Result<Option<Head>> {
+/// The head in the file; None if this is the first time, when there must be no file yet.
+fn remembered(file: &Path, first: bool) -> anyhow::Result<Option<Head>> {
+    let shown = file.display();
     let text = match std::fs::read_to_string(file) {
+        Ok(_) if first => anyhow::bail!("{shown} is there already: leave out --first"),
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", file.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && first => return Ok(None),
+        // Taken for a first time, it would forget what it was to remember.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            anyhow::bail!("{shown} is not there, so nothing is remembered: if this is the first time, say --first")
+        }
+        Err(error) => return Err(error).with_context(|| format!("reading {shown}")),
     };
     Head::parse(text.trim()).map(Some).with_context(|| format!("{} is not what verifying remembers", file.display()))
 }
@@ -218,4 +230,22 @@ fn remember(file: &Path, end: &Head) -> anyhow::Result<()> {
         Ok(())
     };
     write().with_context(|| format!("writing {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_there_is_not_taken_for_a_first_time() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("end");
+        let error = remembered(&file, false).expect_err("mistyped").to_string();
+        assert!(error.contains("say --first"), "{error}");
+        assert_eq!(remembered(&file, true).expect("the first time"), None);
+        let head = "not a head";
+        std::fs::write(&file, head).expect("written");
+        assert!(remembered(&file, true).expect_err("not the first time").to_string().contains("leave out --first"));
+        assert!(remembered(&file, false).is_err(), "no head");
+    }
 }

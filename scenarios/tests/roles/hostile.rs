@@ -102,6 +102,36 @@ async fn only_what_is_past_the_owners_retention_is_removed() {
     ground.stop().await;
 }
 
+/// Work of today that its service dates back, when it writes it and afterwards.
+#[tokio::test]
+async fn a_service_cannot_date_its_work_back_and_have_it_removed() {
+    let ground = Ground::of(&[Database::ORDERS]).await;
+    let mut db = ground.connect(Database::ORDERS, "app").await;
+    let long_ago = "now() - interval '60 days'";
+    let written = format!(
+        "insert into attempts (id, kind, order_id, idempotency_key, request, gives_up, status, created_at, updated_at)
+         values ('00000000-0001-7000-8000-000000000000', 'ask', gen_random_uuid(), 'k', '{{}}', false, 'done', {long_ago}, {long_ago});
+         insert into parked_events (event_id, topic, partition, record_offset, record_timestamp, order_id, status, settled_at)
+         values (gen_random_uuid(), 't', 0, 0, 0, gen_random_uuid(), 'settled', {long_ago})"
+    );
+    let changed =
+        format!("update attempts set updated_at = {long_ago}; update parked_events set settled_at = {long_ago}");
+    let removed = "select upkeep_remove_ended('00000000-0000-0000-0000-000000000000', now() - interval '18 days', 9),
+                          upkeep_remove_settled(now() - interval '18 days', 9)";
+    for sql in [&written, removed, &changed, removed] {
+        assert_eq!(tried(&mut db, sql).await, Ok(()), "{sql}");
+        assert_eq!((rows(&ground, "attempts").await, rows(&ground, "parked_events").await), (1, 1), "{sql}");
+    }
+    // Without the lock.
+    let unlocked = "alter table attempts disable trigger own_time; alter table parked_events disable trigger own_time";
+    tried(&mut ground.connect(Database::ORDERS, OWNER).await, unlocked).await.unwrap();
+    for sql in [&changed, removed] {
+        assert_eq!(tried(&mut db, sql).await, Ok(()), "{sql}");
+    }
+    assert_eq!((rows(&ground, "attempts").await, rows(&ground, "parked_events").await), (0, 0));
+    ground.stop().await;
+}
+
 #[tokio::test]
 async fn what_is_not_published_stays() {
     let ground = Ground::of(&[Database::ORDERS]).await;

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 use crate::ground::{Ground, REFUSED, is_refused, tried};
 
 /// Refused to every role of a database, and to its owner where it says so.
-const REFUSED_TO_ALL: [(&str, bool); 15] = [
+const REFUSED_TO_ALL: [(&str, bool); 18] = [
     ("create table public.ours (id int)", false),
     ("create function public.ours() returns int language sql as 'select 1'", false),
     ("create type public.ours as enum ()", false),
@@ -23,6 +23,10 @@ const REFUSED_TO_ALL: [(&str, bool); 15] = [
     ("copy (select 1) to program 'true'", true),
     ("copy (select 1) to '/tmp/ours'", true),
     ("select lo_import('/etc/passwd')", true),
+    // Large objects, which no limit bounds.
+    ("select lo_creat(-1)", true),
+    ("select lo_create(0)", true),
+    ("select lo_from_bytea(0, 'ours')", true),
     ("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'postgres'", true),
 ];
 

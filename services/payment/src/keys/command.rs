@@ -13,7 +13,7 @@ use crate::{
         recorded::Recorded,
         rotation::Rotation,
         settings::{FIRST, KeySettings},
-        store::{self, Known, Retired},
+        store::{self, Known, Registered, Retired},
     },
 };
 
@@ -144,17 +144,29 @@ async fn add(id: &KeyId, access: &Access) -> anyhow::Result<String> {
         access.keys.payment_keyring.as_ref().context("PAYMENT_KEYRING is not set: it names the file with the keys")?;
     let sessions = access.sessions()?;
     create_tables(&sessions).await?;
-    // The keyring first: a key in the database alone could not be used.
-    let keyring = KeyringFile::open_or_create(path).map_err(anyhow::Error::msg)?;
-    let added = keyring.add(id).map_err(anyhow::Error::msg)?;
-    let register = async {
+    let add = async {
         let mut db = sessions.begin().await?;
-        let added = store::add(&mut db, id.as_str()).await?;
+        let registered = store::registered(&mut db, id.as_str()).await?;
+        anyhow::ensure!(registered != Registered::Retired, "the key `{id}` has been retired: choose another id");
+        let keyring = match registered {
+            // The keyring first: a key in the database alone could not be used.
+            Registered::Never => KeyringFile::open_or_create(path),
+            // Rows may be under it, which a fresh key would not open.
+            _ => KeyringFile::open(path),
+        };
+        let keyring = keyring.map_err(anyhow::Error::msg)?;
+        anyhow::ensure!(
+            registered == Registered::Never || keyring.keyring().key(id).is_some(),
+            "the database knows the key `{id}`, and {} does not have it: it is another system's keyring, or an old copy; \
+             nothing has changed",
+            path.display()
+        );
+        let added = keyring.add(id).map_err(anyhow::Error::msg)?;
+        store::add(&mut db, id.as_str()).await?;
         db.commit().await?;
-        Ok::<bool, sqlx::Error>(added)
+        Ok((keyring, added))
     };
-    let registered = sessions.bounded(register).await.context("registering the key in the database")?;
-    anyhow::ensure!(registered, "the key `{id}` has been retired: choose another id");
+    let (keyring, added) = sessions.bounded::<_, anyhow::Error>(add).await?;
     let what = if added { "added" } else { "already there" };
     let active = keyring.active().map_err(anyhow::Error::msg)?;
     let next = if active == *id {

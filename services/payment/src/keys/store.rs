@@ -19,6 +19,14 @@ pub enum Retired {
     Unknown,
 }
 
+/// Result of [`registered`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    Never,
+    InUse,
+    Retired,
+}
+
 /// A key in the database.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Known {
@@ -44,13 +52,27 @@ fn row((id, user, method_type, details): Columns) -> Result<Row, StoreError> {
 
 /// Registers a key, so that rows may use it; returns false for one that is retired.
 pub async fn add(db: &mut PgConnection, id: &str) -> sqlx::Result<bool> {
+    let before = registered(db, id).await?;
+    if before == Registered::Never {
+        sqlx::query("insert into payment_keys (id) values ($1)").bind(id).execute(db).await?;
+    }
+    Ok(before != Registered::Retired)
+}
+
+/// What the database knows of this id, which no other adds or retires before the transaction ends.
+pub async fn registered(db: &mut PgConnection, id: &str) -> sqlx::Result<Registered> {
     exclude_each_other(db).await?;
-    let added = sqlx::query(
-        "insert into payment_keys (id) select $1 where not exists (select from retired_payment_keys where id = $1)
-         on conflict do nothing",
-    );
-    added.bind(id).execute(&mut *db).await?;
-    sqlx::query_scalar("select exists (select from payment_keys where id = $1)").bind(id).fetch_one(db).await
+    let state: Option<bool> = sqlx::query_scalar(
+        "select true from retired_payment_keys where id = $1 union all select false from payment_keys where id = $1",
+    )
+    .bind(id)
+    .fetch_optional(db)
+    .await?;
+    Ok(match state {
+        None => Registered::Never,
+        Some(false) => Registered::InUse,
+        Some(true) => Registered::Retired,
+    })
 }
 
 /// Retires a key that no row uses. The reference of the rows decides, so no writer can come in between: one that has written a

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use payment::keys::store::Retired;
 use sealing::KeyringFile;
 
 use crate::shop::{FIRST, Shop, id};
@@ -93,6 +94,31 @@ async fn a_new_database_and_a_new_keyring_are_made_by_the_first_key() {
     succeeds(&shop, &["add", "first"], "It is active.").await;
     assert_eq!(fs::metadata(shop.path()).expect("created").permissions().mode() & 0o777, 0o600);
     shop.card(1, 1).await;
+}
+
+/// A wrong keyring, or an old copy: a fresh key under a known id would open none of its rows.
+#[tokio::test]
+async fn a_key_that_the_database_knows_is_not_made_anew() {
+    let shop = Shop::open().await;
+    shop.card(1, 1).await;
+    let whole = fs::read_to_string(shop.path()).expect("readable");
+    let keyring = |lines: &str| fs::write(shop.path(), lines).expect("written");
+    let others = whole.lines().filter(|line| line.starts_with("b ")).collect::<Vec<_>>().join("\n");
+    for incomplete in ["", &others] {
+        keyring(incomplete);
+        fails(&shop, &["add", "a"], "the database knows the key `a`").await;
+        assert!(fs::read_to_string(shop.path()).expect("readable") == incomplete, "the keyring has changed");
+    }
+    fs::remove_file(shop.path()).expect("removed");
+    let output = keys(&shop, &["add", "a"]).output().expect("it starts");
+    assert!(!output.status.success() && !shop.path().exists(), "a new keyring was made");
+
+    keyring(&others);
+    fs::set_permissions(shop.path(), Permissions::from_mode(0o600)).expect("changed");
+    assert_eq!(shop.retire("b").await, Retired::Now);
+    keyring("");
+    fails(&shop, &["add", "b"], "has been retired").await;
+    assert!(fs::read_to_string(shop.path()).expect("readable").is_empty(), "a retired id is written to the keyring");
 }
 
 /// A power cut during a rotation: every row is under the old key or under the new one.
