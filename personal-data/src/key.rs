@@ -30,8 +30,8 @@ impl PersonKey {
         self.0.bytes()
     }
 
-    /// AES-256-GCM-SIV under a constant nonce: deterministic. RFC 8452 allows a repeated nonce at the price of showing that the same
-    /// text was sealed with the same authenticated data, which is what sealing promises.
+    /// AES-256-GCM-SIV under a constant nonce: deterministic. RFC 8452 allows a repeated nonce at the price of showing that the
+    /// same text was sealed with the same authenticated data, which is what sealing promises.
     pub(crate) fn seal(&self, person: i64, place: &str, text: &str) -> Sealed {
         let aad = authenticated(person, place);
         let bytes = Aes256GcmSiv::new(self.bytes().into())

@@ -114,7 +114,8 @@ impl Keeper {
         bounded(erasing.fetch_one(&self.pool)).await
     }
 
-    /// Wraps every key by the active one of the keyring; returns how many were wrapped by another. May be interrupted and repeated.
+    /// Wraps every key by the active one of the keyring; returns how many were wrapped by another. May be interrupted and
+    /// repeated.
     ///
     /// # Errors
     /// If a key cannot be unwrapped, or the database does not answer.

@@ -166,8 +166,8 @@ fn believed<C>(table: &Table<C>, record: &Record, source: &str) -> Result<(), St
     Err(format!("its ce_source is {source:?}, but only {own} publishes on {}", record.topic))
 }
 
-/// Id under which the inbox records an event: a service's own id, which is unique; a foreign id combined with its source,
-/// and its owner, if one is proved, so that nobody can use up the id of another's event; a derived id in a form that no `ce_id` can take.
+/// Id under which the inbox records an event: a service's own id, which is unique; a foreign id combined with its source, and its
+/// owner, if one is proved, so that nobody can use up the id of another's event; a derived id in a form that no `ce_id` can take.
 fn remembered_as<C>(table: &Table<C>, record: &Record, source: &str, id: EventId) -> EventId {
     if table.publisher_of(&record.topic).is_some_and(|publisher| publisher.is_source(source)) {
         id

@@ -52,9 +52,9 @@ impl<C> Table<C> {
         self
     }
 
-    /// Tells on whose behalf a client's record was sent, by what a judge compares with its credentials. Clients choose their events'
-    /// ids and sources themselves: with the owner, an event with the id of another client's is remembered as another one, so
-    /// nobody can use up an id before its owner does.
+    /// Tells on whose behalf a client's record was sent, by what a judge compares with its credentials. Clients choose their
+    /// events' ids and sources themselves: with the owner, an event with the id of another client's is remembered as another one,
+    /// so nobody can use up an id before its owner does.
     #[must_use]
     pub fn owned(
         mut self,

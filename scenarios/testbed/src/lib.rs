@@ -50,6 +50,7 @@ pub use kafka::{BROKER, Doors, Guard, Kafka, Listener};
 pub use network::Network;
 pub use operations::{Database, Environment, Manifest, PAYMENT_DETAILS_KEY, Role, SYSTEM_MANIFEST, until};
 pub use options::Options;
+use personal::Personal;
 pub use postgres::{OWNER, POSTGRES_BIN, Postgres, Roles};
 pub use process::command;
 use programs::Plan;
@@ -142,16 +143,11 @@ impl Stack {
         let doors = Doors { listeners: network.listeners(), certs: certs.clone(), guard, prefix, shared };
         let foundation =
             Foundation::behind(manifest, options.broker, options.partitions, &doors, &state, reporter).await?;
-        let roles = match options.roles {
-            true => Some(foundation.postgres.divide().await?),
-            false => None,
-        };
+        let roles = if options.roles { Some(foundation.postgres.divide().await?) } else { None };
         let ports = Ports::choose(manifest, options.secured)?;
         let transport = certs.as_ref().map(|certs| certs.transport(OPERATOR)).transpose()?.unwrap_or_default();
-        let personal = match options.sealed {
-            true => Some(personal::create(&foundation.postgres, &state).await?),
-            false => None,
-        };
+        let personal =
+            if options.sealed { personal::create(&foundation.postgres, &state).await? } else { Personal::default() };
         let further = manifest.programs().filter(|program| program.database().is_some_and(|own| !own.is_of_the_shop()));
         let log = audit_log::create(&foundation.postgres, &state).await?;
         let environment = Environment {
@@ -173,7 +169,7 @@ impl Stack {
             mail_api: std::env::var("MAIL_API_URL").ok(),
             further_programs: further.map(|program| ports.operations_url(program)).collect(),
             audit_log: log.operators,
-            personal: personal.as_ref().map(|personal| personal.operators.clone()).unwrap_or_default(),
+            personal: personal.operators,
             credentials: tokens.credentials()?,
         };
         if options.breakable {
@@ -181,7 +177,7 @@ impl Stack {
         }
         let mut settings = options.settings;
         settings.extend(tokens.settings());
-        settings.extend(personal.into_iter().flat_map(|personal| personal.settings));
+        settings.extend(personal.settings);
         settings.extend(log.settings);
         if let Some(closed) = &closed {
             closed.open_for_ours(foundation.broker.brokers(), options.partitions, reporter).await?;

@@ -12,13 +12,14 @@ use super::{Program, Setting, postgres::Postgres, state::StateDir};
 /// Database of the keys, and the role that owns it.
 const DATABASE: &str = "personal";
 
-/// Who opens the database as which role.
+/// Programs that open the database, and their roles.
 pub(super) fn users() -> [(Program, &'static str); 3] {
     let roles = Roles::default();
     [(Program::ORDER, roles.keeper), (Program::NOTIFICATION, roles.keeper), (Program::SHIPPING, roles.reader)]
 }
 
 /// The database, as it is known to its users.
+#[derive(Default)]
 pub(super) struct Personal {
     /// Of the programs.
     pub(super) settings: Vec<Setting>,

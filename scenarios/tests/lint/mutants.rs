@@ -84,11 +84,12 @@ const ERASURES: &str = "the search for what is left of an erased user, in the te
 /// Outcomes of the order service that make another choreography, as sound as this one: an order that is decided when it is
 /// placed, one that ends under another name, a cancellation that goes by the name of a time-out. It has no step, so that the lint
 /// cannot know what they ought to be. Its decisions never say them: a table that lists too much does no harm at run time.
-const SOUND: [(&str, &[&str]); 11] = [
+const SOUND: [(&str, &[&str]); 15] = [
     ("order, on `OrderRequested`", &["OrderCancelRequested", "OrderCancelled", "OrderCompleted", "OrderTimedOut"]),
     ("order, on `POST /orders`", &["OrderCancelRequested", "OrderCancelled", "OrderCompleted", "OrderTimedOut"]),
-    ("order, on `POST /orders/{id}/cancel`", &["OrderCreated", "OrderTimedOut"]),
-    ("order, on `deadline passed`", &["OrderCancelRequested"]),
+    ("order, on `POST /orders/{id}/cancel`", &["OrderCreated", "OrderTimedOut", "UserErased"]),
+    ("order, on `POST /users/{id}/erase`", &["OrderCancelRequested", "OrderTimedOut"]),
+    ("order, on `deadline passed`", &["OrderCancelRequested", "UserErased"]),
     ("order, on `BalanceRejected`", &["OrderCompleted", "OrderRejected"]),
     ("order, on `BalanceReleased`", &["OrderRejected"]),
     ("order, on `BalanceRefunded`", &["OrderRejected"]),
@@ -96,6 +97,9 @@ const SOUND: [(&str, &[&str]); 11] = [
     ("order, on `EntitlementRejected`", &["OrderRejected"]),
     ("order, on `ShipmentCancelled`", &["OrderRejected"]),
     ("order, on `EntitlementRevoked`", &["OrderRejected"]),
+    ("account, on `UserErased`", &["BalanceDebited"]),
+    ("shipping, on `UserErased`", &["ShipmentArranged"]),
+    ("notification, on `UserErased`", &["NotificationSent"]),
 ];
 
 /// Each mutant, and the code of the most basic finding.

@@ -11,7 +11,8 @@ pub struct Fingerprint(pub [u8; 32]);
 /// The fingerprints that a request may be known by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fingerprints {
-    /// The one that is stored: keyed, where addresses are sealed, so that nobody can find an address by hashing all that there are.
+    /// The one that is stored: keyed, where addresses are sealed, so that nobody can find an address by hashing all that there
+    /// are.
     pub(crate) now: Fingerprint,
     /// The one of requests that were stored before addresses were sealed.
     before: Fingerprint,

@@ -254,8 +254,8 @@ fn the_log_is_told_what_has_become_of_the_order() {
     assert_eq!(desk.decide(&released(Reason::CancelledByUser).of(&order)).becomes, Some("CANCELLED"));
 }
 
-/// With keys, the address is sealed where it is stored and said, for its own order; a repeated request is still recognized, and so is
-/// one that was placed before addresses were sealed.
+/// With keys, the address is sealed where it is stored and said, for its own order; a repeated request is still recognized, and
+/// so is one that was placed before addresses were sealed.
 #[test]
 fn an_address_is_sealed_and_a_repeated_request_is_recognized() {
     let keys = |key: &PersonKey| PersonKeys::sealing([(1, Held::Key(key.clone()))]);
