@@ -138,8 +138,7 @@ impl Stack {
             .guarded
             .then(|| Closed::new(options.broker, manifest, certs.clone(), &options.prefix, &state))
             .transpose()?;
-        let (prefix, shared) = (options.prefix.clone(), options.shared);
-        let guard = closed.as_ref().map(Closed::guard);
+        let (prefix, shared, guard) = (options.prefix.clone(), options.shared, closed.as_ref().map(Closed::guard));
         let doors = Doors { listeners: network.listeners(), certs: certs.clone(), guard, prefix, shared };
         let foundation =
             Foundation::behind(manifest, options.broker, options.partitions, &doors, &state, reporter).await?;
