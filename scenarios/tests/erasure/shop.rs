@@ -4,10 +4,6 @@ use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::Context;
 use events::OrderId;
-use rdkafka::{
-    ClientConfig,
-    producer::{FutureProducer, FutureRecord},
-};
 use scenarios::{
     cast::Person,
     databases::Databases,
@@ -120,11 +116,7 @@ impl<'a> Shop<'a> {
 
     /// Publishes bytes on the topic of requests, as anybody may.
     pub(crate) async fn publishes(&self, bytes: &str) -> anyhow::Result<()> {
-        let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", self.environment.brokers.brokers());
-        let producer: FutureProducer = client.create()?;
-        let record = FutureRecord::<str, str>::to("order.requests").payload(bytes);
-        producer.send(record, Duration::from_secs(10)).await.map_err(|(error, _)| error)?;
+        Client::of(self.environment)?.bare(None, Some(bytes.as_bytes())).await?;
         Ok(())
     }
 
