@@ -90,10 +90,6 @@ pub async fn serve(http: &Http, transport: &Transport, routes: Routes, shutdown:
     if operators.is_empty() && transport.is_required() {
         operators = ["operator".to_owned()].into_iter().chain(transport.name()).collect();
     }
-    anyhow::ensure!(
-        !(transport.is_required() && own_there && !tokens && http.http_clients.is_empty()),
-        "SECURITY=required, and HTTP_CLIENTS is not set: name the programs whose certificates may use this one's own routes"
-    );
     let open = async |setting: &str, address: SocketAddr, admitted: Vec<String>, anonymous: bool| {
         let anonymous = anonymous && admitted.is_empty();
         let acceptor = transport.acceptor(anonymous)?;
@@ -106,6 +102,11 @@ pub async fn serve(http: &Http, transport: &Transport, routes: Routes, shutdown:
     };
     match http.ops_addr {
         Some(ops) if own_there => {
+            anyhow::ensure!(
+                tokens || !transport.is_required() || !http.http_clients.is_empty(),
+                "SECURITY=required, and HTTP_CLIENTS is not set: name the programs whose certificates may use this one's own \
+                 routes"
+            );
             let operations_door = open("OPS_ADDR", ops, operators, false).await?;
             let own_door = open("HTTP_ADDR", http.http_addr, http.http_clients.clone(), tokens).await?;
             tokio::join!(served(operations_door, operations, shutdown.clone()), served(own_door, own, shutdown));

@@ -32,7 +32,7 @@ struct Doors {
     tokens: bool,
 }
 
-const OPEN: Doors = Doors { clients: &[], operators: &[], tokens: false };
+const OPEN: Doors = Doors { clients: &["payment", "operator"], operators: &[], tokens: false };
 
 fn transport(authority: &Authority, directory: &TempDir, name: &str) -> Transport {
     let path = directory.path().join(name);
@@ -124,14 +124,20 @@ async fn operations_are_on_a_listener_of_their_own_for_operators_and_the_program
 }
 
 #[tokio::test]
-async fn only_programs_of_the_list_are_let_in_and_without_it_all_that_the_authority_knows() {
+async fn only_programs_of_the_list_are_let_in_and_there_has_to_be_one() {
     let listed = Served::by(Doors { clients: &["payment"], ..OPEN }).await;
     assert_eq!(listed.answers("payment", listed.own, "/").await, Some((200, "payment".to_owned())));
     assert_eq!(listed.answers("shipping", listed.own, "/").await, None);
     listed.stops().await;
-    let unlisted = Served::by(OPEN).await;
-    assert_eq!(unlisted.answers("shipping", unlisted.own, "/").await, Some((200, "shipping".to_owned())));
-    unlisted.stops().await;
+    let longer = Served::by(Doors { clients: &["payment", "shipping"], ..OPEN }).await;
+    assert_eq!(longer.answers("shipping", longer.own, "/").await, Some((200, "shipping".to_owned())));
+    longer.stops().await;
+    let (directory, authority) = (TempDir::new().expect("a directory"), Authority::create("a test's").expect("made"));
+    let transport = transport(&authority, &directory, "order");
+    let http = Http { http_addr: free(), ops_addr: Some(free()), http_clients: Vec::new(), ops_clients: Vec::new() };
+    let (_stop, shutdown) = Shutdown::by_hand();
+    let error = ops::serve(&http, &transport, routes(&transport, false), shutdown).await.expect_err("refused");
+    assert!(error.to_string().contains("HTTP_CLIENTS"), "{error}");
     let monitored = Served::by(Doors { operators: &["monitor"], ..OPEN }).await;
     assert!(monitored.answers("monitor", monitored.operations, "/metrics").await.is_some());
     assert_eq!(monitored.answers("operator", monitored.operations, "/metrics").await, None);
@@ -149,7 +155,7 @@ async fn clients_without_a_certificate_reach_routes_that_ask_for_tokens_and_no_o
         let client = reqwest::Client::builder().tls_certs_only([ca]).build().expect("a client");
         client
     };
-    let by_token = Served::by(Doors { tokens: true, ..OPEN }).await;
+    let by_token = Served::by(Doors { tokens: true, clients: &[], ..OPEN }).await;
     let stranger = nobody(&by_token);
     assert_eq!(answer(&stranger, by_token.own, "/").await, Some((200, "nobody".to_owned())));
     assert_eq!(answer(&stranger, by_token.operations, "/readyz").await, None, "operations know nobody by a token");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
-use events::publisher::dead_letter_topic;
+use events::publisher::{self, dead_letter_topic};
 use saga::outbox::Prefix;
 
 use super::{Acl, CLUSTER, Kind, Operation, principal};
@@ -121,6 +121,8 @@ impl Rights {
         self.allow(&operator, Operation::Write, Kind::Topic, audit_log::TOPIC);
         // Repairs and replays of dead letters.
         carried.iter().for_each(|topic| self.allow(&operator, Operation::Write, Kind::Topic, topic));
+        // An erasure removes handled requests, which have addresses in plain text. Kafka knows no lesser right for that.
+        self.allow(&operator, Operation::Delete, Kind::Topic, publisher::CLIENT.topic());
         let groups: Vec<String> =
             self.groups.iter().filter_map(|real| self.prefix.name_of(real)).map(str::to_owned).collect();
         for group in groups {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{BOUND, buy, with_a_secured_system};
 
 /// Runs the runner as the operator; returns its success and what it says.
-async fn runs(stack: &Stack, arguments: &[&str]) -> anyhow::Result<(bool, String)> {
+pub(crate) async fn runs(stack: &Stack, arguments: &[&str]) -> anyhow::Result<(bool, String)> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
     command.envs(stack.variables()).env("USER", "eve").args(arguments).kill_on_drop(true);
     let output = tokio::time::timeout(BOUND, command.output()).await??;

@@ -4,6 +4,7 @@
 
 mod audited;
 mod doors;
+mod erased;
 mod refusals;
 
 use std::{

@@ -14,7 +14,8 @@ use crate::{Environment, databases::Databases};
 /// record of migrations is the same everywhere.
 const COLUMNS: &str = "
 select format('%I.%I', n.nspname, c.relname), a.attname, a.atttypid::regtype::text,
-       has_schema_privilege(n.oid, 'usage') and has_column_privilege(c.oid, a.attnum, 'select')
+       has_schema_privilege(n.oid, 'usage') and has_column_privilege(c.oid, a.attnum, 'select'),
+       has_table_privilege(c.oid, 'select')
 from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
 join pg_type t on t.oid = a.atttypid
 where c.relkind in ('r', 'p', 'm') and not c.relispartition and a.attnum > 0 and not a.attisdropped
@@ -24,8 +25,8 @@ where c.relkind in ('r', 'p', 'm') and not c.relispartition and a.attnum > 0 and
   and t.typname not in ('_uuid', '_int4', '_int8')
 order by 1, a.attnum";
 
-/// A column: name, type, and whether it may be read.
-type Column = (String, String, bool);
+/// A column: name, type, whether it may be read, and whether the whole table may.
+type Column = (String, String, bool, bool);
 
 pub(super) async fn look(environment: &Environment, databases: &Databases, needles: &Needles, searched: &mut Searched) {
     for database in databases.all() {
@@ -57,14 +58,14 @@ async fn look_into_audit_log(
 async fn look_into(name: &str, pools: &[&PgPool], needles: &Needles, searched: &mut Searched) -> anyhow::Result<()> {
     let mut unread: BTreeMap<(String, String), String> = BTreeMap::new();
     for (place, pool) in pools.iter().enumerate() {
-        let columns: Vec<(String, String, String, bool)> =
+        let columns: Vec<(String, String, String, bool, bool)> =
             sqlx::query_as(COLUMNS).fetch_all(*pool).await.context("listing its columns")?;
         let mut tables: BTreeMap<String, Vec<Column>> = BTreeMap::new();
-        for (table, column, of, readable) in columns {
-            tables.entry(table).or_default().push((column, of, readable));
+        for (table, column, of, readable, whole) in columns {
+            tables.entry(table).or_default().push((column, of, readable, whole));
         }
         for (table, mut columns) in tables {
-            columns.retain(|(column, of, readable)| {
+            columns.retain(|(column, of, readable, _)| {
                 let key = (table.clone(), column.clone());
                 let is_new = place == 0 || unread.contains_key(&key);
                 if *readable {
@@ -93,7 +94,7 @@ async fn look_through(
     needles: &Needles,
     searched: &mut Searched,
 ) -> anyhow::Result<()> {
-    let bytes = columns.iter().map(|(column, of, _)| {
+    let bytes = columns.iter().map(|(column, of, ..)| {
         let name = format!("\"{}\"", column.replace('"', "\"\""));
         match of.as_str() {
             "bytea" => name,
@@ -101,15 +102,17 @@ async fn look_through(
             _ => format!("convert_to({name}::text, 'UTF8')"),
         }
     });
-    let select = format!("select ctid::text, array[{}]::bytea[] from {table}", bytes.collect::<Vec<_>>().join(", "));
+    // The row's place is no column: who may read some columns alone may not read it.
+    let row = if columns.iter().all(|(.., whole)| *whole) { "ctid::text" } else { "'unknown'" };
+    let select = format!("select {row}, array[{}]::bytea[] from {table}", bytes.collect::<Vec<_>>().join(", "));
     let mut rows = sqlx::query_as::<_, (String, Vec<Option<Vec<u8>>>)>(AssertSqlSafe(select)).fetch(pool);
-    while let Some((ctid, values)) = rows.try_next().await.with_context(|| format!("reading {table}"))? {
+    while let Some((row, values)) = rows.try_next().await.with_context(|| format!("reading {table}"))? {
         searched.rows += 1;
         for ((column, ..), value) in columns.iter().zip(values) {
             for what in value.map(|value| needles.find(&value)).unwrap_or_default() {
                 searched.note(Found {
                     what: what.to_owned(),
-                    place: format!("{database}: {table}.{column}, row {ctid}"),
+                    place: format!("{database}: {table}.{column}, row {row}"),
                     remedy: remedy(table),
                 });
             }
