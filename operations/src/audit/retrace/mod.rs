@@ -62,8 +62,8 @@ impl Buyers {
 }
 
 impl<'a> Case<'a> {
-    /// The buyer's key, if this text is sealed under it: what was stored before texts were sealed was decided on without. Of one who
-    /// is erased, a sealed text is taken as it is.
+    /// The buyer's key, if this text is sealed under it: what was stored before texts were sealed was decided on without. Of one
+    /// who is erased, a sealed text is taken as it is.
     fn keys(&self, text: Option<&str>) -> PersonKeys {
         let buyer = self.facts.as_ref().map(|order| order.user_id.0);
         match (text.filter(|text| Sealed::claims(text)), buyer) {
