@@ -66,6 +66,7 @@ impl<C> Table<C> {
     }
 
     /// The client on whose behalf a record was sent, if the table can tell.
+    #[cfg(feature = "runtime")]
     pub(crate) fn owner_of(&self, record: &Record) -> Option<String> {
         let (_, owner) = self.owners.iter().find(|(topic, _)| *topic == record.topic)?;
         owner(record)
