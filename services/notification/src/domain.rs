@@ -92,6 +92,14 @@ pub(crate) fn decide(service: &Notification, rows: &mut Correspondence, command:
     }
 }
 
+/// The buyer has been erased: the letter is as those are that were erased with him, and is not sent.
+fn to_nobody(rows: &mut Correspondence, order: &Order, kind: LetterKind, now: DateTime<Utc>) -> Says {
+    let erased = || "erased".to_owned();
+    let notice = Notice { kind, recipient: erased(), subject: erased(), body: erased(), sent_at: Some(now) };
+    rows.notices.put(order.order_id, notice);
+    Says::event(NotificationSent { order: order.clone(), kind: kind.to_string() })
+}
+
 fn tell(service: &Notification, rows: &mut Correspondence, order: &Order, ending: Ending, now: DateTime<Utc>) -> Says {
     let Letter { kind, subject, body } = letter::write_in(service.wording, order, ending);
     let recipient = match rows.contacts.get(&order.user_id) {
@@ -100,7 +108,7 @@ fn tell(service: &Notification, rows: &mut Correspondence, order: &Order, ending
     };
     let mail = Mail { order: order.clone(), kind, recipient, subject, body, written_at: now };
     let Ok(mail) = mail.sealed(&rows.keys) else {
-        return Says::ignored("the buyer's personal data has been erased: there is nobody to write to");
+        return to_nobody(rows, order, kind, now);
     };
     let attempt = NewAttempt::new(MAIL, order.order_id, json!(mail));
     let Mail { recipient, subject, body, .. } = mail;

@@ -140,8 +140,8 @@ impl Outside<Command> for Post {
         };
         let order = mail.order.clone();
         match self.send(mail).await {
-            Ok(()) => Answer::Done(Command::NoteSent { order }),
-            Err(NotTaken::Erased) => Answer::Done(Command::GiveUp { order_id: attempt.saga_id }),
+            // There is nobody to write to any more.
+            Ok(()) | Err(NotTaken::Erased) => Answer::Done(Command::NoteSent { order }),
             Err(NotTaken::Yet(why)) => Answer::Transient(without_addresses(&why)),
             Err(NotTaken::Ever(why)) => Answer::NeedsPerson(without_addresses(&why)),
         }
