@@ -18,12 +18,13 @@ pub(super) async fn remove_handled_requests(environment: &Environment, databases
     let brokers = environment.brokers.clone();
     let kept = tokio::task::spawn_blocking(move || archive::kept(&brokers, &[topic.to_owned()])).await??;
     let (mut before, mut count) = (TopicPartitionList::new(), 0);
+    let real = environment.brokers.topic(topic);
     for place in places.0.iter().filter(|place| place.topic == topic && place.service == publisher::ORDER) {
         let Some(range) = kept.get(&(topic.to_owned(), place.partition)).filter(|range| place.done > range.start)
         else {
             continue;
         };
-        before.add_partition_offset(topic, place.partition, Offset::Offset(place.done))?;
+        before.add_partition_offset(real.real(), place.partition, Offset::Offset(place.done))?;
         count += place.done - range.start;
     }
     if count == 0 {
