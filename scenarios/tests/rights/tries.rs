@@ -3,11 +3,12 @@
 use kafka_protocol::{
     ResponseError,
     messages::{
-        CreateTopicsRequest, DeleteAclsRequest, DeleteGroupsRequest, DeleteTopicsRequest, DescribeAclsRequest,
+        CreateTopicsRequest, DeleteAclsRequest, DeleteGroupsRequest, DeleteRecordsRequest, DescribeAclsRequest,
         DescribeConfigsRequest, FetchRequest, GroupId, HeartbeatRequest, IncrementalAlterConfigsRequest,
         InitProducerIdRequest, OffsetFetchRequest, ProduceRequest, TopicName, TransactionalId,
         create_topics_request::CreatableTopic,
         delete_acls_request::DeleteAclsFilter,
+        delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic},
         describe_configs_request::DescribeConfigsResource,
         fetch_request::{FetchPartition, FetchTopic},
         incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig},
@@ -88,8 +89,11 @@ async fn on_topic(connection: &mut Connection, operation: Operation, name: &str)
             connection.ask(&request.with_timeout_ms(5000), 4).await?.topics[0].error_code
         }
         Operation::Delete => {
-            let request = DeleteTopicsRequest::default().with_topic_names(vec![topic]).with_timeout_ms(5000);
-            connection.ask(&request, 4).await?.responses[0].error_code
+            // Records before the first one: nothing is deleted, though it takes the same right as the whole topic.
+            let partition = DeleteRecordsPartition::default().with_partition_index(0).with_offset(0);
+            let topic = DeleteRecordsTopic::default().with_name(topic).with_partitions(vec![partition]);
+            let request = DeleteRecordsRequest::default().with_topics(vec![topic]).with_timeout_ms(5000);
+            connection.ask(&request, 1).await?.topics[0].partitions[0].error_code
         }
         Operation::DescribeConfigs => settings(connection, 2, name).await?,
         _ => alter_settings(connection, 2, name, "retention.ms").await?,
