@@ -11,11 +11,23 @@ pub enum Held {
     Key(PersonKey),
     /// His key has been erased, and no other will be made.
     Erased,
+    /// A key that cannot be used, for this reason: it was tampered with, or the keyring lacks the key that wraps it.
+    Unusable(String),
 }
 
 /// The keys of some persons. The default seals nothing: for systems without a keeper of keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersonKeys(Option<BTreeMap<i64, Held>>);
+
+/// A person's key cannot be used. It concerns what is about this person, and nobody else.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the key of person {person} cannot be used: {why}")]
+pub struct Unusable {
+    /// The person.
+    pub person: i64,
+    /// The reason.
+    pub why: String,
+}
 
 /// The reason why a text cannot be sealed or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +38,9 @@ pub enum Unsealed {
     /// The person's key is not among those that were asked for.
     #[error("the person's key has not been asked for")]
     Unknown,
+    /// The person's key cannot be used.
+    #[error("the person's key cannot be used")]
+    Unusable,
     /// The text belongs elsewhere.
     #[error("it was sealed with another key, for another person or place, or has been tampered with")]
     Forged,
@@ -57,10 +72,22 @@ impl PersonKeys {
         self.0.as_ref().is_some_and(|held| held.get(&person) == Some(&Held::Erased))
     }
 
+    /// The same keys, for a decision that needs each of them.
+    ///
+    /// # Errors
+    /// The first that cannot be used.
+    pub fn usable(self) -> Result<Self, Unusable> {
+        let unusable = self.0.iter().flatten().find_map(|(person, held)| match held {
+            Held::Unusable(why) => Some(Unusable { person: *person, why: why.clone() }),
+            Held::Key(_) | Held::Erased => None,
+        });
+        unusable.map_or(Ok(self), Err)
+    }
+
     /// The text as it may be stored and published: sealed, or as it is if nothing is sealed at all.
     ///
     /// # Errors
-    /// If the person has been erased, or his key is not there.
+    /// If the person has been erased, or his key is not there or cannot be used.
     ///
     /// # Panics
     /// If the place is not made of 1 to 200 letters, digits, `/`, `_`, `.` and `-`.
@@ -73,7 +100,7 @@ impl PersonKeys {
     /// The text itself. One that is not sealed is returned as it is: it was stored or published before texts were sealed.
     ///
     /// # Errors
-    /// If the person has been erased, his key is not there, or the text was sealed for another person or place or was changed.
+    /// If the person has been erased, his key is not there or cannot be used, or the text was sealed for another person or place or was changed.
     pub fn open(&self, person: i64, place: &str, text: &str) -> Result<String, Unsealed> {
         let held = match &self.0 {
             Some(held) if Sealed::claims(text) => held,
@@ -101,6 +128,7 @@ fn key(held: &BTreeMap<i64, Held>, person: i64) -> Result<&PersonKey, Unsealed> 
     match held.get(&person) {
         Some(Held::Key(key)) => Ok(key),
         Some(Held::Erased) => Err(Unsealed::Erased),
+        Some(Held::Unusable(_)) => Err(Unsealed::Unusable),
         None => Err(Unsealed::Unknown),
     }
 }
@@ -165,6 +193,20 @@ mod tests {
         assert_eq!(after.seal(9, "p", TEXT), Err(Unsealed::Unknown));
         assert_eq!(after.shown(&sealed), sealed);
         assert_eq!(keys.shown(&sealed), TEXT);
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_used_is_its_persons_alone() {
+        let keys = PersonKeys::sealing([
+            (1, Held::Key(PersonKey::generate())),
+            (2, Held::Unusable("it was tampered with".to_owned())),
+        ]);
+        let sealed = keys.seal(1, "p", TEXT).expect("sealed");
+        assert_eq!(keys.open(1, "p", &sealed).as_deref(), Ok(TEXT));
+        assert_eq!(keys.seal(2, "p", TEXT), Err(Unsealed::Unusable));
+        assert!(!keys.is_erased(2));
+        keys.only(1).usable().expect("his own");
+        assert_eq!(keys.usable(), Err(Unusable { person: 2, why: "it was tampered with".to_owned() }));
     }
 
     #[test]

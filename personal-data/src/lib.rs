@@ -34,10 +34,13 @@ mod migration;
 mod sealed;
 mod settings;
 mod store;
+mod together;
+#[cfg(feature = "saga")]
+mod units_of_work;
 
 pub use key::PersonKey;
-pub use keys::{Held, PersonKeys, Unsealed};
+pub use keys::{Held, PersonKeys, Unsealed, Unusable};
 pub use migration::{MIGRATIONS, Roles, prepare};
 pub use sealed::{Malformed, Sealed};
 pub use settings::{PERSONAL_KEYRING, PERSONAL_KEYS_URL, Settings};
-pub use store::{Keeper, KeysError, Vault};
+pub use store::{Keeper, KeysError, Rewrapped, Vault};

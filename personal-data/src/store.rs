@@ -10,10 +10,11 @@ use sqlx::{
 
 use crate::{
     key::PersonKey,
-    keys::{Held, PersonKeys},
+    keys::{Held, PersonKeys, Unusable},
+    together::Together,
 };
 
-/// Time for each question: whoever asks may hold locks of his own meanwhile.
+/// Time for each question. Whoever asks waits for the one before as well, and so for twice as long at most.
 const WITHIN: Duration = Duration::from_secs(3);
 /// Sessions of one program. A question takes about a millisecond.
 const SESSIONS: u32 = 4;
@@ -69,32 +70,37 @@ impl From<Keeper> for Vault {
 pub struct Keeper {
     pool: PgPool,
     keyring: Arc<dyn KeyEncryption>,
+    asking: Arc<Together<Option<String>, KeysError>>,
 }
 
-/// The reason why keys cannot be had. None of them concerns a single person's data: asking again later helps.
-#[derive(Debug, thiserror::Error)]
+/// The reason why keys cannot be had. None of them concerns a single person: asking again later helps.
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum KeysError {
     /// The database does not answer as it should.
     #[error("the database of personal keys: {0}")]
-    Sql(#[from] sqlx::Error),
+    Sql(Arc<sqlx::Error>),
     /// It does not answer in time.
     #[error("the database of personal keys has not answered within {} s", WITHIN.as_secs())]
     Silent,
-    /// A key cannot be wrapped or unwrapped.
-    #[error("the key of person {person}: {error}")]
-    Key {
-        /// The person.
-        person: i64,
-        /// The reason.
-        error: KeyError,
-    },
+    /// The keyring cannot wrap any key.
+    #[error("the keyring of personal keys: {0}")]
+    Keyring(Arc<KeyError>),
+}
+
+/// What became of the keys that were wrapped by another key than the active one.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Rewrapped {
+    /// How many were wrapped anew.
+    pub count: u64,
+    /// Those that stay as they are, because they cannot be unwrapped.
+    pub unusable: Vec<Unusable>,
 }
 
 impl Keeper {
     /// The database at these options. Connects when it is first asked.
     pub fn new(options: PgConnectOptions, keyring: Arc<dyn KeyEncryption>) -> Self {
         let pool = PgPoolOptions::new().max_connections(SESSIONS).acquire_timeout(WITHIN).connect_lazy_with(options);
-        Keeper { pool, keyring }
+        Keeper { pool, keyring, asking: Arc::default() }
     }
 
     /// Offers each of these persons a new key.
@@ -114,27 +120,34 @@ impl Keeper {
         bounded(erasing.fetch_one(&self.pool)).await
     }
 
-    /// Wraps every key by the active one of the keyring; returns how many were wrapped by another. May be interrupted and
-    /// repeated.
+    /// Wraps every key by the active one of the keyring, in the order of the persons. A key that cannot be unwrapped is left as
+    /// it is and reported. May be interrupted and repeated.
     ///
     /// # Errors
-    /// If a key cannot be unwrapped, or the database does not answer.
-    pub async fn rewrap(&self) -> Result<u64, KeysError> {
-        let mut count = 0;
+    /// If no key can be wrapped, or the database does not answer.
+    pub async fn rewrap(&self) -> Result<Rewrapped, KeysError> {
+        let mut done = Rewrapped::default();
+        let mut after = None;
         loop {
-            let active = self.keyring.active().map_err(|error| KeysError::Key { person: 0, error })?;
-            let asking =
-                sqlx::query_as("select person, wrapped from personal.wrapped_otherwise($1)").bind(active.as_str());
+            let active = self.keyring.active().map_err(keyring)?;
+            let asking = sqlx::query_as("select person, wrapped from personal.wrapped_otherwise($1, $2)")
+                .bind(active.as_str())
+                .bind(after);
             let some: Vec<(i64, String)> = bounded(asking.fetch_all(&self.pool)).await?;
-            if some.is_empty() {
-                return Ok(count);
-            }
+            let Some((last, _)) = some.last() else { return Ok(done) };
+            after = Some(*last);
             for (person, before) in some {
-                let after = self.rewrapped(person, &before)?;
+                let anew = match self.rewrapped(person, &before) {
+                    Ok(anew) => anew,
+                    Err(error) => {
+                        done.unusable.push(Unusable { person, why: concerns_one(error)?.to_string() });
+                        continue;
+                    }
+                };
                 let replacing = sqlx::query_scalar::<_, bool>("select personal.replace($1, $2, $3)");
-                let replacing = replacing.bind(person).bind(&before).bind(after).fetch_one(&self.pool);
-                // Erased, or wrapped anew by another, meanwhile: either way it is not asked for again.
-                count += u64::from(bounded(replacing).await?);
+                let replacing = replacing.bind(person).bind(&before).bind(anew).fetch_one(&self.pool);
+                // Erased, or wrapped anew by another, meanwhile: either way there is nothing to do.
+                done.count += u64::from(bounded(replacing).await?);
             }
         }
     }
@@ -143,33 +156,51 @@ impl Keeper {
         if persons.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let asking = sqlx::query_as("select person, wrapped from personal.keys_of($1)").bind(persons);
-        let rows: Vec<(i64, Option<String>)> = bounded(asking.fetch_all(&self.pool)).await?;
+        let ask = |all: Vec<i64>| async move {
+            let asking = sqlx::query_as("select person, wrapped from personal.keys_of($1)").bind(all);
+            let rows: Vec<(i64, Option<String>)> = bounded(asking.fetch_all(&self.pool)).await?;
+            Ok(rows.into_iter().collect())
+        };
+        let rows = self.asking.ask(persons, ask).await?;
         rows.into_iter()
-            .map(|(person, wrapped)| match wrapped {
-                Some(wrapped) => Ok((person, Held::Key(self.unwrap(person, &wrapped)?))),
-                None => Ok((person, Held::Erased)),
+            .map(|(person, wrapped)| {
+                let Some(wrapped) = wrapped else { return Ok((person, Held::Erased)) };
+                let held = match self.unwrap(person, &wrapped) {
+                    Ok(key) => Held::Key(key),
+                    Err(error) => Held::Unusable(concerns_one(error)?.to_string()),
+                };
+                Ok((person, held))
             })
             .collect()
     }
 
     fn wrap(&self, person: i64, key: &PersonKey) -> Result<String, KeysError> {
-        let sealed = Envelope::seal(&*self.keyring, &place(person), key.bytes());
-        sealed.map(|envelope| envelope.to_string()).map_err(|error| KeysError::Key { person, error })
+        Ok(Envelope::seal(&*self.keyring, &place(person), key.bytes()).map_err(keyring)?.to_string())
     }
 
-    fn unwrap(&self, person: i64, wrapped: &str) -> Result<PersonKey, KeysError> {
-        let failed = |error| KeysError::Key { person, error };
-        let envelope: Envelope = wrapped.parse().map_err(|_| failed(KeyError::Forged))?;
-        let bytes = envelope.open(&*self.keyring, &place(person)).map_err(failed)?;
-        Key::from_bytes(&bytes).map(PersonKey::of).ok_or_else(|| failed(KeyError::Forged))
+    fn unwrap(&self, person: i64, wrapped: &str) -> Result<PersonKey, KeyError> {
+        let envelope: Envelope = wrapped.parse().map_err(|_| KeyError::Forged)?;
+        let bytes = envelope.open(&*self.keyring, &place(person))?;
+        Key::from_bytes(&bytes).map(PersonKey::of).ok_or(KeyError::Forged)
     }
 
-    fn rewrapped(&self, person: i64, wrapped: &str) -> Result<String, KeysError> {
-        let failed = |error| KeysError::Key { person, error };
-        let envelope: Envelope = wrapped.parse().map_err(|_| failed(KeyError::Forged))?;
-        Ok(envelope.rewrap(&*self.keyring, &place(person)).map_err(failed)?.to_string())
+    fn rewrapped(&self, person: i64, wrapped: &str) -> Result<String, KeyError> {
+        let envelope: Envelope = wrapped.parse().map_err(|_| KeyError::Forged)?;
+        Ok(envelope.rewrap(&*self.keyring, &place(person))?.to_string())
     }
+}
+
+/// The error, if it is about the one key that was to be unwrapped. A key of another id may be somebody's invention, and must not
+/// keep the others waiting.
+fn concerns_one(error: KeyError) -> Result<KeyError, KeysError> {
+    match error {
+        KeyError::Forged | KeyError::Unknown(_) | KeyError::Retired(_) => Ok(error),
+        KeyError::NoneActive | KeyError::Unavailable(_) => Err(keyring(error)),
+    }
+}
+
+fn keyring(error: KeyError) -> KeysError {
+    KeysError::Keyring(Arc::new(error))
 }
 
 /// Where a wrapped key belongs.
@@ -179,7 +210,7 @@ fn place(person: i64) -> Binding {
 
 async fn bounded<T>(asking: impl Future<Output = sqlx::Result<T>>) -> Result<T, KeysError> {
     match tokio::time::timeout(WITHIN, asking).await {
-        Ok(answer) => Ok(answer?),
+        Ok(answer) => answer.map_err(|error| KeysError::Sql(Arc::new(error))),
         Err(_) => Err(KeysError::Silent),
     }
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use personal_data::{Roles, Settings};
+use personal_data::{Rewrapped, Roles, Settings};
 use saga::outbox::kafka::Cluster;
 use sealing::{KeyId, KeyringFile, State};
 use secrecy::{ExposeSecret, SecretString};
@@ -73,19 +73,31 @@ impl Personal {
                     println!("{id} is active");
                 }
             }
-            What::Rewrap { keys, brokers } => rewrap(&keys, cluster_of_the_process(&brokers)?).await?,
+            What::Rewrap { keys, brokers } => return rewrap(&keys, cluster_of_the_process(&brokers)?).await,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-async fn rewrap(keys: &Settings, cluster: Cluster) -> anyhow::Result<()> {
+async fn rewrap(keys: &Settings, cluster: Cluster) -> anyhow::Result<ExitCode> {
     let vault = keys.open_if_set(&transport_of_the_process()?)?;
     let keeper = vault.keeper().context("PERSONAL_KEYS_URL and PERSONAL_KEYRING are not set: whose keys?")?;
     let audited = Audited::of_the_process(&cluster, Operator::of_process(None)?)?;
     let act = audited.act("personal_keys.rewrap", "keys", "persons");
     let rewrapping = async { anyhow::Ok(keeper.rewrap().await?) };
-    let count = audited.carry_out(&act, rewrapping, |count| audit_log::Ended::done(format!("{count} keys"))).await?;
+    let ended = |done: &Rewrapped| {
+        audit_log::Ended::done(format!("{} keys, {} cannot be used", done.count, done.unusable.len()))
+    };
+    let Rewrapped { count, unusable } = audited.carry_out(&act, rewrapping, ended).await?;
     println!("{count} keys are wrapped anew");
-    Ok(())
+    for unusable in &unusable {
+        println!("✗ {unusable}");
+    }
+    if unusable.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "Restore these keys, or the keyring's key that wraps them, from a backup; until then their texts cannot be read."
+    );
+    Ok(ExitCode::FAILURE)
 }

@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
-use personal_data::{Keeper, KeysError, Unsealed, Vault};
+use personal_data::{Keeper, Rewrapped, Unsealed, Vault};
 
 use crate::support::Keys;
 
@@ -56,11 +56,43 @@ async fn a_key_that_was_moved_to_another_person_or_changed_opens_nothing() {
     keys.keeping().keys_for(&[1, 2]).await.unwrap();
     keys.sql("update personal.keys k set wrapped = o.wrapped from personal.keys o where k.person = 1 and o.person = 2")
         .await;
-    let error = keys.reading().keys_of(&[1]).await.unwrap_err();
-    assert!(matches!(error, KeysError::Key { person: 1, .. }), "{error}");
-    assert!(!keys.reading().keys_of(&[2]).await.unwrap().is_erased(2), "the other's is as it was");
+    let held = keys.reading().keys_of(&[1, 2]).await.unwrap();
+    assert_eq!(held.seal(1, "p", TEXT), Err(Unsealed::Unusable));
+    held.seal(2, "p", TEXT).expect("the other's is as it was");
     keys.sql("update personal.keys set wrapped = 'v2:first:AAAA:AAAA' where person = 2").await;
-    assert!(matches!(keys.reading().keys_of(&[2]).await.unwrap_err(), KeysError::Key { person: 2, .. }));
+    let held = keys.reading().keys_of(&[2]).await.unwrap();
+    let error = held.usable().unwrap_err();
+    assert!(error.person == 2 && error.why.contains("tampered"), "{error}");
+    keys.drop().await;
+}
+
+/// One person's key that cannot be used takes no other's away, and no new one is made in its place.
+#[tokio::test]
+async fn a_key_that_cannot_be_used_keeps_nobody_else_waiting() {
+    let keys = Keys::create().await;
+    keys.keeping().keys_for(&[1]).await.unwrap();
+    for wrapped in ["nonsense", "v2:unknown:AAAA:AAAA", "v2:first:AAAA:AAAA"] {
+        keys.sql(&format!("update personal.keys set wrapped = '{wrapped}' where person = 1")).await;
+        let held = keys.keeping().keys_for(&[1, 2]).await.unwrap();
+        held.seal(2, "p", TEXT).expect("the other's");
+        assert_eq!(held.usable().unwrap_err().person, 1, "{wrapped}");
+    }
+    keys.drop().await;
+}
+
+/// More of them than are read at a time.
+#[tokio::test]
+async fn keys_that_cannot_be_used_are_left_and_named_when_the_others_are_wrapped_anew() {
+    let keys = Keys::create().await;
+    let persons: Vec<i64> = (1..=250).collect();
+    keys.keeping().keys_for(&persons).await.unwrap();
+    keys.sql("update personal.keys set wrapped = 'v2:first:AAAA:AAAA' where person <= 120").await;
+    keys.renew("second");
+    let keeper = keys.keeper_as("e");
+    let rewrapping = tokio::time::timeout(Duration::from_secs(30), keeper.rewrap());
+    let done = rewrapping.await.expect("it ends").unwrap();
+    assert_eq!((done.count, done.unusable.len()), (130, 120));
+    assert_eq!(done.unusable[0].person, 1);
     keys.drop().await;
 }
 
@@ -71,8 +103,8 @@ async fn keys_are_wrapped_anew_and_the_former_key_can_go() {
     let sealed = keys.keeping().keys_for(&persons).await.unwrap().seal(5, "p", TEXT).unwrap();
     keys.keeper_as("e").erase(9).await.unwrap();
     keys.renew("second");
-    assert_eq!(keys.keeper_as("e").rewrap().await.unwrap(), 249);
-    assert_eq!(keys.keeper_as("e").rewrap().await.unwrap(), 0);
+    assert_eq!(keys.keeper_as("e").rewrap().await.unwrap(), Rewrapped { count: 249, unusable: vec![] });
+    assert_eq!(keys.keeper_as("e").rewrap().await.unwrap(), Rewrapped::default());
     let kept = std::fs::read_to_string(keys.keyring_path()).unwrap();
     let kept: String = kept.lines().filter(|line| line.starts_with("second ")).collect();
     std::fs::write(keys.keyring_path(), kept).unwrap();
@@ -89,8 +121,9 @@ async fn without_its_key_of_the_keyring_nothing_opens() {
     let kept = std::fs::read_to_string(keys.keyring_path()).unwrap();
     let kept: String = kept.lines().filter(|line| line.starts_with("second ")).collect();
     std::fs::write(keys.keyring_path(), kept).unwrap();
-    let error = keys.reading().keys_of(&[1]).await.unwrap_err().to_string();
-    assert!(error.contains("`first` is not in the keyring"), "{error}");
+    let held = keys.reading().keys_of(&[1]).await.unwrap();
+    let error = held.usable().unwrap_err();
+    assert!(error.why.contains("`first` is not in the keyring"), "{error}");
     keys.drop().await;
 }
 

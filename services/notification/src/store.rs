@@ -28,7 +28,7 @@ pub(crate) async fn load(
         })
         .collect();
     // First, before any row is locked: the keys are elsewhere.
-    let keys = vault.keys_for(&users).await.map_err(|error| StoreError::Elsewhere(error.to_string()))?;
+    let keys = vault.keys_for(&users).await?.usable()?;
     let (notices, contacts) = (notices(db, &orders).await?, contacts(db, &users).await?);
     Ok(Correspondence { keys, notices, contacts, scrubs: Scrubs::default() })
 }

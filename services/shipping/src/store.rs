@@ -18,7 +18,7 @@ pub(crate) async fn load(db: &mut PgConnection, commands: &[&Command], vault: &V
         Command::About { .. } | Command::Scrub(_) => None,
     };
     let buyers: Vec<i64> = commands.iter().filter_map(buyer).collect();
-    let keys = vault.keys_of(&buyers).await.map_err(|error| StoreError::Elsewhere(error.to_string()))?;
+    let keys = vault.keys_of(&buyers).await?.usable()?;
     let orders: Vec<Uuid> = commands.iter().map(|command| command.order_id().0).collect();
     let (shipments, no_service) = (shipments(db, &orders).await?, no_service(db).await?);
     Ok(Depot { keys, shipments, no_service, scrubs: Scrubs::default() })

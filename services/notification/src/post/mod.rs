@@ -122,7 +122,7 @@ impl Post {
             self.vault.keys_of(&[mail.order.user_id.0]).await.map_err(|error| NotTaken::Yet(error.to_string()))?;
         let mail = mail.opened(&keys).map_err(|error| match error {
             Unsealed::Erased => NotTaken::Erased,
-            Unsealed::Unknown | Unsealed::Forged => NotTaken::Ever(error.to_string()),
+            Unsealed::Unknown | Unsealed::Unusable | Unsealed::Forged => NotTaken::Ever(error.to_string()),
         })?;
         let message = mail.message(&self.sender).map_err(|error| NotTaken::Ever(format!("{error:#}")))?;
         match &self.way {
@@ -153,7 +153,7 @@ impl Outside<Command> for Post {
 
     fn time_out(&self) -> Duration {
         // Those of the keys and of the dialogue come first, and give more detail.
-        smtp::TIMEOUT + Duration::from_secs(4)
+        smtp::TIMEOUT + Duration::from_secs(7)
     }
 
     fn settled(&self, attempt: &Attempt, word: &str) -> Answer<Command> {
