@@ -102,7 +102,17 @@ impl Wanted {
         Ok(())
     }
 
-    pub(super) fn needles(&self) -> Needles {
+    /// Adds what another collection has found.
+    pub(super) fn add_all(&mut self, other: Wanted) {
+        for (text, what) in other.texts {
+            self.texts.entry(text).or_insert(what);
+        }
+        self.orders.extend(other.orders);
+        self.orders.sort_unstable();
+        self.orders.dedup();
+    }
+
+    pub(super) fn needles(&self) -> anyhow::Result<Needles> {
         Needles::new(self.texts.iter().map(|(text, what)| (text.clone(), *what)))
     }
 }

@@ -1,8 +1,8 @@
 //! Erases a user's personal data, and searches for what may be left of it.
 //!
 //! Everything that a search is to look for is collected first: afterwards nobody knows it any more. Then the order service closes
-//! the user and says so, the user's key is deleted, every service scrubs, and what no service owns is removed here: requests on
-//! their topic and mails in files. The event is said a second time when everything has arrived that was on its way at the first:
+//! the user and says so. What came up before he was closed is collected as well, then the user's key is deleted, every service
+//! scrubs, and what no service owns is removed here: requests on their topic and mails in files. The event is said a second time when everything has arrived that was on its way at the first:
 //! a letter that was written in between is scrubbed by it.
 
 mod ask;
@@ -58,10 +58,16 @@ pub struct Removed {
 /// If a step could not be done: the error says which. What was done before it stays done.
 pub async fn erase(environment: &Environment, plan: &Plan) -> anyhow::Result<Outcome> {
     let databases = Databases::of(environment)?;
-    let wanted = Wanted::collect(environment, &databases, plan).await.context("collecting what to look for")?;
+    let mut wanted = Wanted::collect(environment, &databases, plan).await.context("collecting what to look for")?;
+    wanted.needles()?;
     if let Answer::Refused(why) = ask::erase(environment, plan.user).await? {
         return Ok(Outcome::Refused(why));
     }
+    // An order may have been placed, and have ended, while the first was collected: now none is placed any more.
+    let since =
+        Wanted::collect(environment, &databases, plan).await.context("collecting what to look for once more")?;
+    wanted.add_all(since);
+    let needles = wanted.needles()?;
     personal::delete_key(databases.vault(), plan.user).await.context("deleting the user's key")?;
     progress::scrubbed(environment, &databases, plan).await?;
     if let Answer::Refused(why) = ask::erase(environment, plan.user).await? {
@@ -70,6 +76,6 @@ pub async fn erase(environment: &Environment, plan: &Plan) -> anyhow::Result<Out
     progress::scrubbed(environment, &databases, plan).await?;
     let requests = records::remove_handled_requests(environment, &databases).await?;
     let mails = mails::remove(environment, &wanted.orders).await.context("removing mails")?;
-    let searched = search(environment, &databases, &wanted.needles(), &plan.logs).await;
+    let searched = search(environment, &databases, &needles, &plan.logs).await;
     Ok(Outcome::Done { removed: Removed { requests, mails }, searched })
 }

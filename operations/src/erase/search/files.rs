@@ -113,7 +113,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let inner = directory.path().join("inner");
         std::fs::create_dir(&inner).expect("a directory");
-        let needles = Needles::new([("1 Canary Road, Ålesund".to_owned(), "an address")]);
+        let needles = Needles::new([("1 Canary Road, Ålesund".to_owned(), "an address")]).unwrap();
         for (name, before, text) in [
             ("begins", 0, "1 Canary Road, Ålesund"),
             ("across", PIECE - 5, "1 Canary Road, Ålesund"),

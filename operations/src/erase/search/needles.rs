@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aho_corasick::AhoCorasick;
+use anyhow::Context;
 
 /// Least number of characters of a text that is looked for: a shorter one would be found everywhere.
 const LEAST: usize = 4;
@@ -10,7 +11,7 @@ const LEAST: usize = 4;
 /// Texts to look for.
 #[derive(Debug, Clone)]
 pub struct Needles {
-    finder: Option<AhoCorasick>,
+    finder: AhoCorasick,
     /// What each form is a form of.
     whats: Vec<&'static str>,
     texts: usize,
@@ -21,7 +22,10 @@ pub struct Needles {
 
 impl Needles {
     /// Texts, and what each is.
-    pub fn new(texts: impl IntoIterator<Item = (String, &'static str)>) -> Self {
+    ///
+    /// # Errors
+    /// If they are too many to be looked for at once.
+    pub fn new(texts: impl IntoIterator<Item = (String, &'static str)>) -> anyhow::Result<Self> {
         let (mut forms, mut too_short, mut count) = (BTreeMap::new(), Vec::new(), 0);
         for (text, what) in texts {
             if text.chars().count() < LEAST {
@@ -35,14 +39,15 @@ impl Needles {
         }
         let longest = forms.keys().map(Vec::len).max().unwrap_or(0);
         let (patterns, whats): (Vec<Vec<u8>>, Vec<&'static str>) = forms.into_iter().unzip();
-        let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(patterns).ok();
-        Needles { finder: finder.filter(|_| count > 0), whats, texts: count, too_short, longest }
+        let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(patterns);
+        let finder = finder.with_context(|| format!("{count} texts are too many to look for"))?;
+        Ok(Needles { finder, whats, texts: count, too_short, longest })
     }
 
     /// What is found in these bytes, each once.
     pub(super) fn find(&self, bytes: &[u8]) -> Vec<&'static str> {
-        let Some(finder) = &self.finder else { return Vec::new() };
-        let mut found: Vec<&'static str> = finder
+        let mut found: Vec<&'static str> = self
+            .finder
             .find_overlapping_iter(bytes)
             .filter_map(|found| self.whats.get(found.pattern().as_usize()).copied())
             .collect();
@@ -86,7 +91,7 @@ mod tests {
     #[test]
     fn a_text_is_found_in_every_form_in_which_it_is_kept() {
         let text = "Strähle \"Canary\"\nRoad 1";
-        let needles = Needles::new([(text.to_owned(), "an address"), ("abc".to_owned(), "a name")]);
+        let needles = Needles::new([(text.to_owned(), "an address"), ("abc".to_owned(), "a name")]).expect("a finder");
         let json = serde_json::json!({ "ship_to": text }).to_string();
         for haystack in [
             format!("…{text}…"),
@@ -99,6 +104,6 @@ mod tests {
         }
         assert!(needles.find(b"Canary Road 1, abc").is_empty());
         assert_eq!((needles.count(), needles.too_short()), (1, vec!["a name"]));
-        assert!(Needles::new([]).find(b"anything").is_empty());
+        assert!(Needles::new([]).expect("a finder").find(b"anything").is_empty());
     }
 }
