@@ -7,13 +7,16 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use outbox::{RealName, kafka::Cluster};
+use outbox::{
+    RealName,
+    kafka::{Cluster, NO_GROUP},
+};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
-    producer::{FutureProducer, FutureRecord, Producer},
+    producer::{FutureProducer, FutureRecord},
     types::RDKafkaErrorCode,
 };
 use tokio::{sync::OnceCell, time::timeout};
@@ -42,7 +45,10 @@ pub struct Announced {
 #[derive(Clone)]
 pub struct Topic {
     name: RealName,
+    /// For those who create it and read it: they may not be allowed to write.
     client: ClientConfig,
+    writer: ClientConfig,
+    no_group: RealName,
     producer: Arc<OnceCell<FutureProducer>>,
 }
 
@@ -54,7 +60,9 @@ impl Topic {
 
     /// A topic of another name.
     pub fn named(name: &str, cluster: &Cluster) -> Self {
-        Topic { name: cluster.topic(name), client: cluster.producer("audit-log"), producer: Arc::default() }
+        let (client, mut writer) = (cluster.client("audit-log"), cluster.producer("audit-log"));
+        writer.set("message.timeout.ms", "5000");
+        Topic { name: cluster.topic(name), client, writer, no_group: cluster.group(NO_GROUP), producer: Arc::default() }
     }
 
     /// Announces a head, and waits until the broker has it.
@@ -78,29 +86,28 @@ impl Topic {
     /// # Errors
     /// If the broker does not answer, or refuses.
     pub async fn ensure(&self) -> anyhow::Result<()> {
-        timeout(ANNOUNCED_WITHIN, self.connect()).await.context("the broker takes too long")?.map(drop)
+        timeout(ANNOUNCED_WITHIN, self.create_if_missing()).await.context("the broker takes too long")?
     }
 
     /// Creates the topic if it is missing, and a producer for it.
     async fn connect(&self) -> anyhow::Result<FutureProducer> {
-        let mut settings = self.client.clone();
-        settings.set("acks", "all").set("message.timeout.ms", "5000").set("allow.auto.create.topics", "false");
-        let producer: FutureProducer = settings.create().context("making the Kafka producer")?;
-        let (asked, name) = (producer.clone(), self.name.clone());
-        let look = move || {
-            let all = asked.client().fetch_metadata(Some(name.real()), ASKED_WITHIN).context("asking the broker")?;
-            let found = all.topics().iter().any(|topic| topic.name() == name.real() && !topic.partitions().is_empty());
-            anyhow::Ok((found, all.brokers().len()))
-        };
-        let (found, brokers) = tokio::task::spawn_blocking(look).await.context("asking the broker")??;
-        if !found {
-            self.create(brokers).await?;
-        }
-        Ok(producer)
+        self.create_if_missing().await?;
+        self.writer.create().context("making the Kafka producer")
     }
 
-    async fn create(&self, brokers: usize) -> anyhow::Result<()> {
+    async fn create_if_missing(&self) -> anyhow::Result<()> {
         let admin: AdminClient<DefaultClientContext> = self.client.create().context("making the Kafka client")?;
+        let name = self.name.clone();
+        let look = move || {
+            let all = admin.inner().fetch_metadata(Some(name.real()), ASKED_WITHIN).context("asking the broker")?;
+            let found = all.topics().iter().any(|topic| topic.name() == name.real() && !topic.partitions().is_empty());
+            anyhow::Ok((admin, found, all.brokers().len()))
+        };
+        let (admin, found, brokers) = tokio::task::spawn_blocking(look).await.context("asking the broker")??;
+        if found { Ok(()) } else { self.create(&admin, brokers).await }
+    }
+
+    async fn create(&self, admin: &AdminClient<DefaultClientContext>, brokers: usize) -> anyhow::Result<()> {
         let copies = if brokers >= 3 { 3 } else { 1 };
         // Heads are never removed, by age, size or key: each of them is evidence.
         let topic = NewTopic::new(self.name.real(), 1, TopicReplication::Fixed(copies))
@@ -123,14 +130,15 @@ impl Topic {
     /// # Errors
     /// If the broker does not answer, or stops answering before the end.
     pub async fn read(&self) -> anyhow::Result<Announced> {
-        let (name, client) = (self.name.clone(), self.client.clone());
+        let (name, mut client) = (self.name.clone(), self.client.clone());
+        client.set("group.id", self.no_group.real());
         tokio::task::spawn_blocking(move || read(&name, &client)).await.context("reading the heads")?
     }
 }
 
 fn read(name: &RealName, client: &ClientConfig) -> anyhow::Result<Announced> {
     let mut settings = client.clone();
-    settings.set("group.id", "audit-log-reads-without-a-group").set("enable.auto.commit", "false");
+    settings.set("enable.auto.commit", "false");
     settings.set("auto.offset.reset", "earliest").set("allow.auto.create.topics", "false");
     let consumer: BaseConsumer = settings.create().context("making the Kafka consumer")?;
     let metadata =

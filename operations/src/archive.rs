@@ -1,6 +1,6 @@
 //! Reads what the topics retain, up to their current ends.
 
-use saga::outbox::kafka::Cluster;
+use saga::outbox::kafka::{Cluster, NO_GROUP};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
@@ -29,7 +29,7 @@ pub type Offsets = BTreeMap<(String, i32), Range<i64>>;
 pub(crate) fn consumer(brokers: &Cluster) -> anyhow::Result<BaseConsumer> {
     brokers
         .client("scenarios")
-        .set("group.id", "scenarios-listens-without-a-group")
+        .set("group.id", brokers.group(NO_GROUP).real())
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("allow.auto.create.topics", "false")

@@ -13,6 +13,9 @@ use crate::{
     sasl::Sasl,
 };
 
+/// What a consumer calls its group that is in none: librdkafka wants a name, and looks for its coordinator.
+pub const NO_GROUP: &str = "reads-without-a-group";
+
 /// Address of Kafka, and settings for topics that have to be created.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
 use events::publisher::{self, dead_letter_topic};
-use saga::outbox::Prefix;
+use saga::outbox::{Prefix, kafka::NO_GROUP};
 
 use super::{Acl, CLUSTER, Kind, Operation, principal};
 use crate::{Manifest, choreography::Choreography};
@@ -117,6 +117,8 @@ impl Rights {
             self.allow(&operator, Operation::Read, Kind::Topic, &topic);
             self.allow(&operator, Operation::DescribeConfigs, Kind::Topic, &topic);
         }
+        // A client that reads without a group looks for the coordinator of this name all the same.
+        self.allow(&operator, Operation::Describe, Kind::Group, NO_GROUP);
         // Whoever acts announces the audit log's head.
         self.allow(&operator, Operation::Write, Kind::Topic, audit_log::TOPIC);
         // Repairs and replays of dead letters.
