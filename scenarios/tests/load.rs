@@ -33,6 +33,16 @@ async fn fifty_orders_of_mixed_fate_on_the_embedded_broker() {
     assert!(json["audit_holds"] == true, "{said}");
 }
 
+/// Each request needs its buyer's token.
+#[tokio::test]
+async fn a_secured_system_takes_a_load() {
+    let directory = tempfile::tempdir().unwrap();
+    let (held, said) = load(directory.path(), &["--orders", "40", "--broker", "kafka", "--secure"]).await;
+    assert!(held && said.contains("40 success"), "{said}");
+    // Nothing is asked of the broker that it refuses.
+    assert!(!said.contains("authorization failed"), "{said}");
+}
+
 #[tokio::test]
 async fn more_than_the_embedded_broker_keeps_is_refused_before_anything_is_started() {
     let directory = tempfile::tempdir().unwrap();

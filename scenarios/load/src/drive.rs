@@ -77,9 +77,9 @@ async fn measure(
     processes: &Processes,
     reporter: Option<&Reporter>,
 ) -> anyhow::Result<Figures> {
-    let brokers = &stack.environment().brokers;
+    let (brokers, credentials) = (&stack.environment().brokers, &stack.environment().credentials);
     let tally = Arc::new(Tally::new(stage.orders));
-    let requests = Requests::connect(brokers, stage.pace, &tally).await?;
+    let requests = Requests::connect(brokers, credentials.clone(), stage.pace, &tally).await?;
     let ear = Ends::heard(brokers, &tally).await?;
     let mut meter = processes.meter();
     let mut progress = reporter.map(|reporter| Progress::of(stage, reporter));

@@ -24,5 +24,6 @@ pub mod times;
 mod drive;
 mod progress;
 mod sender;
+mod tokens;
 
 pub use drive::run;

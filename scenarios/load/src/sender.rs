@@ -12,16 +12,18 @@ use std::{
 
 use anyhow::Context;
 use events::publisher;
+use operations::credentials::Credentials;
 use rdkafka::{
     ClientContext,
-    error::{KafkaError, RDKafkaErrorCode},
-    message::DeliveryResult,
+    error::RDKafkaErrorCode,
+    message::{DeliveryResult, Header, OwnedHeaders},
     producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer},
 };
 
 use super::{
     plan::{Pace, Stage},
     tally::{End, Tally},
+    tokens::Tokens,
 };
 
 /// Shorter sleeps cost more than they save.
@@ -39,7 +41,7 @@ impl Sender {
     ///
     /// # Errors
     /// If the thread cannot be started.
-    pub(super) fn start(producer: Requests, stage: Stage, tally: Arc<Tally>) -> anyhow::Result<Self> {
+    pub(super) fn start(mut producer: Requests, stage: Stage, tally: Arc<Tally>) -> anyhow::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let send = move || {
@@ -67,6 +69,7 @@ impl Drop for Sender {
 pub(super) struct Requests {
     producer: ThreadedProducer<Deliveries>,
     topic: RealName,
+    tokens: Tokens,
 }
 
 /// Records the delivery of each request; its number is the opaque value.
@@ -88,7 +91,12 @@ impl ProducerContext for Deliveries {
 
 impl Requests {
     /// Connects and fetches the topic's metadata, so that the first request is not delayed by it.
-    pub(super) async fn connect(brokers: &Cluster, pace: Pace, tally: &Arc<Tally>) -> anyhow::Result<Self> {
+    pub(super) async fn connect(
+        brokers: &Cluster,
+        credentials: Credentials,
+        pace: Pace,
+        tally: &Arc<Tally>,
+    ) -> anyhow::Result<Self> {
         let producer: ThreadedProducer<Deliveries> = brokers
             .client("scenarios")
             .set("client.id", "scenarios-load")
@@ -106,10 +114,10 @@ impl Requests {
             move || client.client().fetch_metadata(Some(topic.real()), Duration::from_secs(15)).map(drop)
         });
         asked.await?.with_context(|| format!("fetching the metadata of {topic} from {brokers}"))?;
-        Ok(Requests { producer, topic })
+        Ok(Requests { producer, topic, tokens: Tokens::of(credentials) })
     }
 
-    fn send_all(&self, stage: &Stage, tally: &Tally, stop: &AtomicBool) {
+    fn send_all(&mut self, stage: &Stage, tally: &Tally, stop: &AtomicBool) {
         for number in 0..stage.orders {
             let Some(intended) = until_due(stage.pace, number, tally, stop) else { return };
             tally.sent(number, intended);
@@ -120,14 +128,19 @@ impl Requests {
         }
     }
 
-    /// Publishes a bare value, as any client may; the key only keeps one order's requests on one partition.
-    fn send(&self, stage: &Stage, number: u32, tally: &Tally) -> Result<(), KafkaError> {
+    /// Publishes a bare value, as any client may, with the buyer's token where one is asked for; the key only keeps one order's
+    /// requests on one partition.
+    fn send(&mut self, stage: &Stage, number: u32, tally: &Tally) -> anyhow::Result<()> {
         let order = tally.tickets().order(number);
         let request = stage.choice.request(order, stage.mix.fate_of(number));
         // Numbers and strings always serialize to JSON.
         let value = serde_json::to_vec(&request).unwrap_or_default();
         let key = order.to_string();
         let mut record = BaseRecord::with_opaque_to(self.topic.real(), number as usize).key(&key).payload(&value);
+        if let Some(authorization) = self.tokens.authorization(request.user_id)? {
+            let header = Header { key: "authorization", value: Some(authorization) };
+            record = record.headers(OwnedHeaders::new_with_capacity(1).insert(header));
+        }
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
@@ -135,7 +148,7 @@ impl Requests {
                     record = again;
                     rest(SHORTEST_SLEEP);
                 }
-                Err((error, _)) => return Err(error),
+                Err((error, _)) => return Err(error.into()),
             }
         }
     }

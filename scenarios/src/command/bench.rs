@@ -11,6 +11,7 @@ use load::{
         relay::{self, Relayed},
         sagas::{self, Extent},
         summary,
+        turns::{self, Kind},
         verdict::{self, Bench as Found},
     },
     machine::Setting,
@@ -41,6 +42,14 @@ enum What {
     Relay {
         #[command(flatten)]
         rows: Rows,
+    },
+    /// The system with every door closed, beside the plain one, in turns.
+    Doors {
+        #[command(flatten)]
+        orders: Orders,
+        /// Number of runs of each.
+        #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+        rounds: u32,
     },
     /// The baseline, the relay, and every figure of whole sagas.
     All {
@@ -81,6 +90,9 @@ impl Bench {
         );
         let shutdown = Shutdown::on_signals()?;
         let reporter = Reporter::on_stderr();
+        if let What::Doors { orders, rounds } = self.what {
+            return doors(orders.orders, rounds, &reporter, &shutdown).await;
+        }
         let on_ground = async |ground: &Ground| self.on_ground(ground, &reporter).await;
         let Some(grounded) = ground::with(&reporter, &shutdown, on_ground).await? else { return Ok(ExitCode::FAILURE) };
         let Grounded { state, setting, floor, relay } = grounded;
@@ -89,7 +101,7 @@ impl Bench {
             What::All { orders, .. } => {
                 sagas::alternate(Extent::Everything, orders.orders, &reporter, &shutdown).await?
             }
-            What::Relay { .. } => None,
+            What::Relay { .. } | What::Doors { .. } => None,
         };
         if shutdown.is_requested() {
             return Ok(ExitCode::FAILURE);
@@ -107,6 +119,7 @@ impl Bench {
         let (with_floor, rows) = match self.what {
             What::Floor { .. } => (true, None),
             What::Relay { rows } => (false, Some(rows.rows)),
+            What::Doors { .. } => (false, None),
             What::All { rows, .. } => (true, Some(rows.rows)),
         };
         // The relay first: it publishes the outbox, where the baseline measurement leaves many rows.
@@ -117,6 +130,19 @@ impl Bench {
         let floor = if with_floor { Some(floor::measure(ground, reporter).await?) } else { None };
         Ok(Grounded { state: ground.state.clone(), setting, floor, relay })
     }
+}
+
+/// Every door closed, and none, in turns.
+async fn doors(orders: u32, rounds: u32, reporter: &Reporter, shutdown: &Shutdown) -> anyhow::Result<ExitCode> {
+    let kinds =
+        [Kind { name: "plain", options: sagas::quiet() }, Kind { name: "secured", options: sagas::quiet().secured() }];
+    let plan = sagas::at_every_load(orders);
+    let Some(turns) = turns::take(&kinds, &plan, rounds, reporter, shutdown).await? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    println!("\nmedian of {rounds} runs in turns, the lowest and the highest\n{}", turns.table());
+    println!("{}", turns.setting.line());
+    Ok(if turns.hold() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn show(found: &Found) {

@@ -19,8 +19,8 @@ use super::system::System;
 
 /// Drives load and measures success, failure, latency, CPU and memory, then audits everything.
 ///
-/// Starts its own system, unless KAFKA_BROKERS and DATABASE_URL_… name a running one. The exit code is 1 if the audit does
-/// not hold.
+/// Starts its own system, unless KAFKA_BROKERS and DATABASE_URL_… name a running one. The exit code is 1 if an order
+/// has not ended in time, or the audit does not hold.
 #[derive(Debug, Args)]
 pub struct Load {
     /// Stages to run in sequence; each sends all its requests at once.
@@ -136,7 +136,7 @@ pub(super) fn quiet(options: Options) -> Options {
     options.setting_of_all("RUST_LOG", "warn")
 }
 
-/// Runs the load; returns true if the audit holds afterwards.
+/// Runs the load; returns true if every order ended, and the audit holds afterwards.
 async fn measure(plan: &Plan, stack: &mut Stack, reporter: &Reporter) -> anyhow::Result<bool> {
     let setting = setting(stack).await?;
     let stages = load::run(plan, stack, reporter).await?;
@@ -157,7 +157,7 @@ async fn measure(plan: &Plan, stack: &mut Stack, reporter: &Reporter) -> anyhow:
     println!();
     println!("pictures: {}", written.page.display());
     println!("figures:  {}", written.json.display());
-    Ok(report.audit_holds)
+    Ok(report.holds())
 }
 
 /// The context of the figures: machine, broker and database.

@@ -11,4 +11,5 @@ pub mod relay;
 pub mod sagas;
 pub mod sql;
 pub mod summary;
+pub mod turns;
 pub mod verdict;

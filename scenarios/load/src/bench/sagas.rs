@@ -11,6 +11,7 @@ use testbed::{Broker, Manifest, Options, Reporter, Role};
 use crate::{
     cast::{Choice, Hot},
     figures::Figures,
+    machine::Setting,
     mix::{Fate, Mix},
     plan::{Pace, Plan, Stage},
 };
@@ -32,6 +33,7 @@ const NAIVE_IN_FLIGHT: u32 = 200;
 pub struct Run {
     pub stages: Vec<Figures>,
     pub audit_holds: bool,
+    pub setting: Setting,
 }
 
 /// Our runs and the naive ones, in the order in which they were made.
@@ -78,8 +80,15 @@ async fn run_naive(orders: u32, reporter: &Reporter, shutdown: &Shutdown) -> any
     run(&naive(orders), options, reporter, shutdown).await
 }
 
-async fn run(plan: &Plan, options: Options, reporter: &Reporter, shutdown: &Shutdown) -> anyhow::Result<Option<Run>> {
+pub(super) async fn run(
+    plan: &Plan,
+    options: Options,
+    reporter: &Reporter,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Option<Run>> {
     testbed::with(options, reporter, shutdown, async |stack| {
+        let (broker, database) = stack.versions();
+        let setting = tokio::task::spawn_blocking(move || Setting::find(broker, database)).await??;
         let stages = crate::run(plan, stack, reporter).await?;
         let step = reporter.step("auditing all databases, the gateway and Kafka");
         let audited = audit::run(stack.environment(), PATIENCE).await?;
@@ -88,7 +97,7 @@ async fn run(plan: &Plan, options: Options, reporter: &Reporter, shutdown: &Shut
         if !audit_holds {
             reporter.suspend(|| operations::report::audit(&audited));
         }
-        Ok(Run { stages, audit_holds })
+        Ok(Run { stages, audit_holds, setting })
     })
     .await
 }
@@ -127,6 +136,12 @@ fn ours(extent: Extent, orders: u32) -> Plan {
             stage(CARD, orders * 4 / 10, flat_out, Choice { card: true, ..all }),
         ],
     })
+}
+
+/// One saga at a time on an idle system, some sagas at a time, and the largest throughput.
+pub fn at_every_load(orders: u32) -> Plan {
+    let some = |name, orders, flying| stage(name, orders, Pace::InFlight(flying), Choice::default());
+    plan(vec![some("1 in flight", orders / 100, 1), some("16 in flight", orders / 10, 16), some(WALLET, orders, 1_000)])
 }
 
 fn throughput(orders: u32) -> Plan {

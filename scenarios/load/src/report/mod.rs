@@ -39,6 +39,11 @@ pub struct Written {
 }
 
 impl Report {
+    /// Tells whether every order ended, and the audit found nothing wrong: of a system that does nothing at all, every law holds.
+    pub fn holds(&self) -> bool {
+        self.audit_holds && self.stages.iter().all(|stage| stage.failures() == 0)
+    }
+
     /// Draws all charts: of the whole, then of each stage.
     pub fn charts(&self) -> anyhow::Result<Vec<Chart>> {
         let mut charts = vec![chart::outcomes(&self.stages)?];

@@ -174,6 +174,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_system_that_does_nothing_does_not_pass() {
+        let mut report = report();
+        assert!(report.audit_holds && !report.holds(), "two orders of a stage have no end, and all three of another");
+        let done = Tally::new(1);
+        done.sent(0, Duration::ZERO);
+        done.ended(0, done.begun() + Duration::from_millis(12), End::Completed);
+        let stage = Stage {
+            name: "done".to_owned(),
+            orders: 1,
+            pace: Pace::AtOnce,
+            mix: "happy=1".parse().unwrap(),
+            choice: Choice::default(),
+        };
+        report.stages = vec![Figures::of(&stage, &done, Vec::new())];
+        assert!(report.holds());
+        report.audit_holds = false;
+        assert!(!report.holds());
+    }
+
     /// Checks that every opened tag is closed in order, and that text has no angle brackets.
     fn well_formed(markup: &str) -> Result<(), String> {
         let mut open: Vec<&str> = Vec::new();
