@@ -11,7 +11,7 @@ use tokio::{process::Command, sync::Mutex};
 async fn after_half_a_minute_of_faults_everything_agrees() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("outcome.json");
-    chaos(&["--seconds", "32", "--seed", "1", "--rate", "15", "--json", file.to_str().unwrap()]).await;
+    chaos(&["--secure", "--seconds", "32", "--seed", "1", "--rate", "15", "--json", file.to_str().unwrap()]).await;
     let outcome: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let kinds: HashSet<&str> = outcome["faults"].as_array().unwrap().iter().filter_map(|kind| kind.as_str()).collect();
     // The number of faults depends on the machine; every kind comes up before any repeats.

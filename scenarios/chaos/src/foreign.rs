@@ -30,7 +30,7 @@ async fn resolve_once(databases: &Databases, diary: &Diary) -> sqlx::Result<usiz
         let pool = databases.of_service(database);
         for work in desk::list(pool).await? {
             if is_hostile(databases, database, &work).await? {
-                let done = desk::act(pool, work.id, Wish::Resolve, signature).await?;
+                let done = desk::act(databases.of_operator(database), work.id, Wish::Resolve, signature).await?;
                 found += 1;
                 resolved += usize::from(matches!(done, Done::Yes(_)));
             }

@@ -134,13 +134,16 @@ impl Bench {
 
 /// Every door closed, and none, in turns.
 async fn doors(orders: u32, rounds: u32, reporter: &Reporter, shutdown: &Shutdown) -> anyhow::Result<ExitCode> {
-    let kinds =
-        [Kind { name: "plain", options: sagas::quiet() }, Kind { name: "secured", options: sagas::quiet().secured() }];
+    let kinds = [
+        Kind { name: "plain", options: sagas::quiet().optimized() },
+        Kind { name: "secured", options: sagas::quiet().optimized().secured() },
+    ];
     let plan = sagas::at_every_load(orders);
     let Some(turns) = turns::take(&kinds, &plan, rounds, reporter, shutdown).await? else {
         return Ok(ExitCode::FAILURE);
     };
     println!("\nmedian of {rounds} runs in turns, the lowest and the highest\n{}", turns.table());
+    println!("\n{}", turns.processes(sagas::WALLET));
     println!("{}", turns.setting.line());
     Ok(if turns.hold() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -138,8 +138,14 @@ impl Stack {
             .guarded
             .then(|| Closed::new(options.broker, manifest, certs.clone(), &options.prefix, &state))
             .transpose()?;
-        let (prefix, shared, guard) = (options.prefix.clone(), options.shared, closed.as_ref().map(Closed::guard));
-        let doors = Doors { listeners: network.listeners(), certs: certs.clone(), guard, prefix, shared };
+        let doors = Doors {
+            listeners: network.listeners(),
+            certs: certs.clone(),
+            guard: closed.as_ref().map(Closed::guard),
+            prefix: options.prefix.clone(),
+            optimized: options.optimized,
+            shared: options.shared,
+        };
         let foundation =
             Foundation::behind(manifest, options.broker, options.partitions, &doors, &state, reporter).await?;
         let roles = if options.roles { Some(foundation.postgres.divide().await?) } else { None };

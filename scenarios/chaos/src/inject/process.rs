@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use futures::FutureExt;
 use nix::{
     sys::signal::{Signal, kill},
@@ -16,6 +16,8 @@ use crate::fault::Patience;
 
 /// Maximum time to wait until a program commits something.
 const COMMITS_WITHIN: Duration = Duration::from_secs(10);
+/// Number of times that a further instance may end by itself: once, if a server went away while it started.
+const TOO_OFTEN: u32 = 2;
 
 impl Injector<'_> {
     pub(super) fn kill(&self, program: Program) -> Ending {
@@ -89,7 +91,10 @@ impl Injector<'_> {
         let diary = self.diary.clone();
         Ok(async move {
             sleep(time).await;
+            let deaths = second.life().deaths;
             second.stop().await?;
+            // A fault that cannot even be injected would be survived by everybody.
+            ensure!(deaths < TOO_OFTEN, "the second {program} does not stay up: it ended {deaths} times; see its log");
             diary.note(format!("  the second {program} is gone"));
             Ok(Ended::now())
         }
@@ -106,7 +111,9 @@ impl Injector<'_> {
     pub(super) fn impatient(&self, program: Program, patience: Patience, time: Duration) -> anyhow::Result<Ending> {
         self.second(program, time, |launch| {
             for (_, url) in launch.variables.iter_mut().filter(|(name, _)| name == "DATABASE_URL") {
-                url.push_str(&format!("?options[{}]=50", patience.setting()));
+                // A secured system's URL has parameters already.
+                let separator = if url.contains('?') { '&' } else { '?' };
+                url.push_str(&format!("{separator}options[{}]=50", patience.setting()));
             }
         })
     }

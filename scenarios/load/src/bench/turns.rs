@@ -1,6 +1,6 @@
 //! The same load on several kinds of system, in turns: the machine's speed drifts, so only adjacent runs are comparable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::Table;
 use saga::shutdown::Shutdown;
@@ -11,7 +11,7 @@ use super::{
     sagas::{Run, run},
     summary,
 };
-use crate::{figures::Figures, machine::Setting, plan::Plan};
+use crate::{figures::Figures, machine::Setting, plan::Plan, processes::Usage};
 
 /// A kind of system, with a name.
 #[derive(Debug, Clone)]
@@ -91,10 +91,29 @@ impl Turns {
                     spread(|figures| figures.latency.p50).text(0),
                     spread(|figures| figures.latency.p95).text(0),
                     spread(|figures| figures.latency.p99).text(0),
-                    spread(cpu_of_a_saga).text(2),
+                    spread(|figures| cpu_of_a_saga(figures, |_| true)).text(2),
                     format!("{:.2}", throughput.median / base.median),
                 ]);
             }
+        }
+        table
+    }
+
+    /// One row for each process: its CPU time a saga in this stage, in milliseconds, for each kind.
+    pub fn processes(&self, stage: &str) -> Table {
+        let kinds: Vec<&str> = self.runs.keys().copied().collect();
+        let mut table = summary::table(&[&["CPU ms a saga"], &*kinds].concat());
+        let processes: BTreeSet<&str> = kinds
+            .iter()
+            .flat_map(|kind| self.figures(kind, stage))
+            .flat_map(|figures| figures.processes.iter().map(|usage| &*usage.process))
+            .collect();
+        for process in processes {
+            let cells = kinds.iter().map(|kind| {
+                let figures = self.figures(kind, stage);
+                Spread::of(figures.map(|figures| cpu_of_a_saga(figures, |usage| usage.process == process))).text(3)
+            });
+            table.add_row(std::iter::once(process.to_owned()).chain(cells));
         }
         table
     }
@@ -110,9 +129,9 @@ impl Turns {
     }
 }
 
-/// Milliseconds of all programs and servers, and of the runner.
-fn cpu_of_a_saga(figures: &Figures) -> f64 {
-    let seconds: f64 = figures.processes.iter().map(|usage| usage.cpu_seconds).sum();
+/// Milliseconds of those of the programs and servers, and of the runner, that are counted.
+fn cpu_of_a_saga(figures: &Figures, counts: impl Fn(&Usage) -> bool) -> f64 {
+    let seconds: f64 = figures.processes.iter().filter(|usage| counts(usage)).map(|usage| usage.cpu_seconds).sum();
     1_000.0 * seconds / f64::from(figures.success.max(1))
 }
 

@@ -51,6 +51,7 @@ struct Seat {
     archive: Option<Archive>,
     log: PathBuf,
     guard: Option<Guard>,
+    optimized: bool,
     /// The way in which its administrator reaches it.
     admin: Transport,
 }
@@ -99,7 +100,15 @@ impl Kafka {
         };
         // Certificates take the place of passwords.
         let guard = doors.guard.clone().filter(|_| doors.certs.is_none());
-        let seat = Seat { directory, jars: jars.to_owned(), archive, log: state.log_of("kafka"), guard, admin };
+        let seat = Seat {
+            directory,
+            jars: jars.to_owned(),
+            archive,
+            log: state.log_of("kafka"),
+            guard,
+            optimized: doors.optimized,
+            admin,
+        };
         let (broker, controller) = (ports::free()?, ports::free()?);
         let data = seat.directory.path().join("data");
         let settings = settings::server(broker, controller, doors, partitions, &data);
@@ -186,8 +195,10 @@ impl Seat {
         let mut command = self.java("-Xmx512m");
         // What Kafka's own start script says.
         command.args(["-Xms512m", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Djava.awt.headless=true"]);
-        // The second compiler pays off after minutes and takes the cores from everyone else until then.
-        command.arg("-XX:TieredStopAtLevel=1");
+        // The optimizing compiler pays off after minutes and takes the cores from everyone else until then.
+        if !self.optimized {
+            command.arg("-XX:TieredStopAtLevel=1");
+        }
         command.args(self.archive.iter().flat_map(Archive::using_or_writing));
         command.arg("kafka.Kafka").arg(self.properties());
         let mut server = Process::spawn("Apache Kafka", command, &self.log, Signal::SIGKILL)?;

@@ -26,6 +26,8 @@ pub struct Doors {
     pub guard: Option<Guard>,
     /// What precedes the names of the system's topics, groups and principals.
     pub prefix: Prefix,
+    /// True for a JVM that optimizes.
+    pub optimized: bool,
     /// A broker that runs already, instead of one of our own.
     pub shared: Option<String>,
 }
