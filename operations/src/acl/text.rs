@@ -66,7 +66,10 @@ impl Rights {
                 Kind::Topic if self.reads_all(principal, &names) => format!("{operation} on what it reads"),
                 Kind::Topic => format!("{operation} on {}", self.abridged(names).join(", ")),
                 Kind::Cluster => format!("{operation} on the cluster"),
-                _ if names.len() > 1 && names.len() == self.groups.len() => format!("{operation} on every group"),
+                _ if names.len() > 1 && self.groups.iter().all(|group| names.contains(group.as_str())) => {
+                    let others = names.into_iter().filter(|name| !self.groups.contains(*name));
+                    others.fold(format!("{operation} on every group"), |all, other| format!("{all} and on `{other}`"))
+                }
                 _ => format!("{operation} on the {kind} `{}`", names.into_iter().collect::<Vec<_>>().join("`, `")),
             }
         };

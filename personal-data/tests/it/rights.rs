@@ -8,7 +8,7 @@ const READ: &str = "select * from personal.keys_of('{1}')";
 const OFFER: &str = "select personal.offer('{2}', '{v2:first:AAAA:AAAA}')";
 const ERASE: &str = "select personal.erase(3)";
 const REPLACE: &str = "select personal.replace(1, 'a', 'b')";
-const OTHERWISE: &str = "select * from personal.wrapped_otherwise('first')";
+const OTHERWISE: &str = "select * from personal.wrapped_otherwise('first', null)";
 
 /// What nobody may: see all keys, or change the table past its functions.
 const NOBODYS: [&str; 8] = [
