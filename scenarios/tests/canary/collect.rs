@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, process::Stdio};
 
 use anyhow::Context;
 use events::OrderId;
+use futures::future::join_all;
 use saga::record::Record;
 use scenarios::{archive, listener, stack::Stack};
 use sqlx::{AssertSqlSafe, PgPool};
@@ -109,26 +110,31 @@ pub(crate) fn processes(stack: &Stack) -> Vec<Place> {
 pub(crate) async fn commands(shop: &Shop<'_>, order: OrderId, folder: &std::path::Path) -> anyhow::Result<Vec<Place>> {
     let order = order.to_string();
     let mut places = Vec::new();
-    for arguments in [
+    let all = [
         &["trace", &order][..],
         &["parked", "list"],
         &["dlt", "list"],
-        &["reconcile"],
-        &["reconcile", &order],
-        &["verify"],
+        &["reconcile", "--wait", "1"],
+        &["reconcile", "--wait", "1", &order],
+        &["verify", "--wait", "1"],
         &["audit", "list"],
         &["topics", "list"],
-    ] {
-        let printed = run(shop, arguments, folder).await?;
+    ];
+    let printed = join_all(all.iter().map(async |arguments| run(shop, arguments, folder).await)).await;
+    for (arguments, printed) in all.into_iter().zip(printed) {
+        let printed = printed?;
         places.push(Place::new(format!("command {}", arguments.join(" ")), &printed));
         let ids = printed.lines().filter_map(|line| line.split_once("  ").map(|(id, _)| id.to_owned()));
         match arguments {
             ["parked", "list"] => {
-                for id in ids.filter(|id| id.parse::<uuid::Uuid>().is_ok()) {
-                    places.push(Place::new("command parked show", run(shop, &["parked", "show", &id], folder).await?));
-                    let retried = run(shop, &["parked", "retry", &id, "--note", "looked at"], folder).await?;
-                    places.push(Place::new("command parked retry", retried));
+                let ids: Vec<String> = ids.filter(|id| id.parse::<uuid::Uuid>().is_ok()).collect();
+                let shown = ids.iter().map(async |id| run(shop, &["parked", "show", id], folder).await);
+                for shown in join_all(shown).await {
+                    places.push(Place::new("command parked show", shown?));
                 }
+                let retry: Vec<&str> = ["parked", "retry"].into_iter().chain(ids.iter().map(String::as_str)).collect();
+                let retry = [&retry[..], &["--note", "looked at"]].concat();
+                places.push(Place::new("command parked retry", run(shop, &retry, folder).await?));
             }
             ["dlt", "list"] => {
                 let letters: Vec<String> = ids.filter(|id| id.contains("-dlt/")).collect();

@@ -141,7 +141,6 @@ fn finds_what_is_there(places: &[Place], found: &BTreeSet<Found>, paid: OrderId)
         "file gateway-ledger.jsonl",
         "mail server",
         "answer GET /orders/{id}",
-        "command trace ",
     ] {
         assert!(seen.iter().any(|seen| seen.place.starts_with(place)), "{place} is not searched");
     }
@@ -153,6 +152,8 @@ fn finds_what_is_there(places: &[Place], found: &BTreeSet<Found>, paid: OrderId)
         ("command line of postgres", "postgres"),
         ("record order.requests-dlt: added header exception-message", "exception-message"),
         ("command dlt list", "Unreadable"),
+        ("command trace ", "OrderCreated"),
+        ("command verify", "orders"),
         ("command parked list", "tries"),
         ("file postgres.log", "violates check constraint"),
         ("table orders.dead_letters.why", ""),
