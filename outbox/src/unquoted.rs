@@ -7,7 +7,8 @@ use serde_json::{Error, error::Category};
 const KINDS: [&str; 9] =
     ["boolean", "byte array", "character", "floating point", "integer", "map", "null", "sequence", "string"];
 
-/// What is wrong and where, in words of the program's own: field names and types that were expected, and the kind of value that came.
+/// What is wrong and where, in words of the program's own: names of fields and types that were expected, and the kind of value
+/// that came.
 pub fn unquoted(error: &Error) -> String {
     let text = error.to_string();
     match error.classify() {
@@ -108,7 +109,7 @@ mod tests {
                 format!(r#"{{"number":1,"word":{text}}}"#),
                 format!(r#"{{"number":1,{text}:1}}"#),
                 format!(r#"{{"number":1,"word":{{{text}:1}}}}"#),
-                format!(r#"{text}"#),
+                text.clone(),
                 format!(r#"{{"number":{text}"#),
                 "{\"number\":canary}".to_owned(),
             ] {

@@ -1,5 +1,5 @@
-//! Nothing tells who a buyer is but the few places that are meant to: canaries go into every input and every error path of a whole
-//! system at its highest log level, and are looked for afterwards.
+//! Nothing tells who a buyer is but the few places that are meant to: canaries go into every input and every error path of a
+//! whole system at its highest log level, and are looked for afterwards.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
