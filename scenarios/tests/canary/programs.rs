@@ -23,6 +23,7 @@ fn programs() -> Vec<(String, PathBuf)> {
 }
 
 /// Runs a program to its end, within a bound, without the variables of this process; gives what it printed.
+#[expect(clippy::disallowed_methods, reason = "the pause between two looks at a condition, with a bound")]
 fn run(binary: &Path, arguments: &[String], variables: &[(String, String)], folder: &Path) -> String {
     let path = folder.join(uuid::Uuid::new_v4().to_string());
     let (out, bound) = (File::create(&path).unwrap(), Instant::now() + Duration::from_secs(20));
