@@ -17,26 +17,26 @@ use crate::{
 #[derive(Debug, Clone, Default, Args)]
 pub struct Jwt {
     /// `iss` of the tokens to believe. With it, every caller needs a token.
-    #[arg(long, env = "JWT_ISSUER")]
+    #[arg(long, env = "JWT_ISSUER", hide_env_values = true)]
     pub jwt_issuer: Option<String>,
     /// `aud` that a token has to be for.
-    #[arg(long, env = "JWT_AUDIENCE")]
+    #[arg(long, env = "JWT_AUDIENCE", hide_env_values = true)]
     pub jwt_audience: Option<String>,
     /// Address of the issuer's public keys, a JSON Web Key Set: `jwks_uri` of its `/.well-known/openid-configuration`.
-    #[arg(long, env = "JWT_JWKS_URL")]
+    #[arg(long, env = "JWT_JWKS_URL", hide_env_values = true)]
     pub jwt_jwks_url: Option<String>,
     /// File with the issuer's public keys, in place of their address. Read again when it changes.
-    #[arg(long, env = "JWT_JWKS_FILE")]
+    #[arg(long, env = "JWT_JWKS_FILE", hide_env_values = true)]
     pub jwt_jwks_file: Option<String>,
     /// Tolerated difference between the issuer's clock and this one, in seconds.
-    #[arg(long, env = "JWT_LEEWAY_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=300))]
+    #[arg(long, env = "JWT_LEEWAY_SECONDS", hide_env_values = true, default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=300))]
     pub jwt_leeway_seconds: u32,
     /// Interval at which the keys are read again from their address, in seconds: a key that the issuer withdraws counts for as
     /// long at most.
-    #[arg(long, env = "JWT_JWKS_REFRESH_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=86_400))]
+    #[arg(long, env = "JWT_JWKS_REFRESH_SECONDS", hide_env_values = true, default_value_t = 300, value_parser = clap::value_parser!(u64).range(10..=86_400))]
     pub jwt_jwks_refresh_seconds: u64,
     /// Age at which keys no longer count if their source has been away for so long, in seconds.
-    #[arg(long, env = "JWT_JWKS_MAX_AGE_SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(60..=2_592_000))]
+    #[arg(long, env = "JWT_JWKS_MAX_AGE_SECONDS", hide_env_values = true, default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(60..=2_592_000))]
     pub jwt_jwks_max_age_seconds: u64,
 }
 

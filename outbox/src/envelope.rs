@@ -10,7 +10,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::ids::{Coordinates, EventId, Original};
+use crate::{
+    ids::{Coordinates, EventId, Original},
+    unquoted,
+};
 
 /// Maximum size in bytes of a value that is read. Our own events stay far below; larger ones become dead letters.
 pub const MAX_VALUE_BYTES: usize = 256 * 1024;
@@ -77,7 +80,8 @@ pub enum Unreadable {
     Null,
     #[error("the value has {0} bytes; at most {MAX_VALUE_BYTES} are read")]
     TooLarge(usize),
-    #[error("the CloudEvents version is {0:?}; only \"{SPECVERSION}\" is understood")]
+    // What was sent is told by none of these: it may name a person.
+    #[error("the CloudEvents version is another one; only \"{SPECVERSION}\" is understood")]
     UnknownVersion(String),
     #[error("the attribute {0} is missing; only a request, on a topic of requests, may omit it")]
     MissingAttribute(&'static str),
@@ -85,7 +89,7 @@ pub enum Unreadable {
     NotText(&'static str),
     #[error("the attribute {0} is malformed: {1}")]
     Malformed(&'static str, String),
-    #[error("the content type is {0:?}; {JSON} and {STRUCTURED} are understood")]
+    #[error("the content type is another one; {JSON} and {STRUCTURED} are understood")]
     ContentType(String),
     #[error("the value is not a structured CloudEvent: {0}")]
     NotStructured(String),
@@ -138,7 +142,7 @@ pub fn read<'a>(record: &RawRecord<'a>, bare: Option<&str>) -> Result<(Envelope,
 /// Parses the data as the type that its envelope names.
 pub fn read_data<T: serde::de::DeserializeOwned>(event_type: &str, data: &[u8]) -> Result<T, Unreadable> {
     serde_json::from_slice(data)
-        .map_err(|error| Unreadable::Data { event_type: event_type.to_owned(), error: error.to_string() })
+        .map_err(|error| Unreadable::Data { event_type: event_type.to_owned(), error: unquoted(&error) })
 }
 
 fn read_headers(record: &RawRecord<'_>, bare: Option<&str>) -> Result<Envelope, Unreadable> {
@@ -188,7 +192,7 @@ fn read_structured<'a>(
     is_request: bool,
 ) -> Result<(Envelope, Cow<'a, [u8]>), Unreadable> {
     let event: Structured<'a> =
-        serde_json::from_slice(value).map_err(|error| Unreadable::NotStructured(error.to_string()))?;
+        serde_json::from_slice(value).map_err(|error| Unreadable::NotStructured(unquoted(&error)))?;
     known_version(&event.specversion)?;
     let data = event.data.ok_or_else(|| Unreadable::NotStructured("it has no `data`".to_owned()))?;
     // An Integer is a JSON number, but its canonical form as text will do.
@@ -226,10 +230,7 @@ fn version(stated: Option<&str>) -> Result<u32, Unreadable> {
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|text| text.parse::<i32>().ok());
     let version = number.and_then(|number| u32::try_from(number).ok()).filter(|version| *version > 0);
-    version.ok_or_else(|| {
-        let shown: String = text.chars().take(20).collect();
-        Unreadable::Malformed(DATAVERSION, format!("{shown:?} is no version from 1 to {}", i32::MAX))
-    })
+    version.ok_or_else(|| Unreadable::Malformed(DATAVERSION, format!("it is no version from 1 to {}", i32::MAX)))
 }
 
 fn time(text: &str) -> Result<DateTime<Utc>, Unreadable> {

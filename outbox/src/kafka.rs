@@ -21,25 +21,28 @@ pub const NO_GROUP: &str = "reads-without-a-group";
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Kafka {
     /// Kafka brokers as host:port, separated by commas.
-    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_BROKERS", value_delimiter = ',', required = true))]
+    #[cfg_attr(
+        feature = "clap",
+        arg(long, env = "KAFKA_BROKERS", hide_env_values = true, value_delimiter = ',', required = true)
+    )]
     pub kafka_brokers: Vec<String>,
     /// Number of partitions of a topic that has to be created.
-    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_PARTITIONS", default_value_t = 6, value_parser = clap::value_parser!(i32).range(1..=10_000)))]
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_PARTITIONS", hide_env_values = true, default_value_t = 6, value_parser = clap::value_parser!(i32).range(1..=10_000)))]
     pub kafka_partitions: i32,
     /// Number of replicas of a topic that has to be created; a majority must have a record. Defaults to three where there are
     /// three brokers, else one.
-    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_REPLICATION", value_parser = clap::value_parser!(i32).range(1..=32_000)))]
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_REPLICATION", hide_env_values = true, value_parser = clap::value_parser!(i32).range(1..=32_000)))]
     pub kafka_replication: Option<i32>,
     /// Name in the consumer group that stays the same across restarts and belongs to this process alone: a process that is
     /// killed and restarted gets its partitions back at once. `@hostname` stands for the machine's or the container's name.
-    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_INSTANCE_ID", value_parser = instance_id))]
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_INSTANCE_ID", hide_env_values = true, value_parser = instance_id))]
     pub kafka_instance_id: Option<String>,
     /// `create` creates topics that are missing; `expect` leaves that to an administrator, and waits for them.
-    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_TOPICS", value_enum, default_value_t))]
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_TOPICS", hide_env_values = true, value_enum, default_value_t))]
     pub kafka_topics: Topics,
     /// What precedes the names of all topics and groups of this system on the broker, such as `staging.`, so that several systems
     /// can share it.
-    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_PREFIX", default_value = ""))]
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_PREFIX", hide_env_values = true, default_value = ""))]
     pub kafka_prefix: Prefix,
     /// Credentials, for a broker that authenticates by password.
     #[cfg_attr(feature = "clap", command(flatten))]

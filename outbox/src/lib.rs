@@ -52,12 +52,14 @@ pub mod prefix;
 pub mod publisher;
 pub mod roles;
 pub mod sasl;
+mod unquoted;
 mod write;
 
 pub use ids::EventId;
 pub use migration::{MIGRATIONS, migrate};
 pub use prefix::{Prefix, RealName};
 pub use publisher::Publisher;
+pub use unquoted::unquoted;
 pub use write::{
     CHANNEL, MAX_PAYLOAD_BYTES, Outgoing, WriteError, declare, notify, refuse_others, rendered_at_most, write,
 };

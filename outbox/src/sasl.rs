@@ -19,10 +19,13 @@ pub const MECHANISM: &str = "SCRAM-SHA-512";
 pub struct Sasl {
     /// User name for a broker that authenticates by password (SCRAM-SHA-512). `@database` stands for the name of the database,
     /// in the relay.
-    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_SASL_USERNAME", requires = "kafka_sasl_password_file"))]
+    #[cfg_attr(
+        feature = "clap",
+        arg(long, env = "KAFKA_SASL_USERNAME", hide_env_values = true, requires = "kafka_sasl_password_file")
+    )]
     pub kafka_sasl_username: Option<String>,
     /// File with the password, which others may not read. `@database` stands for the name of the database, in the relay.
-    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_SASL_PASSWORD_FILE", requires = "kafka_sasl_username", value_parser = Password::named))]
+    #[cfg_attr(feature = "clap", arg(long, env = "KAFKA_SASL_PASSWORD_FILE", hide_env_values = true, requires = "kafka_sasl_username", value_parser = Password::named))]
     pub kafka_sasl_password_file: Option<Password>,
 }
 

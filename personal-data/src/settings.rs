@@ -23,7 +23,7 @@ pub struct Settings {
     pub personal_keys_url: Option<String>,
     /// File with the keys that wrap those of persons, a keyring like that of `payment keys add`. Only its owner may read it. It
     /// is read again when it changes.
-    #[cfg_attr(feature = "clap", arg(long, env = PERSONAL_KEYRING, value_name = "FILE"))]
+    #[cfg_attr(feature = "clap", arg(long, env = PERSONAL_KEYRING, hide_env_values = true, value_name = "FILE"))]
     pub personal_keyring: Option<PathBuf>,
 }
 

@@ -16,16 +16,16 @@ pub struct Database {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: SecretString,
     /// Maximum number of connections, in addition to two of the consumer's own.
-    #[arg(long, env = "DATABASE_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=200))]
+    #[arg(long, env = "DATABASE_POOL", hide_env_values = true, default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=200))]
     pub database_pool: u32,
     /// Milliseconds after which a database that does not answer counts as silent, and its connections are replaced. The server
     /// gets shorter limits: it ends sessions that idle in a transaction after 6/10 of it, lock waits after 8/10, statements
     /// after 9/10.
-    #[arg(long, env = "DATABASE_TIMEOUT_MS", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(500..=600_000))]
+    #[arg(long, env = "DATABASE_TIMEOUT_MS", hide_env_values = true, default_value_t = 5000, value_parser = clap::value_parser!(u64).range(500..=600_000))]
     pub database_timeout_ms: u64,
     /// Sets these timeouts when a session starts. A pooler such as PgBouncer may refuse that: then set them for the role
     /// (`alter role … set statement_timeout = …`) and this to `false`.
-    #[arg(long, env = "DATABASE_SESSION_TIMEOUTS", default_value_t = true, action = clap::ArgAction::Set)]
+    #[arg(long, env = "DATABASE_SESSION_TIMEOUTS", hide_env_values = true, default_value_t = true, action = clap::ArgAction::Set)]
     pub database_session_timeouts: bool,
 }
 
@@ -62,17 +62,17 @@ impl Database {
 #[derive(Debug, Clone, Args)]
 pub struct Http {
     /// Address of the program's own routes; without OPS_ADDR also of the operational ones. Only this machine reaches the default.
-    #[arg(long, env = "HTTP_ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, env = "HTTP_ADDR", hide_env_values = true, default_value = "127.0.0.1:8080")]
     pub http_addr: SocketAddr,
     /// Address of /livez, /readyz, /metrics, /choreography and settings: a listener of its own, which only operators need to
     /// reach.
-    #[arg(long, env = "OPS_ADDR")]
+    #[arg(long, env = "OPS_ADDR", hide_env_values = true)]
     pub ops_addr: Option<SocketAddr>,
     /// Names of the programs, by their certificates, that may connect to HTTP_ADDR; separated by commas. Without it, every
     /// program with a certificate of a trusted authority may, and where tokens are demanded, clients without one.
-    #[arg(long, env = "HTTP_CLIENTS", value_delimiter = ',', value_name = "NAME,…")]
+    #[arg(long, env = "HTTP_CLIENTS", hide_env_values = true, value_delimiter = ',', value_name = "NAME,…")]
     pub http_clients: Vec<String>,
     /// Names of the programs that may connect to OPS_ADDR, likewise.
-    #[arg(long, env = "OPS_CLIENTS", value_delimiter = ',', value_name = "NAME,…")]
+    #[arg(long, env = "OPS_CLIENTS", hide_env_values = true, value_delimiter = ',', value_name = "NAME,…")]
     pub ops_clients: Vec<String>,
 }

@@ -11,8 +11,9 @@ use crate::{SagaId, barrier::Status};
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each means")]
 pub enum StoreError {
-    #[error(transparent)]
-    Sql(#[from] sqlx::Error),
+    /// Without what the database quotes, see [`told`]. Not its source, so that no chain of causes tells it either.
+    #[error("{}", told(.0))]
+    Sql(sqlx::Error),
     /// Another transaction inserted a row that was absent when we loaded. Loading again shows it.
     #[error("another transaction inserted the same {0} first")]
     Raced(&'static str),
@@ -31,6 +32,24 @@ pub enum StoreError {
     /// An event is too large for its consumers. Rejected here, at the source, so that it never blocks the relay.
     #[error("the event {event_type} of {aggregateid} has {bytes} bytes; the limit is {limit}")]
     TooLarge { event_type: String, aggregateid: String, bytes: usize, limit: usize },
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::Sql(error)
+    }
+}
+
+/// An error of the database without the values that it quotes, which may name a person. A refused value (class 22 of PostgreSQL's
+/// codes) and what a function of the database raises (class P0) are told by their code; other messages quote no row.
+pub fn told(error: &sqlx::Error) -> String {
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code {
+        Some(code) if code.starts_with("22") || code.starts_with("P0") => {
+            format!("the database has refused a value, with the code {code}; its own log has the message")
+        }
+        _ => error.to_string(),
+    }
 }
 
 impl From<WriteError> for StoreError {

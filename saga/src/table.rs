@@ -3,7 +3,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use outbox::envelope::{Envelope, Unreadable, read_data};
+use outbox::{
+    envelope::{Envelope, Unreadable, read_data},
+    unquoted,
+};
 use serde::de::DeserializeOwned;
 
 use crate::{Event, Publisher, record::Record};
@@ -240,12 +243,10 @@ fn read_event<E: Event>(version: u32, data: &[u8]) -> Result<E, Unreadable> {
     if version == E::VERSION {
         return read_data(E::TYPE, data);
     }
-    let unreadable = |error: serde_json::Error| Unreadable::Data {
-        event_type: format!("{} of version {version}", E::TYPE),
-        error: error.to_string(),
-    };
+    // The event's own conversion says why in its own words.
+    let refused = |error: String| Unreadable::Data { event_type: format!("{} of version {version}", E::TYPE), error };
+    let unreadable = |error: serde_json::Error| refused(unquoted(&error));
     let earlier = serde_json::from_slice(data).map_err(unreadable)?;
-    let refused = |error: String| unreadable(serde::de::Error::custom(error));
     serde_json::from_value(E::upcast(version, earlier).map_err(refused)?).map_err(unreadable)
 }
 

@@ -53,6 +53,10 @@ impl Transport {
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             return Err(malformed());
         }
+        // A `?` in a password has to be escaped: what follows it is the rest of the password, and no parameters.
+        if url.split_once('?').is_some_and(|(before, behind)| !before.contains('@') && behind.contains('@')) {
+            return Err(malformed());
+        }
         // The library would log it, with its value: a mistyped password.
         if let Some(unknown) = unknown_parameter(url) {
             return Err(Refused(format!("{setting}: the URL has the unknown parameter `{unknown}`")));
@@ -93,6 +97,10 @@ mod tests {
         for bad in ["postgres://h/d?pasword=s3cret", "postgres://h/d?sslmode=disable&sslpassword=s3cret"] {
             let error = open(bad).expect("refused");
             assert!(error.contains("DATABASE_URL") && error.contains("sword`") && !error.contains("s3cret"), "{error}");
+        }
+        for bad in ["postgres://u:pass?s3cret@h/d", "postgres://u:pass?s3cret=x@h/d?sslmode=disable"] {
+            let error = open(bad).expect("refused");
+            assert!(error.contains("DATABASE_URL") && !error.contains("s3cret"), "{error}");
         }
         for good in [
             "postgres://h/d",

@@ -28,11 +28,11 @@ pub struct Settings {
     /// that others can read; `off` is for trying out on one machine.
     #[cfg_attr(
         feature = "clap",
-        arg(long, env = "SECURITY", value_enum, default_value_t, value_name = "off|required")
+        arg(long, env = "SECURITY", hide_env_values = true, value_enum, default_value_t, value_name = "off|required")
     )]
     pub security: Security,
     /// Directory with the certificates: ca.crt, tls.crt and tls.key in PEM. They are read again when they change.
-    #[cfg_attr(feature = "clap", arg(long, env = "TLS_DIR", value_name = "DIRECTORY"))]
+    #[cfg_attr(feature = "clap", arg(long, env = "TLS_DIR", hide_env_values = true, value_name = "DIRECTORY"))]
     pub tls_dir: Option<PathBuf>,
 }
 

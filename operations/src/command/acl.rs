@@ -54,7 +54,7 @@ enum What {
 #[derive(Debug, Args)]
 struct Brokers {
     /// Kafka brokers as host:port, separated by commas.
-    #[arg(long, env = "KAFKA_BROKERS")]
+    #[arg(long, env = "KAFKA_BROKERS", hide_env_values = true)]
     brokers: String,
 }
 

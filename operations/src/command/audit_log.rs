@@ -59,7 +59,7 @@ struct Log {
 #[derive(Debug, Args)]
 struct Broker {
     /// Kafka brokers as host:port, separated by commas.
-    #[arg(long, env = "KAFKA_BROKERS", default_value = "")]
+    #[arg(long, env = "KAFKA_BROKERS", hide_env_values = true, default_value = "")]
     brokers: String,
 }
 
@@ -88,7 +88,7 @@ struct Verify {
     #[command(flatten)]
     broker: Broker,
     /// File with the public keys whose signatures count, one on each line.
-    #[arg(long, env = "AUDIT_PUBLIC_KEYS_FILE", required_unless_present = "without_heads")]
+    #[arg(long, env = "AUDIT_PUBLIC_KEYS_FILE", hide_env_values = true, required_unless_present = "without_heads")]
     public_keys: Option<PathBuf>,
     /// Look at the rows alone. A superuser of the database can then have written them anew, or cut them off.
     #[arg(long)]

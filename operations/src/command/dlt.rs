@@ -24,7 +24,7 @@ pub struct Dlt {
     #[command(subcommand)]
     what: What,
     /// Kafka brokers as host:port, separated by commas.
-    #[arg(long, env = "KAFKA_BROKERS", global = true, default_value = "")]
+    #[arg(long, env = "KAFKA_BROKERS", hide_env_values = true, global = true, default_value = "")]
     brokers: String,
 }
 

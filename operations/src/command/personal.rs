@@ -35,7 +35,7 @@ enum What {
     /// Add a key to a keyring, which wraps the persons' keys; a keyring that does not exist is created.
     Key {
         /// The keyring.
-        #[arg(env = "PERSONAL_KEYRING")]
+        #[arg(env = "PERSONAL_KEYRING", hide_env_values = true)]
         file: PathBuf,
         /// Name of the key, e.g. 2026-11.
         id: KeyId,
@@ -49,7 +49,7 @@ enum What {
         #[command(flatten)]
         keys: Settings,
         /// Kafka brokers as host:port, separated by commas, for the heads of the audit log.
-        #[arg(long, env = "KAFKA_BROKERS", default_value = "")]
+        #[arg(long, env = "KAFKA_BROKERS", hide_env_values = true, default_value = "")]
         brokers: String,
     },
 }

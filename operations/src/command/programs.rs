@@ -13,7 +13,7 @@ use crate::{Manifest, PROGRAM_URLS, SYSTEM_MANIFEST, acl::Rights, choreography::
 pub(super) struct Programs {
     /// Base URL of a further service, such as http://127.0.0.1:9090, which serves its table at /choreography. Separate several
     /// by commas, or repeat the option.
-    #[arg(long = "program", env = PROGRAM_URLS, value_name = "URL", value_delimiter = ',')]
+    #[arg(long = "program", env = PROGRAM_URLS, hide_env_values = true, value_name = "URL", value_delimiter = ',')]
     urls: Vec<String>,
     /// File with a further service's table, as its program prints it with --choreography; may be repeated.
     #[arg(long = "file", value_name = "FILE")]

@@ -35,7 +35,7 @@ pub struct Trace {
     #[arg(long)]
     follow: bool,
     /// Kafka brokers as host:port, separated by commas.
-    #[arg(long, env = "KAFKA_BROKERS")]
+    #[arg(long, env = "KAFKA_BROKERS", hide_env_values = true)]
     brokers: String,
     #[command(flatten)]
     programs: Programs,

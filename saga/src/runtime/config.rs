@@ -24,23 +24,23 @@ pub struct Config {
     #[command(flatten)]
     pub security: Security,
     /// Maximum number of events in one transaction.
-    #[arg(long, env = "BATCH_MAX", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    #[arg(long, env = "BATCH_MAX", hide_env_values = true, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub batch_max: u32,
     /// Prints what the service consumes, decides and publishes, as JSON, and exits. Needs no other argument.
     #[arg(long)]
     pub choreography: bool,
     /// For drills: the service does not react to this event type, as if its compensation were missing.
-    #[arg(long, env = "WITHOUT_REACTION_TO", value_name = "EVENT", hide = true)]
+    #[arg(long, env = "WITHOUT_REACTION_TO", hide_env_values = true, value_name = "EVENT", hide = true)]
     pub without_reaction_to: Option<String>,
     /// `allowed` where faults may be injected on purpose.
-    #[arg(long, env = "DRILLS", value_name = "allowed", hide = true)]
+    #[arg(long, env = "DRILLS", hide_env_values = true, value_name = "allowed", hide = true)]
     pub drills: Option<String>,
     /// Hours for which the inbox remembers processed events: longer than the topics' retention plus that of the outboxes,
     /// which can be replayed.
-    #[arg(long, env = "INBOX_RETENTION_HOURS", default_value_t = 24 * 17)]
+    #[arg(long, env = "INBOX_RETENTION_HOURS", hide_env_values = true, default_value_t = 24 * 17)]
     pub inbox_retention_hours: u32,
     /// Hours for which published events stay in the outbox, for replays.
-    #[arg(long, env = "OUTBOX_RETENTION_HOURS", default_value_t = 24 * 7)]
+    #[arg(long, env = "OUTBOX_RETENTION_HOURS", hide_env_values = true, default_value_t = 24 * 7)]
     pub outbox_retention_hours: u32,
     /// Database roles.
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub struct Roles {
     pub database_owner_url: Option<SecretString>,
     /// First part of the names of the database's roles: NAME_app, NAME_relay, NAME_auditor and NAME_operator. Defaults to the
     /// database's name. Where there are no such roles, nothing is granted.
-    #[arg(long, env = "DATABASE_ROLES", value_name = "NAME")]
+    #[arg(long, env = "DATABASE_ROLES", hide_env_values = true, value_name = "NAME")]
     pub database_roles: Option<String>,
 }
 

@@ -163,7 +163,7 @@ fn believed<C>(table: &Table<C>, record: &Record, source: &str) -> Result<(), St
         return Ok(());
     }
     let own = source_of(publisher.name());
-    Err(format!("its ce_source is {source:?}, but only {own} publishes on {}", record.topic))
+    Err(format!("its ce_source is another one, but only {own} publishes on {}", record.topic))
 }
 
 /// Id under which the inbox records an event: a service's own id, which is unique; a foreign id combined with its source, and its

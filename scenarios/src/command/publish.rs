@@ -36,7 +36,7 @@ pub struct Publish {
     #[arg(long)]
     idempotency_key: Option<String>,
     /// Kafka brokers as host:port, separated by commas.
-    #[arg(long, env = "KAFKA_BROKERS")]
+    #[arg(long, env = "KAFKA_BROKERS", hide_env_values = true)]
     brokers: String,
 }
 

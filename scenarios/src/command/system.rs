@@ -11,7 +11,7 @@ use testbed::{Broker, Manifest, Options, SYSTEM_MANIFEST};
 pub(super) struct System {
     /// File with additional services, each with its own database. They are started, published and audited like the shop's
     /// own; see docs/OPERATIONS.md.
-    #[arg(long, value_name = "FILE", env = SYSTEM_MANIFEST)]
+    #[arg(long, value_name = "FILE", env = SYSTEM_MANIFEST, hide_env_values = true)]
     manifest: Option<PathBuf>,
     /// Closes every door: TLS 1.3 with certificates on both sides of every link, SECURITY=required in every program, rights on
     /// Kafka from the services' tables, a database role for each program, tokens for requests. Needs Apache Kafka, which is the
@@ -19,7 +19,7 @@ pub(super) struct System {
     #[arg(long)]
     secure: bool,
     /// What precedes the names of all topics and groups on the broker, such as `staging.`.
-    #[arg(long, env = "KAFKA_PREFIX", default_value = "")]
+    #[arg(long, env = "KAFKA_PREFIX", hide_env_values = true, default_value = "")]
     prefix: Prefix,
 }
 

@@ -19,13 +19,18 @@ pub struct Token {
     #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     ttl: u64,
     /// File of the key. A missing one is made, and beside it the public key set for JWT_JWKS_FILE.
-    #[arg(long, env = "JWT_SIGNING_KEY_FILE", default_value = ".scenarios/jwt-signing-key.pem")]
+    #[arg(
+        long,
+        env = "JWT_SIGNING_KEY_FILE",
+        hide_env_values = true,
+        default_value = ".scenarios/jwt-signing-key.pem"
+    )]
     key: PathBuf,
     /// `iss` of the token.
-    #[arg(long, env = "JWT_ISSUER", default_value = "https://issuer.localhost")]
+    #[arg(long, env = "JWT_ISSUER", hide_env_values = true, default_value = "https://issuer.localhost")]
     issuer: String,
     /// `aud` of the token.
-    #[arg(long, env = "JWT_AUDIENCE", default_value = "shop")]
+    #[arg(long, env = "JWT_AUDIENCE", hide_env_values = true, default_value = "shop")]
     audience: String,
 }
 

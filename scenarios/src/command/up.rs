@@ -30,7 +30,7 @@ pub struct Up {
     #[arg(long, value_name = "F")]
     env_file: Option<PathBuf>,
     /// Number of partitions of each topic.
-    #[arg(long, env = "KAFKA_PARTITIONS", default_value_t = PARTITIONS, value_parser = clap::value_parser!(i32).range(1..=1000))]
+    #[arg(long, env = "KAFKA_PARTITIONS", hide_env_values = true, default_value_t = PARTITIONS, value_parser = clap::value_parser!(i32).range(1..=1000))]
     partitions: i32,
     /// Let the broker ask everybody for a name and allow only what the services' tables need. Needs --broker kafka. The lines
     /// then name an operator's credentials.

@@ -65,8 +65,8 @@ impl Mail {
     /// # Errors
     /// If the recipient is not an address.
     pub fn message(&self, sender: &Mailbox) -> anyhow::Result<Message> {
-        let recipient: Mailbox =
-            self.recipient.parse().with_context(|| format!("the recipient `{}` is not an address", self.recipient))?;
+        // Errors are logged: the recipient is not repeated.
+        let recipient: Mailbox = self.recipient.parse().context("the recipient is not an address")?;
         Message::builder()
             .from(sender.clone())
             .to(recipient)

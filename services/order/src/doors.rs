@@ -19,10 +19,10 @@ pub struct Doors {
     #[command(flatten)]
     pub jwt: Jwt,
     /// Requests per second that each subject may make in the long run. Counts only where tokens are asked for.
-    #[arg(long, env = "API_RATE_PER_SECOND", default_value = "50")]
+    #[arg(long, env = "API_RATE_PER_SECOND", hide_env_values = true, default_value = "50")]
     pub api_rate_per_second: NonZeroU32,
     /// Requests that each subject may make at once.
-    #[arg(long, env = "API_RATE_BURST", default_value = "100")]
+    #[arg(long, env = "API_RATE_BURST", hide_env_values = true, default_value = "100")]
     pub api_rate_burst: NonZeroU32,
     /// Key of the order ids that are derived from idempotency keys and records: 32 bytes in base64. Without it they can be
     /// computed by anyone who knows what they are derived from.
@@ -35,7 +35,7 @@ pub struct Doors {
     #[arg(long, env = "AUDIT_DATABASE_URL", hide_env_values = true, default_value = "")]
     pub audit_database_url: SecretString,
     /// Interval in seconds at which denied requests are recorded: one entry for each caller, route and reason.
-    #[arg(long, env = "AUDIT_DENIALS_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, env = "AUDIT_DENIALS_SECONDS", hide_env_values = true, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub audit_denials_seconds: u64,
 }
 

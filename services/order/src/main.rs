@@ -15,10 +15,10 @@ struct Args {
     #[command(flatten)]
     personal: personal_data::Settings,
     /// Deadline of an order in seconds: one that is still PENDING then is cancelled.
-    #[arg(long, env = "ORDER_TIMEOUT_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    #[arg(long, env = "ORDER_TIMEOUT_SECONDS", hide_env_values = true, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     order_timeout_seconds: u64,
     /// Interval between checks for overdue orders, in milliseconds.
-    #[arg(long, env = "ORDER_DEADLINE_CHECK_MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    #[arg(long, env = "ORDER_DEADLINE_CHECK_MS", hide_env_values = true, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     order_deadline_check_ms: u64,
 }
 

@@ -70,7 +70,7 @@ async fn operate(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Payment>, Problem> {
-    let Path((payment_id, operation)) = path.map_err(|error| Problem::not_found().detail(error.body_text()))?;
+    let Path((payment_id, operation)) = path.map_err(|_| Problem::not_found())?;
     let body = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let request =
         Request { idempotency_key: idempotency_key(&headers)?, payment_id, command: command(operation, &body)? };
@@ -149,7 +149,7 @@ async fn payment(
     State(gateway): Shared,
     payment_id: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Json<Payment>, Problem> {
-    let Path(payment_id) = payment_id.map_err(|error| Problem::not_found().detail(error.body_text()))?;
+    let Path(payment_id) = payment_id.map_err(|_| Problem::not_found())?;
     gateway.books.payment(payment_id).map(Json).ok_or_else(|| Refusal::UnknownPayment.into())
 }
 
@@ -162,7 +162,7 @@ async fn ledger(
     State(gateway): Shared,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<Statement>, Problem> {
-    let Query(filter) = filter.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let Query(filter) = filter.map_err(|_| Problem::bad_request("payment_id is no UUID"))?;
     Ok(Json(gateway.books.statement(filter.payment_id)))
 }
 
@@ -175,7 +175,9 @@ async fn change_settings(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Settings>, Problem> {
     let body = body.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let settings: Settings = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let settings: Settings = serde_json::from_slice(&body).map_err(|error| {
+        Problem::bad_request(format!("no settings, at line {} column {}", error.line(), error.column()))
+    })?;
     *gateway.settings.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
     tracing::info!(settings.delay_ms, ?settings.failure_rate, settings.slow_ms, "the failure settings changed");
     Ok(Json(settings))

@@ -27,7 +27,7 @@ struct Args {
     #[command(flatten)]
     settings: Settings,
     /// File that holds the books; without it they are lost when the program ends.
-    #[arg(long, env = "LEDGER_FILE")]
+    #[arg(long, env = "LEDGER_FILE", hide_env_values = true)]
     ledger_file: Option<PathBuf>,
 }
 

@@ -13,22 +13,34 @@ use crate::{fingerprint::Fingerprint, payment::Card};
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Milliseconds between booking and answering; a client with a shorter timeout loses the answer.
-    #[arg(long, env = "DELAY_MS", default_value_t = 0)]
+    #[arg(long, env = "DELAY_MS", hide_env_values = true, default_value_t = 0)]
     pub delay_ms: u64,
     /// Fraction of requests answered with 503, half of them although they were carried out.
-    #[arg(long, env = "FAILURE_RATE", default_value = "0")]
+    #[arg(long, env = "FAILURE_RATE", hide_env_values = true, default_value = "0")]
     pub failure_rate: Rate,
     /// Tokens of cards that refuse every charge.
-    #[arg(long, env = "DECLINED_TOKENS", value_delimiter = ',', default_value = "tok_declined")]
+    #[arg(
+        long,
+        env = "DECLINED_TOKENS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        default_value = "tok_declined"
+    )]
     pub declined_tokens: Vec<String>,
     /// Tokens of cards that accept the authorization but refuse the capture.
-    #[arg(long, env = "CAPTURE_DECLINED_TOKENS", value_delimiter = ',', default_value = "tok_capture_declined")]
+    #[arg(
+        long,
+        env = "CAPTURE_DECLINED_TOKENS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        default_value = "tok_capture_declined"
+    )]
     pub capture_declined_tokens: Vec<String>,
     /// Tokens of cards whose bank answers a charge slowly.
-    #[arg(long, env = "SLOW_TOKENS", value_delimiter = ',', default_value = "tok_slow")]
+    #[arg(long, env = "SLOW_TOKENS", hide_env_values = true, value_delimiter = ',', default_value = "tok_slow")]
     pub slow_tokens: Vec<String>,
     /// Delay of such a bank before anything is booked, in milliseconds.
-    #[arg(long, env = "SLOW_MS", default_value_t = 4000)]
+    #[arg(long, env = "SLOW_MS", hide_env_values = true, default_value_t = 4000)]
     pub slow_ms: u64,
 }
 

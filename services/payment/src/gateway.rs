@@ -11,6 +11,7 @@ use events::UserId;
 use reqwest::{Client, Url, redirect::Policy};
 use saga::{
     attempts::{Answer, Attempt, Outside},
+    outbox::unquoted,
     sessions::Sessions,
     unechoed::Unechoed,
 };
@@ -37,7 +38,7 @@ pub struct Access {
     #[arg(long, env = "GATEWAY_URL", hide_env_values = true, value_parser = Unechoed(gateway_url))]
     pub gateway_url: Url,
     /// Timeout of a call, in milliseconds.
-    #[arg(long, env = "GATEWAY_TIMEOUT_MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, env = "GATEWAY_TIMEOUT_MS", hide_env_values = true, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub gateway_timeout_ms: u64,
 }
 
@@ -92,7 +93,7 @@ impl Gateway {
         match call {
             Call::Authorize => {
                 let charge = Charge::read(request)
-                    .map_err(|error| Hindered::ForPerson(format!("the attempt is no charge: {error}")))?;
+                    .map_err(|error| Hindered::ForPerson(format!("the attempt is no charge: {}", unquoted(&error))))?;
                 let token = self.token(&charge).await?;
                 let Charge { amount, currency, .. } = charge;
                 Ok(json!({"amount": amount, "currency": currency, "token": token.expose_secret()}))

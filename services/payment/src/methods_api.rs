@@ -209,7 +209,7 @@ impl From<sqlx::Error> for Problem {
         if store::is_reference(&error) {
             return Problem::unavailable("the active key is retired or not registered: payment keys list".to_owned());
         }
-        Problem::unavailable(format!("the database did not accept it: {error}"))
+        Problem::unavailable(format!("the database did not accept it: {}", saga::store::told(&error)))
     }
 }
 

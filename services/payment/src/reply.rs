@@ -20,7 +20,6 @@ pub struct Reply {
 pub struct Problem {
     #[serde(rename = "type")]
     pub kind: String,
-    pub title: String,
     pub reason: Option<String>,
 }
 
@@ -87,7 +86,14 @@ fn refused(call: Call, reply: &Reply) -> Answer<Step> {
 }
 
 fn unexpected(Reply { status, problem }: &Reply) -> Answer<Step> {
-    Answer::NeedsPerson(format!("{status}: {} {}", problem.kind, problem.title).trim_end().to_owned())
+    let kind = if is_a_kind(&problem.kind) { &problem.kind } else { "no kind of problem that is known here" };
+    Answer::NeedsPerson(format!("{status}: {kind}"))
+}
+
+/// Tells a kind of problem from any other text of the provider, which may quote what it was sent: such a kind is of words alone.
+fn is_a_kind(text: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    text.len() <= 40 && text.contains('-') && text.split('-').all(is_word)
 }
 
 #[cfg(test)]
@@ -177,6 +183,16 @@ mod tests {
         }
         assert!(matches!(meaning_of(Call::Refund, 402, "{}"), Answer::NeedsPerson(_)));
         let told = meaning_of(Call::Void, 409, r#"{"type":"payment-frozen","title":"Ask the bank"}"#);
-        assert_eq!(told, Answer::NeedsPerson("409 Conflict: payment-frozen Ask the bank".into()));
+        assert_eq!(told, Answer::NeedsPerson("409 Conflict: payment-frozen".into()));
+    }
+
+    #[test]
+    fn a_provider_that_quotes_what_it_was_sent_is_not_repeated() {
+        for kind in ["tok_visa", "tok-4242", "4242424242424242", "card", "https://provider.test/tok_visa", "", "a--b"] {
+            let problem = serde_json::json!({ "type": kind, "title": "The card tok_visa", "detail": "tok_visa" });
+            let told = meaning_of(Call::Authorize, 422, &problem.to_string());
+            let why = "422 Unprocessable Entity: no kind of problem that is known here";
+            assert_eq!(told, Answer::NeedsPerson(why.into()), "{kind}");
+        }
     }
 }

@@ -56,21 +56,27 @@ struct Serve {
     databases: Vec<Given>,
     /// The publisher that each database belongs to, for all databases. A row that names another is not published, and no later
     /// row passes it. Defaults to the publisher that each database declares.
-    #[arg(long, env = "RELAY_PUBLISHERS", value_name = "NAME=PUBLISHER,…", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "RELAY_PUBLISHERS",
+        hide_env_values = true,
+        value_name = "NAME=PUBLISHER,…",
+        value_delimiter = ','
+    )]
     publishers: Vec<Binding>,
     /// Lease in milliseconds: a leader that does not renew it for this long loses leadership.
-    #[arg(long, env = "RELAY_LEASE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
+    #[arg(long, env = "RELAY_LEASE_MS", hide_env_values = true, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
     lease_ms: u64,
     /// Time in milliseconds that a broker may take to acknowledge before the request is repeated; set it longer than the
     /// cluster takes to replace a broker. A partition that acknowledges nothing for a good quarter of it, while the cluster
     /// answers, is left behind.
-    #[arg(long, env = "RELAY_ACK_TIMEOUT_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
+    #[arg(long, env = "RELAY_ACK_TIMEOUT_MS", hide_env_values = true, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1_000..=600_000))]
     ack_timeout_ms: u64,
     /// Maximum pause between two polls of a quiet outbox, in milliseconds; a notification ends the pause at once.
-    #[arg(long, env = "RELAY_MAX_POLL_MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    #[arg(long, env = "RELAY_MAX_POLL_MS", hide_env_values = true, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     max_poll_ms: u64,
     /// Maximum number of rows read at once and sent in one request.
-    #[arg(long, env = "RELAY_BATCH_MAX", default_value_t = BATCH_ROWS, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    #[arg(long, env = "RELAY_BATCH_MAX", hide_env_values = true, default_value_t = BATCH_ROWS, value_parser = clap::value_parser!(i64).range(1..=10_000))]
     batch_max: i64,
     #[command(flatten)]
     kafka: Kafka,
@@ -80,7 +86,7 @@ struct Serve {
     security: transport::Settings,
     /// Directory with a directory of certificates for each database, named after it: what the relay shows to Kafka and to the
     /// database for this database alone. Without it, TLS_DIR serves all of them.
-    #[arg(long, env = "RELAY_TLS_DIR", value_name = "DIRECTORY")]
+    #[arg(long, env = "RELAY_TLS_DIR", hide_env_values = true, value_name = "DIRECTORY")]
     relay_tls_dir: Option<PathBuf>,
 }
 
@@ -100,7 +106,14 @@ struct Replay {
     /// published from rows that name another.
     #[arg(long)]
     publisher: Option<String>,
-    #[arg(long, env = "RELAY_PUBLISHERS", value_name = "NAME=PUBLISHER,…", value_delimiter = ',', hide = true)]
+    #[arg(
+        long,
+        env = "RELAY_PUBLISHERS",
+        hide_env_values = true,
+        value_name = "NAME=PUBLISHER,…",
+        value_delimiter = ',',
+        hide = true
+    )]
     publishers: Vec<Binding>,
     /// Reason for the replay, for the audit log.
     #[arg(long, default_value = "")]

@@ -9,13 +9,13 @@ use super::{Answer, Attempt};
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct RetryPolicy {
     /// Milliseconds before the first, second, … retry.
-    #[arg(long = "retry-delays-ms", env = "RETRY_DELAYS_MS", value_delimiter = ',', default_values_t = [1000, 2000, 4000])]
+    #[arg(long = "retry-delays-ms", env = "RETRY_DELAYS_MS", hide_env_values = true, value_delimiter = ',', default_values_t = [1000, 2000, 4000])]
     pub delays_ms: Vec<u64>,
     /// Maximum delay between tries of a confirm or a cancel, in milliseconds.
-    #[arg(long = "retry-longest-ms", env = "RETRY_LONGEST_MS", default_value_t = 60_000)]
+    #[arg(long = "retry-longest-ms", env = "RETRY_LONGEST_MS", hide_env_values = true, default_value_t = 60_000)]
     pub longest_ms: u64,
     /// Tries of a confirm or a cancel before it is parked for an operator.
-    #[arg(long = "retry-patience", env = "RETRY_PATIENCE", default_value_t = 12)]
+    #[arg(long = "retry-patience", env = "RETRY_PATIENCE", hide_env_values = true, default_value_t = 12)]
     pub patience: u32,
 }
 

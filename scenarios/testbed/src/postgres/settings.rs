@@ -10,6 +10,10 @@ port = {port}
 unix_socket_directories = ''
 max_connections = 300
 
+# An error does not log the row that it is about, nor the statement: rows name buyers.
+log_error_verbosity = terse
+log_min_error_statement = panic
+
 # What has been committed stays committed.
 fsync = on
 synchronous_commit = on

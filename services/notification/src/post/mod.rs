@@ -12,6 +12,7 @@ use lettre::{Address, message::Mailbox, transport::smtp::authentication::Credent
 use personal_data::{Unsealed, Vault};
 use saga::{
     attempts::{Answer, Attempt, Outside},
+    outbox::unquoted,
     unechoed::Unechoed,
 };
 use serde::Deserialize;
@@ -33,16 +34,16 @@ pub struct PostConfig {
     #[arg(long, env = "SMTP_URL", hide_env_values = true, value_parser = Unechoed(str::parse::<Server>))]
     pub smtp_url: Option<Server>,
     /// User at the mail server, where it asks for one.
-    #[arg(long, env = "SMTP_USERNAME", requires = "smtp_password_file")]
+    #[arg(long, env = "SMTP_USERNAME", hide_env_values = true, requires = "smtp_password_file")]
     pub smtp_username: Option<String>,
     /// File with the user's password, which nobody else can read.
-    #[arg(long, env = "SMTP_PASSWORD_FILE", requires = "smtp_username")]
+    #[arg(long, env = "SMTP_PASSWORD_FILE", hide_env_values = true, requires = "smtp_username")]
     pub smtp_password_file: Option<PathBuf>,
     /// Directory for mail without a mail server, one file each.
-    #[arg(long, env = "MAIL_DIR", default_value = "./mail")]
+    #[arg(long, env = "MAIL_DIR", hide_env_values = true, default_value = "./mail")]
     pub mail_dir: PathBuf,
     /// Domain of the sender. A buyer without an address gets mail at `user-<id>` in this domain.
-    #[arg(long, env = "MAIL_DOMAIN", default_value = MAIL_DOMAIN)]
+    #[arg(long, env = "MAIL_DOMAIN", hide_env_values = true, default_value = MAIL_DOMAIN)]
     pub mail_domain: String,
 }
 
@@ -136,7 +137,7 @@ impl Outside<Command> for Post {
     async fn call(&self, attempt: &Attempt) -> Answer<Command> {
         let mail = match Mail::deserialize(&attempt.request) {
             Ok(mail) => mail,
-            Err(error) => return Answer::NeedsPerson(format!("the request is no mail: {error}")),
+            Err(error) => return Answer::NeedsPerson(format!("the request is no mail: {}", unquoted(&error))),
         };
         let order = mail.order.clone();
         match self.send(mail).await {
@@ -159,7 +160,7 @@ impl Outside<Command> for Post {
     fn settled(&self, attempt: &Attempt, word: &str) -> Answer<Command> {
         match (word, Mail::deserialize(&attempt.request)) {
             (SETTLED, Ok(mail)) => Answer::Done(Command::NoteSent { order: mail.order }),
-            (SETTLED, Err(error)) => Answer::NeedsPerson(format!("the request is no mail: {error}")),
+            (SETTLED, Err(error)) => Answer::NeedsPerson(format!("the request is no mail: {}", unquoted(&error))),
             (other, _) => Answer::NeedsPerson(format!(
                 "`{other}` is no answer to a mail: use {SETTLED} once the buyer has been informed"
             )),

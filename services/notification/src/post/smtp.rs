@@ -99,6 +99,44 @@ impl Smtp {
 /// Permanent refusals (5yz), and mails that this server cannot accept, need an operator; temporary ones (4yz) and network
 /// failures are retried.
 fn not_taken(server: &Server, error: &Error) -> NotTaken {
-    let why = format!("{server}: {error}");
+    let why = format!("{server}: {}", told(error));
     if error.is_permanent() || error.is_client() { NotTaken::Ever(why) } else { NotTaken::Yet(why) }
+}
+
+/// The error without the text of the server's answer, which may quote the buyer or his letter in any form: the answer's code, and
+/// its enhanced code (RFC 3463) if there is one.
+fn told(error: &Error) -> String {
+    let Some(code) = error.status() else {
+        return if error.is_response() { "the answer is no SMTP".to_owned() } else { error.to_string() };
+    };
+    let answer = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    enhanced(&answer).map_or_else(|| format!("refused, {code}"), |enhanced| format!("refused, {code} {enhanced}"))
+}
+
+/// The enhanced code with which an answer begins: class, subject and detail.
+fn enhanced(answer: &str) -> Option<&str> {
+    let first = answer.split_whitespace().next()?;
+    let parts: Vec<&str> = first.split('.').collect();
+    let is_number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    (parts.len() == 3 && parts.iter().all(is_number)).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_answer_only_its_code_is_told() {
+        for (answer, code) in [
+            ("5.1.1 <alice@example.org>: no such user", Some("5.1.1")),
+            ("4.2.1\talice", Some("4.2.1")),
+            ("alice@example.org is unknown", None),
+            ("5.1.alice is unknown", None),
+            ("5.1.1.1", None),
+            ("5.1.4921", None),
+            ("", None),
+        ] {
+            assert_eq!(enhanced(answer), code, "{answer}");
+        }
+    }
 }

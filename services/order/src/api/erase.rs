@@ -17,7 +17,7 @@ pub(super) async fn erase(
     State(work): State<UnitOfWork<Orders>>,
     user: Result<Path<i64>, axum::extract::rejection::PathRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let Path(user) = user.map_err(|rejection| Problem::malformed(rejection.body_text()))?;
+    let Path(user) = user.map_err(|_| Problem::malformed("the user id in the path is no whole number"))?;
     let says = work.submit(POST_ERASE, Command::Erase(UserId(user)), None).await?;
     match says.refused {
         Some(why) => Err(Problem::under_way(why)),

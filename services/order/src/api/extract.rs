@@ -6,7 +6,9 @@ use axum::{
     http::{HeaderMap, request::Parts},
 };
 use events::OrderId;
+use saga::outbox::unquoted;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -20,19 +22,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Path(id) = Path::<Uuid>::from_request_parts(parts, state)
             .await
-            .map_err(|rejection| Problem::malformed(rejection.body_text()))?;
+            .map_err(|_| Problem::malformed("the order id in the path is no UUID"))?;
         Ok(Named(OrderId(id)))
     }
 }
 
-/// A JSON body.
+/// A JSON body. An answer repeats nothing of one that cannot be read: a client logs it, or shows it to others.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let Json(body) = Json::<T>::from_request(request, state).await?;
+        let Json(body) = Json::<Box<RawValue>>::from_request(request, state).await?;
+        let body = serde_json::from_str(body.get()).map_err(|error| Problem::malformed(unquoted(&error)))?;
         Ok(Body(body))
     }
 }

@@ -68,7 +68,8 @@ pub(super) async fn list(
     acting: Acting,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Page>, Problem> {
-    let Query(Asked { limit, after, user_id }) = asked.map_err(|why| Problem::malformed(why.body_text()))?;
+    let misfit = "the query has an unknown field, or a value that is no whole number";
+    let Query(Asked { limit, after, user_id }) = asked.map_err(|_| Problem::malformed(misfit))?;
     let buyer = user_id.map(UserId).or(acting.user()).ok_or_else(Problem::without_rule)?;
     if !acting.may_act_for(buyer) {
         return Err(Problem::not_for_others("orders:read:any"));

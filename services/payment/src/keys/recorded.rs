@@ -12,10 +12,10 @@ pub struct Recorded {
     #[arg(long, default_value = "")]
     note: String,
     /// Kafka brokers as host:port, separated by commas: the head of the audit log is announced there. Without them it stays due.
-    #[arg(long, env = "KAFKA_BROKERS", default_value = "")]
+    #[arg(long, env = "KAFKA_BROKERS", hide_env_values = true, default_value = "")]
     kafka_brokers: String,
     /// What precedes the names of all topics of this system on the broker.
-    #[arg(long, env = "KAFKA_PREFIX", default_value = "")]
+    #[arg(long, env = "KAFKA_PREFIX", hide_env_values = true, default_value = "")]
     kafka_prefix: Prefix,
     #[command(flatten)]
     kafka_sasl: Sasl,

@@ -19,7 +19,7 @@ pub const FIRST: &str = "v1";
 pub struct KeySettings {
     /// File with the keys that encrypt the details of payment methods, made by `payment keys add`. Only its owner may read it.
     /// It is read again when it changes.
-    #[arg(long, env = "PAYMENT_KEYRING", value_name = "FILE")]
+    #[arg(long, env = "PAYMENT_KEYRING", hide_env_values = true, value_name = "FILE")]
     pub payment_keyring: Option<PathBuf>,
     /// Key of the first format, 32 bytes in base64: encrypts new details without a keyring; beside one, only decrypts those
     /// that have not been rotated yet.
