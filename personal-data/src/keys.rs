@@ -100,7 +100,8 @@ impl PersonKeys {
     /// The text itself. One that is not sealed is returned as it is: it was stored or published before texts were sealed.
     ///
     /// # Errors
-    /// If the person has been erased, his key is not there or cannot be used, or the text was sealed for another person or place or was changed.
+    /// If the person has been erased, his key is not there or cannot be used, or the text was sealed for another person or place
+    /// or was changed.
     pub fn open(&self, person: i64, place: &str, text: &str) -> Result<String, Unsealed> {
         let held = match &self.0 {
             Some(held) if Sealed::claims(text) => held,

@@ -90,7 +90,7 @@ pub enum KeysError {
 /// What became of the keys that were wrapped by another key than the active one.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Rewrapped {
-    /// How many were wrapped anew.
+    /// Number of keys that were wrapped anew.
     pub count: u64,
     /// Those that stay as they are, because they cannot be unwrapped.
     pub unusable: Vec<Unusable>,

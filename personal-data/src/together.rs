@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(together.ask(&[1], |all| doubled(all, &times)).await.unwrap(), [(1, 2)].into());
     }
 
-    /// Whoever puts a question may be given up in the middle: the others are answered all the same.
+    /// The one who puts a question may be given up in the middle: the others are answered all the same.
     #[tokio::test]
     async fn a_question_that_was_given_up_is_put_by_another() {
         let (together, times) = (Arc::new(Asking::default()), Arc::new(AtomicUsize::new(0)));

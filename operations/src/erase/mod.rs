@@ -2,8 +2,8 @@
 //!
 //! Everything that a search is to look for is collected first: afterwards nobody knows it any more. Then the order service closes
 //! the user and says so. What came up before he was closed is collected as well, then the user's key is deleted, every service
-//! scrubs, and what no service owns is removed here: requests on their topic and mails in files. The event is said a second time when everything has arrived that was on its way at the first:
-//! a letter that was written in between is scrubbed by it.
+//! scrubs, and what no service owns is removed here: requests on their topic and mails in files. The event is said a second time
+//! when everything has arrived that was on its way at the first: a letter that was written in between is scrubbed by it.
 
 mod ask;
 mod collect;

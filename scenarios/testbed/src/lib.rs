@@ -88,6 +88,18 @@ struct Own {
     closed: Option<Closed>,
 }
 
+/// Ways into the broker of a system like this.
+fn doors(options: &Options, network: &Network, certs: Option<Certs>, closed: Option<&Closed>) -> Doors {
+    Doors {
+        listeners: network.listeners(),
+        certs,
+        guard: closed.map(Closed::guard),
+        prefix: options.prefix.clone(),
+        optimized: options.optimized,
+        shared: options.shared.clone(),
+    }
+}
+
 /// Variable with PostgreSQL's URL for the superuser.
 pub const POSTGRES_URL: &str = "POSTGRES_URL";
 
@@ -138,14 +150,7 @@ impl Stack {
             .guarded
             .then(|| Closed::new(options.broker, manifest, certs.clone(), &options.prefix, &state))
             .transpose()?;
-        let doors = Doors {
-            listeners: network.listeners(),
-            certs: certs.clone(),
-            guard: closed.as_ref().map(Closed::guard),
-            prefix: options.prefix.clone(),
-            optimized: options.optimized,
-            shared: options.shared,
-        };
+        let doors = doors(&options, &network, certs.clone(), closed.as_ref());
         let foundation =
             Foundation::behind(manifest, options.broker, options.partitions, &doors, &state, reporter).await?;
         let roles = if options.roles { Some(foundation.postgres.divide().await?) } else { None };

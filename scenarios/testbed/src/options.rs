@@ -82,8 +82,8 @@ impl Options {
         Self { sealed: true, ..self }
     }
 
-    /// Lets Kafka's JVM optimize, as it does where it runs for days. That costs both cores for its first minute, and pays off from
-    /// some ten thousand orders on. A broker with TLS should not be measured without: only the optimizing compiler knows the
+    /// Lets Kafka's JVM optimize, as it does where it runs for days. That costs both cores for its first minute, and pays off
+    /// from some ten thousand orders on. A broker with TLS should not be measured without: only the optimizing compiler knows the
     /// processor's instructions for AES.
     pub fn optimized(self) -> Self {
         Self { optimized: true, ..self }
