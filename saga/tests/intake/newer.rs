@@ -37,7 +37,7 @@ async fn an_event_that_an_older_version_cannot_read_parks_its_order_and_is_read_
     let expected = [(newer.0, "parked".to_owned()), (later.0, "waiting".to_owned())];
     eventually("both in their order", async || (standing().await == expected).then_some(())).await;
     let details = desk::find(ground.db.pool(), newer.0).await.expect("read").expect("there");
-    assert!(details.work.error.is_some_and(|error| error.contains("a word of a newer version")));
+    assert!(details.work.error.is_some_and(|error| error.contains("a value that does not fit")));
     let Content::Event(record) = details.content else { panic!("an event is parked") };
     assert!(String::from_utf8_lossy(&record.value.expect("kept whole")).contains("a_new_reason"));
 
