@@ -142,7 +142,7 @@ async fn what_retrying_cannot_mend_is_for_a_person() {
     let client = client(serve(json!({})).await, 2000);
     let id = new_order();
     let misled = client.call(&other(id, Call::RefundInstead)).await;
-    assert_eq!(misled, Answer::NeedsPerson("404 Not Found: payment-unknown There is no such payment".into()));
+    assert_eq!(misled, Answer::NeedsPerson("404 Not Found: payment-unknown".into()));
 
     let mut foreign = authorize(id, 100, "tok_visa");
     foreign.request["payment_method_id"] = json!(METHOD.0 + 1);
