@@ -80,7 +80,7 @@ pub enum KeysError {
     #[error("the database of personal keys: {0}")]
     Sql(Arc<sqlx::Error>),
     /// It does not answer in time.
-    #[error("the database of personal keys has not answered within {} s", WITHIN.as_secs())]
+    #[error("the database of personal keys has not answered in time")]
     Silent,
     /// The keyring cannot wrap any key.
     #[error("the keyring of personal keys: {0}")]
@@ -161,7 +161,9 @@ impl Keeper {
             let rows: Vec<(i64, Option<String>)> = bounded(asking.fetch_all(&self.pool)).await?;
             Ok(rows.into_iter().collect())
         };
-        let rows = self.asking.ask(persons, ask).await?;
+        // The one before may be held by somebody who has stopped waiting without giving up.
+        let asked = tokio::time::timeout(WITHIN * 2, self.asking.ask(persons, ask)).await;
+        let rows = asked.map_err(|_| KeysError::Silent)??;
         rows.into_iter()
             .map(|(person, wrapped)| {
                 let Some(wrapped) = wrapped else { return Ok((person, Held::Erased)) };

@@ -127,6 +127,20 @@ async fn without_its_key_of_the_keyring_nothing_opens() {
     keys.drop().await;
 }
 
+/// A question that was put and is looked at no more holds up nobody who asks after it.
+#[tokio::test]
+async fn a_question_that_nobody_looks_after_is_waited_for_with_a_bound() {
+    let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let keys = Keys::create().await;
+    let options = keys.options("r").host("127.0.0.1").port(silent.local_addr().unwrap().port());
+    let vault = Vault::from(Keeper::new(options, Arc::new(keys.keyring())));
+    let mut first = std::pin::pin!(vault.keys_of(&[1]));
+    assert!(futures::poll!(first.as_mut()).is_pending());
+    let answer = tokio::time::timeout(Duration::from_secs(30), vault.keys_of(&[2])).await;
+    answer.expect("bounded").expect_err("no answer");
+    keys.drop().await;
+}
+
 /// A server that accepts and says nothing does not hold anybody up for longer than the bound.
 #[tokio::test]
 async fn a_silent_server_is_given_up() {
